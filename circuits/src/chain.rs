@@ -1,0 +1,165 @@
+//! Weight chains: columns whose next cell is the current one times a monomial of challenges.
+//!
+//! A chain never needs a large power. The weights of a layer form a lattice
+//! `α^channel · σ^row · ρ^column`, and every layout visits it in steps to a near neighbour
+//! (boustrophedon order), so a gate needs only a few low-degree monomials, shared by all layers.
+//! A negative exponent is multiplied onto the other side: `den · next = num · current`.
+
+use halo2_proofs::{halo2curves::bn256::Fr, plonk::Expression};
+
+/// Steps of at most this many rows or columns of the lattice are one monomial.
+pub(crate) const MAX_STEP: i32 = 8;
+
+/// `α^channel · σ^row · ρ^column`, exponents of either sign.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Monomial {
+    /// Exponent of the channel challenge α.
+    pub channel: i32,
+    /// Exponent of the row challenge σ.
+    pub row: i32,
+    /// Exponent of the column challenge ρ.
+    pub column: i32,
+}
+
+/// The three lattice challenges, as field elements or as expressions.
+#[derive(Clone, Debug)]
+pub(crate) struct Lattice<T> {
+    pub(crate) channel: T,
+    pub(crate) row: T,
+    pub(crate) column: T,
+}
+
+impl Monomial {
+    /// The empty product.
+    pub const ONE: Self = Self { channel: 0, row: 0, column: 0 };
+
+    pub(crate) const fn new(channel: i32, row: i32, column: i32) -> Self {
+        Self { channel, row, column }
+    }
+
+    /// The quotient.
+    pub(crate) fn over(self, other: Self) -> Self {
+        Self::new(
+            self.channel - other.channel,
+            self.row - other.row,
+            self.column - other.column,
+        )
+    }
+
+    /// Numerator and denominator, both with exponents ≥ 0.
+    pub(crate) fn split(self) -> (Self, Self) {
+        let positive = |m: Self| Self::new(m.channel.max(0), m.row.max(0), m.column.max(0));
+        let negated = Self::new(-self.channel, -self.row, -self.column);
+        (positive(self), positive(negated))
+    }
+
+    /// The product over a commutative ring; exponents must be ≥ 0.
+    fn product<T: Clone + std::ops::Mul<Output = T>>(self, base: &Lattice<T>, one: T) -> T {
+        let factors = [
+            (&base.channel, self.channel),
+            (&base.row, self.row),
+            (&base.column, self.column),
+        ];
+        factors.into_iter().fold(one, |acc, (base, exponent)| {
+            (0..exponent).fold(acc, |acc, _| acc * base.clone())
+        })
+    }
+
+    /// The value at the given challenges.
+    pub(crate) fn evaluate(self, base: &Lattice<Fr>) -> Fr {
+        self.product(base, Fr::one())
+    }
+
+    /// The monomial as a constant expression of challenges.
+    pub(crate) fn expression(self, base: &Lattice<Expression<Fr>>) -> Expression<Fr> {
+        let one = Expression::Constant(Fr::one());
+        if self == Self::ONE {
+            return one;
+        }
+        // Starting from a challenge and not from 1 keeps the tree minimal.
+        let (first, rest) = if self.channel > 0 {
+            (&base.channel, Self { channel: self.channel - 1, ..self })
+        } else if self.row > 0 {
+            (&base.row, Self { row: self.row - 1, ..self })
+        } else {
+            (&base.column, Self { column: self.column - 1, ..self })
+        };
+        rest.product(base, first.clone())
+    }
+}
+
+/// What a row does to its chain: indices into the [`StepSet`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// 0 drops the current value; `j + 1` multiplies it by numerator `j`.
+    pub(crate) numerator: usize,
+    /// 0 divides by one; `j + 1` divides by denominator `j`.
+    pub(crate) denominator: usize,
+}
+
+/// The distinct monomials that one chain uses; each has a fixed selector column.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StepSet {
+    pub(crate) numerators: Vec<Monomial>,
+    pub(crate) denominators: Vec<Monomial>,
+}
+
+impl StepSet {
+    /// The step that multiplies by `monomial`, added to the set when it is new.
+    pub(crate) fn step(&mut self, monomial: Monomial) -> Step {
+        let (numerator, denominator) = monomial.split();
+        let denominator = if denominator == Monomial::ONE {
+            0
+        } else {
+            1 + position_or_push(&mut self.denominators, denominator)
+        };
+        Step { numerator: 1 + position_or_push(&mut self.numerators, numerator), denominator }
+    }
+}
+
+fn position_or_push(list: &mut Vec<Monomial>, item: Monomial) -> usize {
+    list.iter().position(|m| *m == item).unwrap_or_else(|| {
+        list.push(item);
+        list.len() - 1
+    })
+}
+
+/// Breaks a move on the lattice into steps that each are at most [`MAX_STEP`] rows and columns
+/// and one `chunk` of channels; empty when there is nothing to move.
+pub(crate) fn walk(mut delta: Monomial, chunk: i32) -> Vec<Monomial> {
+    let mut steps = Vec::new();
+    while delta != Monomial::ONE {
+        let step = Monomial::new(
+            delta.channel.clamp(-chunk, chunk),
+            delta.row.clamp(-MAX_STEP, MAX_STEP),
+            delta.column.clamp(-MAX_STEP, MAX_STEP),
+        );
+        delta = delta.over(step);
+        steps.push(step);
+    }
+    steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_walk_ends_where_it_was_sent() {
+        let delta = Monomial::new(-48, 21, -3);
+        let steps = walk(delta, 24);
+        let sum = steps.iter().fold(Monomial::ONE, |a, s| {
+            Monomial::new(a.channel + s.channel, a.row + s.row, a.column + s.column)
+        });
+        assert_eq!(sum, delta);
+        assert!(steps.iter().all(|s| s.row.abs() <= MAX_STEP && s.channel.abs() <= 24));
+        assert!(walk(Monomial::ONE, 24).is_empty());
+    }
+
+    #[test]
+    fn split_has_no_negative_exponent() {
+        let (numerator, denominator) = Monomial::new(2, -3, 0).split();
+        assert_eq!(numerator, Monomial::new(2, 0, 0));
+        assert_eq!(denominator, Monomial::new(0, 3, 0));
+    }
+}

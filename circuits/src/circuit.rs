@@ -1,0 +1,309 @@
+//! The halo2 circuit over a plan.
+
+use std::sync::Arc;
+
+use halo2_proofs::{
+    circuit::{Cell, Layouter, Region, SimpleFloorPlanner, Value},
+    halo2curves::{bn256::Fr, ff::PrimeField},
+    plonk::{Advice, Any, Challenge, Circuit, Column, ConstraintSystem, Error},
+};
+use zkinfer_models::{Execution, quantized::{TensorId}};
+
+use crate::{
+    config::{Config, Shape},
+    instance::BINDING_ROWS,
+    plan::{CellRef, CircuitPlan, RequantKind, linear::Source},
+    witness::{
+        IntegerColumns,
+        evaluate::{EvaluationChallenges, evaluations},
+        field,
+        fixed::fixed_columns,
+        lookups::{LookupChallenges, helpers, multiplicities},
+        tensors::first_phase,
+    },
+};
+
+/// One model run as a halo2 circuit; without an execution it is what key generation needs.
+#[derive(Clone, Debug)]
+pub struct InferenceCircuit {
+    plan: Arc<CircuitPlan>,
+    execution: Option<Arc<Execution>>,
+    tamper: Option<Tamper>,
+}
+
+/// A lie for tests: one advice cell of a witness set to another value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tamper {
+    /// Index of the advice column.
+    pub column: usize,
+    /// The row.
+    pub row: usize,
+    /// What is added to the honest value.
+    pub delta: Fr,
+}
+
+impl InferenceCircuit {
+    /// The circuit of `plan`, without a witness.
+    #[must_use]
+    pub fn new(plan: Arc<CircuitPlan>) -> Self {
+        Self { plan, execution: None, tamper: None }
+    }
+
+    /// The circuit of `plan` with the witness of one execution of its graph.
+    #[must_use]
+    pub fn with_execution(plan: Arc<CircuitPlan>, execution: Arc<Execution>) -> Self {
+        Self { plan, execution: Some(execution), tamper: None }
+    }
+
+    /// The same circuit with one cell of the witness changed: what a lying prover would do. For
+    /// tests; a proof from it does not verify.
+    #[must_use]
+    pub fn tampered(self, tamper: Tamper) -> Self {
+        Self { tamper: Some(tamper), ..self }
+    }
+
+    /// The advice cells that an honest witness assigns: column index and row, in order.
+    #[must_use]
+    pub fn assigned_cells(&self) -> Vec<(usize, usize)> {
+        let mut cs = ConstraintSystem::default();
+        let config = Config::configure(&mut cs, &self.plan.shape);
+        assigned_cells(&self.plan, &config)
+            .into_iter()
+            .map(|(column, row)| (column.index(), row))
+            .collect()
+    }
+}
+
+impl Circuit<Fr> for InferenceCircuit {
+    type Config = Config;
+    type FloorPlanner = SimpleFloorPlanner;
+    type Params = Shape;
+
+    fn without_witnesses(&self) -> Self {
+        Self::new(self.plan.clone())
+    }
+
+    fn params(&self) -> Shape {
+        self.plan.shape.clone()
+    }
+
+    fn configure_with_params(meta: &mut ConstraintSystem<Fr>, shape: Shape) -> Config {
+        Config::configure(meta, &shape)
+    }
+
+    fn configure(meta: &mut ConstraintSystem<Fr>) -> Config {
+        Config::configure(meta, &Shape::default())
+    }
+
+    fn synthesize(&self, config: Config, mut layouter: impl Layouter<Fr>) -> Result<(), Error> {
+        layouter.assign_region(|| "inference", |region| {
+            Assigner { circuit: self, config: &config, region }.run();
+            Ok(())
+        })
+    }
+}
+
+/// Fills the one region of the circuit; rows are absolute.
+struct Assigner<'a, 'r> {
+    circuit: &'a InferenceCircuit,
+    config: &'a Config,
+    region: Region<'r, Fr>,
+}
+
+impl Assigner<'_, '_> {
+    /// Fixed data and copies, then the advice phase by phase, as far as challenges are known.
+    fn run(&mut self) {
+        let plan = self.circuit.plan.clone();
+        let count = self.config.fixed_columns().len();
+        let fixed = fixed_columns(&plan, self.config, count);
+        for (&column, values) in self.config.fixed_columns().iter().zip(&fixed) {
+            for (row, &value) in values.iter().enumerate().filter(|(_, value)| **value != 0) {
+                self.region.assign_fixed(column, row, field(value));
+            }
+        }
+        for (left, right) in copies(&plan, self.config) {
+            self.region.constrain_equal(left, right);
+        }
+        let Some(execution) = self.circuit.execution.clone() else { return };
+        let advice = self.first_phase(&plan, &execution, &fixed);
+        self.region.next_phase();
+        let challenges = self.config.all_challenges();
+        if challenges.into_iter().any(|challenge| self.challenge(challenge).is_none()) {
+            return;
+        }
+        self.lookup_columns(&plan, &advice, &fixed);
+        self.linear_columns(&plan, &advice, &fixed);
+    }
+
+    fn challenge(&self, challenge: Challenge) -> Option<Fr> {
+        let mut found = None;
+        self.region.get_challenge(challenge).map(|value| found = Some(value));
+        found
+    }
+
+    fn set(&mut self, column: Column<Advice>, row: usize, value: Fr) {
+        let lie = self.circuit.tamper.filter(|t| (t.column, t.row) == (column.index(), row));
+        let value = lie.map_or(value, |tamper| value + tamper.delta);
+        self.region.assign_advice(column, row, Value::known(value));
+    }
+
+    fn first_phase(
+        &mut self,
+        plan: &CircuitPlan,
+        execution: &Execution,
+        fixed: &IntegerColumns,
+    ) -> IntegerColumns {
+        let config = self.config;
+        let count = config.first_phase_count();
+        let mut advice = first_phase(plan, config, execution, count);
+        self.lie_in_integers(&mut advice);
+        let counts = multiplicities(plan, config, &advice, fixed);
+        let column = config.table.multiplicity;
+        for row in 0..plan.table.entries.len() {
+            self.set(column, row, field(counts[row]));
+        }
+        advice[column.index()] = counts;
+        for (column, row) in assigned_cells(plan, config) {
+            if column.column_type().phase() == 0 && column != config.table.multiplicity {
+                // A small lie is already in the integers, so the argument is made about it.
+                let lie = self.circuit.tamper.filter(|t| (t.column, t.row) == (column.index(), row));
+                let rest = lie.map_or(Fr::zero(), |t| t.delta - field(small(t.delta)));
+                let value = field(advice[column.index()][row]) + rest;
+                self.region.assign_advice(column, row, Value::known(value));
+            }
+        }
+        advice
+    }
+
+    /// A lying prover makes the rest of the argument about its lie, where the lie is small.
+    fn lie_in_integers(&self, advice: &mut IntegerColumns) {
+        let Some(tamper) = self.circuit.tamper else { return };
+        let Some(column) = advice.get_mut(tamper.column) else { return };
+        column[tamper.row] = column[tamper.row].wrapping_add(small(tamper.delta));
+    }
+
+    fn value(&self, challenge: Challenge) -> Fr {
+        self.challenge(challenge).unwrap_or_default()
+    }
+
+    fn set_column(&mut self, column: Column<Advice>, values: &[Fr]) {
+        for (row, &value) in values.iter().enumerate() {
+            self.set(column, row, value);
+        }
+    }
+
+    fn lookup_columns(
+        &mut self,
+        plan: &CircuitPlan,
+        advice: &IntegerColumns,
+        fixed: &IntegerColumns,
+    ) {
+        let config = self.config;
+        let challenges = LookupChallenges {
+            theta: self.value(config.challenges.theta),
+            pole: self.value(config.challenges.pole),
+        };
+        let (helpers, sum) = helpers(plan, config, advice, fixed, challenges);
+        for (&column, values) in config.table.helpers.iter().zip(&helpers) {
+            self.set_column(column, values);
+        }
+        self.set_column(config.table.sum, &sum);
+    }
+
+    fn linear_columns(
+        &mut self,
+        plan: &CircuitPlan,
+        advice: &IntegerColumns,
+        fixed: &IntegerColumns,
+    ) {
+        let config = self.config;
+        let challenges = EvaluationChallenges {
+            lattice: config.lattice(|challenge| self.value(challenge)),
+            layers: config.layers.iter().map(|&challenge| self.value(challenge)).collect(),
+        };
+        let evaluations = evaluations(plan, config, advice, fixed, &challenges);
+        self.set_column(config.slots.chain.weight, &evaluations.slot_weights);
+        self.set_column(config.linear.chain.weight, &evaluations.linear);
+        self.set_column(config.linear.sum, &evaluations.sum);
+    }
+}
+
+/// Pairs of cells that hold the same element.
+fn copies(plan: &CircuitPlan, config: &Config) -> Vec<(Cell, Cell)> {
+    let cell = |column: Column<Any>, row: usize| Cell { row_offset: row, column };
+    let at = |reference: CellRef| {
+        let column = config
+            .advice_column(reference.place)
+            .map_or_else(|| Column::<Any>::from(config.instance), Column::<Any>::from);
+        cell(column, reference.row as usize)
+    };
+    let source = |source: Source| match source {
+        Some((TensorId(tensor), element)) => at(plan.cells.tensors[tensor][element as usize]),
+        None => at(plan.zero_cell()),
+    };
+    let mut pairs = Vec::new();
+    let lanes = plan.shape.read_lanes;
+    for (row, linear) in plan.linear.rows.iter().enumerate() {
+        let Some(block) = linear.reads else { continue };
+        let sources = &plan.linear.reads[block as usize * lanes..];
+        for (&column, &element) in config.linear.reads.iter().zip(sources) {
+            pairs.push((cell(column.into(), row), source(element)));
+        }
+    }
+    for (row, inputs) in plan.cells.pool.iter().enumerate() {
+        let columns = config.pool.iter().flat_map(|unit| unit.inputs);
+        pairs.extend(columns.zip(inputs).map(|(c, &input)| (cell(c.into(), row), at(input))));
+    }
+    for (row, softmax) in plan.cells.softmax.iter().enumerate() {
+        let columns = config.softmax.iter().map(|unit| unit.input);
+        pairs.extend(columns.map(|c| (cell(c.into(), row), at(softmax.input))));
+    }
+    let outputs = plan.graph.outputs.iter().flat_map(|&TensorId(t)| &plan.cells.tensors[t]);
+    let inputs: usize =
+        plan.graph.inputs.iter().map(|&TensorId(t)| plan.graph.tensors[t].len()).sum();
+    pairs.extend((BINDING_ROWS + inputs..).zip(outputs).map(|(row, &output)| {
+        (cell(config.instance.into(), row), at(output))
+    }));
+    pairs
+}
+
+/// The advice cells that carry meaning, first phase first.
+fn assigned_cells(plan: &CircuitPlan, config: &Config) -> Vec<(Column<Advice>, usize)> {
+    let mut cells = Vec::new();
+    let mut fill = |columns: Vec<Column<Advice>>, rows: &mut dyn Iterator<Item = usize>| {
+        for row in rows {
+            cells.extend(columns.iter().map(|&column| (column, row)));
+        }
+    };
+    let has_layer = |row: &usize| plan.slots.rows[*row].layer.is_some();
+    fill(config.slot_columns(), &mut (0..plan.slots.rows.len()).filter(has_layer));
+    let is_wide = |row: &usize| {
+        let layer = plan.slots.rows[*row].layer.map(|layer| &plan.layers[layer as usize]);
+        layer.is_some_and(|layer| layer.kind == RequantKind::Wide)
+    };
+    let wide = config.slots.wide_output.into_iter().collect();
+    fill(wide, &mut (0..plan.slots.rows.len()).filter(is_wide));
+    let reads = |row: &usize| plan.linear.rows[*row].reads.is_some();
+    fill(config.linear.reads.clone(), &mut (0..plan.linear.rows.len()).filter(reads));
+    fill(config.pool_columns(), &mut (0..plan.cells.pool.len()));
+    fill(config.softmax_columns(), &mut (0..plan.cells.softmax.len()));
+    fill(vec![config.table.multiplicity], &mut (0..plan.table.entries.len()));
+    let last = plan.shape.usable_rows() - 1;
+    fill(config.table.helpers.clone(), &mut (0..last));
+    let chains = [config.slots.chain.weight, config.linear.chain.weight];
+    let sums = [config.table.sum, config.linear.sum];
+    fill(chains.into_iter().chain(sums).collect(), &mut (0..last + 1));
+    cells
+}
+
+/// A field element as a small signed integer, 0 when it is neither.
+fn small(value: Fr) -> i64 {
+    let low = |value: Fr| {
+        let bytes = value.to_repr();
+        let (head, tail) = bytes.as_ref().split_at(8);
+        let fits = tail.iter().all(|&byte| byte == 0);
+        let head: Option<[u8; 8]> = head.try_into().ok();
+        head.filter(|_| fits).and_then(|head| i64::try_from(u64::from_le_bytes(head)).ok())
+    };
+    low(value).or_else(|| low(-value).map(|v| -v)).unwrap_or(0)
+}

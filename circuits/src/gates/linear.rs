@@ -1,0 +1,81 @@
+//! The linear unit: every linear layer as one identity between evaluations.
+//!
+//! With `w(o, p, q) = d · α^o · σ^p · ρ^q` the weight of an output (`d` the layer's challenge),
+//!
+//! ```text
+//! Σ_outputs w·(y − bias) = Σ_channels Σ_taps E · V
+//! ```
+//!
+//! where `E` is the window of an input channel that a tap of the kernel sees, evaluated at
+//! (σ, ρ), and `V = Σ_k weight_k · α^k` one row of fixed weights. Both sides are polynomials in
+//! the challenges, which are drawn after every tensor is committed; they are equal exactly when
+//! every output is the layer's accumulator (Schwartz–Zippel: the error is the degree, at most the
+//! number of outputs, over the field's 2^254). All integers are below 2^62.
+//!
+//! The chain `e` reads and moves: `den·(e' − d·(R + one)) = num·e`, with `R = Σ ρ^lane·x` for
+//! lanes side by side and `Σ σ^lane·x` for lanes below each other. From one tap to the next the
+//! window slides: what leaves is read with `−d`, what enters with `d`.
+
+use halo2_proofs::{
+    halo2curves::bn256::Fr,
+    plonk::{ConstraintSystem, Expression, VirtualCells},
+};
+
+use super::{chain_move, cur, fixed, horner, next, slots};
+use crate::config::Config;
+
+pub(super) fn configure(meta: &mut ConstraintSystem<Fr>, config: &Config) {
+    let (linear, chain) = (&config.linear, &config.linear.chain);
+    meta.create_gate("linear evaluations", |meta| {
+        let on = fixed(meta, config.q_on);
+        let step = chain_move(meta, config, chain, &config.shape.linear_steps);
+        let (current, following) = (cur(meta, chain.weight), next(meta, chain.weight));
+        let read = match linear.q_one {
+            Some(q_one) => reading(meta, config) + fixed(meta, q_one),
+            None => reading(meta, config),
+        };
+        let injected = step.layer * read;
+        let identity = step.denominator * (following - injected) - step.numerator * current;
+        [("den·(e' − layer·read) = num·e", on * identity)]
+    });
+    meta.create_gate("linear sum", |meta| {
+        let on = fixed(meta, config.q_on);
+        let (current, following) = (cur(meta, linear.sum), next(meta, linear.sum));
+        let outputs = cur(meta, config.slots.chain.weight) * slots::accumulators(meta, config);
+        let inputs = cur(meta, chain.weight) * weighed(meta, config);
+        [("sum' = sum + outputs − inputs", on * (following - current - outputs + inputs))]
+    });
+    meta.create_gate("linear sum ends", |meta| {
+        let value = cur(meta, linear.sum);
+        [
+            ("starts at zero", fixed(meta, config.q_first) * value.clone()),
+            ("ends at zero", fixed(meta, config.q_last) * value),
+        ]
+    });
+}
+
+/// `Σ_lanes ρ^lane · x`, with σ instead of ρ in rows whose lanes lie below each other.
+fn reading(meta: &mut VirtualCells<'_, Fr>, config: &Config) -> Expression<Fr> {
+    let [row, column] = config.position.map(|challenge| meta.query_challenge(challenge));
+    let lanes: Vec<_> = config.linear.reads.iter().map(|&column| cur(meta, column)).collect();
+    let horizontal = horner(lanes.clone(), &column);
+    match config.linear.q_vertical {
+        Some(q_vertical) => {
+            let vertical = horner(lanes, &row);
+            horizontal.clone() + fixed(meta, q_vertical) * (vertical - horizontal)
+        }
+        None => horizontal,
+    }
+}
+
+/// What `e` weighs in this row: fixed weights and products of neighbouring lanes.
+fn weighed(meta: &mut VirtualCells<'_, Fr>, config: &Config) -> Expression<Fr> {
+    let linear = &config.linear;
+    let alpha = meta.query_challenge(config.challenges.channel);
+    let weights = linear.weights.iter().map(|&column| fixed(meta, column)).collect();
+    let total = horner(weights, &alpha);
+    let Some(q_product) = linear.q_product else { return total };
+    let pairs = linear.reads.as_chunks::<2>().0;
+    let products = pairs.iter().map(|&[a, b]| cur(meta, a) * cur(meta, b)).collect();
+    total + fixed(meta, q_product) * horner(products, &alpha)
+}

@@ -1,0 +1,213 @@
+//! The lookup argument: logUp with all lookups into one table.
+//!
+//! With `f = key + θ·tag + θ²·value` for every lookup of every row and `t` likewise for every row
+//! of the table, `Σ 1/(pole − f) = Σ m/(pole − t)` where `m`, committed before θ and the pole,
+//! counts how often a row of the table is used ([eprint 2022/1530], lemma 5). There are fewer
+//! than 2^32 lookups, far fewer than the field's characteristic, so the counts cannot wrap. A
+//! helper column holds the sum of up to three fractions, checked by multiplying out.
+//!
+//! Tags keep sub-tables apart: tag `w` is the range `[0, 2^w)`, tags from [`FIRST_TABLE_TAG`] on
+//! are activation and exponential tables, whose value is looked up with the key. Every row from
+//! the first to the last but one takes part; cells without a purpose are 0 and look up 0 in a
+//! range, rows beyond the running sum's end do not count.
+//!
+//! [eprint 2022/1530]: https://eprint.iacr.org/2022/1530
+
+use halo2_proofs::{
+    halo2curves::bn256::Fr,
+    plonk::{Advice, Column, ConstraintSystem, Expression, Fixed, VirtualCells},
+};
+
+use super::{MAX_DEGREE, cur, fixed, integer, next, sum};
+use crate::config::{Config, POOL_WIDTH, Shape, SlotColumns};
+
+/// Tags below this are ranges of that many bits.
+pub(crate) const FIRST_TABLE_TAG: i64 = 64;
+
+/// Fractions to a helper column: `q_on · helper · Π denominators` has the largest degree.
+const FRACTIONS_PER_HELPER: usize = MAX_DEGREE - 2;
+
+/// Which sub-table a lookup goes to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Tag {
+    /// The same in every row: the range of that many bits.
+    Range(u32),
+    /// Given by the row.
+    Row(Column<Fixed>),
+}
+
+/// A term of a lookup's key: a coefficient times a column of the same row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum KeyTerm {
+    Plus(Column<Advice>),
+    Minus(Column<Advice>),
+    MinusFixed(Column<Fixed>),
+}
+
+/// One lookup, in every row: the sum of `key` is in sub-table `tag`, with `value`.
+#[derive(Clone, Debug)]
+pub(crate) struct Lookup {
+    pub(crate) key: Vec<KeyTerm>,
+    pub(crate) tag: Tag,
+    pub(crate) value: Option<Column<Advice>>,
+}
+
+impl Lookup {
+    fn range(column: Column<Advice>, bits: u32) -> Self {
+        Self { key: vec![KeyTerm::Plus(column)], tag: Tag::Range(bits), value: None }
+    }
+}
+
+/// Every lookup of a circuit.
+pub(crate) fn lookups(config: &Config) -> Vec<Lookup> {
+    let slots = config.slots.lanes.iter().flat_map(|lane| slot_lookups(config, lane));
+    slots.chain(pool_lookups(config)).chain(softmax_lookups(config)).collect()
+}
+
+fn slot_lookups(config: &Config, lane: &SlotColumns) -> Vec<Lookup> {
+    let shape = &config.shape;
+    let mut lookups = Vec::new();
+    match (lane.value.split_first(), config.slots.tag, lane.activation) {
+        (None, ..) => lookups.push(Lookup {
+            key: vec![KeyTerm::Plus(lane.output), KeyTerm::MinusFixed(config.slots.low)],
+            tag: Tag::Range(shape.clamp_bits),
+            value: None,
+        }),
+        (Some((&lowest, higher)), tag, value) => {
+            let first = shape.value_limbs.first().copied().unwrap_or_default();
+            let tag = tag.map_or(Tag::Range(first), Tag::Row);
+            lookups.push(Lookup { key: vec![KeyTerm::Plus(lowest)], tag, value });
+            let widths = shape.value_limbs.iter().skip(1);
+            lookups.extend(higher.iter().zip(widths).map(|(&c, &w)| Lookup::range(c, w)));
+        }
+    }
+    let remainder = lane.remainder.iter().zip(&shape.remainder_limbs);
+    let overflow = lane.overflow.iter().zip(&shape.overflow_limbs);
+    lookups.extend(remainder.chain(overflow).map(|(&c, &w)| Lookup::range(c, w)));
+    lookups
+}
+
+fn pool_lookups(config: &Config) -> Vec<Lookup> {
+    let (Some(pool), Some(widths)) = (&config.pool, &config.shape.pool_limbs) else {
+        return Vec::new();
+    };
+    let per_input = |(&input, columns): (&Column<Advice>, &Vec<Column<Advice>>)| match widths[..] {
+        [bits] => vec![Lookup {
+            key: vec![KeyTerm::Plus(pool.maximum), KeyTerm::Minus(input)],
+            tag: Tag::Range(bits),
+            value: None,
+        }],
+        _ => columns.iter().zip(widths).map(|(&c, &w)| Lookup::range(c, w)).collect(),
+    };
+    pool.inputs.iter().zip(&pool.differences).flat_map(per_input).collect()
+}
+
+fn softmax_lookups(config: &Config) -> Vec<Lookup> {
+    let (Some(unit), Some(shape)) = (&config.softmax, &config.shape.softmax) else {
+        return Vec::new();
+    };
+    let exponential = Lookup {
+        key: vec![KeyTerm::Plus(unit.maximum), KeyTerm::Minus(unit.input)],
+        tag: Tag::Row(unit.tag),
+        value: Some(unit.exponential),
+    };
+    let output = unit.output_limbs.iter().zip(&shape.output_limbs);
+    let remainder = unit.remainder_limbs.iter().zip(&shape.remainder_limbs);
+    let slack = unit.slack_limbs.iter().zip(&shape.remainder_limbs);
+    let limbs = output.chain(remainder).chain(slack).map(|(&c, &w)| Lookup::range(c, w));
+    std::iter::once(exponential).chain(limbs).collect()
+}
+
+/// Number of lookups in a row.
+pub(crate) fn lookup_count(shape: &Shape) -> usize {
+    let values = if shape.has_output_column() { shape.value_limbs.len() } else { 1 };
+    let lane = values + shape.remainder_limbs.len() + shape.overflow_limbs.len();
+    let pool = shape.pool_limbs.as_ref().map_or(0, |limbs| POOL_WIDTH * limbs.len());
+    let softmax = shape
+        .softmax
+        .as_ref()
+        .map_or(0, |s| 1 + s.output_limbs.len() + 2 * s.remainder_limbs.len());
+    shape.slot_lanes * lane + pool + softmax
+}
+
+/// Number of helper columns; the table's own fraction is one of them.
+pub(crate) fn helper_count(shape: &Shape) -> usize {
+    (lookup_count(shape) + 1).div_ceil(FRACTIONS_PER_HELPER)
+}
+
+/// Whether some lookups have a value beside their key.
+pub(crate) fn has_values(shape: &Shape) -> bool {
+    shape.table_bits.is_some() || shape.softmax.is_some()
+}
+
+/// The fractions of one helper column: lookups, and for the last the table's own.
+pub(crate) fn helper_groups(lookups: &[Lookup]) -> Vec<Vec<Option<&Lookup>>> {
+    let fractions: Vec<_> = lookups.iter().map(Some).chain([None]).collect();
+    fractions.chunks(FRACTIONS_PER_HELPER).map(<[_]>::to_vec).collect()
+}
+
+pub(super) fn configure(meta: &mut ConstraintSystem<Fr>, config: &Config) {
+    let lookups = lookups(config);
+    for (group, &helper) in helper_groups(&lookups).iter().zip(&config.table.helpers) {
+        meta.create_gate("lookup fractions", |meta| {
+            let fractions: Vec<_> = group.iter().map(|l| fraction(meta, config, *l)).collect();
+            let product = |skip: Option<usize>| {
+                let kept = fractions.iter().enumerate().filter(|(i, _)| Some(*i) != skip);
+                kept.map(|(_, (_, den))| den.clone()).reduce(|a, b| a * b)
+            };
+            let numerators = fractions.iter().enumerate().map(|(i, (num, _))| {
+                product(Some(i)).map_or_else(|| num.clone(), |others| num.clone() * others)
+            });
+            let right = sum(numerators);
+            let left = product(None).unwrap_or_else(|| integer(1)) * cur(meta, helper);
+            let on = fixed(meta, config.q_on);
+            [("helper = Σ fractions", on * (left - right))]
+        });
+    }
+    meta.create_gate("lookup sum", |meta| {
+        let helpers = config.table.helpers.iter().map(|&helper| cur(meta, helper)).collect::<Vec<_>>();
+        let (current, following) = (cur(meta, config.table.sum), next(meta, config.table.sum));
+        let on = fixed(meta, config.q_on);
+        let running = on * (following - current.clone() - sum(helpers));
+        vec![
+            ("sum' = sum + helpers", running),
+            ("starts at zero", fixed(meta, config.q_first) * current.clone()),
+            ("ends at zero", fixed(meta, config.q_last) * current),
+        ]
+    });
+}
+
+/// Numerator and denominator of a lookup's fraction, or of the table's (`None`).
+fn fraction(
+    meta: &mut VirtualCells<'_, Fr>,
+    config: &Config,
+    lookup: Option<&Lookup>,
+) -> (Expression<Fr>, Expression<Fr>) {
+    let theta = meta.query_challenge(config.challenges.theta);
+    let pole = meta.query_challenge(config.challenges.pole);
+    let (numerator, key, tag, value) = match lookup {
+        Some(lookup) => {
+            let key = sum(lookup.key.iter().map(|&term| match term {
+                KeyTerm::Plus(column) => cur(meta, column),
+                KeyTerm::Minus(column) => -cur(meta, column),
+                KeyTerm::MinusFixed(column) => -fixed(meta, column),
+            }));
+            let tag = match lookup.tag {
+                Tag::Range(bits) => integer(bits.into()),
+                Tag::Row(column) => fixed(meta, column),
+            };
+            (integer(1), key, tag, lookup.value.map(|column| cur(meta, column)))
+        }
+        None => {
+            let table = &config.table;
+            let numerator = -cur(meta, table.multiplicity);
+            let value = table.value.map(|column| fixed(meta, column));
+            (numerator, fixed(meta, table.key), fixed(meta, table.tag), value)
+        }
+    };
+    let tagged = match value {
+        Some(value) => (tag + value * theta.clone()) * theta,
+        None => tag * theta,
+    };
+    (numerator, pole - key - tagged)
+}

@@ -1,0 +1,155 @@
+//! The slot unit: requantization, saturation and activation of one accumulator to a lane.
+//!
+//! An accumulator `y` is never committed. With `u` the clamped value counted from the low end,
+//! `r` the remainder and `w` the overflow beyond the clamp, it is *defined* as
+//!
+//! ```text
+//! y + half = 2^shift · (low + u + w·σ) + r,   σ = 2u/high − 1,   w·u·(u − high) = 0
+//! ```
+//!
+//! where `0 ≤ r < 2^shift`, `0 ≤ u ≤ high`, `w ≥ 0` by lookup. If `w ≠ 0` then `u` is 0 or `high`
+//! and `σ` is −1 or 1, so the value in brackets is `low − w` or `low + high + w`, outside the
+//! clamp; if `w = 0` it is inside. So `z = floor((y + half) / 2^shift)` fixes `r`, `u` and `w`:
+//! there is one witness for every `y`. In a wide layer `z = low + u + 2^clamp_bits·w` instead.
+//!
+//! All quantities are below 2^(shift + 40) in magnitude, far below the field's 2^253, so equality
+//! in the field is equality of integers. The linear unit forces `y` to be the layer's accumulator.
+
+use halo2_proofs::{
+    halo2curves::bn256::Fr,
+    plonk::{ConstraintSystem, Expression, VirtualCells},
+};
+
+use super::{chain_move, cur, fixed, horner, integer, limbs, next, power_of_two, sum};
+use crate::config::{Config, SlotColumns};
+
+pub(super) fn configure(meta: &mut ConstraintSystem<Fr>, config: &Config) {
+    weights_follow_the_lattice(meta, config);
+    for lane in &config.slots.lanes {
+        if !lane.overflow.is_empty() {
+            overflow_only_at_the_ends(meta, config, lane);
+        }
+        if config.shape.has_output_column() {
+            output_is_the_value_or_the_activation(meta, config, lane);
+        }
+    }
+    wide_output(meta, config);
+}
+
+/// `p(next) · den = p · num + layer · den`: the weight of this row's values in the linear check.
+fn weights_follow_the_lattice(meta: &mut ConstraintSystem<Fr>, config: &Config) {
+    let chain = &config.slots.chain;
+    meta.create_gate("slot weights", |meta| {
+        let on = fixed(meta, config.q_on);
+        let step = chain_move(meta, config, chain, &config.shape.slot_steps);
+        let (current, following) = (cur(meta, chain.weight), next(meta, chain.weight));
+        let identity = step.denominator * (following - step.layer) - step.numerator * current;
+        [("den·(p' − layer) = num·p", on * identity)]
+    });
+}
+
+/// `w·u·(u − high) = 0` in clamped rows.
+fn overflow_only_at_the_ends(
+    meta: &mut ConstraintSystem<Fr>,
+    config: &Config,
+    lane: &SlotColumns,
+) {
+    meta.create_gate("slot overflow", |meta| {
+        let value = clamped_value(meta, config, lane);
+        let overflow = limbs(meta, &lane.overflow, &config.shape.overflow_limbs);
+        let to_high = sum(clamp_kinds(meta, config)
+            .into_iter()
+            .map(|(selector, high)| selector * (value.clone() - integer(high))));
+        [("w·u·(u − high) = 0", overflow * value * to_high)]
+    });
+}
+
+/// `q = low + u` in a row without table, the table's entry in a row with one.
+fn output_is_the_value_or_the_activation(
+    meta: &mut ConstraintSystem<Fr>,
+    config: &Config,
+    lane: &SlotColumns,
+) {
+    meta.create_gate("slot output", |meta| {
+        let (low, output) = (fixed(meta, config.slots.low), cur(meta, lane.output));
+        let value = limbs(meta, &lane.value, &config.shape.value_limbs);
+        let on = fixed(meta, config.q_on);
+        let Some((q_table, activation)) = config.slots.q_table.zip(lane.activation) else {
+            return vec![("q = low + u", on * (output - low - value))];
+        };
+        let (table, activation) = (fixed(meta, q_table), cur(meta, activation));
+        let linear = (integer(1) - table.clone()) * (low + value);
+        let mut constraints =
+            vec![("q = low + u or the activation", on * (output - linear - activation))];
+        // The table is indexed by the lowest limb alone.
+        for &limb in lane.value.iter().skip(1) {
+            constraints.push(("no high limbs under a table", table.clone() * cur(meta, limb)));
+        }
+        constraints
+    });
+}
+
+/// `out = q + 2^clamp_bits·w` in the rows of a wide layer.
+fn wide_output(meta: &mut ConstraintSystem<Fr>, config: &Config) {
+    let Some((q_wide, column)) = config.slots.q_wide.zip(config.slots.wide_output) else { return };
+    let Some(lane) = config.slots.lanes.first() else { return };
+    meta.create_gate("wide output", |meta| {
+        let overflow = limbs(meta, &lane.overflow, &config.shape.overflow_limbs);
+        let high_part = overflow * power_of_two(config.shape.clamp_bits);
+        let difference = cur(meta, column) - cur(meta, lane.output) - high_part;
+        [("out = q + 2^b·w", fixed(meta, q_wide) * difference)]
+    });
+}
+
+/// `u`, counted from the low end of the clamp.
+pub(super) fn clamped_value(
+    meta: &mut VirtualCells<'_, Fr>,
+    config: &Config,
+    lane: &SlotColumns,
+) -> Expression<Fr> {
+    if config.shape.has_output_column() {
+        limbs(meta, &lane.value, &config.shape.value_limbs)
+    } else {
+        cur(meta, lane.output) - fixed(meta, config.slots.low)
+    }
+}
+
+/// The selectors of the clamped kinds of rows, each with its largest `u`.
+fn clamp_kinds(meta: &mut VirtualCells<'_, Fr>, config: &Config) -> Vec<(Expression<Fr>, i64)> {
+    let high = |bits: u32| (1i64 << bits) - 1;
+    let table = config.slots.q_table.zip(config.shape.table_bits);
+    let mut kinds = vec![(fixed(meta, config.slots.q_clamp), high(config.shape.clamp_bits))];
+    kinds.extend(table.map(|(column, bits)| (fixed(meta, column), high(bits))));
+    kinds
+}
+
+/// `Σ_lanes α^lane · (y − bias)`: this row's share of the linear check, before its weight.
+pub(super) fn accumulators(meta: &mut VirtualCells<'_, Fr>, config: &Config) -> Expression<Fr> {
+    let alpha = meta.query_challenge(config.challenges.channel);
+    let overflow_factor = |meta: &mut VirtualCells<'_, Fr>, value: &Expression<Fr>| {
+        let clamped = sum(clamp_kinds(meta, config).into_iter().map(|(selector, high)| {
+            let slope = (crate::witness::field(high)).invert().unwrap_or(Fr::zero()).double();
+            selector * (value.clone() * slope - integer(1))
+        }));
+        match config.slots.q_wide {
+            Some(q_wide) => clamped + fixed(meta, q_wide) * power_of_two(config.shape.clamp_bits),
+            None => clamped,
+        }
+    };
+    let lanes = config
+        .slots
+        .lanes
+        .iter()
+        .map(|lane| {
+            let value = clamped_value(meta, config, lane);
+            let mut total = value.clone();
+            if !lane.overflow.is_empty() {
+                let overflow = limbs(meta, &lane.overflow, &config.shape.overflow_limbs);
+                total = total + overflow * overflow_factor(meta, &value);
+            }
+            let remainder = limbs(meta, &lane.remainder, &config.shape.remainder_limbs);
+            total * power_of_two(config.shape.shift) + remainder - fixed(meta, lane.offset)
+        })
+        .collect();
+    horner(lanes, &alpha)
+}

@@ -1,0 +1,37 @@
+//! halo2 circuits for zkinfer.
+//!
+//! [`CircuitPlan::new`] turns a [`zkinfer_models::QuantizedGraph`] into a layout: which cell holds
+//! which integer, and the fixed data of every row. [`InferenceCircuit`] is the halo2 circuit over
+//! that plan, with or without a witness. `docs/arithmetization.md` derives every relation used
+//! here, its bound and why it is sound.
+//!
+//! The layout has four units that run side by side over the rows:
+//!
+//! | unit | one row holds | module |
+//! |---|---|---|
+//! | slots | several requantized outputs: value, remainder, overflow | [`gates`](crate), `slots` |
+//! | linear | elements being read, fixed weights, the check of every linear layer | `linear` |
+//! | pool | four elements and their maximum | `pool` |
+//! | softmax | one element, its exponential, its quotient | `softmax` |
+//!
+//! No gate multiplies a layer out. After the first phase commits every tensor, challenges come
+//! from the transcript and each linear layer becomes one identity between evaluations (Freivalds
+//! with Schwartz–Zippel). Lookups are logUp ([eprint 2022/1530](https://eprint.iacr.org/2022/1530))
+//! written as gates.
+
+mod chain;
+mod circuit;
+mod config;
+mod error;
+mod gates;
+mod instance;
+mod plan;
+mod table;
+mod witness;
+
+pub use chain::Monomial;
+pub use circuit::{InferenceCircuit, Tamper};
+pub use config::Shape;
+pub use error::PlanError;
+pub use instance::instance_values;
+pub use plan::{CircuitPlan, Cost, Objective, PlanOptions, UnitRows};

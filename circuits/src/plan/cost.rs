@@ -1,0 +1,146 @@
+//! What a circuit costs, before anything is proven.
+
+use halo2_proofs::{halo2curves::bn256::Fr, plonk::ConstraintSystem};
+
+use super::CircuitPlan;
+use crate::{
+    config::{Config, Shape},
+    gates::{MAX_DEGREE, logup},
+};
+
+/// Nanoseconds on two cores for halo2's own prover, fitted to measured proofs of the zoo
+/// (`docs/performance.md`): per row and transformed column, and per row and committed column.
+const TRANSFORM_NANOS: f64 = 2_600.0;
+const SMALL_COMMIT_NANOS: f64 = 1_900.0;
+const FULL_COMMIT_NANOS: f64 = 6_500.0;
+
+/// Bytes that halo2's prover keeps per row and column: values, coefficients, one coset, and
+/// 72-byte cells while the witness is assigned.
+const BYTES_PER_ADVICE_CELL: u64 = 170;
+const BYTES_PER_FIXED_CELL: u64 = 130;
+
+/// Rows that each unit of a plan uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UnitRows {
+    /// Requantized values.
+    pub slots: usize,
+    /// Reads and weights.
+    pub linear: usize,
+    /// Maxima.
+    pub pool: usize,
+    /// Softmax elements.
+    pub softmax: usize,
+    /// The lookup table.
+    pub table: usize,
+    /// Public values.
+    pub instance: usize,
+}
+
+/// The quote for one proof.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cost {
+    /// log2 of the number of rows.
+    pub k: u32,
+    /// Rows that hold data, of the `2^k`.
+    pub usable_rows: usize,
+    /// Rows used by each unit.
+    pub rows: UnitRows,
+    /// Advice columns.
+    pub advice_columns: usize,
+    /// Advice columns whose cells are small integers.
+    pub small_columns: usize,
+    /// Fixed columns.
+    pub fixed_columns: usize,
+    /// Columns in the permutation argument.
+    pub permutation_columns: usize,
+    /// Committed columns of full-width cells: advice of the later phases, the permutation's
+    /// products, the quotient's pieces, the random polynomial and the two openings.
+    pub full_width_columns: usize,
+    /// Lookups to a row.
+    pub lookups: usize,
+    /// The largest degree of a constraint.
+    pub degree: usize,
+    /// Exact length of the proof.
+    pub proof_bytes: usize,
+    /// Estimated time of halo2's prover on two cores.
+    pub prove_seconds: f64,
+    /// Estimated peak memory of halo2's prover.
+    pub memory_bytes: u64,
+    /// Estimated gas to verify on an EVM chain.
+    pub gas: u64,
+}
+
+impl Cost {
+    /// The cost of a circuit of this shape.
+    pub(crate) fn of_shape(shape: &Shape, rows: UnitRows) -> Self {
+        let mut cs = ConstraintSystem::<Fr>::default();
+        Config::configure(&mut cs, shape);
+        let advice_columns = cs.num_advice_columns();
+        let small_columns = cs.advice_column_phase().iter().filter(|&&phase| phase == 0).count();
+        let permutation_columns = cs.permutation().get_columns().len();
+        let products = permutation_columns.div_ceil(MAX_DEGREE - 2);
+        let pieces = MAX_DEGREE - 1;
+        let full_width_columns = advice_columns - small_columns + products + pieces + 1 + 2;
+        let points = advice_columns + products + pieces + 1 + 2;
+        let scalars = cs.advice_queries().len()
+            + cs.fixed_queries().len()
+            + 1
+            + permutation_columns
+            + (3 * products).saturating_sub(1);
+        let transformed = advice_columns + cs.num_fixed_columns() + 2 * permutation_columns + products;
+        let row_count = 2f64.powi(i32::try_from(shape.k).unwrap_or(i32::MAX));
+        let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
+        let nanos = count(transformed) * TRANSFORM_NANOS
+            + count(small_columns) * SMALL_COMMIT_NANOS
+            + count(full_width_columns) * FULL_COMMIT_NANOS;
+        let cells = |n: usize| u64::try_from(n).unwrap_or(u64::MAX) << shape.k;
+        let proof_bytes = 32 * (points + scalars);
+        let commitments = points + cs.num_fixed_columns() + permutation_columns;
+        Self {
+            k: shape.k,
+            usable_rows: shape.usable_rows(),
+            rows,
+            advice_columns,
+            small_columns,
+            fixed_columns: cs.num_fixed_columns(),
+            permutation_columns,
+            full_width_columns,
+            lookups: logup::lookup_count(shape),
+            degree: degree(&cs),
+            proof_bytes,
+            prove_seconds: row_count * nanos * 1e-9,
+            memory_bytes: cells(advice_columns + products) * BYTES_PER_ADVICE_CELL
+                + cells(cs.num_fixed_columns() + 2 * permutation_columns) * BYTES_PER_FIXED_CELL,
+            gas: gas(commitments, proof_bytes, rows.instance),
+        }
+    }
+}
+
+/// halo2's own figure is capped by an environment variable; this one is not.
+fn degree(cs: &ConstraintSystem<Fr>) -> usize {
+    let gates = cs.gates().iter().flat_map(|gate| gate.polynomials().iter().map(|p| p.degree()));
+    gates.max().unwrap_or(0).max(MAX_DEGREE)
+}
+
+/// Transaction, one pairing of two, a multiplication and addition per commitment, calldata, field
+/// work and public inputs (EIP-1108, EIP-2028).
+fn gas(commitments: usize, proof_bytes: usize, instance: usize) -> u64 {
+    let of = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    21_000 + 113_000 + 6_300 * of(commitments) + 16 * of(proof_bytes) + 60_000 + 700 * of(instance)
+}
+
+impl CircuitPlan {
+    /// What a proof of this plan costs.
+    #[must_use]
+    pub fn cost(&self) -> Cost {
+        let rows = UnitRows {
+            slots: self.slots.rows.len(),
+            linear: self.linear.rows.len(),
+            pool: self.cells.pool.len(),
+            softmax: self.cells.softmax.len(),
+            table: self.table.entries.len(),
+            instance: self.instance_len(),
+        };
+        Cost::of_shape(&self.shape, rows)
+    }
+}

@@ -1,0 +1,172 @@
+//! The integer format all rows share: shift, clamp and limb widths.
+
+use zkinfer_models::{QuantizedGraph, quantized::{QuantizedOp, Requant, TensorId}};
+
+use super::slots::accumulators;
+use crate::PlanError;
+
+/// Bits of the output of a wide layer.
+pub(crate) const WIDE_BITS: u32 = 16;
+
+/// Largest magnitude of an accumulator, in bits; everything derived from it stays below 2^120.
+const ACCUMULATOR_BITS: u32 = 62;
+
+/// How a layer's accumulators become outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum RequantKind {
+    /// Clamped to `clamp_bits`; the output is the clamped value.
+    Clamp,
+    /// Clamped to `table_bits`; the output is looked up.
+    Table,
+    /// Never clamped, `WIDE_BITS` bits.
+    Wide,
+}
+
+/// What the requantizations of a graph have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RowFormat {
+    pub(crate) shift: u32,
+    pub(crate) clamp_bits: u32,
+    pub(crate) table_bits: Option<u32>,
+    pub(crate) wide: bool,
+    pub(crate) overflow_bits: u32,
+    /// Outputs that a softmax reads: clamped to `table_bits`, with the identity as table.
+    softmax_inputs: Vec<TensorId>,
+}
+
+pub(crate) fn bits(value: i64) -> u32 {
+    i64::BITS - value.max(0).leading_zeros()
+}
+
+fn width_bits(requant: &Requant) -> u32 {
+    bits(i64::from(requant.hi) - i64::from(requant.lo))
+}
+
+impl RowFormat {
+    pub(crate) fn of(graph: &QuantizedGraph) -> Result<Self, PlanError> {
+        let softmax_inputs = softmax_inputs(graph);
+        let requants: Vec<_> = (0..graph.nodes.len())
+            .filter_map(|node| Some((node, accumulators(graph, node)?.0)))
+            .collect();
+        let tabled = |node: usize, r: &Requant| {
+            r.table.is_some() || softmax_inputs.contains(&graph.nodes[node].output)
+        };
+        let plain = requants.iter().filter(|(n, r)| !tabled(*n, r)).map(|(_, r)| width_bits(r));
+        let clamp_bits = plain.filter(|&b| b != WIDE_BITS).min();
+        let mut format = Self {
+            shift: requants.first().map_or(0, |(_, r)| r.shift),
+            clamp_bits: clamp_bits.unwrap_or(8),
+            table_bits: requants
+                .iter()
+                .filter(|(n, r)| tabled(*n, r))
+                .map(|(_, r)| width_bits(r))
+                .max(),
+            wide: false,
+            overflow_bits: 0,
+            softmax_inputs: softmax_inputs.clone(),
+        };
+        // All layers have 16 bits: wide outputs only, unless one of them can leave its range.
+        let escapes = |r: &Requant| {
+            r.round(r.acc_lo) < i64::from(r.lo) || r.round(r.acc_hi) > i64::from(r.hi)
+        };
+        if clamp_bits.is_none() && requants.iter().any(|(n, r)| !tabled(*n, r) && escapes(r)) {
+            format.clamp_bits = WIDE_BITS;
+        }
+        for (node, requant) in requants {
+            format.admit(graph, node, requant)?;
+        }
+        Ok(format)
+    }
+
+    /// Checks that the format serves a layer and widens the overflow for it.
+    fn admit(
+        &mut self,
+        graph: &QuantizedGraph,
+        node: usize,
+        requant: &Requant,
+    ) -> Result<(), PlanError> {
+        let name = || graph.nodes[node].name.clone();
+        let reach = bits(requant.acc_hi.max(requant.acc_lo.saturating_neg()));
+        if reach > ACCUMULATOR_BITS {
+            return Err(PlanError::AccumulatorTooWide {
+                node: name(),
+                bits: reach,
+                limit: ACCUMULATOR_BITS,
+            });
+        }
+        let kind = self.kind(requant, graph.nodes[node].output);
+        let width = match kind {
+            RequantKind::Clamp => self.clamp_bits,
+            RequantKind::Table => self.table_bits.unwrap_or(0),
+            RequantKind::Wide => WIDE_BITS,
+        };
+        let (lo, hi) = (i64::from(requant.lo), i64::from(requant.hi));
+        let below = lo - requant.round(requant.acc_lo);
+        let above = requant.round(requant.acc_hi) - hi;
+        let wide_escapes = kind == RequantKind::Wide && below.max(above) > 0;
+        if hi - lo + 1 != 1i64 << width || requant.shift != self.shift || wide_escapes {
+            return Err(PlanError::Requant {
+                node: name(),
+                expected: format!("{width} bits after a shift of {}", self.shift),
+                got: format!(
+                    "[{lo}, {hi}] after a shift of {}, accumulators in [{}, {}]",
+                    requant.shift, requant.acc_lo, requant.acc_hi
+                ),
+            });
+        }
+        let overflow = match kind {
+            RequantKind::Wide => {
+                self.wide = true;
+                WIDE_BITS - self.clamp_bits
+            }
+            RequantKind::Clamp | RequantKind::Table => bits(below.max(above)),
+        };
+        self.overflow_bits = self.overflow_bits.max(overflow);
+        Ok(())
+    }
+
+    pub(crate) fn kind(&self, requant: &Requant, output: TensorId) -> RequantKind {
+        if requant.table.is_some() || self.softmax_inputs.contains(&output) {
+            RequantKind::Table
+        } else if width_bits(requant) == WIDE_BITS && self.clamp_bits != WIDE_BITS {
+            RequantKind::Wide
+        } else {
+            RequantKind::Clamp
+        }
+    }
+}
+
+/// The tensors with accumulators that a softmax reads, seen through aliases.
+fn softmax_inputs(graph: &QuantizedGraph) -> Vec<TensorId> {
+    let mut found: Vec<TensorId> = Vec::new();
+    for node in graph.nodes.iter().rev() {
+        match &node.op {
+            QuantizedOp::Softmax(softmax) => found.push(softmax.input),
+            QuantizedOp::Alias(alias) if found.contains(&node.output) => found.push(alias.input),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Splits `bits` into as few limbs of at most `limit` bits as possible, of nearly equal width.
+pub(crate) fn limb_widths(bits: u32, limit: u32) -> Vec<u32> {
+    let count = bits.div_ceil(limit.max(1));
+    (0..count).map(|limb| (bits + count - 1 - limb) / count).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::limb_widths;
+
+    #[test]
+    fn limbs_add_up_and_fit() {
+        for bits in 0..40 {
+            for limit in 4..13 {
+                let widths = limb_widths(bits, limit);
+                assert_eq!(widths.iter().sum::<u32>(), bits);
+                assert!(widths.iter().all(|&w| w <= limit && w > 0));
+            }
+        }
+    }
+}

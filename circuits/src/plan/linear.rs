@@ -1,0 +1,378 @@
+//! The rows of the linear unit: what is read, weighed and moved, layer by layer.
+
+use std::ops::Range;
+
+use zkinfer_models::{QuantizedGraph, quantized::{Affine, ConvTerm, Mul, QuantizedOp, TensorId}};
+
+use super::{
+    conv::{self, Span, SubImage, Tap, int},
+    slots::Layer,
+};
+use crate::chain::{Monomial, Step, StepSet, walk};
+
+/// An element of a tensor, or a constant zero.
+pub(crate) type Source = Option<(TensorId, u32)>;
+
+/// One row of the linear unit. Weights and product are weighed by the row's own chain
+/// value; reads, step and layer make the next one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct LinearRow {
+    pub(crate) step: Step,
+    /// The layer whose challenge scales what is read.
+    pub(crate) layer: Option<u32>,
+    /// Whether what is read is taken away instead of added.
+    pub(crate) negative: bool,
+    /// Whether the lanes lie below each other in the image instead of side by side.
+    pub(crate) vertical: bool,
+    /// Whether 1 is read beside the lanes.
+    pub(crate) one: bool,
+    /// Index of this row's block in [`LinearLayout::reads`].
+    pub(crate) reads: Option<u32>,
+    /// Index of this row's block in [`LinearLayout::weights`].
+    pub(crate) weights: Option<u32>,
+    /// Factor of the products of neighbouring lanes.
+    pub(crate) product: Option<i64>,
+}
+
+/// The linear unit of a plan.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LinearLayout {
+    pub(crate) rows: Vec<LinearRow>,
+    /// Blocks of `read_lanes` sources.
+    pub(crate) reads: Vec<Source>,
+    /// Blocks of `weight_columns` weights.
+    pub(crate) weights: Vec<i32>,
+    pub(crate) steps: StepSet,
+    /// Rows, counted even when they are not kept.
+    pub(crate) row_count: usize,
+    pub(crate) has_product: bool,
+    pub(crate) has_vertical: bool,
+}
+
+/// Lays out the checks of all layers with `lanes` reads and `columns` weights to a row.
+pub(crate) fn layout(
+    graph: &QuantizedGraph,
+    layers: &[Layer],
+    lanes: usize,
+    columns: usize,
+) -> LinearLayout {
+    build(graph, layers, lanes, columns, true)
+}
+
+/// As [`layout`], but only counts: rows, reads and weights are left out.
+pub(crate) fn dry_run(
+    graph: &QuantizedGraph,
+    layers: &[Layer],
+    lanes: usize,
+    columns: usize,
+) -> LinearLayout {
+    build(graph, layers, lanes, columns, false)
+}
+
+fn build(
+    graph: &QuantizedGraph,
+    layers: &[Layer],
+    lanes: usize,
+    columns: usize,
+    keep: bool,
+) -> LinearLayout {
+    let mut builder =
+        Builder { lanes, columns, keep, at: None, layout: LinearLayout::default() };
+    builder.push(LinearRow::default());
+    for layer in layers {
+        match &graph.nodes[layer.node].op {
+            QuantizedOp::Affine(affine) => builder.affine(layer, affine),
+            QuantizedOp::Mul(mul) => builder.product(layer.index, mul),
+            QuantizedOp::Alias(_) | QuantizedOp::MaxPool(_) | QuantizedOp::Softmax(_) => {}
+        }
+    }
+    builder.layout
+}
+
+struct Builder {
+    lanes: usize,
+    columns: usize,
+    /// Whether rows are kept or only counted.
+    keep: bool,
+    /// Where the chain's evaluation is counted from, if it holds one.
+    at: Option<Monomial>,
+    layout: LinearLayout,
+}
+
+impl Builder {
+    fn push(&mut self, row: LinearRow) {
+        self.layout.row_count += 1;
+        if self.keep {
+            self.layout.rows.push(row);
+        }
+    }
+
+    /// Sets how the last row goes on, then starts the next.
+    fn advance(&mut self, edit: impl FnOnce(&mut LinearRow), next: LinearRow) {
+        if let Some(row) = self.layout.rows.last_mut() {
+            edit(row);
+        }
+        self.push(next);
+    }
+
+    fn step(&mut self, monomial: Monomial) {
+        let step = self.layout.steps.step(monomial);
+        self.advance(|row| row.step = step, LinearRow::default());
+    }
+
+    fn block(&mut self, sources: impl Iterator<Item = Source>) -> Option<u32> {
+        if !self.keep {
+            return None;
+        }
+        let start = self.layout.reads.len();
+        self.layout.reads.extend(sources.take(self.lanes));
+        self.layout.reads.resize(start + self.lanes, None);
+        u32::try_from(start / self.lanes).ok()
+    }
+
+    fn affine(&mut self, layer: &Layer, affine: &Affine) {
+        for image in &conv::sub_images(affine) {
+            let term = &affine.terms[image.term];
+            for channel in 0..term.view.channels {
+                self.channel(&Channel { layer, term, image, index: channel });
+            }
+        }
+    }
+
+    /// Visits the kernel's taps forth and back; at each the chain holds the evaluation of the
+    /// tap's window, counted from the window's corner, and weighs the tap's weights.
+    fn channel(&mut self, channel: &Channel<'_>) {
+        let step = channel.layer.channel_step;
+        let outputs = channel.outputs();
+        let blocks = (outputs.start * step) / self.columns
+            ..((outputs.end - 1) * step) / self.columns + 1;
+        let mut seen: Option<Window> = None;
+        for [vertical, horizontal] in channel.taps() {
+            let window = Window {
+                rows: channel.image.vertical.window(vertical),
+                columns: channel.image.horizontal.window(horizontal),
+            };
+            let corner = [vertical.offset, horizontal.offset];
+            self.see(channel, seen.as_ref(), &window, corner);
+            seen = Some(window);
+            for block in blocks.clone() {
+                self.move_to(Monomial::new(int(block * self.columns), corner[0], corner[1]));
+                self.weigh(channel, [vertical.index, horizontal.index], block);
+            }
+        }
+        self.at = None;
+    }
+
+    /// Brings the chain to a window: from the window before by reading what enters and taking
+    /// away what leaves, or afresh, whichever reads fewer rows.
+    fn see(
+        &mut self,
+        channel: &Channel<'_>,
+        before: Option<&Window>,
+        window: &Window,
+        corner: [i32; 2],
+    ) {
+        let fresh = window.rows.len() * window.columns.len().div_ceil(self.lanes);
+        let strips = before.map(|before| before.strips_to(window));
+        let reads = strips.as_ref().map(|strips| {
+            strips.iter().map(|strip| strip.along.len().div_ceil(self.lanes) + 1).sum::<usize>()
+        });
+        match strips {
+            Some(strips) if reads.is_some_and(|reads| reads < fresh) => {
+                // Reads are weighed at channel 0, so the chain must be there.
+                self.move_to(Monomial { channel: 0, ..self.at.unwrap_or_default() });
+                strips.iter().for_each(|strip| self.strip(channel, strip));
+            }
+            _ => {
+                self.at = None;
+                for (turn, row) in (window.rows.first..=window.rows.last).rev().enumerate() {
+                    let forth = (window.rows.len() - 1 - turn) % 2 == 1;
+                    let strip =
+                        Strip { vertical: false, across: row, along: window.columns, negative: false };
+                    self.strip_towards(channel, &strip, forth);
+                }
+            }
+        }
+        self.move_to(Monomial::new(0, corner[0], corner[1]));
+    }
+
+    /// Reads a strip from the end that is nearer.
+    fn strip(&mut self, channel: &Channel<'_>, strip: &Strip) {
+        let at = self.at.map_or(strip.along.first, |at| if strip.vertical { at.row } else { at.column });
+        let forth = (at - strip.along.first).abs() <= (at - strip.along.last).abs();
+        self.strip_towards(channel, strip, forth);
+    }
+
+    fn strip_towards(&mut self, channel: &Channel<'_>, strip: &Strip, forth: bool) {
+        let mut starts: Vec<i32> =
+            (strip.along.first..=strip.along.last).step_by(self.lanes).collect();
+        if !forth {
+            starts.reverse();
+        }
+        for start in starts {
+            let end = (start + int(self.lanes) - 1).min(strip.along.last);
+            let reads = self.block((start..=end).map(|i| channel.source(strip.position(i))));
+            self.layout.has_vertical |= strip.vertical;
+            let [row, column] = strip.position(start);
+            let step = self.approach(Monomial::new(0, row, column));
+            let edit = |last: &mut LinearRow| {
+                last.step = step;
+                last.layer = Some(channel.layer.index);
+                last.negative = strip.negative;
+                last.vertical = strip.vertical;
+                last.reads = reads;
+            };
+            self.advance(edit, LinearRow::default());
+        }
+    }
+
+    /// Moves the chain until one more step reaches `target`, and returns that step: none and a
+    /// dropped value when the chain holds nothing yet.
+    fn approach(&mut self, target: Monomial) -> Step {
+        let Some(at) = self.at.replace(target) else { return Step::default() };
+        let mut steps = walk(shift(at, target), int(self.columns));
+        let last = steps.pop().unwrap_or(Monomial::ONE);
+        steps.into_iter().for_each(|step| self.step(step));
+        self.layout.steps.step(last)
+    }
+
+    fn move_to(&mut self, target: Monomial) {
+        if self.at != Some(target) {
+            let step = self.approach(target);
+            self.advance(|row| row.step = step, LinearRow::default());
+        }
+    }
+
+    /// Puts the weights of one tap and one block of channels on the last row.
+    fn weigh(&mut self, channel: &Channel<'_>, tap: [usize; 2], block: usize) {
+        if !self.keep {
+            return;
+        }
+        let (term, step, outputs) = (channel.term, channel.layer.channel_step, channel.outputs());
+        let start = self.layout.weights.len();
+        let per_group = term.view.channels / term.groups;
+        let [height, width] = term.kernel_size;
+        self.layout.weights.extend((0..self.columns).map(|k| {
+            let lattice = block * self.columns + k;
+            let output = lattice / step;
+            let real = lattice.is_multiple_of(step) && outputs.contains(&output);
+            let plane = output * per_group + channel.index % per_group;
+            if real { term.kernel[(plane * height + tap[0]) * width + tap[1]] } else { 0 }
+        }));
+        if let Some(row) = self.layout.rows.last_mut() {
+            row.weights = u32::try_from(start / self.columns).ok();
+        }
+    }
+
+    /// Starts a chain at the layer's own weight, without reading an element.
+    fn start_weight(&mut self, index: u32) {
+        let reads = self.block(std::iter::empty());
+        let edit = |last: &mut LinearRow| {
+            last.layer = Some(index);
+            last.one = true;
+            last.reads = reads;
+        };
+        self.advance(edit, LinearRow::default());
+    }
+
+    fn product(&mut self, index: u32, mul: &Mul) {
+        self.layout.has_product = true;
+        self.start_weight(index);
+        let pairs = self.lanes / 2;
+        for (turn, chunk) in mul.a_index.chunks(pairs).zip(mul.b_index.chunks(pairs)).enumerate() {
+            if turn > 0 {
+                self.step(Monomial::new(int(pairs), 0, 0));
+            }
+            let source = |tensor, element: usize| Some((tensor, u32::try_from(element).ok()?));
+            let factors = chunk.0.iter().zip(chunk.1);
+            let reads =
+                self.block(factors.flat_map(|(&a, &b)| [source(mul.a, a), source(mul.b, b)]));
+            if let Some(last) = self.layout.rows.last_mut() {
+                last.reads = reads;
+                last.product = Some(mul.factor);
+            }
+        }
+        // The next layer must not read on a row whose lanes are taken.
+        self.push(LinearRow::default());
+    }
+}
+
+/// The move that turns an evaluation counted from `at` into one counted from `target`: positions
+/// count down, channels up.
+fn shift(at: Monomial, target: Monomial) -> Monomial {
+    Monomial::new(target.channel - at.channel, at.row - target.row, at.column - target.column)
+}
+
+/// One input channel of a sub-image.
+struct Channel<'a> {
+    layer: &'a Layer,
+    term: &'a ConvTerm,
+    image: &'a SubImage,
+    index: usize,
+}
+
+impl Channel<'_> {
+    /// The output channels that it contributes to.
+    fn outputs(&self) -> Range<usize> {
+        let (inputs, outputs) =
+            (self.term.view.channels / self.term.groups, self.layer.channels / self.term.groups);
+        let group = self.index / inputs;
+        group * outputs..(group + 1) * outputs
+    }
+
+    /// The kernel's taps, forth and back, so that two in a row differ in one dimension.
+    fn taps(&self) -> Vec<[Tap; 2]> {
+        let (rows, columns) = (&self.image.vertical.taps, &self.image.horizontal.taps);
+        let line = |(turn, &row): (usize, &Tap)| {
+            let mut line: Vec<_> = columns.iter().map(|&column| [row, column]).collect();
+            if turn % 2 == 1 {
+                line.reverse();
+            }
+            line
+        };
+        rows.iter().enumerate().flat_map(line).collect()
+    }
+
+    fn source(&self, [row, column]: [i32; 2]) -> Source {
+        let (row, column) =
+            (self.image.vertical.pixel(row), self.image.horizontal.pixel(column));
+        let element = self.term.view.index(self.index, row, column);
+        Some((self.term.input, u32::try_from(element).ok()?))
+    }
+}
+
+/// The part of a sub-image that a tap sees.
+struct Window {
+    rows: Span,
+    columns: Span,
+}
+
+impl Window {
+    /// What leaves and what enters on the way to `other`, which differs in one dimension.
+    fn strips_to(&self, other: &Self) -> Vec<Strip> {
+        let vertical = self.rows == other.rows;
+        let (before, after, along) = if vertical {
+            (self.columns, other.columns, self.rows)
+        } else {
+            (self.rows, other.rows, self.columns)
+        };
+        let strip = |across, negative| Strip { vertical, across, along, negative };
+        let leaving = before.without(after).into_iter().map(|i| strip(i, true));
+        leaving.chain(after.without(before).into_iter().map(|i| strip(i, false))).collect()
+    }
+}
+
+/// A line of pixels to read.
+struct Strip {
+    vertical: bool,
+    /// The column of a vertical strip, the row of a horizontal one.
+    across: i32,
+    along: Span,
+    negative: bool,
+}
+
+impl Strip {
+    fn position(&self, index: i32) -> [i32; 2] {
+        if self.vertical { [index, self.across] } else { [self.across, index] }
+    }
+}

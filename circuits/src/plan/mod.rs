@@ -1,0 +1,278 @@
+//! From a quantized graph to a layout of rows and columns, and its cost.
+
+pub(crate) mod conv;
+mod cost;
+pub(crate) mod format;
+pub(crate) mod linear;
+mod search;
+pub(crate) mod slots;
+pub(crate) mod units;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use zkinfer_models::{QuantizedGraph, quantized::{QuantizedOp}};
+
+pub use cost::{Cost, UnitRows};
+pub(crate) use format::RequantKind;
+pub use search::Objective;
+
+use crate::{
+    PlanError,
+    config::{Shape, SoftmaxShape},
+    gates::logup::FIRST_TABLE_TAG,
+    table::Table,
+};
+use format::{RowFormat, limb_widths};
+use linear::LinearLayout;
+use slots::{Layer, SlotLayout};
+use units::{Cells, row};
+
+/// What the planner may choose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlanOptions {
+    /// What to make small.
+    pub objective: Objective,
+    /// The largest log2 of the row count.
+    pub max_k: u32,
+}
+
+impl Default for PlanOptions {
+    fn default() -> Self {
+        Self { objective: Objective::Time, max_k: 22 }
+    }
+}
+
+/// The column that holds a value, within its unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Place {
+    Instance,
+    Slot(u32),
+    Wide,
+    Pool,
+    Softmax,
+}
+
+/// The cell that holds a tensor element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct CellRef {
+    pub(crate) place: Place,
+    pub(crate) row: u32,
+}
+
+/// A circuit's layout: every cell's meaning and every fixed value. The same graph and options
+/// give the same plan on every machine.
+#[derive(Clone, Debug)]
+pub struct CircuitPlan {
+    pub(crate) graph: Arc<QuantizedGraph>,
+    pub(crate) shape: Shape,
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) slots: SlotLayout,
+    pub(crate) linear: LinearLayout,
+    pub(crate) cells: Cells,
+    pub(crate) table: Table,
+    /// Per layer the table tag of its outputs, per softmax node that of its exponentials.
+    pub(crate) layer_tags: Vec<i64>,
+    pub(crate) softmax_tags: Vec<(u32, i64)>,
+}
+
+/// Sizes that the search chooses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sizes {
+    pub(crate) k: u32,
+    pub(crate) slot_lanes: usize,
+    pub(crate) read_lanes: usize,
+    pub(crate) weight_columns: usize,
+    pub(crate) limb_bits: u32,
+}
+
+impl CircuitPlan {
+    /// Plans the circuit of `graph`.
+    ///
+    /// # Errors
+    /// When no size up to `options.max_k` holds the model, or a bound of the graph is not one the
+    /// gates are sound for.
+    pub fn new(graph: &QuantizedGraph, options: PlanOptions) -> Result<Self, PlanError> {
+        let format = RowFormat::of(graph)?;
+        let sizes = search::sizes(graph, &format, options)?;
+        Ok(Self::with_sizes(graph, &format, sizes))
+    }
+
+    pub(crate) fn with_sizes(graph: &QuantizedGraph, format: &RowFormat, sizes: Sizes) -> Self {
+        let layers = slots::layers(graph, format, sizes.slot_lanes);
+        let slots = slots::layout(graph, &layers, sizes.slot_lanes);
+        let linear = linear::layout(graph, &layers, sizes.read_lanes, sizes.weight_columns);
+        let cells = Cells::of(graph, &layers, &slots, sizes.slot_lanes);
+        let mut shape = shape(graph, format, sizes);
+        shape.layers = layers.len();
+        shape.slot_steps = slots.steps.clone();
+        shape.linear_steps = linear.steps.clone();
+        shape.product = linear.has_product;
+        shape.vertical = linear.has_vertical;
+        let tables = Tables::of(graph, &layers, &shape);
+        Self {
+            graph: Arc::new(graph.clone()),
+            table: Table::new(&range_widths(&shape), &tables.values),
+            shape,
+            layers,
+            slots,
+            linear,
+            cells,
+            layer_tags: tables.layer_tags,
+            softmax_tags: tables.softmax_tags,
+        }
+    }
+
+    /// log2 of the number of rows.
+    #[must_use]
+    pub fn k(&self) -> u32 {
+        self.shape.k
+    }
+
+    /// Column counts and limb widths.
+    #[must_use]
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The graph that is proven.
+    #[must_use]
+    pub fn graph(&self) -> &QuantizedGraph {
+        &self.graph
+    }
+
+    /// Length of the instance column. The row after it is read as the constant 0: halo2's
+    /// instance polynomial is 0 beyond the public values.
+    #[must_use]
+    pub fn instance_len(&self) -> usize {
+        self.cells.instance_len
+    }
+
+    pub(crate) fn zero_cell(&self) -> CellRef {
+        CellRef { place: Place::Instance, row: row(self.instance_len()) }
+    }
+}
+
+/// The limb widths of a plan; what depends on the layout is filled in later.
+pub(crate) fn shape(graph: &QuantizedGraph, format: &RowFormat, sizes: Sizes) -> Shape {
+    let limit = sizes.limb_bits;
+    Shape {
+        k: sizes.k,
+        slot_lanes: sizes.slot_lanes,
+        shift: format.shift,
+        remainder_limbs: limb_widths(format.shift, limit),
+        clamp_bits: format.clamp_bits,
+        value_limbs: value_limbs(format, limit),
+        table_bits: format.table_bits,
+        overflow_limbs: limb_widths(format.overflow_bits, limit),
+        wide: format.wide,
+        read_lanes: sizes.read_lanes,
+        weight_columns: sizes.weight_columns,
+        pool_limbs: pool_bits(graph).map(|bits| limb_widths(bits, limit)),
+        softmax: softmax_shape(graph, limit),
+        ..Shape::default()
+    }
+}
+
+/// Limbs of the clamped value; the lowest must hold the index of a table.
+fn value_limbs(format: &RowFormat, limit: u32) -> Vec<u32> {
+    match format.table_bits {
+        Some(_) if format.clamp_bits > limit => {
+            let mut widths = vec![limit];
+            widths.extend(limb_widths(format.clamp_bits - limit, limit));
+            widths
+        }
+        _ => limb_widths(format.clamp_bits, limit),
+    }
+}
+
+/// Bits of the largest difference that a pool window can have; at least one.
+fn pool_bits(graph: &QuantizedGraph) -> Option<u32> {
+    let span = |op: &QuantizedOp| match op {
+        QuantizedOp::MaxPool(pool) => {
+            let tensor = &graph.tensors[pool.input.0];
+            Some(format::bits(tensor.hi - tensor.lo).max(1))
+        }
+        _ => None,
+    };
+    graph.nodes.iter().filter_map(|node| span(&node.op)).max()
+}
+
+fn softmax_shape(graph: &QuantizedGraph, limit: u32) -> Option<SoftmaxShape> {
+    let unit = |op: &QuantizedOp| match op {
+        QuantizedOp::Softmax(softmax) => {
+            let longest = softmax.groups.iter().map(Vec::len).max().unwrap_or(1);
+            let largest = softmax.exp_table.iter().max().copied().unwrap_or(0);
+            let sum = i64::try_from(longest).unwrap_or(i64::MAX).saturating_mul(largest.into());
+            Some((softmax.bits, format::bits(sum.saturating_mul(2))))
+        }
+        _ => None,
+    };
+    let units: Vec<_> = graph.nodes.iter().filter_map(|node| unit(&node.op)).collect();
+    let bits = units.iter().map(|u| u.0).max()?;
+    let remainder = units.iter().map(|u| u.1).max()?;
+    Some(SoftmaxShape {
+        bits,
+        output_limbs: limb_widths(bits + 1, limit),
+        remainder_limbs: limb_widths(remainder, limit),
+    })
+}
+
+/// The ranges that some lookup uses.
+pub(crate) fn range_widths(shape: &Shape) -> BTreeSet<u32> {
+    let values =
+        if shape.has_output_column() { &shape.value_limbs[..] } else { &[shape.clamp_bits][..] };
+    let softmax = shape.softmax.iter().flat_map(|s| s.output_limbs.iter().chain(&s.remainder_limbs));
+    values
+        .iter()
+        .chain(&shape.remainder_limbs)
+        .chain(&shape.overflow_limbs)
+        .chain(shape.pool_limbs.iter().flatten())
+        .chain(softmax)
+        .copied()
+        .collect()
+}
+
+/// The value tables of a graph, equal ones once.
+pub(crate) struct Tables {
+    pub(crate) values: Vec<Vec<i64>>,
+    layer_tags: Vec<i64>,
+    softmax_tags: Vec<(u32, i64)>,
+}
+
+impl Tables {
+    pub(crate) fn of(graph: &QuantizedGraph, layers: &[Layer], shape: &Shape) -> Self {
+        let mut tables =
+            Self { values: Vec::new(), layer_tags: Vec::new(), softmax_tags: Vec::new() };
+        let range = shape.value_limbs.first().copied().unwrap_or_default();
+        for layer in layers {
+            let requant = slots::accumulators(graph, layer.node).map(|(requant, _)| requant);
+            let tag = match (layer.kind, requant) {
+                (RequantKind::Table, Some(requant)) => {
+                    let values = requant.table.as_ref().map_or_else(
+                        || (requant.lo..=requant.hi).map(i64::from).collect(),
+                        |table| table.iter().map(|&v| i64::from(v)).collect(),
+                    );
+                    tables.tag(values)
+                }
+                _ => i64::from(range),
+            };
+            tables.layer_tags.push(tag);
+        }
+        for (index, node) in graph.nodes.iter().enumerate() {
+            if let QuantizedOp::Softmax(softmax) = &node.op {
+                let values = softmax.exp_table.iter().map(|&v| i64::from(v)).collect();
+                let tag = tables.tag(values);
+                tables.softmax_tags.push((row(index), tag));
+            }
+        }
+        tables
+    }
+
+    fn tag(&mut self, values: Vec<i64>) -> i64 {
+        let index = self.values.iter().position(|v| *v == values).unwrap_or_else(|| {
+            self.values.push(values);
+            self.values.len() - 1
+        });
+        FIRST_TABLE_TAG + i64::from(row(index))
+    }
+}

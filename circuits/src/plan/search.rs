@@ -1,0 +1,157 @@
+//! The choice of k, lanes, weight columns and limb width: the cheapest layout that fits.
+
+use zkinfer_models::{QuantizedGraph, quantized::{QuantizedOp}};
+
+use super::{
+    Sizes, Tables,
+    cost::{Cost, UnitRows},
+    format::RowFormat,
+    linear, range_widths, shape,
+    slots::{self, Layer},
+    units::Cells,
+};
+use crate::{PlanError, PlanOptions, config::Shape};
+
+/// Weight columns that the search tries.
+const WEIGHT_COLUMNS: [usize; 13] = [2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256];
+/// Read lanes that the search tries.
+const READ_LANES: [usize; 3] = [2, 4, 8];
+/// Limb widths that the search tries.
+const LIMB_BITS: std::ops::RangeInclusive<u32> = 5..=13;
+/// Sizes above the smallest possible k that are still compared.
+const K_SPAN: u32 = 3;
+/// A proof that a chain or a phone can afford; [`Objective::Time`] stays below it if it can.
+const PROOF_BYTES: usize = 8 << 10;
+
+/// What the planner makes small.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Objective {
+    /// Proving time, among layouts with a proof of at most 8 KiB where there are any.
+    #[default]
+    Time,
+    /// Bytes of the proof.
+    Proof,
+    /// Gas of the verifier.
+    Gas,
+    /// Memory of the prover.
+    Memory,
+}
+
+impl Objective {
+    fn score(self, cost: &Cost) -> (u64, u64) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a positive number of microseconds far below 2^63"
+        )]
+        let time = (cost.prove_seconds * 1e6) as u64;
+        let bytes = u64::try_from(cost.proof_bytes).unwrap_or(u64::MAX);
+        match self {
+            Self::Time => (u64::from(cost.proof_bytes > PROOF_BYTES), time),
+            Self::Proof => (bytes, time),
+            Self::Gas => (cost.gas, time),
+            Self::Memory => (cost.memory_bytes, time),
+        }
+    }
+}
+
+struct Search<'a> {
+    graph: &'a QuantizedGraph,
+    format: &'a RowFormat,
+    objective: Objective,
+    pool_rows: usize,
+    softmax_rows: usize,
+    instance: usize,
+    best: Option<((u64, u64), Sizes)>,
+}
+
+pub(super) fn sizes(
+    graph: &QuantizedGraph,
+    format: &RowFormat,
+    options: PlanOptions,
+) -> Result<Sizes, PlanError> {
+    let layers = slots::layers(graph, format, 1);
+    let cells = Cells::of(graph, &layers, &slots::layout(graph, &layers, 1), 1);
+    let mut search = Search {
+        graph,
+        format,
+        objective: options.objective,
+        pool_rows: cells.pool.len(),
+        softmax_rows: cells.softmax.len(),
+        instance: cells.instance_len,
+        best: None,
+    };
+    let mut first: Option<u32> = None;
+    for k in 5..=options.max_k {
+        if first.is_some_and(|f| k > f + K_SPAN) {
+            break;
+        }
+        search.at_size(k);
+        if search.best.is_some() {
+            first = first.or(Some(k));
+        }
+    }
+    search.best.map(|(_, sizes)| sizes).ok_or_else(|| PlanError::TooLarge {
+        max_k: options.max_k,
+        slots: slots::row_count(&layers, 1),
+        weights: weight_count(graph),
+    })
+}
+
+fn weight_count(graph: &QuantizedGraph) -> usize {
+    let weights = |op: &QuantizedOp| match op {
+        QuantizedOp::Affine(affine) => affine.terms.iter().map(|t| t.kernel.len()).sum(),
+        _ => 0,
+    };
+    graph.nodes.iter().map(|node| weights(&node.op)).sum()
+}
+
+impl Search<'_> {
+    fn at_size(&mut self, k: u32) {
+        let rows = (Shape { k, ..Shape::default() }).usable_rows().saturating_sub(1);
+        if self.instance >= rows || self.pool_rows > rows || self.softmax_rows > rows {
+            return;
+        }
+        let lanes = (1..=64).find(|&m| {
+            let layers = slots::layers(self.graph, self.format, m);
+            slots::row_count(&layers, m) <= rows
+        });
+        let Some(lanes) = lanes else { return };
+        let layers = slots::layers(self.graph, self.format, lanes);
+        let steps = slots::layout(self.graph, &layers, lanes).steps;
+        for read_lanes in READ_LANES {
+            let fits = |columns: usize| {
+                weight_count(self.graph) / columns <= rows
+                    && linear::dry_run(self.graph, &layers, read_lanes, columns).row_count <= rows
+            };
+            let Some(weight_columns) = WEIGHT_COLUMNS.into_iter().find(|&c| fits(c)) else {
+                continue;
+            };
+            let linear = linear::dry_run(self.graph, &layers, read_lanes, weight_columns);
+            for limb_bits in LIMB_BITS {
+                let sizes = Sizes { k, slot_lanes: lanes, read_lanes, weight_columns, limb_bits };
+                let mut shape = shape(self.graph, self.format, sizes);
+                shape.layers = layers.len();
+                shape.slot_steps = steps.clone();
+                shape.linear_steps = linear.steps.clone();
+                shape.product = linear.has_product;
+                shape.vertical = linear.has_vertical;
+                self.consider(sizes, &shape, &layers, rows);
+            }
+        }
+    }
+
+    fn consider(&mut self, sizes: Sizes, shape: &Shape, layers: &[Layer], rows: usize) {
+        let tables = Tables::of(self.graph, layers, shape);
+        let ranges: usize = range_widths(shape).iter().map(|&bits| 1usize << bits).sum();
+        let table = ranges + tables.values.iter().map(Vec::len).sum::<usize>();
+        if table > rows {
+            return;
+        }
+        let unit_rows = UnitRows { table, instance: self.instance, ..UnitRows::default() };
+        let score = self.objective.score(&Cost::of_shape(shape, unit_rows));
+        if self.best.as_ref().is_none_or(|(best, _)| score < *best) {
+            self.best = Some((score, sizes));
+        }
+    }
+}

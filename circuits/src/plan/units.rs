@@ -1,0 +1,131 @@
+//! Where the pool and softmax units put their elements, and which cell holds which element.
+
+use zkinfer_models::{QuantizedGraph, quantized::{QuantizedOp, Softmax, TensorId}};
+
+use super::slots::{Layer, PADDING, SlotLayout};
+use super::{CellRef, Place, RequantKind};
+use crate::{config::POOL_WIDTH, instance::BINDING_ROWS};
+
+/// One row of the softmax unit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SoftmaxRow {
+    pub(crate) node: u32,
+    pub(crate) input: CellRef,
+    pub(crate) first: bool,
+    pub(crate) last: bool,
+    /// Rows from this one to the last of its group.
+    pub(crate) remaining: u32,
+}
+
+/// The cells of every tensor, with the rows of the units that follow from the graph alone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cells {
+    pub(crate) tensors: Vec<Vec<CellRef>>,
+    pub(crate) pool: Vec<[CellRef; POOL_WIDTH]>,
+    pub(crate) softmax: Vec<SoftmaxRow>,
+    pub(crate) instance_len: usize,
+}
+
+pub(crate) fn row(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
+
+impl Cells {
+    pub(crate) fn of(
+        graph: &QuantizedGraph,
+        layers: &[Layer],
+        slots: &SlotLayout,
+        lanes: usize,
+    ) -> Self {
+        let mut cells =
+            Self { tensors: vec![Vec::new(); graph.tensors.len()], ..Self::default() };
+        let mut next = BINDING_ROWS;
+        for &TensorId(input) in &graph.inputs {
+            let len = graph.tensors[input].len();
+            cells.tensors[input] =
+                (next..next + len).map(|r| CellRef { place: Place::Instance, row: row(r) }).collect();
+            next += len;
+        }
+        cells.instance_len =
+            next + graph.outputs.iter().map(|&TensorId(t)| graph.tensors[t].len()).sum::<usize>();
+        cells.slots(graph, layers, slots, lanes);
+        for (index, node) in graph.nodes.iter().enumerate() {
+            let found = match &node.op {
+                QuantizedOp::Affine(_) | QuantizedOp::Mul(_) => continue,
+                QuantizedOp::Alias(alias) => {
+                    let source = &cells.tensors[alias.input.0];
+                    alias.index.iter().map(|&i| source[i]).collect()
+                }
+                QuantizedOp::MaxPool(pool) => {
+                    let source = cells.tensors[pool.input.0].clone();
+                    pool.windows.iter().map(|window| cells.window(&source, window)).collect()
+                }
+                QuantizedOp::Softmax(softmax) => cells.softmax(row(index), softmax),
+            };
+            cells.tensors[node.output.0] = found;
+        }
+        cells
+    }
+
+    fn slots(
+        &mut self,
+        graph: &QuantizedGraph,
+        layers: &[Layer],
+        slots: &SlotLayout,
+        lanes: usize,
+    ) {
+        for layer in layers {
+            let unset = CellRef { place: Place::Instance, row: u32::MAX };
+            self.tensors[layer.output.0] = vec![unset; graph.tensors[layer.output.0].len()];
+        }
+        for (index, slot) in slots.rows.iter().enumerate() {
+            let Some(layer) = slot.layer.and_then(|l| layers.get(l as usize)) else { continue };
+            let block = &slots.elements[index * lanes..(index + 1) * lanes];
+            for (lane, &element) in block.iter().enumerate() {
+                if element == PADDING {
+                    continue;
+                }
+                let place = match layer.kind {
+                    RequantKind::Wide => Place::Wide,
+                    RequantKind::Clamp | RequantKind::Table => Place::Slot(row(lane)),
+                };
+                let cell = CellRef { place, row: row(index) };
+                self.tensors[layer.output.0][element as usize] = cell;
+            }
+        }
+    }
+
+    /// Rows for the maximum of a window: four elements, then the maximum so far and three more.
+    fn window(&mut self, source: &[CellRef], window: &[usize]) -> CellRef {
+        let mut rest = window.iter().map(|&i| source[i]);
+        let mut so_far = rest.next().unwrap_or(CellRef { place: Place::Instance, row: u32::MAX });
+        loop {
+            let taken: Vec<_> = rest.by_ref().take(POOL_WIDTH - 1).collect();
+            let mut inputs = [so_far; POOL_WIDTH];
+            inputs[1..].iter_mut().zip(&taken).for_each(|(cell, &element)| *cell = element);
+            so_far = CellRef { place: Place::Pool, row: row(self.pool.len()) };
+            self.pool.push(inputs);
+            if rest.len() == 0 {
+                return so_far;
+            }
+        }
+    }
+
+    fn softmax(&mut self, node: u32, softmax: &Softmax) -> Vec<CellRef> {
+        let source = self.tensors[softmax.input.0].clone();
+        let mut output = source.clone();
+        for group in &softmax.groups {
+            for (position, &element) in group.iter().enumerate() {
+                output[element] = CellRef { place: Place::Softmax, row: row(self.softmax.len()) };
+                self.softmax.push(SoftmaxRow {
+                    node,
+                    input: source[element],
+                    first: position == 0,
+                    last: position + 1 == group.len(),
+                    remaining: row(group.len() - position),
+                });
+            }
+        }
+        output
+    }
+}

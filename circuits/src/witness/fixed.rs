@@ -1,0 +1,140 @@
+//! The fixed columns of a plan.
+
+use halo2_proofs::plonk::{Column, Fixed};
+
+use super::IntegerColumns;
+use crate::{
+    chain::Step,
+    config::{ChainColumns, Config},
+    plan::{CircuitPlan, RequantKind, slots},
+};
+
+/// Every fixed column, as integers.
+pub(crate) fn fixed_columns(plan: &CircuitPlan, config: &Config, count: usize) -> IntegerColumns {
+    let mut columns = Columns(vec![vec![0; 1 << plan.shape.k]; count]);
+    let last = plan.shape.usable_rows() - 1;
+    columns.0[config.q_on.index()][..last].fill(1);
+    columns.set(config.q_first, 0, 1);
+    columns.set(config.q_last, last, 1);
+    slot_unit(plan, config, &mut columns);
+    linear_unit(plan, config, &mut columns);
+    softmax_unit(plan, config, &mut columns, last);
+    for (row, entry) in plan.table.entries.iter().enumerate() {
+        columns.set(config.table.key, row, entry.key);
+        columns.set(config.table.tag, row, entry.tag);
+        if let Some(value) = config.table.value {
+            columns.set(value, row, entry.value);
+        }
+    }
+    columns.0
+}
+
+struct Columns(IntegerColumns);
+
+impl Columns {
+    fn set(&mut self, column: Column<Fixed>, row: usize, value: i64) {
+        self.0[column.index()][row] = value;
+    }
+
+    fn chain(&mut self, chain: &ChainColumns, row: usize, step: Step, layer: Option<(u32, i64)>) {
+        if let Some(index) = step.numerator.checked_sub(1) {
+            self.set(chain.numerators[index], row, 1);
+        }
+        if let Some(index) = step.denominator.checked_sub(1) {
+            self.set(chain.denominators[index], row, 1);
+        }
+        if let Some((layer, sign)) = layer {
+            self.set(chain.layers[layer as usize], row, sign);
+        }
+    }
+}
+
+/// `bias` of every element of a layer's output tensor.
+pub(crate) fn biases(plan: &CircuitPlan, layer: &slots::Layer) -> Vec<i64> {
+    let mut biases = vec![0; plan.graph.tensors[layer.output.0].len()];
+    if let zkinfer_models::quantized::QuantizedOp::Affine(affine) = &plan.graph.nodes[layer.node].op {
+        let view = &affine.output;
+        for (channel, &bias) in affine.bias.iter().enumerate() {
+            for row in 0..view.height {
+                for column in 0..view.width {
+                    biases[view.index(channel, row, column)] = bias;
+                }
+            }
+        }
+    }
+    biases
+}
+
+fn slot_unit(plan: &CircuitPlan, config: &Config, columns: &mut Columns) {
+    let (unit, lanes) = (&config.slots, plan.shape.slot_lanes);
+    let range = plan.shape.value_limbs.first().copied().unwrap_or_default();
+    if let Some(tag) = unit.tag {
+        columns.0[tag.index()][..plan.shape.usable_rows()].fill(range.into());
+    }
+    let half = if plan.shape.shift == 0 { 0 } else { 1i64 << (plan.shape.shift - 1) };
+    let biases: Vec<_> = plan.layers.iter().map(|layer| biases(plan, layer)).collect();
+    for (row, slot) in plan.slots.rows.iter().enumerate() {
+        columns.chain(&unit.chain, row, slot.step, slot.starts.map(|layer| (layer, 1)));
+        let Some(index) = slot.layer.map(|layer| layer as usize) else { continue };
+        let layer = &plan.layers[index];
+        let Some((requant, _)) = slots::accumulators(&plan.graph, layer.node) else { continue };
+        let low = i64::from(requant.lo);
+        let selector = match layer.kind {
+            RequantKind::Clamp => Some(unit.q_clamp),
+            RequantKind::Table => unit.q_table,
+            RequantKind::Wide => unit.q_wide,
+        };
+        if let Some(selector) = selector {
+            columns.set(selector, row, 1);
+        }
+        if layer.kind != RequantKind::Table {
+            columns.set(unit.low, row, low);
+        }
+        if let Some(tag) = unit.tag {
+            columns.set(tag, row, plan.layer_tags[index]);
+        }
+        let elements = &plan.slots.elements[row * lanes..(row + 1) * lanes];
+        for (lane, &element) in unit.lanes.iter().zip(elements) {
+            let bias = biases[index].get(element as usize).copied().unwrap_or(0);
+            columns.set(lane.offset, row, half + bias - (low << plan.shape.shift));
+        }
+    }
+}
+
+fn linear_unit(plan: &CircuitPlan, config: &Config, columns: &mut Columns) {
+    let unit = &config.linear;
+    let width = plan.shape.weight_columns;
+    for (row, linear) in plan.linear.rows.iter().enumerate() {
+        let sign = if linear.negative { -1 } else { 1 };
+        columns.chain(&unit.chain, row, linear.step, linear.layer.map(|layer| (layer, sign)));
+        if let Some(block) = linear.weights {
+            let start = block as usize * width;
+            for (&column, &weight) in unit.weights.iter().zip(&plan.linear.weights[start..]) {
+                columns.set(column, row, weight.into());
+            }
+        }
+        let flags = [
+            (unit.q_one, linear.one.then_some(1)),
+            (unit.q_vertical, linear.vertical.then_some(1)),
+            (unit.q_product, linear.product),
+        ];
+        for (column, value) in flags {
+            if let Some((column, value)) = column.zip(value) {
+                columns.set(column, row, value);
+            }
+        }
+    }
+}
+
+fn softmax_unit(plan: &CircuitPlan, config: &Config, columns: &mut Columns, last: usize) {
+    let Some(unit) = &config.softmax else { return };
+    let range = crate::plan::range_widths(&plan.shape).first().copied().unwrap_or_default();
+    columns.0[unit.tag.index()][..last].fill(range.into());
+    for (row, softmax) in plan.cells.softmax.iter().enumerate() {
+        columns.set(unit.q_row, row, 1);
+        columns.set(unit.q_first, row, softmax.first.into());
+        columns.set(unit.q_last, row, softmax.last.into());
+        let tag = plan.softmax_tags.iter().find(|(node, _)| *node == softmax.node);
+        columns.set(unit.tag, row, tag.map_or(0, |&(_, tag)| tag));
+    }
+}

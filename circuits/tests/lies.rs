@@ -1,0 +1,197 @@
+//! Lies by name, each caught by the check that is there for it.
+
+mod support;
+
+use halo2_proofs::{
+    dev::{MockProver, VerifyFailure},
+    halo2curves::{bn256::Fr, ff::Field},
+};
+use support::{Conv, Form, GraphBuilder, Model, checker::Recorder};
+use zkinfer_circuits::{CircuitPlan, InferenceCircuit, PlanOptions, Tamper};
+use zkinfer_models::{Execution, quantized::*};
+
+fn broken(model: &Model, circuit: &InferenceCircuit, instance: &[Fr]) -> Vec<String> {
+    Recorder::synthesize(circuit, model.plan.k(), instance).broken().into_iter().collect()
+}
+
+/// The circuit of an execution in which the output tensor of `node` was changed by `lie`, and
+/// everything after it computed from the lie.
+fn with_wrong_values(model: &Model, node: usize, lie: impl Fn(&mut Vec<i64>)) -> Vec<String> {
+    let graph = model.plan.graph();
+    let mut execution: Execution = (*model.execution).clone();
+    let accumulators = execution.accumulators[node].as_mut().expect("a layer");
+    lie(accumulators);
+    let QuantizedOp::Affine(affine) = &graph.nodes[node].op else { panic!("an affine layer") };
+    let requant = &affine.requant;
+    let output = graph.nodes[node].output.0;
+    execution.values[output] = accumulators
+        .iter()
+        .map(|&acc| requant.round(acc).clamp(requant.lo.into(), requant.hi.into()))
+        .collect();
+    let outputs = execution.values[graph.outputs[0].0].clone();
+    let inputs = execution.values[graph.inputs[0].0].clone();
+    let instance = zkinfer_circuits::instance_values([1, 2], &inputs, &outputs);
+    let circuit = InferenceCircuit::with_execution(model.plan.clone(), execution.into());
+    broken(model, &circuit, &instance)
+}
+
+const SUM: &str = "linear sum ends: ends at zero";
+
+/// A convolution whose output is the model's output, two channels.
+fn conv_model() -> Model {
+    let mut builder = GraphBuilder::new(11, [2, 6, 6]);
+    let conv = Conv { out: 4, padding: [1, 1], ..Conv::default() };
+    let output = builder.conv(TensorId(0), &conv, Form::Signed);
+    builder.finish(output)
+}
+
+#[test]
+fn an_accumulator_off_by_one_breaks_the_linear_sum() {
+    let model = conv_model();
+    assert_eq!(with_wrong_values(&model, 0, |acc| acc[7] += 1), [SUM]);
+}
+
+#[test]
+fn two_compensating_entries_break_the_linear_sum() {
+    let model = conv_model();
+    let lie = |acc: &mut Vec<i64>| {
+        acc[3] += 5;
+        acc[4] -= 5;
+    };
+    assert_eq!(with_wrong_values(&model, 0, lie), [SUM]);
+}
+
+#[test]
+fn a_row_shifted_by_one_position_breaks_the_linear_sum() {
+    let model = conv_model();
+    assert_eq!(with_wrong_values(&model, 0, |acc| acc[..6].rotate_right(1)), [SUM]);
+}
+
+#[test]
+fn two_channels_swapped_break_the_linear_sum() {
+    let model = conv_model();
+    let lie = |acc: &mut Vec<i64>| {
+        let (first, second) = acc.split_at_mut(36);
+        first.swap_with_slice(&mut second[..36]);
+    };
+    assert_eq!(with_wrong_values(&model, 0, lie), [SUM]);
+}
+
+#[test]
+fn an_error_moved_to_another_layer_breaks_the_linear_sum() {
+    let model = support::dense();
+    // The first layer's error and its opposite in the second share no weight.
+    assert!(with_wrong_values(&model, 0, |acc| acc[0] += 1 << 20).contains(&SUM.to_string()));
+}
+
+#[test]
+fn a_wrong_public_output_breaks_a_copy() {
+    let model = support::dense();
+    let mut instance = model.instance.clone();
+    *instance.last_mut().expect("an output") += Fr::ONE;
+    assert_eq!(broken(&model, &model.circuit(), &instance), ["copy"]);
+}
+
+#[test]
+fn a_wrong_public_input_breaks_a_copy() {
+    let model = support::dense();
+    let mut instance = model.instance.clone();
+    instance[2] += Fr::ONE;
+    assert_eq!(broken(&model, &model.circuit(), &instance), ["copy"]);
+}
+
+#[test]
+fn a_public_value_behind_the_last_is_not_zero_padding() {
+    let model = conv_model();
+    let mut instance = model.instance.clone();
+    instance.push(Fr::ONE);
+    assert_eq!(broken(&model, &model.circuit(), &instance), ["copy"]);
+}
+
+/// A slot row with one column of its first lane changed.
+fn slot_lie(model: &Model, column: usize, row: usize, delta: u64) -> Vec<String> {
+    let tamper = Tamper { column, row, delta: Fr::from(delta) };
+    broken(model, &model.circuit().tampered(tamper), &model.instance)
+}
+
+#[test]
+fn an_overflow_inside_the_clamp_breaks_the_overflow_gate() {
+    let model = conv_model();
+    let shape = model.plan.shape();
+    let overflow = 1 + shape.remainder_limbs.len();
+    // At either end of the clamp an overflow is well formed, and only the sum is wrong.
+    let gate = "slot overflow: w·u·(u − high) = 0".to_string();
+    let caught = (1..20).filter(|&row| slot_lie(&model, overflow, row, 1).contains(&gate));
+    assert!(caught.count() > 0);
+}
+
+#[test]
+fn a_remainder_beyond_its_range_breaks_the_lookup() {
+    let model = conv_model();
+    let found = slot_lie(&model, 1, 1, 1 << 20);
+    assert!(found.contains(&"lookup sum: ends at zero".to_string()), "{found:?}");
+}
+
+#[test]
+fn a_table_value_of_another_activation_breaks_the_lookup() {
+    let model = support::table();
+    let activation = 1 + model.plan.shape().value_limbs.len();
+    let found = slot_lie(&model, activation, 1, 1);
+    assert!(found.contains(&"lookup sum: ends at zero".to_string()), "{found:?}");
+}
+
+#[test]
+fn a_smaller_maximum_breaks_the_range_and_a_larger_one_the_product() {
+    let model = support::pool();
+    let pool = |name: &str| name.starts_with("pool") || name.starts_with("lookup");
+    let column = pool_maximum_column(&model);
+    for delta in [Fr::ONE, -Fr::ONE] {
+        let circuit = model.circuit().tampered(Tamper { column, row: 0, delta });
+        let found = broken(&model, &circuit, &model.instance);
+        assert!(found.iter().any(|name| pool(name)), "{found:?}");
+    }
+}
+
+/// The pool's columns follow the slots and the reads: four inputs, then the maximum.
+fn pool_maximum_column(model: &Model) -> usize {
+    let shape = model.plan.shape();
+    let slot = 1 + shape.remainder_limbs.len() + shape.overflow_limbs.len();
+    shape.slot_lanes * slot + shape.read_lanes + 4
+}
+
+/// The first row's weight was free once, and could be chosen to make any sum end at zero.
+#[test]
+fn a_weight_chosen_for_the_first_row_breaks_the_chain_start() {
+    let model = support::dense();
+    let columns = model.circuit().assigned_cells();
+    let chains = columns.iter().rev().take(4).map(|cell| cell.0).collect::<Vec<_>>();
+    let starts = chains.into_iter().filter(|&column| {
+        let tamper = Tamper { column, row: 0, delta: Fr::from(7) };
+        let found = broken(&model, &model.circuit().tampered(tamper), &model.instance);
+        found.contains(&"chain start: starts at zero".to_string())
+    });
+    assert_eq!(starts.count(), 2);
+}
+
+#[test]
+fn mock_prover_and_checker_agree() {
+    let model = conv_model();
+    assert!(model.failures(&model.circuit()).is_empty());
+    let mut instance = model.instance.clone();
+    *instance.last_mut().expect("an output") += Fr::ONE;
+    let failures = model.failures_with(&model.circuit(), instance);
+    assert!(failures.iter().all(|f| matches!(f, VerifyFailure::Permutation { .. })));
+    assert!(!failures.is_empty());
+}
+
+#[test]
+fn another_model_has_another_circuit() {
+    let model = conv_model();
+    let mut graph = model.plan.graph().clone();
+    let QuantizedOp::Affine(affine) = &mut graph.nodes[0].op else { panic!("a convolution") };
+    affine.terms[0].kernel[5] += 1;
+    let plan = CircuitPlan::new(&graph, PlanOptions::default()).expect("it fits");
+    let circuit = InferenceCircuit::with_execution(plan.into(), model.execution.clone());
+    let prover = MockProver::run(model.plan.k(), &circuit, vec![model.instance.clone()]).unwrap();
+    assert!(prover.verify().is_err());
+}

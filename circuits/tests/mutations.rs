@@ -1,0 +1,42 @@
+//! Every assigned advice cell of every kind of layer, changed: some gate or copy refuses it.
+//!
+//! The liar is consistent: everything that follows from the changed cell (multiplicities,
+//! fractions, evaluations, running sums) is computed from it, as a real one would do.
+
+mod support;
+
+use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
+use rayon::prelude::*;
+use support::{Model, checker::Recorder};
+use zkinfer_circuits::Tamper;
+
+fn refused(model: &Model, tamper: Tamper) -> bool {
+    let circuit = model.circuit().tampered(tamper);
+    Recorder::synthesize(&circuit, model.plan.k(), &model.instance).refuses(tamper.row)
+}
+
+fn survivors(model: &Model) -> Vec<Tamper> {
+    let deltas = [Fr::ONE, -Fr::ONE, Fr::from(1 << 20), Fr::from(3).invert().unwrap()];
+    let cells = model.circuit().assigned_cells();
+    let lies = |&(column, row): &(usize, usize)| {
+        // All kinds of lies on the first rows, then by turns: every row has the same gates.
+        let kept = deltas.iter().enumerate().filter(move |(i, _)| row < 4 || (row + i) % 4 == 0);
+        kept.map(|(_, &delta)| Tamper { column, row, delta }).collect::<Vec<_>>()
+    };
+    let lies: Vec<_> = cells.iter().flat_map(lies).collect();
+    lies.into_par_iter().filter(|&tamper| !refused(model, tamper)).collect()
+}
+
+macro_rules! no_cell_is_free {
+    ($($name:ident),*) => {$(
+        #[test]
+        fn $name() {
+            let model = support::$name();
+            assert!(!refused(&model, Tamper { column: 0, row: 0, delta: Fr::ZERO }));
+            let survivors = survivors(&model);
+            assert!(survivors.is_empty(), "{} lies survive: {:?}", survivors.len(), &survivors[..survivors.len().min(5)]);
+        }
+    )*};
+}
+
+no_cell_is_free!(dense, convolution, strided_convolution, pool, table, product, softmax);

@@ -1,0 +1,171 @@
+//! A fast judge of one witness: synthesizes once, then evaluates every gate and every copy.
+
+use std::collections::BTreeSet;
+
+use halo2_proofs::{
+    circuit::Value,
+    halo2curves::{bn256::Fr, ff::Field},
+    plonk::{
+        Advice, Any, Assigned, Assignment, Challenge, Circuit, Column, ConstraintSystem, Error,
+        Expression, Fixed, FloorPlanner, Instance, Selector,
+    },
+};
+use zkinfer_circuits::InferenceCircuit;
+
+/// Everything that one synthesis assigns, with challenges fixed in advance.
+pub(crate) struct Recorder {
+    rows: usize,
+    advice: Vec<Vec<Fr>>,
+    fixed: Vec<Vec<Fr>>,
+    instance: Vec<Fr>,
+    copies: Vec<[(Column<Any>, usize); 2]>,
+    challenges: Vec<Fr>,
+    cs: ConstraintSystem<Fr>,
+    /// `assign_advice` must hand out a reference that outlives the call.
+    sink: &'static Assigned<Fr>,
+}
+
+impl Recorder {
+    pub(crate) fn synthesize(circuit: &InferenceCircuit, k: u32, instance: &[Fr]) -> Self {
+        let mut cs = ConstraintSystem::default();
+        let config = InferenceCircuit::configure_with_params(&mut cs, circuit.params());
+        let rows = 1 << k;
+        let mut instance = instance.to_vec();
+        instance.resize(rows, Fr::ZERO);
+        let mut recorder = Self {
+            rows,
+            advice: vec![vec![Fr::ZERO; rows]; cs.num_advice_columns()],
+            fixed: vec![vec![Fr::ZERO; rows]; cs.num_fixed_columns()],
+            instance,
+            copies: vec![],
+            challenges: (0..cs.num_challenges() as u64).map(|i| challenge(i)).collect(),
+            cs,
+            sink: Box::leak(Box::new(Assigned::Zero)),
+        };
+        <InferenceCircuit as Circuit<Fr>>::FloorPlanner::synthesize(
+            &mut recorder,
+            circuit,
+            config,
+            vec![],
+        )
+        .expect("synthesis has no way to fail");
+        recorder
+    }
+
+    fn advice_or_other(&self, column: Column<Any>, row: usize) -> Fr {
+        match column.column_type() {
+            Any::Advice(_) => self.advice[column.index()][row],
+            Any::Fixed => self.fixed[column.index()][row],
+            Any::Instance => self.instance[row],
+        }
+    }
+
+    fn holds(&self, polynomial: &Expression<Fr>, row: usize) -> bool {
+        let at = |rotation: i32| (row as i32 + rotation).rem_euclid(self.rows as i32) as usize;
+        let value = polynomial.evaluate(
+            &|constant| constant,
+            &|_| unreachable!("no selectors are used"),
+            &|query| self.fixed[query.column_index()][at(query.rotation().0)],
+            &|query| self.advice[query.column_index()][at(query.rotation().0)],
+            &|_| unreachable!("no instance queries are used"),
+            &|challenge| self.challenges[challenge.index()],
+            &|a| -a,
+            &|a, b| a + b,
+            &|a, b| a * b,
+            &|a, b| a * b,
+        );
+        value == Fr::ZERO
+    }
+
+    fn copies_hold(&self) -> bool {
+        self.copies.iter().all(|[(a, i), (b, j)]| {
+            self.advice_or_other(*a, *i) == self.advice_or_other(*b, *j)
+        })
+    }
+
+    /// The gates and copies that do not hold, by name.
+    pub(crate) fn broken(&self) -> BTreeSet<String> {
+        let mut broken = BTreeSet::new();
+        let usable = self.rows - (self.cs.blinding_factors() + 1);
+        for gate in self.cs.gates() {
+            for (index, polynomial) in gate.polynomials().iter().enumerate() {
+                if !(0..usable).all(|row| self.holds(polynomial, row)) {
+                    broken.insert(format!("{}: {}", gate.name(), gate.constraint_name(index)));
+                }
+            }
+        }
+        if !self.copies_hold() {
+            broken.insert("copy".into());
+        }
+        broken
+    }
+
+    /// Whether something refuses a lie about `row`, looking first where it must show.
+    pub(crate) fn refuses(&self, row: usize) -> bool {
+        let usable = self.rows - (self.cs.blinding_factors() + 1);
+        let polynomials = || self.cs.gates().iter().flat_map(|gate| gate.polynomials());
+        let near = [row, row.saturating_sub(1), usable - 1, 0];
+        near.iter().any(|&row| polynomials().any(|p| !self.holds(p, row)))
+            || !self.broken().is_empty()
+    }
+}
+
+fn challenge(index: u64) -> Fr {
+    Fr::from(index + 3).pow_vartime([0x1234_5678_9abc_def1, 77, index])
+}
+
+impl Assignment<Fr> for Recorder {
+    fn enter_region<NR: Into<String>, N: FnOnce() -> NR>(&mut self, _: N) {}
+
+    fn exit_region(&mut self) {}
+
+    fn annotate_column<A: FnOnce() -> AR, AR: Into<String>>(&mut self, _: A, _: Column<Any>) {}
+
+    fn enable_selector<A: FnOnce() -> AR, AR: Into<String>>(
+        &mut self,
+        _: A,
+        _: &Selector,
+        _: usize,
+    ) -> Result<(), Error> {
+        unreachable!("no selectors are used")
+    }
+
+    fn query_instance(&self, _: Column<Instance>, row: usize) -> Result<Value<Fr>, Error> {
+        Ok(Value::known(self.instance[row]))
+    }
+
+    fn assign_advice<'v>(
+        &mut self,
+        column: Column<Advice>,
+        row: usize,
+        to: Value<Assigned<Fr>>,
+    ) -> Value<&'v Assigned<Fr>> {
+        to.map(|value| self.advice[column.index()][row] = value.evaluate());
+        Value::known(self.sink)
+    }
+
+    fn assign_fixed(&mut self, column: Column<Fixed>, row: usize, to: Assigned<Fr>) {
+        self.fixed[column.index()][row] = to.evaluate();
+    }
+
+    fn copy(&mut self, a: Column<Any>, i: usize, b: Column<Any>, j: usize) {
+        self.copies.push([(a, i), (b, j)]);
+    }
+
+    fn fill_from_row(
+        &mut self,
+        _: Column<Fixed>,
+        _: usize,
+        _: Value<Assigned<Fr>>,
+    ) -> Result<(), Error> {
+        unreachable!("no table columns are used")
+    }
+
+    fn get_challenge(&self, challenge: Challenge) -> Value<Fr> {
+        Value::known(self.challenges[challenge.index()])
+    }
+
+    fn push_namespace<NR: Into<String>, N: FnOnce() -> NR>(&mut self, _: N) {}
+
+    fn pop_namespace(&mut self, _: Option<String>) {}
+}

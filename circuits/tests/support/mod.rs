@@ -1,0 +1,344 @@
+//! Small integer graphs built by hand, with random weights, and their circuits.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+pub(crate) mod checker;
+
+use std::sync::Arc;
+
+use halo2_proofs::{
+    dev::{MockProver, VerifyFailure},
+    halo2curves::bn256::Fr,
+};
+use rand_chacha::{
+    ChaCha20Rng,
+    rand_core::{RngCore, SeedableRng},
+};
+use zkinfer_circuits::{CircuitPlan, InferenceCircuit, PlanOptions, instance_values};
+use zkinfer_models::{Execution, QuantizedGraph, execute, quantized::*};
+
+pub(crate) const SHIFT: u32 = 8;
+
+/// Builds a graph node by node, with honest bounds.
+pub(crate) struct GraphBuilder {
+    pub(crate) graph: QuantizedGraph,
+    rng: ChaCha20Rng,
+}
+
+pub(crate) struct Conv {
+    pub(crate) out: usize,
+    pub(crate) kernel: [usize; 2],
+    pub(crate) stride: [usize; 2],
+    pub(crate) dilation: [usize; 2],
+    pub(crate) padding: [usize; 2],
+    pub(crate) groups: usize,
+}
+
+impl Default for Conv {
+    fn default() -> Self {
+        Self { out: 2, kernel: [3, 3], stride: [1, 1], dilation: [1, 1], padding: [0, 0], groups: 1 }
+    }
+}
+
+/// How a layer's accumulators become outputs.
+pub(crate) enum Form {
+    Relu,
+    Signed,
+    Wide,
+    Table(u32),
+    SoftmaxInput(u32),
+}
+
+pub(crate) fn chw([channels, height, width]: [usize; 3]) -> ImageView {
+    ImageView { channels, height, width, strides: [height * width, width, 1], offset: 0 }
+}
+
+impl GraphBuilder {
+    pub(crate) fn new(seed: u64, shape: [usize; 3]) -> Self {
+        let input = QuantizedTensor {
+            name: "input".into(),
+            shape: shape.to_vec(),
+            scale: 1.0,
+            lo: -128,
+            hi: 127,
+        };
+        let graph = QuantizedGraph {
+            tensors: vec![input],
+            inputs: vec![TensorId(0)],
+            outputs: vec![],
+            nodes: vec![],
+        };
+        Self { graph, rng: ChaCha20Rng::seed_from_u64(seed) }
+    }
+
+    pub(crate) fn below(&mut self, bound: u32) -> i64 {
+        i64::from(self.rng.next_u32() % bound)
+    }
+
+    fn push(&mut self, op: QuantizedOp, shape: Vec<usize>, lo: i64, hi: i64) -> TensorId {
+        let id = TensorId(self.graph.tensors.len());
+        let name = format!("t{}", id.0);
+        self.graph.tensors.push(QuantizedTensor { name: name.clone(), shape, scale: 1.0, lo, hi });
+        self.graph.nodes.push(QuantizedNode { name, op, output: id });
+        id
+    }
+
+    fn shape(&self, tensor: TensorId) -> [usize; 3] {
+        self.graph.tensors[tensor.0].shape.clone().try_into().expect("three dimensions")
+    }
+
+    /// A convolution of one tensor.
+    pub(crate) fn conv(&mut self, input: TensorId, conv: &Conv, form: Form) -> TensorId {
+        let shape = self.shape(input);
+        let size = |d: usize| {
+            let padded = shape[d + 1] + 2 * conv.padding[d];
+            (padded - conv.dilation[d] * (conv.kernel[d] - 1) - 1) / conv.stride[d] + 1
+        };
+        let out = [conv.out, size(0), size(1)];
+        let count = conv.out * (shape[0] / conv.groups) * conv.kernel[0] * conv.kernel[1];
+        let kernel: Vec<i32> = (0..count).map(|_| self.below(401) as i32 - 200).collect();
+        let term = ConvTerm {
+            input,
+            view: chw(shape),
+            kernel,
+            kernel_size: conv.kernel,
+            groups: conv.groups,
+            stride: conv.stride,
+            dilation: conv.dilation,
+            padding: conv.padding,
+        };
+        self.affine(vec![term], out, form)
+    }
+
+    /// A layer over the given terms.
+    pub(crate) fn affine(&mut self, terms: Vec<ConvTerm>, out: [usize; 3], form: Form) -> TensorId {
+        let bias: Vec<i64> = (0..out[0]).map(|_| self.below(20_001) - 10_000).collect();
+        let reach: i64 = terms
+            .iter()
+            .map(|term| {
+                let tensor = &self.graph.tensors[term.input.0];
+                let largest = tensor.hi.max(-tensor.lo);
+                let per_output = term.kernel.len() / out[0];
+                let sums = term.kernel.chunks(per_output);
+                sums.map(|c| c.iter().map(|w| i64::from(w.abs())).sum::<i64>()).max().unwrap()
+                    * largest
+            })
+            .sum::<i64>()
+            + 10_000;
+        let requant = self.requant(reach, &form);
+        let (lo, hi) = output_bounds(&requant);
+        let op = Affine { terms, bias, output: chw(out), requant };
+        self.push(QuantizedOp::Affine(op), out.to_vec(), lo, hi)
+    }
+
+    fn requant(&mut self, reach: i64, form: &Form) -> Requant {
+        let (lo, hi, table) = match *form {
+            Form::Relu => (0, 255, None),
+            Form::Signed => (-128, 127, None),
+            Form::Wide => (-32_768, 32_767, None),
+            Form::Table(bits) => {
+                let table = (0..1 << bits).map(|_| self.below(256) as i32 - 128).collect();
+                (-(1 << (bits - 1)), (1 << (bits - 1)) - 1, Some(table))
+            }
+            Form::SoftmaxInput(bits) => (-(1 << (bits - 1)), (1 << (bits - 1)) - 1, None),
+        };
+        Requant { shift: SHIFT, lo, hi, acc_lo: -reach, acc_hi: reach, table }
+    }
+
+    pub(crate) fn dense(&mut self, input: TensorId, out: usize, form: Form) -> TensorId {
+        let len = self.graph.tensors[input.0].len();
+        let kernel = (0..len * out).map(|_| self.below(401) as i32 - 200).collect();
+        let view = ImageView { channels: len, height: 1, width: 1, strides: [1, 1, 1], offset: 0 };
+        let term = ConvTerm {
+            input,
+            view,
+            kernel,
+            kernel_size: [1, 1],
+            groups: 1,
+            stride: [1, 1],
+            dilation: [1, 1],
+            padding: [0, 0],
+        };
+        self.affine(vec![term], [out, 1, 1], form)
+    }
+
+    /// Windows of `side × side`, step `step`.
+    pub(crate) fn max_pool(&mut self, input: TensorId, side: usize, step: usize) -> TensorId {
+        let [channels, height, width] = self.shape(input);
+        let view = chw([channels, height, width]);
+        let size = |d: usize| (d - side) / step + 1;
+        let out = [channels, size(height), size(width)];
+        let mut windows = vec![];
+        for c in 0..channels {
+            for p in 0..out[1] {
+                for q in 0..out[2] {
+                    let offsets = (0..side).flat_map(|u| (0..side).map(move |v| (u, v)));
+                    let pixel = |(u, v)| view.index(c, p * step + u, q * step + v);
+                    windows.push(offsets.map(pixel).collect());
+                }
+            }
+        }
+        let (lo, hi) = (self.graph.tensors[input.0].lo, self.graph.tensors[input.0].hi);
+        self.push(QuantizedOp::MaxPool(MaxPool { input, windows }), out.to_vec(), lo, hi)
+    }
+
+    pub(crate) fn mul(&mut self, a: TensorId, b: TensorId, form: Form) -> TensorId {
+        let shape = self.graph.tensors[a.0].shape.clone();
+        let len = self.graph.tensors[a.0].len();
+        let largest = |t: TensorId| {
+            let tensor = &self.graph.tensors[t.0];
+            tensor.hi.max(-tensor.lo)
+        };
+        let factor = 3;
+        let requant = self.requant_for(largest(a) * largest(b) * factor, form);
+        let (lo, hi) = output_bounds(&requant);
+        let op = Mul {
+            a,
+            b,
+            a_index: (0..len).collect(),
+            b_index: (0..len).rev().collect(),
+            factor,
+            requant,
+        };
+        self.push(QuantizedOp::Mul(op), shape, lo, hi)
+    }
+
+    fn requant_for(&mut self, reach: i64, form: Form) -> Requant {
+        self.requant(reach, &form)
+    }
+
+    pub(crate) fn softmax(&mut self, input: TensorId) -> TensorId {
+        let tensor = self.graph.tensors[input.0].clone();
+        let exponential = |d: i64| (4096.0 * (-0.05 * d as f64).exp()).round() as i32;
+        let op = Softmax {
+            input,
+            groups: vec![(0..tensor.len()).collect()],
+            exp_table: (0..=tensor.hi - tensor.lo).map(exponential).collect(),
+            bits: 15,
+        };
+        self.push(QuantizedOp::Softmax(op), tensor.shape, 0, 1 << 15)
+    }
+
+    pub(crate) fn alias(&mut self, input: TensorId, index: Vec<usize>) -> TensorId {
+        let tensor = self.graph.tensors[input.0].clone();
+        let shape = vec![1, 1, index.len()];
+        self.push(QuantizedOp::Alias(Alias { input, index }), shape, tensor.lo, tensor.hi)
+    }
+
+    pub(crate) fn finish(mut self, output: TensorId) -> Model {
+        self.graph.outputs = vec![output];
+        let len = self.graph.tensors[0].len();
+        let inputs: Vec<i64> = (0..len).map(|_| self.below(256) - 128).collect();
+        Model::new(self.graph, inputs)
+    }
+}
+
+fn output_bounds(requant: &Requant) -> (i64, i64) {
+    match &requant.table {
+        Some(_) => (-128, 127),
+        None => (requant.lo.into(), requant.hi.into()),
+    }
+}
+
+/// A graph with one execution and its circuit.
+pub(crate) struct Model {
+    pub(crate) plan: Arc<CircuitPlan>,
+    pub(crate) execution: Arc<Execution>,
+    pub(crate) instance: Vec<Fr>,
+}
+
+impl Model {
+    pub(crate) fn new(graph: QuantizedGraph, inputs: Vec<i64>) -> Self {
+        let plan = CircuitPlan::new(&graph, PlanOptions::default()).expect("the model fits");
+        let execution = execute(&graph, &[inputs.clone()]).expect("inputs fit");
+        let outputs = &execution.values[graph.outputs[0].0];
+        let instance = instance_values([1, 2], &inputs, outputs);
+        Self { plan: Arc::new(plan), execution: Arc::new(execution), instance }
+    }
+
+    pub(crate) fn circuit(&self) -> InferenceCircuit {
+        InferenceCircuit::with_execution(self.plan.clone(), self.execution.clone())
+    }
+
+    pub(crate) fn failures(&self, circuit: &InferenceCircuit) -> Vec<VerifyFailure> {
+        self.failures_with(circuit, self.instance.clone())
+    }
+
+    pub(crate) fn failures_with(
+        &self,
+        circuit: &InferenceCircuit,
+        instance: Vec<Fr>,
+    ) -> Vec<VerifyFailure> {
+        let prover = MockProver::run(self.plan.k(), circuit, vec![instance]).expect("it fits");
+        prover.verify().err().unwrap_or_default()
+    }
+}
+
+/// One model per kind of layer, each small enough to try every lie about it.
+pub(crate) fn models() -> Vec<(&'static str, Model)> {
+    vec![
+        ("dense", dense()),
+        ("convolution", convolution()),
+        ("strided convolution", strided_convolution()),
+        ("pool", pool()),
+        ("table", table()),
+        ("product", product()),
+        ("softmax", softmax()),
+    ]
+}
+
+pub(crate) fn dense() -> Model {
+    let mut builder = GraphBuilder::new(1, [1, 1, 6]);
+    let hidden = builder.dense(TensorId(0), 5, Form::Relu);
+    let output = builder.dense(hidden, 3, Form::Wide);
+    builder.finish(output)
+}
+
+pub(crate) fn convolution() -> Model {
+    let mut builder = GraphBuilder::new(2, [2, 6, 5]);
+    let conv = Conv { out: 3, kernel: [3, 2], padding: [1, 0], ..Conv::default() };
+    let output = builder.conv(TensorId(0), &conv, Form::Signed);
+    builder.finish(output)
+}
+
+pub(crate) fn strided_convolution() -> Model {
+    let mut builder = GraphBuilder::new(3, [4, 7, 7]);
+    let conv =
+        Conv { out: 4, stride: [2, 2], padding: [1, 1], groups: 2, ..Conv::default() };
+    let hidden = builder.conv(TensorId(0), &conv, Form::Relu);
+    let dilated = Conv { out: 2, kernel: [2, 2], dilation: [2, 2], ..Conv::default() };
+    let output = builder.conv(hidden, &dilated, Form::Signed);
+    builder.finish(output)
+}
+
+pub(crate) fn pool() -> Model {
+    let mut builder = GraphBuilder::new(4, [1, 6, 6]);
+    let conv = Conv { kernel: [1, 1], ..Conv::default() };
+    let hidden = builder.conv(TensorId(0), &conv, Form::Signed);
+    let pooled = builder.max_pool(hidden, 3, 3);
+    let output = builder.dense(pooled, 2, Form::Wide);
+    builder.finish(output)
+}
+
+pub(crate) fn table() -> Model {
+    let mut builder = GraphBuilder::new(5, [1, 1, 5]);
+    let hidden = builder.dense(TensorId(0), 4, Form::Table(7));
+    let hidden = builder.dense(hidden, 4, Form::Relu);
+    let output = builder.dense(hidden, 2, Form::Table(7));
+    builder.finish(output)
+}
+
+pub(crate) fn product() -> Model {
+    let mut builder = GraphBuilder::new(6, [1, 1, 5]);
+    let a = builder.dense(TensorId(0), 5, Form::Signed);
+    let b = builder.dense(TensorId(0), 5, Form::Relu);
+    let flipped = builder.alias(a, vec![4, 2, 0, 1, 3]);
+    let output = builder.mul(flipped, b, Form::Signed);
+    builder.finish(output)
+}
+
+pub(crate) fn softmax() -> Model {
+    let mut builder = GraphBuilder::new(7, [1, 1, 4]);
+    let logits = builder.dense(TensorId(0), 5, Form::SoftmaxInput(7));
+    let output = builder.softmax(logits);
+    builder.finish(output)
+}

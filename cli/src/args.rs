@@ -1,0 +1,230 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::job::{Hex20, Hex32};
+
+/// Proves that a neural network gave an output, without trust in who ran it.
+#[derive(Debug, Parser)]
+#[command(name = "zkinfer", version, propagate_version = true)]
+pub(crate) struct Args {
+    /// Print one JSON object on standard output instead of text.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Threads to use; all cores by default.
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show what a model computes and whether it can be proved.
+    Inspect(Inspect),
+    /// Tell what a proof would cost, before anything is proved.
+    Quote(Quote),
+    /// Run a model in integers, without proving.
+    Run(Run),
+    /// Make the verifying key of a model, and the settings that later proofs use.
+    Setup(Setup),
+    /// Run a model in integers, prove it, and verify the proof.
+    Prove(Prove),
+    /// Check a proof against what is expected of it.
+    Verify(Verify),
+    /// Make, import or describe a structured reference string.
+    #[command(subcommand)]
+    Srs(Srs),
+}
+
+/// How real numbers become integers; fixes the key.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Quantize {
+    /// Samples to calibrate with: a JSON, .npy or .npz file, one or many inputs.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) calibrate: Option<PathBuf>,
+    /// Bits of an activation: 8 by default, up to 16.
+    #[arg(long, value_name = "BITS")]
+    pub(crate) activation_bits: Option<u32>,
+    /// Settings written by `setup` or `prove`; by default the file beside the key.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["calibrate", "activation_bits"])]
+    pub(crate) settings: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Inspect {
+    /// The ONNX file.
+    pub(crate) model: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Quote {
+    /// The ONNX file.
+    pub(crate) model: PathBuf,
+    /// An input to calibrate with, where there are no samples.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) quantize: Quantize,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Run {
+    /// The ONNX file.
+    pub(crate) model: PathBuf,
+    /// The input: EZKL's JSON, a JSON object by input name, .npy or .npz.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    #[command(flatten)]
+    pub(crate) quantize: Quantize,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Setup {
+    /// The ONNX file.
+    pub(crate) model: PathBuf,
+    /// Where to write the verifying key; beside the model by default.
+    #[arg(short, long, visible_alias = "key", value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// An input to calibrate with, where there are no samples.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) quantize: Quantize,
+    #[command(flatten)]
+    pub(crate) srs: SrsFile,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Prove {
+    /// The ONNX file.
+    pub(crate) model: PathBuf,
+    /// The input: EZKL's JSON, a JSON object by input name, .npy or .npz.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// Where to write the proof; beside the model by default.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// The verifying key, written where it is missing; beside the proof by default.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) quantize: Quantize,
+    /// Who does the proving work.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) backend: BackendName,
+    #[command(flatten)]
+    pub(crate) srs: SrsFile,
+    #[command(flatten)]
+    pub(crate) job: Job,
+}
+
+/// The backends that can be chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BackendName {
+    /// halo2-axiom's own prover.
+    #[default]
+    Reference,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SrsFile {
+    /// A file from `srs import` or `srs gen`; without it the insecure development SRS is used.
+    #[arg(long = "srs", value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// The job that a proof is made for, or must have been made for.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Job {
+    /// The job: 32 bytes in hexadecimal.
+    #[arg(long, value_name = "HEX")]
+    pub(crate) job: Option<Hex32>,
+    /// Who is paid: 20 bytes in hexadecimal.
+    #[arg(long, value_name = "HEX")]
+    pub(crate) payee: Option<Hex20>,
+    /// The chain on which the job is settled.
+    #[arg(long, value_name = "ID")]
+    pub(crate) chain: Option<u64>,
+    /// When the proof expires: Unix time in seconds.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) expiry: Option<u64>,
+    /// Tells two proofs of one job apart.
+    #[arg(long, value_name = "N")]
+    pub(crate) nonce: Option<u64>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Verify {
+    /// The proof file.
+    pub(crate) proof: PathBuf,
+    /// The verifying key.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// The input that the proof must be about, in the formats of `prove --input`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) expect_input: Option<PathBuf>,
+    /// The output that the proof must claim: real numbers, in the same formats.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) expect_output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) job: Job,
+    /// Accept a proof under the development SRS, which anybody can forge.
+    #[arg(long)]
+    pub(crate) allow_insecure_srs: bool,
+    /// Accept a proof under the SRS of this digest, as `srs info` prints it.
+    #[arg(long, value_name = "HEX", conflicts_with = "allow_insecure_srs")]
+    pub(crate) allow_srs: Option<Hex32>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Srs {
+    /// Make the insecure development SRS.
+    Gen(SrsGen),
+    /// Import the powers of a ceremony from a .ptau file, checking every point.
+    Import(SrsImport),
+    /// Describe an SRS file.
+    Info(SrsInfo),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SrsGen {
+    /// log2 of the number of rows.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=24))]
+    pub(crate) k: u32,
+    /// Where to write it.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SrsImport {
+    /// The ceremony's .ptau file.
+    pub(crate) file: PathBuf,
+    /// log2 of the number of rows to keep; all by default.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=28))]
+    pub(crate) k: Option<u32>,
+    /// Where to write it; beside the .ptau by default.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SrsInfo {
+    /// The file.
+    pub(crate) file: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,35 @@
+//! One file per command.
+
+mod inspect;
+mod prove;
+mod quote;
+mod run;
+mod setup;
+pub(crate) mod srs;
+pub(crate) mod verify;
+
+use anyhow::{Context, Result};
+
+use crate::{
+    args::{Args, Command},
+    output::{Outcome, Output},
+};
+
+/// Does what the arguments say.
+pub(crate) fn run(args: Args, output: &Output) -> Result<Outcome> {
+    if let Some(threads) = args.threads {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads.into())
+            .build_global()
+            .context("cannot start the threads")?;
+    }
+    match args.command {
+        Command::Inspect(args) => inspect::run(&args, output),
+        Command::Quote(args) => quote::run(&args, output),
+        Command::Run(args) => run::run(&args, output),
+        Command::Setup(args) => setup::run(&args, output),
+        Command::Prove(args) => prove::run(&args, output),
+        Command::Verify(args) => verify::run(&args, output),
+        Command::Srs(command) => srs::run(command, output),
+    }
+}

@@ -1,0 +1,218 @@
+//! `prove`: run a model in integers, prove it, verify the proof, and say how it went.
+
+use std::{
+    fmt,
+    io::Write,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+use zkinfer_models::{execute, quantize_inputs};
+use zkinfer_prover::{Backend, Proven, Reference, files};
+
+use crate::{
+    accuracy::Accuracy,
+    args::{self, BackendName},
+    command::{run::accuracy, verify::JobReport},
+    keys::{self, Keys},
+    memory::peak_rss_bytes,
+    model::{Model, Quantized},
+    output::{Outcome, Output},
+    progress::timed,
+    settings::Settings,
+};
+
+/// Where a proof and what belongs to it are written.
+struct Places {
+    proof: PathBuf,
+    key: PathBuf,
+    settings: PathBuf,
+}
+
+impl Places {
+    fn new(args: &args::Prove) -> Result<Self> {
+        let proof = args.output.clone().unwrap_or_else(|| args.model.with_extension("zkproof"));
+        let key = args.key.clone().unwrap_or_else(|| proof.with_extension("zkvk"));
+        let settings =
+            args.quantize.settings.clone().unwrap_or_else(|| Settings::path_beside(&key));
+        if proof.is_dir() {
+            bail!("{} is a folder; name a file with -o", proof.display());
+        }
+        if proof == key || proof == settings || [&proof, &key, &settings].contains(&&args.model) {
+            bail!("{} would be overwritten; name another file with -o", proof.display());
+        }
+        Ok(Self { proof, key, settings })
+    }
+}
+
+pub(crate) fn run(args: &args::Prove, output: &Output) -> Result<Outcome> {
+    let places = Places::new(args)?;
+    let model = Model::read(&args.model)?;
+    let input = model.read_input(&args.input)?;
+    let quantized = model.quantize(&args.quantize, &places.settings, Some(&input))?;
+    quantized.remark(&input, output);
+    let integers = quantize_inputs(&quantized.graph, &input)?;
+    let (execution, execute_seconds) =
+        timed(output, "running", None, || execute(&quantized.graph, &integers));
+    let execution = Arc::new(execution.context("the model cannot run on this input")?);
+    let accuracy = accuracy(&model, &quantized, &input, &execution)?;
+
+    let made = keys::make(&model, &quantized, args.srs.file.as_deref(), output)?;
+    let reused = keys::exists(made.setup.verifying_key(), &places.key)?;
+    let backend = match args.backend {
+        BackendName::Reference => Reference,
+    };
+    let estimate = made.setup.plan().cost().prove_seconds;
+    let (proven, _) = timed(output, "proving", Some(estimate), || {
+        made.setup.prove(&backend, &execution, args.job.binding())
+    });
+    let proven = proven?;
+    write(&places, &made, &quantized, &proven, reused)?;
+    let report = Report::new(Parts {
+        places,
+        made: &made,
+        quantized: &quantized,
+        proven: &proven,
+        accuracy,
+        execute_seconds,
+        backend: backend.name(),
+        key_reused: reused,
+    });
+    output.report(&report)?;
+    Ok(Outcome::Accepted)
+}
+
+fn write(
+    places: &Places,
+    made: &Keys,
+    quantized: &Quantized,
+    proven: &Proven,
+    reused: bool,
+) -> Result<()> {
+    if !reused {
+        keys::write(made.setup.verifying_key(), &places.key)?;
+    }
+    quantized.settings.write(&places.settings)?;
+    write_proof(&places.proof, &proven.file.encode())
+}
+
+fn write_proof(path: &Path, text: &str) -> Result<()> {
+    files::write_whole(path, |file| file.write_all(text.as_bytes()))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// What a report is made from.
+struct Parts<'a> {
+    places: Places,
+    made: &'a Keys,
+    quantized: &'a Quantized,
+    proven: &'a Proven,
+    accuracy: Accuracy,
+    execute_seconds: f64,
+    backend: &'static str,
+    key_reused: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    model: String,
+    model_digest: String,
+    calibration: String,
+    k: u32,
+    advice_columns: usize,
+    fixed_columns: usize,
+    setup_seconds: f64,
+    execute_seconds: f64,
+    witness_seconds: f64,
+    prove_seconds: f64,
+    verify_seconds: f64,
+    proof_bytes: usize,
+    key_bytes: usize,
+    peak_rss_bytes: Option<u64>,
+    #[serde(flatten)]
+    accuracy: Accuracy,
+    backend: &'static str,
+    threads: usize,
+    job: JobReport,
+    proof: PathBuf,
+    key: PathBuf,
+    key_digest: String,
+    key_reused: bool,
+    settings: PathBuf,
+    srs: String,
+    insecure_srs_allowed: bool,
+}
+
+impl Report {
+    fn new(parts: Parts<'_>) -> Self {
+        let Parts { places, made, quantized, proven, accuracy, .. } = parts;
+        let (setup, key) = (&made.setup, made.setup.verifying_key());
+        let cost = setup.plan().cost();
+        Self {
+            model: key.parts().model_name.clone(),
+            model_digest: key.parts().model_digest.to_string(),
+            calibration: quantized.origin.to_string(),
+            k: cost.k,
+            advice_columns: cost.advice_columns,
+            fixed_columns: cost.fixed_columns,
+            setup_seconds: made.seconds,
+            execute_seconds: parts.execute_seconds,
+            witness_seconds: proven.witness_seconds,
+            prove_seconds: proven.prove_seconds,
+            verify_seconds: proven.verify_seconds,
+            proof_bytes: proven.file.proof.as_bytes().len(),
+            key_bytes: key.encode().len(),
+            peak_rss_bytes: peak_rss_bytes(),
+            accuracy,
+            backend: parts.backend,
+            threads: rayon::current_num_threads(),
+            job: (&proven.file.claim.binding).into(),
+            proof: places.proof,
+            key: places.key,
+            key_digest: key.digest().to_string(),
+            key_reused: parts.key_reused,
+            settings: places.settings,
+            srs: key.parts().srs.name.clone(),
+            insecure_srs_allowed: setup.srs().ceremony().is_insecure(),
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "Proved: the model {} gives this output on this input.", self.model)?;
+        writeln!(f, "{}", self.accuracy)?;
+        writeln!(f, "  calibrated with the {}", self.calibration)?;
+        let (advice, fixed) = (self.advice_columns, self.fixed_columns);
+        writeln!(f, "  circuit: 2^{} rows, {advice} advice and {fixed} fixed columns", self.k)?;
+        writeln!(f, "Times on {} threads, backend {}:", self.threads, self.backend)?;
+        writeln!(f, "  setup   {:>9.3} s", self.setup_seconds)?;
+        writeln!(f, "  execute {:>9.3} s", self.execute_seconds)?;
+        writeln!(f, "  witness {:>9.3} s", self.witness_seconds)?;
+        writeln!(f, "  prove   {:>9.3} s", self.prove_seconds)?;
+        writeln!(f, "  verify  {:>9.3} s", self.verify_seconds)?;
+        if let Some(bytes) = self.peak_rss_bytes {
+            writeln!(f, "  peak memory {} MB", bytes / 1_000_000)?;
+        }
+        writeln!(f, "Files:")?;
+        writeln!(f, "  proof    {} ({} bytes of proof)", self.proof.display(), self.proof_bytes)?;
+        let key = if self.key_reused { "reused" } else { "new" };
+        writeln!(f, "  key      {} ({} bytes, {key})", self.key.display(), self.key_bytes)?;
+        writeln!(f, "  settings {}", self.settings.display())?;
+        writeln!(f, "Verified under the SRS {}.", self.srs)?;
+        if self.insecure_srs_allowed {
+            write!(
+                f,
+                "The closing check allowed this INSECURE development SRS, whose secret is public: \
+                 the proof convinces\nnobody else. For a real one: zkinfer srs import FILE.ptau, \
+                 then prove with --srs FILE.srs\nTo check this proof: zkinfer verify {} --key {} \
+                 --allow-insecure-srs",
+                self.proof.display(),
+                self.key.display()
+            )?;
+        }
+        Ok(())
+    }
+}

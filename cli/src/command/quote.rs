@@ -1,0 +1,115 @@
+//! `quote`: what a proof would cost, before anything is proved.
+
+use std::fmt;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use zkinfer_circuits::{CircuitPlan, Cost, PlanOptions};
+
+use crate::{
+    args,
+    model::{Model, Origin},
+    output::{Outcome, Output},
+    settings::Settings,
+};
+
+pub(crate) fn run(args: &args::Quote, output: &Output) -> Result<Outcome> {
+    let model = Model::read(&args.model)?;
+    let input = args.input.as_deref().map(|path| model.read_input(path)).transpose()?;
+    let beside = Settings::path_beside(&args.model);
+    let quantized = model.quantize(&args.quantize, &beside, input.as_deref())?;
+    let plan = CircuitPlan::new(&quantized.graph, PlanOptions::default())
+        .with_context(|| format!("{} has no circuit", args.model.display()))?;
+    output.report(&Report::new(&quantized.settings.model, &quantized.origin, plan.cost()))?;
+    Ok(Outcome::Accepted)
+}
+
+#[derive(Serialize)]
+struct Report {
+    model: String,
+    calibration: String,
+    k: u32,
+    rows: usize,
+    used_rows: UsedRows,
+    advice_columns: usize,
+    fixed_columns: usize,
+    permutation_columns: usize,
+    full_width_columns: usize,
+    lookups: usize,
+    degree: usize,
+    estimated_prove_seconds: f64,
+    estimated_memory_bytes: u64,
+    proof_bytes: usize,
+    estimated_gas: u64,
+}
+
+#[derive(Serialize)]
+struct UsedRows {
+    usable: usize,
+    slots: usize,
+    linear: usize,
+    pool: usize,
+    softmax: usize,
+    table: usize,
+    instance: usize,
+}
+
+impl Report {
+    fn new(model: &str, origin: &Origin, cost: Cost) -> Self {
+        Self {
+            model: model.to_owned(),
+            calibration: origin.to_string(),
+            k: cost.k,
+            rows: 1 << cost.k,
+            used_rows: UsedRows {
+                usable: cost.usable_rows,
+                slots: cost.rows.slots,
+                linear: cost.rows.linear,
+                pool: cost.rows.pool,
+                softmax: cost.rows.softmax,
+                table: cost.rows.table,
+                instance: cost.rows.instance,
+            },
+            advice_columns: cost.advice_columns,
+            fixed_columns: cost.fixed_columns,
+            permutation_columns: cost.permutation_columns,
+            full_width_columns: cost.full_width_columns,
+            lookups: cost.lookups,
+            degree: cost.degree,
+            estimated_prove_seconds: cost.prove_seconds,
+            estimated_memory_bytes: cost.memory_bytes,
+            proof_bytes: cost.proof_bytes,
+            estimated_gas: cost.gas,
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} (calibrated with the {})", self.model, self.calibration)?;
+        writeln!(
+            f,
+            "  rows: 2^{} = {}, of which {} hold data",
+            self.k, self.rows, self.used_rows.usable
+        )?;
+        let UsedRows { slots, linear, pool, softmax, table, instance, .. } = self.used_rows;
+        writeln!(
+            f,
+            "  used: {slots} requantization, {linear} linear, {pool} pooling, {softmax} softmax, \
+             {table} table, {instance} public"
+        )?;
+        writeln!(
+            f,
+            "  columns: {} advice, {} fixed, {} in the permutation; {} full-width commitments",
+            self.advice_columns,
+            self.fixed_columns,
+            self.permutation_columns,
+            self.full_width_columns
+        )?;
+        writeln!(f, "  {} lookups to a row, degree {}", self.lookups, self.degree)?;
+        writeln!(f, "  proving (estimated, 2 cores): {:.1} s", self.estimated_prove_seconds)?;
+        writeln!(f, "  memory (estimated): {} MB", self.estimated_memory_bytes / 1_000_000)?;
+        writeln!(f, "  proof: {} bytes", self.proof_bytes)?;
+        write!(f, "  verifying on an EVM chain (estimated): {} gas", self.estimated_gas)
+    }
+}

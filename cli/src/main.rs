@@ -1,0 +1,36 @@
+//! The zkinfer command line: from an ONNX file to a verified proof.
+//!
+//! Exit codes: 0 accepted or done, 1 a proof was rejected, 2 anything else.
+
+mod accuracy;
+mod args;
+mod command;
+mod job;
+mod keys;
+mod memory;
+mod model;
+mod output;
+mod progress;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::{
+    args::Args,
+    output::{Outcome, Output},
+};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let output = Output::new(args.json);
+    match command::run(args, &output) {
+        Ok(Outcome::Accepted) => ExitCode::SUCCESS,
+        Ok(Outcome::Rejected) => ExitCode::from(1),
+        Err(error) => {
+            output.error(&error);
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Standard output and standard error: reports go to the one, remarks to the other.
+
+use std::{
+    fmt::Display,
+    io::{self, IsTerminal, Write},
+};
+
+use anyhow::{Error, Result};
+use serde::Serialize;
+
+/// How a command ended, when nothing went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Done; a proof, where there is one, is right.
+    Accepted,
+    /// A proof is not what was expected.
+    Rejected,
+}
+
+/// Where a command says what it found.
+#[derive(Debug)]
+pub(crate) struct Output {
+    json: bool,
+}
+
+impl Output {
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Shows a command's result: one JSON object, or text.
+    pub(crate) fn report<R: Serialize + Display>(&self, report: &R) -> Result<()> {
+        let text = if self.json { serde_json::to_string(report)? } else { report.to_string() };
+        print(&text)
+    }
+
+    /// Says something about the way to the result. A reader who is gone is no error.
+    pub(crate) fn remark(&self, text: impl Display) {
+        let _ = writeln!(io::stderr(), "{text}");
+    }
+
+    /// Says why there is no result.
+    pub(crate) fn error(&self, error: &Error) {
+        self.remark(format_args!("error: {error:#}"));
+        if self.json {
+            let object = serde_json::json!({ "error": format!("{error:#}") });
+            let _ = print(&object.to_string());
+        }
+    }
+
+    /// Whether progress may be shown: nobody wants it in a log.
+    pub(crate) fn shows_progress(&self) -> bool {
+        !self.json && io::stderr().is_terminal() && io::stdout().is_terminal()
+    }
+}
+
+/// A reader who has seen enough, such as `head`, is no error.
+fn print(text: &str) -> Result<()> {
+    match writeln!(io::stdout().lock(), "{}", text.trim_end()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,71 @@
+//! The settings file: with the ONNX file it fixes the verifying key, so later inputs are proved
+//! under the same key.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use zkinfer_models::{Calibration, QuantizeOptions};
+use zkinfer_prover::files;
+use zkinfer_verifier::Digest;
+
+const FORMAT: u32 = 1;
+const MAX_BYTES: u64 = 1 << 26;
+
+/// How a model was quantized, and under which name it has its key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    format: u32,
+    /// The name in the key.
+    pub(crate) model: String,
+    model_digest: String,
+    pub(crate) options: QuantizeOptions,
+    pub(crate) calibration: Calibration,
+}
+
+impl Settings {
+    pub(crate) fn new(
+        model: String,
+        digest: Digest,
+        options: QuantizeOptions,
+        calibration: Calibration,
+    ) -> Self {
+        let model_digest = digest.to_string();
+        Self { format: FORMAT, model, model_digest, options, calibration }
+    }
+
+    /// Reads settings that must be of the model with this digest.
+    pub(crate) fn read(path: &Path, model: Digest) -> Result<Self> {
+        let place = || format!("cannot use {} as settings", path.display());
+        let bytes = files::read_bounded(path, MAX_BYTES).with_context(place)?;
+        let settings: Self = serde_json::from_slice(&bytes).with_context(place)?;
+        if settings.format != FORMAT {
+            bail!("{}: format {} is not supported", path.display(), settings.format);
+        }
+        if settings.model_digest != model.to_string() {
+            bail!(
+                "{} holds the settings of another model (digest {}, this one has {model}); \
+                 remove it or name another with --settings",
+                path.display(),
+                settings.model_digest
+            );
+        }
+        Ok(settings)
+    }
+
+    /// Writes the settings of a key that has been written or found.
+    pub(crate) fn write(&self, path: &Path) -> Result<()> {
+        let text = serde_json::to_string_pretty(self)? + "\n";
+        files::write_whole(path, |file| file.write_all(text.as_bytes()))
+            .with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// Where the settings of a key lie when nothing else is said.
+    pub(crate) fn path_beside(key: &Path) -> PathBuf {
+        key.with_extension("zkinfer.json")
+    }
+}

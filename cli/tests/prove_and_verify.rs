@@ -1,0 +1,205 @@
+//! From an ONNX file to a verified proof, and every way in which a proof is not the expected one.
+
+mod support;
+
+use std::fs;
+
+use serde_json::Value;
+use support::{JOB, JOB_ID, PAYEE, Workplace, proved, samples};
+
+const VERIFY: &[&str] = &["verify", "model.zkproof", "--key", "model.zkvk"];
+const ALLOW: &[&str] = &["--allow-insecure-srs"];
+
+fn rejected(workplace: &Workplace, args: &[&str], why: &str) {
+    let report = workplace.json(1, &[VERIFY, args].concat());
+    assert_eq!(report["accepted"], false);
+    let reason = report["reason"].as_str().unwrap();
+    assert!(reason.contains(why), "{reason}");
+}
+
+#[test]
+fn prove_reports_every_field_that_scripts_rely_on() {
+    let workplace = Workplace::with_model("digits_cnn");
+    let report = workplace.json(0, &["prove", "model.onnx", "--input", "input.json"]);
+    let fields = [
+        "model",
+        "k",
+        "advice_columns",
+        "fixed_columns",
+        "setup_seconds",
+        "execute_seconds",
+        "witness_seconds",
+        "prove_seconds",
+        "verify_seconds",
+        "proof_bytes",
+        "key_bytes",
+        "peak_rss_bytes",
+        "output",
+        "float_output",
+        "max_abs_error",
+        "argmax_matches",
+        "backend",
+        "threads",
+    ];
+    for field in fields {
+        assert!(report.get(field).is_some(), "{field} is missing in {report}");
+    }
+    assert_eq!(report["backend"], "reference");
+    assert_eq!(report["argmax_matches"], true);
+    let expected = &samples("digits_cnn")["samples"][0]["outputs"][0];
+    let pairs =
+        report["float_output"][0].as_array().unwrap().iter().zip(expected.as_array().unwrap());
+    for (ours, theirs) in pairs {
+        assert!((ours.as_f64().unwrap() - theirs.as_f64().unwrap()).abs() < 1e-3);
+    }
+    workplace.json(0, &[VERIFY, ALLOW].concat());
+}
+
+#[test]
+fn a_proof_meets_every_right_expectation() {
+    let workplace = proved();
+    let claimed = workplace.json(0, &[VERIFY, ALLOW].concat());
+    let output = serde_json::json!({ "input_data": claimed["output"] });
+    fs::write(workplace.path("output.json"), output.to_string()).unwrap();
+    let files = ["--expect-input", "input.json", "--expect-output", "output.json"];
+    let report = workplace.json(0, &[VERIFY, ALLOW, JOB, &files].concat());
+    assert_eq!(report["accepted"], true);
+    assert_eq!(report["job"]["payee"], PAYEE[2..]);
+    assert_eq!(report["job"]["job"], JOB_ID[2..]);
+}
+
+#[test]
+fn the_insecure_srs_must_be_allowed_by_name() {
+    rejected(proved(), &[], "insecure development SRS");
+}
+
+#[test]
+fn another_job_is_rejected() {
+    let wrong = [
+        (["--payee", "0x00112233445566778899aabbccddeeff00112234"], "payee"),
+        (["--job", "0x0102030405060708090a0b0c0d0e0f100102030405060708090a0b0c0d0e0f11"], "job"),
+        (["--chain", "1"], "chain"),
+        (["--expiry", "1900000001"], "expiry"),
+        (["--nonce", "8"], "nonce"),
+    ];
+    for (args, why) in wrong {
+        rejected(proved(), &[ALLOW, &args].concat(), why);
+    }
+}
+
+#[test]
+fn another_input_or_output_is_rejected() {
+    let workplace = proved();
+    workplace.write_input("other.json", "digits_mlp", 1);
+    rejected(workplace, &[ALLOW, &["--expect-input", "other.json"]].concat(), "input");
+    let mut output = workplace.json(0, &[VERIFY, ALLOW].concat())["output"].take();
+    let scale = output[0][0].as_f64().unwrap() * 0.01;
+    output[0][0] = (output[0][0].as_f64().unwrap() - scale).into();
+    let wrong = serde_json::json!({ "input_data": output });
+    fs::write(workplace.path("wrong.json"), wrong.to_string()).unwrap();
+    rejected(workplace, &[ALLOW, &["--expect-output", "wrong.json"]].concat(), "output");
+}
+
+/// A folder with the proof changed as a submitter may change it.
+fn forged(change: impl FnOnce(&mut Value)) -> Workplace {
+    let workplace = Workplace::new();
+    workplace.copy_from(proved(), "model.zkvk");
+    // Fields must keep their order, so the text is changed where the value was.
+    let text = proved().read("model.zkproof");
+    let mut value: Value = serde_json::from_str(&text).unwrap();
+    let before = value.clone();
+    change(&mut value);
+    let text = replace(text, &before, &value);
+    fs::write(workplace.path("model.zkproof"), text).unwrap();
+    workplace
+}
+
+/// Replaces each differing leaf in the text of an object.
+fn replace(text: String, before: &Value, after: &Value) -> String {
+    match (before, after) {
+        (Value::Object(before), Value::Object(after)) => {
+            before.iter().fold(text, |text, (key, value)| replace(text, value, &after[key]))
+        }
+        _ if before == after => text,
+        _ => text.replace(&before.to_string(), &after.to_string()),
+    }
+}
+
+#[test]
+fn a_changed_proof_is_rejected() {
+    let forged = forged(|file| {
+        let proof = file["proof"].as_str().unwrap();
+        let last = if proof.ends_with('0') { "1" } else { "0" };
+        file["proof"] = format!("{}{last}", &proof[..proof.len() - 1]).into();
+    });
+    rejected(&forged, ALLOW, "");
+}
+
+#[test]
+fn a_changed_claim_is_rejected() {
+    let stolen = forged(|file| file["claim"]["binding"]["payee"] = "ff".repeat(20).into());
+    rejected(&stolen, ALLOW, "pairing");
+    let other_output = forged(|file| {
+        let first = file["claim"]["output"][0].as_i64().unwrap();
+        file["claim"]["output"][0] = (if first > 0 { first - 1 } else { first + 1 }).into();
+    });
+    rejected(&other_output, ALLOW, "pairing");
+    let other_key = forged(|file| file["key"] = "ab".repeat(32).into());
+    rejected(&other_key, ALLOW, "key");
+}
+
+#[test]
+fn a_truncated_proof_is_rejected() {
+    let short = forged(|file| {
+        let proof = file["proof"].as_str().unwrap();
+        file["proof"] = proof[..proof.len() - 64].into();
+    });
+    rejected(&short, ALLOW, "bytes");
+}
+
+#[test]
+fn what_is_no_proof_or_key_is_an_error_that_names_it() {
+    let workplace = Workplace::new();
+    workplace.copy_from(proved(), "model.zkvk");
+    workplace.copy_from(proved(), "model.zkproof");
+    fs::write(workplace.path("garbage"), [0xff; 100]).unwrap();
+    fs::write(workplace.path("empty"), "").unwrap();
+    for file in ["garbage", "empty"] {
+        workplace.fails(&["verify", file, "--key", "model.zkvk"], &[file, "not a proof file"]);
+        workplace.fails(&["verify", "model.zkproof", "--key", file], &[file, "verifying key"]);
+    }
+    workplace.fails(&["verify", "missing", "--key", "model.zkvk"], &["missing"]);
+    let unknown = workplace.read("model.zkproof").replacen('{', "{\"x\":1,", 1);
+    fs::write(workplace.path("unknown"), unknown).unwrap();
+    workplace.fails(&["verify", "unknown", "--key", "model.zkvk"], &["not a proof file"]);
+}
+
+#[test]
+fn later_inputs_are_proved_under_the_same_key() {
+    let workplace = Workplace::with_model("cancer_mlp");
+    let setup = workplace.json(0, &["setup", "model.onnx", "--input", "input.json"]);
+    assert_eq!(setup["reused"], false);
+    let key = workplace.read_bytes("model.zkvk");
+    workplace.write_input("other.json", "cancer_mlp", 1);
+    for input in ["input.json", "other.json"] {
+        let report = workplace.json(0, &["prove", "model.onnx", "--input", input]);
+        assert_eq!(report["key_reused"], true);
+        assert_eq!(report["key_digest"], setup["key_digest"]);
+        workplace.json(0, &[VERIFY, ALLOW, &["--expect-input", input]].concat());
+    }
+    assert_eq!(workplace.read_bytes("model.zkvk"), key);
+    // Another precision is another key, which must not slip into the old one's place.
+    let args = ["prove", "model.onnx", "--input", "input.json", "--activation-bits", "10"];
+    workplace.fails(&args, &["model.zkvk", "other settings"]);
+    assert_eq!(workplace.read_bytes("model.zkvk"), key);
+}
+
+#[test]
+fn the_key_of_another_model_is_refused() {
+    let workplace = Workplace::with_model("cancer_mlp");
+    workplace.copy_from(proved(), "model.zkvk");
+    let prove = ["prove", "model.onnx", "--input", "input.json"];
+    workplace.fails(&prove, &["model.zkvk", "another model"]);
+    workplace.copy_from(proved(), "model.zkinfer.json");
+    workplace.fails(&prove, &["model.zkinfer.json", "another model"]);
+}

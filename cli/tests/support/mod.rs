@@ -1,0 +1,131 @@
+//! Running the built command line in a folder of its own.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    sync::OnceLock,
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A folder with a model, and the command line that works in it.
+pub struct Workplace {
+    folder: TempDir,
+}
+
+/// What one run of the command line gave.
+pub struct Run {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Workplace {
+    pub fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// With a model of the zoo and its first sample as the input.
+    pub fn with_model(model: &str) -> Self {
+        let workplace = Self::new();
+        fs::copy(zoo(model).join("model.onnx"), workplace.path("model.onnx")).unwrap();
+        workplace.write_input("input.json", model, 0);
+        workplace
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes one sample of a model in EZKL's format.
+    pub fn write_input(&self, name: &str, model: &str, index: usize) {
+        let input = json!({ "input_data": samples(model)["samples"][index]["inputs"] });
+        fs::write(self.path(name), input.to_string()).unwrap();
+    }
+
+    pub fn read_bytes(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap()
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// Copies a file of another workplace.
+    pub fn copy_from(&self, other: &Self, name: &str) {
+        fs::copy(other.path(name), self.path(name)).unwrap();
+    }
+
+    pub fn run(&self, args: &[&str]) -> Run {
+        let output = Command::new(env!("CARGO_BIN_EXE_zkinfer"))
+            .args(args)
+            .current_dir(self.folder.path())
+            .env("ZKINFER_CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"))
+            .output()
+            .unwrap();
+        Run::new(&output)
+    }
+
+    /// Runs a command that must end with `code`, and reads its JSON.
+    pub fn json(&self, code: i32, args: &[&str]) -> Value {
+        let run = self.run(&[args, &["--json"]].concat());
+        assert_eq!(run.code, code, "{args:?}\n{}\n{}", run.stdout, run.stderr);
+        assert_eq!(run.stdout.lines().count(), 1, "one JSON object: {}", run.stdout);
+        serde_json::from_str(&run.stdout).unwrap()
+    }
+
+    /// Runs a command that must fail with an error that names every part.
+    pub fn fails(&self, args: &[&str], named: &[&str]) {
+        let run = self.run(args);
+        assert_eq!(run.code, 2, "{args:?}\n{}\n{}", run.stdout, run.stderr);
+        for part in named {
+            assert!(run.stderr.contains(part), "{part:?} is not in: {}", run.stderr);
+        }
+        assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
+    }
+}
+
+impl Run {
+    fn new(output: &Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let code = output.status.code().expect("no signal");
+        Self { code, stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+}
+
+/// A proof that many tests look at: digits_mlp, first sample, for a job.
+pub fn proved() -> &'static Workplace {
+    static PROVED: OnceLock<Workplace> = OnceLock::new();
+    PROVED.get_or_init(|| {
+        let workplace = Workplace::with_model("digits_mlp");
+        workplace.json(0, &[&["prove", "model.onnx", "--input", "input.json"], JOB].concat());
+        workplace
+    })
+}
+
+pub const PAYEE: &str = "0x00112233445566778899aabbccddeeff00112233";
+pub const JOB_ID: &str = "0x0102030405060708090a0b0c0d0e0f100102030405060708090a0b0c0d0e0f10";
+pub const JOB: &[&str] = &[
+    "--job",
+    JOB_ID,
+    "--payee",
+    PAYEE,
+    "--chain",
+    "8453",
+    "--expiry",
+    "1900000000",
+    "--nonce",
+    "7",
+];
+
+fn zoo(model: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/zoo").join(model)
+}
+
+/// The samples of a model, with the float outputs of another runtime.
+pub fn samples(model: &str) -> Value {
+    let text = fs::read_to_string(zoo(model).join("samples.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}

@@ -1,0 +1,213 @@
+//! The ranges that scales are chosen from, and where they come from.
+
+mod bounds;
+
+use std::collections::BTreeMap;
+
+use ndarray::ArrayD;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::error::QuantizeError;
+use crate::graph::{FloatTrace, Graph};
+pub(crate) use bounds::affine_range;
+use bounds::interval_bounds;
+
+/// How far beyond the samples the ranges reach: the largest value of the few samples at hand is
+/// smaller than that of all inputs. Chosen by the error on the test sets of the zoo models, which
+/// is least between 1.15 and 1.5.
+const HEADROOM: f64 = 1.25;
+/// How far beyond the only known input the ranges reach.
+const SAFETY_FACTOR: f64 = 2.0;
+/// Most steps from zero to the largest input for which inputs count as lying on a grid.
+const GRID_LEVELS: u32 = 255;
+/// How far off the grid an input may be, in steps.
+const GRID_TOLERANCE: f64 = 1e-3;
+
+/// The range of every input and layer of one model.
+///
+/// Together with the model and the [`crate::QuantizeOptions`] it fixes the quantized graph, so it
+/// is stored with the key: an auditor compiles the same circuit from it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// What the ranges were measured on.
+    pub source: CalibrationSource,
+    /// The range of each graph input, by name.
+    pub inputs: BTreeMap<String, InputRange>,
+    /// The range before its activation of each layer, by the name of its output tensor.
+    pub layers: BTreeMap<String, Range>,
+}
+
+/// What a calibration was measured on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum CalibrationSource {
+    /// The smallest and largest value over samples, times a factor.
+    Samples {
+        /// How many.
+        count: usize,
+        /// The factor.
+        headroom: f64,
+    },
+    /// One input: its own ranges times a factor, but never more than interval bounds allow.
+    SingleInput {
+        /// The factor.
+        safety_factor: f64,
+    },
+}
+
+/// Smallest and largest value.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Range {
+    /// Smallest.
+    pub lo: f64,
+    /// Largest.
+    pub hi: f64,
+}
+
+/// The range of a graph input.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputRange {
+    /// Smallest and largest value seen.
+    pub range: Range,
+    /// Where all values seen are multiples of the largest magnitude divided by a small number,
+    /// as pixels are: that number.
+    pub levels: Option<u32>,
+}
+
+impl Range {
+    /// The larger magnitude of the two ends.
+    #[must_use]
+    pub fn magnitude(self) -> f64 {
+        self.lo.abs().max(self.hi.abs())
+    }
+
+    fn of(values: impl IntoIterator<Item = f64>) -> Self {
+        let empty = Self { lo: f64::INFINITY, hi: f64::NEG_INFINITY };
+        values.into_iter().fold(empty, |range, x| Self {
+            // Written so that NaN stays and is found later.
+            lo: if x >= range.lo { range.lo } else { x },
+            hi: if x <= range.hi { range.hi } else { x },
+        })
+    }
+
+    fn union(self, other: Self) -> Self {
+        Self { lo: self.lo.min(other.lo), hi: self.hi.max(other.hi) }
+    }
+
+    fn is_finite(self) -> bool {
+        self.lo.is_finite() && self.hi.is_finite()
+    }
+}
+
+impl Calibration {
+    /// Measures the ranges on samples, each with one array per graph input.
+    ///
+    /// # Errors
+    /// When there is no sample, one does not fit the model, or a value is not finite.
+    pub fn from_samples(
+        graph: &Graph,
+        samples: &[Vec<ArrayD<f32>>],
+    ) -> Result<Self, QuantizeError> {
+        let mut calibration = Self::measure(graph, samples)?;
+        for range in calibration.layers.values_mut() {
+            *range = Range { lo: HEADROOM * range.lo, hi: HEADROOM * range.hi };
+        }
+        Ok(calibration)
+    }
+
+    /// The ranges as they are on the samples.
+    fn measure(graph: &Graph, samples: &[Vec<ArrayD<f32>>]) -> Result<Self, QuantizeError> {
+        let measured = samples
+            .par_iter()
+            .enumerate()
+            .map(|(sample, inputs)| {
+                let trace = graph
+                    .trace_float(inputs)
+                    .map_err(|source| QuantizeError::Sample { sample, source })?;
+                layer_ranges(graph, &trace)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let layers = measured
+            .into_iter()
+            .reduce(|all, one| {
+                all.into_iter()
+                    .map(|(name, range)| (name.clone(), range.union(one[&name])))
+                    .collect()
+            })
+            .ok_or(QuantizeError::NoSamples)?;
+        let inputs = input_ranges(graph, samples)?;
+        let source = CalibrationSource::Samples { count: samples.len(), headroom: HEADROOM };
+        Ok(Self { source, inputs, layers })
+    }
+
+    /// Takes the ranges of the one input that is known, widened by a factor of 2 but not beyond
+    /// what interval arithmetic proves for inputs in that range.
+    ///
+    /// # Errors
+    /// When the input does not fit the model, or a value is not finite.
+    pub fn from_input(graph: &Graph, input: &[ArrayD<f32>]) -> Result<Self, QuantizeError> {
+        let mut calibration = Self::measure(graph, &[input.to_vec()])?;
+        calibration.source = CalibrationSource::SingleInput { safety_factor: SAFETY_FACTOR };
+        let wide = |range: Range| {
+            let reach = SAFETY_FACTOR * range.magnitude();
+            Range { lo: -reach, hi: reach }
+        };
+        for input in calibration.inputs.values_mut() {
+            // A grid and no negative value: pixels, which never are negative.
+            let is_pixels = input.levels.is_some() && input.range.lo >= 0.0;
+            if !is_pixels {
+                input.range = wide(input.range);
+                input.levels = input.levels.map(|levels| levels * 2);
+            }
+        }
+        let proven = interval_bounds(graph, &calibration);
+        for (name, range) in &mut calibration.layers {
+            let (wide, proven) = (wide(*range), proven[name]);
+            *range = Range { lo: wide.lo.max(proven.lo), hi: wide.hi.min(proven.hi) };
+        }
+        Ok(calibration)
+    }
+}
+
+fn layer_ranges(
+    graph: &Graph,
+    trace: &FloatTrace,
+) -> Result<BTreeMap<String, Range>, QuantizeError> {
+    let mut ranges = BTreeMap::new();
+    for (node, accumulators) in graph.nodes.iter().zip(&trace.accumulators) {
+        let Some(accumulators) = accumulators else { continue };
+        let tensor = graph.tensor(node.output).name.clone();
+        let range = Range::of(accumulators.iter().copied());
+        if !range.is_finite() {
+            return Err(QuantizeError::NotFinite { tensor });
+        }
+        ranges.insert(tensor, range);
+    }
+    Ok(ranges)
+}
+
+fn input_ranges(
+    graph: &Graph,
+    samples: &[Vec<ArrayD<f32>>],
+) -> Result<BTreeMap<String, InputRange>, QuantizeError> {
+    let mut ranges = BTreeMap::new();
+    for (position, spec) in graph.inputs().into_iter().enumerate() {
+        let values = || samples.iter().flat_map(|sample| sample[position].iter().copied());
+        let range = Range::of(values().map(f64::from));
+        if !range.is_finite() {
+            return Err(QuantizeError::NotFinite { tensor: spec.name.clone() });
+        }
+        let largest = range.magnitude();
+        let on_grid = |levels: &u32| {
+            let steps = |x: f32| f64::from(x) / largest * f64::from(*levels);
+            values().map(steps).all(|step| (step - step.round()).abs() < GRID_TOLERANCE)
+        };
+        let levels = (1..=GRID_LEVELS).find(on_grid).filter(|_| largest > 0.0);
+        ranges.insert(spec.name.clone(), InputRange { range, levels });
+    }
+    Ok(ranges)
+}

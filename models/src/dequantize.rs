@@ -1,0 +1,88 @@
+//! Between real and integer inputs and outputs.
+
+use ndarray::{ArrayD, IxDyn};
+
+use crate::error::RunError;
+use crate::execute::Execution;
+use crate::quantized::{QuantizedGraph, QuantizedTensor};
+
+/// The integer inputs for real ones: `floor(x / scale + 1/2)`, clamped to the tensor's range.
+///
+/// # Errors
+/// When the inputs are not as many as the model's, of another shape, or not finite.
+pub fn quantize_inputs(
+    graph: &QuantizedGraph,
+    inputs: &[ArrayD<f32>],
+) -> Result<Vec<Vec<i64>>, RunError> {
+    let (expected, got) = (graph.inputs.len(), inputs.len());
+    if expected != got {
+        return Err(RunError::InputCount { expected, got });
+    }
+    let tensors = graph.inputs.iter().map(|id| &graph.tensors[id.0]);
+    tensors.zip(inputs).map(|(tensor, input)| quantize_input(tensor, input)).collect()
+}
+
+/// How many elements of the inputs lie outside the range that the key fixes, and are clamped.
+#[must_use]
+pub fn clamped_inputs(graph: &QuantizedGraph, inputs: &[ArrayD<f32>]) -> usize {
+    let tensors = graph.inputs.iter().map(|id| &graph.tensors[id.0]);
+    let outside = |(tensor, input): (&QuantizedTensor, &ArrayD<f32>)| {
+        let clamped = |&&x: &&f32| {
+            let value = rounded(x, tensor.scale);
+            value < real(tensor.lo) || value > real(tensor.hi)
+        };
+        input.iter().filter(clamped).count()
+    };
+    tensors.zip(inputs).map(outside).sum()
+}
+
+fn quantize_input(tensor: &QuantizedTensor, input: &ArrayD<f32>) -> Result<Vec<i64>, RunError> {
+    if input.shape() != tensor.shape {
+        return Err(RunError::InputShape {
+            input: tensor.name.clone(),
+            expected: tensor.shape.clone(),
+            got: input.shape().to_vec(),
+        });
+    }
+    if let Some(index) = input.iter().position(|x| !x.is_finite()) {
+        return Err(RunError::NotFinite { input: tensor.name.clone(), index });
+    }
+    let quantized = |&x: &f32| integer(rounded(x, tensor.scale)).clamp(tensor.lo, tensor.hi);
+    Ok(input.iter().map(quantized).collect())
+}
+
+impl QuantizedGraph {
+    /// The model's outputs as real numbers, in the order of the ONNX file.
+    ///
+    /// # Panics
+    /// When `execution` is of another graph.
+    #[must_use]
+    pub fn dequantize(&self, execution: &Execution) -> Vec<ArrayD<f32>> {
+        let output = |id: &crate::quantized::TensorId| {
+            let (tensor, values) = (&self.tensors[id.0], &execution.values[id.0]);
+            let values = values.iter().map(|&value| single(real(value) * tensor.scale)).collect();
+            ArrayD::from_shape_vec(IxDyn(&tensor.shape), values)
+                .expect("a tensor has as many elements as its shape says")
+        };
+        self.outputs.iter().map(output).collect()
+    }
+}
+
+fn rounded(x: f32, scale: f64) -> f64 {
+    (f64::from(x) / scale + 0.5).floor()
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "saturates; the result is clamped further")]
+fn integer(value: f64) -> i64 {
+    value as i64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "inputs and outputs have at most 17 bits")]
+fn real(value: i64) -> f64 {
+    value as f64
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "results are reported in single precision")]
+fn single(value: f64) -> f32 {
+    value as f32
+}

@@ -1,0 +1,429 @@
+//! One enum per boundary; each error says where, what was expected and what was found.
+
+use thiserror::Error;
+
+/// Why bytes are not a model that can be proved.
+#[derive(Clone, Debug, Error, PartialEq)]
+#[non_exhaustive]
+pub enum ImportError {
+    /// The file is larger than any model that can be proved.
+    #[error("the file has {got} bytes, more than the limit of {limit}")]
+    FileSize {
+        /// Bytes in the file.
+        got: usize,
+        /// Most bytes allowed.
+        limit: usize,
+    },
+    /// The bytes are not a protobuf `ModelProto`, or are cut short.
+    #[error("not an ONNX file: {0}")]
+    Decode(#[from] prost::DecodeError),
+    /// The file holds no graph.
+    #[error("the file holds no graph: not an ONNX model")]
+    NoGraph,
+    /// The standard operator set is missing or of a version that was not checked.
+    #[error("operator set version {got:?} is not supported, expected 7 to 21: export again")]
+    OperatorSet {
+        /// The version the file imports, if any.
+        got: Option<i64>,
+    },
+    /// The graph has no inputs or no outputs.
+    #[error("the graph has no {0}")]
+    Empty(Part),
+    /// Too many of something.
+    #[error("{place}: {got} {what}, more than the limit of {limit}")]
+    Limit {
+        /// The node, tensor or graph.
+        place: String,
+        /// What is counted.
+        what: &'static str,
+        /// How many there are.
+        got: u128,
+        /// Most allowed.
+        limit: u128,
+    },
+    /// An operation that zkinfer cannot prove.
+    #[error("node `{node}`: operation `{op}` is not supported; {advice}")]
+    UnsupportedOp {
+        /// The ONNX node.
+        node: String,
+        /// The ONNX operation, with its domain where it is not the standard one.
+        op: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// A supported operation in a form that zkinfer cannot prove.
+    #[error("node `{node}` ({op}): {what}")]
+    UnsupportedForm {
+        /// The ONNX node.
+        node: String,
+        /// The ONNX operation.
+        op: String,
+        /// What is not supported, and what to do.
+        what: &'static str,
+    },
+    /// An attribute that the operation does not have.
+    #[error("node `{node}` ({op}): unknown attribute `{attribute}`")]
+    UnknownAttribute {
+        /// The ONNX node.
+        node: String,
+        /// The ONNX operation.
+        op: String,
+        /// The attribute.
+        attribute: String,
+    },
+    /// An attribute with a value of another type or out of range.
+    #[error("node `{node}`: attribute `{attribute}` must be {expected}")]
+    Attribute {
+        /// The ONNX node.
+        node: String,
+        /// The attribute.
+        attribute: String,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// An operand that the operation needs is not given.
+    #[error("node `{node}` ({op}): operand {index} is missing")]
+    MissingOperand {
+        /// The ONNX node.
+        node: String,
+        /// The ONNX operation.
+        op: String,
+        /// Position of the operand.
+        index: usize,
+    },
+    /// An operand is of another kind than the operation needs.
+    #[error("node `{node}` ({op}): operand {index} must be {expected}")]
+    Operand {
+        /// The ONNX node.
+        node: String,
+        /// The ONNX operation.
+        op: String,
+        /// Position of the operand.
+        index: usize,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// A node has more outputs than can be proved, or none.
+    #[error("node `{node}` ({op}): output {index} is not supported")]
+    Output {
+        /// The ONNX node.
+        node: String,
+        /// The ONNX operation.
+        op: String,
+        /// Position of the output.
+        index: usize,
+    },
+    /// A name that nothing defines: for example a missing initializer.
+    #[error("`{reader}` reads `{value}`, which no input, initializer or node defines")]
+    UndefinedValue {
+        /// The node or graph output that reads it.
+        reader: String,
+        /// The name.
+        value: String,
+    },
+    /// A name that two places define.
+    #[error("`{value}` is defined twice")]
+    DuplicateValue {
+        /// The name.
+        value: String,
+    },
+    /// Nodes that wait for each other.
+    #[error("node `{node}` depends on its own result")]
+    Cycle {
+        /// One node of the cycle.
+        node: String,
+    },
+    /// Operand shapes that do not fit each other.
+    #[error("node `{node}` ({op}): {expected}, got shapes {got:?}")]
+    Shape {
+        /// The ONNX node.
+        node: String,
+        /// The ONNX operation.
+        op: String,
+        /// The relation that must hold.
+        expected: &'static str,
+        /// The shapes found.
+        got: Vec<Vec<usize>>,
+    },
+    /// A graph input or initializer of an element type that cannot be used.
+    #[error("tensor `{tensor}` has element type {dtype}, expected {expected}")]
+    ElementType {
+        /// The tensor.
+        tensor: String,
+        /// Its type, by its ONNX name or number.
+        dtype: String,
+        /// The types that can be used.
+        expected: &'static str,
+    },
+    /// A graph input without a type or shape.
+    #[error("input `{input}` has no tensor type with a shape")]
+    Untyped {
+        /// The input.
+        input: String,
+    },
+    /// A dimension that is not a positive number.
+    #[error("tensor `{tensor}`: dimension {axis} is {got}; export with fixed positive dimensions")]
+    Dimension {
+        /// The tensor.
+        tensor: String,
+        /// The axis.
+        axis: usize,
+        /// The number or symbol found.
+        got: String,
+    },
+    /// Tensor data of another length than its shape says.
+    #[error("tensor `{tensor}`: its shape needs {expected} elements, its data has {got}")]
+    DataLength {
+        /// The tensor.
+        tensor: String,
+        /// Elements by the shape.
+        expected: usize,
+        /// Elements found.
+        got: usize,
+    },
+    /// Tensor data in another file, which zkinfer does not open.
+    #[error("tensor `{tensor}` keeps its data in another file; save the model as a single file")]
+    ExternalData {
+        /// The tensor.
+        tensor: String,
+    },
+    /// A weight that is NaN or infinite.
+    #[error("tensor `{tensor}`: element {index} is not a finite number")]
+    NotFinite {
+        /// The tensor.
+        tensor: String,
+        /// The element, in C order.
+        index: usize,
+    },
+    /// An output that does not depend on any input.
+    #[error("output `{output}` is a constant: there is nothing to prove")]
+    ConstantOutput {
+        /// The output.
+        output: String,
+    },
+}
+
+/// A part of a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Part {
+    /// Graph inputs.
+    Inputs,
+    /// Graph outputs.
+    Outputs,
+}
+
+impl std::fmt::Display for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Inputs => "inputs",
+            Self::Outputs => "outputs",
+        })
+    }
+}
+
+/// Why a model cannot run on these inputs.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RunError {
+    /// Another number of inputs than the model has.
+    #[error("the model has {expected} inputs, got {got}")]
+    InputCount {
+        /// Inputs of the model.
+        expected: usize,
+        /// Inputs given.
+        got: usize,
+    },
+    /// An input of another shape.
+    #[error("input `{input}` has shape {got:?}, expected {expected:?}")]
+    InputShape {
+        /// The input.
+        input: String,
+        /// Its shape in the model.
+        expected: Vec<usize>,
+        /// The shape given.
+        got: Vec<usize>,
+    },
+    /// An integer input of another length.
+    #[error("input `{input}` has {got} elements, expected {expected}")]
+    InputLength {
+        /// The input.
+        input: String,
+        /// Elements in the model.
+        expected: usize,
+        /// Elements given.
+        got: usize,
+    },
+    /// An input element that is NaN or infinite.
+    #[error("input `{input}`: element {index} is not a finite number")]
+    NotFinite {
+        /// The input.
+        input: String,
+        /// The element, in C order.
+        index: usize,
+    },
+    /// An integer input outside the range that the key fixes.
+    #[error("input `{input}`: element {index} is {got}, outside {lo}..={hi}")]
+    OutOfRange {
+        /// The input.
+        input: String,
+        /// The element, in C order.
+        index: usize,
+        /// The element.
+        got: i64,
+        /// Smallest allowed.
+        lo: i64,
+        /// Largest allowed.
+        hi: i64,
+    },
+}
+
+/// Why a model cannot be calibrated or quantized.
+#[derive(Clone, Debug, Error, PartialEq)]
+#[non_exhaustive]
+pub enum QuantizeError {
+    /// Calibration without a sample.
+    #[error("calibration needs at least one sample")]
+    NoSamples,
+    /// A sample does not fit the model.
+    #[error("calibration sample {sample}: {source}")]
+    Sample {
+        /// Position of the sample.
+        sample: usize,
+        /// What does not fit.
+        source: RunError,
+    },
+    /// The model's own arithmetic overflows on a sample.
+    #[error("tensor `{tensor}` is not finite on the calibration samples")]
+    NotFinite {
+        /// The tensor.
+        tensor: String,
+    },
+    /// The calibration was made for another model.
+    #[error("the calibration has no valid range for tensor `{tensor}`: it is of another model")]
+    MissingRange {
+        /// The tensor.
+        tensor: String,
+    },
+    /// An option out of range.
+    #[error("{option} is {got}, expected {min} to {max}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// The value given.
+        got: u32,
+        /// Smallest allowed.
+        min: u32,
+        /// Largest allowed.
+        max: u32,
+    },
+    /// A layer whose sums could exceed 62 bits.
+    #[error("layer `{layer}`: its sums need more than 62 bits; use fewer activation bits")]
+    Overflow {
+        /// The layer.
+        layer: String,
+    },
+}
+
+/// Why a file of inputs or samples cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum InputError {
+    /// The file cannot be read.
+    #[error("cannot read the file: {0}")]
+    Io(#[from] std::io::Error),
+    /// The file is larger than any input.
+    #[error("the file or one of its arrays has {got} bytes, more than the limit of {limit}")]
+    FileSize {
+        /// Bytes found.
+        got: u64,
+        /// Most bytes allowed.
+        limit: u64,
+    },
+    /// The extension is not one of those that are read.
+    #[error("unknown kind of file: expected .json, .npy or .npz")]
+    UnknownKind,
+    /// Not JSON.
+    #[error("not valid JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// JSON of another layout.
+    #[error("{place}: expected {expected}")]
+    Layout {
+        /// Where in the file.
+        place: String,
+        /// What belongs there.
+        expected: &'static str,
+    },
+    /// Not a zip archive, as `.npz` must be.
+    #[error("not a valid .npz archive: {0}")]
+    Zip(#[from] zip::result::ZipError),
+    /// Not an array in numpy's format.
+    #[error("array `{array}` is not a valid .npy: {expected}")]
+    Npy {
+        /// The array.
+        array: String,
+        /// What is wrong.
+        expected: &'static str,
+    },
+    /// Elements of another type.
+    #[error("input `{input}` has element type {got}, expected float32 or float64")]
+    ElementType {
+        /// The input.
+        input: String,
+        /// numpy's name of the type.
+        got: String,
+    },
+    /// A file with one array for a model with several inputs.
+    #[error("the file holds {got} inputs, the model has {expected}: {names:?}")]
+    InputCount {
+        /// Inputs of the model.
+        expected: usize,
+        /// Inputs in the file.
+        got: usize,
+        /// Names of the model's inputs.
+        names: Vec<String>,
+    },
+    /// An input that the file does not give.
+    #[error("input `{input}` of shape {shape:?} is missing")]
+    Missing {
+        /// The input.
+        input: String,
+        /// Its shape.
+        shape: Vec<usize>,
+    },
+    /// A name that the model does not have.
+    #[error("the model has no input `{name}`; it has {expected:?}")]
+    Extra {
+        /// The name in the file.
+        name: String,
+        /// Names of the model's inputs.
+        expected: Vec<String>,
+    },
+    /// A name given twice.
+    #[error("`{name}` is given twice")]
+    Duplicate {
+        /// The name.
+        name: String,
+    },
+    /// An input of another shape.
+    #[error("input `{input}` has shape {got:?}, expected {expected:?}")]
+    Shape {
+        /// The input.
+        input: String,
+        /// Its shape in the model.
+        expected: Vec<usize>,
+        /// The shape found.
+        got: Vec<usize>,
+    },
+    /// A number that is NaN, infinite or too large for single precision.
+    #[error("input `{input}`: element {index} is not a finite 32-bit number")]
+    NotFinite {
+        /// The input.
+        input: String,
+        /// The element, in C order.
+        index: usize,
+    },
+    /// A calibration file without samples.
+    #[error("the file holds no samples")]
+    NoSamples,
+}

@@ -1,0 +1,149 @@
+//! Building blocks from which the importer makes layers.
+
+use super::{Activate, Affine, Graph, Node, Op, TensorSpec, Term, Window};
+use crate::activation::Activation;
+use crate::quantized::{Alias, ImageView, TensorId};
+
+impl Graph {
+    /// A graph without nodes.
+    pub(crate) fn empty() -> Self {
+        Self { tensors: Vec::new(), inputs: Vec::new(), outputs: Vec::new(), nodes: Vec::new() }
+    }
+
+    /// Adds a tensor; a name already taken gets a number.
+    pub(crate) fn add_tensor(&mut self, name: &str, shape: Vec<usize>) -> TensorId {
+        let name = self.free_name(name);
+        self.tensors.push(TensorSpec { name, shape });
+        TensorId(self.tensors.len() - 1)
+    }
+
+    /// Gives a tensor this name; one that has it already gets another.
+    pub(crate) fn rename_tensor(&mut self, id: TensorId, name: &str) {
+        let free = self.free_name(name);
+        if let Some(other) = self.tensors.iter_mut().find(|tensor| tensor.name == name) {
+            other.name = free;
+        }
+        self.tensors[id.0].name = name.to_owned();
+    }
+
+    /// `name`, with a number where a tensor has that name.
+    fn free_name(&self, name: &str) -> String {
+        let is_free =
+            |candidate: &String| self.tensors.iter().all(|tensor| tensor.name != *candidate);
+        let numbered = (2u32..).map(|count| format!("{name}#{count}"));
+        let mut candidates = std::iter::once(name.to_owned()).chain(numbered);
+        candidates.find(is_free).unwrap_or_default()
+    }
+
+    /// Adds a node that defines a new tensor.
+    pub(crate) fn add_node(
+        &mut self,
+        node: &str,
+        output: &str,
+        shape: Vec<usize>,
+        op: Op,
+    ) -> TensorId {
+        let output = self.add_tensor(output, shape);
+        self.nodes.push(Node { name: node.to_owned(), op, output });
+        output
+    }
+
+    /// The identity on a tensor as a layer, for places where one is needed.
+    pub(crate) fn identity_layer(&self, input: TensorId, activation: Activation) -> Op {
+        let size = self.tensors[input.0].len();
+        Op::Affine(pointwise(input, &Channels::flat(size), vec![1.0], vec![0.0], activation))
+    }
+}
+
+/// A tensor's elements as `before × channels × after`, in C order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Channels {
+    /// Product of the dimensions before the channel ones.
+    pub(crate) before: usize,
+    /// Number of channels.
+    pub(crate) count: usize,
+    /// Product of the dimensions after the channel ones.
+    pub(crate) after: usize,
+}
+
+impl Channels {
+    /// One channel with all elements.
+    pub(crate) const fn flat(size: usize) -> Self {
+        Self { before: 1, count: 1, after: size }
+    }
+
+    /// The dimensions `axes` of `shape` as channels.
+    pub(crate) fn of_axes(shape: &[usize], axes: std::ops::Range<usize>) -> Self {
+        Self {
+            before: shape[..axes.start].iter().product(),
+            count: shape[axes.clone()].iter().product(),
+            after: shape[axes.end..].iter().product(),
+        }
+    }
+
+    /// The tensor as an image with these channels.
+    pub(crate) const fn view(&self) -> ImageView {
+        ImageView {
+            channels: self.count,
+            height: self.before,
+            width: self.after,
+            strides: [self.after, self.count * self.after, 1],
+            offset: 0,
+        }
+    }
+}
+
+/// `activation(scale[c] · x + bias[c])` per channel.
+pub(crate) fn pointwise(
+    input: TensorId,
+    channels: &Channels,
+    scale: Vec<f64>,
+    bias: Vec<f64>,
+    activation: Activation,
+) -> Affine {
+    let view = channels.view();
+    let window = Window::pixel(channels.count);
+    let term = Term { input, view: view.clone(), window, kernel: scale };
+    Affine { terms: vec![term], bias, output: view, activation }
+}
+
+/// An [`Op::Activate`].
+pub(crate) fn activate(input: TensorId, function: Activation) -> Op {
+    Op::Activate(Activate { input, function })
+}
+
+/// An [`Op::Alias`].
+pub(crate) fn alias(input: TensorId, index: Vec<usize>) -> Op {
+    Op::Alias(Alias { input, index })
+}
+
+/// The distance between neighbours along each axis, in C order.
+pub(crate) fn row_major_strides(shape: &[usize]) -> Vec<usize> {
+    let mut strides = vec![1; shape.len()];
+    for axis in (1..shape.len()).rev() {
+        strides[axis - 1] = strides[axis] * shape[axis];
+    }
+    strides
+}
+
+/// For each element of `to`, the element of `from` that ONNX broadcasting puts there.
+pub(crate) fn broadcast_index(from: &[usize], to: &[usize]) -> Vec<usize> {
+    let mut strides = vec![0; to.len()];
+    let skipped = to.len() - from.len();
+    for (axis, stride) in row_major_strides(from).into_iter().enumerate() {
+        strides[skipped + axis] = if from[axis] == 1 { 0 } else { stride };
+    }
+    strided_index(to, &strides, 0)
+}
+
+/// `offset + Σ position·stride` for every position of `shape`, in C order.
+pub(crate) fn strided_index(shape: &[usize], strides: &[usize], offset: usize) -> Vec<usize> {
+    let mut index = vec![offset];
+    for (&size, &stride) in shape.iter().zip(strides) {
+        index = index
+            .iter()
+            .flat_map(|&start| (0..size).map(move |position| start + position * stride))
+            .collect();
+    }
+    index
+}

@@ -1,0 +1,157 @@
+//! Fewer, larger layers: every layer that is not there needs no requantization in the proof.
+
+mod affine;
+
+use super::{Activate, Graph, Node, Op};
+use crate::activation::Activation;
+use crate::quantized::TensorId;
+
+impl Graph {
+    /// Applies every rule until none applies.
+    pub(crate) fn fuse(&mut self) {
+        self.prune();
+        while self.fuse_once() {
+            self.prune();
+        }
+    }
+
+    fn fuse_once(&mut self) -> bool {
+        let producers = self.producers();
+        let uses = self.use_counts();
+        let context = Context { producers: &producers, uses: &uses };
+        (0..self.nodes.len()).any(|position| {
+            self.compose_aliases(position, &context)
+                || self.recognize_gate(position, &context)
+                || self.absorb_activation(position, &context)
+                || self.hoist_activation(position, &context)
+                || self.merge_producer(position, &context)
+                || self.fold_normalization(position, &context)
+        })
+    }
+
+    /// An alias of an alias reads from the first one's input.
+    fn compose_aliases(&mut self, position: usize, context: &Context<'_>) -> bool {
+        let Op::Alias(alias) = &self.nodes[position].op else { return false };
+        let Some(before) = context.producers[alias.input.0] else { return false };
+        let Op::Alias(before) = &self.nodes[before].op else { return false };
+        let index = alias.index.iter().map(|&source| before.index[source]).collect();
+        self.nodes[position].op = super::build::alias(before.input, index);
+        true
+    }
+
+    /// `x · sigmoid(x)` is one function of `x`, and so is `x · hard_sigmoid(x)`.
+    fn recognize_gate(&mut self, position: usize, context: &Context<'_>) -> bool {
+        let Op::Mul(mul) = &self.nodes[position].op else { return false };
+        let in_place = |index: &[usize]| index.iter().enumerate().all(|(i, &source)| i == source);
+        if mul.activation != Activation::Identity
+            || !in_place(&mul.a_index)
+            || !in_place(&mul.b_index)
+        {
+            return false;
+        }
+        let gate_of = |gate: TensorId, x: TensorId| {
+            let Op::Activate(Activate { input, function }) =
+                self.nodes[context.producers[gate.0]?].op
+            else {
+                return None;
+            };
+            match function {
+                _ if input != x => None,
+                Activation::Sigmoid => Some((x, Activation::Silu)),
+                Activation::HardSigmoid { alpha, beta }
+                    if (alpha - 1.0 / 6.0).abs() < 1e-6 && beta == 0.5 =>
+                {
+                    Some((x, Activation::HardSwish))
+                }
+                _ => None,
+            }
+        };
+        let Some((x, function)) = gate_of(mul.b, mul.a).or_else(|| gate_of(mul.a, mul.b)) else {
+            return false;
+        };
+        self.nodes[position].op = super::build::activate(x, function);
+        true
+    }
+
+    /// The only reader of a layer without activation is one: the layer takes it over.
+    fn absorb_activation(&mut self, position: usize, context: &Context<'_>) -> bool {
+        let Op::Activate(Activate { input, function }) = self.nodes[position].op else {
+            return false;
+        };
+        let Some(layer) = context.sole_producer(input) else { return false };
+        let Some(activation) = self.nodes[layer].op.free_activation_mut() else { return false };
+        *activation = function;
+        let Node { name, output, .. } = self.nodes.remove(position);
+        self.nodes[layer].name = name;
+        self.nodes[layer].output = output;
+        true
+    }
+
+    /// Moves an activation before data movement, and a monotone one before a maximum, where a
+    /// layer further up can absorb it.
+    fn hoist_activation(&mut self, position: usize, context: &Context<'_>) -> bool {
+        let Op::Activate(Activate { input, function }) = self.nodes[position].op else {
+            return false;
+        };
+        if !self.layer_is_above(input, function, context) {
+            return false;
+        }
+        let Some(before) = context.sole_producer(input) else { return false };
+        let Some(&source) = self.nodes[before].op.inputs().first() else { return false };
+        let shape = self.tensors[source.0].shape.clone();
+        let name = self.tensors[self.nodes[position].output.0].name.clone();
+        let hoisted = self.add_tensor(&format!("{name}/hoisted"), shape);
+        let mut movement = self.nodes[before].op.clone();
+        for input in movement.inputs_mut() {
+            *input = hoisted;
+        }
+        self.nodes[before].op = super::build::activate(source, function);
+        self.nodes[before].output = hoisted;
+        self.nodes[position].op = movement;
+        let (head, tail) = self.nodes.split_at_mut(position);
+        std::mem::swap(&mut head[before].name, &mut tail[0].name);
+        true
+    }
+
+    /// Whether only movable nodes lie between `id` and a layer that can absorb `function`.
+    fn layer_is_above(&self, id: TensorId, function: Activation, context: &Context<'_>) -> bool {
+        let mut id = id;
+        let mut moved = false;
+        while let Some(position) = context.sole_producer(id) {
+            match &self.nodes[position].op {
+                Op::Alias(alias) => id = alias.input,
+                Op::MaxPool(pool) if function.is_monotone() => id = pool.input,
+                Op::Affine(affine) => return moved && affine.activation == Activation::Identity,
+                Op::Mul(mul) => return moved && mul.activation == Activation::Identity,
+                _ => return false,
+            }
+            moved = true;
+        }
+        false
+    }
+}
+
+/// Facts about the graph as it is before a rule applies.
+struct Context<'a> {
+    producers: &'a [Option<usize>],
+    uses: &'a [usize],
+}
+
+impl Context<'_> {
+    /// The node that defines `id`, where `id` is read exactly once.
+    fn sole_producer(&self, id: TensorId) -> Option<usize> {
+        (self.uses[id.0] == 1).then_some(self.producers[id.0])?
+    }
+}
+
+impl Op {
+    /// The place for an activation, where the operation has one and it is free.
+    fn free_activation_mut(&mut self) -> Option<&mut Activation> {
+        let activation = match self {
+            Self::Affine(affine) => &mut affine.activation,
+            Self::Mul(mul) => &mut mul.activation,
+            _ => return None,
+        };
+        (*activation == Activation::Identity).then_some(activation)
+    }
+}

@@ -1,0 +1,162 @@
+//! Linear layers after linear layers become one.
+
+use super::super::{Affine, Graph, Op, Term, Window};
+use super::Context;
+use crate::activation::Activation;
+use crate::quantized::{ImageView, TensorId};
+
+impl Graph {
+    /// A sum of scaled tensors takes over a layer that only it reads: batch normalization and
+    /// bias after a convolution, or a residual addition.
+    pub(super) fn merge_producer(&mut self, position: usize, context: &Context<'_>) -> bool {
+        let Op::Affine(sum) = &self.nodes[position].op else { return false };
+        let merged = (0..sum.terms.len()).find_map(|term| {
+            let layer = self.layer_behind(sum.terms[term].input, context)?;
+            let Op::Affine(producer) = &self.nodes[layer].op else { return None };
+            Some((layer, merge(sum, term, producer)?))
+        });
+        let Some((layer, merged)) = merged else { return false };
+        self.nodes[position].op = Op::Affine(merged);
+        self.nodes.remove(layer);
+        true
+    }
+
+    /// The position of the linear layer that alone gives the elements of `id`, in their order.
+    fn layer_behind(&self, id: TensorId, context: &Context<'_>) -> Option<usize> {
+        let position = context.sole_producer(id)?;
+        match &self.nodes[position].op {
+            Op::Affine(affine) if affine.activation == Activation::Identity => Some(position),
+            Op::Alias(alias)
+                if alias.index.iter().enumerate().all(|(i, &source)| i == source)
+                    && alias.index.len() == self.tensors[alias.input.0].len() =>
+            {
+                self.layer_behind(alias.input, context)
+            }
+            _ => None,
+        }
+    }
+
+    /// A layer takes over the scaling and shifting of its input: `(x − mean) / deviation` before
+    /// the first convolution.
+    pub(super) fn fold_normalization(&mut self, position: usize, context: &Context<'_>) -> bool {
+        let Op::Affine(layer) = &self.nodes[position].op else { return false };
+        let folded = (0..layer.terms.len()).find_map(|term| {
+            let before = context.sole_producer(layer.terms[term].input)?;
+            let Op::Affine(scaling) = &self.nodes[before].op else { return None };
+            Some((before, fold(layer, term, scaling)?))
+        });
+        let Some((before, folded)) = folded else { return false };
+        self.nodes[position].op = Op::Affine(folded);
+        self.nodes.remove(before);
+        true
+    }
+}
+
+/// Whether output `(c, i, j)` reads exactly pixel `(c, i, j)` of the same flat position.
+fn is_pointwise(term: &Term, output: &ImageView) -> bool {
+    term.window == Window::pixel(output.channels) && term.view == *output
+}
+
+/// `sum` with its pointwise term replaced by the terms of `producer`.
+fn merge(sum: &Affine, term: usize, producer: &Affine) -> Option<Affine> {
+    if !is_pointwise(&sum.terms[term], &sum.output) {
+        return None;
+    }
+    let mut merged = sum.clone();
+    if sum.output != producer.output {
+        merged = review(sum, &producer.output)?;
+    }
+    let scale = merged.terms.remove(term).kernel;
+    for (channel, bias) in merged.bias.iter_mut().enumerate() {
+        *bias += scale[channel] * producer.bias[channel];
+    }
+    let scaled = producer.terms.iter().map(|inner| {
+        let per_channel = inner.kernel.len() / scale.len();
+        let mut inner = inner.clone();
+        for (position, weight) in inner.kernel.iter_mut().enumerate() {
+            *weight *= scale[position / per_channel];
+        }
+        inner
+    });
+    merged.terms.splice(term..term, scaled);
+    Some(merged)
+}
+
+/// The same sum of pointwise terms, with the channels of `view`; `None` where a weight or bias
+/// differs within one of them.
+fn review(sum: &Affine, view: &ImageView) -> Option<Affine> {
+    if !sum.terms.iter().all(|term| is_pointwise(term, &sum.output)) {
+        return None;
+    }
+    let channels = channel_of_element(&sum.output);
+    let terms = sum.terms.iter().map(|term| {
+        let kernel = regroup(&term.kernel, &channels, view)?;
+        let window = Window::pixel(view.channels);
+        Some(Term { input: term.input, view: view.clone(), window, kernel })
+    });
+    Some(Affine {
+        terms: terms.collect::<Option<_>>()?,
+        bias: regroup(&sum.bias, &channels, view)?,
+        output: view.clone(),
+        activation: sum.activation,
+    })
+}
+
+/// For each flat position of a tensor that `view` covers, its channel.
+fn channel_of_element(view: &ImageView) -> Vec<usize> {
+    let mut channels = vec![0; view.channels * view.height * view.width];
+    for channel in 0..view.channels {
+        for i in 0..view.height {
+            for j in 0..view.width {
+                channels[view.index(channel, i, j)] = channel;
+            }
+        }
+    }
+    channels
+}
+
+/// Values given per channel of each element, now per channel of `view`.
+fn regroup(values: &[f64], channel_of: &[usize], view: &ImageView) -> Option<Vec<f64>> {
+    let pixels = (0..view.height).flat_map(|i| (0..view.width).map(move |j| (i, j)));
+    (0..view.channels)
+        .map(|channel| {
+            let first = values[channel_of[view.index(channel, 0, 0)]];
+            let same = |(i, j)| values[channel_of[view.index(channel, i, j)]] == first;
+            pixels.clone().all(same).then_some(first)
+        })
+        .collect()
+}
+
+/// `layer` with `scaling`, which is pointwise and gives the input of `term`, folded in.
+fn fold(layer: &Affine, term: usize, scaling: &Affine) -> Option<Affine> {
+    let [inner] = &scaling.terms[..] else { return None };
+    if scaling.activation != Activation::Identity || !is_pointwise(inner, &scaling.output) {
+        return None;
+    }
+    let outer = &layer.terms[term];
+    let channels = channel_of_element(&scaling.output);
+    let scale = regroup(&inner.kernel, &channels, &outer.view)?;
+    let shift = regroup(&scaling.bias, &channels, &outer.view)?;
+    let patches = crate::convolution::Patches {
+        view: &outer.view,
+        window: outer.window,
+        rows: layer.output.height,
+        columns: layer.output.width,
+    };
+    if shift.iter().any(|&shift| shift != 0.0) && patches.touches_padding() {
+        return None;
+    }
+    let mut folded = layer.clone();
+    let [height, width] = outer.window.kernel_size;
+    let inputs = outer.view.channels / outer.window.groups;
+    let outputs = layer.output.channels / outer.window.groups;
+    let folded_term = &mut folded.terms[term];
+    folded_term.input = inner.input;
+    for (position, weight) in folded_term.kernel.iter_mut().enumerate() {
+        let output = position / (inputs * height * width);
+        let channel = output / outputs * inputs + position / (height * width) % inputs;
+        folded.bias[output] += *weight * shift[channel];
+        *weight *= scale[channel];
+    }
+    Some(folded)
+}

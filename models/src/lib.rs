@@ -1,0 +1,50 @@
+//! Neural networks in integers: the statement that a zkinfer proof makes.
+//!
+//! This crate reads an ONNX model, quantizes it and runs it in integers, bit for bit as the
+//! circuits prove it. It makes no proofs itself.
+//!
+//! ```
+//! use zkinfer_models::{
+//!     Calibration, Graph, QuantizeOptions, execute, quantize, quantize_inputs, read_inputs,
+//! };
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let zoo = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("zoo/digits_mlp");
+//! let graph = Graph::from_onnx_bytes(&std::fs::read(zoo.join("model.onnx"))?)?;
+//! let inputs = read_inputs(&zoo.join("input.json"), &graph)?;
+//!
+//! let calibration = Calibration::from_input(&graph, &inputs)?;
+//! let quantized = quantize(&graph, &calibration, &QuantizeOptions::default())?;
+//! let execution = execute(&quantized, &quantize_inputs(&quantized, &inputs)?)?;
+//!
+//! let (integer, float) = (&quantized.dequantize(&execution)[0], &graph.run_float(&inputs)?[0]);
+//! assert!(integer.iter().zip(float).all(|(a, b)| (a - b).abs() < 0.1));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`quantized`] defines the integer operations; `docs/semantics.md` says what each computes and
+//! `docs/adding-an-operator.md` how to add one.
+
+mod activation;
+mod calibration;
+mod convolution;
+mod dequantize;
+mod digest;
+mod error;
+mod execute;
+pub mod graph;
+mod input;
+mod onnx;
+mod quantize;
+pub mod quantized;
+
+pub use activation::Activation;
+pub use calibration::{Calibration, CalibrationSource, InputRange, Range};
+pub use dequantize::{clamped_inputs, quantize_inputs};
+pub use digest::model_digest;
+pub use error::{ImportError, InputError, Part, QuantizeError, RunError};
+pub use execute::{Execution, execute};
+pub use graph::{Graph, TensorSpec};
+pub use input::{InputFile, read_inputs, read_samples};
+pub use quantize::{QuantizeOptions, quantize};
+pub use quantized::QuantizedGraph;

@@ -1,0 +1,131 @@
+//! Which of the few forms of requantization a layer takes.
+
+use super::{Quantizer, integer, power_of_two, real};
+use crate::activation::Activation;
+use crate::calibration::Range;
+use crate::graph::{Graph, Op};
+
+/// What a layer's result is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Read by other layers.
+    Hidden,
+    /// A model output, maybe reordered.
+    Output,
+    /// The argument of a softmax, maybe reordered.
+    SoftmaxInput,
+}
+
+/// The role of each tensor.
+pub(super) fn roles(graph: &Graph) -> Vec<Role> {
+    let producers = graph.producers();
+    let mut roles = vec![Role::Hidden; graph.tensors.len()];
+    for node in &graph.nodes {
+        if let Op::Softmax(softmax) = &node.op {
+            roles[graph.alias_root(softmax.input, &producers).0] = Role::SoftmaxInput;
+        }
+    }
+    for &output in &graph.outputs {
+        roles[graph.alias_root(output, &producers).0] = Role::Output;
+    }
+    roles
+}
+
+/// From accumulator to output: `z` in `[lo, hi]` with its scale, then maybe a function.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Form {
+    /// The real number that one unit of `z` stands for.
+    pub(super) scale: f64,
+    /// Smallest `z`.
+    pub(super) lo: i64,
+    /// Largest `z`.
+    pub(super) hi: i64,
+    /// The function that a table must hold.
+    pub(super) table: Option<Activation>,
+    /// Whether the scale may be a little larger, for exact weights.
+    pub(super) is_adjustable: bool,
+}
+
+/// Bits of a model output that is computed by a layer without activation.
+const OUTPUT_BITS: u32 = 16;
+
+impl Quantizer<'_> {
+    /// The form of a layer with this activation, calibrated range and proven range, both before
+    /// the activation.
+    pub(super) fn form(
+        &self,
+        activation: Activation,
+        role: Role,
+        calibrated: Range,
+        proven: Range,
+    ) -> Form {
+        let bits = self.options.activation_bits;
+        match activation {
+            Activation::Identity => match role {
+                Role::SoftmaxInput => {
+                    signed(self.options.table_bits(), calibrated.magnitude(), true)
+                }
+                Role::Output => signed(OUTPUT_BITS, proven.magnitude(), true),
+                // Nothing negative to keep: the sign bit is better spent.
+                Role::Hidden if proven.lo >= 0.0 => unsigned(bits, calibrated, true),
+                Role::Hidden => signed(bits, calibrated.magnitude(), true),
+            },
+            Activation::Relu => unsigned(bits, calibrated, true),
+            Activation::Clip { min, max } if min == 0.0 && max > 0.0 => {
+                let largest = if calibrated.hi > 0.0 { calibrated.hi.min(max) } else { max };
+                unsigned(bits, Range { lo: 0.0, hi: largest }, false)
+            }
+            function => self.table_form(function, calibrated),
+        }
+    }
+
+    fn table_form(&self, function: Activation, calibrated: Range) -> Form {
+        let step = 1.0 / real(power_of_two(self.options.activation_bits + 1));
+        let useful = function.useful_range(step).unwrap_or(f64::INFINITY);
+        let reach = calibrated.magnitude().min(useful);
+        let form = signed(self.options.table_bits(), reach, true);
+        Form { table: Some(function), ..form }
+    }
+
+    /// The table of `function` for `z` in the form's range, and the format of its entries.
+    pub(super) fn table(&self, form: &Form, function: Activation) -> (Vec<i32>, super::Format) {
+        let bits = self.options.activation_bits;
+        let values: Vec<f64> =
+            (form.lo..=form.hi).map(|z| function.apply(real(z) * form.scale)).collect();
+        let smallest = values.iter().copied().fold(0.0, f64::min);
+        let largest = values.iter().copied().fold(0.0, f64::max);
+        let (lo, hi) = if smallest < 0.0 {
+            (-power_of_two(bits - 1), power_of_two(bits - 1) - 1)
+        } else {
+            (0, power_of_two(bits) - 1)
+        };
+        let reach = (largest / real(hi)).max(if lo < 0 { smallest / real(lo) } else { 0.0 });
+        let scale = if reach > 0.0 { reach } else { 1.0 };
+        let entry = |value: &f64| integer((value / scale).round()).clamp(lo, hi);
+        let entries: Vec<i64> = values.iter().map(entry).collect();
+        let smallest = entries.iter().copied().min().unwrap_or(0);
+        let largest = entries.iter().copied().max().unwrap_or(0);
+        let table = entries
+            .into_iter()
+            .map(|entry| i32::try_from(entry).expect("entries have at most 16 bits"))
+            .collect();
+        (table, super::Format { scale, lo: smallest, hi: largest })
+    }
+}
+
+fn signed(bits: u32, reach: f64, is_adjustable: bool) -> Form {
+    let (lo, hi) = (-power_of_two(bits - 1), power_of_two(bits - 1) - 1);
+    Form { scale: step(reach, hi), lo, hi, table: None, is_adjustable }
+}
+
+fn unsigned(bits: u32, range: Range, is_adjustable: bool) -> Form {
+    let hi = power_of_two(bits) - 1;
+    let reach = if range.hi > 0.0 { range.hi } else { range.magnitude() };
+    Form { scale: step(reach, hi), lo: 0, hi, table: None, is_adjustable }
+}
+
+/// The scale at which `hi` units reach that far.
+fn step(reach: f64, hi: i64) -> f64 {
+    let scale = reach / real(hi);
+    if scale.is_normal() { scale } else { 1.0 }
+}

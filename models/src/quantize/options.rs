@@ -1,0 +1,53 @@
+//! What a user may choose.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::QuantizeError;
+
+/// How a model is quantized; part of what the verifying key commits to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct QuantizeOptions {
+    /// Bits of each value between layers, 2 to 16.
+    pub activation_bits: u32,
+    /// Bits of each model input, 2 to 16; `None` takes 8 for inputs that lie on a grid of at
+    /// most 255 steps, as pixels do, and 12 for others.
+    pub input_bits: Option<u32>,
+    /// Binary digits that every requantization drops, 8 to 24: the precision of the weights.
+    pub shift: u32,
+    /// Bits of the argument of activations that need a table, 2 to 12; `None` takes 10, and 12
+    /// where activations have more than 11 bits.
+    pub table_bits: Option<u32>,
+    /// Fractional bits of softmax outputs, 1 to 15.
+    pub softmax_bits: u32,
+}
+
+impl Default for QuantizeOptions {
+    fn default() -> Self {
+        Self { activation_bits: 8, input_bits: None, shift: 16, table_bits: None, softmax_bits: 12 }
+    }
+}
+
+impl QuantizeOptions {
+    /// Refuses values out of range.
+    pub(super) fn check(&self) -> Result<(), QuantizeError> {
+        let largest_table = if self.activation_bits > 11 { 12 } else { 11 };
+        within("activation_bits", self.activation_bits, 2, 16)?;
+        within("input_bits", self.input_bits.unwrap_or(8), 2, 16)?;
+        within("shift", self.shift, 8, 24)?;
+        within("table_bits", self.table_bits(), 2, largest_table)?;
+        within("softmax_bits", self.softmax_bits, 1, 15)
+    }
+
+    /// Bits of a table's argument.
+    pub(super) fn table_bits(&self) -> u32 {
+        self.table_bits.unwrap_or(if self.activation_bits > 11 { 12 } else { 10 })
+    }
+}
+
+fn within(option: &'static str, got: u32, min: u32, max: u32) -> Result<(), QuantizeError> {
+    if (min..=max).contains(&got) {
+        return Ok(());
+    }
+    Err(QuantizeError::Option { option, got, min, max })
+}

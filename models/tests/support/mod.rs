@@ -1,0 +1,7 @@
+//! What several test files need.
+#![allow(dead_code, reason = "each test file uses a part")]
+
+pub(crate) mod bound;
+pub(crate) mod onnx;
+pub(crate) mod rules;
+pub(crate) mod zoo;

@@ -1,0 +1,121 @@
+//! Files that are written whole or not at all, and where cached ones lie.
+
+use std::{
+    env,
+    fs::{self, File},
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use tempfile::NamedTempFile;
+
+/// Writes a file beside its place, flushes it to the disk, then moves it there: whoever looks sees
+/// the old file or the whole new one. Missing folders are made.
+///
+/// # Errors
+/// If the place is a folder, or whatever `write` and the operating system report.
+pub fn write_whole<E: From<io::Error>>(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> Result<(), E>,
+) -> Result<(), E> {
+    if path.is_dir() {
+        return Err(io::Error::from(io::ErrorKind::IsADirectory).into());
+    }
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    fs::create_dir_all(folder)?;
+    let mut file = NamedTempFile::new_in(folder)?;
+    write(file.as_file_mut())?;
+    make_shareable(file.as_file())?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    sync_folder(folder)?;
+    Ok(())
+}
+
+/// Temporary files are private; the ones made here are ordinary.
+#[cfg(unix)]
+fn make_shareable(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn make_shareable(_: &File) -> io::Result<()> {
+    Ok(())
+}
+
+/// A rename lasts once its folder is on the disk.
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Reads a file of at most `limit` bytes; a larger one is refused before it is read.
+///
+/// # Errors
+/// [`io::ErrorKind::FileTooLarge`], or whatever the operating system reports.
+pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let mut bytes = Vec::new();
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    match u64::try_from(bytes.len()) {
+        Ok(length) if length <= limit => Ok(bytes),
+        _ => Err(io::Error::from(io::ErrorKind::FileTooLarge)),
+    }
+}
+
+/// The folder for files that can be made again: `$ZKINFER_CACHE_DIR`, else
+/// `$XDG_CACHE_HOME/zkinfer`, else `~/.cache/zkinfer`. `None` where there is no home either.
+///
+/// The environment chooses where files lie, never what they must contain.
+#[must_use]
+pub fn cache_dir() -> Option<PathBuf> {
+    let folder =
+        |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    folder("ZKINFER_CACHE_DIR")
+        .or_else(|| folder("XDG_CACHE_HOME").map(|cache| cache.join("zkinfer")))
+        .or_else(|| folder("HOME").map(|home| home.join(".cache").join("zkinfer")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new").join("file");
+        write_whole(&path, |file| io::Write::write_all(file, b"old")).unwrap();
+        let failed = write_whole(&path, |file| {
+            io::Write::write_all(file, b"half")?;
+            Err(io::Error::from(io::ErrorKind::StorageFull))
+        });
+        assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_is_not_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = write_whole(folder.path(), |_| Ok::<_, io::Error>(()));
+        assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::IsADirectory);
+    }
+
+    #[test]
+    fn a_larger_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, [7; 10]).unwrap();
+        assert_eq!(read_bounded(&path, 10).unwrap(), [7; 10]);
+        assert_eq!(read_bounded(&path, 9).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+    }
+}

@@ -1,0 +1,144 @@
+//! Keys: from a circuit plan and an SRS to a proving key and a self-contained verifying key.
+
+use std::{env, sync::Arc};
+
+use halo2_proofs::{
+    halo2curves::bn256::G1Affine,
+    plonk::{self, keygen_pk2},
+};
+use thiserror::Error;
+use zkinfer_circuits::{CircuitPlan, InferenceCircuit};
+use zkinfer_models::{QuantizedGraph, quantized::TensorId};
+use zkinfer_verifier::{Digest, InstanceLayout, SrsPolicy, TensorLayout, VerifyingKey};
+
+use crate::{ExportError, KeyMetadata, Srs, export_key, export_srs};
+
+/// The environment variable that makes halo2 lower the degree of every circuit.
+const MAX_DEGREE: &str = "MAX_DEGREE";
+
+/// Everything that proofs of one model need. Proving keys are not kept on disk: they are large
+/// and made again in seconds.
+#[derive(Debug)]
+pub struct Setup {
+    plan: Arc<CircuitPlan>,
+    srs: Srs,
+    proving_key: plonk::ProvingKey<G1Affine>,
+    verifying_key: VerifyingKey,
+}
+
+/// The name and digest that a key gives to its model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelIdentity {
+    /// A name for reports.
+    pub name: String,
+    /// Digest of the ONNX file.
+    pub digest: [u8; 32],
+}
+
+/// Why there are no keys.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// halo2 reads this variable, and the key would depend on it.
+    #[error("the environment variable {MAX_DEGREE} is set and would change the key; unset it")]
+    Environment,
+    /// The SRS is of another size than the circuit.
+    #[error("the circuit has k = {expected}, the SRS k = {got}")]
+    SrsSize {
+        /// The plan's `k`.
+        expected: u32,
+        /// The `k` of the SRS.
+        got: u32,
+    },
+    /// A dimension of an input or output does not fit the key format.
+    #[error("tensor {tensor}: a dimension exceeds 2^32")]
+    Dimension {
+        /// Name of the tensor.
+        tensor: String,
+    },
+    /// halo2 refused the circuit.
+    #[error("the circuit has no key: {0}")]
+    Halo2(plonk::Error),
+    /// The key has no self-contained form.
+    #[error("the key cannot be exported: {0}")]
+    Export(#[from] ExportError),
+}
+
+impl Setup {
+    /// Makes the keys of `plan` under `srs`, which must have the same `k`.
+    ///
+    /// The same plan, identity and SRS give the same keys on every machine.
+    ///
+    /// # Errors
+    /// See [`SetupError`].
+    pub fn new(plan: Arc<CircuitPlan>, srs: Srs, model: ModelIdentity) -> Result<Self, SetupError> {
+        if env::var_os(MAX_DEGREE).is_some() {
+            return Err(SetupError::Environment);
+        }
+        if plan.k() != srs.k() {
+            return Err(SetupError::SrsSize { expected: plan.k(), got: srs.k() });
+        }
+        let metadata = KeyMetadata {
+            srs: export_srs(srs.params(), &srs.ceremony().to_string())?,
+            layout: instance_layout(plan.graph())?,
+            model_name: model.name,
+            model_digest: Digest(model.digest),
+        };
+        let circuit = InferenceCircuit::new(Arc::clone(&plan));
+        let proving_key = keygen_pk2(srs.params(), &circuit, false).map_err(SetupError::Halo2)?;
+        let verifying_key = export_key(proving_key.get_vk(), metadata)?;
+        Ok(Self { plan, srs, proving_key, verifying_key })
+    }
+
+    /// The circuit's layout.
+    #[must_use]
+    pub fn plan(&self) -> &Arc<CircuitPlan> {
+        &self.plan
+    }
+
+    /// The SRS of the keys.
+    #[must_use]
+    pub fn srs(&self) -> &Srs {
+        &self.srs
+    }
+
+    /// halo2's proving key.
+    #[must_use]
+    pub fn proving_key(&self) -> &plonk::ProvingKey<G1Affine> {
+        &self.proving_key
+    }
+
+    /// The self-contained key that verifiers hold.
+    #[must_use]
+    pub fn verifying_key(&self) -> &VerifyingKey {
+        &self.verifying_key
+    }
+
+    /// The policy under which a proof of this setup can be accepted at all: it allows the SRS of
+    /// this very key, the insecure one by its name.
+    #[must_use]
+    pub fn own_policy(&self) -> SrsPolicy {
+        if self.srs.ceremony().is_insecure() {
+            SrsPolicy::AllowInsecureDev
+        } else {
+            SrsPolicy::AllowSrs(self.verifying_key.srs_digest())
+        }
+    }
+}
+
+/// The public tensors of a graph, as a key describes them.
+fn instance_layout(graph: &QuantizedGraph) -> Result<InstanceLayout, SetupError> {
+    let tensors =
+        |ids: &[TensorId]| ids.iter().map(|&id| tensor_layout(graph, id)).collect::<Result<_, _>>();
+    Ok(InstanceLayout { inputs: tensors(&graph.inputs)?, outputs: tensors(&graph.outputs)? })
+}
+
+fn tensor_layout(graph: &QuantizedGraph, id: TensorId) -> Result<TensorLayout, SetupError> {
+    let tensor = &graph.tensors[id.0];
+    let shape = tensor.shape.iter().map(|&dimension| u32::try_from(dimension));
+    let shape = shape
+        .collect::<Result<_, _>>()
+        .map_err(|_| SetupError::Dimension { tensor: tensor.name.clone() })?;
+    let (name, scale) = (tensor.name.clone(), tensor.scale);
+    Ok(TensorLayout { name, shape, scale, lo: tensor.lo, hi: tensor.hi })
+}

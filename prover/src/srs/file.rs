@@ -1,0 +1,155 @@
+//! The file an SRS is kept in.
+//!
+//! Layout: magic with version; keccak256 digest of the rest; the rest, in halo2's layout: `k`,
+//! monomial basis, Lagrange basis, `[1]₂`, `[τ]₂`, uncompressed in Montgomery form. The digest
+//! finds damage; the pairing checks find points that do not belong to `[τ]₂`, so whoever can
+//! write to a cache cannot change what a key says about a model.
+
+use std::{
+    fs::File,
+    io::{self, BufReader, BufWriter, Read, Write},
+    path::Path,
+};
+
+use halo2_proofs::{
+    SerdeFormat,
+    halo2curves::{
+        bn256::{G1Affine, G2Affine},
+        group::prime::PrimeCurveAffine,
+        serde::SerdeObject,
+    },
+};
+use sha3::{Digest, Keccak256};
+
+use super::{
+    MAX_K, Srs, SrsError,
+    checks::{are_successive_powers, is_lagrange_basis},
+    dev_digests,
+};
+use crate::files;
+
+const MAGIC: [u8; 12] = *b"zkinfer-srs\x01";
+const HEADER_BYTES: u64 = 12 + 32 + 4;
+
+impl Srs {
+    /// Writes the SRS in zkinfer's own format, which [`Srs::read`] reads.
+    ///
+    /// # Errors
+    /// Whatever `writer` reports.
+    pub fn write<W: Write>(&self, writer: &mut W) -> Result<(), SrsError> {
+        let mut digest = DigestWriter(Keccak256::new());
+        self.params.write_custom(&mut digest, SerdeFormat::RawBytes)?;
+        writer.write_all(&MAGIC)?;
+        writer.write_all(&digest.0.finalize())?;
+        self.params.write_custom(writer, SerdeFormat::RawBytes)?;
+        Ok(())
+    }
+
+    /// Reads what [`Srs::write`] wrote. Every point is checked to be canonical and on its curve,
+    /// the digest to match, the powers to be powers of the τ of `[τ]₂`, and the Lagrange basis to
+    /// be theirs. `length` is the size of the file.
+    ///
+    /// # Errors
+    /// The first check that fails, see [`SrsError`].
+    pub fn read<R: Read>(reader: &mut R, length: u64) -> Result<Self, SrsError> {
+        let (digest, k) = read_header(reader, length)?;
+        let mut points =
+            Points { reader, digest: Keccak256::new_with_prefix(k.to_le_bytes()), read: 0 };
+        let g: Vec<G1Affine> =
+            (0..1u64 << k).map(|_| points.next::<64, _>()).collect::<Result<_, _>>()?;
+        let lagrange: Vec<G1Affine> =
+            g.iter().map(|_| points.next::<64, _>()).collect::<Result<_, _>>()?;
+        let g2: G2Affine = points.next::<128, _>()?;
+        let tau_g2: G2Affine = points.next::<128, _>()?;
+        if points.digest.finalize()[..] != digest {
+            return Err(SrsError::Digest);
+        }
+        let trivial = bool::from(tau_g2.is_identity());
+        if g.first() != Some(&G1Affine::generator()) || g2 != G2Affine::generator() || trivial {
+            return Err(SrsError::Inconsistent);
+        }
+        let powers = dev_digests::is_known(k, &digest)
+            || are_successive_powers(&g, &tau_g2) && is_lagrange_basis(&lagrange, &g);
+        if !powers {
+            return Err(SrsError::Inconsistent);
+        }
+        Ok(Self::from_points(g, Some(lagrange), g2, tau_g2))
+    }
+
+    /// Writes the SRS to a file, whole or not at all.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<(), SrsError> {
+        files::write_whole(path, |file| {
+            let mut writer = BufWriter::new(file);
+            self.write(&mut writer)?;
+            Ok(writer.flush()?)
+        })
+    }
+
+    /// Reads the SRS from a file, see [`Srs::read`].
+    ///
+    /// # Errors
+    /// If the file cannot be read or a check fails.
+    pub fn load(path: &Path) -> Result<Self, SrsError> {
+        let file = File::open(path)?;
+        let length = file.metadata()?.len();
+        Self::read(&mut BufReader::with_capacity(1 << 20, file), length)
+    }
+}
+
+/// The digest and `k`, once the file is known to have the size that `k` implies.
+fn read_header<R: Read>(reader: &mut R, length: u64) -> Result<([u8; 32], u32), SrsError> {
+    if length < HEADER_BYTES {
+        return Err(SrsError::Magic);
+    }
+    let (mut magic, mut digest, mut k) = ([0; 12], [0; 32], [0; 4]);
+    reader.read_exact(&mut magic)?;
+    reader.read_exact(&mut digest)?;
+    reader.read_exact(&mut k)?;
+    if magic != MAGIC {
+        return Err(SrsError::Magic);
+    }
+    let k = u32::from_le_bytes(k);
+    if k > MAX_K {
+        return Err(SrsError::TooLarge { k });
+    }
+    let expected = HEADER_BYTES + (128u64 << k) + 256;
+    if length != expected {
+        return Err(SrsError::Length { k, expected });
+    }
+    Ok((digest, k))
+}
+
+/// Points read one after the other, with the digest of their bytes.
+struct Points<'r, R> {
+    reader: &'r mut R,
+    digest: Keccak256,
+    read: u64,
+}
+
+impl<R: Read> Points<'_, R> {
+    /// `BYTES` is 64 for a point of G1 and 128 for one of G2.
+    fn next<const BYTES: usize, P: SerdeObject>(&mut self) -> Result<P, SrsError> {
+        let mut bytes = [0; BYTES];
+        self.reader.read_exact(&mut bytes)?;
+        self.digest.update(bytes);
+        let point = P::from_raw_bytes(&bytes).ok_or(SrsError::Point { index: self.read })?;
+        self.read += 1;
+        Ok(point)
+    }
+}
+
+struct DigestWriter(Keccak256);
+
+impl Write for DigestWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

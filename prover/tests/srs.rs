@@ -1,0 +1,286 @@
+//! The SRS: made, imported, stored; and every way in which a file of it can be wrong.
+
+use std::{fs, io::Cursor};
+
+use halo2_proofs::{
+    halo2curves::{
+        CurveAffine,
+        bn256::{Fq, Fq2, G1Affine, G2, G2Affine, pairing},
+        ff::Field,
+        group::{Curve, cofactor::CofactorGroup},
+        serde::SerdeObject,
+    },
+    poly::commitment::{Params, ParamsProver},
+};
+use rand_core::OsRng;
+use zkinfer_prover::{CacheEvent, Ceremony, PtauError, PtauPoint, Srs, SrsCache, SrsError};
+
+const HERMEZ: &[u8] = include_bytes!("data/powersOfTau28_hez_final_08.ptau");
+/// Offsets in that file: section headers, then the points of sections 2 and 3.
+const HEADER_SECTION: usize = 12;
+const G1_SECTION: usize = 68;
+const G1_POINTS: usize = 80;
+const G2_POINTS: usize = 32_796;
+
+fn import(bytes: &[u8]) -> Result<Srs, PtauError> {
+    Srs::import_ptau(&mut Cursor::new(bytes), None)
+}
+
+fn changed(change: impl FnOnce(&mut Vec<u8>)) -> PtauError {
+    let mut bytes = HERMEZ.to_vec();
+    change(&mut bytes);
+    import(&bytes).unwrap_err()
+}
+
+fn stored(srs: &Srs) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    srs.write(&mut bytes).unwrap();
+    bytes
+}
+
+fn restored(bytes: &[u8]) -> Result<Srs, SrsError> {
+    Srs::read(&mut &*bytes, bytes.len().try_into().unwrap())
+}
+
+fn g1_at(index: usize) -> std::ops::Range<usize> {
+    G1_POINTS + 64 * index..G1_POINTS + 64 * (index + 1)
+}
+
+#[test]
+fn the_dev_srs_holds_the_powers_of_one_tau() {
+    let srs = Srs::insecure_dev(6).unwrap();
+    assert_eq!(srs.ceremony(), Ceremony::InsecureDev);
+    let g = srs.params().get_g();
+    assert_eq!(g.len(), 64);
+    for pair in g.windows(2) {
+        assert_eq!(pairing(&pair[0], &srs.tau_g2()), pairing(&pair[1], &G2Affine::generator()));
+    }
+    assert_eq!(stored(&srs), stored(&Srs::insecure_dev(6).unwrap()));
+}
+
+/// The digests in the crate let a cached file skip the pairing checks, so they must be right.
+#[test]
+fn the_dev_srs_is_the_same_everywhere() {
+    for k in [1, 4, 11] {
+        let bytes = stored(&Srs::insecure_dev(k).unwrap());
+        let digest: String = bytes[12..44].iter().map(|byte| format!("{byte:02x}")).collect();
+        assert!(include_str!("../src/srs/dev_digests.rs").contains(&digest), "{k}");
+    }
+}
+
+#[test]
+fn a_smaller_srs_is_a_part_of_the_larger() {
+    let large = Srs::insecure_dev(9).unwrap();
+    assert_eq!(stored(&large.downsize(6).unwrap()), stored(&Srs::insecure_dev(6).unwrap()));
+    let refused = large.downsize(10).unwrap_err();
+    assert!(matches!(refused, SrsError::TooFewPowers { requested_k: 10, available_k: 9 }));
+}
+
+#[test]
+fn the_hermez_file_is_imported_and_recognised() {
+    let srs = import(HERMEZ).unwrap();
+    assert_eq!((srs.k(), srs.ceremony()), (8, Ceremony::Known("hermez")));
+    assert_eq!(srs.ceremony().to_string(), "hermez");
+    restored(&stored(&srs)).unwrap();
+    let small = Srs::import_ptau(&mut Cursor::new(HERMEZ), Some(5)).unwrap();
+    assert_eq!(stored(&small), stored(&srs.downsize(5).unwrap()));
+    assert_eq!(small.tau_g2(), srs.tau_g2());
+}
+
+#[test]
+fn more_powers_than_the_file_has_are_refused() {
+    let refused = Srs::import_ptau(&mut Cursor::new(HERMEZ), Some(9)).unwrap_err();
+    assert!(matches!(refused, PtauError::TooFewPowers { requested_k: 9, available_k: 8 }));
+}
+
+#[test]
+fn a_power_of_another_secret_is_refused() {
+    for index in [1, 100, 255, 256, 510] {
+        let other = G1Affine::random(OsRng).to_raw_bytes();
+        let refused = changed(|bytes| bytes[g1_at(index)].copy_from_slice(&other));
+        assert!(matches!(refused, PtauError::Ratio { .. }), "{index}: {refused}");
+    }
+    let negated = changed(|bytes| {
+        let y = Fq::from_raw_bytes(&bytes[g1_at(7)][32..]).unwrap();
+        bytes[g1_at(7)][32..].copy_from_slice(&(-y).to_raw_bytes());
+    });
+    assert!(matches!(negated, PtauError::Ratio { first: 0, last: 510 }));
+}
+
+#[test]
+fn swapped_powers_are_refused() {
+    let refused = changed(|bytes| {
+        let third = bytes[g1_at(3)].to_vec();
+        bytes.copy_within(g1_at(4), g1_at(3).start);
+        bytes[g1_at(4)].copy_from_slice(&third);
+    });
+    assert!(matches!(refused, PtauError::Ratio { .. }));
+}
+
+#[test]
+fn a_point_off_the_curve_is_refused() {
+    let refused = changed(|bytes| bytes[g1_at(9).start] ^= 1);
+    assert!(matches!(refused, PtauError::OffCurve { point: PtauPoint::TauG1(9) }));
+    let refused = changed(|bytes| bytes[G2_POINTS + 128] ^= 1);
+    assert!(matches!(refused, PtauError::OffCurve { point: PtauPoint::TauG2(1) }));
+}
+
+#[test]
+fn a_coordinate_above_the_modulus_is_refused() {
+    let refused = changed(|bytes| bytes[g1_at(2)][..32].fill(0xff));
+    assert!(matches!(refused, PtauError::NonCanonical { point: PtauPoint::TauG1(2) }));
+    let refused = changed(|bytes| bytes[G2_POINTS + 128..G2_POINTS + 160].fill(0xff));
+    assert!(matches!(refused, PtauError::NonCanonical { point: PtauPoint::TauG2(1) }));
+}
+
+#[test]
+fn the_point_at_infinity_is_refused() {
+    let refused = changed(|bytes| bytes[g1_at(300)].fill(0));
+    assert!(matches!(refused, PtauError::Identity { point: PtauPoint::TauG1(300) }));
+    let refused = changed(|bytes| bytes[G2_POINTS + 128..G2_POINTS + 256].fill(0));
+    assert!(matches!(refused, PtauError::Identity { point: PtauPoint::TauG2(1) }));
+}
+
+#[test]
+fn powers_that_do_not_begin_with_the_generator_are_refused() {
+    let refused = changed(|bytes| bytes.copy_within(g1_at(1), g1_at(0).start));
+    assert!(matches!(refused, PtauError::Generator { point: PtauPoint::TauG1(0) }));
+    let refused = changed(|bytes| bytes.copy_within(G2_POINTS + 128..G2_POINTS + 256, G2_POINTS));
+    assert!(matches!(refused, PtauError::Generator { point: PtauPoint::TauG2(0) }));
+}
+
+#[test]
+fn a_point_of_g2_outside_the_subgroup_is_refused() {
+    let outside = point_outside_the_subgroup().to_raw_bytes();
+    let refused =
+        changed(|bytes| bytes[G2_POINTS + 128..G2_POINTS + 256].copy_from_slice(&outside));
+    assert!(matches!(refused, PtauError::Subgroup { point: PtauPoint::TauG2(1) }));
+}
+
+/// The twist has a large cofactor, so nearly every point on it is outside.
+fn point_outside_the_subgroup() -> G2Affine {
+    std::iter::successors(Some(Fq2::ONE), |x| Some(*x + Fq2::ONE))
+        .filter_map(|x| {
+            let y = (x.square() * x + G2Affine::b()).sqrt().into_option()?;
+            G2Affine::from_xy(x, y).into_option()
+        })
+        .find(|point| !bool::from(G2::from(*point).is_torsion_free()))
+        .unwrap()
+}
+
+#[test]
+fn a_file_of_another_kind_is_refused() {
+    let refused = changed(|bytes| bytes[0] = b'q');
+    assert!(matches!(refused, PtauError::Magic { got } if got == *b"qtau"));
+    let refused = changed(|bytes| bytes[4] = 2);
+    assert!(matches!(refused, PtauError::Version { got: 2 }));
+    let refused = changed(|bytes| bytes[HEADER_SECTION + 12 + 4] ^= 1);
+    assert!(matches!(refused, PtauError::Curve));
+    let refused = changed(|bytes| bytes[HEADER_SECTION + 12 + 36] = 200);
+    assert!(matches!(refused, PtauError::Power { power: 200 }));
+}
+
+#[test]
+fn a_section_of_the_wrong_length_is_refused() {
+    let length = G1_SECTION + 4..G1_SECTION + 12;
+    let refused = changed(|bytes| bytes[length.clone()].fill(0xff));
+    assert!(matches!(refused, PtauError::Truncated { id: 2, length: u64::MAX, .. }));
+    let refused = changed(|bytes| bytes[HEADER_SECTION + 12 + 36] = 9);
+    assert!(matches!(refused, PtauError::SectionSize { id: 3, expected: 65_536, got: 32_768 }));
+    let refused = changed(|bytes| bytes[G1_SECTION] = 77);
+    assert!(matches!(refused, PtauError::Missing { id: 2 }));
+    let refused = changed(|bytes| bytes[G1_SECTION] = 3);
+    assert!(matches!(refused, PtauError::Duplicate { id: 3 }));
+}
+
+#[test]
+fn a_truncated_file_is_refused_at_every_length() {
+    for length in (0..HERMEZ.len()).step_by(991).chain([3, 4, 11, 12, 23, 24]) {
+        import(&HERMEZ[..length]).unwrap_err();
+    }
+    let refused = import(&HERMEZ[..G1_POINTS + 6400]).unwrap_err();
+    assert!(matches!(refused, PtauError::Truncated { id: 2, length: 32_704, remaining: 6400 }));
+    let refused = import(&HERMEZ[..G1_SECTION]).unwrap_err();
+    assert!(matches!(refused, PtauError::TruncatedTable { index: 1, count: 11 }));
+}
+
+#[test]
+fn a_damaged_srs_file_is_refused() {
+    let bytes = stored(&Srs::insecure_dev(4).unwrap());
+    let damaged = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = bytes.clone();
+        change(&mut bytes);
+        restored(&bytes).unwrap_err()
+    };
+    assert!(matches!(damaged(&|bytes| bytes[3] ^= 1), SrsError::Magic));
+    assert!(matches!(damaged(&|bytes| bytes[11] = 2), SrsError::Magic));
+    assert!(matches!(damaged(&|bytes| bytes[20] ^= 1), SrsError::Digest));
+    assert!(matches!(damaged(&|bytes| bytes[44] = 5), SrsError::Length { k: 5, .. }));
+    assert!(matches!(damaged(&|bytes| bytes[44] = 99), SrsError::TooLarge { k: 99 }));
+    assert!(matches!(damaged(&|bytes| bytes[48 + 640] ^= 1), SrsError::Point { index: 10 }));
+    assert!(matches!(damaged(&|bytes| bytes.push(0)), SrsError::Length { k: 4, .. }));
+    for length in 0..bytes.len() {
+        restored(&bytes[..length]).unwrap_err();
+    }
+}
+
+#[test]
+fn an_srs_file_with_foreign_points_and_a_right_digest_is_refused() {
+    let honest = Srs::insecure_dev(4).unwrap();
+    for index in [0, 5, 15, 16, 31] {
+        let other = G1Affine::random(OsRng).to_raw_bytes();
+        let forged = with_digest(&honest, |bytes| {
+            bytes[48 + 64 * index..48 + 64 * (index + 1)].copy_from_slice(&other);
+        });
+        assert!(matches!(restored(&forged), Err(SrsError::Inconsistent)), "{index}");
+    }
+    let other_tau = (G2Affine::generator() + G2Affine::generator()).to_affine().to_raw_bytes();
+    let forged = with_digest(&honest, |bytes| {
+        let start = bytes.len() - 128;
+        bytes[start..].copy_from_slice(&other_tau);
+    });
+    assert!(matches!(restored(&forged), Err(SrsError::Inconsistent)));
+}
+
+fn with_digest(srs: &Srs, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    use sha3::{Digest, Keccak256};
+    let mut bytes = stored(srs);
+    change(&mut bytes);
+    let digest = Keccak256::digest(&bytes[44..]);
+    bytes[12..44].copy_from_slice(&digest);
+    bytes
+}
+
+#[test]
+fn a_poisoned_cache_is_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = SrsCache::new(folder.path());
+    let event = |cache: &SrsCache| cache.insecure_dev(5).unwrap().event;
+    assert!(matches!(event(&cache), CacheEvent::Made));
+    assert!(matches!(event(&cache), CacheEvent::Read));
+    let path = folder.path().join("srs").join("insecure-dev-5.srs");
+    let right = fs::read(&path).unwrap();
+
+    let poisons = [
+        b"garbage".to_vec(),
+        stored(&Srs::insecure_dev(6).unwrap()),
+        stored(&Srs::import_ptau(&mut Cursor::new(HERMEZ), Some(5)).unwrap()),
+    ];
+    for poison in poisons {
+        fs::write(&path, poison).unwrap();
+        let cached = cache.insecure_dev(5).unwrap();
+        assert!(matches!(cached.event, CacheEvent::Replaced { .. }));
+        assert_eq!((cached.srs.k(), cached.srs.ceremony()), (5, Ceremony::InsecureDev));
+        assert_eq!(fs::read(&path).unwrap(), right);
+    }
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_is_no_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let cached = SrsCache::new(&file).insecure_dev(3).unwrap();
+    assert!(matches!(cached.event, CacheEvent::NotStored { .. }));
+    assert_eq!(cached.srs.params().k(), 3);
+}

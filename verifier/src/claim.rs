@@ -1,0 +1,99 @@
+//! What a proof claims, and the public values that bind it.
+
+use alloc::vec::Vec;
+
+use ark_bn254::Fr;
+
+use crate::digest::{KeyDigest, keccak256};
+
+/// Separates the hash of a binding from every other use of Keccak-256.
+const BINDING_DOMAIN: &[u8; 16] = b"zkinfer.job.v1\0\0";
+
+/// The job that a proof was made for; the proof serves no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobBinding {
+    /// The chain on which the job is settled.
+    pub chain_id: u64,
+    /// The job on that chain.
+    pub job_id: [u8; 32],
+    /// Who is paid, whoever submits the proof.
+    pub payee: [u8; 20],
+    /// Unix time in seconds after which the proof is worth nothing.
+    pub expiry: u64,
+    /// Tells two proofs of the same job apart.
+    pub nonce: u64,
+}
+
+impl JobBinding {
+    /// The canonical encoding: a domain tag of 16 bytes, then the fields in order, big-endian.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let Self { chain_id, job_id, payee, expiry, nonce } = self;
+        let mut bytes = Vec::with_capacity(92);
+        bytes.extend_from_slice(BINDING_DOMAIN);
+        bytes.extend_from_slice(&chain_id.to_be_bytes());
+        bytes.extend_from_slice(job_id);
+        bytes.extend_from_slice(payee);
+        bytes.extend_from_slice(&expiry.to_be_bytes());
+        bytes.extend_from_slice(&nonce.to_be_bytes());
+        bytes
+    }
+
+    /// Keccak-256 of the encoding.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        keccak256(&[&self.encode()])
+    }
+
+    /// The digest as two public values `[lo, hi]`: its last and its first 16 bytes, big-endian.
+    #[must_use]
+    pub fn limbs(&self) -> [u128; 2] {
+        let digest = self.digest();
+        let (halves, _) = digest.as_chunks::<16>();
+        let mut limbs = [0; 2];
+        for (limb, half) in limbs.iter_mut().zip(halves.iter().rev()) {
+            *limb = u128::from_be_bytes(*half);
+        }
+        limbs
+    }
+}
+
+/// "The model `model`, run on `input`, gives `output`; made for the job of `binding`."
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct InferenceClaim {
+    /// Digest of the verifying key.
+    pub model: KeyDigest,
+    /// The integers of every input tensor, flat in C order, one tensor after the other.
+    pub input: Vec<i64>,
+    /// The integers of every output tensor, in the same way.
+    pub output: Vec<i64>,
+    /// The job.
+    pub binding: JobBinding,
+}
+
+impl InferenceClaim {
+    /// The instance column: `[binding lo, binding hi, input…, output…]`, a negative integer `v`
+    /// as `p − |v|`.
+    #[must_use]
+    pub fn instance(&self) -> Vec<Fr> {
+        let binding = self.binding.limbs().into_iter().map(Fr::from);
+        let values = self.input.iter().chain(&self.output).map(|&value| Fr::from(value));
+        binding.chain(values).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limbs_are_the_halves_of_the_digest() {
+        let binding =
+            JobBinding { chain_id: 1, job_id: [2; 32], payee: [3; 20], expiry: 4, nonce: 5 };
+        assert_eq!(binding.encode().len(), 92);
+        let [lo, hi] = binding.limbs();
+        let digest = binding.digest();
+        assert_eq!(digest[..16], hi.to_be_bytes());
+        assert_eq!(digest[16..], lo.to_be_bytes());
+    }
+}

@@ -1,0 +1,357 @@
+//! Every reason for which something is refused.
+
+use thiserror::Error;
+
+use crate::{
+    digest::{KeyDigest, SrsDigest},
+    expression::ExpressionError,
+};
+
+/// Why a verifying key is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// The file does not begin with the magic of a `.zkvk`.
+    #[error("not a zkinfer verifying key")]
+    Magic,
+    /// A version that this crate does not read.
+    #[error("unsupported key format version {got}")]
+    Version {
+        /// The version of the file.
+        got: u16,
+    },
+    /// The bytes end inside a field, or a list claims more items than the bytes can hold.
+    #[error("the key ends inside the field at byte {offset}")]
+    Truncated {
+        /// Where the field begins.
+        offset: usize,
+    },
+    /// Bytes are left after the last field.
+    #[error("{count} bytes after the end of the key")]
+    TrailingBytes {
+        /// How many.
+        count: usize,
+    },
+    /// A list or name is longer than allowed.
+    #[error("{list}: {got} items, at most {limit} allowed")]
+    Limit {
+        /// Which list.
+        list: &'static str,
+        /// The limit.
+        limit: usize,
+        /// Its length.
+        got: usize,
+    },
+    /// A byte that should tell an alternative tells none.
+    #[error("unknown tag {got} at byte {offset}")]
+    Tag {
+        /// Where.
+        offset: usize,
+        /// The byte.
+        got: u8,
+    },
+    /// A scalar at or above the modulus.
+    #[error("scalar at byte {offset} is not canonical")]
+    Scalar {
+        /// Where.
+        offset: usize,
+    },
+    /// A G1 point that is off the curve or not spelled canonically.
+    #[error("point at byte {offset} is off the curve or not canonical")]
+    Point {
+        /// Where.
+        offset: usize,
+    },
+    /// \[τ\]₂ is off the curve, in a wrong subgroup, at infinity, the generator, or not canonical.
+    #[error("[tau]_2 is no proper point of the second group")]
+    Tau,
+    /// A name is not UTF-8.
+    #[error("name at byte {offset} is not UTF-8")]
+    Name {
+        /// Where.
+        offset: usize,
+    },
+    /// A name holds control characters.
+    #[error("a name holds control characters")]
+    ControlCharacter,
+    /// The SRS bears the name of another ceremony, or a known ceremony another name.
+    #[error("the name of the SRS does not belong to its [tau]_2")]
+    SrsName,
+    /// The number of rows is not supported, or too few for the instance and the blinding rows.
+    #[error("2^{k} rows are unsupported or fewer than the {required} needed")]
+    Rows {
+        /// Binary logarithm of the number of rows.
+        k: u8,
+        /// Rows needed.
+        required: usize,
+    },
+    /// A phase above the last one.
+    #[error("phase {got} does not exist")]
+    Phase {
+        /// The phase.
+        got: u8,
+    },
+    /// A query of a column that does not exist.
+    #[error("{list}[{index}]: no such column")]
+    QueryColumn {
+        /// Which list of queries.
+        list: &'static str,
+        /// Position in it.
+        index: usize,
+    },
+    /// A rotation of a whole turn or more.
+    #[error("{list}[{index}]: rotation beyond the number of rows")]
+    QueryRotation {
+        /// Which list of queries.
+        list: &'static str,
+        /// Position in it.
+        index: usize,
+    },
+    /// A second query of the same column at the same row, perhaps by another rotation.
+    #[error("{list}[{index}] repeats an earlier query")]
+    DuplicateQuery {
+        /// Which list of queries.
+        list: &'static str,
+        /// Position in it.
+        index: usize,
+    },
+    /// A gate's instructions are no polynomial.
+    #[error("gate {gate}: {source}")]
+    Gate {
+        /// Which gate polynomial.
+        gate: usize,
+        /// What is wrong with it.
+        source: ExpressionError,
+    },
+    /// A gate refers to a query or challenge that does not exist.
+    #[error("gate {gate}, instruction {instruction}: no such query or challenge")]
+    GateIndex {
+        /// Which gate polynomial.
+        gate: usize,
+        /// Which instruction.
+        instruction: usize,
+    },
+    /// The stated degree is below what gates and permutation need, or above the limit.
+    #[error("degree {got}: at least {required} needed, at most {limit} allowed")]
+    Degree {
+        /// What gates and permutation need.
+        required: usize,
+        /// The limit.
+        limit: u8,
+        /// The stated degree.
+        got: u8,
+    },
+    /// A column is twice under copy constraints.
+    #[error("permutation column {position} repeats an earlier one")]
+    DuplicatePermutationColumn {
+        /// Position among the permutation columns.
+        position: usize,
+    },
+    /// A column under copy constraints is not queried at the current row.
+    #[error("permutation column {position} is not queried at the current row")]
+    PermutationQuery {
+        /// Position among the permutation columns.
+        position: usize,
+    },
+    /// Not one sigma commitment per permutation column.
+    #[error("{got} sigma commitments for {expected} permutation columns")]
+    SigmaCount {
+        /// Permutation columns.
+        expected: usize,
+        /// Sigma commitments.
+        got: usize,
+    },
+    /// A sigma commitment at infinity: no permutation has it.
+    #[error("sigma commitment {index} is at infinity")]
+    SigmaInfinity {
+        /// Which one.
+        index: usize,
+    },
+    /// No input or no output tensor.
+    #[error("the model has no {list}")]
+    NoTensors {
+        /// `"inputs"` or `"outputs"`.
+        list: &'static str,
+    },
+    /// A tensor without elements.
+    #[error("tensor {tensor} has a dimension of zero")]
+    EmptyTensor {
+        /// Position among inputs, then outputs.
+        tensor: usize,
+    },
+    /// A scale that is not finite and positive.
+    #[error("the scale of tensor {tensor} is not finite and positive")]
+    Scale {
+        /// Position among inputs, then outputs.
+        tensor: usize,
+    },
+    /// The lower bound of a tensor is above the upper one.
+    #[error("tensor {tensor}: lower bound {lo} above upper bound {hi}")]
+    Bounds {
+        /// Position among inputs, then outputs.
+        tensor: usize,
+        /// Lower bound.
+        lo: i64,
+        /// Upper bound.
+        hi: i64,
+    },
+}
+
+/// Why a proof is refused: the first check that fails, in the order of the variants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The key stands on the development setup and the policy does not allow it.
+    #[error("the key uses the insecure development SRS")]
+    InsecureDevSrs,
+    /// The key stands on a setup that the policy does not name.
+    #[error("the key uses the SRS {srs}, which is not trusted")]
+    UntrustedSrs {
+        /// Digest of its \[τ\]₂.
+        srs: SrsDigest,
+    },
+    /// The expected claim is about another model than the key.
+    #[error("the claim is about model {expected}, the key is {got}")]
+    Model {
+        /// The claim's model.
+        expected: KeyDigest,
+        /// The key's digest.
+        got: KeyDigest,
+    },
+    /// The number of input elements is not the model's.
+    #[error("{got} input elements, the model takes {expected}")]
+    InputLength {
+        /// What the model takes.
+        expected: usize,
+        /// What the claim has.
+        got: usize,
+    },
+    /// The number of output elements is not the model's.
+    #[error("{got} output elements, the model gives {expected}")]
+    OutputLength {
+        /// What the model gives.
+        expected: usize,
+        /// What the claim has.
+        got: usize,
+    },
+    /// An input element outside the model's bounds; the circuit relies on this check.
+    #[error("input element {index} is {value}, outside {lo}..={hi}")]
+    InputRange {
+        /// Flat index.
+        index: usize,
+        /// The element.
+        value: i64,
+        /// Lower bound.
+        lo: i64,
+        /// Upper bound.
+        hi: i64,
+    },
+    /// An output element outside the model's bounds; the circuit relies on this check.
+    #[error("output element {index} is {value}, outside {lo}..={hi}")]
+    OutputRange {
+        /// Flat index.
+        index: usize,
+        /// The element.
+        value: i64,
+        /// Lower bound.
+        lo: i64,
+        /// Upper bound.
+        hi: i64,
+    },
+    /// The proof has not exactly the length that the key prescribes.
+    #[error("the proof has {got} bytes instead of {expected}")]
+    ProofLength {
+        /// What the key prescribes.
+        expected: usize,
+        /// The length of the proof.
+        got: usize,
+    },
+    /// A point of the proof is off the curve or not spelled canonically.
+    #[error("element {element} of the proof is no point of the curve")]
+    Point {
+        /// Which 32 bytes of the proof, counted from 0.
+        element: usize,
+    },
+    /// A point of the proof is at infinity where no honest prover puts it.
+    #[error("element {element} of the proof is the point at infinity")]
+    Infinity {
+        /// Which 32 bytes of the proof, counted from 0.
+        element: usize,
+    },
+    /// A scalar of the proof is at or above the modulus.
+    #[error("element {element} of the proof is no canonical scalar")]
+    Scalar {
+        /// Which 32 bytes of the proof, counted from 0.
+        element: usize,
+    },
+    /// A challenge fell on a root of a polynomial that is divided by. For a given statement this
+    /// happens with probability below 2⁻²²⁰.
+    #[error("a challenge is degenerate")]
+    Challenge,
+    /// The last check: commitments, evaluations, gates and permutation do not belong together, or
+    /// the proof is about another key, input, output or job. The quotient identity is part of it:
+    /// its value is computed from the evaluations and opened with them.
+    #[error("the pairing check fails")]
+    Pairing,
+    /// The key contradicts itself. No [`VerifyingKey`](crate::VerifyingKey) does.
+    #[error("the verifying key contradicts itself")]
+    MalformedKey,
+}
+
+/// Why a `.zkproof` file is refused.
+#[cfg(feature = "json")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ProofFileError {
+    /// The file is larger than any proof file.
+    #[error("{got} bytes, at most {limit} allowed")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+        /// The size.
+        got: usize,
+    },
+    /// Not JSON, or not the JSON of a proof file: a missing, unknown or repeated field, a value of
+    /// another type, a number that is no integer of its width.
+    #[error("line {line}, column {column}: not a proof file")]
+    Json {
+        /// Where, counted from 1.
+        line: usize,
+        /// Where, counted from 1.
+        column: usize,
+    },
+    /// A version that this crate does not read.
+    #[error("unsupported proof file version {got}")]
+    Version {
+        /// The version of the file.
+        got: u32,
+    },
+    /// A field that is not the right number of lowercase hexadecimal digits.
+    #[error("field {field} is not hexadecimal of the right length")]
+    Hex {
+        /// Which field.
+        field: &'static str,
+    },
+    /// The same content has another, canonical spelling.
+    #[error("not the canonical spelling of this proof file")]
+    NotCanonical,
+    /// The file was made under another key.
+    #[error("made under key {got}, not {expected}")]
+    Key {
+        /// The key at hand.
+        expected: KeyDigest,
+        /// The key that the file names.
+        got: KeyDigest,
+    },
+    /// The file names another SRS than its key.
+    #[error("names the SRS {got}, the key uses {expected}")]
+    Srs {
+        /// The key's SRS.
+        expected: SrsDigest,
+        /// The SRS that the file names.
+        got: SrsDigest,
+    },
+    /// The file calls the SRS of its key by another name.
+    #[error("calls the SRS by another name than the key does")]
+    SrsName,
+}

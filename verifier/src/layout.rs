@@ -1,0 +1,128 @@
+//! What the public values of a proof mean: names, shapes, scales and bounds.
+
+use alloc::{string::String, vec::Vec};
+
+use crate::error::KeyError;
+
+/// Most input tensors, and most output tensors, of a model.
+pub(crate) const MAX_TENSORS: usize = 64;
+/// Most dimensions of a tensor.
+pub(crate) const MAX_RANK: usize = 16;
+
+/// One public tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TensorLayout {
+    /// Its name in the model.
+    pub name: String,
+    /// Its dimensions, none of them zero; no dimensions at all for a single number.
+    pub shape: Vec<u32>,
+    /// The real number that one integer unit stands for: finite and positive.
+    pub scale: f64,
+    /// Smallest value allowed, inclusive.
+    pub lo: i64,
+    /// Largest value allowed, inclusive.
+    pub hi: i64,
+}
+
+impl TensorLayout {
+    /// Number of elements; saturates.
+    #[must_use]
+    pub fn element_count(&self) -> usize {
+        self.shape.iter().fold(1usize, |count, &dimension| {
+            count.saturating_mul(usize::try_from(dimension).unwrap_or(usize::MAX))
+        })
+    }
+
+    fn check(&self, tensor: usize) -> Result<(), KeyError> {
+        check_name(&self.name)?;
+        if self.shape.len() > MAX_RANK {
+            let got = self.shape.len();
+            return Err(KeyError::Limit { list: "tensor shape", limit: MAX_RANK, got });
+        }
+        if self.shape.contains(&0) {
+            return Err(KeyError::EmptyTensor { tensor });
+        }
+        if !self.scale.is_finite() || self.scale <= 0.0 {
+            return Err(KeyError::Scale { tensor });
+        }
+        if self.lo > self.hi {
+            return Err(KeyError::Bounds { tensor, lo: self.lo, hi: self.hi });
+        }
+        Ok(())
+    }
+}
+
+/// The instance column after the binding: the elements of the inputs, then of the outputs, each
+/// tensor flat in C order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InstanceLayout {
+    /// The model's inputs.
+    pub inputs: Vec<TensorLayout>,
+    /// The model's outputs.
+    pub outputs: Vec<TensorLayout>,
+}
+
+impl InstanceLayout {
+    /// Number of input elements; saturates.
+    #[must_use]
+    pub fn input_len(&self) -> usize {
+        element_count(&self.inputs)
+    }
+
+    /// Number of output elements; saturates.
+    #[must_use]
+    pub fn output_len(&self) -> usize {
+        element_count(&self.outputs)
+    }
+
+    /// Number of public values: two for the binding, then inputs and outputs; saturates.
+    #[must_use]
+    pub fn instance_len(&self) -> usize {
+        self.input_len().saturating_add(self.output_len()).saturating_add(2)
+    }
+
+    /// Checks every tensor; `tensor` in an error counts inputs, then outputs.
+    pub(crate) fn check(&self) -> Result<(), KeyError> {
+        for (list, tensors) in [("inputs", &self.inputs), ("outputs", &self.outputs)] {
+            let got = tensors.len();
+            if got > MAX_TENSORS {
+                return Err(KeyError::Limit { list, limit: MAX_TENSORS, got });
+            }
+            if got == 0 {
+                return Err(KeyError::NoTensors { list });
+            }
+        }
+        let mut tensors = self.inputs.iter().chain(&self.outputs).enumerate();
+        tensors.try_for_each(|(index, tensor)| tensor.check(index))
+    }
+}
+
+fn element_count(tensors: &[TensorLayout]) -> usize {
+    tensors.iter().fold(0usize, |count, tensor| count.saturating_add(tensor.element_count()))
+}
+
+/// Names are printed in reports: no control characters, no unbounded length.
+pub(crate) fn check_name(name: &str) -> Result<(), KeyError> {
+    let got = name.len();
+    if got > crate::bytes::MAX_NAME {
+        return Err(KeyError::Limit { list: "name", limit: crate::bytes::MAX_NAME, got });
+    }
+    if name.chars().any(char::is_control) {
+        return Err(KeyError::ControlCharacter);
+    }
+    Ok(())
+}
+
+/// The first value outside the bounds of its tensor, as `(index, value, tensor)`.
+pub(crate) fn first_out_of_range<'a>(
+    tensors: &'a [TensorLayout],
+    values: &[i64],
+) -> Option<(usize, i64, &'a TensorLayout)> {
+    let owners =
+        tensors.iter().flat_map(|tensor| core::iter::repeat_n(tensor, tensor.element_count()));
+    let mut owned = values.iter().zip(owners).enumerate();
+    owned.find_map(|(index, (&value, tensor))| {
+        let inside = tensor.lo <= value && value <= tensor.hi;
+        (!inside).then_some((index, value, tensor))
+    })
+}

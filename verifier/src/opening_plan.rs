@@ -1,0 +1,196 @@
+//! Which commitment is opened at which points, known from the key alone.
+//!
+//! Follows halo2-axiom's `construct_intermediate_sets`: commitments in the order of their first
+//! query, grouped by the set of points at which they are opened, groups in the order of their
+//! first member.
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
+
+use crate::{
+    constraint_system::{ConstraintSystem, Query, wrapped},
+    error::KeyError,
+};
+
+/// A commitment that is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Commitment {
+    /// One of the proof: advice columns, permutation products, random polynomial, in this order.
+    Proof(usize),
+    /// One of the key: fixed columns, sigmas, in this order.
+    Key(usize),
+    /// The quotient pieces, combined.
+    Quotient,
+}
+
+/// A commitment and where its evaluations are found, one per point of its group.
+#[derive(Clone, Debug)]
+pub(crate) struct Opened {
+    pub(crate) commitment: Commitment,
+    /// Indexes into the evaluations of the proof, the quotient's coming after the last.
+    pub(crate) evaluations: Vec<usize>,
+}
+
+/// Commitments opened at the same points.
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    /// For every rotation of the plan, whether the group is opened there.
+    pub(crate) at: Vec<bool>,
+    pub(crate) members: Vec<Opened>,
+}
+
+/// All openings of a proof.
+#[derive(Clone, Debug)]
+pub(crate) struct OpeningPlan {
+    /// The points, as rotations in `0..row_count`, in ascending order.
+    pub(crate) rotations: Vec<i32>,
+    pub(crate) groups: Vec<Group>,
+}
+
+/// Rotation → index of the evaluation, for one commitment.
+type Openings = BTreeMap<i32, usize>;
+
+impl OpeningPlan {
+    /// The plan of a checked constraint system over `fixed_columns` fixed columns.
+    pub(crate) fn new(
+        system: &ConstraintSystem,
+        fixed_columns: usize,
+        row_count: u64,
+    ) -> Result<Self, KeyError> {
+        let mut builder = Builder { row_count, ..Builder::default() };
+        let products = system.permutation_product_count();
+        let first_product = system.advice_phases.len();
+        let random = first_product.saturating_add(products);
+
+        let advice = Evaluations::starting_at(0);
+        let fixed = advice.after(system.advice_queries.len());
+        let random_evaluation = fixed.after(system.fixed_queries.len());
+        let sigmas = random_evaluation.after(1);
+        let product_evaluations = sigmas.after(system.permutation.len());
+        let quotient = product_evaluations.after(products.saturating_mul(3).saturating_sub(1));
+
+        builder.columns("advice queries", &system.advice_queries, Commitment::Proof, advice)?;
+        builder.products(system, first_product, product_evaluations)?;
+        builder.columns("fixed queries", &system.fixed_queries, Commitment::Key, fixed)?;
+        for index in 0..system.permutation.len() {
+            let commitment = Commitment::Key(fixed_columns.saturating_add(index));
+            builder.open("sigmas", commitment, 0, sigmas.at(index))?;
+        }
+        builder.open("quotient", Commitment::Quotient, 0, quotient.at(0))?;
+        builder.open("random", Commitment::Proof(random), 0, random_evaluation.at(0))?;
+        Ok(builder.finish())
+    }
+}
+
+/// A run of evaluations in a proof.
+#[derive(Clone, Copy)]
+struct Evaluations {
+    first: usize,
+}
+
+impl Evaluations {
+    fn starting_at(first: usize) -> Self {
+        Self { first }
+    }
+
+    fn after(self, count: usize) -> Self {
+        Self { first: self.at(count) }
+    }
+
+    fn at(self, index: usize) -> usize {
+        self.first.saturating_add(index)
+    }
+}
+
+#[derive(Default)]
+struct Builder {
+    row_count: u64,
+    /// In the order of the first query of each.
+    commitments: Vec<(Commitment, Openings)>,
+    positions: BTreeMap<Commitment, usize>,
+}
+
+impl Builder {
+    fn columns(
+        &mut self,
+        list: &'static str,
+        queries: &[Query],
+        commitment: impl Fn(usize) -> Commitment,
+        evaluations: Evaluations,
+    ) -> Result<(), KeyError> {
+        for (index, query) in queries.iter().enumerate() {
+            let commitment = commitment(usize::from(query.column));
+            self.open(list, commitment, query.rotation, evaluations.at(index))?;
+        }
+        Ok(())
+    }
+
+    /// Each permutation product at the current and the next row, and all but the last at the last
+    /// usable row, where the following product takes over.
+    fn products(
+        &mut self,
+        system: &ConstraintSystem,
+        first_product: usize,
+        evaluations: Evaluations,
+    ) -> Result<(), KeyError> {
+        let count = system.permutation_product_count();
+        let blinding = i32::try_from(system.blinding_factors()).unwrap_or(i32::MAX);
+        let last_row = blinding.saturating_neg().saturating_sub(1);
+        let (list, product) = ("permutation products", |index: usize| {
+            Commitment::Proof(first_product.saturating_add(index))
+        });
+        for index in 0..count {
+            let first = evaluations.after(index.saturating_mul(3));
+            self.open(list, product(index), 0, first.at(0))?;
+            self.open(list, product(index), 1, first.at(1))?;
+        }
+        for index in (0..count).rev().skip(1) {
+            let first = evaluations.after(index.saturating_mul(3));
+            self.open(list, product(index), last_row, first.at(2))?;
+        }
+        Ok(())
+    }
+
+    fn open(
+        &mut self,
+        list: &'static str,
+        commitment: Commitment,
+        rotation: i32,
+        evaluation: usize,
+    ) -> Result<(), KeyError> {
+        let refused = KeyError::DuplicateQuery { list, index: evaluation };
+        let rotation = wrapped(rotation, self.row_count).ok_or(refused)?;
+        let next = self.commitments.len();
+        let position = *self.positions.entry(commitment).or_insert(next);
+        if position == next {
+            self.commitments.push((commitment, Openings::new()));
+        }
+        let (_, openings) = self.commitments.get_mut(position).ok_or(refused)?;
+        match openings.insert(rotation, evaluation) {
+            None => Ok(()),
+            Some(_) => Err(refused),
+        }
+    }
+
+    fn finish(self) -> OpeningPlan {
+        let rotations: BTreeSet<i32> =
+            self.commitments.iter().flat_map(|(_, openings)| openings.keys().copied()).collect();
+        let mut groups: Vec<Group> = Vec::new();
+        let mut positions: BTreeMap<Vec<i32>, usize> = BTreeMap::new();
+        for (commitment, openings) in self.commitments {
+            let points = openings.keys().copied().collect();
+            let position = *positions.entry(points).or_insert(groups.len());
+            if position == groups.len() {
+                let at = rotations.iter().map(|rotation| openings.contains_key(rotation));
+                groups.push(Group { at: at.collect(), members: Vec::new() });
+            }
+            let evaluations = openings.into_values().collect();
+            if let Some(group) = groups.get_mut(position) {
+                group.members.push(Opened { commitment, evaluations });
+            }
+        }
+        OpeningPlan { rotations: rotations.into_iter().collect(), groups }
+    }
+}

@@ -1,0 +1,192 @@
+//! The `.zkproof` file: one JSON object, spelled in one way only.
+
+use alloc::{format, string::String, vec::Vec};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    claim::{InferenceClaim, JobBinding},
+    digest::{Digest, KeyDigest, SrsDigest},
+    error::ProofFileError,
+    key::VerifyingKey,
+    proof::Proof,
+};
+
+/// The version of the file format. A change that moves a byte or the meaning of one changes it.
+const VERSION: u32 = 1;
+/// Larger files are refused unread.
+const MAX_BYTES: usize = 1 << 26;
+
+/// The content of a `.zkproof` file. Nothing in it is trusted because it is in the file: compare
+/// [`claim`](Self::claim) with what you expect, or build your own, before [`verify`](crate::verify).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProofFile {
+    /// Name of the trusted setup.
+    pub srs_name: String,
+    /// Digest of the trusted setup's \[τ\]₂.
+    pub srs: SrsDigest,
+    /// What the proof claims.
+    pub claim: InferenceClaim,
+    /// The proof.
+    pub proof: Proof,
+}
+
+impl ProofFile {
+    /// A file for a claim proven under `key`.
+    #[must_use]
+    pub fn new(key: &VerifyingKey, claim: InferenceClaim, proof: Proof) -> Self {
+        let srs = &key.parts().srs;
+        Self { srs_name: srs.name.clone(), srs: srs.digest(), claim, proof }
+    }
+
+    /// Whether the file names `key` and its trusted setup.
+    ///
+    /// # Errors
+    /// [`ProofFileError::Key`], [`ProofFileError::Srs`] or [`ProofFileError::SrsName`].
+    pub fn check_key(&self, key: &VerifyingKey) -> Result<(), ProofFileError> {
+        let (expected, got) = (key.digest(), self.claim.model);
+        if expected != got {
+            return Err(ProofFileError::Key { expected, got });
+        }
+        let (expected, got) = (key.srs_digest(), self.srs);
+        if expected != got {
+            return Err(ProofFileError::Srs { expected, got });
+        }
+        if key.parts().srs.name == self.srs_name { Ok(()) } else { Err(ProofFileError::SrsName) }
+    }
+
+    /// Decodes a file. Any byte string is either refused or the encoding of exactly one content.
+    ///
+    /// # Errors
+    /// [`ProofFileError`], the first check that fails.
+    pub fn decode(bytes: &[u8]) -> Result<Self, ProofFileError> {
+        let got = bytes.len();
+        if got > MAX_BYTES {
+            return Err(ProofFileError::TooLarge { limit: MAX_BYTES, got });
+        }
+        let wire: Wire = serde_json::from_slice(bytes)
+            .map_err(|error| ProofFileError::Json { line: error.line(), column: error.column() })?;
+        if wire.format != VERSION {
+            return Err(ProofFileError::Version { got: wire.format });
+        }
+        let file = wire.try_into_file()?;
+        if file.encode().as_bytes() == bytes { Ok(file) } else { Err(ProofFileError::NotCanonical) }
+    }
+
+    /// The text of the file: one line of JSON without spaces, and a newline.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let Self { srs_name, srs, claim, proof } = self;
+        let InferenceClaim { model, input, output, binding } = claim;
+        let JobBinding { chain_id, job_id, payee, expiry, nonce } = binding;
+        let wire = Wire {
+            format: VERSION,
+            key: format!("{model}"),
+            srs: WireSrs { name: srs_name.clone(), digest: format!("{srs}") },
+            claim: WireClaim {
+                input: input.clone(),
+                output: output.clone(),
+                binding: WireBinding {
+                    chain_id: *chain_id,
+                    job_id: hex(job_id),
+                    payee: hex(payee),
+                    expiry: *expiry,
+                    nonce: *nonce,
+                },
+            },
+            proof: hex(proof.as_bytes()),
+        };
+        // Serializing strings and integers into memory cannot fail; an empty line is no proof file.
+        let mut text = serde_json::to_string(&wire).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    format: u32,
+    key: String,
+    srs: WireSrs,
+    claim: WireClaim,
+    proof: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireSrs {
+    name: String,
+    digest: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireClaim {
+    input: Vec<i64>,
+    output: Vec<i64>,
+    binding: WireBinding,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireBinding {
+    chain_id: u64,
+    job_id: String,
+    payee: String,
+    expiry: u64,
+    nonce: u64,
+}
+
+impl Wire {
+    fn try_into_file(self) -> Result<ProofFile, ProofFileError> {
+        let Self { format: _, key, srs, claim, proof } = self;
+        let WireSrs { name, digest } = srs;
+        let WireClaim { input, output, binding } = claim;
+        let WireBinding { chain_id, job_id, payee, expiry, nonce } = binding;
+        Ok(ProofFile {
+            srs_name: name,
+            srs: SrsDigest(Digest(array("srs.digest", &digest)?)),
+            claim: InferenceClaim {
+                model: KeyDigest(Digest(array("key", &key)?)),
+                input,
+                output,
+                binding: JobBinding {
+                    chain_id,
+                    job_id: array("claim.binding.job_id", &job_id)?,
+                    payee: array("claim.binding.payee", &payee)?,
+                    expiry,
+                    nonce,
+                },
+            },
+            proof: Proof::new(unhex(&proof).ok_or(ProofFileError::Hex { field: "proof" })?),
+        })
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).flatten().collect()
+}
+
+fn array<const N: usize>(field: &'static str, text: &str) -> Result<[u8; N], ProofFileError> {
+    let bytes = unhex(text).and_then(|bytes| <[u8; N]>::try_from(bytes).ok());
+    bytes.ok_or(ProofFileError::Hex { field })
+}
+
+/// Bytes from pairs of lowercase hexadecimal digits.
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if !rest.is_empty() {
+        return None;
+    }
+    pairs.iter().map(|&[high, low]| Some(nibble(high)? << 4 | nibble(low)?)).collect()
+}
+
+fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => digit.checked_sub(b'0'),
+        b'a'..=b'f' => digit.checked_sub(b'a')?.checked_add(10),
+        _ => None,
+    }
+}

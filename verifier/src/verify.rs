@@ -1,0 +1,170 @@
+//! The whole check of one proof.
+
+use alloc::vec::Vec;
+
+use ark_bn254::{Bn254, Fr, G1Affine, G1Projective};
+use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM, pairing::Pairing};
+use ark_ff::Zero;
+
+use crate::{
+    claim::InferenceClaim,
+    error::VerifyError,
+    key::VerifyingKey,
+    layout::first_out_of_range,
+    proof::{Messages, Proof},
+    shplonk::PairingEquation,
+    srs::{INSECURE_DEV, SrsPolicy, SrsTrust},
+    transcript::{KeccakTranscript, Transcript},
+    vanishing::quotient_evaluation,
+};
+
+/// A claim that passed [`verify`] or [`verify_batch`](crate::verify_batch); nothing else can make
+/// one, so holding it is the evidence.
+///
+/// ```compile_fail
+/// # fn forge(claim: zkinfer_verifier::InferenceClaim) -> zkinfer_verifier::VerifiedInference {
+/// zkinfer_verifier::VerifiedInference { claim, srs: zkinfer_verifier::SrsTrust::InsecureDev }
+/// # }
+/// ```
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "the evidence is what gets paid"]
+pub struct VerifiedInference {
+    claim: InferenceClaim,
+    srs: SrsTrust,
+}
+
+impl VerifiedInference {
+    pub(crate) fn new(claim: &InferenceClaim, srs: SrsTrust) -> Self {
+        Self { claim: claim.clone(), srs }
+    }
+
+    /// What was proved.
+    #[must_use]
+    pub fn claim(&self) -> &InferenceClaim {
+        &self.claim
+    }
+
+    /// Why the trusted setup was accepted.
+    #[must_use]
+    pub fn srs(&self) -> SrsTrust {
+        self.srs
+    }
+}
+
+/// Checks that `proof` proves `expected` under `key`. Total: returns for every input.
+///
+/// # Errors
+/// The first check that fails, in the order of the variants of [`VerifyError`].
+pub fn verify(
+    key: &VerifyingKey,
+    expected: &InferenceClaim,
+    proof: &Proof,
+    policy: SrsPolicy,
+) -> Result<VerifiedInference, VerifyError> {
+    let checked = Checked::new(key, expected, proof, policy)?;
+    let right = msm(checked.right(key));
+    let tau = key.prepared_tau().clone();
+    if pairings_cancel(key, [(checked.equation.left.into(), tau)], right) {
+        Ok(VerifiedInference::new(expected, checked.srs))
+    } else {
+        Err(VerifyError::Pairing)
+    }
+}
+
+/// A proof of which only the pairing is left to check.
+pub(crate) struct Checked {
+    pub(crate) equation: PairingEquation,
+    pub(crate) srs: SrsTrust,
+    /// Depends on every byte of key, claim and proof.
+    pub(crate) binder: Fr,
+}
+
+impl Checked {
+    pub(crate) fn new(
+        key: &VerifyingKey,
+        claim: &InferenceClaim,
+        proof: &Proof,
+        policy: SrsPolicy,
+    ) -> Result<Self, VerifyError> {
+        let srs = trust(key, policy)?;
+        check_claim(key, claim)?;
+        let mut transcript = KeccakTranscript::new();
+        let (equation, binder) = reduce(key, claim, proof, &mut transcript)?;
+        Ok(Self { equation, srs, binder })
+    }
+
+    /// All terms of the equation's right side.
+    fn right<'a>(&'a self, key: &'a VerifyingKey) -> impl Iterator<Item = (G1Affine, Fr)> + 'a {
+        let PairingEquation { left: _, terms, key_scalars, generator } = &self.equation;
+        let of_key = key.commitments().copied().zip(key_scalars.iter().copied());
+        terms.iter().copied().chain(of_key).chain([(G1Affine::generator(), *generator)])
+    }
+}
+
+/// Everything between the claim and the pairing.
+pub(crate) fn reduce(
+    key: &VerifyingKey,
+    claim: &InferenceClaim,
+    proof: &Proof,
+    transcript: &mut impl Transcript,
+) -> Result<(PairingEquation, Fr), VerifyError> {
+    let instance = claim.instance();
+    let messages = Messages::read(key, &instance, proof, transcript)?;
+    let quotient = quotient_evaluation(key, &messages, &instance)?;
+    Ok((PairingEquation::new(key, &messages, quotient)?, messages.binder))
+}
+
+fn trust(key: &VerifyingKey, policy: SrsPolicy) -> Result<SrsTrust, VerifyError> {
+    let srs = &key.parts().srs;
+    let refused = if srs.name == INSECURE_DEV {
+        VerifyError::InsecureDevSrs
+    } else {
+        VerifyError::UntrustedSrs { srs: srs.digest() }
+    };
+    policy.accepts(srs).ok_or(refused)
+}
+
+fn check_claim(key: &VerifyingKey, claim: &InferenceClaim) -> Result<(), VerifyError> {
+    if claim.model != key.digest() {
+        return Err(VerifyError::Model { expected: claim.model, got: key.digest() });
+    }
+    let layout = &key.parts().layout;
+    let (expected, got) = (layout.input_len(), claim.input.len());
+    if expected != got {
+        return Err(VerifyError::InputLength { expected, got });
+    }
+    let (expected, got) = (layout.output_len(), claim.output.len());
+    if expected != got {
+        return Err(VerifyError::OutputLength { expected, got });
+    }
+    if let Some((index, value, tensor)) = first_out_of_range(&layout.inputs, &claim.input) {
+        return Err(VerifyError::InputRange { index, value, lo: tensor.lo, hi: tensor.hi });
+    }
+    if let Some((index, value, tensor)) = first_out_of_range(&layout.outputs, &claim.output) {
+        return Err(VerifyError::OutputRange { index, value, lo: tensor.lo, hi: tensor.hi });
+    }
+    Ok(())
+}
+
+/// `Σ scalar·point`.
+pub(crate) fn msm(terms: impl IntoIterator<Item = (G1Affine, Fr)>) -> G1Projective {
+    let (points, scalars): (Vec<G1Affine>, Vec<Fr>) = terms.into_iter().unzip();
+    G1Projective::msm_unchecked(&points, &scalars)
+}
+
+type G2Prepared = <Bn254 as Pairing>::G2Prepared;
+
+/// Whether `Π e(left, τ) = e(right, [1]₂)`, by one product of pairings.
+pub(crate) fn pairings_cancel(
+    key: &VerifyingKey,
+    lefts: impl IntoIterator<Item = (G1Projective, G2Prepared)>,
+    right: G1Projective,
+) -> bool {
+    use core::ops::Neg;
+    let (mut points, mut taus): (Vec<G1Affine>, Vec<G2Prepared>) =
+        lefts.into_iter().map(|(left, tau)| (left.into_affine(), tau)).unzip();
+    points.push(right.into_affine().neg());
+    taus.push(key.prepared_generator().clone());
+    let product = Bn254::final_exponentiation(Bn254::multi_miller_loop(points, taus));
+    product.is_some_and(|product| product.is_zero())
+}

@@ -1,0 +1,8 @@
+//! Keys, claims, proofs and files: one spelling each, every field bound, everything else refused.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+mod key_format;
+mod proof_file;
+mod tamper_manifest;

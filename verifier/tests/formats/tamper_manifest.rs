@@ -1,0 +1,187 @@
+//! Every field of claim, key and proof file, each with a lie. A field without one does not compile.
+
+use ark_ec::AffineRepr;
+use zkinfer_verifier::{
+    Column, ConstraintSystem, Fr, G2Affine, InferenceClaim, InstanceLayout, JobBinding, KeyParts,
+    Proof, ProofFile, Query, SrsId, SrsPolicy, TensorLayout, VerifyError, VerifyingKey, verify,
+};
+
+/// A list of `(field, edit)`; the pattern makes it exhaustive.
+macro_rules! manifest {
+    ($type:ident { $($field:ident => $edit:expr),* $(,)? }) => {{
+        let _exhaustive = |$type { $($field: _),* }: &$type| {};
+        let edits: Vec<(&str, fn(&mut $type))> = vec![$((stringify!($field), $edit)),*];
+        edits
+    }};
+}
+
+fn honest() -> (VerifyingKey, ProofFile) {
+    let key = VerifyingKey::decode(include_bytes!("../vectors/toy.zkvk")).unwrap();
+    let file = ProofFile::decode(include_bytes!("../vectors/toy.zkproof")).unwrap();
+    (key, file)
+}
+
+/// The key after `edit` is refused, or is another key under which neither the honest claim nor the
+/// same claim about the new key is proven.
+fn key_edit_is_noticed(place: &str, edit: impl FnOnce(&mut KeyParts)) {
+    let (honest_key, file) = honest();
+    let mut parts = honest_key.parts().clone();
+    edit(&mut parts);
+    assert!(&parts != honest_key.parts(), "{place}: the edit changes nothing");
+    let Ok(key) = VerifyingKey::new(parts) else {
+        return;
+    };
+    assert_ne!(key.digest(), honest_key.digest(), "{place}");
+    assert_ne!(key.encode(), honest_key.encode(), "{place}");
+    let policy = SrsPolicy::AllowSrs(key.srs_digest());
+    let (expected, got) = (file.claim.model, key.digest());
+    let wrong = VerifyError::Model { expected, got };
+    assert_eq!(verify(&key, &file.claim, &file.proof, policy), Err(wrong), "{place}");
+    let claim = InferenceClaim { model: key.digest(), ..file.claim };
+    let error = verify(&key, &claim, &file.proof, policy).unwrap_err();
+    let fits = matches!(
+        error,
+        VerifyError::Pairing
+            | VerifyError::ProofLength { .. }
+            | VerifyError::Scalar { .. }
+            | VerifyError::Point { .. }
+            | VerifyError::InputLength { .. }
+            | VerifyError::OutputLength { .. }
+            | VerifyError::InputRange { .. }
+    );
+    assert!(fits, "{place}: {error:?}");
+}
+
+#[test]
+fn every_field_of_a_key_is_bound() {
+    let edits = manifest!(KeyParts {
+        k => |key| key.k += 1,
+        constraint_system => |key| key.constraint_system.degree += 1,
+        fixed_commitments => |key| key.fixed_commitments.swap(0, 1),
+        sigma_commitments => |key| key.sigma_commitments.swap(0, 1),
+        transcript_repr => |key| key.transcript_repr += Fr::from(1),
+        srs => |key| key.srs.name.push('x'),
+        layout => |key| key.layout.inputs.reverse(),
+        model_name => |key| key.model_name.push('x'),
+        model_digest => |key| key.model_digest.0[31] ^= 1,
+    });
+    edits.into_iter().for_each(|(field, edit)| key_edit_is_noticed(field, edit));
+}
+
+#[test]
+fn every_field_of_a_constraint_system_is_bound() {
+    let edits = manifest!(ConstraintSystem {
+        advice_phases => |system| system.advice_phases.swap(0, 5),
+        challenge_phases => |system| system.challenge_phases[0] = 1,
+        advice_queries => |system| system.advice_queries.swap(0, 1),
+        fixed_queries => |system| system.fixed_queries.swap(0, 1),
+        instance_queries => |system| system.instance_queries.swap(0, 1),
+        gates => |system| system.gates.swap(0, 1),
+        permutation => |system| system.permutation.swap(0, 1),
+        degree => |system| system.degree += 1,
+    });
+    for (field, edit) in edits {
+        key_edit_is_noticed(field, |key| edit(&mut key.constraint_system));
+    }
+    let edits = manifest!(Query {
+        column => |query| query.column ^= 1,
+        rotation => |query| query.rotation += 3,
+    });
+    for (field, edit) in edits {
+        key_edit_is_noticed(field, |key| edit(&mut key.constraint_system.advice_queries[0]));
+        key_edit_is_noticed(field, |key| edit(&mut key.constraint_system.fixed_queries[0]));
+    }
+    key_edit_is_noticed("permutation column", |key| {
+        key.constraint_system.permutation.retain(|column| *column != Column::Instance);
+    });
+}
+
+#[test]
+fn every_field_of_setup_and_layout_is_bound() {
+    let edits = manifest!(SrsId {
+        name => |srs| srs.name = "another".into(),
+        g2_tau => |srs| srs.g2_tau = -G2Affine::generator(),
+    });
+    edits
+        .into_iter()
+        .for_each(|(field, edit)| key_edit_is_noticed(field, |key| edit(&mut key.srs)));
+    let edits = manifest!(InstanceLayout {
+        inputs => |layout| layout.inputs.truncate(1),
+        outputs => |layout| layout.outputs.extend_from_within(..),
+    });
+    for (field, edit) in edits {
+        key_edit_is_noticed(field, |key| edit(&mut key.layout));
+    }
+    let edits = manifest!(TensorLayout {
+        name => |tensor| tensor.name.push('x'),
+        shape => |tensor| tensor.shape.push(1),
+        scale => |tensor| tensor.scale *= 2.0,
+        lo => |tensor| tensor.lo -= 1,
+        hi => |tensor| tensor.hi += 1,
+    });
+    for (field, edit) in edits {
+        key_edit_is_noticed(field, |key| edit(&mut key.layout.inputs[0]));
+        key_edit_is_noticed(field, |key| edit(&mut key.layout.outputs[0]));
+    }
+}
+
+#[test]
+fn every_field_of_a_claim_is_bound() {
+    let (key, file) = honest();
+    let refused = |field: &str, claim: &InferenceClaim| {
+        assert_ne!(claim, &file.claim, "{field}: the edit changes nothing");
+        let error = verify(&key, claim, &file.proof, SrsPolicy::AllowInsecureDev).unwrap_err();
+        let expected = if field == "model" {
+            VerifyError::Model { expected: claim.model, got: key.digest() }
+        } else {
+            VerifyError::Pairing
+        };
+        assert_eq!(error, expected, "{field}");
+    };
+    let edits = manifest!(InferenceClaim {
+        model => |claim| claim.model.0.0[0] ^= 1,
+        input => |claim| claim.input[0] += 1,
+        output => |claim| claim.output[1] += 1,
+        binding => |claim| claim.binding.nonce ^= 1,
+    });
+    for (field, edit) in edits {
+        let mut claim = file.claim.clone();
+        edit(&mut claim);
+        refused(field, &claim);
+    }
+    let edits = manifest!(JobBinding {
+        chain_id => |binding| binding.chain_id += 1,
+        job_id => |binding| binding.job_id[0] ^= 1,
+        payee => |binding| binding.payee[19] ^= 1,
+        expiry => |binding| binding.expiry += 1,
+        nonce => |binding| binding.nonce += 1,
+    });
+    for (field, edit) in edits {
+        let mut claim = file.claim.clone();
+        edit(&mut claim.binding);
+        refused(field, &claim);
+    }
+}
+
+#[test]
+fn every_field_of_a_proof_file_is_bound() {
+    let (key, honest_file) = honest();
+    let edits = manifest!(ProofFile {
+        srs_name => |file| file.srs_name.push('x'),
+        srs => |file| file.srs.0.0[0] ^= 1,
+        claim => |file| file.claim.output[0] += 1,
+        proof => |file| {
+            let mut bytes = file.proof.as_bytes().to_vec();
+            bytes[700] ^= 1;
+            file.proof = Proof::new(bytes);
+        },
+    });
+    for (field, edit) in edits {
+        let mut file = honest_file.clone();
+        edit(&mut file);
+        assert_ne!(file.encode(), honest_file.encode(), "{field}");
+        let verified = verify(&key, &file.claim, &file.proof, SrsPolicy::AllowInsecureDev);
+        let refused = file.check_key(&key).is_err() || verified.is_err();
+        assert!(refused, "{field}");
+    }
+}
