@@ -8,7 +8,7 @@
 use halo2_proofs::{halo2curves::bn256::Fr, plonk::Expression};
 
 /// Steps of at most this many rows or columns of the lattice are one monomial.
-pub(crate) const MAX_STEP: i32 = 8;
+pub(crate) const MAX_STEP: i32 = 16;
 
 /// `α^channel · σ^row · ρ^column`, exponents of either sign.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,15 +37,6 @@ impl Monomial {
         Self { channel, row, column }
     }
 
-    /// The quotient.
-    pub(crate) fn over(self, other: Self) -> Self {
-        Self::new(
-            self.channel - other.channel,
-            self.row - other.row,
-            self.column - other.column,
-        )
-    }
-
     /// Numerator and denominator, both with exponents ≥ 0.
     pub(crate) fn split(self) -> (Self, Self) {
         let positive = |m: Self| Self::new(m.channel.max(0), m.row.max(0), m.column.max(0));
@@ -55,14 +46,11 @@ impl Monomial {
 
     /// The product over a commutative ring; exponents must be ≥ 0.
     fn product<T: Clone + std::ops::Mul<Output = T>>(self, base: &Lattice<T>, one: T) -> T {
-        let factors = [
-            (&base.channel, self.channel),
-            (&base.row, self.row),
-            (&base.column, self.column),
-        ];
-        factors.into_iter().fold(one, |acc, (base, exponent)| {
-            (0..exponent).fold(acc, |acc, _| acc * base.clone())
-        })
+        let factors =
+            [(&base.channel, self.channel), (&base.row, self.row), (&base.column, self.column)];
+        factors
+            .into_iter()
+            .fold(one, |acc, (base, exponent)| (0..exponent).fold(acc, |acc, _| acc * base.clone()))
     }
 
     /// The value at the given challenges.
@@ -124,20 +112,28 @@ fn position_or_push(list: &mut Vec<Monomial>, item: Monomial) -> usize {
     })
 }
 
-/// Breaks a move on the lattice into steps that each are at most [`MAX_STEP`] rows and columns
-/// and one `chunk` of channels; empty when there is nothing to move.
-pub(crate) fn walk(mut delta: Monomial, chunk: i32) -> Vec<Monomial> {
-    let mut steps = Vec::new();
-    while delta != Monomial::ONE {
-        let step = Monomial::new(
-            delta.channel.clamp(-chunk, chunk),
-            delta.row.clamp(-MAX_STEP, MAX_STEP),
-            delta.column.clamp(-MAX_STEP, MAX_STEP),
-        );
-        delta = delta.over(step);
-        steps.push(step);
+/// Breaks a move on the lattice into steps along one dimension each, of a power of two of rows or
+/// columns up to [`MAX_STEP`] or one `chunk` of channels, so that few distinct monomials serve all
+/// moves; empty when there is nothing to move.
+pub(crate) fn walk(delta: Monomial, chunk: i32) -> Vec<Monomial> {
+    let channels = pieces(delta.channel, |rest| rest.min(chunk));
+    let power = |rest: i32| (1 << rest.ilog2()).min(MAX_STEP);
+    let rows = pieces(delta.row, power).into_iter().map(|row| Monomial::new(0, row, 0));
+    let columns = pieces(delta.column, power).into_iter().map(|c| Monomial::new(0, 0, c));
+    let channels = channels.into_iter().map(|channel| Monomial::new(channel, 0, 0));
+    channels.chain(rows).chain(columns).collect()
+}
+
+/// Splits a signed distance into pieces of its sign; `piece` says how much of the rest to take.
+fn pieces(distance: i32, piece: impl Fn(i32) -> i32) -> Vec<i32> {
+    let mut rest = distance.abs();
+    let mut pieces = Vec::new();
+    while rest > 0 {
+        let taken = piece(rest);
+        pieces.push(taken * distance.signum());
+        rest -= taken;
     }
-    steps
+    pieces
 }
 
 #[cfg(test)]

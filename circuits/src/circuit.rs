@@ -7,7 +7,7 @@ use halo2_proofs::{
     halo2curves::{bn256::Fr, ff::PrimeField},
     plonk::{Advice, Any, Challenge, Circuit, Column, ConstraintSystem, Error},
 };
-use zkinfer_models::{Execution, quantized::{TensorId}};
+use zkinfer_models::{Execution, quantized::TensorId};
 
 use crate::{
     config::{Config, Shape},
@@ -96,10 +96,13 @@ impl Circuit<Fr> for InferenceCircuit {
     }
 
     fn synthesize(&self, config: Config, mut layouter: impl Layouter<Fr>) -> Result<(), Error> {
-        layouter.assign_region(|| "inference", |region| {
-            Assigner { circuit: self, config: &config, region }.run();
-            Ok(())
-        })
+        layouter.assign_region(
+            || "inference",
+            |region| {
+                Assigner { circuit: self, config: &config, region }.run();
+                Ok(())
+            },
+        )
     }
 }
 
@@ -159,14 +162,15 @@ impl Assigner<'_, '_> {
         self.lie_in_integers(&mut advice);
         let counts = multiplicities(plan, config, &advice, fixed);
         let column = config.table.multiplicity;
-        for row in 0..plan.table.entries.len() {
-            self.set(column, row, field(counts[row]));
+        for (row, &count) in counts.iter().enumerate().take(plan.table.entries.len()) {
+            self.set(column, row, field(count));
         }
         advice[column.index()] = counts;
         for (column, row) in assigned_cells(plan, config) {
             if column.column_type().phase() == 0 && column != config.table.multiplicity {
                 // A small lie is already in the integers, so the argument is made about it.
-                let lie = self.circuit.tamper.filter(|t| (t.column, t.row) == (column.index(), row));
+                let lie =
+                    self.circuit.tamper.filter(|t| (t.column, t.row) == (column.index(), row));
                 let rest = lie.map_or(Fr::zero(), |t| t.delta - field(small(t.delta)));
                 let value = field(advice[column.index()][row]) + rest;
                 self.region.assign_advice(column, row, Value::known(value));
@@ -261,9 +265,11 @@ fn copies(plan: &CircuitPlan, config: &Config) -> Vec<(Cell, Cell)> {
     let outputs = plan.graph.outputs.iter().flat_map(|&TensorId(t)| &plan.cells.tensors[t]);
     let inputs: usize =
         plan.graph.inputs.iter().map(|&TensorId(t)| plan.graph.tensors[t].len()).sum();
-    pairs.extend((BINDING_ROWS + inputs..).zip(outputs).map(|(row, &output)| {
-        (cell(config.instance.into(), row), at(output))
-    }));
+    pairs.extend(
+        (BINDING_ROWS + inputs..)
+            .zip(outputs)
+            .map(|(row, &output)| (cell(config.instance.into(), row), at(output))),
+    );
     pairs
 }
 

@@ -226,32 +226,13 @@ impl Config {
             theta: meta.challenge_usable_after(FirstPhase),
             pole: meta.challenge_usable_after(FirstPhase),
         };
-        let helpers = (0..logup::helper_count(shape))
-            .map(|_| meta.advice_column_in(SecondPhase))
-            .collect();
+        let helpers =
+            (0..logup::helper_count(shape)).map(|_| meta.advice_column_in(SecondPhase)).collect();
         let lookup_sum = meta.advice_column_in(SecondPhase);
         let position = [(); 2].map(|()| meta.challenge_usable_after(FirstPhase));
-        let layers =
-            (0..shape.layers).map(|_| meta.challenge_usable_after(FirstPhase)).collect();
-        let slots = SlotUnit {
-            lanes,
-            wide_output,
-            low: meta.fixed_column(),
-            q_clamp: meta.fixed_column(),
-            q_table: shape.table_bits.map(|_| meta.fixed_column()),
-            q_wide: shape.wide.then(|| meta.fixed_column()),
-            tag: shape.table_bits.map(|_| meta.fixed_column()),
-            chain: chain_columns(meta, &shape.slot_steps, shape.layers),
-        };
-        let linear = LinearUnit {
-            reads,
-            weights: (0..shape.weight_columns).map(|_| meta.fixed_column()).collect(),
-            chain: chain_columns(meta, &shape.linear_steps, shape.layers),
-            q_one: shape.product.then(|| meta.fixed_column()),
-            q_product: shape.product.then(|| meta.fixed_column()),
-            q_vertical: shape.vertical.then(|| meta.fixed_column()),
-            sum: meta.advice_column_in(SecondPhase),
-        };
+        let layers = (0..shape.layers).map(|_| meta.challenge_usable_after(FirstPhase)).collect();
+        let slots = slot_unit(meta, shape, lanes, wide_output);
+        let linear = linear_unit(meta, shape, reads);
         let table = TableColumns {
             key: meta.fixed_column(),
             tag: meta.fixed_column(),
@@ -307,7 +288,11 @@ impl Config {
     pub(crate) fn fixed_columns(&self) -> Vec<Column<Fixed>> {
         let (slots, linear, table) = (&self.slots, &self.linear, &self.table);
         let chain = |chain: &ChainColumns| {
-            [&chain.numerators, &chain.denominators, &chain.layers].into_iter().flatten().copied().collect::<Vec<_>>()
+            [&chain.numerators, &chain.denominators, &chain.layers]
+                .into_iter()
+                .flatten()
+                .copied()
+                .collect::<Vec<_>>()
         };
         let optional = [slots.q_table, slots.q_wide, slots.tag, linear.q_one, linear.q_product];
         let softmax = self.softmax.iter().flat_map(|u| [u.q_row, u.q_first, u.q_last, u.tag]);
@@ -368,11 +353,7 @@ impl Config {
     /// The lattice challenges as values of type `T`.
     pub(crate) fn lattice<T>(&self, mut value: impl FnMut(Challenge) -> T) -> Lattice<T> {
         let [row, column] = self.position;
-        Lattice {
-            channel: value(self.challenges.channel),
-            row: value(row),
-            column: value(column),
-        }
+        Lattice { channel: value(self.challenges.channel), row: value(row), column: value(column) }
     }
 }
 
@@ -389,6 +370,40 @@ fn slot_columns(meta: &mut ConstraintSystem<Fr>, shape: &Shape) -> SlotColumns {
         remainder: advice(meta, shape.remainder_limbs.len()),
         overflow: advice(meta, shape.overflow_limbs.len()),
         offset: meta.fixed_column(),
+    }
+}
+
+fn slot_unit(
+    meta: &mut ConstraintSystem<Fr>,
+    shape: &Shape,
+    lanes: Vec<SlotColumns>,
+    wide_output: Option<Column<Advice>>,
+) -> SlotUnit {
+    SlotUnit {
+        lanes,
+        wide_output,
+        low: meta.fixed_column(),
+        q_clamp: meta.fixed_column(),
+        q_table: shape.table_bits.map(|_| meta.fixed_column()),
+        q_wide: shape.wide.then(|| meta.fixed_column()),
+        tag: shape.table_bits.map(|_| meta.fixed_column()),
+        chain: chain_columns(meta, &shape.slot_steps, shape.layers),
+    }
+}
+
+fn linear_unit(
+    meta: &mut ConstraintSystem<Fr>,
+    shape: &Shape,
+    reads: Vec<Column<Advice>>,
+) -> LinearUnit {
+    LinearUnit {
+        reads,
+        weights: (0..shape.weight_columns).map(|_| meta.fixed_column()).collect(),
+        chain: chain_columns(meta, &shape.linear_steps, shape.layers),
+        q_one: shape.product.then(|| meta.fixed_column()),
+        q_product: shape.product.then(|| meta.fixed_column()),
+        q_vertical: shape.vertical.then(|| meta.fixed_column()),
+        sum: meta.advice_column_in(SecondPhase),
     }
 }
 
@@ -420,11 +435,7 @@ fn softmax_unit(meta: &mut ConstraintSystem<Fr>, shape: &SoftmaxShape) -> Softma
     }
 }
 
-fn chain_columns(
-    meta: &mut ConstraintSystem<Fr>,
-    steps: &StepSet,
-    layers: usize,
-) -> ChainColumns {
+fn chain_columns(meta: &mut ConstraintSystem<Fr>, steps: &StepSet, layers: usize) -> ChainColumns {
     let mut fixed = |count: usize| (0..count).map(|_| meta.fixed_column()).collect::<Vec<_>>();
     let numerators = fixed(steps.numerators.len());
     let denominators = fixed(steps.denominators.len());

@@ -121,7 +121,7 @@ fn an_overflow_inside_the_clamp_breaks_the_overflow_gate() {
     let overflow = 1 + shape.remainder_limbs.len();
     // At either end of the clamp an overflow is well formed, and only the sum is wrong.
     let gate = "slot overflow: w·u·(u − high) = 0".to_string();
-    let caught = (1..20).filter(|&row| slot_lie(&model, overflow, row, 1).contains(&gate));
+    let caught = (1..60).filter(|&row| slot_lie(&model, overflow, row, 1).contains(&gate));
     assert!(caught.count() > 0);
 }
 

@@ -5,7 +5,6 @@ pub(crate) mod tensors;
 
 use std::{
     ffi::OsStr,
-    fs,
     path::{Path, PathBuf},
 };
 
@@ -15,9 +14,13 @@ use zkinfer_models::{
     Calibration, Graph, QuantizeOptions, QuantizedGraph, clamped_inputs, model_digest, quantize,
     read_inputs, read_samples,
 };
+use zkinfer_prover::files;
 use zkinfer_verifier::Digest;
 
 use crate::{args, output::Output, settings::Settings};
+
+/// The format allows no larger files.
+const MAX_BYTES: u64 = 1 << 31;
 
 /// An ONNX model that can be proved.
 pub(crate) struct Model {
@@ -47,7 +50,8 @@ pub(crate) enum Origin {
 
 impl Model {
     pub(crate) fn read(path: &Path) -> Result<Self> {
-        let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let bytes = files::read_bounded(path, MAX_BYTES)
+            .with_context(|| format!("cannot read {}", path.display()))?;
         let graph = Graph::from_onnx_bytes(&bytes)
             .with_context(|| format!("cannot use {} as a model", path.display()))?;
         let digest = Digest(model_digest(&bytes));
@@ -56,8 +60,9 @@ impl Model {
 
     /// The file's name, or its folder's where that says nothing.
     pub(crate) fn name(&self) -> String {
-        let stem = self.path.file_stem().and_then(OsStr::to_str);
-        let folder = self.path.parent().and_then(Path::file_name).and_then(OsStr::to_str);
+        let path = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
+        let stem = path.file_stem().and_then(OsStr::to_str);
+        let folder = path.parent().and_then(Path::file_name).and_then(OsStr::to_str);
         stem.filter(|&stem| stem != "model").or(folder).unwrap_or("model").to_owned()
     }
 

@@ -1,5 +1,7 @@
 //! The SRS: made, imported, stored; and every way in which a file of it can be wrong.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{fs, io::Cursor};
 
 use halo2_proofs::{

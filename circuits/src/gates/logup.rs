@@ -165,7 +165,8 @@ pub(super) fn configure(meta: &mut ConstraintSystem<Fr>, config: &Config) {
         });
     }
     meta.create_gate("lookup sum", |meta| {
-        let helpers = config.table.helpers.iter().map(|&helper| cur(meta, helper)).collect::<Vec<_>>();
+        let helpers =
+            config.table.helpers.iter().map(|&helper| cur(meta, helper)).collect::<Vec<_>>();
         let (current, following) = (cur(meta, config.table.sum), next(meta, config.table.sum));
         let on = fixed(meta, config.q_on);
         let running = on * (following - current.clone() - sum(helpers));

@@ -1,7 +1,7 @@
 //! The gates, one file per unit. Each says its relation, its bound and why it is sound.
 
-pub(crate) mod logup;
 pub(crate) mod linear;
+pub(crate) mod logup;
 pub(crate) mod pool;
 pub(crate) mod slots;
 pub(crate) mod softmax;
@@ -33,9 +33,8 @@ pub(crate) fn configure(meta: &mut ConstraintSystem<Fr>, config: &Config) {
 /// in the linear sum, and make up for any error elsewhere.
 fn chains_start_at_zero(meta: &mut ConstraintSystem<Fr>, config: &Config) {
     meta.create_gate("chain start", |meta| {
-        [config.slots.chain.weight, config.linear.chain.weight].map(|column| {
-            ("starts at zero", fixed(meta, config.q_first) * cur(meta, column))
-        })
+        [config.slots.chain.weight, config.linear.chain.weight]
+            .map(|column| ("starts at zero", fixed(meta, config.q_first) * cur(meta, column)))
     });
 }
 
@@ -105,12 +104,17 @@ fn chain_move(
         .iter()
         .zip(&steps.numerators)
         .map(|(&column, m)| fixed(meta, column) * m.expression(&lattice)));
-    let denominator = columns.denominators.iter().zip(&steps.denominators).fold(
-        integer(1),
-        |total, (&column, m)| total + fixed(meta, column) * (m.expression(&lattice) - integer(1)),
-    );
-    let layer = sum(columns.layers.iter().zip(&config.layers).map(|(&column, &challenge)| {
-        fixed(meta, column) * meta.query_challenge(challenge)
-    }));
+    let denominator = columns
+        .denominators
+        .iter()
+        .zip(&steps.denominators)
+        .fold(integer(1), |total, (&column, m)| {
+            total + fixed(meta, column) * (m.expression(&lattice) - integer(1))
+        });
+    let layer = sum(columns
+        .layers
+        .iter()
+        .zip(&config.layers)
+        .map(|(&column, &challenge)| fixed(meta, column) * meta.query_challenge(challenge)));
     ChainMove { denominator, numerator, layer }
 }

@@ -49,11 +49,7 @@ fn weights_follow_the_lattice(meta: &mut ConstraintSystem<Fr>, config: &Config) 
 }
 
 /// `w·u·(u − high) = 0` in clamped rows.
-fn overflow_only_at_the_ends(
-    meta: &mut ConstraintSystem<Fr>,
-    config: &Config,
-    lane: &SlotColumns,
-) {
+fn overflow_only_at_the_ends(meta: &mut ConstraintSystem<Fr>, config: &Config, lane: &SlotColumns) {
     meta.create_gate("slot overflow", |meta| {
         let value = clamped_value(meta, config, lane);
         let overflow = limbs(meta, &lane.overflow, &config.shape.overflow_limbs);

@@ -6,7 +6,7 @@
 //! convolution is a sum of stride-1 products, one per sub-image, and a tap of the kernel sees the
 //! window of the sub-image that starts at its offset.
 
-use zkinfer_models::{quantized::{Affine, ConvTerm}};
+use zkinfer_models::quantized::{Affine, ConvTerm};
 
 /// A kernel row or column and the lattice offset at which it reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,8 +128,7 @@ pub(crate) fn boustrophedon(rows: Vec<i32>, columns: Vec<i32>) -> Vec<[i32; 2]> 
         .enumerate()
         .flat_map(|(turn, row)| {
             let forth = columns.iter().copied();
-            let line: Vec<_> =
-                if turn % 2 == 0 { forth.collect() } else { forth.rev().collect() };
+            let line: Vec<_> = if turn % 2 == 0 { forth.collect() } else { forth.rev().collect() };
             line.into_iter().map(move |column| [row, column])
         })
         .collect()
@@ -137,7 +136,7 @@ pub(crate) fn boustrophedon(rows: Vec<i32>, columns: Vec<i32>) -> Vec<[i32; 2]> 
 
 #[cfg(test)]
 mod tests {
-    use zkinfer_models::{quantized::{ImageView, Requant, TensorId}};
+    use zkinfer_models::quantized::{ImageView, Requant, TensorId};
 
     use super::*;
 

@@ -87,7 +87,8 @@ impl Cost {
             + 1
             + permutation_columns
             + (3 * products).saturating_sub(1);
-        let transformed = advice_columns + cs.num_fixed_columns() + 2 * permutation_columns + products;
+        let transformed =
+            advice_columns + cs.num_fixed_columns() + 2 * permutation_columns + products;
         let row_count = 2f64.powi(i32::try_from(shape.k).unwrap_or(i32::MAX));
         let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
         let nanos = count(transformed) * TRANSFORM_NANOS

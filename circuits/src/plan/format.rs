@@ -1,6 +1,9 @@
 //! The integer format all rows share: shift, clamp and limb widths.
 
-use zkinfer_models::{QuantizedGraph, quantized::{QuantizedOp, Requant, TensorId}};
+use zkinfer_models::{
+    QuantizedGraph,
+    quantized::{QuantizedOp, Requant, TensorId},
+};
 
 use super::slots::accumulators;
 use crate::PlanError;
@@ -56,11 +59,7 @@ impl RowFormat {
         let mut format = Self {
             shift: requants.first().map_or(0, |(_, r)| r.shift),
             clamp_bits: clamp_bits.unwrap_or(8),
-            table_bits: requants
-                .iter()
-                .filter(|(n, r)| tabled(*n, r))
-                .map(|(_, r)| width_bits(r))
-                .max(),
+            table_bits: None,
             wide: false,
             overflow_bits: 0,
             softmax_inputs: softmax_inputs.clone(),
@@ -72,6 +71,9 @@ impl RowFormat {
         if clamp_bits.is_none() && requants.iter().any(|(n, r)| !tabled(*n, r) && escapes(r)) {
             format.clamp_bits = WIDE_BITS;
         }
+        let kind = |(node, r): &(usize, &Requant)| format.kind(r, graph.nodes[*node].output);
+        let tables = requants.iter().filter(|item| kind(item) == RequantKind::Table);
+        format.table_bits = tables.map(|(_, r)| width_bits(r)).max();
         for (node, requant) in requants {
             format.admit(graph, node, requant)?;
         }
@@ -126,7 +128,8 @@ impl RowFormat {
     }
 
     pub(crate) fn kind(&self, requant: &Requant, output: TensorId) -> RequantKind {
-        if requant.table.is_some() || self.softmax_inputs.contains(&output) {
+        let for_softmax = self.softmax_inputs.contains(&output);
+        if requant.table.is_some() || (for_softmax && width_bits(requant) != self.clamp_bits) {
             RequantKind::Table
         } else if width_bits(requant) == WIDE_BITS && self.clamp_bits != WIDE_BITS {
             RequantKind::Wide

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use zkinfer_models::{QuantizedGraph, quantized::{Affine, ConvTerm, Mul, QuantizedOp, TensorId}};
+use zkinfer_models::{
+    QuantizedGraph,
+    quantized::{Affine, ConvTerm, Mul, QuantizedOp, TensorId},
+};
 
 use super::{
     conv::{self, Span, SubImage, Tap, int},
@@ -76,8 +79,7 @@ fn build(
     columns: usize,
     keep: bool,
 ) -> LinearLayout {
-    let mut builder =
-        Builder { lanes, columns, keep, at: None, layout: LinearLayout::default() };
+    let mut builder = Builder { lanes, columns, keep, at: None, layout: LinearLayout::default() };
     builder.push(LinearRow::default());
     for layer in layers {
         match &graph.nodes[layer.node].op {
@@ -144,8 +146,8 @@ impl Builder {
     fn channel(&mut self, channel: &Channel<'_>) {
         let step = channel.layer.channel_step;
         let outputs = channel.outputs();
-        let blocks = (outputs.start * step) / self.columns
-            ..((outputs.end - 1) * step) / self.columns + 1;
+        let blocks =
+            (outputs.start * step) / self.columns..((outputs.end - 1) * step) / self.columns + 1;
         let mut seen: Option<Window> = None;
         for [vertical, horizontal] in channel.taps() {
             let window = Window {
@@ -187,8 +189,12 @@ impl Builder {
                 self.at = None;
                 for (turn, row) in (window.rows.first..=window.rows.last).rev().enumerate() {
                     let forth = (window.rows.len() - 1 - turn) % 2 == 1;
-                    let strip =
-                        Strip { vertical: false, across: row, along: window.columns, negative: false };
+                    let strip = Strip {
+                        vertical: false,
+                        across: row,
+                        along: window.columns,
+                        negative: false,
+                    };
                     self.strip_towards(channel, &strip, forth);
                 }
             }
@@ -198,7 +204,8 @@ impl Builder {
 
     /// Reads a strip from the end that is nearer.
     fn strip(&mut self, channel: &Channel<'_>, strip: &Strip) {
-        let at = self.at.map_or(strip.along.first, |at| if strip.vertical { at.row } else { at.column });
+        let at =
+            self.at.map_or(strip.along.first, |at| if strip.vertical { at.row } else { at.column });
         let forth = (at - strip.along.first).abs() <= (at - strip.along.last).abs();
         self.strip_towards(channel, strip, forth);
     }
@@ -334,8 +341,7 @@ impl Channel<'_> {
     }
 
     fn source(&self, [row, column]: [i32; 2]) -> Source {
-        let (row, column) =
-            (self.image.vertical.pixel(row), self.image.horizontal.pixel(column));
+        let (row, column) = (self.image.vertical.pixel(row), self.image.horizontal.pixel(column));
         let element = self.term.view.index(self.index, row, column);
         Some((self.term.input, u32::try_from(element).ok()?))
     }

@@ -10,7 +10,7 @@ pub(crate) mod units;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use zkinfer_models::{QuantizedGraph, quantized::{QuantizedOp}};
+use zkinfer_models::{QuantizedGraph, quantized::QuantizedOp};
 
 pub use cost::{Cost, UnitRows};
 pub(crate) use format::RequantKind;
@@ -221,7 +221,8 @@ fn softmax_shape(graph: &QuantizedGraph, limit: u32) -> Option<SoftmaxShape> {
 pub(crate) fn range_widths(shape: &Shape) -> BTreeSet<u32> {
     let values =
         if shape.has_output_column() { &shape.value_limbs[..] } else { &[shape.clamp_bits][..] };
-    let softmax = shape.softmax.iter().flat_map(|s| s.output_limbs.iter().chain(&s.remainder_limbs));
+    let softmax =
+        shape.softmax.iter().flat_map(|s| s.output_limbs.iter().chain(&s.remainder_limbs));
     values
         .iter()
         .chain(&shape.remainder_limbs)

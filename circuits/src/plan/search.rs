@@ -1,6 +1,6 @@
 //! The choice of k, lanes, weight columns and limb width: the cheapest layout that fits.
 
-use zkinfer_models::{QuantizedGraph, quantized::{QuantizedOp}};
+use zkinfer_models::{QuantizedGraph, quantized::QuantizedOp};
 
 use super::{
     Sizes, Tables,

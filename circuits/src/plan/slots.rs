@@ -1,6 +1,9 @@
 //! Where every requantized value lies, and the walk of the slot weights over the lattice.
 
-use zkinfer_models::{QuantizedGraph, quantized::{QuantizedOp, Requant, TensorId}};
+use zkinfer_models::{
+    QuantizedGraph,
+    quantized::{QuantizedOp, Requant, TensorId},
+};
 
 use super::{
     conv::{boustrophedon, int},
@@ -51,17 +54,23 @@ pub(crate) fn layers(graph: &QuantizedGraph, format: &RowFormat, lanes: usize) -
         let (requant, [channels, height, width]) = accumulators(graph, node)?;
         let kind = format.kind(requant, n.output);
         let channel_step = if kind == RequantKind::Wide { lanes } else { 1 };
-        Some(Layer { index: 0, node, output: n.output, kind, channel_step, channels, height, width })
+        Some(Layer {
+            index: 0,
+            node,
+            output: n.output,
+            kind,
+            channel_step,
+            channels,
+            height,
+            width,
+        })
     };
     let found = graph.nodes.iter().enumerate().filter_map(layer);
     (0..).zip(found).map(|(index, layer)| Layer { index, ..layer }).collect()
 }
 
 /// The requantization of a node and the shape of its accumulators, if it has any.
-pub(crate) fn accumulators(
-    graph: &QuantizedGraph,
-    node: usize,
-) -> Option<(&Requant, [usize; 3])> {
+pub(crate) fn accumulators(graph: &QuantizedGraph, node: usize) -> Option<(&Requant, [usize; 3])> {
     match &graph.nodes[node].op {
         QuantizedOp::Affine(affine) => {
             let view = &affine.output;
@@ -110,15 +119,9 @@ pub(crate) fn layout(graph: &QuantizedGraph, layers: &[Layer], lanes: usize) -> 
     layout
 }
 
-fn place(
-    graph: &QuantizedGraph,
-    layer: &Layer,
-    lanes: usize,
-    layout: &mut SlotLayout,
-) {
+fn place(graph: &QuantizedGraph, layer: &Layer, lanes: usize, layout: &mut SlotLayout) {
     let blocks = (layer.channels * layer.channel_step).div_ceil(lanes);
-    let mut path =
-        boustrophedon((0..int(layer.height)).collect(), (0..int(layer.width)).collect());
+    let mut path = boustrophedon((0..int(layer.height)).collect(), (0..int(layer.width)).collect());
     let mut previous: Option<[i32; 2]> = None;
     for block in 0..blocks {
         for (turn, &position) in path.iter().enumerate() {

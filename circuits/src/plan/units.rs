@@ -1,6 +1,9 @@
 //! Where the pool and softmax units put their elements, and which cell holds which element.
 
-use zkinfer_models::{QuantizedGraph, quantized::{QuantizedOp, Softmax, TensorId}};
+use zkinfer_models::{
+    QuantizedGraph,
+    quantized::{QuantizedOp, Softmax, TensorId},
+};
 
 use super::slots::{Layer, PADDING, SlotLayout};
 use super::{CellRef, Place, RequantKind};
@@ -37,13 +40,13 @@ impl Cells {
         slots: &SlotLayout,
         lanes: usize,
     ) -> Self {
-        let mut cells =
-            Self { tensors: vec![Vec::new(); graph.tensors.len()], ..Self::default() };
+        let mut cells = Self { tensors: vec![Vec::new(); graph.tensors.len()], ..Self::default() };
         let mut next = BINDING_ROWS;
         for &TensorId(input) in &graph.inputs {
             let len = graph.tensors[input].len();
-            cells.tensors[input] =
-                (next..next + len).map(|r| CellRef { place: Place::Instance, row: row(r) }).collect();
+            cells.tensors[input] = (next..next + len)
+                .map(|r| CellRef { place: Place::Instance, row: row(r) })
+                .collect();
             next += len;
         }
         cells.instance_len =

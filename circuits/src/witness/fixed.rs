@@ -52,7 +52,8 @@ impl Columns {
 /// `bias` of every element of a layer's output tensor.
 pub(crate) fn biases(plan: &CircuitPlan, layer: &slots::Layer) -> Vec<i64> {
     let mut biases = vec![0; plan.graph.tensors[layer.output.0].len()];
-    if let zkinfer_models::quantized::QuantizedOp::Affine(affine) = &plan.graph.nodes[layer.node].op {
+    if let zkinfer_models::quantized::QuantizedOp::Affine(affine) = &plan.graph.nodes[layer.node].op
+    {
         let view = &affine.output;
         for (channel, &bias) in affine.bias.iter().enumerate() {
             for row in 0..view.height {

@@ -77,7 +77,9 @@ pub(crate) fn helpers(
             let mut column = vec![Fr::ZERO; last];
             for lookup in group {
                 let mut inverses: Vec<_> = (0..last)
-                    .map(|row| challenges.denominator(fraction_entry(*lookup, config, advice, fixed, row)))
+                    .map(|row| {
+                        challenges.denominator(fraction_entry(*lookup, config, advice, fixed, row))
+                    })
                     .collect();
                 inverses.iter_mut().batch_invert();
                 for (row, (sum, inverse)) in column.iter_mut().zip(inverses).enumerate() {

@@ -1,7 +1,10 @@
 //! The first phase: every tensor, in small integers.
 
 use halo2_proofs::plonk::{Advice, Column};
-use zkinfer_models::{Execution, quantized::{QuantizedOp, Requant, Softmax, TensorId}};
+use zkinfer_models::{
+    Execution,
+    quantized::{QuantizedOp, Requant, Softmax, TensorId},
+};
 
 use super::{IntegerColumns, split};
 use crate::{
@@ -98,9 +101,7 @@ impl Slot {
                 let bits = plan.shape.clamp_bits;
                 ((rounded - low) & ((1 << bits) - 1), (rounded - low) >> bits)
             }
-            RequantKind::Clamp | RequantKind::Table => {
-                (clamped - low, (rounded - clamped).abs())
-            }
+            RequantKind::Clamp | RequantKind::Table => (clamped - low, (rounded - clamped).abs()),
         };
         let table = kind == RequantKind::Table;
         let activation = match (&requant.table, table) {
@@ -148,12 +149,7 @@ fn cell_value(
     inputs.nth(row - BINDING_ROWS).copied().unwrap_or(0)
 }
 
-fn pool_unit(
-    plan: &CircuitPlan,
-    config: &Config,
-    execution: &Execution,
-    columns: &mut Columns,
-) {
+fn pool_unit(plan: &CircuitPlan, config: &Config, execution: &Execution, columns: &mut Columns) {
     let (Some(unit), Some(widths)) = (&config.pool, &plan.shape.pool_limbs) else { return };
     for (row, cells) in plan.cells.pool.iter().enumerate() {
         // A row reads maxima of earlier rows, so the columns themselves are the source.
@@ -167,12 +163,7 @@ fn pool_unit(
     }
 }
 
-fn softmax_unit(
-    plan: &CircuitPlan,
-    config: &Config,
-    execution: &Execution,
-    columns: &mut Columns,
-) {
+fn softmax_unit(plan: &CircuitPlan, config: &Config, execution: &Execution, columns: &mut Columns) {
     let (Some(unit), Some(shape)) = (&config.softmax, &plan.shape.softmax) else { return };
     let rows = &plan.cells.softmax;
     let mut start = 0;

@@ -38,7 +38,7 @@ impl Recorder {
             fixed: vec![vec![Fr::ZERO; rows]; cs.num_fixed_columns()],
             instance,
             copies: vec![],
-            challenges: (0..cs.num_challenges() as u64).map(|i| challenge(i)).collect(),
+            challenges: (0..cs.num_challenges() as u64).map(challenge).collect(),
             cs,
             sink: Box::leak(Box::new(Assigned::Zero)),
         };
@@ -78,9 +78,9 @@ impl Recorder {
     }
 
     fn copies_hold(&self) -> bool {
-        self.copies.iter().all(|[(a, i), (b, j)]| {
-            self.advice_or_other(*a, *i) == self.advice_or_other(*b, *j)
-        })
+        self.copies
+            .iter()
+            .all(|[(a, i), (b, j)]| self.advice_or_other(*a, *i) == self.advice_or_other(*b, *j))
     }
 
     /// The gates and copies that do not hold, by name.

@@ -1,5 +1,12 @@
 //! Small integer graphs built by hand, with random weights, and their circuits.
 #![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::unwrap_used,
+    reason = "sizes and values of these tests are small"
+)]
 
 pub(crate) mod checker;
 
@@ -35,7 +42,14 @@ pub(crate) struct Conv {
 
 impl Default for Conv {
     fn default() -> Self {
-        Self { out: 2, kernel: [3, 3], stride: [1, 1], dilation: [1, 1], padding: [0, 0], groups: 1 }
+        Self {
+            out: 2,
+            kernel: [3, 3],
+            stride: [1, 1],
+            dilation: [1, 1],
+            padding: [0, 0],
+            groups: 1,
+        }
     }
 }
 
@@ -249,7 +263,7 @@ pub(crate) struct Model {
 impl Model {
     pub(crate) fn new(graph: QuantizedGraph, inputs: Vec<i64>) -> Self {
         let plan = CircuitPlan::new(&graph, PlanOptions::default()).expect("the model fits");
-        let execution = execute(&graph, &[inputs.clone()]).expect("inputs fit");
+        let execution = execute(&graph, std::slice::from_ref(&inputs)).expect("inputs fit");
         let outputs = &execution.values[graph.outputs[0].0];
         let instance = instance_values([1, 2], &inputs, outputs);
         Self { plan: Arc::new(plan), execution: Arc::new(execution), instance }
@@ -302,8 +316,7 @@ pub(crate) fn convolution() -> Model {
 
 pub(crate) fn strided_convolution() -> Model {
     let mut builder = GraphBuilder::new(3, [4, 7, 7]);
-    let conv =
-        Conv { out: 4, stride: [2, 2], padding: [1, 1], groups: 2, ..Conv::default() };
+    let conv = Conv { out: 4, stride: [2, 2], padding: [1, 1], groups: 2, ..Conv::default() };
     let hidden = builder.conv(TensorId(0), &conv, Form::Relu);
     let dilated = Conv { out: 2, kernel: [2, 2], dilation: [2, 2], ..Conv::default() };
     let output = builder.conv(hidden, &dilated, Form::Signed);

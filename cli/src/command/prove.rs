@@ -37,14 +37,24 @@ impl Places {
         let key = args.key.clone().unwrap_or_else(|| proof.with_extension("zkvk"));
         let settings =
             args.quantize.settings.clone().unwrap_or_else(|| Settings::path_beside(&key));
-        if proof.is_dir() {
-            bail!("{} is a folder; name a file with -o", proof.display());
-        }
-        if proof == key || proof == settings || [&proof, &key, &settings].contains(&&args.model) {
-            bail!("{} would be overwritten; name another file with -o", proof.display());
+        let written = [&proof, &key, &settings];
+        for (index, path) in written.iter().enumerate() {
+            if path.is_dir() {
+                bail!("{} is a folder; name a file", path.display());
+            }
+            let read = [&args.model, &args.input].into_iter();
+            if read.chain(written[..index].iter().copied()).any(|other| same_file(path, other)) {
+                bail!("{} would be overwritten; name another file", path.display());
+            }
         }
         Ok(Self { proof, key, settings })
     }
+}
+
+/// Whether two paths name one file, as far as can be told before both exist.
+fn same_file(a: &Path, b: &Path) -> bool {
+    let resolved = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    a == b || resolved(a) == resolved(b)
 }
 
 pub(crate) fn run(args: &args::Prove, output: &Output) -> Result<Outcome> {

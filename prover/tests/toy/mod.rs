@@ -176,6 +176,25 @@ impl Config {
         rows
     }
 
+    /// Values of `d`, by row.
+    fn running_sums(
+        &self,
+        shape: Shape,
+        rows: Value<[[Fr; 3]; ROWS]>,
+        alpha: Value<Fr>,
+    ) -> Value<Vec<Fr>> {
+        rows.zip(alpha).map(|(rows, alpha)| {
+            let mut sums = vec![rows[0][0]];
+            for (row, [a, b, c]) in rows.into_iter().enumerate().skip(1) {
+                let lanes = (0..self.lanes.len())
+                    .map(|lane| self.weight(shape, lane, row) * Self::lane_value(lane, row));
+                let term = a + b * Fr::from(3) - c + Fr::from(7) + lanes.sum::<Fr>();
+                sums.push(sums[row - 1] * alpha + term);
+            }
+            sums
+        })
+    }
+
     fn lane_value(lane: usize, row: usize) -> Fr {
         Fr::from((lane * 31 + row * row) as u64)
     }
@@ -224,17 +243,7 @@ impl Circuit<Fr> for ToyCircuit {
                 }
                 region.next_phase();
                 let alpha = region.get_challenge(config.alpha);
-                let ds = rows.zip(alpha).map(|(rows, alpha)| {
-                    let mut ds = vec![rows[0][0]];
-                    for (row, [a, b, c]) in rows.into_iter().enumerate().skip(1) {
-                        let lanes = (0..config.lanes.len()).map(|lane| {
-                            config.weight(self.shape, lane, row) * Config::lane_value(lane, row)
-                        });
-                        let term = a + b * Fr::from(3) - c + Fr::from(7) + lanes.sum::<Fr>();
-                        ds.push(ds[row - 1] * alpha + term);
-                    }
-                    ds
-                });
+                let ds = config.running_sums(self.shape, rows, alpha);
                 let mut first_d = None;
                 for row in 0..ROWS {
                     let value = ds.as_ref().map(|ds| ds[row]);

@@ -11,54 +11,54 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// A folder with a model, and the command line that works in it.
-pub struct Workplace {
+pub(crate) struct Workplace {
     folder: TempDir,
 }
 
 /// What one run of the command line gave.
-pub struct Run {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Workplace {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
     /// With a model of the zoo and its first sample as the input.
-    pub fn with_model(model: &str) -> Self {
+    pub(crate) fn with_model(model: &str) -> Self {
         let workplace = Self::new();
         fs::copy(zoo(model).join("model.onnx"), workplace.path("model.onnx")).unwrap();
         workplace.write_input("input.json", model, 0);
         workplace
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Writes one sample of a model in EZKL's format.
-    pub fn write_input(&self, name: &str, model: &str, index: usize) {
+    pub(crate) fn write_input(&self, name: &str, model: &str, index: usize) {
         let input = json!({ "input_data": samples(model)["samples"][index]["inputs"] });
         fs::write(self.path(name), input.to_string()).unwrap();
     }
 
-    pub fn read_bytes(&self, name: &str) -> Vec<u8> {
+    pub(crate) fn read_bytes(&self, name: &str) -> Vec<u8> {
         fs::read(self.path(name)).unwrap()
     }
 
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
     /// Copies a file of another workplace.
-    pub fn copy_from(&self, other: &Self, name: &str) {
+    pub(crate) fn copy_from(&self, other: &Self, name: &str) {
         fs::copy(other.path(name), self.path(name)).unwrap();
     }
 
-    pub fn run(&self, args: &[&str]) -> Run {
+    pub(crate) fn run(&self, args: &[&str]) -> Run {
         let output = Command::new(env!("CARGO_BIN_EXE_zkinfer"))
             .args(args)
             .current_dir(self.folder.path())
@@ -69,7 +69,7 @@ impl Workplace {
     }
 
     /// Runs a command that must end with `code`, and reads its JSON.
-    pub fn json(&self, code: i32, args: &[&str]) -> Value {
+    pub(crate) fn json(&self, code: i32, args: &[&str]) -> Value {
         let run = self.run(&[args, &["--json"]].concat());
         assert_eq!(run.code, code, "{args:?}\n{}\n{}", run.stdout, run.stderr);
         assert_eq!(run.stdout.lines().count(), 1, "one JSON object: {}", run.stdout);
@@ -77,7 +77,7 @@ impl Workplace {
     }
 
     /// Runs a command that must fail with an error that names every part.
-    pub fn fails(&self, args: &[&str], named: &[&str]) {
+    pub(crate) fn fails(&self, args: &[&str], named: &[&str]) {
         let run = self.run(args);
         assert_eq!(run.code, 2, "{args:?}\n{}\n{}", run.stdout, run.stderr);
         for part in named {
@@ -96,7 +96,7 @@ impl Run {
 }
 
 /// A proof that many tests look at: digits_mlp, first sample, for a job.
-pub fn proved() -> &'static Workplace {
+pub(crate) fn proved() -> &'static Workplace {
     static PROVED: OnceLock<Workplace> = OnceLock::new();
     PROVED.get_or_init(|| {
         let workplace = Workplace::with_model("digits_mlp");
@@ -105,9 +105,10 @@ pub fn proved() -> &'static Workplace {
     })
 }
 
-pub const PAYEE: &str = "0x00112233445566778899aabbccddeeff00112233";
-pub const JOB_ID: &str = "0x0102030405060708090a0b0c0d0e0f100102030405060708090a0b0c0d0e0f10";
-pub const JOB: &[&str] = &[
+pub(crate) const PAYEE: &str = "0x00112233445566778899aabbccddeeff00112233";
+pub(crate) const JOB_ID: &str =
+    "0x0102030405060708090a0b0c0d0e0f100102030405060708090a0b0c0d0e0f10";
+pub(crate) const JOB: &[&str] = &[
     "--job",
     JOB_ID,
     "--payee",
@@ -125,7 +126,7 @@ fn zoo(model: &str) -> PathBuf {
 }
 
 /// The samples of a model, with the float outputs of another runtime.
-pub fn samples(model: &str) -> Value {
+pub(crate) fn samples(model: &str) -> Value {
     let text = fs::read_to_string(zoo(model).join("samples.json")).unwrap();
     serde_json::from_str(&text).unwrap()
 }

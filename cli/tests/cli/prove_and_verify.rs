@@ -1,11 +1,9 @@
 //! From an ONNX file to a verified proof, and every way in which a proof is not the expected one.
 
-mod support;
-
 use std::fs;
 
+use crate::support::{JOB, JOB_ID, PAYEE, Workplace, proved, samples};
 use serde_json::Value;
-use support::{JOB, JOB_ID, PAYEE, Workplace, proved, samples};
 
 const VERIFY: &[&str] = &["verify", "model.zkproof", "--key", "model.zkvk"];
 const ALLOW: &[&str] = &["--allow-insecure-srs"];

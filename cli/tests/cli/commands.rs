@@ -1,13 +1,11 @@
 //! Every verb, its JSON, and what it refuses.
 
-mod support;
-
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-use support::{Workplace, proved, samples};
+use crate::support::{Workplace, proved, samples};
 
 #[test]
 fn inspect_describes_a_model() {
@@ -109,7 +107,24 @@ fn folders_and_sources_are_not_overwritten() {
     prove("folder");
     let model = workplace.read_bytes("model.onnx");
     prove("model.onnx");
+    prove("./folder/../input.json");
     assert_eq!(workplace.read_bytes("model.onnx"), model);
+}
+
+#[test]
+fn samples_calibrate_a_key() {
+    let workplace = Workplace::with_model("digits_mlp");
+    let samples =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/zoo/digits_mlp/samples.npz");
+    fs::copy(samples, workplace.path("samples.npz")).unwrap();
+    let args = ["setup", "model.onnx", "--calibrate", "samples.npz", "-o", "keys/digits.zkvk"];
+    let setup = workplace.json(0, &args);
+    assert!(setup["calibration"].as_str().unwrap().contains("samples.npz"));
+    let args = ["prove", "model.onnx", "--input", "input.json", "--key", "keys/digits.zkvk"];
+    let report = workplace.json(0, &args);
+    assert_eq!(report["key_digest"], setup["key_digest"]);
+    assert_eq!(report["key_reused"], true);
+    workplace.fails(&["setup", "model.onnx", "--calibrate", "input.npz"], &["input.npz"]);
 }
 
 #[test]

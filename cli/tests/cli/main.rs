@@ -1,0 +1,7 @@
+//! The built command line on the models of the zoo, as a script would use it.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod commands;
+mod prove_and_verify;
+mod support;

@@ -1,0 +1,172 @@
+//! Every model of the zoo, proven: our verifier and halo2's accept, and refuse every lie.
+#![expect(clippy::unwrap_used, reason = "a failing step fails the test")]
+
+use std::{path::PathBuf, sync::Arc};
+
+use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+use zkinfer_circuits::{
+    CircuitPlan, InferenceCircuit, Objective, PlanOptions, Tamper, instance_values,
+};
+use zkinfer_models::{
+    Calibration, Execution, Graph, QuantizeOptions, execute, quantize, quantize_inputs,
+    read_inputs, read_samples,
+};
+use zkinfer_prover::{Backend, ModelIdentity, Reference, Setup, Srs, Task, halo2_verify};
+use zkinfer_verifier::{JobBinding, Proof, SrsPolicy, VerifyError, verify};
+
+const BINDING: JobBinding =
+    JobBinding { chain_id: 1, job_id: [1; 32], payee: [2; 20], expiry: 2_000_000_000, nonce: 3 };
+const SEED: [u8; 32] = [5; 32];
+
+struct Model {
+    setup: Setup,
+    execution: Arc<Execution>,
+}
+
+fn model(name: &str, options: &QuantizeOptions, objective: Objective) -> Model {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../models/zoo").join(name);
+    let float = Graph::from_onnx_bytes(&std::fs::read(folder.join("model.onnx")).unwrap()).unwrap();
+    let samples = read_samples(&folder.join("samples.npz"), &float).unwrap();
+    let calibration = Calibration::from_samples(&float, &samples).unwrap();
+    let graph = quantize(&float, &calibration, options).unwrap();
+    let input = read_inputs(&folder.join("input.json"), &float).unwrap();
+    let execution = execute(&graph, &quantize_inputs(&graph, &input).unwrap()).unwrap();
+    let plan = CircuitPlan::new(&graph, PlanOptions { objective, max_k: 16 }).unwrap();
+    let srs = Srs::insecure_dev(plan.k()).unwrap();
+    let identity = ModelIdentity { name: name.into(), digest: [7; 32] };
+    let setup = Setup::new(Arc::new(plan), srs, identity).unwrap();
+    Model { setup, execution: Arc::new(execution) }
+}
+
+fn standard(name: &str) -> Model {
+    model(name, &QuantizeOptions::default(), Objective::Time)
+}
+
+impl Model {
+    fn public(&self, execution: &Execution) -> (Vec<i64>, Vec<i64>) {
+        let graph = self.setup.plan().graph();
+        let flat = |ids: &[zkinfer_models::quantized::TensorId]| {
+            ids.iter().flat_map(|id| execution.values[id.0].clone()).collect()
+        };
+        (flat(&graph.inputs), flat(&graph.outputs))
+    }
+
+    /// Proves honestly and asks both verifiers.
+    fn assert_both_verifiers_accept(&self) {
+        let (setup, execution) = (&self.setup, &self.execution);
+        let proven = setup.prove_with_insecure_seed(&Reference, execution, BINDING, SEED).unwrap();
+        let (file, key) = (&proven.file, setup.verifying_key());
+        verify(key, &file.claim, &file.proof, SrsPolicy::AllowInsecureDev).unwrap();
+        assert_eq!(file.proof.as_bytes().len(), setup.plan().cost().proof_bytes, "the quote");
+        let (inputs, outputs) = self.public(execution);
+        let instance = instance_values(BINDING.limbs(), &inputs, &outputs);
+        let halo2_key = setup.proving_key().get_vk();
+        let digest = key.digest().0.0;
+        halo2_verify(setup.srs(), halo2_key, &digest, &instance, file.proof.as_bytes()).unwrap();
+    }
+
+    /// Proves a circuit that may lie, and gives both verifiers' answers.
+    fn verdicts(
+        &self,
+        circuit: InferenceCircuit,
+        outputs: &[i64],
+    ) -> (Result<(), VerifyError>, bool) {
+        let (setup, key) = (&self.setup, self.setup.verifying_key());
+        let inputs = self.public(&self.execution).0;
+        let instance = instance_values(BINDING.limbs(), &inputs, outputs);
+        let digest = key.digest().0.0;
+        let task = Task {
+            srs: setup.srs(),
+            key: setup.proving_key(),
+            key_digest: digest,
+            circuit,
+            instance: &instance,
+        };
+        let proof = Reference.prove(task, &mut ChaCha20Rng::from_seed(SEED)).unwrap();
+        let halo2_key = setup.proving_key().get_vk();
+        let halo2 = halo2_verify(setup.srs(), halo2_key, &digest, &instance, &proof).is_ok();
+        let claim = zkinfer_verifier::InferenceClaim {
+            model: key.digest(),
+            input: inputs,
+            output: outputs.to_vec(),
+            binding: BINDING,
+        };
+        let ours = verify(key, &claim, &Proof::new(proof), SrsPolicy::AllowInsecureDev);
+        (ours.map(|_| ()), halo2)
+    }
+}
+
+#[test]
+fn cancer_mlp_is_proven() {
+    standard("cancer_mlp").assert_both_verifiers_accept();
+}
+
+#[test]
+fn digits_mlp_is_proven() {
+    standard("digits_mlp").assert_both_verifiers_accept();
+}
+
+#[test]
+fn digits_cnn_is_proven() {
+    standard("digits_cnn").assert_both_verifiers_accept();
+}
+
+#[test]
+fn mnist_lenet_is_proven_in_a_small_circuit() {
+    let model = standard("mnist_lenet");
+    let cost = model.setup.plan().cost();
+    assert!(cost.k <= 13, "k = {}", cost.k);
+    assert!(cost.memory_bytes < 2_000_000_000);
+    model.assert_both_verifiers_accept();
+}
+
+#[test]
+fn sixteen_bit_activations_are_proven() {
+    let options = QuantizeOptions { activation_bits: 16, ..QuantizeOptions::default() };
+    model("digits_cnn", &options, Objective::Time).assert_both_verifiers_accept();
+    model("cancer_mlp", &options, Objective::Time).assert_both_verifiers_accept();
+}
+
+#[test]
+fn the_smallest_proof_is_proven_too() {
+    let small = model("digits_mlp", &QuantizeOptions::default(), Objective::Proof);
+    let fast = standard("digits_mlp");
+    let bytes = |model: &Model| model.setup.plan().cost().proof_bytes;
+    assert!(bytes(&small) <= bytes(&fast));
+    small.assert_both_verifiers_accept();
+}
+
+#[test]
+fn a_forged_witness_gives_a_proof_that_both_verifiers_refuse() {
+    let model = standard("digits_mlp");
+    let honest =
+        InferenceCircuit::with_execution(model.setup.plan().clone(), model.execution.clone());
+    let outputs = model.public(&model.execution).1;
+    assert_eq!(model.verdicts(honest.clone(), &outputs), (Ok(()), true));
+    let cells = honest.assigned_cells();
+    // One cell of every column, in a row of its own.
+    let mut lies: Vec<(usize, usize)> = Vec::new();
+    for (index, &(column, row)) in cells.iter().enumerate() {
+        if row > index % 7 && !lies.iter().any(|lie| lie.0 == column) {
+            lies.push((column, row));
+        }
+    }
+    assert!(lies.len() > 15);
+    for (column, row) in lies {
+        let lie = honest.clone().tampered(Tamper { column, row, delta: Fr::ONE });
+        let verdicts = model.verdicts(lie, &outputs);
+        assert_eq!(verdicts, (Err(VerifyError::Pairing), false), "column {column}, row {row}");
+    }
+}
+
+#[test]
+fn another_output_is_refused_by_both_verifiers() {
+    let model = standard("digits_mlp");
+    let honest =
+        InferenceCircuit::with_execution(model.setup.plan().clone(), model.execution.clone());
+    let mut outputs = model.public(&model.execution).1;
+    outputs[3] += 1;
+    assert_eq!(model.verdicts(honest, &outputs), (Err(VerifyError::Pairing), false));
+}
