@@ -58,7 +58,8 @@ impl Model {
         let (setup, execution) = (&self.setup, &self.execution);
         let proven = setup.prove_with_insecure_seed(&Reference, execution, BINDING, SEED).unwrap();
         let (file, key) = (&proven.file, setup.verifying_key());
-        verify(key, &file.claim, &file.proof, SrsPolicy::AllowInsecureDev).unwrap();
+        let evidence = verify(key, &file.claim, &file.proof, SrsPolicy::AllowInsecureDev).unwrap();
+        assert_eq!(evidence.claim(), &file.claim);
         assert_eq!(file.proof.as_bytes().len(), setup.plan().cost().proof_bytes, "the quote");
         let (inputs, outputs) = self.public(execution);
         let instance = instance_values(BINDING.limbs(), &inputs, &outputs);

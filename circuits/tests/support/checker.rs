@@ -10,9 +10,10 @@ use halo2_proofs::{
         Expression, Fixed, FloorPlanner, Instance, Selector,
     },
 };
-use zkinfer_circuits::InferenceCircuit;
+use zkinfer_circuits::{InferenceCircuit, Tamper};
 
 /// Everything that one synthesis assigns, with challenges fixed in advance.
+#[derive(Clone)]
 pub(crate) struct Recorder {
     rows: usize,
     advice: Vec<Vec<Fr>>,
@@ -50,6 +51,17 @@ impl Recorder {
         )
         .expect("synthesis has no way to fail");
         recorder
+    }
+
+    /// Whether a column is committed after the challenges: nothing follows from its cells.
+    pub(crate) fn is_last_phase(&self, column: usize) -> bool {
+        self.cs.advice_column_phase()[column] == 1
+    }
+
+    /// The same witness with one cell changed and nothing else.
+    pub(crate) fn tampered(mut self, tamper: Tamper) -> Self {
+        self.advice[tamper.column][tamper.row] += tamper.delta;
+        self
     }
 
     fn advice_or_other(&self, column: Column<Any>, row: usize) -> Fr {
