@@ -5,6 +5,7 @@
 mod accuracy;
 mod args;
 mod command;
+mod cpu;
 mod job;
 mod keys;
 mod memory;
@@ -25,7 +26,7 @@ use crate::{
 fn main() -> ExitCode {
     let args = Args::parse();
     let output = Output::new(args.json);
-    match command::run(args, &output) {
+    match cpu::check().and_then(|()| command::run(args, &output)) {
         Ok(Outcome::Accepted) => ExitCode::SUCCESS,
         Ok(Outcome::Rejected) => ExitCode::from(1),
         Err(error) => {
