@@ -7,7 +7,7 @@ use halo2_proofs::{
     halo2curves::{bn256::Fr, ff::Field},
     plonk::{
         Advice, Any, Assigned, Assignment, Challenge, Circuit, Column, ConstraintSystem, Error,
-        Expression, Fixed, FloorPlanner, Instance, Selector,
+        Expression, Fixed, FloorPlanner, Gate, Instance, Selector,
     },
 };
 use zkinfer_circuits::{InferenceCircuit, Tamper};
@@ -93,6 +93,15 @@ impl Recorder {
         self.copies
             .iter()
             .all(|[(a, i), (b, j)]| self.advice_or_other(*a, *i) == self.advice_or_other(*b, *j))
+    }
+
+    /// Every constraint of every gate, by name.
+    pub(crate) fn constraints(&self) -> BTreeSet<String> {
+        let of_gate = |gate: &Gate<Fr>| {
+            let name = |index| format!("{}: {}", gate.name(), gate.constraint_name(index));
+            (0..gate.polynomials().len()).map(name).collect::<Vec<_>>()
+        };
+        self.cs.gates().iter().flat_map(of_gate).collect()
     }
 
     /// The gates and copies that do not hold, by name.
