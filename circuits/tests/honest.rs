@@ -2,10 +2,54 @@
 
 mod support;
 
+use rayon::prelude::*;
+use support::{Conv, Form, GraphBuilder, checker::Recorder};
+use zkinfer_models::quantized::TensorId;
+
 #[test]
 fn honest_witnesses_satisfy_the_circuit() {
     for (name, model) in support::models() {
         let failures = model.failures(&model.circuit());
         assert!(failures.is_empty(), "{name}: {:#?}", &failures[..failures.len().min(3)]);
     }
+}
+
+/// A convolution of a random shape, then a pool or a dense layer.
+fn random_model(seed: u64) -> support::Model {
+    let mut dice = GraphBuilder::new(seed, [1, 1, 1]);
+    let mut pick = |low: usize, high: usize| {
+        low + usize::try_from(dice.below(u32::try_from(high - low + 1).unwrap())).unwrap()
+    };
+    let groups = pick(1, 3);
+    let (per_group, outputs) = (pick(1, 2), pick(1, 3));
+    let kernel = [pick(1, 4), pick(1, 4)];
+    let dilation = [pick(1, 2), pick(1, 3)];
+    let size = [0, 1].map(|d| dilation[d] * (kernel[d] - 1) + 1 + pick(0, 6));
+    let conv = Conv {
+        out: groups * outputs,
+        kernel,
+        stride: [pick(1, 3), pick(1, 3)],
+        dilation,
+        padding: [pick(0, 2), pick(0, 2)],
+        groups,
+    };
+    let pooled = pick(0, 1) == 1;
+    let mut builder = GraphBuilder::new(seed, [groups * per_group, size[0], size[1]]);
+    let hidden = builder.conv(TensorId(0), &conv, Form::Relu);
+    let output = if pooled {
+        builder.max_pool(hidden, 1, 2)
+    } else {
+        builder.dense(hidden, pick(1, 5), Form::Signed)
+    };
+    builder.finish(output)
+}
+
+#[test]
+fn random_convolutions_have_a_witness() {
+    (100..180u64).into_par_iter().for_each(|seed| {
+        let model = random_model(seed);
+        let broken =
+            Recorder::synthesize(&model.circuit(), model.plan.k(), &model.instance).broken();
+        assert!(broken.is_empty(), "seed {seed}: {broken:?}");
+    });
 }
