@@ -28,7 +28,7 @@ use crate::{
 pub struct InferenceCircuit {
     plan: Arc<CircuitPlan>,
     execution: Option<Arc<Execution>>,
-    tamper: Option<Tamper>,
+    lies: Vec<Tamper>,
 }
 
 /// A lie for tests: one advice cell of a witness set to another value.
@@ -46,20 +46,27 @@ impl InferenceCircuit {
     /// The circuit of `plan`, without a witness.
     #[must_use]
     pub fn new(plan: Arc<CircuitPlan>) -> Self {
-        Self { plan, execution: None, tamper: None }
+        Self { plan, execution: None, lies: Vec::new() }
     }
 
     /// The circuit of `plan` with the witness of one execution of its graph.
     #[must_use]
     pub fn with_execution(plan: Arc<CircuitPlan>, execution: Arc<Execution>) -> Self {
-        Self { plan, execution: Some(execution), tamper: None }
+        Self { plan, execution: Some(execution), lies: Vec::new() }
     }
 
-    /// The same circuit with one cell of the witness changed: what a lying prover would do. For
-    /// tests; a proof from it does not verify.
+    /// The same circuit with one more cell of the witness changed: what a lying prover would do.
+    /// For tests; a proof from it does not verify.
     #[must_use]
-    pub fn tampered(self, tamper: Tamper) -> Self {
-        Self { tamper: Some(tamper), ..self }
+    pub fn tampered(mut self, tamper: Tamper) -> Self {
+        self.lies.push(tamper);
+        self
+    }
+
+    /// What is added to the honest value of a cell.
+    fn lie(&self, column: usize, row: usize) -> Fr {
+        let here = self.lies.iter().filter(|lie| (lie.column, lie.row) == (column, row));
+        here.map(|lie| lie.delta).sum()
     }
 
     /// The advice cells that an honest witness assigns: column index and row, in order.
@@ -145,8 +152,7 @@ impl Assigner<'_, '_> {
     }
 
     fn set(&mut self, column: Column<Advice>, row: usize, value: Fr) {
-        let lie = self.circuit.tamper.filter(|t| (t.column, t.row) == (column.index(), row));
-        let value = lie.map_or(value, |tamper| value + tamper.delta);
+        let value = value + self.circuit.lie(column.index(), row);
         self.region.assign_advice(column, row, Value::known(value));
     }
 
@@ -169,10 +175,8 @@ impl Assigner<'_, '_> {
         for (column, row) in assigned_cells(plan, config) {
             if column.column_type().phase() == 0 && column != config.table.multiplicity {
                 // A small lie is already in the integers, so the argument is made about it.
-                let lie =
-                    self.circuit.tamper.filter(|t| (t.column, t.row) == (column.index(), row));
-                let rest = lie.map_or(Fr::zero(), |t| t.delta - field(small(t.delta)));
-                let value = field(advice[column.index()][row]) + rest;
+                let lie = self.circuit.lie(column.index(), row);
+                let value = field(advice[column.index()][row]) + lie - field(small(lie));
                 self.region.assign_advice(column, row, Value::known(value));
             }
         }
@@ -181,9 +185,12 @@ impl Assigner<'_, '_> {
 
     /// A lying prover makes the rest of the argument about its lie, where the lie is small.
     fn lie_in_integers(&self, advice: &mut IntegerColumns) {
-        let Some(tamper) = self.circuit.tamper else { return };
-        let Some(column) = advice.get_mut(tamper.column) else { return };
-        column[tamper.row] = column[tamper.row].wrapping_add(small(tamper.delta));
+        for lie in &self.circuit.lies {
+            if let Some(column) = advice.get_mut(lie.column) {
+                let told = self.circuit.lie(lie.column, lie.row);
+                column[lie.row] = column[lie.row].wrapping_add(small(told));
+            }
+        }
     }
 
     fn value(&self, challenge: Challenge) -> Fr {

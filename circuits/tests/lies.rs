@@ -166,6 +166,64 @@ fn pool_maximum_column(model: &Model) -> usize {
     shape.slot_lanes * (first_remainder_column(model) + limbs) + shape.read_lanes + 4
 }
 
+/// A layer whose accumulators are exactly the given biases: its weights are 0.
+fn constants(accumulators: &[i64]) -> Model {
+    let mut builder = GraphBuilder::new(12, [1, 1, 2]);
+    let output = builder.dense(TensorId(0), accumulators.len(), Form::Signed);
+    let QuantizedOp::Affine(affine) = &mut builder.graph.nodes[0].op else { panic!("dense") };
+    affine.terms[0].kernel.fill(0);
+    affine.bias = accumulators.to_vec();
+    affine.requant.acc_lo = -(1 << 20);
+    affine.requant.acc_hi = 1 << 20;
+    builder.finish(output)
+}
+
+#[test]
+fn both_saturation_points_round_and_clamp_exactly() {
+    let step = 1i64 << support::SHIFT;
+    let ends = [-129, -128, -127, 126, 127, 128].map(|z| z * step);
+    let offsets = [-step / 2 - 1, -step / 2, -1, 0, 1, step / 2 - 1, step / 2];
+    let exact: Vec<i64> = ends.iter().flat_map(|end| offsets.map(|o| end + o)).collect();
+    let model = constants(&exact);
+    assert!(broken(&model, &model.circuit(), &model.instance).is_empty());
+    let outputs = &model.execution.values[model.plan.graph().outputs[0].0];
+    let expected = exact.iter().map(|acc| ((acc + step / 2) >> support::SHIFT).clamp(-128, 127));
+    assert_eq!(*outputs, expected.collect::<Vec<_>>());
+}
+
+/// The same accumulator as another quotient and remainder: `(z + 1)·2^S + (r − 2^S)`.
+#[test]
+fn rounding_the_other_way_breaks_the_remainders_range() {
+    // Exact halves, below and above zero, and a value between two halves.
+    for accumulator in [128, -128, 384, 100, -300] {
+        let model = constants(&[accumulator]);
+        let remainders = &model.plan.shape().remainder_limbs;
+        let top: u32 = remainders[..remainders.len() - 1].iter().sum();
+        let limb = 1i64 << (support::SHIFT - top);
+        let values = model.plan.shape().value_limbs.len();
+        for direction in [1i64, -1] {
+            let lie = |column, delta: i64| Tamper { column, row: 1, delta: signed(delta) };
+            let mut circuit = model.circuit().tampered(lie(0, direction)).tampered(lie(
+                first_remainder_column(&model) + remainders.len() - 1,
+                -direction * limb,
+            ));
+            if values > 1 {
+                circuit = circuit.tampered(lie(1, direction));
+            }
+            let mut instance = model.instance.clone();
+            *instance.last_mut().expect("an output") += signed(direction);
+            let found = broken(&model, &circuit, &instance);
+            // The sum holds: only the remainder's range tells the roundings apart.
+            assert_eq!(found, ["lookup sum: ends at zero"], "{accumulator} {direction}");
+        }
+    }
+}
+
+fn signed(value: i64) -> Fr {
+    let magnitude = Fr::from(value.unsigned_abs());
+    if value < 0 { -magnitude } else { magnitude }
+}
+
 /// The first row's weight was free once, and could be chosen to make any sum end at zero.
 #[test]
 fn a_weight_chosen_for_the_first_row_breaks_the_chain_start() {
