@@ -10,9 +10,14 @@ fn circuits_cost_what_they_cost() {
         .map(|(name, model)| {
             let cost = model.plan.cost();
             format!(
-                "{name}: k {}, advice {}, fixed {}, permutation {}, full {}, lookups {}, \
+                "{name}: k {}, rows {} slots {} linear {} pool {} softmax {} table, advice {}, fixed {}, permutation {}, full {}, lookups {}, \
                  degree {}, proof {}",
                 cost.k,
+                cost.rows.slots,
+                cost.rows.linear,
+                cost.rows.pool,
+                cost.rows.softmax,
+                cost.rows.table,
                 cost.advice_columns,
                 cost.fixed_columns,
                 cost.permutation_columns,
