@@ -1,4 +1,5 @@
 //! Every honest witness satisfies every gate.
+#![expect(clippy::unwrap_used, reason = "sizes of these tests are small")]
 
 mod support;
 
