@@ -8,7 +8,7 @@ use crate::{
     gates::{MAX_DEGREE, logup},
 };
 
-/// Nanoseconds on two cores for halo2's own prover, fitted to measured proofs of the zoo
+/// Nanoseconds on two cores for halo2's own prover, set by hand and compared with measured proofs
 /// (`docs/performance.md`): per row and transformed column, and per row and committed column.
 const TRANSFORM_NANOS: f64 = 2_600.0;
 const SMALL_COMMIT_NANOS: f64 = 1_900.0;
