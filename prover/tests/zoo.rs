@@ -139,9 +139,15 @@ fn the_smallest_proof_is_proven_too() {
     small.assert_both_verifiers_accept();
 }
 
+/// A dense, a pooled and a table model: every column of each, lied about once.
 #[test]
 fn a_forged_witness_gives_a_proof_that_both_verifiers_refuse() {
-    let model = standard("digits_mlp");
+    for name in ["digits_mlp", "digits_cnn", "cancer_mlp"] {
+        assert_every_column_is_bound(&standard(name));
+    }
+}
+
+fn assert_every_column_is_bound(model: &Model) {
     let honest =
         InferenceCircuit::with_execution(model.setup.plan().clone(), model.execution.clone());
     let outputs = model.public(&model.execution).1;
