@@ -11,7 +11,7 @@ use zkinfer_models::{
     Calibration, Execution, Graph, QuantizeOptions, QuantizedGraph, execute, quantize,
     quantize_inputs, read_inputs, read_samples,
 };
-use zkinfer_prover::{ModelIdentity, Reference, Setup, Srs};
+use zkinfer_prover::{Cpu, ModelIdentity, Setup, Srs};
 use zkinfer_verifier::{JobBinding, SrsPolicy, keccak256, verify};
 
 const MODELS: [&str; 4] = ["cancer_mlp", "digits_mlp", "digits_cnn", "mnist_lenet"];
@@ -51,13 +51,13 @@ impl Model {
     fn bench(&self, criterion: &mut Criterion) -> Result<()> {
         let setup = self.setup()?;
         // The proof verifies, or there is nothing to time.
-        let proven = setup.prove(&Reference, &self.execution, BINDING)?;
+        let proven = setup.prove(&Cpu, &self.execution, BINDING)?;
         let mut group = criterion.benchmark_group(self.name);
         group.sample_size(10).measurement_time(Duration::from_secs(10));
         group.bench_function("execute", |b| b.iter(|| execute(&self.graph, &self.integers)));
         group.bench_function("setup", |b| b.iter(|| self.setup()));
         group.bench_function("prove", |b| {
-            b.iter(|| setup.prove(&Reference, &self.execution, BINDING));
+            b.iter(|| setup.prove(&Cpu, &self.execution, BINDING));
         });
         group.bench_function("verify", |b| {
             let (claim, proof) = (&proven.file.claim, &proven.file.proof);

@@ -9,7 +9,7 @@ use zkinfer_circuits::{CircuitPlan, PlanOptions};
 use zkinfer_models::{
     Calibration, Graph, QuantizeOptions, execute, quantize, quantize_inputs, read_inputs,
 };
-use zkinfer_prover::{ModelIdentity, Reference, Setup, Srs};
+use zkinfer_prover::{Cpu, ModelIdentity, Setup, Srs};
 use zkinfer_verifier::{JobBinding, SrsPolicy, keccak256, verify};
 
 fn main() -> Result<()> {
@@ -38,7 +38,7 @@ fn main() -> Result<()> {
     };
 
     // A proof for one job, and the evidence that a service pays on.
-    let proven = setup.prove(&Reference, &execution, binding)?;
+    let proven = setup.prove(&Cpu, &execution, binding)?;
     let file = proven.file;
     let claim = file.claim.clone();
     let evidence = verify(setup.verifying_key(), &claim, &file.proof, SrsPolicy::AllowInsecureDev)?;

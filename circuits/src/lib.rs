@@ -19,6 +19,8 @@
 //! with Schwartz–Zippel). Lookups are logUp ([eprint 2022/1530](https://eprint.iacr.org/2022/1530))
 //! written as gates.
 
+#![forbid(unsafe_code)]
+
 mod chain;
 mod circuit;
 mod config;

@@ -115,17 +115,34 @@ pub(crate) struct Prove {
     /// Who does the proving work.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) backend: BackendName,
+    /// The instructions that the engine runs on; by default the fastest this processor has.
+    #[arg(long, value_enum)]
+    pub(crate) instructions: Option<InstructionsName>,
     #[command(flatten)]
     pub(crate) srs: SrsFile,
     #[command(flatten)]
     pub(crate) job: Job,
 }
 
+/// The instruction sets that can be chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InstructionsName {
+    /// AVX-512 with IFMA.
+    #[value(name = "avx512ifma")]
+    Avx512Ifma,
+    /// AVX-512 without IFMA.
+    Avx512,
+    /// 64-bit words, on any processor.
+    Portable,
+}
+
 /// The backends that can be chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BackendName {
-    /// halo2-axiom's own prover.
+    /// zkinfer's own engine.
     #[default]
+    Cpu,
+    /// halo2-axiom's own prover: slower, for comparison.
     Reference,
 }
 

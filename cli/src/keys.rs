@@ -4,7 +4,7 @@ use std::{io::Write, path::Path, sync::Arc};
 
 use anyhow::{Context, Result, bail};
 use zkinfer_circuits::{CircuitPlan, PlanOptions};
-use zkinfer_prover::{ModelIdentity, Setup, files};
+use zkinfer_prover::{EngineOptions, ModelIdentity, Setup, files};
 use zkinfer_verifier::VerifyingKey;
 
 use crate::{
@@ -26,6 +26,7 @@ pub(crate) fn make(
     model: &Model,
     quantized: &Quantized,
     srs_file: Option<&Path>,
+    options: EngineOptions,
     output: &Output,
 ) -> Result<Keys> {
     let (plan, plan_seconds) = timed(output, "planning", None, || {
@@ -37,7 +38,9 @@ pub(crate) fn make(
     let identity = ModelIdentity { name: quantized.settings.model.clone(), digest: model.digest.0 };
     let srs = srs?;
     let (setup, key_seconds) =
-        timed(output, "making the keys", None, || Setup::new(Arc::new(plan), srs, identity));
+        timed(output, "making the keys", None, || {
+            Setup::with_options(Arc::new(plan), srs, identity, options)
+        });
     Ok(Keys { setup: setup?, seconds: plan_seconds + srs_seconds + key_seconds })
 }
 

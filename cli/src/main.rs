@@ -2,6 +2,8 @@
 //!
 //! Exit codes: 0 accepted or done, 1 a proof was rejected, 2 anything else.
 
+#![forbid(unsafe_code)]
+
 mod accuracy;
 mod args;
 mod command;

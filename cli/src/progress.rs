@@ -21,10 +21,24 @@ pub(crate) fn timed<T>(
     estimate: Option<f64>,
     work: impl FnOnce() -> T,
 ) -> (T, f64) {
+    staged(output, name, estimate, |_| work())
+}
+
+/// [`timed`] work that says what it is doing.
+pub(crate) fn staged<T>(
+    output: &Output,
+    name: &'static str,
+    estimate: Option<f64>,
+    work: impl FnOnce(&dyn Fn(&'static str)) -> T,
+) -> (T, f64) {
     let worth_showing = estimate.is_none_or(|seconds| seconds >= PATIENCE.as_secs_f64());
     let bar = (output.shows_progress() && worth_showing).then(|| bar(name, estimate));
     let start = Instant::now();
-    let result = work();
+    let result = work(&|stage| {
+        if let Some(bar) = &bar {
+            bar.set_message(format!("{name}: {stage}"));
+        }
+    });
     let seconds = start.elapsed().as_secs_f64();
     if let Some(bar) = bar {
         bar.finish_and_clear();

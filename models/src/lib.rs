@@ -25,6 +25,8 @@
 //! [`quantized`] defines the integer operations; `docs/semantics.md` says what each computes and
 //! `docs/adding-an-operator.md` how to add one.
 
+#![forbid(unsafe_code)]
+
 mod activation;
 mod calibration;
 mod convolution;

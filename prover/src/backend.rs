@@ -8,34 +8,35 @@ use halo2_proofs::{
         bn256::{Bn256, Fr, G1Affine},
         ff::FromUniformBytes,
     },
-    plonk::{Circuit, Error, ProvingKey, VerifyingKey, create_proof, verify_proof},
+    plonk::{Circuit, Error, VerifyingKey, create_proof, verify_proof},
     poly::kzg::{
         commitment::KZGCommitmentScheme,
         multiopen::{ProverSHPLONK, VerifierSHPLONK},
         strategy::SingleStrategy,
     },
     transcript::{
-        Challenge255, Keccak256Read, Keccak256Write, Transcript, TranscriptReadBuffer,
-        TranscriptWriterBuffer,
+        Challenge255, Keccak256Read, Transcript, TranscriptReadBuffer, TranscriptWriterBuffer,
     },
 };
 use rand_core::RngCore;
 
-use crate::Srs;
+use crate::{CircuitKey, ProofTranscript, Srs, Stage};
 
 /// What a backend is to prove.
-#[derive(Debug)]
-pub struct Task<'a, C> {
+#[expect(missing_debug_implementations, reason = "progress is a function")]
+pub struct Task<'a, C: Circuit<Fr>> {
     /// The SRS of exactly the key's size.
     pub srs: &'a Srs,
-    /// halo2's proving key of the circuit.
-    pub key: &'a ProvingKey<G1Affine>,
+    /// The circuit's key.
+    pub key: &'a CircuitKey<C>,
     /// Digest of the zkinfer verifying key, which the transcript absorbs first.
     pub key_digest: [u8; 32],
     /// The circuit with its witness.
-    pub circuit: C,
-    /// The instance column.
-    pub instance: &'a [Fr],
+    pub circuit: &'a C,
+    /// The instance columns.
+    pub instance: &'a [&'a [Fr]],
+    /// Told what begins.
+    pub progress: &'a dyn Fn(Stage),
 }
 
 /// Turns a keyed circuit with its witness into proof bytes.
@@ -55,6 +56,27 @@ pub trait Backend {
     ) -> Result<Vec<u8>, Error>;
 }
 
+/// zkinfer's own engine on the processor.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cpu;
+
+impl Backend for Cpu {
+    fn name(&self) -> &'static str {
+        "cpu"
+    }
+
+    fn prove<C: Circuit<Fr>>(
+        &self,
+        task: Task<'_, C>,
+        rng: &mut dyn RngCore,
+    ) -> Result<Vec<u8>, Error> {
+        let mut transcript = transcript(&task.key_digest)?;
+        let Task { key, circuit, instance, progress, .. } = task;
+        key.engine().prove(circuit, instance, rng, &mut transcript, progress)?;
+        Ok(transcript.finalize())
+    }
+}
+
 /// halo2-axiom's own prover: slow, and the standard that others are compared with.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reference;
@@ -69,18 +91,26 @@ impl Backend for Reference {
         task: Task<'_, C>,
         rng: &mut dyn RngCore,
     ) -> Result<Vec<u8>, Error> {
-        let mut transcript = Keccak256Write::<_, G1Affine, Challenge255<_>>::init(Vec::new());
-        transcript.common_scalar(digest_scalar(&task.key_digest))?;
+        let key = task.key.reference(task.srs, task.circuit)?;
+        (task.progress)(Stage::Reference);
+        let mut transcript = transcript(&task.key_digest)?;
         create_proof::<KZGCommitmentScheme<Bn256>, ProverSHPLONK<'_, Bn256>, _, _, _, _>(
             task.srs.params(),
-            task.key,
-            &[task.circuit],
-            &[&[task.instance]],
+            key,
+            std::slice::from_ref(task.circuit),
+            &[task.instance],
             rng,
             &mut transcript,
         )?;
         Ok(transcript.finalize())
     }
+}
+
+/// A transcript that has absorbed the digest of the zkinfer key.
+fn transcript(key_digest: &[u8; 32]) -> Result<ProofTranscript, Error> {
+    let mut transcript = ProofTranscript::init(Vec::new());
+    transcript.common_scalar(digest_scalar(key_digest))?;
+    Ok(transcript)
 }
 
 /// halo2's own verifier over the same transcript: the oracle that zkinfer's verifier is tested
@@ -92,7 +122,7 @@ pub fn halo2_verify(
     srs: &Srs,
     key: &VerifyingKey<G1Affine>,
     key_digest: &[u8; 32],
-    instance: &[Fr],
+    instance: &[&[Fr]],
     proof: &[u8],
 ) -> Result<(), Error> {
     let mut rest = proof;
@@ -102,7 +132,7 @@ pub fn halo2_verify(
         srs.params(),
         key,
         SingleStrategy::new(srs.params()),
-        &[&[instance]],
+        &[instance],
         &mut transcript,
     )?;
     if rest.is_empty() { Ok(()) } else { Err(Error::Opening) }
@@ -122,7 +152,7 @@ mod tests {
     use halo2_proofs::{
         circuit::{Layouter, SimpleFloorPlanner, Value},
         halo2curves::ff::Field,
-        plonk::{Advice, Column, ConstraintSystem, Fixed, keygen_pk, keygen_vk_custom},
+        plonk::{Advice, Column, ConstraintSystem, Fixed, Instance},
         poly::Rotation,
     };
     use rand_chacha::ChaCha20Rng;
@@ -138,7 +168,7 @@ mod tests {
     struct Square(Value<Fr>);
 
     impl Circuit<Fr> for Square {
-        type Config = (Column<Fixed>, Column<Advice>);
+        type Config = (Column<Fixed>, Column<Advice>, Column<Instance>);
         type FloorPlanner = SimpleFloorPlanner;
         type Params = ();
 
@@ -174,42 +204,50 @@ mod tests {
         }
     }
 
-    fn keys(srs: &Srs) -> ProvingKey<G1Affine> {
-        let circuit = Square(Value::unknown());
-        let key = keygen_vk_custom(srs.params(), &circuit, false).unwrap();
-        keygen_pk(srs.params(), key, &circuit).unwrap()
+    fn key(srs: &Srs) -> CircuitKey<Square> {
+        CircuitKey::new(srs, &Square(Value::unknown()), EngineOptions::default()).unwrap()
     }
 
-    fn proof(srs: &Srs, key: &ProvingKey<G1Affine>, instance: Fr, seed: u64) -> Vec<u8> {
-        let circuit = Square(Value::known(Fr::from(7)));
-        let task = Task { srs, key, key_digest: DIGEST, circuit, instance: &[instance] };
-        Reference.prove(task, &mut ChaCha20Rng::seed_from_u64(seed)).unwrap()
+    fn proof(backend: &impl Backend, srs: &Srs, instance: Fr, seed: u64) -> Vec<u8> {
+        let (key, circuit) = (key(srs), Square(Value::known(Fr::from(7))));
+        let instance: &[&[Fr]] = &[&[instance]];
+        let task = Task {
+            srs,
+            key: &key,
+            key_digest: DIGEST,
+            circuit: &circuit,
+            instance,
+            progress: &|_| (),
+        };
+        backend.prove(task, &mut ChaCha20Rng::seed_from_u64(seed)).unwrap()
     }
 
     #[test]
-    fn halo2_accepts_what_the_reference_backend_proves() {
+    fn halo2_accepts_what_both_backends_prove() {
         let srs = Srs::insecure_dev(K).unwrap();
-        let key = keys(&srs);
+        let key = key(&srs);
         let square = Fr::from(49);
-        let proof = proof(&srs, &key, square, 1);
-        let verify = |digest: &[u8; 32], instance: Fr, proof: &[u8]| {
-            halo2_verify(&srs, key.get_vk(), digest, &[instance], proof)
-        };
-        verify(&DIGEST, square, &proof).unwrap();
-        verify(&[0xfd; 32], square, &proof).unwrap_err();
-        verify(&DIGEST, Fr::from(50), &proof).unwrap_err();
-        verify(&DIGEST, square, &[&proof[..], &[0]].concat()).unwrap_err();
+        for proof in [proof(&Reference, &srs, square, 1), proof(&Cpu, &srs, square, 1)] {
+            let verify = |digest: &[u8; 32], instance: Fr, proof: &[u8]| {
+                halo2_verify(&srs, key.verifying_key(), digest, &[&[instance]], proof)
+            };
+            verify(&DIGEST, square, &proof).unwrap();
+            verify(&[0xfd; 32], square, &proof).unwrap_err();
+            verify(&DIGEST, Fr::from(50), &proof).unwrap_err();
+            verify(&DIGEST, square, &[&proof[..], &[0]].concat()).unwrap_err();
+        }
     }
 
     #[test]
     fn the_seed_fixes_the_blinding_of_the_witness() {
         let srs = Srs::insecure_dev(K).unwrap();
-        let key = keys(&srs);
         let square = Fr::from(49);
         // The first point commits to the advice; halo2 draws the one after it from the system.
-        let commitment = |seed| proof(&srs, &key, square, seed)[..32].to_vec();
+        let commitment = |seed| proof(&Reference, &srs, square, seed)[..32].to_vec();
         assert_eq!(commitment(1), commitment(1));
         assert_ne!(commitment(1), commitment(2));
+        assert_eq!(commitment(1), proof(&Cpu, &srs, square, 1)[..32]);
+        assert_eq!(proof(&Cpu, &srs, square, 1), proof(&Cpu, &srs, square, 1));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Keys and proofs: from a circuit plan and an execution to a proof that has passed the verifier.
 //!
 //! The way through the crate: an [`Srs`] (development, imported, or from a file), then a
-//! [`Setup`] of a `CircuitPlan` (halo2's proving key and the self-contained verifying key), then
+//! [`Setup`] of a `CircuitPlan` (the circuit's key and the self-contained verifying key), then
 //! [`Setup::prove`] with a [`Backend`], which gives a `ProofFile`.
 //!
 //! What it is not: it does not decide which SRS is to be trusted or which proof is to be paid;
@@ -9,14 +9,20 @@
 //! environment.
 
 mod backend;
+mod circuit_key;
+pub mod engine;
 mod export;
 pub mod files;
+mod kernels;
 mod prove;
 mod setup;
 mod srs;
 
-pub use backend::{Backend, Reference, Task, halo2_verify};
+pub use backend::{Backend, Cpu, Reference, Task, halo2_verify};
+pub use circuit_key::CircuitKey;
+pub use engine::{EngineKey, EngineOptions, ProofTranscript, Stage};
 pub use export::{ExportError, KeyMetadata, export_key, export_srs};
+pub use kernels::Instructions;
 pub use prove::{ProveError, Proven};
 pub use setup::{ModelIdentity, Setup, SetupError};
 pub use srs::{

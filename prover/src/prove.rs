@@ -1,6 +1,6 @@
 //! Proofs: from an execution to a checked proof file.
 
-use std::{sync::Arc, time::Instant};
+use std::{cell::RefCell, sync::Arc, time::Instant};
 
 use halo2_proofs::plonk;
 use rand_chacha::ChaCha20Rng;
@@ -12,17 +12,19 @@ use zkinfer_verifier::{
     InferenceClaim, JobBinding, Proof, ProofFile, VerifyError, VerifyingKey, verify,
 };
 
-use crate::{Backend, Setup, Task};
+use crate::{Backend, Setup, Stage, Task};
 
 /// A proof that has passed the verifier, and how long it took.
 #[derive(Debug)]
 pub struct Proven {
     /// What is handed over.
     pub file: ProofFile,
-    /// Seconds to lay out the circuit with its witness.
+    /// Seconds to compute the witness and lay it out.
     pub witness_seconds: f64,
-    /// Seconds of the backend.
+    /// Seconds of the backend, with those of the witness.
     pub prove_seconds: f64,
+    /// Seconds of every stage of the backend, in order.
+    pub stages: Vec<(Stage, f64)>,
     /// Seconds of the closing check by the verifier.
     pub verify_seconds: f64,
 }
@@ -57,6 +59,23 @@ pub enum ProveError {
     },
 }
 
+/// Measures stages, each of which ends where the next begins.
+#[derive(Default)]
+struct StageClock(RefCell<Vec<(Stage, Instant)>>);
+
+impl StageClock {
+    fn begin(&self, stage: Stage) {
+        self.0.borrow_mut().push((stage, Instant::now()));
+    }
+
+    fn finish(self) -> Vec<(Stage, f64)> {
+        let begun = self.0.into_inner();
+        let ends = begun.iter().skip(1).map(|(_, next)| *next).chain([Instant::now()]);
+        let stages = begun.iter().zip(ends);
+        stages.map(|(&(stage, from), to)| (stage, (to - from).as_secs_f64())).collect()
+    }
+}
+
 impl Setup {
     /// Proves `execution` for the job of `binding`, and verifies the proof before it is returned,
     /// under [`Setup::own_policy`].
@@ -69,7 +88,21 @@ impl Setup {
         execution: &Arc<Execution>,
         binding: JobBinding,
     ) -> Result<Proven, ProveError> {
-        self.prove_with(backend, execution, binding, &mut OsRng)
+        self.prove_with(backend, execution, binding, &mut OsRng, &|_| ())
+    }
+
+    /// [`Setup::prove`], telling `progress` what begins.
+    ///
+    /// # Errors
+    /// See [`ProveError`].
+    pub fn prove_with_progress<B: Backend>(
+        &self,
+        backend: &B,
+        execution: &Arc<Execution>,
+        binding: JobBinding,
+        progress: &dyn Fn(Stage),
+    ) -> Result<Proven, ProveError> {
+        self.prove_with(backend, execution, binding, &mut OsRng, progress)
     }
 
     /// [`Setup::prove`] with blinding from a fixed seed, which hides nothing: for tests.
@@ -83,7 +116,7 @@ impl Setup {
         binding: JobBinding,
         seed: [u8; 32],
     ) -> Result<Proven, ProveError> {
-        self.prove_with(backend, execution, binding, &mut ChaCha20Rng::from_seed(seed))
+        self.prove_with(backend, execution, binding, &mut ChaCha20Rng::from_seed(seed), &|_| ())
     }
 
     fn prove_with<B: Backend>(
@@ -92,27 +125,34 @@ impl Setup {
         execution: &Arc<Execution>,
         binding: JobBinding,
         rng: &mut dyn RngCore,
+        progress: &dyn Fn(Stage),
     ) -> Result<Proven, ProveError> {
-        let start = Instant::now();
         let claim = self.claim(execution, binding)?;
         let instance = instance_values(binding.limbs(), &claim.input, &claim.output);
         let circuit =
             InferenceCircuit::with_execution(Arc::clone(self.plan()), Arc::clone(execution));
-        let witness_seconds = start.elapsed().as_secs_f64();
 
-        let start = Instant::now();
+        let clock = StageClock::default();
         let task = Task {
             srs: self.srs(),
-            key: self.proving_key(),
+            key: self.circuit_key(),
             key_digest: self.verifying_key().digest().0.0,
-            circuit,
-            instance: &instance,
+            circuit: &circuit,
+            instance: &[&instance],
+            progress: &|stage| {
+                clock.begin(stage);
+                progress(stage);
+            },
         };
+        let start = Instant::now();
         let proof = backend
             .prove(task, rng)
             .map_err(|source| ProveError::Backend { backend: backend.name(), source })?;
         let proof = Proof::new(proof);
         let prove_seconds = start.elapsed().as_secs_f64();
+        let stages = clock.finish();
+        let of_witness = stages.iter().filter(|(stage, _)| *stage == Stage::Witness);
+        let witness_seconds = of_witness.map(|(_, seconds)| seconds).sum();
 
         let start = Instant::now();
         let key: &VerifyingKey = self.verifying_key();
@@ -120,7 +160,7 @@ impl Setup {
             .map_err(|source| ProveError::SelfCheck { backend: backend.name(), source })?;
         let verify_seconds = start.elapsed().as_secs_f64();
         let file = ProofFile::new(key, claim, proof);
-        Ok(Proven { file, witness_seconds, prove_seconds, verify_seconds })
+        Ok(Proven { file, witness_seconds, prove_seconds, stages, verify_seconds })
     }
 
     /// What a proof of `execution` claims.

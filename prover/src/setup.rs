@@ -2,27 +2,25 @@
 
 use std::{env, sync::Arc};
 
-use halo2_proofs::{
-    halo2curves::bn256::G1Affine,
-    plonk::{self, keygen_pk2},
-};
+use halo2_proofs::plonk;
 use thiserror::Error;
 use zkinfer_circuits::{CircuitPlan, InferenceCircuit};
 use zkinfer_models::{QuantizedGraph, quantized::TensorId};
 use zkinfer_verifier::{Digest, InstanceLayout, SrsPolicy, TensorLayout, VerifyingKey};
 
-use crate::{ExportError, KeyMetadata, Srs, export_key, export_srs};
+use crate::{
+    CircuitKey, ExportError, KeyMetadata, Srs, engine::EngineOptions, export_key, export_srs,
+};
 
 /// The environment variable that makes halo2 lower the degree of every circuit.
 const MAX_DEGREE: &str = "MAX_DEGREE";
 
-/// Everything that proofs of one model need. Proving keys are not kept on disk: they are large
-/// and made again in seconds.
+/// Everything that proofs of one model need.
 #[derive(Debug)]
 pub struct Setup {
     plan: Arc<CircuitPlan>,
     srs: Srs,
-    proving_key: plonk::ProvingKey<G1Affine>,
+    circuit_key: CircuitKey<InferenceCircuit>,
     verifying_key: VerifyingKey,
 }
 
@@ -72,6 +70,20 @@ impl Setup {
     /// # Errors
     /// See [`SetupError`].
     pub fn new(plan: Arc<CircuitPlan>, srs: Srs, model: ModelIdentity) -> Result<Self, SetupError> {
+        Self::with_options(plan, srs, model, EngineOptions::default())
+    }
+
+    /// [`Setup::new`] with other bounds or instructions than the engine would choose; the keys are
+    /// the same.
+    ///
+    /// # Errors
+    /// See [`SetupError`].
+    pub fn with_options(
+        plan: Arc<CircuitPlan>,
+        srs: Srs,
+        model: ModelIdentity,
+        options: EngineOptions,
+    ) -> Result<Self, SetupError> {
         if env::var_os(MAX_DEGREE).is_some() {
             return Err(SetupError::Environment);
         }
@@ -85,9 +97,9 @@ impl Setup {
             model_digest: Digest(model.digest),
         };
         let circuit = InferenceCircuit::new(Arc::clone(&plan));
-        let proving_key = keygen_pk2(srs.params(), &circuit, false).map_err(SetupError::Halo2)?;
-        let verifying_key = export_key(proving_key.get_vk(), metadata)?;
-        Ok(Self { plan, srs, proving_key, verifying_key })
+        let circuit_key = CircuitKey::new(&srs, &circuit, options).map_err(SetupError::Halo2)?;
+        let verifying_key = export_key(circuit_key.verifying_key(), metadata)?;
+        Ok(Self { plan, srs, circuit_key, verifying_key })
     }
 
     /// The circuit's layout.
@@ -102,10 +114,10 @@ impl Setup {
         &self.srs
     }
 
-    /// halo2's proving key.
+    /// The key of the circuit.
     #[must_use]
-    pub fn proving_key(&self) -> &plonk::ProvingKey<G1Affine> {
-        &self.proving_key
+    pub fn circuit_key(&self) -> &CircuitKey<InferenceCircuit> {
+        &self.circuit_key
     }
 
     /// The self-contained key that verifiers hold.

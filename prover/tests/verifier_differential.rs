@@ -51,9 +51,9 @@ impl Fixture {
     }
 
     fn halo2_accepts(&self, claim: &InferenceClaim, proof: &[u8]) -> bool {
-        let key = self.toy.proving_key.get_vk();
+        let key = self.toy.circuit_key.verifying_key();
         let digest = self.toy.key.digest().0.0;
-        halo2_verify(&self.toy.srs, key, &digest, &halo2_instance(claim), proof).is_ok()
+        halo2_verify(&self.toy.srs, key, &digest, &[&halo2_instance(claim)], proof).is_ok()
     }
 
     /// Ours refuses `proof` with one of the errors that `expected` names, and so does halo2.

@@ -13,7 +13,7 @@ use zkinfer_models::{
     Calibration, Execution, Graph, QuantizeOptions, execute, quantize, quantize_inputs,
     read_inputs, read_samples,
 };
-use zkinfer_prover::{Backend, ModelIdentity, Reference, Setup, Srs, Task, halo2_verify};
+use zkinfer_prover::{Backend, Cpu, ModelIdentity, Reference, Setup, Srs, Task, halo2_verify};
 use zkinfer_verifier::{JobBinding, Proof, SrsPolicy, VerifyError, verify};
 
 const BINDING: JobBinding =
@@ -56,21 +56,23 @@ impl Model {
     /// Proves honestly and asks both verifiers.
     fn assert_both_verifiers_accept(&self) {
         let (setup, execution) = (&self.setup, &self.execution);
-        let proven = setup.prove_with_insecure_seed(&Reference, execution, BINDING, SEED).unwrap();
+        let proven = setup.prove_with_insecure_seed(&Cpu, execution, BINDING, SEED).unwrap();
         let (file, key) = (&proven.file, setup.verifying_key());
         let evidence = verify(key, &file.claim, &file.proof, SrsPolicy::AllowInsecureDev).unwrap();
         assert_eq!(evidence.claim(), &file.claim);
         assert_eq!(file.proof.as_bytes().len(), setup.plan().cost().proof_bytes, "the quote");
         let (inputs, outputs) = self.public(execution);
         let instance = instance_values(BINDING.limbs(), &inputs, &outputs);
-        let halo2_key = setup.proving_key().get_vk();
+        let halo2_key = setup.circuit_key().verifying_key();
         let digest = key.digest().0.0;
-        halo2_verify(setup.srs(), halo2_key, &digest, &instance, file.proof.as_bytes()).unwrap();
+        let proof = file.proof.as_bytes();
+        halo2_verify(setup.srs(), halo2_key, &digest, &[&instance], proof).unwrap();
     }
 
     /// Proves a circuit that may lie, and gives both verifiers' answers.
     fn verdicts(
         &self,
+        backend: &impl Backend,
         circuit: InferenceCircuit,
         outputs: &[i64],
     ) -> (Result<(), VerifyError>, bool) {
@@ -80,14 +82,15 @@ impl Model {
         let digest = key.digest().0.0;
         let task = Task {
             srs: setup.srs(),
-            key: setup.proving_key(),
+            key: setup.circuit_key(),
             key_digest: digest,
-            circuit,
-            instance: &instance,
+            circuit: &circuit,
+            instance: &[&instance],
+            progress: &|_| (),
         };
-        let proof = Reference.prove(task, &mut ChaCha20Rng::from_seed(SEED)).unwrap();
-        let halo2_key = setup.proving_key().get_vk();
-        let halo2 = halo2_verify(setup.srs(), halo2_key, &digest, &instance, &proof).is_ok();
+        let proof = backend.prove(task, &mut ChaCha20Rng::from_seed(SEED)).unwrap();
+        let halo2_key = setup.circuit_key().verifying_key();
+        let halo2 = halo2_verify(setup.srs(), halo2_key, &digest, &[&instance], &proof).is_ok();
         let claim = zkinfer_verifier::InferenceClaim {
             model: key.digest(),
             input: inputs,
@@ -143,15 +146,16 @@ fn the_smallest_proof_is_proven_too() {
 #[test]
 fn a_forged_witness_gives_a_proof_that_both_verifiers_refuse() {
     for name in ["digits_mlp", "digits_cnn", "cancer_mlp"] {
-        assert_every_column_is_bound(&standard(name));
+        assert_every_column_is_bound(&Cpu, &standard(name));
     }
+    assert_every_column_is_bound(&Reference, &standard("digits_mlp"));
 }
 
-fn assert_every_column_is_bound(model: &Model) {
+fn assert_every_column_is_bound(backend: &impl Backend, model: &Model) {
     let honest =
         InferenceCircuit::with_execution(model.setup.plan().clone(), model.execution.clone());
     let outputs = model.public(&model.execution).1;
-    assert_eq!(model.verdicts(honest.clone(), &outputs), (Ok(()), true));
+    assert_eq!(model.verdicts(backend, honest.clone(), &outputs), (Ok(()), true));
     let cells = honest.assigned_cells();
     // One cell of every column, in a row of its own.
     let mut lies: Vec<(usize, usize)> = Vec::new();
@@ -163,7 +167,7 @@ fn assert_every_column_is_bound(model: &Model) {
     assert!(lies.len() > 15);
     for (column, row) in lies {
         let lie = honest.clone().tampered(Tamper { column, row, delta: Fr::ONE });
-        let verdicts = model.verdicts(lie, &outputs);
+        let verdicts = model.verdicts(backend, lie, &outputs);
         assert_eq!(verdicts, (Err(VerifyError::Pairing), false), "column {column}, row {row}");
     }
 }
@@ -175,5 +179,5 @@ fn another_output_is_refused_by_both_verifiers() {
         InferenceCircuit::with_execution(model.setup.plan().clone(), model.execution.clone());
     let mut outputs = model.public(&model.execution).1;
     outputs[3] += 1;
-    assert_eq!(model.verdicts(honest, &outputs), (Err(VerifyError::Pairing), false));
+    assert_eq!(model.verdicts(&Cpu, honest, &outputs), (Err(VerifyError::Pairing), false));
 }

@@ -15,6 +15,8 @@
 //! The proof is a standard halo2-axiom SHPLONK proof over BN254 with a Keccak-256 transcript,
 //! preceded by the digest of the key; halo2's own verifier accepts the same bytes.
 
+#![forbid(unsafe_code)]
+
 #![cfg_attr(not(test), no_std)]
 #![cfg_attr(
     not(test),

@@ -7,20 +7,22 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
-use zkinfer_models::{execute, quantize_inputs};
-use zkinfer_prover::{Backend, Proven, Reference, files};
+use zkinfer_models::{Execution, execute, quantize_inputs};
+use zkinfer_prover::{
+    Backend, Cpu, EngineOptions, Instructions, Proven, Reference, Stage, files,
+};
 
 use crate::{
     accuracy::Accuracy,
-    args::{self, BackendName},
+    args::{self, BackendName, InstructionsName},
     command::{run::accuracy, verify::JobReport},
     keys::{self, Keys},
     memory::peak_rss_bytes,
     model::{Model, Quantized},
     output::{Outcome, Output},
-    progress::timed,
+    progress::{staged, timed},
     settings::Settings,
 };
 
@@ -69,16 +71,13 @@ pub(crate) fn run(args: &args::Prove, output: &Output) -> Result<Outcome> {
     let execution = Arc::new(execution.context("the model cannot run on this input")?);
     let accuracy = accuracy(&model, &quantized, &input, &execution)?;
 
-    let made = keys::make(&model, &quantized, args.srs.file.as_deref(), output)?;
+    let options = engine_options(args.instructions)?;
+    let made = keys::make(&model, &quantized, args.srs.file.as_deref(), options, output)?;
     let reused = keys::exists(made.setup.verifying_key(), &places.key)?;
-    let backend = match args.backend {
-        BackendName::Reference => Reference,
-    };
-    let estimate = made.setup.plan().cost().prove_seconds;
-    let (proven, _) = timed(output, "proving", Some(estimate), || {
-        made.setup.prove(&backend, &execution, args.job.binding())
-    });
-    let proven = proven?;
+    let proven = match args.backend {
+        BackendName::Cpu => prove(&Cpu, &made, &execution, args, output),
+        BackendName::Reference => prove(&Reference, &made, &execution, args, output),
+    }?;
     write(&places, &made, &quantized, &proven, reused)?;
     let report = Report::new(Parts {
         places,
@@ -87,11 +86,49 @@ pub(crate) fn run(args: &args::Prove, output: &Output) -> Result<Outcome> {
         proven: &proven,
         accuracy,
         execute_seconds,
-        backend: backend.name(),
+        backend: match args.backend {
+            BackendName::Cpu => Cpu.name(),
+            BackendName::Reference => Reference.name(),
+        },
         key_reused: reused,
     });
     output.report(&report)?;
     Ok(Outcome::Accepted)
+}
+
+/// The instructions that were asked for, if this processor has them.
+fn engine_options(name: Option<InstructionsName>) -> Result<EngineOptions> {
+    let mut options = EngineOptions::default();
+    if let Some(name) = name {
+        options.instructions = match name {
+            InstructionsName::Avx512Ifma => Instructions::Avx512Ifma,
+            InstructionsName::Avx512 => Instructions::Avx512,
+            InstructionsName::Portable => Instructions::Portable,
+        };
+        let name = options.instructions.name();
+        let fastest = Instructions::detect().name();
+        ensure!(
+            options.instructions.is_available(),
+            "this processor does not have the instructions {name}; its fastest are {fastest}"
+        );
+    }
+    Ok(options)
+}
+
+fn prove<B: Backend>(
+    backend: &B,
+    made: &Keys,
+    execution: &Arc<Execution>,
+    args: &args::Prove,
+    output: &Output,
+) -> Result<Proven> {
+    let setup = &made.setup;
+    let estimate = setup.plan().cost().prove_seconds;
+    let (proven, _) = staged(output, "proving", Some(estimate), |say| {
+        let progress = |stage: Stage| say(stage.name());
+        setup.prove_with_progress(backend, execution, args.job.binding(), &progress)
+    });
+    Ok(proven?)
 }
 
 fn write(

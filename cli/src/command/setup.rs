@@ -4,6 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use anyhow::Result;
 use serde::Serialize;
+use zkinfer_prover::EngineOptions;
 
 use crate::{
     args, keys,
@@ -19,7 +20,7 @@ pub(crate) fn run(args: &args::Setup, output: &Output) -> Result<Outcome> {
     let model = Model::read(&args.model)?;
     let input = args.input.as_deref().map(|path| model.read_input(path)).transpose()?;
     let quantized = model.quantize(&args.quantize, &settings_path, input.as_deref())?;
-    let made = keys::make(&model, &quantized, args.srs.file.as_deref(), output)?;
+    let made = keys::make(&model, &quantized, args.srs.file.as_deref(), EngineOptions::default(), output)?;
     let key = made.setup.verifying_key();
     let reused = keys::exists(key, &key_path)?;
     if !reused {

@@ -42,7 +42,7 @@ fn prove_reports_every_field_that_scripts_rely_on() {
     for field in fields {
         assert!(report.get(field).is_some(), "{field} is missing in {report}");
     }
-    assert_eq!(report["backend"], "reference");
+    assert_eq!(report["backend"], "cpu");
     assert_eq!(report["argmax_matches"], true);
     let expected = &samples("digits_cnn")["samples"][0]["outputs"][0];
     let pairs =

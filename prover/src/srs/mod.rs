@@ -16,6 +16,8 @@ mod glv;
 mod lagrange;
 mod ptau;
 
+use std::sync::Arc;
+
 use halo2_proofs::{
     halo2curves::bn256::{Bn256, G1Affine, G2Affine},
     poly::{
@@ -38,6 +40,8 @@ pub const MAX_K: u32 = 28;
 #[derive(Clone, Debug)]
 pub struct Srs {
     params: ParamsKZG<Bn256>,
+    /// The Lagrange basis of `params`, which keeps its own to itself.
+    lagrange: Arc<[G1Affine]>,
     ceremony: Ceremony,
 }
 
@@ -52,16 +56,30 @@ impl Srs {
         debug_assert!(g.len().is_power_of_two());
         let k = g.len().trailing_zeros();
         let g_lagrange = g_lagrange.unwrap_or_else(|| lagrange::lagrange_basis(&g));
+        let lagrange = g_lagrange.clone().into();
         // `from_parts` wants an instance to be called on, of which it uses nothing.
         let template = ParamsKZG::<Bn256>::setup(1, OsRng);
         let params = template.from_parts(k, g, Some(g_lagrange), g2, tau_g2);
-        Self { ceremony: Ceremony::recognise(&tau_g2), params }
+        Self { ceremony: Ceremony::recognise(&tau_g2), params, lagrange }
     }
 
     /// The parameters in the form that halo2's prover and verifier take.
     #[must_use]
     pub fn params(&self) -> &ParamsKZG<Bn256> {
         &self.params
+    }
+
+    /// Commitments to the Lagrange polynomials of the `2^k` roots of unity, in order.
+    #[must_use]
+    pub fn lagrange_points(&self) -> &[G1Affine] {
+        &self.lagrange
+    }
+
+    /// `[1]₁` and `[τ]₁`.
+    #[must_use]
+    pub fn first_powers(&self) -> [G1Affine; 2] {
+        let g = self.params.get_g();
+        [g[0], g[1]]
     }
 
     /// Log2 of the row count.

@@ -9,13 +9,15 @@ use halo2_proofs::{
     halo2curves::bn256::{Fr, G1Affine},
     plonk::{
         Advice, Challenge, Circuit, Column, ConstraintSystem, Error, Expression, FirstPhase, Fixed,
-        Instance, ProvingKey, SecondPhase, keygen_pk, keygen_vk_custom,
+        Instance, SecondPhase,
     },
     poly::Rotation,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
-use zkinfer_prover::{Backend, KeyMetadata, Reference, Srs, Task, export_key, export_srs};
+use zkinfer_prover::{
+    Backend, CircuitKey, EngineOptions, KeyMetadata, Reference, Srs, Task, export_key, export_srs,
+};
 use zkinfer_verifier::{
     Digest, INSECURE_DEV, InferenceClaim, InstanceLayout, JobBinding, Proof, TensorLayout,
     VerifyingKey, encode_scalar,
@@ -283,7 +285,7 @@ impl Circuit<Fr> for ToyCircuit {
 pub(crate) struct Toy {
     pub(crate) shape: Shape,
     pub(crate) srs: Srs,
-    pub(crate) proving_key: ProvingKey<G1Affine>,
+    pub(crate) circuit_key: CircuitKey<ToyCircuit>,
     pub(crate) key: VerifyingKey,
 }
 
@@ -291,16 +293,15 @@ impl Toy {
     pub(crate) fn new(shape: Shape) -> Self {
         let srs = Srs::insecure_dev(shape.k).unwrap();
         let circuit = ToyCircuit { shape, instance: Value::unknown() };
-        let key = keygen_vk_custom(srs.params(), &circuit, false).unwrap();
-        let proving_key = keygen_pk(srs.params(), key, &circuit).unwrap();
+        let circuit_key = CircuitKey::new(&srs, &circuit, EngineOptions::default()).unwrap();
         let metadata = KeyMetadata {
             srs: export_srs(srs.params(), INSECURE_DEV).unwrap(),
             layout: layout(),
             model_name: "toy".into(),
             model_digest: Digest([7; 32]),
         };
-        let key = export_key(proving_key.get_vk(), metadata).unwrap();
-        Self { shape, srs, proving_key, key }
+        let key = export_key(circuit_key.verifying_key(), metadata).unwrap();
+        Self { shape, srs, circuit_key, key }
     }
 
     /// The true claim about this input.
@@ -324,13 +325,14 @@ impl Toy {
         let instance = halo2_instance(claim);
         let task = Task {
             srs: &self.srs,
-            key: &self.proving_key,
+            key: &self.circuit_key,
             key_digest: self.key.digest().0.0,
-            circuit: ToyCircuit {
+            circuit: &ToyCircuit {
                 shape: self.shape,
                 instance: Value::known(instance.clone().try_into().unwrap()),
             },
-            instance: &instance,
+            instance: &[&instance],
+            progress: &|_| (),
         };
         let mut rng = ChaCha20Rng::seed_from_u64(claim.binding.nonce);
         Proof::new(Reference.prove(task, &mut rng).unwrap())

@@ -1,0 +1,179 @@
+//! Columns as the host holds them: small integers where they are small.
+
+use halo2_proofs::{
+    halo2curves::{
+        bn256::Fr,
+        ff::{BatchInvert, Field, PrimeField},
+    },
+    plonk::Assigned,
+};
+
+/// The values of a column, row by row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Column {
+    /// Every value is a small integer, but for the last rows.
+    Integers {
+        /// One per row; zero in the rows of `tail`.
+        values: Vec<i32>,
+        /// The last rows, if they hold arbitrary elements: blinding.
+        tail: Vec<Fr>,
+    },
+    /// Arbitrary elements.
+    Field(Vec<Fr>),
+}
+
+impl Column {
+    /// A column that is one in `ones` and zero elsewhere.
+    pub(crate) fn indicator(rows: usize, ones: std::ops::Range<usize>) -> Self {
+        let mut values = vec![0; rows];
+        values[ones].fill(1);
+        Self::Integers { values, tail: Vec::new() }
+    }
+
+    /// Puts `blinding` into the last rows.
+    pub(crate) fn blind(&mut self, blinding: Vec<Fr>) {
+        match self {
+            Self::Integers { values, tail } => {
+                let start = values.len() - blinding.len();
+                values[start..].fill(0);
+                *tail = blinding;
+            }
+            Self::Field(cells) => {
+                let start = cells.len() - blinding.len();
+                cells[start..].copy_from_slice(&blinding);
+            }
+        }
+    }
+
+    /// The values as field elements.
+    #[cfg(test)]
+    pub(crate) fn to_field(&self) -> Vec<Fr> {
+        match self {
+            Self::Field(cells) => cells.clone(),
+            Self::Integers { values, tail } => {
+                let head = values.len() - tail.len();
+                values[..head].iter().map(|&value| integer(value)).chain(tail.iter().copied()).collect()
+            }
+        }
+    }
+}
+
+/// The field element of an integer.
+pub(crate) fn integer(value: i32) -> Fr {
+    let magnitude = Fr::from(u64::from(value.unsigned_abs()));
+    if value < 0 { -magnitude } else { magnitude }
+}
+
+/// The integer of least magnitude that an element stands for, if it fits.
+fn small(value: &Fr) -> Option<i32> {
+    if bool::from(value.is_zero()) {
+        return Some(0);
+    }
+    let low = |value: &Fr| {
+        let bytes = value.to_repr();
+        let (words, _) = bytes.as_ref().as_chunks::<8>();
+        let fits = words[1..].iter().all(|word| *word == [0; 8]);
+        fits.then(|| u64::from_le_bytes(words[0])).and_then(|low| i32::try_from(low).ok())
+    };
+    low(value).or_else(|| low(&-value).map(|magnitude| -magnitude))
+}
+
+/// A column while a circuit assigns it.
+#[derive(Clone, Debug)]
+pub(crate) enum Cells {
+    /// Nothing but small integers so far.
+    Integers(Vec<i32>),
+    /// Some other element was assigned.
+    Assigned(Vec<Assigned<Fr>>),
+}
+
+impl Cells {
+    /// Zeros.
+    pub(crate) fn new(rows: usize) -> Self {
+        Self::Integers(vec![0; rows])
+    }
+
+    /// Assigns a cell.
+    pub(crate) fn set(&mut self, row: usize, value: Assigned<Fr>) {
+        if let Self::Integers(values) = self {
+            let integer = match &value {
+                Assigned::Zero => Some(0),
+                Assigned::Trivial(value) => small(value),
+                Assigned::Rational(..) => None,
+            };
+            if let Some(integer) = integer {
+                values[row] = integer;
+                return;
+            }
+            *self = Self::Assigned(values.iter().map(|&value| integer_cell(value)).collect());
+        }
+        if let Self::Assigned(cells) = self {
+            cells[row] = value;
+        }
+    }
+
+    /// The column; all fractions are inverted together.
+    pub(crate) fn finish(self) -> Column {
+        match self {
+            Self::Integers(values) => Column::Integers { values, tail: Vec::new() },
+            Self::Assigned(cells) => Column::Field(evaluate(&cells)),
+        }
+    }
+}
+
+fn integer_cell(value: i32) -> Assigned<Fr> {
+    if value == 0 { Assigned::Zero } else { Assigned::Trivial(integer(value)) }
+}
+
+/// Assigned cells as field elements; a denominator of zero gives zero, as in halo2.
+fn evaluate(cells: &[Assigned<Fr>]) -> Vec<Fr> {
+    let mut denominators: Vec<Fr> = cells.iter().filter_map(Assigned::denominator).collect();
+    denominators.iter_mut().batch_invert();
+    let mut inverses = denominators.into_iter();
+    let value = |cell: &Assigned<Fr>| match cell.denominator() {
+        None => cell.numerator(),
+        Some(_) => cell.numerator() * inverses.next().unwrap_or(Fr::ZERO),
+    };
+    cells.iter().map(value).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(values: &[Fr]) -> Column {
+        let mut cells = Cells::new(values.len());
+        for (row, &value) in values.iter().enumerate() {
+            cells.set(row, Assigned::Trivial(value));
+        }
+        cells.finish()
+    }
+
+    #[test]
+    fn small_values_become_integers_with_their_sign() {
+        let values = [0, 1, -1, i32::MAX, -i32::MAX, 77];
+        let cells: Vec<Fr> = values.into_iter().map(integer).collect();
+        let column = column(&cells);
+        assert_eq!(column, Column::Integers { values: values.to_vec(), tail: vec![] });
+        assert_eq!(column.to_field(), cells);
+    }
+
+    #[test]
+    fn one_large_value_makes_a_field_column() {
+        let large = Fr::from(1 << 31);
+        for cell in [large, -large - Fr::ONE, Fr::from(2).invert().unwrap()] {
+            let cells = vec![Fr::ONE, cell];
+            assert_eq!(column(&cells), Column::Field(cells));
+        }
+    }
+
+    #[test]
+    fn fractions_are_inverted_and_zero_denominators_give_zero() {
+        let half = Assigned::Rational(Fr::ONE, Fr::from(2));
+        let none = Assigned::Rational(Fr::ONE, Fr::ZERO);
+        let cells = [Assigned::Zero, half, Assigned::Trivial(Fr::from(5)), none];
+        let two = evaluate(&cells);
+        assert_eq!(two[1] * Fr::from(2), Fr::ONE);
+        assert_eq!((two[0], two[2], two[3]), (Fr::ZERO, Fr::from(5), Fr::ZERO));
+    }
+}

@@ -1,0 +1,359 @@
+//! Loops over the rows of columns.
+
+use std::borrow::Cow;
+
+use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
+
+use super::CpuColumn;
+use crate::kernels::{
+    arithmetic::Arithmetic,
+    pack::{INTEGER_OFFSET, Pack, SUM_TERMS},
+    parallel,
+};
+
+/// Packs that one task works on.
+const TASK: usize = 256;
+
+impl<A: Arithmetic> CpuColumn<A> {
+    /// The values as packs.
+    pub(super) fn packs(&self, arithmetic: A) -> Cow<'_, [A::Fr]> {
+        match self {
+            Self::Field(packs) => Cow::Borrowed(packs),
+            Self::Integers { values, tail } => Cow::Owned(widen(arithmetic, values, tail)),
+        }
+    }
+
+}
+
+/// Integers as field elements, with `tail` in the last rows.
+fn widen<A: Arithmetic>(arithmetic: A, values: &[i32], tail: &[Fr]) -> Vec<A::Fr> {
+    let mut packs: Vec<A::Fr> = arithmetic.vectorize(
+        #[inline(always)]
+        || values.chunks_exact(A::Fr::WIDTH).map(A::Fr::from_integers).collect(),
+    );
+    let width = A::Fr::WIDTH;
+    let first = (values.len() - tail.len()) / width;
+    let mut lanes = vec![Fr::ZERO; width * (packs.len() - first)];
+    for (pack, lanes) in packs[first..].iter().zip(lanes.chunks_exact_mut(width)) {
+        arithmetic.vectorize(
+            #[inline(always)]
+            || pack.to_lanes(lanes),
+        );
+    }
+    let start = lanes.len() - tail.len();
+    lanes[start..].copy_from_slice(tail);
+    for (to, packed) in packs[first..].iter_mut().zip(pack(arithmetic, &lanes)) {
+        *to = packed;
+    }
+    packs
+}
+
+/// Field elements in packs; their number is a multiple of the width.
+pub(super) fn pack<A: Arithmetic>(arithmetic: A, cells: &[Fr]) -> Vec<A::Fr> {
+    arithmetic.vectorize(
+        #[inline(always)]
+        || cells.chunks_exact(A::Fr::WIDTH).map(A::Fr::from_lanes).collect(),
+    )
+}
+
+/// The elements of packs.
+pub(super) fn unpack<A: Arithmetic>(arithmetic: A, packs: &[A::Fr]) -> Vec<Fr> {
+    let mut cells = vec![Fr::ZERO; packs.len() * A::Fr::WIDTH];
+    arithmetic.vectorize(
+        #[inline(always)]
+        || {
+            for (pack, lanes) in packs.iter().zip(cells.chunks_exact_mut(A::Fr::WIDTH)) {
+                pack.to_lanes(lanes);
+            }
+        },
+    );
+    cells
+}
+
+/// `a[i] ·= b[i]`.
+pub(super) fn multiply_into<A: Arithmetic>(arithmetic: A, a: &mut [A::Fr], b: &[A::Fr]) {
+    parallel::chunks(a, TASK, |task, a| {
+        let b = &b[task * TASK..];
+        arithmetic.vectorize(
+            #[inline(always)]
+            || {
+                for (a, b) in a.iter_mut().zip(b) {
+                    *a = a.mul(*b);
+                }
+            },
+        );
+    });
+}
+
+/// `f(value, uniform)` in every row.
+pub(super) fn map<A: Arithmetic>(
+    arithmetic: A,
+    values: &[A::Fr],
+    uniform: Fr,
+    f: impl Fn(A::Fr, A::Fr) -> A::Fr,
+) -> Vec<A::Fr> {
+    arithmetic.vectorize(
+        #[inline(always)]
+        || {
+            let uniform = A::Fr::splat(uniform);
+            values.iter().map(|&value| f(value, uniform)).collect()
+        },
+    )
+}
+
+/// 1, f₀, f₀·f₁, …, one per factor.
+pub(super) fn running_product(factors: &[Fr]) -> Vec<Fr> {
+    let products = factors.iter().scan(Fr::ONE, |product, factor| {
+        let here = *product;
+        *product *= factor;
+        Some(here)
+    });
+    products.collect()
+}
+
+/// `start · product`, with `blinding` in the last rows.
+pub(super) fn blinded<A: Arithmetic>(
+    arithmetic: A,
+    product: &[Fr],
+    start: Fr,
+    blinding: &[Fr],
+) -> Vec<A::Fr> {
+    let proper = product.len() - blinding.len();
+    let scaled = product[..proper].iter().map(|value| start * value);
+    let values: Vec<Fr> = scaled.chain(blinding.iter().copied()).collect();
+    pack(arithmetic, &values)
+}
+
+/// A rotation as a number of rows from 0 to `rows - 1`.
+pub(super) fn rotation(rotation: i32, rows: usize) -> usize {
+    let rows = i64::try_from(rows).expect("at most 2^28 rows");
+    usize::try_from(i64::from(rotation).rem_euclid(rows)).expect("a remainder is not negative")
+}
+
+/// `Σ weights[i]·column[i + rotation]`, rows in a circle.
+pub(super) fn rotated_dot<A: Arithmetic>(
+    arithmetic: A,
+    weights: &[A::Fr],
+    column: &CpuColumn<A>,
+    rotation: usize,
+) -> Fr {
+    let lanes = match column {
+        CpuColumn::Integers { values, tail } => {
+            return integer_dot(arithmetic, weights, values, tail, rotation);
+        }
+        CpuColumn::Field(packs) => arithmetic.vectorize(
+            #[inline(always)]
+            || {
+                let mut total = A::Fr::zero();
+                for (block, weights) in weights.chunks(SUM_TERMS).enumerate() {
+                    let mut sum = A::Fr::empty_sum();
+                    for (i, weight) in weights.iter().enumerate() {
+                        let row = (block * SUM_TERMS + i) * A::Fr::WIDTH + rotation;
+                        A::Fr::add_product(&mut sum, *weight, rotated::<A>(packs, row));
+                    }
+                    total = total.add(A::Fr::reduce_sum(sum));
+                }
+                let mut lanes = vec![Fr::ZERO; A::Fr::WIDTH];
+                total.to_lanes(&mut lanes);
+                lanes
+            },
+        ),
+    };
+    lanes.iter().sum()
+}
+
+/// The pack that starts at `row`, rows in a circle.
+#[inline(always)]
+pub(super) fn rotated<A: Arithmetic>(packs: &[A::Fr], row: usize) -> A::Fr {
+    let (pack, shift) = (row / A::Fr::WIDTH, row % A::Fr::WIDTH);
+    // The number of packs is a power of two.
+    let mask = packs.len() - 1;
+    let first = packs[pack & mask];
+    if shift == 0 { first } else { first.window(packs[(pack + 1) & mask], shift) }
+}
+
+fn integer_dot<A: Arithmetic>(
+    arithmetic: A,
+    weights: &[A::Fr],
+    values: &[i32],
+    tail: &[Fr],
+    rotation: usize,
+) -> Fr {
+    let mut rolled = values[rotation..].to_vec();
+    rolled.extend_from_slice(&values[..rotation]);
+    let width = A::Fr::WIDTH;
+    let (shifted, plain) = arithmetic.vectorize(
+        #[inline(always)]
+        || {
+            let (mut total, mut plain) = (A::Fr::zero(), A::Fr::zero());
+            let blocks = weights.chunks(SUM_TERMS).zip(rolled.chunks(SUM_TERMS * width));
+            for (weights, integers) in blocks {
+                let mut sum = A::Fr::empty_sum();
+                for (weight, lanes) in weights.iter().zip(integers.chunks_exact(width)) {
+                    weight.add_integer_product(&mut sum, lanes);
+                    plain = plain.add(*weight);
+                }
+                total = total.add(A::Fr::reduce_integer_sum(sum));
+            }
+            let mut lanes = [vec![Fr::ZERO; width], vec![Fr::ZERO; width]];
+            total.to_lanes(&mut lanes[0]);
+            plain.to_lanes(&mut lanes[1]);
+            let [total, plain] = lanes;
+            (total.iter().sum::<Fr>(), plain.iter().sum::<Fr>())
+        },
+    );
+    let mut dot = shifted - plain * offset();
+    let rows = values.len();
+    for (i, value) in tail.iter().enumerate() {
+        let row = (rows - tail.len() + i + rows - rotation) % rows;
+        let mut lanes = vec![Fr::ZERO; width];
+        arithmetic.vectorize(
+            #[inline(always)]
+            || weights[row / width].to_lanes(&mut lanes),
+        );
+        dot += lanes[row % width] * value;
+    }
+    dot
+}
+
+fn offset() -> Fr {
+    Fr::from(INTEGER_OFFSET.unsigned_abs())
+}
+
+/// `Σ scale·column` in every row.
+pub(super) fn combine<A: Arithmetic>(
+    arithmetic: A,
+    terms: &[(&CpuColumn<A>, Fr)],
+    packs: usize,
+) -> Vec<A::Fr> {
+    let mut integers = Vec::new();
+    let mut fields = Vec::new();
+    for (column, scale) in terms {
+        match column {
+            CpuColumn::Integers { values, .. } => integers.push((&values[..], *scale)),
+            CpuColumn::Field(packs) => fields.push((&packs[..], *scale)),
+        }
+    }
+    let mut result = vec![A::Fr::zero(); packs];
+    parallel::chunks(&mut result, TASK, |task, rows| {
+        arithmetic.vectorize(
+            #[inline(always)]
+            || {
+                add_integers::<A>(rows, task * TASK, &integers);
+                add_fields::<A>(rows, task * TASK, &fields);
+            },
+        );
+    });
+    add_tails(arithmetic, &mut result, terms);
+    result
+}
+
+/// `Σ scale·packs` in every row.
+pub(super) fn combine_packs<A: Arithmetic>(
+    arithmetic: A,
+    terms: &[(&[A::Fr], Fr)],
+    packs: usize,
+) -> Vec<A::Fr> {
+    let mut result = vec![A::Fr::zero(); packs];
+    parallel::chunks(&mut result, TASK, |task, rows| {
+        arithmetic.vectorize(
+            #[inline(always)]
+            || add_fields::<A>(rows, task * TASK, terms),
+        );
+    });
+    result
+}
+
+#[inline(always)]
+fn add_integers<A: Arithmetic>(rows: &mut [A::Fr], start: usize, columns: &[(&[i32], Fr)]) {
+    let width = A::Fr::WIDTH;
+    for columns in columns.chunks(SUM_TERMS) {
+        let scales: Vec<A::Fr> = columns.iter().map(|&(_, scale)| A::Fr::splat(scale)).collect();
+        let shift = A::Fr::splat(columns.iter().map(|(_, scale)| scale).sum::<Fr>() * offset());
+        for (i, row) in rows.iter_mut().enumerate() {
+            let first = (start + i) * width;
+            let mut sum = A::Fr::empty_sum();
+            for (scale, (values, _)) in scales.iter().zip(columns) {
+                scale.add_integer_product(&mut sum, &values[first..first + width]);
+            }
+            *row = row.add(A::Fr::reduce_integer_sum(sum).sub(shift));
+        }
+    }
+}
+
+#[inline(always)]
+fn add_fields<A: Arithmetic>(rows: &mut [A::Fr], start: usize, columns: &[(&[A::Fr], Fr)]) {
+    for columns in columns.chunks(SUM_TERMS) {
+        let scales: Vec<A::Fr> = columns.iter().map(|&(_, scale)| A::Fr::splat(scale)).collect();
+        for (i, row) in rows.iter_mut().enumerate() {
+            let mut sum = A::Fr::empty_sum();
+            for (scale, (packs, _)) in scales.iter().zip(columns) {
+                A::Fr::add_product(&mut sum, *scale, packs[start + i]);
+            }
+            *row = row.add(A::Fr::reduce_sum(sum));
+        }
+    }
+}
+
+/// Adds the last rows of integer columns.
+fn add_tails<A: Arithmetic>(arithmetic: A, result: &mut [A::Fr], terms: &[(&CpuColumn<A>, Fr)]) {
+    let tails = || {
+        terms.iter().filter_map(|(column, scale)| match column {
+            CpuColumn::Integers { tail, .. } if !tail.is_empty() => Some((tail, scale)),
+            _ => None,
+        })
+    };
+    let Some(longest) = tails().map(|(tail, _)| tail.len()).max() else { return };
+    let width = A::Fr::WIDTH;
+    let first = result.len() - longest.div_ceil(width);
+    let mut lanes = unpack(arithmetic, &result[first..]);
+    for (tail, scale) in tails() {
+        let start = lanes.len() - tail.len();
+        for (lane, value) in lanes[start..].iter_mut().zip(tail) {
+            *lane += scale * value;
+        }
+    }
+    for (to, packed) in result[first..].iter_mut().zip(pack(arithmetic, &lanes)) {
+        *to = packed;
+    }
+}
+
+/// `Π (ω^row - point)`.
+pub(super) fn divisors<A: Arithmetic>(
+    arithmetic: A,
+    omegas: &[A::Fr],
+    points: &[Fr],
+) -> Vec<A::Fr> {
+    arithmetic.vectorize(
+        #[inline(always)]
+        || {
+            let points: Vec<A::Fr> = points.iter().map(|&point| A::Fr::splat(point)).collect();
+            let one = A::Fr::splat(Fr::ONE);
+            let divisor = |omega: &A::Fr| {
+                points.iter().fold(one, |product, point| product.mul(omega.sub(*point)))
+            };
+            omegas.iter().map(divisor).collect()
+        },
+    )
+}
+
+/// `inverses[row] ·= dividend[row] - remainder(ω^row)`.
+pub(super) fn quotients<A: Arithmetic>(
+    arithmetic: A,
+    inverses: &mut [A::Fr],
+    dividend: &[A::Fr],
+    omegas: &[A::Fr],
+    remainder: &[Fr],
+) {
+    arithmetic.vectorize(
+        #[inline(always)]
+        || {
+            let remainder: Vec<A::Fr> = remainder.iter().map(|&c| A::Fr::splat(c)).collect();
+            for ((inverse, value), omega) in inverses.iter_mut().zip(dividend).zip(omegas) {
+                let at = remainder.iter().rev();
+                let at = at.fold(A::Fr::zero(), |sum, c| sum.mul(*omega).add(*c));
+                *inverse = inverse.mul(value.sub(at));
+            }
+        },
+    );
+}

@@ -1,0 +1,169 @@
+//! Programs, block by block.
+
+use halo2_proofs::halo2curves::bn256::Fr;
+
+use super::columns::{rotated, rotation};
+use crate::{
+    engine::program::{Operand, Program, Step, Term},
+    kernels::{
+        arithmetic::Arithmetic,
+        pack::{Pack, SUM_TERMS},
+        parallel,
+    },
+};
+
+/// Packs per register: few enough that all registers stay in the cache.
+const BLOCK: usize = 8;
+/// Blocks that one task works on.
+const TASK: usize = 8;
+
+/// The outputs of `program` in every row, as packs; `sources` are the columns that it names.
+pub(super) fn run<A: Arithmetic>(
+    arithmetic: A,
+    program: &Program,
+    uniforms: &[Fr],
+    sources: &[&[A::Fr]],
+) -> Vec<Vec<A::Fr>> {
+    let Some(packs) = sources.first().map(|source| source.len()) else { return Vec::new() };
+    let uniforms: Vec<A::Fr> = arithmetic.vectorize(
+        #[inline(always)]
+        || uniforms.iter().map(|&uniform| A::Fr::splat(uniform)).collect(),
+    );
+    let machine = Machine::<A> {
+        steps: resolve(&program.steps, packs * A::Fr::WIDTH),
+        outputs: program.outputs.iter().map(|&o| place(o, packs * A::Fr::WIDTH)).collect(),
+        registers: program.registers,
+        uniforms: &uniforms,
+        sources,
+    };
+    let tasks = parallel::map(packs.div_ceil(BLOCK * TASK), |task| {
+        let first = task * BLOCK * TASK;
+        machine.run(arithmetic, first..packs.min(first + BLOCK * TASK))
+    });
+    let outputs = 0..program.outputs.len();
+    outputs.map(|i| tasks.iter().flat_map(|outputs| outputs[i].iter().copied()).collect()).collect()
+}
+
+/// An operand with its rotation as a number of rows.
+#[derive(Clone, Copy)]
+enum Place {
+    Register(usize),
+    Source(usize, usize),
+    Uniform(usize),
+}
+
+fn place(operand: Operand, rows: usize) -> Place {
+    match operand {
+        Operand::Register(register) => Place::Register(register),
+        Operand::Source { source, rotation: by } => Place::Source(source, rotation(by, rows)),
+        Operand::Uniform(uniform) => Place::Uniform(uniform.index()),
+    }
+}
+
+/// A [`Step`] with places for operands.
+struct Work {
+    register: usize,
+    plus: Vec<Place>,
+    minus: Vec<Place>,
+    products: Vec<(Place, Place)>,
+    minus_products: Vec<(Place, Place)>,
+}
+
+fn resolve(steps: &[Step], rows: usize) -> Vec<Work> {
+    let places = |operands: &[Operand]| operands.iter().map(|&o| place(o, rows)).collect();
+    let pairs = |terms: &[Term]| {
+        terms.iter().map(|term| (place(term.a, rows), place(term.b, rows))).collect()
+    };
+    let work = |step: &Step| Work {
+        register: step.register,
+        plus: places(&step.plus),
+        minus: places(&step.minus),
+        products: pairs(&step.products),
+        minus_products: pairs(&step.minus_products),
+    };
+    steps.iter().map(work).collect()
+}
+
+struct Machine<'a, A: Arithmetic> {
+    steps: Vec<Work>,
+    outputs: Vec<Place>,
+    registers: usize,
+    uniforms: &'a [A::Fr],
+    sources: &'a [&'a [A::Fr]],
+}
+
+impl<A: Arithmetic> Machine<'_, A> {
+    /// The outputs for a range of packs.
+    fn run(&self, arithmetic: A, packs: std::ops::Range<usize>) -> Vec<Vec<A::Fr>> {
+        let mut outputs = vec![Vec::with_capacity(packs.len()); self.outputs.len()];
+        arithmetic.vectorize(
+            #[inline(always)]
+            || {
+                let mut registers = vec![[A::Fr::zero(); BLOCK]; self.registers];
+                let mut first = packs.start;
+                while first < packs.end {
+                    let count = BLOCK.min(packs.end - first);
+                    for work in &self.steps {
+                        self.step(work, &mut registers, first, count);
+                    }
+                    for (output, place) in outputs.iter_mut().zip(&self.outputs) {
+                        let value = |i| self.fetch(*place, &registers, first, i);
+                        output.extend((0..count).map(value));
+                    }
+                    first += count;
+                }
+            },
+        );
+        outputs
+    }
+
+    #[inline(always)]
+    fn fetch(&self, at: Place, registers: &[[A::Fr; BLOCK]], first: usize, i: usize) -> A::Fr {
+        match at {
+            Place::Register(register) => registers[register][i],
+            Place::Source(source, by) => {
+                rotated::<A>(self.sources[source], (first + i) * A::Fr::WIDTH + by)
+            }
+            Place::Uniform(uniform) => self.uniforms[uniform],
+        }
+    }
+
+    #[inline(always)]
+    fn step(&self, work: &Work, registers: &mut [[A::Fr; BLOCK]], first: usize, count: usize) {
+        for i in 0..count {
+            let mut value = self.sum(&work.products, registers, first, i);
+            if !work.minus_products.is_empty() {
+                value = value.sub(self.sum(&work.minus_products, registers, first, i));
+            }
+            for &place in &work.plus {
+                value = value.add(self.fetch(place, registers, first, i));
+            }
+            for &place in &work.minus {
+                value = value.sub(self.fetch(place, registers, first, i));
+            }
+            registers[work.register][i] = value;
+        }
+    }
+
+    /// A sum of products, reduced once.
+    #[inline(always)]
+    fn sum(
+        &self,
+        terms: &[(Place, Place)],
+        registers: &[[A::Fr; BLOCK]],
+        first: usize,
+        i: usize,
+    ) -> A::Fr {
+        let mut total = A::Fr::zero();
+        for terms in terms.chunks(SUM_TERMS) {
+            let mut sum = A::Fr::empty_sum();
+            for &(a, b) in terms {
+                let a = self.fetch(a, registers, first, i);
+                let b = self.fetch(b, registers, first, i);
+                A::Fr::add_product(&mut sum, a, b);
+            }
+            total = total.add(A::Fr::reduce_sum(sum));
+        }
+        total
+    }
+}

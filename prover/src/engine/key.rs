@@ -1,0 +1,181 @@
+//! The engine's key: a circuit on a device.
+
+use std::collections::HashMap;
+
+use halo2_proofs::{
+    halo2curves::{
+        bn256::{Fr, G1Affine},
+        ff::{Field, PrimeField},
+    },
+    plonk::{self, Circuit, ConstraintSystem, Error, permutation},
+    poly::EvaluationDomain,
+};
+
+use super::{
+    argument::{self, Shape},
+    assembly::lay_out,
+    column::Column,
+    copies::Cell,
+    device::{Device, Extension},
+    program::{Program, Source},
+};
+
+/// Everything that proofs of one circuit share.
+#[derive(Debug)]
+pub(crate) struct Key<D: Device> {
+    pub(crate) k: u32,
+    pub(crate) constraints: ConstraintSystem<Fr>,
+    pub(crate) shape: Shape,
+    pub(crate) device: D,
+    pub(crate) programs: Programs,
+    pub(crate) columns: KeyColumns<D>,
+    /// Columns of the key on the cosets, as far as memory was granted for it.
+    extended: HashMap<Source, D::Extended>,
+    /// The first two powers of τ: they commit to polynomials of degree one.
+    pub(crate) powers: [G1Affine; 2],
+    pub(crate) verifying_key: plonk::VerifyingKey<G1Affine>,
+}
+
+/// What is computed in every row.
+#[derive(Debug)]
+pub(crate) struct Programs {
+    pub(crate) quotient: Program,
+    pub(crate) permutation: Program,
+    pub(crate) lookups: Program,
+}
+
+/// The columns of a key, by their values on H.
+#[derive(Debug)]
+pub(crate) struct KeyColumns<D: Device> {
+    pub(crate) fixed: Vec<D::Column>,
+    pub(crate) permutation: Vec<D::Column>,
+    first: D::Column,
+    last: D::Column,
+    active: D::Column,
+    /// One in every row.
+    pub(crate) one: D::Column,
+    /// ω^row.
+    pub(crate) point: D::Column,
+}
+
+impl<D: Device> KeyColumns<D> {
+    /// A column of the key, `None` for one of a proof.
+    pub(crate) fn column(&self, source: Source) -> Option<&D::Column> {
+        match source {
+            Source::Fixed(index) => Some(&self.fixed[index]),
+            Source::Permutation(index) => Some(&self.permutation[index]),
+            Source::First => Some(&self.first),
+            Source::Last => Some(&self.last),
+            Source::Active => Some(&self.active),
+            Source::Point => Some(&self.point),
+            _ => None,
+        }
+    }
+}
+
+impl<D: Device> Key<D> {
+    /// Lays out `circuit` on `2^k` rows and commits to what is fixed in it. `powers` are `[1]₁` and
+    /// `[τ]₁`; `extended_bytes` limits the memory for columns on the cosets, of which each takes
+    /// `bytes_per_extension`.
+    ///
+    /// # Errors
+    /// What the circuit itself refuses, or too few rows.
+    pub(crate) fn new<C: Circuit<Fr>>(
+        device: D,
+        circuit: &C,
+        k: u32,
+        powers: [G1Affine; 2],
+        extensions: usize,
+    ) -> Result<Self, Error> {
+        let data = lay_out(circuit, k)?;
+        let constraints = data.constraints;
+        let shape = Shape::new(&constraints);
+        let rows = 1_usize << k;
+        let domain = EvaluationDomain::new(u32_of(shape.degree), k);
+        let omega = domain.get_omega();
+        let omegas = powers_of(omega, rows);
+        let permutation = permutation_columns(&data.copies.into_successors(), &omegas);
+        let columns = KeyColumns::upload(&device, data.fixed, permutation, omegas, &shape);
+        let programs = Programs {
+            quotient: argument::quotient(&constraints, &shape),
+            permutation: argument::permutation_fractions(&constraints, &shape),
+            lookups: argument::lookup_values(&constraints),
+        };
+        let keyed = programs.quotient.sources.iter().filter(|source| source.is_keyed());
+        let extended = keyed
+            .take(extensions)
+            .filter_map(|&source| Some((source, device.extend(columns.column(source)?))))
+            .collect();
+        let fixed = device.commit(&columns.fixed.iter().collect::<Vec<_>>());
+        let sigma = device.commit(&columns.permutation.iter().collect::<Vec<_>>());
+        let verifying_key = plonk::VerifyingKey::from_parts(
+            domain,
+            fixed,
+            permutation::VerifyingKey::from_commitments(sigma),
+            constraints.clone(),
+            Vec::new(),
+            false,
+        );
+        Ok(Self { k, constraints, shape, device, programs, columns, extended, powers, verifying_key })
+    }
+
+    /// Number of rows.
+    pub(crate) fn rows(&self) -> usize {
+        1 << self.k
+    }
+
+    /// The generator of H.
+    pub(crate) fn omega(&self) -> Fr {
+        self.verifying_key.get_domain().get_omega()
+    }
+
+    /// A column of the key for the quotient.
+    pub(crate) fn extension(&self, source: Source) -> Option<Extension<'_, D>> {
+        if let Some(extended) = self.extended.get(&source) {
+            return Some(Extension::Extended(extended));
+        }
+        self.columns.column(source).map(Extension::Column)
+    }
+}
+
+impl<D: Device> KeyColumns<D> {
+    fn upload(
+        device: &D,
+        fixed: Vec<Column>,
+        permutation: Vec<Vec<Fr>>,
+        omegas: Vec<Fr>,
+        shape: &Shape,
+    ) -> Self {
+        let rows = omegas.len();
+        let last = rows - shape.blinding_factors - 1;
+        let indicator = |rows_in| device.upload(Column::indicator(rows, rows_in));
+        Self {
+            fixed: fixed.into_iter().map(|column| device.upload(column)).collect(),
+            permutation: permutation
+                .into_iter()
+                .map(|cells| device.upload(Column::Field(cells)))
+                .collect(),
+            first: indicator(0..1),
+            last: indicator(last..last + 1),
+            active: indicator(0..last),
+            one: indicator(0..rows),
+            point: device.upload(Column::Field(omegas)),
+        }
+    }
+}
+
+/// `base^0, base^1, …`.
+fn powers_of(base: Fr, count: usize) -> Vec<Fr> {
+    std::iter::successors(Some(Fr::ONE), |power| Some(power * base)).take(count).collect()
+}
+
+/// The values δ^column·ω^row of the successors of all cells.
+fn permutation_columns(successors: &[Vec<Cell>], omegas: &[Fr]) -> Vec<Vec<Fr>> {
+    let deltas = powers_of(Fr::DELTA, successors.len());
+    let label = |&(column, row): &Cell| deltas[column as usize] * omegas[row as usize];
+    successors.iter().map(|column| column.iter().map(label).collect()).collect()
+}
+
+fn u32_of(size: usize) -> u32 {
+    u32::try_from(size).expect("a degree below 2^32")
+}

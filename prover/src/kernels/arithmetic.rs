@@ -1,0 +1,194 @@
+//! Which arithmetic the kernels run on.
+
+use std::fmt;
+
+use halo2_proofs::halo2curves::bn256::{Fq, Fr};
+
+#[cfg(target_arch = "x86_64")]
+use super::avx512;
+#[cfg(any(target_arch = "x86_64", test))]
+use super::montgomery::Vector;
+use super::{
+    pack::{Coordinates, Pack},
+    portable::Single,
+};
+
+/// An arithmetic: the packs of both fields, and how to enter code that uses them.
+pub(crate) trait Arithmetic: Copy + fmt::Debug + Send + Sync + 'static {
+    /// Packs of the scalar field.
+    type Fr: Pack<Fr>;
+    /// Packs of the base field.
+    type Fq: Coordinates;
+
+    /// Runs `f`, compiled for the instructions of this arithmetic: whatever is inlined into `f`
+    /// uses them.
+    fn vectorize<R>(self, f: impl FnOnce() -> R) -> R;
+}
+
+/// One element at a time, with halo2's own arithmetic.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Portable;
+
+impl Arithmetic for Portable {
+    type Fr = Single<Fr>;
+    type Fq = Single<Fq>;
+
+    #[inline(always)]
+    fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
+        f()
+    }
+}
+
+/// Eight elements at a time, without vector instructions: lets every machine test the vector code.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Emulated;
+
+#[cfg(test)]
+impl Arithmetic for Emulated {
+    type Fr = Vector<Fr, super::lanes::Emulated>;
+    type Fq = Vector<Fq, super::lanes::Emulated>;
+
+    fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
+        f()
+    }
+}
+
+/// AVX-512 with the integer multiply-adds of IFMA. The value exists where the processor has them.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ifma(());
+
+#[cfg(target_arch = "x86_64")]
+impl Ifma {
+    fn detect() -> Option<Self> {
+        let detected = Fma::detect().is_some() && is_x86_feature_detected!("avx512ifma");
+        detected.then_some(Self(()))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Arithmetic for Ifma {
+    type Fr = Vector<Fr, avx512::Ifma>;
+    type Fq = Vector<Fq, avx512::Ifma>;
+
+    #[inline(always)]
+    fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
+        #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx512ifma,bmi2,adx")]
+        fn enter<R>(f: impl FnOnce() -> R) -> R {
+            f()
+        }
+        // SAFETY: `self` was made after the processor said that it has these features.
+        unsafe { enter(f) }
+    }
+}
+
+/// AVX-512 without IFMA. The value exists where the processor has it.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fma(());
+
+#[cfg(target_arch = "x86_64")]
+impl Fma {
+    fn detect() -> Option<Self> {
+        let detected = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("bmi2")
+            && is_x86_feature_detected!("adx");
+        detected.then_some(Self(()))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Arithmetic for Fma {
+    type Fr = Vector<Fr, avx512::Fma>;
+    type Fq = Vector<Fq, avx512::Fma>;
+
+    #[inline(always)]
+    fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
+        #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,bmi2,adx")]
+        fn enter<R>(f: impl FnOnce() -> R) -> R {
+            f()
+        }
+        // SAFETY: `self` was made after the processor said that it has these features.
+        unsafe { enter(f) }
+    }
+}
+
+/// The instruction sets that the kernels are compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Instructions {
+    /// AVX-512 with 52-bit integer multiply-adds: Intel since Ice Lake, AMD since Zen 4.
+    Avx512Ifma,
+    /// AVX-512 without them: products by floating-point multiply-adds. Intel since Skylake-SP.
+    Avx512,
+    /// 64-bit words, on any processor.
+    Portable,
+}
+
+impl Instructions {
+    /// All of them, the fastest first.
+    pub const ALL: [Self; 3] = [Self::Avx512Ifma, Self::Avx512, Self::Portable];
+
+    /// Whether this processor has them.
+    #[must_use]
+    pub fn is_available(self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Ifma => Ifma::detect().is_some(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => Fma::detect().is_some(),
+            #[cfg(not(target_arch = "x86_64"))]
+            Self::Avx512Ifma | Self::Avx512 => false,
+            Self::Portable => true,
+        }
+    }
+
+    /// The fastest that this processor has.
+    #[must_use]
+    pub fn detect() -> Self {
+        Self::ALL.into_iter().find(|set| set.is_available()).unwrap_or(Self::Portable)
+    }
+
+    /// The name in reports and on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Avx512Ifma => "avx512ifma",
+            Self::Avx512 => "avx512",
+            Self::Portable => "portable",
+        }
+    }
+}
+
+/// Something to run on an arithmetic that is chosen at run time.
+pub(crate) trait Run {
+    /// What it gives.
+    type Output;
+    /// Runs on `arithmetic`.
+    fn run<A: Arithmetic>(self, arithmetic: A) -> Self::Output;
+}
+
+impl Instructions {
+    /// Runs `task` on this arithmetic, or on the portable one where this one is not available.
+    pub(crate) fn run<T: Run>(self, task: T) -> T::Output {
+        #[cfg(target_arch = "x86_64")]
+        match self {
+            Self::Avx512Ifma => {
+                if let Some(arithmetic) = Ifma::detect() {
+                    return task.run(arithmetic);
+                }
+            }
+            Self::Avx512 => {
+                if let Some(arithmetic) = Fma::detect() {
+                    return task.run(arithmetic);
+                }
+            }
+            Self::Portable => {}
+        }
+        task.run(Portable)
+    }
+}

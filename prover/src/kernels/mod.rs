@@ -1,0 +1,24 @@
+//! Kernels of the proving engine: field arithmetic on whatever instructions the processor has,
+//! transforms, batch inversion and multi-scalar multiplication.
+//!
+//! Everything is written once, over *packs* of field elements: one element with 64-bit words on any
+//! processor, eight with AVX-512. Results are identical. The only `unsafe` code is the vector
+//! instructions themselves and the entry into functions that are compiled for them.
+
+pub(crate) mod arithmetic;
+#[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "vector instructions; see the module")]
+mod avx512;
+pub(crate) mod batch;
+mod lanes;
+#[cfg(any(target_arch = "x86_64", test))]
+mod montgomery;
+pub(crate) mod msm;
+pub(crate) mod ntt;
+pub(crate) mod pack;
+pub(crate) mod parallel;
+#[cfg(test)]
+mod pack_tests;
+mod portable;
+
+pub use arithmetic::Instructions;

@@ -1,0 +1,179 @@
+//! How scalars are cut into digits.
+
+/// Bits that the digits of any scalar cover: magnitudes are at most `(r-1)/2 < 2^253`, and the
+/// last digit has a bit more than its share, for the carry.
+pub(super) const SCALAR_BITS: u32 = 254;
+
+/// A bound of every magnitude: 2^253 - 1.
+pub(super) const FULL_BOUND: [u64; 4] = [u64::MAX, u64::MAX, u64::MAX, u64::MAX >> 3];
+
+/// Digits have at most this many bits, which bounds the counters of a sort.
+const MAX_WIDTH: u32 = 20;
+/// And at least this many, where the spacing allows it.
+const MIN_WIDTH: u32 = 3;
+
+/// A digit: bits `offset..offset + width` of the magnitude, and the carry of the digit before.
+///
+/// If that is above `2^(width-1)`, the digit is `2^width` less and carries one into the next.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Digit {
+    /// Lowest bit.
+    pub(super) offset: u32,
+    /// Bits.
+    pub(super) width: u32,
+    /// The window of the table whose points it multiplies.
+    pub(super) window: u32,
+    /// The group of digit `1` of its bucket set: groups are counted over the sets of a layout, two
+    /// for each digit `1..=largest`: of the rows that have `+digit`, then of those with `-digit`.
+    pub(super) first_group: u32,
+}
+
+/// Digits whose points are collected in the same buckets: they have the same offset within their
+/// windows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BucketSet {
+    /// Bits below the digit, within a window: the sum of the set counts `2^offset` times.
+    pub(super) offset: u32,
+    /// The largest magnitude of a digit.
+    pub(super) largest: u32,
+}
+
+/// The digits of scalars of bounded magnitude.
+///
+/// Windows of the table are `spacing` bits apart. A window is cut into digits of `width` bits (the
+/// last may be narrower), and the digits at the same place of each window share a bucket set.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    digits: Vec<Digit>,
+    sets: Vec<BucketSet>,
+    cost: usize,
+}
+
+impl Layout {
+    /// The layout that is cheapest for `rows` scalars up to `bound`.
+    pub(super) fn choose(spacing: u32, bound: &[u64; 4], rows: usize) -> Self {
+        // Narrower digits would be too many, unless they are all that fits.
+        let widths = MIN_WIDTH.min(spacing)..=MAX_WIDTH.min(spacing);
+        let layouts = widths.map(|width| Self::new(spacing, width, bound, rows));
+        layouts.min_by_key(Self::cost).expect("a spacing has at least one bit")
+    }
+
+    fn new(spacing: u32, width: u32, bound: &[u64; 4], rows: usize) -> Self {
+        let mut digits: Vec<Digit> = Vec::with_capacity(SCALAR_BITS.div_ceil(width) as usize);
+        // For each place in a window: bits below, largest digit, number of digits.
+        let mut places: Vec<(u32, u32, usize)> = Vec::new();
+        let (mut window, mut within, mut place) = (0, 0, 0);
+        loop {
+            let offset = spacing * window + within;
+            let width = width.min(spacing - within);
+            // What is left of the bound, and a carry.
+            let left = shift_right(bound, offset).saturating_add(u64::from(offset > 0));
+            let half = 1 << (width - 1);
+            let largest = u32::try_from(left).map_or(half, |left| left.min(half));
+            if places.len() == place {
+                places.push((within, 0, 0));
+            }
+            let (_, of_place, count) = &mut places[place];
+            (*of_place, *count) = (largest.max(*of_place), *count + 1);
+            digits.push(Digit { offset, width, window, first_group: 0 });
+            if left <= u64::from(half) {
+                break;
+            }
+            (within, place) = (within + width, place + 1);
+            if within == spacing {
+                (window, within, place) = (window + 1, 0, 0);
+            }
+        }
+        let mut groups = 0;
+        for (place, &(_, largest, _)) in places.iter().enumerate() {
+            let digits = digits.iter_mut().skip(place).step_by(places.len());
+            digits.for_each(|digit| digit.first_group = groups);
+            groups += 2 * largest;
+        }
+        let cost = places.iter().map(|&(_, largest, digits)| cost(rows * digits, largest)).sum();
+        let set = |&(offset, largest, _): &(u32, u32, usize)| BucketSet { offset, largest };
+        Self { digits, sets: places.iter().map(set).collect(), cost }
+    }
+
+    /// Estimated cost of a column, in sixteenths of an addition.
+    pub(super) fn cost(&self) -> usize {
+        self.cost
+    }
+
+    /// The digits, the lowest first.
+    pub(super) fn digits(&self) -> &[Digit] {
+        &self.digits
+    }
+
+    /// The bucket sets; their groups follow each other.
+    pub(super) fn sets(&self) -> &[BucketSet] {
+        &self.sets
+    }
+
+    /// Groups of all sets.
+    pub(super) fn groups(&self) -> usize {
+        self.sets.iter().map(|set| 2 * set.largest as usize).sum()
+    }
+}
+
+/// Cost of a set with so many entries and buckets, in sixteenths of an addition: one per entry,
+/// two per bucket that can be used, and what it takes to walk over the counters of a bucket and to
+/// finish a set.
+fn cost(entries: usize, buckets: u32) -> usize {
+    let buckets = buckets as usize;
+    16 * entries + 32 * buckets.min(entries) + buckets + 500
+}
+
+/// `value >> bits`, or the largest `u64` if that is larger.
+fn shift_right(value: &[u64; 4], bits: u32) -> u64 {
+    let (skip, shift) = ((bits / 64) as usize, bits % 64);
+    let word = |i: usize| value.get(i).copied().unwrap_or(0);
+    let low = word(skip) >> shift | (word(skip + 1) << 1) << (63 - shift);
+    let rest = (skip + 1..4).map(word).enumerate();
+    let more = rest.fold(0, |more, (i, word)| more | if i == 0 { word >> shift } else { word });
+    if more == 0 { low } else { u64::MAX }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shifts_are_exact_or_saturate() {
+        let value = [0x1111, 0x2222, 0, 1 << 60];
+        assert_eq!(shift_right(&value, 0), u64::MAX);
+        assert_eq!(shift_right(&value, 188), u64::MAX);
+        assert_eq!(shift_right(&value, 189), 1 << 63);
+        assert_eq!(shift_right(&value, 252), 1);
+        assert_eq!(shift_right(&value, 253), 0);
+        assert_eq!(shift_right(&[5, 3, 0, 0], 1), u64::MAX);
+        assert_eq!(shift_right(&[5, 3, 0, 0], 2), 0xc000_0000_0000_0001);
+        assert_eq!(shift_right(&[5, 3, 0, 0], 64), 3);
+    }
+
+    #[test]
+    fn digits_cover_the_bound_and_stay_in_the_table() {
+        for spacing in 4..=SCALAR_BITS {
+            for width in 1..=spacing.min(MAX_WIDTH) {
+                for bound in [[0; 4], [1, 0, 0, 0], [1 << 31, 0, 0, 0], FULL_BOUND] {
+                    let layout = Layout::new(spacing, width, &bound, 100);
+                    let last = layout.digits().last().expect("at least one digit");
+                    assert!(last.window < SCALAR_BITS.div_ceil(spacing));
+                    let left = shift_right(&bound, last.offset) + u64::from(last.offset > 0);
+                    assert!(left <= 1 << (last.width - 1));
+                    let ends = layout.digits().iter().map(|digit| digit.offset + digit.width);
+                    let starts = layout.digits().iter().skip(1).map(|digit| digit.offset);
+                    assert!(ends.zip(starts).all(|(end, start)| end == start));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn small_scalars_have_few_digits_and_buckets() {
+        let bytes = Layout::choose(13, &[128, 0, 0, 0], 4096);
+        assert_eq!((bytes.digits().len(), bytes.groups()), (1, 256));
+        let bits = Layout::choose(13, &[1, 0, 0, 0], 4096);
+        assert_eq!((bits.digits().len(), bits.groups()), (1, 2));
+    }
+}

@@ -1,0 +1,186 @@
+//! Multi-scalar multiplication: many columns of scalars over one fixed list of points.
+//!
+//! A scalar is cut into signed digits. The table has the multiples of every point by powers of
+//! two that digits stand for, so that digits of all positions meet in one set of *buckets*: bucket
+//! `d` is the sum of the points whose digit is `d`, minus those whose digit is `-d`, and the column
+//! is `Σ d·bucket(d)`. All of it is sums of groups of points ([`sums`]):
+//! 1. [`digits`]: points sorted by (digit, sign);
+//! 2. [`sums`]: one sum per (digit, sign), which are nearly all of the additions;
+//! 3. [`reduce`]: buckets, then `Σ d·bucket(d)` through sums over rows, columns and bits.
+//!
+//! Every addition is right for every input, so the result is: see [`sums`]. The time depends on
+//! the scalars; the prover's machine is not shared with those who must not know them.
+
+mod digits;
+mod layout;
+mod reduce;
+mod sums;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, ops::Range};
+
+use halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
+use rayon::prelude::*;
+
+use self::{
+    digits::{Segment, Source},
+    layout::{FULL_BOUND, Layout},
+    reduce::Set,
+    tables::Table,
+};
+use super::{arithmetic::Arithmetic, pack::Pack};
+
+/// Entries that are sorted and summed at once; more columns wait, so that memory is bounded.
+const WAVE_ENTRIES: usize = 1 << 22;
+/// The most entries that one task sorts: with their groups they take 1 MiB.
+const PART_ENTRIES: usize = 1 << 17;
+/// Tasks are not made smaller than this to have more of them.
+const MIN_PART_ENTRIES: usize = 1 << 13;
+
+/// The points of an SRS, with the multiples that digits need.
+pub(crate) struct Bases<A: Arithmetic> {
+    arithmetic: A,
+    table: Table,
+}
+
+impl<A: Arithmetic> fmt::Debug for Bases<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Bases");
+        debug.field("len", &self.len()).field("spacing", &self.table.spacing());
+        debug.field("table_bytes", &self.table_bytes()).finish_non_exhaustive()
+    }
+}
+
+/// One column of scalars.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Scalars<'a, A: Arithmetic> {
+    /// Integers for the first rows, field elements for the next; the other rows are zero.
+    Integers {
+        /// The first rows.
+        values: &'a [i32],
+        /// The rows after them (the blinding rows).
+        tail: &'a [Fr],
+    },
+    /// Field elements, [`Pack::WIDTH`] rows in a pack; lanes beyond the last point are ignored.
+    Field(&'a [A::Fr]),
+}
+
+impl<A: Arithmetic> Bases<A> {
+    /// Precomputes for `points`; the table takes at most `table_bytes`, or, if that is less than
+    /// 64 bytes per point (and padding), as much as that.
+    pub(crate) fn new(arithmetic: A, points: &[G1Affine], table_bytes: usize) -> Self {
+        Self { arithmetic, table: Table::new(arithmetic, points, table_bytes) }
+    }
+
+    /// The number of points.
+    pub(crate) fn len(&self) -> usize {
+        self.table.rows()
+    }
+
+    /// Bytes of the table.
+    pub(crate) fn table_bytes(&self) -> usize {
+        size_of_val(self.table.points())
+    }
+
+    /// `Σ scalar·point` of every column, in order.
+    ///
+    /// # Panics
+    /// If a column has more rows than there are points.
+    pub(crate) fn commit(&self, columns: &[Scalars<'_, A>]) -> Vec<G1Affine> {
+        let mut sums = Vec::with_capacity(columns.len());
+        let mut rest = columns;
+        while !rest.is_empty() {
+            let (wave, later) = rest.split_at(self.wave_len(rest));
+            sums.extend(self.commit_wave(wave));
+            rest = later;
+        }
+        reduce::normalize(&sums)
+    }
+
+    /// How many of the columns, at least one, have [`WAVE_ENTRIES`] entries at most.
+    fn wave_len(&self, columns: &[Scalars<'_, A>]) -> usize {
+        let mut entries = 0;
+        let fits = |column: &&Scalars<'_, A>| {
+            entries += match column {
+                Scalars::Integers { values, .. } => 4 * values.len(),
+                Scalars::Field(packs) => 32 * packs.len() * A::Fr::WIDTH,
+            };
+            entries <= WAVE_ENTRIES
+        };
+        columns.iter().take_while(fits).count().max(1)
+    }
+
+    /// The sums of the columns, each as the points that the bits of a digit multiply.
+    fn commit_wave(&self, columns: &[Scalars<'_, A>]) -> Vec<halo2_proofs::halo2curves::bn256::G1> {
+        let segments: Vec<Segment<'_>> =
+            columns.par_iter().enumerate().flat_map_iter(|(i, c)| self.segments(i, c)).collect();
+        let lists = self.sort(&segments);
+        let sums = sums::sum_groups(self.arithmetic, self.table.points(), &lists);
+        drop(lists);
+        let sets = Set::list(&segments);
+        reduce::reduce(self.arithmetic, &sums, &sets, columns.len(), self.table.spacing())
+    }
+
+    /// The runs of rows of a column that get a digit layout of their own.
+    fn segments<'a>(&self, column: usize, scalars: &Scalars<'a, A>) -> Vec<Segment<'a>> {
+        let spacing = self.table.spacing();
+        let segment = |first_row: usize, source: Source<'a>| {
+            let (bound, rows) = source.measure();
+            let layout = Layout::choose(spacing, &bound, rows);
+            (rows > 0).then_some(Segment { column, first_row, source, layout })
+        };
+        match *scalars {
+            Scalars::Integers { values, tail } => {
+                assert!(values.len() + tail.len() <= self.len(), "more rows than points");
+                let tail_source = Source::from_elements(tail);
+                let values_segment = segment(0, Source::Integers(values));
+                values_segment.into_iter().chain(segment(values.len(), tail_source)).collect()
+            }
+            Scalars::Field(packs) => {
+                let rows = self.len().next_multiple_of(A::Fr::WIDTH);
+                assert!(packs.len() * A::Fr::WIDTH <= rows, "more rows than points");
+                let source = Source::from_packs(self.arithmetic, packs, self.len());
+                segment(0, source).into_iter().collect()
+            }
+        }
+    }
+
+    /// The entries of the segments, sorted; each segment in parts that are sorted independently.
+    fn sort(&self, segments: &[Segment<'_>]) -> Vec<Vec<sums::Lists>> {
+        let entries = |segment: &Segment<'_>| segment.source.len() * segment.layout.digits().len();
+        let total: usize = segments.iter().map(entries).sum();
+        let fair = total.div_ceil(rayon::current_num_threads());
+        let part_entries = fair.clamp(MIN_PART_ENTRIES, PART_ENTRIES);
+        let parts: Vec<Vec<Range<usize>>> = segments
+            .iter()
+            .map(|segment| {
+                let rows = segment.source.len();
+                let parts = entries(segment).div_ceil(part_entries).max(1);
+                let len = rows.div_ceil(parts);
+                (0..parts).map(|i| (i * len).min(rows)..((i + 1) * len).min(rows)).collect()
+            })
+            .collect();
+        segments
+            .par_iter()
+            .zip(parts)
+            .map(|(segment, parts)| {
+                parts.into_par_iter().map(|rows| segment.sort(rows, &self.table)).collect()
+            })
+            .collect()
+    }
+}
+
+/// The spacing of the table's windows and how many there are: what makes a column of `rows` full
+/// scalars cheapest among the tables of at most `max_windows` windows.
+fn choose_spacing(rows: usize, max_windows: usize) -> (u32, usize) {
+    let windows = |spacing: u32| layout::SCALAR_BITS.div_ceil(spacing) as usize;
+    // From the smallest table to the largest: at equal cost the smaller one stays.
+    let spacings = (4..=layout::SCALAR_BITS).rev();
+    let best = spacings
+        .filter(|&spacing| windows(spacing) <= max_windows.max(1))
+        .min_by_key(|&spacing| Layout::choose(spacing, &FULL_BOUND, rows).cost())
+        .expect("one window is always allowed");
+    (best, windows(best))
+}

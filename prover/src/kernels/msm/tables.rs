@@ -1,0 +1,154 @@
+//! The table: every point, and its multiples by powers of two.
+
+use halo2_proofs::halo2curves::{
+    bn256::{Fq, G1Affine},
+    ff::Field,
+    group::prime::PrimeCurveAffine,
+};
+use rayon::prelude::*;
+
+use super::{
+    super::{
+        arithmetic::Arithmetic,
+        pack::{Coordinates, Pack, TablePoint},
+    },
+    choose_spacing,
+    sums::{MAX_WIDTH, invert},
+};
+
+/// Rows whose windows lie together: one task doubles them, with one inversion for each doubling.
+const BLOCK: usize = 512;
+
+/// `2^(spacing·window)·point` for every row and window.
+///
+/// Rows are in blocks, a block has all rows of its first window, then of the next. Where the point
+/// is infinite, and beyond the last row, is some other point: such entries are never to be used.
+pub(super) struct Table {
+    points: Vec<TablePoint>,
+    rows: usize,
+    block: usize,
+    windows: usize,
+    spacing: u32,
+    /// Which rows have the point at infinity; empty if none.
+    infinite: Vec<bool>,
+}
+
+impl Table {
+    /// The table of these points with as many windows as `table_bytes` allows, if they help.
+    pub(super) fn new<A: Arithmetic>(
+        arithmetic: A,
+        points: &[G1Affine],
+        table_bytes: usize,
+    ) -> Self {
+        let rows = points.len();
+        let block = rows.next_multiple_of(A::Fq::WIDTH).clamp(A::Fq::WIDTH, BLOCK);
+        let padded = rows.next_multiple_of(block);
+        // Entries are 32-bit indices.
+        let bytes = table_bytes.min((u32::MAX as usize).saturating_mul(size_of::<TablePoint>()));
+        let max_windows = bytes / (padded.max(1) * size_of::<TablePoint>());
+        let (spacing, windows) = choose_spacing(rows, max_windows);
+        let mut infinite: Vec<bool> = points.iter().map(|p| bool::from(p.is_identity())).collect();
+        if !infinite.contains(&true) {
+            infinite.clear();
+        }
+        let mut table = vec![TablePoint::default(); padded * windows];
+        let blocks = table.par_chunks_mut(block * windows).zip(points.par_chunks(block));
+        blocks.for_each(|(table, points)| fill_block(arithmetic, table, block, spacing, points));
+        Self { points: table, rows, block, windows, spacing, infinite }
+    }
+
+    /// The points that entries refer to.
+    pub(super) fn points(&self) -> &[TablePoint] {
+        &self.points
+    }
+
+    /// The number of points it was made from.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Bits between windows.
+    pub(super) fn spacing(&self) -> u32 {
+        self.spacing
+    }
+
+    /// Whether the point of this row is the point at infinity.
+    #[inline]
+    pub(super) fn is_infinite(&self, row: usize) -> bool {
+        !self.infinite.is_empty() && self.infinite[row]
+    }
+
+    /// The entry of the point of a row; that of its window `w` is `w·window_stride()` more.
+    #[inline]
+    pub(super) fn entry(&self, row: usize) -> u32 {
+        let index = row / self.block * self.windows * self.block + row % self.block;
+        u32::try_from(index).expect("tables have fewer than 2^32 points")
+    }
+
+    /// From the entry of a window to that of the next.
+    pub(super) fn window_stride(&self) -> u32 {
+        u32::try_from(self.block).expect("a block is small")
+    }
+}
+
+/// Fills the windows of the rows of a block; `points` may be fewer.
+fn fill_block<A: Arithmetic>(
+    arithmetic: A,
+    table: &mut [TablePoint],
+    block: usize,
+    spacing: u32,
+    points: &[G1Affine],
+) {
+    arithmetic.vectorize(
+        #[inline(always)]
+        || {
+            let mut packs = load::<A::Fq>(points, block);
+            let mut prefixes = vec![A::Fq::zero(); packs.len()];
+            for (window, table) in table.chunks_exact_mut(block).enumerate() {
+                if window > 0 {
+                    for _ in 0..spacing {
+                        double(&mut packs, &mut prefixes);
+                    }
+                }
+                for (pack, table) in packs.iter().zip(table.chunks_exact_mut(A::Fq::WIDTH)) {
+                    A::Fq::store_points(pack.0, pack.1, |lane, point| table[lane] = point);
+                }
+            }
+        },
+    );
+}
+
+/// Coordinates of the points, with the generator for infinity and to fill the block.
+#[inline(always)]
+fn load<P: Coordinates>(points: &[G1Affine], block: usize) -> Vec<(P, P)> {
+    let pack = |i: usize| {
+        let point = |lane: usize| match points.get(i * P::WIDTH + lane) {
+            Some(point) if !bool::from(point.is_identity()) => *point,
+            _ => G1Affine::generator(),
+        };
+        let lanes: [G1Affine; MAX_WIDTH] = std::array::from_fn(point);
+        (P::from_lanes(&lanes.map(|point| point.x)), P::from_lanes(&lanes.map(|point| point.y)))
+    };
+    (0..block / P::WIDTH).map(pack).collect()
+}
+
+/// Doubles finite points, with one inversion: the slope is `3x²/2y`, and `y` is never zero because
+/// no point of the curve has order two.
+#[inline(always)]
+fn double<P: Coordinates>(points: &mut [(P, P)], prefixes: &mut [P]) {
+    let mut product = P::splat(Fq::ONE);
+    for ((_, y), prefix) in points.iter().zip(prefixes.iter_mut()) {
+        *prefix = product;
+        product = product.mul(y.add(*y));
+    }
+    let mut inverse = invert(product).expect("2y is not zero");
+    for ((x, y), prefix) in points.iter_mut().zip(prefixes).rev() {
+        let inverse_2y = inverse.mul(*prefix);
+        inverse = inverse.mul(y.add(*y));
+        let square = x.mul(*x);
+        let slope = square.add_lazy(square).add_lazy(square).mul_lazy(inverse_2y);
+        let new_x = slope.mul(slope).sub(x.add(*x));
+        *y = slope.mul(x.sub(new_x)).sub(*y);
+        *x = new_x;
+    }
+}

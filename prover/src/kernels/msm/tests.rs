@@ -1,0 +1,231 @@
+use std::iter::repeat_n;
+
+use halo2_proofs::halo2curves::{
+    bn256::{Fr, G1, G1Affine},
+    ff::Field,
+    group::{Curve, Group, prime::PrimeCurveAffine},
+    msm::msm_best,
+};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{RngCore, SeedableRng};
+
+use super::{
+    super::{
+        arithmetic::{Arithmetic, Emulated, Instructions, Portable, Run},
+        pack::Pack,
+    },
+    *,
+};
+
+/// Runs a test on every arithmetic that can run here.
+fn on_all<T: Run<Output = ()> + Copy>(test: T) {
+    test.run(Portable);
+    test.run(Emulated);
+    Instructions::detect().run(test);
+}
+
+fn random_points(rng: &mut ChaCha20Rng, len: usize) -> Vec<G1Affine> {
+    let points: Vec<G1> = (0..len).map(|_| G1::random(&mut *rng)).collect();
+    let mut affine = vec![G1Affine::identity(); len];
+    G1::batch_normalize(&points, &mut affine);
+    affine
+}
+
+fn element(value: i32) -> Fr {
+    let magnitude = Fr::from(u64::from(value.unsigned_abs()));
+    if value < 0 { -magnitude } else { magnitude }
+}
+
+fn random_integers(rng: &mut ChaCha20Rng, len: usize, bits: u32) -> Vec<i32> {
+    (0..len).map(|_| rng.next_u32().cast_signed() >> (32 - bits)).collect()
+}
+
+/// The columns of a test: elements for all rows, or integers and a tail.
+#[derive(Clone, Debug)]
+enum Column {
+    Field(Vec<Fr>),
+    Integers(Vec<i32>, Vec<Fr>),
+}
+
+impl Column {
+    fn elements(&self) -> Vec<Fr> {
+        match self {
+            Self::Field(elements) => elements.clone(),
+            Self::Integers(values, tail) => {
+                values.iter().map(|&value| element(value)).chain(tail.iter().copied()).collect()
+            }
+        }
+    }
+
+    fn packs<A: Arithmetic>(&self) -> Vec<A::Fr> {
+        let Self::Field(elements) = self else { return Vec::new() };
+        let width = A::Fr::WIDTH;
+        let missing = elements.len().next_multiple_of(width) - elements.len();
+        // Lanes beyond the points must be ignored, so they are not zero.
+        let padded: Vec<Fr> =
+            elements.iter().copied().chain(repeat_n(Fr::from(7), missing)).collect();
+        padded.chunks_exact(width).map(A::Fr::from_lanes).collect()
+    }
+}
+
+/// Columns of all kinds for this many rows.
+fn columns(rng: &mut ChaCha20Rng, len: usize) -> Vec<Column> {
+    let full: Vec<Fr> = (0..len).map(|_| Fr::random(&mut *rng)).collect();
+    let mut sparse = vec![Fr::ZERO; len];
+    sparse[len / 2] = -Fr::from(3);
+    let tail = len.min(5);
+    let tails: Vec<Fr> = full[..tail].to_vec();
+    let integers = |values: Vec<i32>| Column::Integers(values, tails.clone());
+    vec![
+        Column::Field(vec![Fr::ZERO; len]),
+        Column::Field(vec![Fr::ONE; len]),
+        Column::Field(vec![-Fr::ONE; len]),
+        Column::Field(vec![-Fr::from(2).invert().unwrap(); len]),
+        Column::Field(vec![Fr::from(2).invert().unwrap(); len]),
+        Column::Field(full.iter().map(|_| full[0]).collect()),
+        Column::Field(full.clone()),
+        Column::Field(sparse),
+        Column::Field(
+            full[..len / 2].iter().copied().chain(repeat_n(Fr::ZERO, len - len / 2)).collect(),
+        ),
+        integers(random_integers(rng, len - tail, 8)),
+        integers(random_integers(rng, len - tail, 16)),
+        integers(random_integers(rng, len - tail, 32)),
+        integers(vec![i32::MIN; len - tail]),
+        integers(vec![0; len - tail]),
+        Column::Integers(vec![1; len], Vec::new()),
+        Column::Integers(random_integers(rng, len, 1), Vec::new()),
+        Column::Integers(random_integers(rng, len / 2, 9), Vec::new()),
+        Column::Integers(Vec::new(), Vec::new()),
+    ]
+}
+
+fn check<A: Arithmetic>(bases: &Bases<A>, points: &[G1Affine], columns: &[Column]) {
+    let packs: Vec<Vec<A::Fr>> = columns.iter().map(Column::packs::<A>).collect();
+    let scalars: Vec<Scalars<'_, A>> = columns
+        .iter()
+        .zip(&packs)
+        .map(|(column, packs)| match column {
+            Column::Field(_) => Scalars::Field(packs),
+            Column::Integers(values, tail) => Scalars::Integers { values, tail },
+        })
+        .collect();
+    let sums = bases.commit(&scalars);
+    assert_eq!(sums.len(), columns.len());
+    for (i, (column, sum)) in columns.iter().zip(sums).enumerate() {
+        let elements = column.elements();
+        let expected = msm_best(&elements, &points[..elements.len()]).to_affine();
+        assert_eq!(sum, expected, "column {i} of {} points, {bases:?}", points.len());
+    }
+}
+
+#[test]
+fn all_lengths_and_columns() {
+    #[derive(Clone, Copy)]
+    struct Test;
+    impl Run for Test {
+        type Output = ();
+        fn run<A: Arithmetic>(self, arithmetic: A) {
+            let mut rng = ChaCha20Rng::seed_from_u64(1);
+            for len in [1, 2, 7, 8, 9, 31, 64, 65] {
+                let points = random_points(&mut rng, len);
+                let bases = Bases::new(arithmetic, &points, 1 << 20);
+                assert_eq!(bases.len(), len);
+                assert!(bases.table_bytes() <= 1 << 20);
+                check(&bases, &points, &columns(&mut rng, len));
+            }
+        }
+    }
+    on_all(Test);
+}
+
+#[test]
+fn many_tasks_and_blocks() {
+    #[derive(Clone, Copy)]
+    struct Test;
+    impl Run for Test {
+        type Output = ();
+        fn run<A: Arithmetic>(self, arithmetic: A) {
+            let mut rng = ChaCha20Rng::seed_from_u64(2);
+            let points = random_points(&mut rng, 1030);
+            let bases = Bases::new(arithmetic, &points, usize::MAX);
+            let columns = columns(&mut rng, 1030);
+            check(&bases, &points, &columns[6..12]);
+            // Large groups that several tasks share.
+            check(&bases, &points, &[&columns[1..2], &columns[5..6], &columns[12..16]].concat());
+        }
+    }
+    Instructions::detect().run(Test);
+}
+
+#[test]
+fn restricted_tables() {
+    #[derive(Clone, Copy)]
+    struct Test;
+    impl Run for Test {
+        type Output = ();
+        fn run<A: Arithmetic>(self, arithmetic: A) {
+            let mut rng = ChaCha20Rng::seed_from_u64(3);
+            let points = random_points(&mut rng, 24);
+            let columns = columns(&mut rng, 24);
+            for windows in [0, 1, 2, 3, 4, 5, 7, 9, 12, 16, 20, 30] {
+                let table_bytes = windows * 24 * 64;
+                let bases = Bases::new(arithmetic, &points, table_bytes);
+                assert!(bases.table_bytes() <= table_bytes.max(24 * 64));
+                check(&bases, &points, &columns);
+            }
+        }
+    }
+    on_all(Test);
+}
+
+#[test]
+fn points_that_meet() {
+    #[derive(Clone, Copy)]
+    struct Test;
+    impl Run for Test {
+        type Output = ();
+        fn run<A: Arithmetic>(self, arithmetic: A) {
+            let mut rng = ChaCha20Rng::seed_from_u64(4);
+            let len = 40;
+            let random = random_points(&mut rng, len);
+            let alternate = |a: G1Affine, b: G1Affine| {
+                (0..len).map(|i| if i % 2 == 0 { a } else { b }).collect::<Vec<_>>()
+            };
+            let mut some_infinite = random.clone();
+            for i in [0, 1, 9, 17, len - 1] {
+                some_infinite[i] = G1Affine::identity();
+            }
+            let multiples: Vec<G1> = (1..=len).map(|i| random[0] * Fr::from(i as u64)).collect();
+            let powers: Vec<G1> = (0..len).map(|i| random[0] * Fr::from(1 << i)).collect();
+            let mut in_progression = vec![G1Affine::identity(); len];
+            G1::batch_normalize(&multiples, &mut in_progression);
+            let mut doubles = vec![G1Affine::identity(); len];
+            G1::batch_normalize(&powers, &mut doubles);
+            let cases = [
+                vec![random[0]; len],
+                alternate(random[0], -random[0]),
+                alternate(random[0], G1Affine::identity()),
+                vec![G1Affine::identity(); len],
+                some_infinite,
+                in_progression,
+                doubles,
+            ];
+            for points in cases {
+                for table_bytes in [0, 1 << 20] {
+                    let bases = Bases::new(arithmetic, &points, table_bytes);
+                    check(&bases, &points, &columns(&mut rng, len));
+                }
+            }
+        }
+    }
+    on_all(Test);
+}
+
+#[test]
+fn no_points_and_no_columns() {
+    let bases = Bases::new(Portable, &[], 0);
+    assert!(bases.commit(&[]).is_empty());
+    let empty = Scalars::Integers { values: &[], tail: &[] };
+    assert_eq!(bases.commit(&[empty]), [G1Affine::identity()]);
+}

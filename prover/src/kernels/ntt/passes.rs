@@ -1,0 +1,189 @@
+//! The passes over a block of a transform.
+//!
+//! Between passes elements are lazy; `<` below bounds them. Products are below 2p.
+
+use halo2_proofs::halo2curves::bn256::Fr;
+
+use super::{
+    Arithmetic, Pack, TASK,
+    twiddles::{BUTTERFLIES, Twiddles},
+};
+
+/// A block in the first cache: the base and all strides, pass by pass.
+#[derive(Clone, Copy)]
+pub(super) struct Leaf<'a, A: Arithmetic> {
+    pub(super) twiddles: &'a Twiddles<A>,
+    /// Elements, at least 64.
+    pub(super) len: usize,
+}
+
+impl<A: Arithmetic> Leaf<'_, A> {
+    /// The first stride that is one of a pair: 8 is done alone where the number of strides from it
+    /// on is odd.
+    #[inline(always)]
+    fn first_pair(self) -> usize {
+        if self.len.trailing_zeros() % 2 == 1 { 8 } else { 16 }
+    }
+
+    /// Coefficients to values, which are relaxed if this is the `last` pass.
+    #[inline(always)]
+    pub(super) fn to_values(self, coefficients: &[A::Fr], out: &mut [A::Fr], last: bool) {
+        for (from, to) in coefficients.as_chunks::<8>().0.iter().zip(out.as_chunks_mut::<8>().0) {
+            base_to_values(self.twiddles, from, to);
+        }
+        let mut stride = self.first_pair();
+        if stride > 8 {
+            let half = 8 / <A::Fr as Pack<Fr>>::WIDTH;
+            for block in out.chunks_exact_mut(2 * half) {
+                let (low, high) = block.split_at_mut(half);
+                for ((low, high), &x) in low.iter_mut().zip(high).zip(self.twiddles.stride(8)) {
+                    // Low < 8p.
+                    let product = high.mul_lazy(x);
+                    (*low, *high) = (low.add_lazy(product), low.sub_lazy_by::<2>(product));
+                }
+            }
+        }
+        while stride < self.len {
+            for block in out.chunks_exact_mut(4 * stride / <A::Fr as Pack<Fr>>::WIDTH) {
+                let last = last && 4 * stride == self.len;
+                Pair::new(self.twiddles, stride, block).combine(last);
+            }
+            stride *= 4;
+        }
+    }
+
+    /// Values < 4p to relaxed coefficients, in place.
+    #[inline(always)]
+    pub(super) fn to_coefficients(self, values: &mut [A::Fr]) {
+        let mut stride = self.len / 4;
+        while stride >= 8 {
+            for block in values.chunks_exact_mut(4 * stride / <A::Fr as Pack<Fr>>::WIDTH) {
+                Pair::new(self.twiddles, stride, block).divide();
+            }
+            stride /= 4;
+        }
+        if self.first_pair() > 8 {
+            let half = 8 / <A::Fr as Pack<Fr>>::WIDTH;
+            for block in values.chunks_exact_mut(2 * half) {
+                let (low, high) = block.split_at_mut(half);
+                for ((low, high), &x) in low.iter_mut().zip(high).zip(self.twiddles.stride(8)) {
+                    let difference = low.sub_lazy(*high);
+                    (*low, *high) = (low.add_lazy(*high).relax(), difference.mul_lazy(x));
+                }
+            }
+        }
+        for block in values.as_chunks_mut::<8>().0 {
+            base_to_coefficients(self.twiddles, block);
+        }
+    }
+}
+
+/// Strides 1, 2 and 4 on relaxed coefficients; gives lazy values < 8p.
+#[inline(always)]
+fn base_to_values<A: Arithmetic>(twiddles: &Twiddles<A>, from: &[A::Fr; 8], to: &mut [A::Fr; 8]) {
+    let mut packs = *from;
+    for ((low, stride), &x) in BUTTERFLIES.into_iter().zip(&twiddles.base) {
+        let product = packs[low + stride].mul_lazy(x);
+        // Every stride adds up to 2p.
+        packs[low + stride] = packs[low].sub_lazy_by::<2>(product);
+        packs[low] = packs[low].add_lazy(product);
+    }
+    *to = A::Fr::transpose(packs);
+}
+
+/// Strides 4, 2 and 1 on values < 4p; gives relaxed coefficients.
+#[inline(always)]
+fn base_to_coefficients<A: Arithmetic>(twiddles: &Twiddles<A>, block: &mut [A::Fr; 8]) {
+    let mut packs = A::Fr::transpose(*block);
+    for i in (0..12).rev() {
+        let ((low, stride), x) = (BUTTERFLIES[i], twiddles.base[i]);
+        // Sums are < 8p after stride 4 and < 16p after stride 2.
+        if stride == 1 && low == 0 {
+            packs[0] = packs[0].relax();
+            packs[1] = packs[1].relax();
+        }
+        let difference = packs[low].sub_lazy_by::<8>(packs[low + stride]);
+        packs[low] = packs[low].add_lazy(packs[low + stride]);
+        packs[low + stride] = difference.mul_lazy(x);
+    }
+    packs[0] = packs[0].mul_lazy(twiddles.scale);
+    for place in [2, 4, 6] {
+        packs[place] = packs[place].relax();
+    }
+    *block = packs;
+}
+
+/// Two strides, h and 2h, on a block of 4h elements, or the same part of each of its quarters.
+pub(super) struct Pair<'a, A: Arithmetic> {
+    quarters: [&'a mut [A::Fr]; 4],
+    /// Twiddles of stride h, and the halves of those of stride 2h.
+    twiddles: [&'a [A::Fr]; 3],
+}
+
+impl<'a, A: Arithmetic> Pair<'a, A> {
+    /// Strides `stride` and twice that on `block`.
+    #[inline(always)]
+    pub(super) fn new(twiddles: &'a Twiddles<A>, stride: usize, block: &'a mut [A::Fr]) -> Self {
+        let quarter = stride / <A::Fr as Pack<Fr>>::WIDTH;
+        let (low, high) = block.split_at_mut(2 * quarter);
+        let ((a, b), (c, d)) = (low.split_at_mut(quarter), high.split_at_mut(quarter));
+        let (x, ix) = twiddles.stride(2 * stride).split_at(quarter);
+        Self { quarters: [a, b, c, d], twiddles: [twiddles.stride(stride), x, ix] }
+    }
+
+    /// Calls `f` on parts of a block, in parallel if it is large.
+    pub(super) fn for_each(self, f: &(impl Fn(Pair<'_, A>) + Sync)) {
+        let packs = self.quarters[0].len();
+        if 4 * packs * <A::Fr as Pack<Fr>>::WIDTH <= TASK {
+            return f(self);
+        }
+        let [a, b, c, d] = self.quarters.map(|quarter| quarter.split_at_mut(packs / 2));
+        let [w, x, ix] = self.twiddles.map(|twiddles| twiddles.split_at(packs / 2));
+        let low = Self { quarters: [a.0, b.0, c.0, d.0], twiddles: [w.0, x.0, ix.0] };
+        let high = Self { quarters: [a.1, b.1, c.1, d.1], twiddles: [w.1, x.1, ix.1] };
+        rayon::join(|| low.for_each(f), || high.for_each(f));
+    }
+
+    /// Four polynomials of the four classes of coefficients to one. Takes values < 10p, gives
+    /// values < 6p, or relaxed ones in the `last` pass.
+    #[inline(always)]
+    pub(super) fn combine(self, last: bool) {
+        let [a, b, c, d] = self.quarters;
+        let [w, x, ix] = self.twiddles;
+        let quads = a.iter_mut().zip(b).zip(c.iter_mut().zip(d));
+        for (((a, b), (c, d)), ((&w, &x), &ix)) in quads.zip(w.iter().zip(x).zip(ix)) {
+            let (wb, wd) = (b.mul_lazy(w), d.mul_lazy(w));
+            let relaxed = a.relax();
+            let (even, even_minus) = (relaxed.add_lazy(wb), relaxed.sub_lazy_by::<2>(wb));
+            let (odd, odd_minus) = (c.add_lazy(wd), c.sub_lazy_by::<2>(wd));
+            // Odd < 12p, even < 4p.
+            let (odd, odd_minus) = (odd.mul_lazy(x), odd_minus.mul_lazy(ix));
+            *a = even.add_lazy(odd);
+            *b = even_minus.add_lazy(odd_minus);
+            *c = even.sub_lazy_by::<2>(odd);
+            *d = even_minus.sub_lazy_by::<2>(odd_minus);
+            if last {
+                for value in [a, b, c, d] {
+                    *value = value.relax();
+                }
+            }
+        }
+    }
+
+    /// One polynomial to four, all their values < 4p.
+    #[inline(always)]
+    pub(super) fn divide(self) {
+        let [a, b, c, d] = self.quarters;
+        let [w, x, ix] = self.twiddles;
+        let quads = a.iter_mut().zip(b).zip(c.iter_mut().zip(d));
+        for (((a, b), (c, d)), ((&w, &x), &ix)) in quads.zip(w.iter().zip(x).zip(ix)) {
+            let (even, odd) = (a.add_lazy(*c), a.sub_lazy(*c).mul_lazy(x));
+            let (even_minus, odd_minus) = (b.add_lazy(*d), b.sub_lazy(*d).mul_lazy(ix));
+            // Even < 8p, and differences of them < 16p.
+            *a = even.add_lazy(even_minus).relax();
+            *b = even.sub_lazy_by::<8>(even_minus).mul_lazy(w);
+            *c = odd.add_lazy(odd_minus);
+            *d = odd.sub_lazy_by::<2>(odd_minus).mul_lazy(w);
+        }
+    }
+}
