@@ -34,7 +34,11 @@ pub(crate) fn make(
     let plan = plan.with_context(|| format!("{} has no circuit", model.path.display()))?;
     let (srs, srs_seconds) =
         timed(output, "loading the SRS", None, || srs::for_circuit(srs_file, plan.k(), output));
-    let identity = ModelIdentity { name: quantized.settings.model.clone(), digest: model.digest.0 };
+    let identity = ModelIdentity {
+        name: quantized.settings.model.clone(),
+        digest: model.digest.0,
+        accuracy_digest: None,
+    };
     let srs = srs?;
     let (setup, key_seconds) =
         timed(output, "making the keys", None, || Setup::new(Arc::new(plan), srs, identity));

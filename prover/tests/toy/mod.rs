@@ -298,6 +298,7 @@ impl Toy {
             layout: layout(),
             model_name: "toy".into(),
             model_digest: Digest([7; 32]),
+            accuracy_digest: Digest([8; 32]),
         };
         let key = export_key(proving_key.get_vk(), metadata).unwrap();
         Self { shape, srs, proving_key, key }

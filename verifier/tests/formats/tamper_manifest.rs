@@ -64,6 +64,7 @@ fn every_field_of_a_key_is_bound() {
         layout => |key| key.layout.inputs.reverse(),
         model_name => |key| key.model_name.push('x'),
         model_digest => |key| key.model_digest.0[31] ^= 1,
+        accuracy_digest => |key| key.accuracy_digest.0[31] ^= 1,
     });
     edits.into_iter().for_each(|(field, edit)| key_edit_is_noticed(field, edit));
 }
