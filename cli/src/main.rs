@@ -3,9 +3,11 @@
 //! Exit codes: 0 accepted or done, 1 a proof was rejected, 2 anything else.
 
 mod accuracy;
+mod accuracy_report;
 mod args;
 mod command;
 mod cpu;
+mod expectation;
 mod job;
 mod keys;
 mod memory;
