@@ -37,17 +37,13 @@ pub(crate) fn run(args: &args::Verify, output: &Output) -> Result<Outcome> {
         .iter()
         .zip(checked)
         .map(|(file, (rejection, seconds))| Report::new(&key, file, rejection, seconds));
-    let paths = args.proofs.iter().cloned();
-    let mut list =
-        List(paths.zip(reports).map(|(file, report)| FileReport { file, report }).collect());
-    let accepted = list.0.iter().all(|item| item.report.accepted);
-    match list.0.pop() {
-        Some(only) if list.0.is_empty() => output.report(&only.report)?,
-        last => {
-            list.0.extend(last);
-            output.report(&list)?;
-        }
+    let item = |(file, report): (&PathBuf, Report)| FileReport { file: file.clone(), report };
+    let list = List(args.proofs.iter().zip(reports).map(item).collect());
+    match &list.0[..] {
+        [only] => output.report(&only.report)?,
+        _ => output.report(&list)?,
     }
+    let accepted = list.0.iter().all(|item| item.report.accepted);
     Ok(if accepted { Outcome::Accepted } else { Outcome::Rejected })
 }
 
@@ -96,7 +92,7 @@ fn check_batch(
     for (&index, result) in as_expected.iter().zip(verify_batch(&items, expectation.policy())) {
         rejections[index] = result.err().map(with_advice);
     }
-    let share = Instant::now().duration_since(start).div_f64(count(files)).as_secs_f64();
+    let share = start.elapsed().as_secs_f64() / count(files);
     rejections.into_iter().map(|rejection| (rejection, share)).collect()
 }
 
@@ -172,6 +168,15 @@ pub(crate) struct JobReport {
     pub(crate) payee: String,
     pub(crate) expiry: u64,
     pub(crate) nonce: u64,
+}
+
+impl JobReport {
+    /// Whether nothing was said about the job when it was proved.
+    pub(crate) fn is_none(&self) -> bool {
+        let Self { chain, job, payee, expiry, nonce } = self;
+        let zeros = |hex: &str| hex.bytes().all(|digit| digit == b'0');
+        [*chain, *expiry, *nonce] == [0; 3] && zeros(job) && zeros(payee)
+    }
 }
 
 impl From<&JobBinding> for JobReport {

@@ -177,6 +177,8 @@ fn a_report_for_a_key_that_binds_none_is_rejected() {
     workplace.copy_from(audited(), "model.accuracy.json");
     workplace.json(0, &["prove", "model.onnx", "--input", "input.json", "--key", "plain.zkvk"]);
     let audit = ["audit", "model.zkproof", "--key", "plain.zkvk", "--allow-insecure-srs"];
+    let text = workplace.run(&audit).stdout;
+    assert!(text.contains("for no job") && text.contains("binds no report"), "{text}");
     let report = workplace.json(1, &[&audit, REPORT].concat());
     assert!(report["reasons"][0].as_str().unwrap().contains("binds no accuracy report"));
 }

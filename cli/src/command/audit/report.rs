@@ -151,12 +151,15 @@ impl fmt::Display for Report {
 impl fmt::Display for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "  the model {}, an ONNX file of digest {}", self.model, self.model_digest)?;
-        writeln!(f, "  as it was made integers in the key {}", self.key_digest)?;
+        writeln!(f, "  quantized as the key {} fixes it", self.key_digest)?;
         for Tensor { name, values, .. } in &self.input {
             writeln!(f, "  on the input {name}: {}", tensors::brief(values))?;
         }
         for Tensor { name, values, .. } in &self.output {
             writeln!(f, "  gives the output {name}: {}", tensors::brief(values))?;
+        }
+        if self.job.is_none() {
+            return write!(f, "  for no job: it pays nobody");
         }
         let JobReport { chain, job, payee, expiry, nonce } = &self.job;
         writeln!(f, "  for job {job} on chain {chain}, nonce {nonce}")?;
