@@ -1,0 +1,285 @@
+//! The records of an escrow as bytes: fixed-width, big-endian, each content in one spelling only.
+//!
+//! | record | key | value |
+//! |---|---|---|
+//! | books | `00` | magic `ZKESCROW`, version u16, chain id u64, total u128 |
+//! | account | `01`, address 20 | balance u128 |
+//! | job | `02`, id 32 | terms, state |
+//! | transfer | `03`, id 32 | direction u8 (0 in, 1 out), account 20, amount u128 |
+//!
+//! Terms: buyer 20, payee (`00`, or `01` and 20 bytes), model 32, input 32, nonce u64, price u128,
+//! stake u128, deadline u64. State: `00` open; `01` staked, prover 20; `02` settled, payee 20, expiry
+//! u64, output 32, time u64; `03` refunded, time u64; `04` slashed, prover 20, time u64.
+
+use zkinfer_verifier::{Digest, KeyDigest};
+
+use crate::{
+    error::RecordError,
+    job::{AnyJob, JobTerms, Settled, StoredState},
+    quantities::{Address, Amount, JobId, TransferId, ValuesDigest},
+    store::Record,
+};
+
+/// First bytes of the books.
+const MAGIC: [u8; 8] = *b"ZKESCROW";
+/// The version of all records. A change that moves a byte or the meaning of one changes it.
+pub(crate) const VERSION: u16 = 1;
+
+/// Which record of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordKey {
+    /// What the escrow is, and how much was paid in.
+    Books,
+    /// What an account has.
+    Account(Address),
+    /// A job.
+    Job(JobId),
+    /// A transfer into or out of the escrow.
+    Transfer(TransferId),
+}
+
+impl RecordKey {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Books => vec![0],
+            Self::Account(Address(id)) => [&[1], &id[..]].concat(),
+            Self::Job(JobId(id)) => [&[2], &id[..]].concat(),
+            Self::Transfer(TransferId(id)) => [&[3], &id[..]].concat(),
+        }
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (tag, id) = bytes.split_first()?;
+        match tag {
+            0 => id.is_empty().then_some(Self::Books),
+            1 => id.try_into().ok().map(Address).map(Self::Account),
+            2 => id.try_into().ok().map(JobId).map(Self::Job),
+            3 => id.try_into().ok().map(TransferId).map(Self::Transfer),
+            _ => None,
+        }
+    }
+}
+
+/// Whether money came in or went out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    In,
+    Out,
+}
+
+/// The content of a record, with its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "few live at a time, and a job is the usual one")]
+pub(crate) enum Entry {
+    Books { chain_id: u64, total: Amount },
+    Account { account: Address, balance: Amount },
+    Job(AnyJob),
+    Transfer { transfer: TransferId, direction: Direction, account: Address, amount: Amount },
+}
+
+/// What the first bytes of the books say.
+pub(crate) enum Format {
+    Ours,
+    Version(u16),
+    Foreign,
+}
+
+/// Whether the books are ones that this version reads.
+pub(crate) fn format_of(books: &[u8]) -> Format {
+    let mut reader = Reader::new(books);
+    match (reader.array(), reader.u16()) {
+        (Ok(MAGIC), Ok(VERSION)) => Format::Ours,
+        (Ok(MAGIC), Ok(version)) => Format::Version(version),
+        _ => Format::Foreign,
+    }
+}
+
+impl Entry {
+    pub(crate) fn key(&self) -> RecordKey {
+        match self {
+            Self::Books { .. } => RecordKey::Books,
+            Self::Account { account, .. } => RecordKey::Account(*account),
+            Self::Job(job) => RecordKey::Job(job.id()),
+            Self::Transfer { transfer, .. } => RecordKey::Transfer(*transfer),
+        }
+    }
+
+    pub(crate) fn encode(&self) -> Record {
+        let mut value = Vec::new();
+        match self {
+            Self::Books { chain_id, total } => {
+                value.extend(MAGIC);
+                value.extend(VERSION.to_be_bytes());
+                value.extend(chain_id.to_be_bytes());
+                value.extend(total.0.to_be_bytes());
+            }
+            Self::Account { account: _, balance } => value.extend(balance.0.to_be_bytes()),
+            Self::Job(job) => {
+                encode_terms(job.terms(), &mut value);
+                encode_state(&job.stored_state(), &mut value);
+            }
+            Self::Transfer { transfer: _, direction, account, amount } => {
+                value.push(match direction {
+                    Direction::In => 0,
+                    Direction::Out => 1,
+                });
+                value.extend(account.0);
+                value.extend(amount.0.to_be_bytes());
+            }
+        }
+        Record { key: self.key().encode(), value }
+    }
+
+    /// Any bytes are either refused or the encoding of exactly one content.
+    pub(crate) fn decode(key: RecordKey, value: &[u8]) -> Result<Self, RecordError> {
+        let mut reader = Reader::new(value);
+        let entry = match key {
+            RecordKey::Books => reader.books()?,
+            RecordKey::Account(account) => Self::Account { account, balance: reader.amount()? },
+            RecordKey::Job(id) => {
+                let (terms, state) = (reader.terms()?, reader.state()?);
+                Self::Job(AnyJob::restore(id, terms, state).ok_or(RecordError::Contradiction)?)
+            }
+            RecordKey::Transfer(transfer) => Self::Transfer {
+                transfer,
+                direction: reader.direction()?,
+                account: reader.address()?,
+                amount: reader.amount()?,
+            },
+        };
+        reader.finish()?;
+        Ok(entry)
+    }
+}
+
+fn encode_terms(terms: &JobTerms, value: &mut Vec<u8>) {
+    let JobTerms { buyer, payee, model, input, nonce, price, stake, deadline } = terms;
+    value.extend(buyer.0);
+    value.push(u8::from(payee.is_some()));
+    value.extend(payee.iter().flat_map(|payee| payee.0));
+    value.extend(model.0.0);
+    value.extend(input.0.0);
+    value.extend(nonce.to_be_bytes());
+    value.extend(price.0.to_be_bytes());
+    value.extend(stake.0.to_be_bytes());
+    value.extend(deadline.to_be_bytes());
+}
+
+fn encode_state(state: &StoredState, value: &mut Vec<u8>) {
+    match state {
+        StoredState::Open => value.push(0),
+        StoredState::Staked { prover } => {
+            value.push(1);
+            value.extend(prover.0);
+        }
+        StoredState::Settled(Settled { payee, expiry, output, at }) => {
+            value.push(2);
+            value.extend(payee.0);
+            value.extend(expiry.to_be_bytes());
+            value.extend(output.0.0);
+            value.extend(at.to_be_bytes());
+        }
+        StoredState::Refunded { at } => {
+            value.push(3);
+            value.extend(at.to_be_bytes());
+        }
+        StoredState::Slashed { prover, at } => {
+            value.push(4);
+            value.extend(prover.0);
+            value.extend(at.to_be_bytes());
+        }
+    }
+}
+
+/// Takes fields off the front of a value; errors name the offset.
+struct Reader<'a> {
+    rest: &'a [u8],
+    length: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes, length: bytes.len() }
+    }
+
+    fn offset(&self) -> usize {
+        self.length.saturating_sub(self.rest.len())
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], RecordError> {
+        let truncated = RecordError::Truncated { offset: self.offset() };
+        let (head, rest) = self.rest.split_first_chunk::<N>().ok_or(truncated)?;
+        self.rest = rest;
+        Ok(*head)
+    }
+
+    /// A byte below `count`, which tells alternatives apart.
+    fn tag(&mut self, count: u8) -> Result<u8, RecordError> {
+        let offset = self.offset();
+        let [got] = self.array()?;
+        if got < count { Ok(got) } else { Err(RecordError::Tag { offset, got }) }
+    }
+
+    fn u16(&mut self) -> Result<u16, RecordError> {
+        self.array().map(u16::from_be_bytes)
+    }
+
+    fn u64(&mut self) -> Result<u64, RecordError> {
+        self.array().map(u64::from_be_bytes)
+    }
+
+    fn amount(&mut self) -> Result<Amount, RecordError> {
+        self.array().map(u128::from_be_bytes).map(Amount)
+    }
+
+    fn address(&mut self) -> Result<Address, RecordError> {
+        self.array().map(Address)
+    }
+
+    fn digest(&mut self) -> Result<Digest, RecordError> {
+        self.array().map(Digest)
+    }
+
+    fn books(&mut self) -> Result<Entry, RecordError> {
+        // `format_of` has judged them by name.
+        let _: ([u8; 8], u16) = (self.array()?, self.u16()?);
+        Ok(Entry::Books { chain_id: self.u64()?, total: self.amount()? })
+    }
+
+    fn direction(&mut self) -> Result<Direction, RecordError> {
+        Ok(if self.tag(2)? == 0 { Direction::In } else { Direction::Out })
+    }
+
+    fn terms(&mut self) -> Result<JobTerms, RecordError> {
+        Ok(JobTerms {
+            buyer: self.address()?,
+            payee: if self.tag(2)? == 0 { None } else { Some(self.address()?) },
+            model: KeyDigest(self.digest()?),
+            input: ValuesDigest(self.digest()?),
+            nonce: self.u64()?,
+            price: self.amount()?,
+            stake: self.amount()?,
+            deadline: self.u64()?,
+        })
+    }
+
+    fn state(&mut self) -> Result<StoredState, RecordError> {
+        Ok(match self.tag(5)? {
+            0 => StoredState::Open,
+            1 => StoredState::Staked { prover: self.address()? },
+            2 => StoredState::Settled(Settled {
+                payee: self.address()?,
+                expiry: self.u64()?,
+                output: ValuesDigest(self.digest()?),
+                at: self.u64()?,
+            }),
+            3 => StoredState::Refunded { at: self.u64()? },
+            _ => StoredState::Slashed { prover: self.address()?, at: self.u64()? },
+        })
+    }
+
+    fn finish(&self) -> Result<(), RecordError> {
+        let count = self.rest.len();
+        if count == 0 { Ok(()) } else { Err(RecordError::TrailingBytes { count }) }
+    }
+}
