@@ -206,7 +206,7 @@ pub enum RecordError {
 #[non_exhaustive]
 pub enum EscrowError<E> {
     /// It is against the rules.
-    #[error("refused: {0}")]
+    #[error(transparent)]
     Refused(#[from] Refusal),
     /// The store failed. If it failed in a commit, whether the operation happened is known only
     /// after the store is opened again.
@@ -232,7 +232,7 @@ pub enum EscrowError<E> {
         got: u64,
     },
     /// A record that is damaged or foreign.
-    #[error("the record {key:?} of the store is damaged: {source}")]
+    #[error("the record {key:?} of the store is damaged")]
     Record {
         /// Which one.
         key: RecordKey,

@@ -360,13 +360,13 @@ impl AnyJob {
     /// The job that was stored; `None` if the rules do not lead to it.
     pub(crate) fn restore(id: JobId, terms: JobTerms, state: StoredState) -> Option<Self> {
         let open = Job::open(id, terms, terms.deadline).ok()?;
-        let at_least_once = |prover| open.stake(prover, terms.deadline).ok();
+        let staked_by = |prover| open.stake(prover, terms.deadline).ok();
         match state {
             StoredState::Open => Some(Self::Open(open)),
-            StoredState::Staked { prover } => at_least_once(prover).map(Self::Staked),
+            StoredState::Staked { prover } => staked_by(prover).map(Self::Staked),
             StoredState::Refunded { at } => open.refund(at).ok().map(Self::Refunded),
             StoredState::Slashed { prover, at } => {
-                at_least_once(prover)?.slash(at).ok().map(Self::Slashed)
+                staked_by(prover)?.slash(at).ok().map(Self::Slashed)
             }
             StoredState::Settled(settled) => {
                 open.check_in_time(settled.at).ok()?;

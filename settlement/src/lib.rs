@@ -73,6 +73,9 @@ pub use escrow::Escrow;
 pub use job::{AnyJob, Job, JobTerms, Open, Receipt, Refunded, Settled, Slashed, Staked};
 pub use quantities::{Address, Amount, JobId, TransferId, ValuesDigest};
 pub use record::RecordKey;
+/// For backends of [`RedbStore`].
+#[cfg(feature = "redb")]
+pub use redb;
 #[cfg(feature = "redb")]
 pub use redb_store::{RedbStore, StoreError};
 pub use store::{MemoryStore, Record, Store};

@@ -38,7 +38,7 @@ fn amounts() -> impl Strategy<Value = u128> {
 fn jobs_with_terms() -> impl Strategy<Value = (u8, JobTerms)> {
     let proofs = prop::sample::select(&Proof::ALL[..]);
     let payee = prop::option::weighted(0.2, accounts());
-    let stake = prop_oneof![4 => Just(0), 2 => 1..40u128, 1 => amounts()];
+    let stake = prop_oneof![3 => Just(0), 4 => 1..40u128, 1 => amounts()];
     let lie = prop::option::weighted(0.2, (1..5u8, 0..10u64));
     (proofs, accounts(), payee, amounts(), stake, lie, 0..600u64).prop_map(
         |(proof, buyer, payee, price, stake, lie, deadline)| {
@@ -62,12 +62,12 @@ fn operations() -> impl Strategy<Value = Vec<(Operation, u64)>> {
             Operation::Withdraw { transfer, account, amount }
         }),
         4 => jobs_with_terms().prop_map(|(job, terms)| Operation::Open { job, terms }),
-        3 => (jobs(), accounts()).prop_map(|(job, prover)| Operation::Stake { job, prover }),
+        8 => (jobs(), accounts()).prop_map(|(job, prover)| Operation::Stake { job, prover }),
         4 => prop::sample::select(&Proof::ALL[..]).prop_map(|proof| Operation::Submit { proof }),
         2 => jobs().prop_map(|job| Operation::Refund { job }),
-        2 => jobs().prop_map(|job| Operation::Slash { job }),
+        5 => jobs().prop_map(|job| Operation::Slash { job }),
     ];
-    prop::collection::vec((operation, 0..700u64), 1..60)
+    prop::collection::vec((operation, 0..700u64), 1..80)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -233,3 +233,34 @@ fn a_disk_that_lies_about_syncing_is_noticed() {
     let mut outcomes = noticed.take_while(|outcome| *outcome != Ok(false));
     assert!(outcomes.any(|outcome| outcome.is_err()));
 }
+
+/// A disk that fails once, and forgets what it had not synced, under a process that goes on: what
+/// was acknowledged before or after is there when the file is opened again, and nothing is half
+/// done.
+#[test]
+fn what_a_failing_disk_has_acknowledged_is_kept() {
+    let mut failures = 0;
+    for fuse in 0.. {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("escrow");
+        let disk = |file| Ok(Disk::new(file, Loss::Failing, fuse));
+        let Ok(store) = RedbStore::create_on(&path, disk) else {
+            assert!(!path.exists());
+            continue;
+        };
+        let Ok(mut escrow) = Escrow::new(store, CHAIN, POLICY) else { continue };
+        let done = steps().map(|step| step(&mut escrow).is_ok());
+        drop(escrow);
+        let mut escrow = Escrow::new(RedbStore::open(&path).unwrap(), CHAIN, POLICY).unwrap();
+        escrow.audit().unwrap();
+        for (step, _) in steps().into_iter().zip(done).filter(|(_, done)| *done) {
+            let refusal = refused(&mut escrow, |escrow| step(escrow));
+            assert!(is_repetition(refusal), "failed at {fuse}, then {refusal:?}");
+        }
+        if done == [true; 15] {
+            break;
+        }
+        failures += 1;
+    }
+    assert!(failures > 50, "only {failures} failures");
+}

@@ -7,7 +7,7 @@ use std::{
     sync::Mutex,
 };
 
-use redb::StorageBackend;
+use zkinfer_settlement::redb::StorageBackend;
 
 /// What is left of the changes since the last sync when the process is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,9 @@ pub(crate) enum Loss {
     Scrambled,
     /// As `PowerCut`, on a disk that from the given sync on only says that it has synced.
     Lying(u64),
+    /// Nobody dies: the last change or sync is an error, later ones are not, and what was not
+    /// synced before is gone.
+    Failing,
 }
 
 /// Sectors are written whole.
@@ -61,13 +64,18 @@ impl Disk {
     }
 
     /// Counts a change or a sync, and dies of the last one.
-    fn count(&self, state: &mut State, change: Option<Change>) {
+    fn count(&self, state: &mut State, change: Option<Change>) -> Result<(), Error> {
         let is_last = state.events == self.fuse;
         state.events += 1;
+        if is_last && self.loss == Loss::Failing {
+            state.unsynced.clear();
+            return Err(Error::other("the disk fails"));
+        }
         if is_last {
             self.die(std::mem::take(&mut state.unsynced), change);
         }
         state.unsynced.extend(change);
+        Ok(())
     }
 
     fn die(&self, unsynced: Vec<Change>, last: Option<Change>) -> ! {
@@ -79,7 +87,7 @@ impl Disk {
                     self.file.write_all_at(&data[..data.len() / 2], offset).unwrap();
                 }
             }
-            Loss::PowerCut | Loss::Lying(_) => {}
+            Loss::PowerCut | Loss::Lying(_) | Loss::Failing => {}
             Loss::Scrambled => self.apply_some(unsynced.into_iter().chain(last)),
         }
         std::process::abort()
@@ -130,14 +138,14 @@ impl StorageBackend for Disk {
 
     fn set_len(&self, length: u64) -> Result<(), Error> {
         let mut state = self.state.lock().unwrap();
-        self.count(&mut state, Some(Change::SetLength(length)));
+        self.count(&mut state, Some(Change::SetLength(length)))?;
         state.image.resize(usize::try_from(length).unwrap(), 0);
         Ok(())
     }
 
     fn sync_data(&self) -> Result<(), Error> {
         let mut state = self.state.lock().unwrap();
-        self.count(&mut state, None);
+        self.count(&mut state, None)?;
         state.syncs += 1;
         if !matches!(self.loss, Loss::Lying(from) if state.syncs > from) {
             state.unsynced.drain(..).for_each(|change| self.apply(&change));
@@ -147,7 +155,7 @@ impl StorageBackend for Disk {
 
     fn write(&self, offset: u64, data: &[u8]) -> Result<(), Error> {
         let mut state = self.state.lock().unwrap();
-        self.count(&mut state, Some(Change::Write { offset, data: data.to_vec() }));
+        self.count(&mut state, Some(Change::Write { offset, data: data.to_vec() }))?;
         let start = usize::try_from(offset).unwrap();
         let end = Error::from(ErrorKind::UnexpectedEof);
         state.image.get_mut(start..start + data.len()).ok_or(end)?.copy_from_slice(data);

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use redb::{Database, TableDefinition};
 use zkinfer_settlement::{
     Amount, Escrow, EscrowError, MemoryStore, Record, RecordError, RecordKey, RedbStore, Refusal,
     Store, StoreError,
+    redb::{Database, TableDefinition},
 };
 
 use crate::common::{ALICE, BUYER, CHAIN, POLICY, Proof, records, refusal, transfer};

@@ -175,6 +175,34 @@ fn evidence_under_a_setup_that_is_not_accepted_is_not_paid() {
     }
 }
 
+#[test]
+fn the_first_broken_rule_is_named() {
+    let honest = Proof::ShortLived.terms();
+    let (model, input) = (KeyDigest(Digest([9; 32])), Proof::Second.terms().input);
+    let (mut terms, mut now) = (honest, 600);
+    (terms.stake, terms.deadline, terms.payee) = (Amount(30), 550, Some(BOB));
+    (terms.model, terms.nonce, terms.input) = (model, 2, input);
+    let mut named = |edit: &dyn Fn(&mut JobTerms, &mut u64)| {
+        edit(&mut terms, &mut now);
+        let mut escrow = with_job(Proof::ShortLived, |all| *all = terms);
+        refused(&mut escrow, |escrow| escrow.submit(Proof::ShortLived.evidence(), now))
+    };
+    // Everything is wrong; then one thing less at a time.
+    assert_eq!(named(&|_, _| {}), Refusal::NotStaked { stake: Amount(30) });
+    let late = Refusal::DeadlinePassed { deadline: 550, now: 600 };
+    assert_eq!(named(&|terms, _| terms.stake = Amount(0)), late);
+    let expired = Refusal::Expired { expiry: 500, now: 600 };
+    assert_eq!(named(&|terms, _| terms.deadline = DEADLINE), expired);
+    let other_model = Refusal::Model { expected: model, got: honest.model };
+    assert_eq!(named(&|_, now| *now = NOW), other_model);
+    let other_nonce = Refusal::Nonce { expected: 2, got: honest.nonce };
+    assert_eq!(named(&|terms, _| terms.model = honest.model), other_nonce);
+    let other_payee = Refusal::Payee { expected: BOB, got: ALICE };
+    assert_eq!(named(&|terms, _| terms.nonce = honest.nonce), other_payee);
+    let other_input = Refusal::Input { expected: input, got: honest.input };
+    assert_eq!(named(&|terms, _| terms.payee = None), other_input);
+}
+
 /// At every moment exactly one of both can have the money.
 #[test]
 fn the_payee_is_paid_until_the_deadline_and_the_buyer_after() {
