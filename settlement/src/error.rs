@@ -196,6 +196,9 @@ pub enum RecordError {
         /// The byte.
         got: u8,
     },
+    /// Books of another format or version.
+    #[error("it has another format or version")]
+    Format,
     /// A job in a state that the rules do not lead to.
     #[error("it contradicts the rules of the escrow")]
     Contradiction,

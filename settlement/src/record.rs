@@ -241,8 +241,9 @@ impl<'a> Reader<'a> {
     }
 
     fn books(&mut self) -> Result<Entry, RecordError> {
-        // `format_of` has judged them by name.
-        let _: ([u8; 8], u16) = (self.array()?, self.u16()?);
+        if (self.array()?, self.u16()?) != (MAGIC, VERSION) {
+            return Err(RecordError::Format);
+        }
         Ok(Entry::Books { chain_id: self.u64()?, total: self.amount()? })
     }
 
@@ -286,7 +287,7 @@ impl<'a> Reader<'a> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use proptest::{prelude::*, test_runner::Config};
 
     use super::*;
 
@@ -356,13 +357,13 @@ mod tests {
         let address = || any::<[u8; 20]>().prop_map(Address);
         let amount = || any::<u128>().prop_map(Amount);
         let transfer = (any::<[u8; 32]>(), any::<bool>(), address(), amount());
+        let books = (any::<u64>(), amount());
         prop_oneof![
-            (any::<u64>(), amount())
-                .prop_map(|(chain_id, total)| Entry::Books { chain_id, total }),
-            (address(), amount())
+            1 => books.prop_map(|(chain_id, total)| Entry::Books { chain_id, total }),
+            1 => (address(), amount())
                 .prop_map(|(account, balance)| Entry::Account { account, balance }),
             3 => job,
-            transfer.prop_map(|(transfer, inward, account, amount)| Entry::Transfer {
+            1 => transfer.prop_map(|(transfer, inward, account, amount)| Entry::Transfer {
                 transfer: TransferId(transfer),
                 direction: if inward { Direction::In } else { Direction::Out },
                 account,
@@ -381,6 +382,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(Config { failure_persistence: None, ..Config::default() })]
+
         #[test]
         fn every_record_comes_back(entry in entries()) {
             let Record { key, value } = entry.encode();
@@ -392,10 +395,9 @@ mod tests {
         fn records_have_one_length(entry in entries(), extra in 1..40usize) {
             let Record { value, .. } = entry.encode();
             for length in 0..value.len() {
-                prop_assert!(matches!(
-                    Entry::decode(entry.key(), &value[..length]),
-                    Err(RecordError::Truncated { .. })
-                ));
+                let short = Entry::decode(entry.key(), &value[..length]);
+                let truncated = matches!(short, Err(RecordError::Truncated { .. }));
+                prop_assert!(truncated, "{:?}", short);
             }
             let longer = [&value[..], &vec![0; extra]].concat();
             let trailing = Err(RecordError::TrailingBytes { count: extra });

@@ -66,11 +66,11 @@ impl From<redb::Error> for StoreError {
 
 impl From<DatabaseError> for StoreError {
     fn from(error: DatabaseError) -> Self {
-        match redb::Error::from(error) {
-            // What redb says of a file that does not begin as a database.
-            redb::Error::Io(error) if error.kind() == ErrorKind::InvalidData => Self::Foreign,
-            error => error.into(),
-        }
+        let error = redb::Error::from(error);
+        // What redb says of a file that does not begin as a database.
+        let foreign = |error: &std::io::Error| error.kind() == ErrorKind::InvalidData;
+        let is_foreign = matches!(&error, redb::Error::Io(error) if foreign(error));
+        if is_foreign { Self::Foreign } else { error.into() }
     }
 }
 
@@ -115,9 +115,9 @@ impl RedbStore {
         };
         let (file, unnamed) = NamedTempFile::new_in(folder).map_err(StoreError::Io)?.into_parts();
         let store = Self::initialize(backend(file)?)?;
-        unnamed.persist_noclobber(path.as_ref()).map_err(|refused| match refused.error.kind() {
-            ErrorKind::AlreadyExists => StoreError::Exists,
-            _ => StoreError::Io(refused.error),
+        unnamed.persist_noclobber(path.as_ref()).map_err(|refused| {
+            let exists = refused.error.kind() == ErrorKind::AlreadyExists;
+            if exists { StoreError::Exists } else { StoreError::Io(refused.error) }
         })?;
         sync_folder(folder)?;
         Ok(store)
@@ -132,9 +132,9 @@ impl RedbStore {
         backend: impl FnOnce(File) -> Result<B, DatabaseError>,
     ) -> Result<Self, StoreError> {
         let opened = OpenOptions::new().read(true).write(true).open(path);
-        let file = opened.map_err(|error| match error.kind() {
-            ErrorKind::NotFound => StoreError::Missing,
-            _ => StoreError::Io(error),
+        let file = opened.map_err(|error| {
+            let missing = error.kind() == ErrorKind::NotFound;
+            if missing { StoreError::Missing } else { StoreError::Io(error) }
         })?;
         if file.metadata().map_err(StoreError::Io)?.len() == 0 {
             // redb would make a database of it.

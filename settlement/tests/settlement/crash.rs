@@ -157,7 +157,7 @@ fn crash_at(fuse: u64, loss: &str, snapshots: &[Records]) -> Result<bool, String
             continue;
         }
         // What was done is refused the second time, whatever else has happened since.
-        let refusal = refused(&mut escrow, |escrow| step(escrow));
+        let refusal = refused(&mut escrow, step);
         assert!(is_repetition(refusal), "step {index} again: {refusal:?}");
         receipts += usize::from(matches!(refusal, Refusal::AlreadySettled { .. }));
         let told = said.get(index + 2).map(String::as_str);
@@ -254,7 +254,7 @@ fn what_a_failing_disk_has_acknowledged_is_kept() {
         let mut escrow = Escrow::new(RedbStore::open(&path).unwrap(), CHAIN, POLICY).unwrap();
         escrow.audit().unwrap();
         for (step, _) in steps().into_iter().zip(done).filter(|(_, done)| *done) {
-            let refusal = refused(&mut escrow, |escrow| step(escrow));
+            let refusal = refused(&mut escrow, step);
             assert!(is_repetition(refusal), "failed at {fuse}, then {refusal:?}");
         }
         if done == [true; 15] {
