@@ -120,24 +120,24 @@ fn write_the_fixture_of_the_verifier() {
     std::fs::write(vectors().join("toy.zkproof"), file.encode()).unwrap();
 }
 
-/// Job, payee, expiry, nonce and input of the proofs that the tests of settlement pay, by name.
-const PAID: [(&str, u8, u8, u64, u64, [i64; 3]); 4] = [
-    ("first", 1, 0xa1, 2_000, 1, [-3, 5, 9]),
-    ("second", 2, 0xb2, 2_000, 1, [7, -8, 1]),
-    ("short_lived", 3, 0xa1, 500, 9, [-3, 5, 9]),
-    ("rival_of_first", 1, 0xb2, 2_000, 1, [-3, 5, 9]),
-];
-
 #[test]
 #[ignore = "rewrites the proofs of the tests of settlement"]
 fn write_the_proofs_of_settlement() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../settlement/tests/vectors");
     std::fs::create_dir_all(&folder).unwrap();
-    for (name, job, payee, expiry, nonce, input) in PAID {
+    let binding = |job: u8, payee: u8, expiry, nonce| {
+        let (job_id, payee) = ([job; 32], [payee; 20]);
+        JobBinding { chain_id: 1, job_id, payee, expiry, nonce }
+    };
+    let proofs = [
+        ("first", binding(1, 0xa1, 2_000, 1), [-3, 5, 9]),
+        ("second", binding(2, 0xb2, 2_000, 1), [7, -8, 1]),
+        ("short_lived", binding(3, 0xa1, 500, 9), [-3, 5, 9]),
+        ("rival_of_first", binding(1, 0xb2, 2_000, 1), [-3, 5, 9]),
+    ];
+    for (name, binding, input) in proofs {
         let toy = &FIXTURE.toy;
-        let mut claim = toy.claim(input, nonce);
-        let binding = &mut claim.binding;
-        (binding.job_id, binding.payee, binding.expiry) = ([job; 32], [payee; 20], expiry);
+        let claim = InferenceClaim { binding, ..toy.claim(input, binding.nonce) };
         let file = ProofFile::new(&toy.key, claim.clone(), toy.prove(&claim));
         std::fs::write(folder.join(name).with_extension("zkproof"), file.encode()).unwrap();
     }
