@@ -120,6 +120,29 @@ fn write_the_fixture_of_the_verifier() {
     std::fs::write(vectors().join("toy.zkproof"), file.encode()).unwrap();
 }
 
+#[test]
+#[ignore = "rewrites the proofs of the tests of settlement"]
+fn write_the_proofs_of_settlement() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../settlement/tests/vectors");
+    std::fs::create_dir_all(&folder).unwrap();
+    let binding = |job: u8, payee: u8, expiry, nonce| {
+        let (job_id, payee) = ([job; 32], [payee; 20]);
+        JobBinding { chain_id: 1, job_id, payee, expiry, nonce }
+    };
+    let proofs = [
+        ("first", binding(1, 0xa1, 2_000, 1), [-3, 5, 9]),
+        ("second", binding(2, 0xb2, 2_000, 1), [7, -8, 1]),
+        ("short_lived", binding(3, 0xa1, 500, 9), [-3, 5, 9]),
+        ("rival_of_first", binding(1, 0xb2, 2_000, 1), [-3, 5, 9]),
+    ];
+    for (name, binding, input) in proofs {
+        let toy = &FIXTURE.toy;
+        let claim = InferenceClaim { binding, ..toy.claim(input, binding.nonce) };
+        let file = ProofFile::new(&toy.key, claim.clone(), toy.prove(&claim));
+        std::fs::write(folder.join(name).with_extension("zkproof"), file.encode()).unwrap();
+    }
+}
+
 fn vectors() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../verifier/tests/vectors")
 }
