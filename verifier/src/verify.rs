@@ -27,6 +27,14 @@ use crate::{
 /// zkinfer_verifier::VerifiedInference { claim, srs: zkinfer_verifier::SrsTrust::InsecureDev }
 /// # }
 /// ```
+///
+/// It cannot be copied either, so that whoever takes it by value is paid once.
+///
+/// ```compile_fail
+/// # fn pay_twice(evidence: zkinfer_verifier::VerifiedInference) {
+/// let again = evidence.clone();
+/// # }
+/// ```
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "the evidence is what gets paid"]
 pub struct VerifiedInference {

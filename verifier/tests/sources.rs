@@ -10,25 +10,32 @@ use std::{
 
 const CRATES: [&str; 5] = ["verifier", "models", "circuits", "prover", "cli"];
 
-/// Path from the root of the workspace, and the lines before the file's own tests.
-fn sources() -> Vec<(String, String)> {
+/// Every Rust file in these folders of the crates: its path from the root, and its text.
+fn files(folders: &[&str]) -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut folders: Vec<PathBuf> = CRATES.iter().map(|name| root.join(name).join("src")).collect();
-    let mut sources = Vec::new();
+    let folders_of = |name: &str| folders.iter().map(|one| root.join(name).join(one)).collect();
+    let mut folders: Vec<PathBuf> =
+        CRATES.iter().flat_map(|name| -> Vec<_> { folders_of(name) }).collect();
+    let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path).unwrap();
-                let production = text.split("#[cfg(test)]\nmod tests").next().unwrap();
-                let name = path.strip_prefix(&root).unwrap().to_str().unwrap();
-                sources.push((name.to_owned(), production.to_owned()));
+                let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+                files.push((name, fs::read_to_string(&path).unwrap()));
             }
         }
     }
-    assert!(sources.len() > 100, "{} sources", sources.len());
-    sources
+    assert!(files.len() > 100, "{} files", files.len());
+    files
+}
+
+/// The sources, each up to its own tests.
+fn sources() -> Vec<(String, String)> {
+    let production =
+        |text: String| text.split("#[cfg(test)]\nmod tests").next().unwrap().to_owned();
+    files(&["src"]).into_iter().map(|(name, text)| (name, production(text))).collect()
 }
 
 /// The files in which one of the words occurs, sorted.
@@ -68,4 +75,19 @@ fn the_verifier_is_a_function_of_its_arguments() {
     let words = ["OsRng", "std::time", "std::fs", "std::io", "std::env", "Instant", " as usize"];
     let verifier = files_with(&words).into_iter().filter(|name| name.starts_with("verifier/"));
     assert_eq!(verifier.collect::<Vec<_>>(), Vec::<String>::new());
+}
+
+/// The table of lies in `docs` names tests that exist.
+#[test]
+fn the_documented_tests_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let table = fs::read_to_string(root.join("docs/soundness-tests.md")).unwrap();
+    let files = files(&["src", "tests"]);
+    let is_name = |word: &&str| word.matches('_').count() >= 2 && !word.contains(['/', ' ', ':']);
+    let names: Vec<&str> = table.split('`').skip(1).step_by(2).filter(is_name).collect();
+    assert!(names.len() > 50, "{} tests in the table", names.len());
+    for name in names {
+        let definition = format!("fn {name}(");
+        assert!(files.iter().any(|(_, text)| text.contains(&definition)), "{name} does not exist");
+    }
 }
