@@ -16,8 +16,11 @@ pub const TOY_KEY: &[u8] = include_bytes!("../../verifier/tests/vectors/toy.zkvk
 /// An honest proof of the toy.
 pub const TOY_PROOF: &[u8] = include_bytes!("../../verifier/tests/vectors/toy.zkproof");
 
+/// What is done with some bytes; whether they were accepted.
+pub type Target = fn(&[u8]) -> bool;
+
 /// Every target by its name, which is also that of its folder in the corpus.
-pub const TARGETS: [(&str, fn(&[u8]) -> bool); 5] = [
+pub const TARGETS: [(&str, Target); 5] = [
     ("claim", claim),
     ("key", key),
     ("proof", proof),
