@@ -4,6 +4,7 @@
 
 mod audit;
 mod commands;
+mod environment;
 mod prove_and_verify;
 mod several;
 mod support;
