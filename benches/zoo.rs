@@ -44,7 +44,8 @@ impl Model {
 
     fn setup(&self) -> Result<Setup> {
         let plan = CircuitPlan::new(&self.graph, PlanOptions::default())?;
-        let identity = ModelIdentity { name: self.name.into(), digest: self.digest };
+        let identity =
+            ModelIdentity { name: self.name.into(), digest: self.digest, accuracy_digest: None };
         Ok(Setup::new(Arc::new(plan), self.srs.clone(), identity)?)
     }
 

@@ -7,10 +7,11 @@ use std::{path::PathBuf, sync::Arc};
 use anyhow::{Context, Result};
 use zkinfer_circuits::{CircuitPlan, PlanOptions};
 use zkinfer_models::{
-    Calibration, Graph, QuantizeOptions, execute, quantize, quantize_inputs, read_inputs,
+    Calibration, Graph, QuantizeOptions, execute, model_digest, quantize, quantize_inputs,
+    read_inputs,
 };
 use zkinfer_prover::{Cpu, ModelIdentity, Setup, Srs};
-use zkinfer_verifier::{JobBinding, SrsPolicy, keccak256, verify};
+use zkinfer_verifier::{JobBinding, SrsPolicy, verify};
 
 fn main() -> Result<()> {
     let folder = PathBuf::from(std::env::args().nth(1).context("name a folder of the zoo")?);
@@ -26,7 +27,11 @@ fn main() -> Result<()> {
     // Keys, once per model. The development SRS has a public secret.
     let plan = Arc::new(CircuitPlan::new(&quantized, PlanOptions::default())?);
     let srs = Srs::insecure_dev(plan.k())?;
-    let identity = ModelIdentity { name: "example".into(), digest: keccak256(&[&bytes]) };
+    let identity = ModelIdentity {
+        name: "example".into(),
+        digest: model_digest(&bytes),
+        accuracy_digest: None,
+    };
     let setup = Setup::new(plan, srs, identity)?;
 
     let binding = JobBinding {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::job::{Hex20, Hex32};
+use crate::job::{Hex20, Hex32, Moment};
 
 /// Proves that a neural network gave an output, without trust in who ran it.
 #[derive(Debug, Parser)]
@@ -32,8 +32,10 @@ pub(crate) enum Command {
     Setup(Setup),
     /// Run a model in integers, prove it, and verify the proof.
     Prove(Prove),
-    /// Check a proof against what is expected of it.
+    /// Check proofs against what is expected of them.
     Verify(Verify),
+    /// Explain what a proof shows, how strongly, and whether a model gives its key.
+    Audit(Audit),
     /// Make, import or describe a structured reference string.
     #[command(subcommand)]
     Srs(Srs),
@@ -51,6 +53,15 @@ pub(crate) struct Quantize {
     /// Settings written by `setup` or `prove`; by default the file beside the key.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["calibrate", "activation_bits"])]
     pub(crate) settings: Option<PathBuf>,
+}
+
+/// What the key says about how well the integers do.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TestSet {
+    /// Samples to measure accuracy on, for the report that the key binds; by default those of
+    /// --calibrate. Labels in it are compared.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) test_set: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -94,6 +105,8 @@ pub(crate) struct Setup {
     #[command(flatten)]
     pub(crate) quantize: Quantize,
     #[command(flatten)]
+    pub(crate) test_set: TestSet,
+    #[command(flatten)]
     pub(crate) srs: SrsFile,
 }
 
@@ -112,6 +125,8 @@ pub(crate) struct Prove {
     pub(crate) key: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) quantize: Quantize,
+    #[command(flatten)]
+    pub(crate) test_set: TestSet,
     /// Who does the proving work.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) backend: BackendName,
@@ -173,13 +188,12 @@ pub(crate) struct Job {
     pub(crate) nonce: Option<u64>,
 }
 
+/// What a proof must be about, and which setups are trusted.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Verify {
-    /// The proof file.
-    pub(crate) proof: PathBuf,
-    /// The verifying key.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: PathBuf,
+pub(crate) struct Expect {
+    /// The digest of the ONNX file that the key must name, as `inspect` prints it.
+    #[arg(long, value_name = "HEX")]
+    pub(crate) expect_model: Option<Hex32>,
     /// The input that the proof must be about, in the formats of `prove --input`.
     #[arg(long, value_name = "FILE")]
     pub(crate) expect_input: Option<PathBuf>,
@@ -188,12 +202,56 @@ pub(crate) struct Verify {
     pub(crate) expect_output: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) job: Job,
+    /// Reject a proof that has expired by then: Unix time in seconds, or `now`.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) valid_at: Option<Moment>,
     /// Accept a proof under the development SRS, which anybody can forge.
     #[arg(long)]
     pub(crate) allow_insecure_srs: bool,
     /// Accept a proof under the SRS of this digest, as `srs info` prints it.
     #[arg(long, value_name = "HEX", conflicts_with = "allow_insecure_srs")]
     pub(crate) allow_srs: Option<Hex32>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Verify {
+    /// The proof files; what is expected is expected of each.
+    #[arg(required = true, value_name = "PROOF")]
+    pub(crate) proofs: Vec<PathBuf>,
+    /// The verifying key.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// Check all proofs with one pairing, and one by one only if that fails.
+    #[arg(long)]
+    pub(crate) batch: bool,
+    #[command(flatten)]
+    pub(crate) expect: Expect,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Audit {
+    /// The proof file.
+    pub(crate) proof: PathBuf,
+    /// The verifying key.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// The ONNX file that should give this very key; pass what `setup` or `prove` was given too.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: Option<PathBuf>,
+    /// The input that the key was calibrated with, where there were no samples.
+    #[arg(long, value_name = "FILE", requires = "model")]
+    pub(crate) input: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) quantize: Quantize,
+    #[command(flatten)]
+    pub(crate) test_set: TestSet,
+    #[command(flatten)]
+    pub(crate) srs: SrsFile,
+    /// The accuracy report that the key should bind.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) accuracy: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) expect: Expect,
 }
 
 #[derive(Debug, Subcommand)]

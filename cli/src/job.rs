@@ -1,8 +1,8 @@
 //! The job binding on the command line.
 
-use std::str::FromStr;
+use std::{str::FromStr, time::SystemTime};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use zkinfer_verifier::JobBinding;
 
 use crate::args::Job;
@@ -14,6 +14,22 @@ pub(crate) struct Hex20(pub(crate) [u8; 20]);
 /// Thirty-two bytes, written as 64 hexadecimal digits with or without `0x`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Hex32(pub(crate) [u8; 32]);
+
+/// A Unix time in seconds; `now` is the system clock's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moment(pub(crate) u64);
+
+impl FromStr for Moment {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        if text != "now" {
+            return text.parse().map(Self).context("expected seconds since 1970, or now");
+        }
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        Ok(Self(since_1970.context("the system clock is before 1970")?.as_secs()))
+    }
+}
 
 impl FromStr for Hex20 {
     type Err = anyhow::Error;

@@ -5,7 +5,7 @@ use std::{io::Write, path::Path, sync::Arc};
 use anyhow::{Context, Result, bail};
 use zkinfer_circuits::{CircuitPlan, PlanOptions};
 use zkinfer_prover::{EngineOptions, ModelIdentity, Setup, files};
-use zkinfer_verifier::VerifyingKey;
+use zkinfer_verifier::{Digest, KeyParts, VerifyingKey};
 
 use crate::{
     command::{srs, verify::read_key},
@@ -35,7 +35,11 @@ pub(crate) fn make(
     let plan = plan.with_context(|| format!("{} has no circuit", model.path.display()))?;
     let (srs, srs_seconds) =
         timed(output, "loading the SRS", None, || srs::for_circuit(srs_file, plan.k(), output));
-    let identity = ModelIdentity { name: quantized.settings.model.clone(), digest: model.digest.0 };
+    let identity = ModelIdentity {
+        name: quantized.settings.model.clone(),
+        digest: model.digest.0,
+        accuracy_digest: quantized.settings.accuracy_digest.map(|digest| digest.0),
+    };
     let srs = srs?;
     let (setup, key_seconds) =
         timed(output, "making the keys", None, || {
@@ -61,12 +65,20 @@ pub(crate) fn exists(key: &VerifyingKey, path: &Path) -> Result<bool> {
             "it is under the SRS {}, not {}; choose it with --srs",
             theirs.srs.name, ours.srs.name
         )
+    } else if circuit_of(theirs) == circuit_of(ours) {
+        "it binds another accuracy report; leave out --test-set, or pass the one it was made with"
+            .to_owned()
     } else {
         "it was made with other settings; pass them with --settings, or leave out \
          --calibrate and --activation-bits"
             .to_owned()
     };
     bail!("{} is another key: {why}; or remove it, or choose another place", path.display())
+}
+
+/// The key without its accuracy report.
+fn circuit_of(key: &KeyParts) -> KeyParts {
+    KeyParts { accuracy_digest: Digest::ZERO, ..key.clone() }
 }
 
 pub(crate) fn write(key: &VerifyingKey, path: &Path) -> Result<()> {

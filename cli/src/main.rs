@@ -5,9 +5,11 @@
 #![forbid(unsafe_code)]
 
 mod accuracy;
+mod accuracy_report;
 mod args;
 mod command;
 mod cpu;
+mod expectation;
 mod job;
 mod keys;
 mod memory;

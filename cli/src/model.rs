@@ -1,6 +1,5 @@
 //! From files to a quantized model: what every command but `verify` and `srs` begins with.
 
-mod expected;
 pub(crate) mod tensors;
 
 use std::{

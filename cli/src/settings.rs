@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
-use zkinfer_models::{Calibration, QuantizeOptions};
+use zkinfer_models::{Calibration, HexDigest, QuantizeOptions};
 use zkinfer_prover::files;
 use zkinfer_verifier::Digest;
 
@@ -25,6 +25,9 @@ pub(crate) struct Settings {
     model_digest: String,
     pub(crate) options: QuantizeOptions,
     pub(crate) calibration: Calibration,
+    /// Digest of the accuracy report that the key binds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) accuracy_digest: Option<HexDigest>,
 }
 
 impl Settings {
@@ -35,7 +38,7 @@ impl Settings {
         calibration: Calibration,
     ) -> Self {
         let model_digest = digest.to_string();
-        Self { format: FORMAT, model, model_digest, options, calibration }
+        Self { format: FORMAT, model, model_digest, options, calibration, accuracy_digest: None }
     }
 
     /// Reads settings that must be of the model with this digest.

@@ -19,6 +19,9 @@ use bounds::interval_bounds;
 const HEADROOM: f64 = 1.25;
 /// How far beyond the only known input the ranges reach.
 const SAFETY_FACTOR: f64 = 2.0;
+/// Significant bits of a range that is measured. Fewer than a float has: matrix products add up in
+/// an order that depends on the processor, and the key must not.
+const RANGE_BITS: i32 = 12;
 /// Most steps from zero to the largest input for which inputs count as lying on a grid.
 const GRID_LEVELS: u32 = 255;
 /// How far off the grid an input may be, in steps.
@@ -98,6 +101,17 @@ impl Range {
         Self { lo: self.lo.min(other.lo), hi: self.hi.max(other.hi) }
     }
 
+    /// The range with both ends rounded to [`RANGE_BITS`] bits of the larger.
+    fn rounded(self) -> Self {
+        let magnitude = self.magnitude();
+        if !magnitude.is_normal() {
+            return Self { lo: 0.0, hi: 0.0 };
+        }
+        let step = libm::scalbn(1.0, libm::ilogb(magnitude) - RANGE_BITS);
+        let round = |x: f64| if step.is_normal() { (x / step).round() * step } else { x };
+        Self { lo: round(self.lo), hi: round(self.hi) }
+    }
+
     fn is_finite(self) -> bool {
         self.lo.is_finite() && self.hi.is_finite()
     }
@@ -139,6 +153,7 @@ impl Calibration {
                     .collect()
             })
             .ok_or(QuantizeError::NoSamples)?;
+        let layers = layers.into_iter().map(|(name, range)| (name, range.rounded())).collect();
         let inputs = input_ranges(graph, samples)?;
         let source = CalibrationSource::Samples { count: samples.len(), headroom: HEADROOM };
         Ok(Self { source, inputs, layers })
@@ -210,4 +225,32 @@ fn input_ranges(
         ranges.insert(spec.name.clone(), InputRange { range, levels });
     }
     Ok(ranges)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The key must not depend on the order in which a processor adds up.
+    #[test]
+    fn the_last_bits_of_a_measurement_do_not_show() {
+        let ranges = [(-1.568_139_951_850_753, 6.775_686_330_365_715), (-20.8, 4.0), (0.0, 1.0e-9)];
+        for (lo, hi) in ranges {
+            let exact = Range { lo, hi }.rounded();
+            for noise in [-1e-12, -1e-15, 1e-15, 1e-12] {
+                let other = Range { lo: lo + noise * hi, hi: hi * (1.0 + noise) };
+                assert_eq!(other.rounded(), exact, "{other:?}");
+            }
+            assert!((exact.hi - hi).abs() <= hi / 4096.0 && (exact.lo - lo).abs() <= 20.8 / 4096.0);
+        }
+    }
+
+    #[test]
+    fn ranges_of_nothing_stay_nothing() {
+        for tiny in [0.0, f64::MIN_POSITIVE / 2.0] {
+            assert_eq!(Range { lo: -tiny, hi: tiny }.rounded(), Range { lo: 0.0, hi: 0.0 });
+        }
+        let smallest = Range { lo: 0.0, hi: f64::MIN_POSITIVE };
+        assert_eq!(smallest.rounded(), smallest);
+    }
 }

@@ -423,6 +423,20 @@ pub enum InputError {
         /// The element, in C order.
         index: usize,
     },
+    /// Labels that are not whole numbers.
+    #[error("labels have element type {got}, expected whole numbers below 2^63")]
+    LabelType {
+        /// numpy's name of the type.
+        got: String,
+    },
+    /// Labels that are not as many as the samples.
+    #[error("the file holds {expected} samples but {got} labels")]
+    LabelCount {
+        /// How many samples.
+        expected: usize,
+        /// How many labels.
+        got: usize,
+    },
     /// A calibration file without samples.
     #[error("the file holds no samples")]
     NoSamples,

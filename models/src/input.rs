@@ -11,12 +11,16 @@ use std::path::Path;
 
 use ndarray::{ArrayD, IxDyn};
 
+use crate::digest::{HexDigest, keccak256};
 use crate::error::InputError;
 use crate::graph::{Graph, TensorSpec};
 use json::Json;
+use npz::Archive;
 
 /// Most bytes of a file, unpacked.
 const LIMIT: u64 = 1 << 28;
+/// The name of an archive's array of labels.
+const LABELS: &str = "labels";
 
 /// Reads one set of model inputs; see [`InputFile`].
 ///
@@ -43,17 +47,21 @@ pub fn read_samples(path: &Path, graph: &Graph) -> Result<Vec<Vec<ArrayD<f32>>>,
 /// As samples, `input_data` has one entry per sample (for several inputs, a list of them), and
 /// arrays have a leading sample dimension. Archives may prefix names with `in_`, or with `s00_in_`,
 /// `s01_in_`, … for one array per sample, and `{"inputs": [{"name": …}], "samples":
-/// [{"inputs": […]}]}` is read too; arrays with `out` in place of `in`, and `labels`, are skipped.
+/// [{"inputs": […]}]}` is read too; arrays with `out` in place of `in` are skipped.
+///
+/// Labels, which say the right class of each sample, are whole numbers in the array `labels` of an
+/// archive, or in `label` of each object of `samples`.
 #[derive(Clone, Debug)]
 pub struct InputFile {
     content: Content,
+    digest: HexDigest,
 }
 
 #[derive(Clone, Debug)]
 enum Content {
     Json(Json),
     Npy(Array),
-    Npz(Vec<(String, Array)>),
+    Npz(Archive),
 }
 
 /// Numbers with a shape.
@@ -74,22 +82,24 @@ impl InputFile {
         if !["json", "npy", "npz"].contains(&extension.as_str()) {
             return Err(InputError::UnknownKind);
         }
-        let file = File::open(path)?;
-        if extension == "npz" {
-            return Ok(Self { content: Content::Npz(npz::decode(file)?) });
-        }
         let mut bytes = Vec::new();
-        file.take(LIMIT + 1).read_to_end(&mut bytes)?;
+        File::open(path)?.take(LIMIT + 1).read_to_end(&mut bytes)?;
         let got = bytes.len() as u64;
         if got > LIMIT {
             return Err(InputError::FileSize { got, limit: LIMIT });
         }
-        let content = if extension == "json" {
-            Content::Json(serde_json::from_slice(&bytes)?)
-        } else {
-            Content::Npy(npy::decode(&bytes, "")?)
+        let content = match extension.as_str() {
+            "json" => Content::Json(serde_json::from_slice(&bytes)?),
+            "npz" => Content::Npz(npz::decode(&bytes)?),
+            _ => Content::Npy(npy::decode(&bytes, "")?),
         };
-        Ok(Self { content })
+        Ok(Self { content, digest: HexDigest(keccak256(&[&bytes])) })
+    }
+
+    /// Keccak-256 of the file's bytes.
+    #[must_use]
+    pub fn digest(&self) -> HexDigest {
+        self.digest
     }
 
     /// The file as one set of inputs, in the order of the model.
@@ -97,13 +107,21 @@ impl InputFile {
     /// # Errors
     /// When the file does not hold exactly the model's inputs.
     pub fn inputs(&self, graph: &Graph) -> Result<Vec<ArrayD<f32>>, InputError> {
-        let specs = graph.inputs();
+        self.tensors(&graph.inputs())
+    }
+
+    /// The file as one array per tensor, in their order. For who has no model but knows its
+    /// tensors, as a verifying key does.
+    ///
+    /// # Errors
+    /// When the file does not hold exactly these tensors.
+    pub fn tensors(&self, specs: &[&TensorSpec]) -> Result<Vec<ArrayD<f32>>, InputError> {
         let arrays = match &self.content {
-            Content::Json(json) => json::arrays(json, &specs)?,
-            Content::Npy(array) => in_order(vec![array.clone()], &specs)?,
-            Content::Npz(arrays) => by_name(arrays.clone(), &specs)?,
+            Content::Json(json) => json::arrays(json, specs)?,
+            Content::Npy(array) => in_order(vec![array.clone()], specs)?,
+            Content::Npz(archive) => by_name(archive.arrays.clone(), specs)?,
         };
-        specs.into_iter().zip(arrays).map(|(spec, array)| array.fit(spec)).collect()
+        specs.iter().zip(arrays).map(|(spec, array)| array.fit(spec)).collect()
     }
 
     /// The file as samples, each one set of inputs.
@@ -117,7 +135,7 @@ impl InputFile {
             Content::Npy(array) => {
                 samples::unstack(in_order(vec![array.clone()], &specs)?, &specs)?
             }
-            Content::Npz(arrays) => samples::of_archive(arrays, &specs)?,
+            Content::Npz(archive) => samples::of_archive(&archive.arrays, &specs)?,
         };
         if samples.is_empty() {
             return Err(InputError::NoSamples);
@@ -126,6 +144,18 @@ impl InputFile {
             specs.iter().zip(arrays).map(|(spec, array)| array.fit(spec)).collect()
         };
         samples.into_iter().map(fit).collect()
+    }
+
+    /// The right class of each sample, where the file tells.
+    ///
+    /// # Errors
+    /// When labels are not whole numbers, or only some samples have one.
+    pub fn labels(&self) -> Result<Option<Vec<i64>>, InputError> {
+        match &self.content {
+            Content::Json(json) => json::labels(json),
+            Content::Npy(_) => Ok(None),
+            Content::Npz(archive) => archive.labels.as_deref().map(npy::decode_labels).transpose(),
+        }
     }
 }
 

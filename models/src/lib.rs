@@ -27,6 +27,7 @@
 
 #![forbid(unsafe_code)]
 
+mod accuracy;
 mod activation;
 mod calibration;
 mod convolution;
@@ -40,10 +41,13 @@ mod onnx;
 mod quantize;
 pub mod quantized;
 
+pub use accuracy::{
+    AccuracyError, AccuracyReport, FloatAgreement, LabelAgreement, SampleSet, TestSet,
+};
 pub use activation::Activation;
 pub use calibration::{Calibration, CalibrationSource, InputRange, Range};
 pub use dequantize::{clamped_inputs, quantize_inputs};
-pub use digest::model_digest;
+pub use digest::{HexDigest, model_digest};
 pub use error::{ImportError, InputError, Part, QuantizeError, RunError};
 pub use execute::{Execution, execute};
 pub use graph::{Graph, TensorSpec};

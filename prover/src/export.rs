@@ -26,6 +26,8 @@ pub struct KeyMetadata {
     pub model_name: String,
     /// Digest of the ONNX file.
     pub model_digest: verifier::Digest,
+    /// Digest of the accuracy report; all zeros for none.
+    pub accuracy_digest: verifier::Digest,
 }
 
 /// Why a halo2 key has no zkinfer form.
@@ -122,7 +124,7 @@ pub fn export_key(
     key: &plonk::VerifyingKey<G1Affine>,
     metadata: KeyMetadata,
 ) -> Result<VerifyingKey, ExportError> {
-    let KeyMetadata { srs, layout, model_name, model_digest } = metadata;
+    let KeyMetadata { srs, layout, model_name, model_digest, accuracy_digest } = metadata;
     let degree = key.get_domain().get_quotient_poly_degree() + 1;
     let parts = KeyParts {
         k: narrow("k", key.get_domain().k())?,
@@ -134,6 +136,7 @@ pub fn export_key(
         layout,
         model_name,
         model_digest,
+        accuracy_digest,
     };
     Ok(VerifyingKey::new(parts)?)
 }

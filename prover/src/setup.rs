@@ -24,13 +24,15 @@ pub struct Setup {
     verifying_key: VerifyingKey,
 }
 
-/// The name and digest that a key gives to its model.
+/// What a key says about its model besides the circuit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelIdentity {
     /// A name for reports.
     pub name: String,
     /// Digest of the ONNX file.
     pub digest: [u8; 32],
+    /// Digest of the accuracy report, where there is one.
+    pub accuracy_digest: Option<[u8; 32]>,
 }
 
 /// Why there are no keys.
@@ -95,6 +97,7 @@ impl Setup {
             layout: instance_layout(plan.graph())?,
             model_name: model.name,
             model_digest: Digest(model.digest),
+            accuracy_digest: model.accuracy_digest.map_or(Digest::ZERO, Digest),
         };
         let circuit = InferenceCircuit::new(Arc::clone(&plan));
         let circuit_key = CircuitKey::new(&srs, &circuit, options).map_err(SetupError::Halo2)?;

@@ -80,6 +80,7 @@ fn metadata(srs: &Srs, len: u32) -> KeyMetadata {
         layout: InstanceLayout { inputs: vec![tensor.clone()], outputs: vec![tensor] },
         model_name: "empty".into(),
         model_digest: Digest([0; 32]),
+        accuracy_digest: Digest::ZERO,
     }
 }
 

@@ -37,7 +37,11 @@ fn prepared(name: &str) -> Prepared {
     let integers = quantize_inputs(&quantized, &input).unwrap();
     Prepared {
         plan: Arc::new(CircuitPlan::new(&quantized, PlanOptions::default()).unwrap()),
-        identity: ModelIdentity { name: name.to_owned(), digest: model_digest(&bytes) },
+        identity: ModelIdentity {
+            name: name.to_owned(),
+            digest: model_digest(&bytes),
+            accuracy_digest: None,
+        },
         execution: Arc::new(execute(&quantized, &integers).unwrap()),
     }
 }

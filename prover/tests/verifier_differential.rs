@@ -10,6 +10,8 @@ use std::{
     sync::LazyLock,
 };
 
+use rand_chacha::ChaCha20Rng;
+use rand_core::{RngCore, SeedableRng};
 use zkinfer_prover::halo2_verify;
 use zkinfer_verifier::{
     BatchItem, InferenceClaim, JobBinding, Proof, ProofFile, SrsPolicy, SrsTrust, VerifyError,
@@ -118,6 +120,29 @@ fn write_the_fixture_of_the_verifier() {
     std::fs::create_dir_all(vectors()).unwrap();
     std::fs::write(vectors().join("toy.zkvk"), toy.key.encode()).unwrap();
     std::fs::write(vectors().join("toy.zkproof"), file.encode()).unwrap();
+}
+
+#[test]
+#[ignore = "rewrites the proofs of the tests of settlement"]
+fn write_the_proofs_of_settlement() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../settlement/tests/vectors");
+    std::fs::create_dir_all(&folder).unwrap();
+    let binding = |job: u8, payee: u8, expiry, nonce| {
+        let (job_id, payee) = ([job; 32], [payee; 20]);
+        JobBinding { chain_id: 1, job_id, payee, expiry, nonce }
+    };
+    let proofs = [
+        ("first", binding(1, 0xa1, 2_000, 1), [-3, 5, 9]),
+        ("second", binding(2, 0xb2, 2_000, 1), [7, -8, 1]),
+        ("short_lived", binding(3, 0xa1, 500, 9), [-3, 5, 9]),
+        ("rival_of_first", binding(1, 0xb2, 2_000, 1), [-3, 5, 9]),
+    ];
+    for (name, binding, input) in proofs {
+        let toy = &FIXTURE.toy;
+        let claim = InferenceClaim { binding, ..toy.claim(input, binding.nonce) };
+        let file = ProofFile::new(&toy.key, claim.clone(), toy.prove(&claim));
+        std::fs::write(folder.join(name).with_extension("zkproof"), file.encode()).unwrap();
+    }
 }
 
 fn vectors() -> PathBuf {
@@ -239,6 +264,66 @@ fn elements_replaced_by_special_values_are_refused() {
             fixture.refused(&with([0xff; 32]), |error| error == wrong);
         }
     }
+}
+
+/// A way to damage a proof, chosen by `rng`. Never sets the infinity bit of a point: halo2 ignores
+/// it where we refuse it, which `every_flipped_bit_is_refused_for_its_reason` covers.
+fn damaged(fixture: &Fixture, other: &[u8], rng: &mut ChaCha20Rng) -> Vec<u8> {
+    let mut proof = fixture.proof.as_bytes().to_vec();
+    let elements = proof.len() / 32;
+    let mut below = |limit: usize| usize::try_from(rng.next_u32()).unwrap() % limit;
+    let (element, from) = (below(elements), below(elements));
+    let place = element * 32..element * 32 + 32;
+    match below(6) {
+        0 => proof[element * 32 + below(31)] ^= 1 << below(8),
+        1 => proof[element * 32 + 31] ^= 1 << below(7),
+        2 => proof.copy_within(from * 32..from * 32 + 32, place.start),
+        3 => proof[place.clone()].copy_from_slice(&other[place.clone()]),
+        4 => {
+            rng.fill_bytes(&mut proof[place.clone()]);
+            proof[place.end - 1] &= 0x7f;
+        }
+        _ => proof.truncate(place.start),
+    }
+    proof
+}
+
+/// Several circuits, many claims, every kind of damage: the two verifiers never disagree.
+#[test]
+fn both_verifiers_agree_on_a_thousand_honest_and_mutated_proofs() {
+    let mut rng = ChaCha20Rng::seed_from_u64(1);
+    let (mut accepted, mut refused) = (0, 0);
+    let shapes = [
+        Shape::default(),
+        Shape { seed: 3, lanes: 4, copied_lanes: true, ..Shape::default() },
+        Shape { k: 6, minimum_degree: 9, ..Shape::default() },
+    ];
+    for shape in shapes {
+        let mut fixture = Fixture::new(shape);
+        for nonce in 2..10 {
+            let input = [(); 3].map(|()| i64::from(rng.next_u32() % 199) - 99);
+            let claim = fixture.toy.claim(input, nonce);
+            let (old_claim, old) = (fixture.claim.clone(), fixture.proof.as_bytes().to_vec());
+            fixture.proof = fixture.toy.prove(&claim);
+            fixture.claim = claim;
+            let honest = fixture.proof.as_bytes();
+            let mut proofs: Vec<Vec<u8>> =
+                (0..45).map(|_| damaged(&fixture, &old, &mut rng)).collect();
+            proofs.extend([honest.to_vec(), old]);
+            for proof in proofs {
+                let ours = fixture.ours(&proof);
+                let theirs = fixture.halo2_accepts(&fixture.claim, &proof);
+                assert_eq!(ours.is_ok(), theirs, "{shape:?}, nonce {nonce}: {ours:?}");
+                assert_eq!(ours.is_ok(), proof == honest, "{shape:?}, nonce {nonce}");
+                if theirs { accepted += 1 } else { refused += 1 }
+            }
+            assert!(!fixture.halo2_accepts(&old_claim, honest));
+            let claim = std::mem::replace(&mut fixture.claim, old_claim);
+            assert_eq!(fixture.ours(fixture.proof.as_bytes()), Err(VerifyError::Pairing));
+            fixture.claim = claim;
+        }
+    }
+    assert!(accepted >= 24 && accepted + refused > 1_000, "{accepted} {refused}");
 }
 
 /// The same proof with another claim; halo2 sees the other claim too.
@@ -391,4 +476,26 @@ fn a_batch_names_exactly_the_bad_proofs() {
     assert_eq!(errors(&mixed, POLICY), [None, pairing, None, Some(wrong_length), pairing]);
     assert_eq!(errors(&good, SrsPolicy::CeremonyOnly), [Some(VerifyError::InsecureDevSrs); 3]);
     assert!(verify_batch(&[], POLICY).is_empty());
+}
+
+/// Two lies that a sum without random coefficients would not see: the left sides of the pairing
+/// equations change places.
+#[test]
+fn lies_that_cancel_each_other_are_refused_in_a_batch() {
+    let fixture = &*FIXTURE;
+    let claim = fixture.toy.claim([7, -8, 1], 2);
+    let proof = fixture.toy.prove(&claim);
+    let [mut first, mut second] = [&fixture.proof, &proof].map(|proof| proof.as_bytes().to_vec());
+    let last = first.len() - 32;
+    first[last..].swap_with_slice(&mut second[last..]);
+    let (first, second) = (Proof::new(first), Proof::new(second));
+    let key = &fixture.toy.key;
+    let items = [
+        BatchItem { key, expected: &fixture.claim, proof: &first },
+        BatchItem { key, expected: &claim, proof: &proof },
+        BatchItem { key, expected: &claim, proof: &second },
+    ];
+    let answers = verify_batch(&items, POLICY).into_iter().map(|answer| answer.map(|_| ()));
+    let pairing = Err(VerifyError::Pairing);
+    assert_eq!(answers.collect::<Vec<_>>(), [pairing, Ok(()), pairing]);
 }

@@ -35,7 +35,7 @@ fn model(name: &str, options: &QuantizeOptions, objective: Objective) -> Model {
     let execution = execute(&graph, &quantize_inputs(&graph, &input).unwrap()).unwrap();
     let plan = CircuitPlan::new(&graph, PlanOptions { objective, max_k: 16 }).unwrap();
     let srs = Srs::insecure_dev(plan.k()).unwrap();
-    let identity = ModelIdentity { name: name.into(), digest: [7; 32] };
+    let identity = ModelIdentity { name: name.into(), digest: [7; 32], accuracy_digest: None };
     let setup = Setup::new(Arc::new(plan), srs, identity).unwrap();
     Model { setup, execution: Arc::new(execution) }
 }

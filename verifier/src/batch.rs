@@ -12,10 +12,11 @@ use crate::{
     digest::{KeyDigest, SrsDigest, keccak256},
     error::VerifyError,
     key::VerifyingKey,
+    msm::msm,
     proof::Proof,
     shplonk::PairingEquation,
     srs::SrsPolicy,
-    verify::{Checked, VerifiedInference, msm, pairings_cancel, verify},
+    verify::{Checked, VerifiedInference, pairings_cancel},
 };
 
 const SEED_DOMAIN: &[u8] = b"zkinfer.batch.v1";
@@ -31,11 +32,11 @@ pub struct BatchItem<'a> {
     pub proof: &'a Proof,
 }
 
-/// [`verify`] for every item, under any mix of keys, with one result per item in the same order.
+/// [`verify`](crate::verify) for every item, under any mix of keys, with one result per item in the same order.
 ///
 /// All pairing equations are added up with coefficients of 128 bits that are hashed from all keys,
 /// claims and proofs, so that a false one survives with probability below 2⁻¹²⁰. If the sum fails,
-/// every proof is checked alone, and the results name the bad ones.
+/// every equation is checked alone, and the results name the bad ones.
 pub fn verify_batch(
     items: &[BatchItem<'_>],
     policy: SrsPolicy,
@@ -44,14 +45,13 @@ pub fn verify_batch(
         .iter()
         .map(|item| Checked::new(item.key, item.expected, item.proof, policy))
         .collect();
-    if sum_holds(items, &checked) {
-        let results = items.iter().zip(checked);
-        return results
-            .map(|(item, checked)| Ok(VerifiedInference::new(item.expected, checked?.srs)))
-            .collect();
-    }
-    let alone = |item: &BatchItem<'_>| verify(item.key, item.expected, item.proof, policy);
-    items.iter().map(alone).collect()
+    let all_hold = sum_holds(items, &checked);
+    let results = items.iter().zip(checked).map(|(item, checked)| match checked {
+        Ok(checked) if all_hold => Ok(VerifiedInference::new(item.expected, checked.srs)),
+        Ok(checked) => checked.finish(item.key, item.expected),
+        Err(error) => Err(error),
+    });
+    results.collect()
 }
 
 /// Whether the random combination of all equations holds; items refused before are left out.

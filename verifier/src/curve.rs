@@ -4,9 +4,14 @@
 //! bit 6 of the last byte the parity of `y`, bit 7 only for the point at infinity, all else zero.
 //! G2 points: `x.c0, x.c1, y.c0, y.c1`, 32 bytes each, big-endian. Everything else is refused.
 
-use ark_bn254::{Fq, Fq2, Fr, G1Affine, G2Affine};
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "field arithmetic only: it wraps by definition and divides nowhere"
+)]
+
+use ark_bn254::{Fq, Fq2, Fr, FrConfig, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
-use ark_ff::{BigInt, BigInteger, PrimeField};
+use ark_ff::{BigInt, BigInteger, Field, MontConfig, One, PrimeField};
 
 const INFINITY: u8 = 0x80;
 const ODD_Y: u8 = 0x40;
@@ -29,6 +34,21 @@ pub fn scalar_from_digest(digest: &[u8; 32]) -> Fr {
     Fr::from_be_bytes_mod_order(digest)
 }
 
+/// `low + 2²⁵⁶·high`, both little-endian, modulo the group order.
+pub(crate) fn scalar_from_halves(low: &[u8; 32], high: &[u8; 32]) -> Fr {
+    const SHIFT: Fr = Fr::new(FrConfig::R);
+    reduced(low) + reduced(high) * SHIFT
+}
+
+fn reduced(bytes: &[u8; 32]) -> Fr {
+    let mut integer = integer(bytes);
+    // At most five times: 2²⁵⁶ is below six times the modulus.
+    while integer >= Fr::MODULUS {
+        integer.sub_with_borrow(&Fr::MODULUS);
+    }
+    Fr::new(integer)
+}
+
 /// The G1 point that `bytes` encodes, possibly at infinity; `None` unless canonical and on the
 /// curve (whose order is prime, so that is the right group).
 #[must_use]
@@ -42,10 +62,37 @@ pub fn decode_point(bytes: &[u8; 32]) -> Option<G1Affine> {
         *top &= !ODD_Y;
     }
     let x = Fq::from_bigint(integer(&coordinate))?;
-    let (small, large) = G1Affine::get_ys_from_x_unchecked(x)?;
+    let root = square_root(x.square() * x + Fq::from(3))?;
     let odd = flags & ODD_Y != 0;
-    let y = if small.into_bigint().is_odd() == odd { small } else { large };
+    let y = if root.into_bigint().is_odd() == odd { root } else { -root };
     Some(G1Affine::new_unchecked(x, y))
+}
+
+/// `(q + 1)/4`, big-endian.
+const ROOT_EXPONENT: [u8; 32] = [
+    0x0c, 0x19, 0x13, 0x9c, 0xb8, 0x4c, 0x68, 0x0a, 0x6e, 0x14, 0x11, 0x6d, 0xa0, 0x60, 0x56, 0x17,
+    0x65, 0xe0, 0x5a, 0xa4, 0x5a, 0x1c, 0x72, 0xa3, 0x4f, 0x08, 0x23, 0x05, 0xb6, 0x1f, 0x3f, 0x52,
+];
+
+/// A square root, if there is one: `a^((q + 1)/4)`, because `q` is 3 modulo 4. Four bits of the
+/// exponent at a time, as decompression is most of what a proof in a batch costs.
+fn square_root(a: Fq) -> Option<Fq> {
+    let mut powers = [Fq::one(); 16];
+    powers.iter_mut().fold(Fq::one(), |power, place| {
+        *place = power;
+        power * a
+    });
+    let mut root = Fq::one();
+    let nibbles = ROOT_EXPONENT.iter().flat_map(|&byte| [byte >> 4, byte & 15]);
+    for nibble in nibbles.map(usize::from).skip_while(|nibble| *nibble == 0) {
+        (0..4).for_each(|_| {
+            root.square_in_place();
+        });
+        if nibble != 0 {
+            root *= powers.get(nibble)?;
+        }
+    }
+    (root.square() == a).then_some(root)
 }
 
 /// The 32 bytes of a G1 point.
@@ -130,6 +177,21 @@ mod tests {
     }
 
     #[test]
+    fn square_roots_are_those_of_the_field() {
+        let mut roots = 0;
+        for i in 0..200u64 {
+            let a = Fq::from(i).pow([3 * i + 1]);
+            let root = square_root(a);
+            assert_eq!(root.map(|root| root.square()), a.sqrt().map(|_| a), "{i}");
+            roots += usize::from(root.is_some());
+        }
+        assert!((50..200).contains(&roots), "{roots}");
+        assert_eq!(square_root(Fq::from(0)), Some(Fq::from(0)));
+        // y = 0 is on no curve point; −1 is no square.
+        assert_eq!(square_root(-Fq::one()), None);
+    }
+
+    #[test]
     fn other_spellings_of_a_point_are_refused() {
         let mut infinity_flag = encode_point(&G1Affine::generator());
         infinity_flag[31] |= INFINITY;
@@ -151,6 +213,15 @@ mod tests {
         assert_eq!(decode_scalar(&integer_bytes(&largest)), Some(-Fr::from(1)));
         assert_eq!(decode_scalar(&integer_bytes(&Fr::MODULUS)), None);
         assert_eq!(decode_scalar(&[0xff; 32]), None);
+    }
+
+    #[test]
+    fn wide_integers_are_reduced() {
+        for (low, high) in [(0, 0), (1, 0), (0, 1), (0xff, 0xff), (0x5a, 0xc3), (0x30, 0x64)] {
+            let (low, high) = ([low; 32], [high; 32]);
+            let expected = Fr::from_le_bytes_mod_order(&[low, high].concat());
+            assert_eq!(scalar_from_halves(&low, &high), expected);
+        }
     }
 
     #[test]

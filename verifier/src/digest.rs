@@ -18,6 +18,11 @@ pub fn keccak256(parts: &[&[u8]]) -> [u8; 32] {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(pub [u8; 32]);
 
+impl Digest {
+    /// Stands for the digest of nothing, where there may be none.
+    pub const ZERO: Self = Self([0; 32]);
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))

@@ -65,26 +65,37 @@ impl Domain {
     /// The Lagrange polynomials of `count` rows from `first_row` on (a negative row is counted from
     /// the end) at `point`, which must not be in the domain.
     pub(crate) fn lagrange(&self, point: Fr, first_row: i32, count: usize) -> Vec<Fr> {
-        let scale = (self.power(point) - Fr::one()) * self.n_inverse;
-        let mut row = self.rotate(Fr::one(), first_row);
-        let mut rows = Vec::with_capacity(count);
-        let mut values = Vec::with_capacity(count);
-        for _ in 0..count {
-            rows.push(row);
-            values.push(point - row);
-            row *= self.omega;
-        }
+        let start = self.rotate(point, first_row.saturating_neg());
+        let mut values: Vec<Fr> =
+            self.turning_back(start).take(count).map(|turned| turned - Fr::one()).collect();
         batch_inversion(&mut values);
-        for (value, row) in values.iter_mut().zip(rows) {
-            *value *= row * scale;
-        }
+        let scale = self.lagrange_scale(point);
+        values.iter_mut().for_each(|value| *value *= scale);
         values
     }
 
     /// The polynomial that takes `values` on the first rows and zero on all others, at `point`.
     pub(crate) fn interpolate(&self, point: Fr, values: &[Fr]) -> Fr {
-        let basis = self.lagrange(point, 0, values.len());
-        values.iter().zip(basis).fold(Fr::zero(), |sum, (value, base)| sum + base * value)
+        let rows = values.iter().zip(self.turning_back(point));
+        // Rows with a zero add nothing, and images are full of them.
+        let (values, mut denominators): (Vec<&Fr>, Vec<Fr>) = rows
+            .filter(|(value, _)| !value.is_zero())
+            .map(|(value, turned)| (value, turned - Fr::one()))
+            .unzip();
+        batch_inversion(&mut denominators);
+        let terms = values.into_iter().zip(denominators);
+        let sum: Fr = terms.map(|(value, inverse)| inverse * value).sum();
+        sum * self.lagrange_scale(point)
+    }
+
+    /// `(point^n − 1)/n`: row `i`'s Lagrange polynomial is this, divided by `point·ω^−i − 1`.
+    fn lagrange_scale(&self, point: Fr) -> Fr {
+        (self.power(point) - Fr::one()) * self.n_inverse
+    }
+
+    /// `point·ω^−i` for all `i` from zero on.
+    fn turning_back(&self, point: Fr) -> impl Iterator<Item = Fr> {
+        core::iter::successors(Some(point), |turned| Some(*turned * self.omega_inverse))
     }
 }
 

@@ -9,6 +9,10 @@
 //! pairing. The crate is total: it returns for every input, never panics, and its memory is
 //! bounded by the key and the claim.
 //!
+//! It builds without `std`, and gives the same answers on a 32-bit machine: no 64-bit number becomes
+//! a `usize` but by a checked conversion, and lengths that do not fit are refused like any others
+//! beyond their limit.
+//!
 //! What it is not: it reads no clock (whether a job has expired is for settlement to decide),
 //! draws no randomness, and does not decide which models or payees are good.
 //!
@@ -47,10 +51,12 @@ mod constraint_system;
 mod curve;
 mod digest;
 mod domain;
+mod endomorphism;
 mod expression;
 mod gates;
 mod key;
 mod layout;
+mod msm;
 mod opening_plan;
 mod permutation;
 mod proof;

@@ -14,6 +14,10 @@ use crate::{
     error::KeyError,
 };
 
+/// Most points at which a circuit is opened: every group of commitments costs time and memory for
+/// each, so without a limit a small key could ask for much of both.
+const MAX_ROTATIONS: usize = 256;
+
 /// A commitment that is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Commitment {
@@ -80,7 +84,7 @@ impl OpeningPlan {
         }
         builder.open("quotient", Commitment::Quotient, 0, quotient.at(0))?;
         builder.open("random", Commitment::Proof(random), 0, random_evaluation.at(0))?;
-        Ok(builder.finish())
+        builder.finish()
     }
 }
 
@@ -174,9 +178,13 @@ impl Builder {
         }
     }
 
-    fn finish(self) -> OpeningPlan {
+    fn finish(self) -> Result<OpeningPlan, KeyError> {
         let rotations: BTreeSet<i32> =
             self.commitments.iter().flat_map(|(_, openings)| openings.keys().copied()).collect();
+        let got = rotations.len();
+        if got > MAX_ROTATIONS {
+            return Err(KeyError::Limit { list: "rotations", limit: MAX_ROTATIONS, got });
+        }
         let mut groups: Vec<Group> = Vec::new();
         let mut positions: BTreeMap<Vec<i32>, usize> = BTreeMap::new();
         for (commitment, openings) in self.commitments {
@@ -191,6 +199,6 @@ impl Builder {
                 group.members.push(Opened { commitment, evaluations });
             }
         }
-        OpeningPlan { rotations: rotations.into_iter().collect(), groups }
+        Ok(OpeningPlan { rotations: rotations.into_iter().collect(), groups })
     }
 }

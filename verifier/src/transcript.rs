@@ -1,10 +1,9 @@
 //! Fiat–Shamir with Keccak-256, byte for byte halo2-axiom's `Keccak256Read` with `Challenge255`.
 
 use ark_bn254::{Fr, G1Affine};
-use ark_ff::PrimeField;
 use sha3::{Digest, Keccak256};
 
-use crate::curve::{coordinates, encode_scalar};
+use crate::curve::{coordinates, encode_scalar, scalar_from_halves};
 
 const START: &[u8] = b"Halo2-Transcript";
 const CHALLENGE: u8 = 0;
@@ -45,11 +44,8 @@ impl Transcript for KeccakTranscript {
 
     fn challenge(&mut self) -> Fr {
         self.0.update([CHALLENGE]);
-        let mut wide = [0; 64];
-        let (halves, _) = wide.as_chunks_mut::<32>();
-        for (half, tag) in halves.iter_mut().zip([LOW_HALF, HIGH_HALF]) {
-            *half = self.0.clone().chain_update([tag]).finalize().into();
-        }
-        Fr::from_le_bytes_mod_order(&wide)
+        let [low, high] =
+            [LOW_HALF, HIGH_HALF].map(|tag| self.0.clone().chain_update([tag]).finalize().into());
+        scalar_from_halves(&low, &high)
     }
 }

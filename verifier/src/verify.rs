@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use ark_bn254::{Bn254, Fr, G1Affine, G1Projective};
-use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM, pairing::Pairing};
+use ark_ec::{AffineRepr, CurveGroup, pairing::Pairing};
 use ark_ff::Zero;
 
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     error::VerifyError,
     key::VerifyingKey,
     layout::first_out_of_range,
+    msm::msm,
     proof::{Messages, Proof},
     shplonk::PairingEquation,
     srs::{INSECURE_DEV, SrsPolicy, SrsTrust},
@@ -24,6 +25,14 @@ use crate::{
 /// ```compile_fail
 /// # fn forge(claim: zkinfer_verifier::InferenceClaim) -> zkinfer_verifier::VerifiedInference {
 /// zkinfer_verifier::VerifiedInference { claim, srs: zkinfer_verifier::SrsTrust::InsecureDev }
+/// # }
+/// ```
+///
+/// It cannot be copied either, so that whoever takes it by value is paid once.
+///
+/// ```compile_fail
+/// # fn pay_twice(evidence: zkinfer_verifier::VerifiedInference) {
+/// let again = evidence.clone();
 /// # }
 /// ```
 #[derive(Debug, PartialEq, Eq)]
@@ -61,14 +70,7 @@ pub fn verify(
     proof: &Proof,
     policy: SrsPolicy,
 ) -> Result<VerifiedInference, VerifyError> {
-    let checked = Checked::new(key, expected, proof, policy)?;
-    let right = msm(checked.right(key));
-    let tau = key.prepared_tau().clone();
-    if pairings_cancel(key, [(checked.equation.left.into(), tau)], right) {
-        Ok(VerifiedInference::new(expected, checked.srs))
-    } else {
-        Err(VerifyError::Pairing)
-    }
+    Checked::new(key, expected, proof, policy)?.finish(key, expected)
 }
 
 /// A proof of which only the pairing is left to check.
@@ -91,6 +93,20 @@ impl Checked {
         let mut transcript = KeccakTranscript::new();
         let (equation, binder) = reduce(key, claim, proof, &mut transcript)?;
         Ok(Self { equation, srs, binder })
+    }
+
+    /// Checks the pairing, for the key and claim of [`new`](Self::new).
+    pub(crate) fn finish(
+        self,
+        key: &VerifyingKey,
+        claim: &InferenceClaim,
+    ) -> Result<VerifiedInference, VerifyError> {
+        let left = (self.equation.left.into(), key.prepared_tau().clone());
+        if pairings_cancel(key, [left], msm(self.right(key))) {
+            Ok(VerifiedInference::new(claim, self.srs))
+        } else {
+            Err(VerifyError::Pairing)
+        }
     }
 
     /// All terms of the equation's right side.
@@ -144,12 +160,6 @@ fn check_claim(key: &VerifyingKey, claim: &InferenceClaim) -> Result<(), VerifyE
         return Err(VerifyError::OutputRange { index, value, lo: tensor.lo, hi: tensor.hi });
     }
     Ok(())
-}
-
-/// `Σ scalar·point`.
-pub(crate) fn msm(terms: impl IntoIterator<Item = (G1Affine, Fr)>) -> G1Projective {
-    let (points, scalars): (Vec<G1Affine>, Vec<Fr>) = terms.into_iter().unzip();
-    G1Projective::msm_unchecked(&points, &scalars)
 }
 
 type G2Prepared = <Bn254 as Pairing>::G2Prepared;

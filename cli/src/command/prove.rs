@@ -16,6 +16,7 @@ use zkinfer_prover::{
 
 use crate::{
     accuracy::Accuracy,
+    accuracy_report::{self, Bound},
     args::{self, BackendName, InstructionsName},
     command::{run::accuracy, verify::JobReport},
     keys::{self, Keys},
@@ -31,6 +32,7 @@ struct Places {
     proof: PathBuf,
     key: PathBuf,
     settings: PathBuf,
+    accuracy: PathBuf,
 }
 
 impl Places {
@@ -39,7 +41,8 @@ impl Places {
         let key = args.key.clone().unwrap_or_else(|| proof.with_extension("zkvk"));
         let settings =
             args.quantize.settings.clone().unwrap_or_else(|| Settings::path_beside(&key));
-        let written = [&proof, &key, &settings];
+        let accuracy = accuracy_report::path_beside(&key);
+        let written = [&proof, &key, &settings, &accuracy];
         for (index, path) in written.iter().enumerate() {
             if path.is_dir() {
                 bail!("{} is a folder; name a file", path.display());
@@ -49,7 +52,7 @@ impl Places {
                 bail!("{} would be overwritten; name another file", path.display());
             }
         }
-        Ok(Self { proof, key, settings })
+        Ok(Self { proof, key, settings, accuracy })
     }
 }
 
@@ -63,7 +66,9 @@ pub(crate) fn run(args: &args::Prove, output: &Output) -> Result<Outcome> {
     let places = Places::new(args)?;
     let model = Model::read(&args.model)?;
     let input = model.read_input(&args.input)?;
-    let quantized = model.quantize(&args.quantize, &places.settings, Some(&input))?;
+    let mut quantized = model.quantize(&args.quantize, &places.settings, Some(&input))?;
+    let measured =
+        accuracy_report::measure(&model, &mut quantized, args.test_set.test_set.as_deref())?;
     quantized.remark(&input, output);
     let integers = quantize_inputs(&quantized.graph, &input)?;
     let (execution, execute_seconds) =
@@ -79,12 +84,14 @@ pub(crate) fn run(args: &args::Prove, output: &Output) -> Result<Outcome> {
         BackendName::Reference => prove(&Reference, &made, &execution, args, output),
     }?;
     write(&places, &made, &quantized, &proven, reused)?;
+    let bound = measured.map(|report| Bound::write(report, &places.accuracy)).transpose()?;
     let report = Report::new(Parts {
         places,
         made: &made,
         quantized: &quantized,
         proven: &proven,
         accuracy,
+        bound,
         execute_seconds,
         backend: match args.backend {
             BackendName::Cpu => Cpu.name(),
@@ -157,6 +164,7 @@ struct Parts<'a> {
     quantized: &'a Quantized,
     proven: &'a Proven,
     accuracy: Accuracy,
+    bound: Option<Bound>,
     execute_seconds: f64,
     backend: &'static str,
     key_reused: bool,
@@ -188,6 +196,7 @@ struct Report {
     key_digest: String,
     key_reused: bool,
     settings: PathBuf,
+    accuracy_report: Option<Bound>,
     srs: String,
     insecure_srs_allowed: bool,
 }
@@ -221,6 +230,7 @@ impl Report {
             key_digest: key.digest().to_string(),
             key_reused: parts.key_reused,
             settings: places.settings,
+            accuracy_report: parts.bound,
             srs: key.parts().srs.name.clone(),
             insecure_srs_allowed: setup.srs().ceremony().is_insecure(),
         }
@@ -248,6 +258,9 @@ impl fmt::Display for Report {
         let key = if self.key_reused { "reused" } else { "new" };
         writeln!(f, "  key      {} ({} bytes, {key})", self.key.display(), self.key_bytes)?;
         writeln!(f, "  settings {}", self.settings.display())?;
+        if let Some(bound) = &self.accuracy_report {
+            writeln!(f, "  accuracy {bound}")?;
+        }
         writeln!(f, "Verified under the SRS {}.", self.srs)?;
         if self.insecure_srs_allowed {
             write!(

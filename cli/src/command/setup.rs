@@ -7,6 +7,7 @@ use serde::Serialize;
 use zkinfer_prover::EngineOptions;
 
 use crate::{
+    accuracy_report::{self, Bound},
     args, keys,
     model::Model,
     output::{Outcome, Output},
@@ -17,16 +18,21 @@ pub(crate) fn run(args: &args::Setup, output: &Output) -> Result<Outcome> {
     let key_path = args.output.clone().unwrap_or_else(|| args.model.with_extension("zkvk"));
     let settings_path =
         args.quantize.settings.clone().unwrap_or_else(|| Settings::path_beside(&key_path));
+    let accuracy_path = accuracy_report::path_beside(&key_path);
     let model = Model::read(&args.model)?;
     let input = args.input.as_deref().map(|path| model.read_input(path)).transpose()?;
-    let quantized = model.quantize(&args.quantize, &settings_path, input.as_deref())?;
-    let made = keys::make(&model, &quantized, args.srs.file.as_deref(), EngineOptions::default(), output)?;
+    let mut quantized = model.quantize(&args.quantize, &settings_path, input.as_deref())?;
+    let accuracy =
+        accuracy_report::measure(&model, &mut quantized, args.test_set.test_set.as_deref())?;
+    let options = EngineOptions::default();
+    let made = keys::make(&model, &quantized, args.srs.file.as_deref(), options, output)?;
     let key = made.setup.verifying_key();
     let reused = keys::exists(key, &key_path)?;
     if !reused {
         keys::write(key, &key_path)?;
     }
     quantized.settings.write(&settings_path)?;
+    let accuracy = accuracy.map(|report| Bound::write(report, &accuracy_path)).transpose()?;
     let cost = made.setup.plan().cost();
     output.report(&Report {
         model: quantized.settings.model.clone(),
@@ -41,6 +47,7 @@ pub(crate) fn run(args: &args::Setup, output: &Output) -> Result<Outcome> {
         insecure_srs: made.setup.srs().ceremony().is_insecure(),
         key: key_path,
         settings: settings_path,
+        accuracy,
         reused,
     })?;
     Ok(Outcome::Accepted)
@@ -58,6 +65,7 @@ struct Report {
     key_bytes: usize,
     key_digest: String,
     settings: PathBuf,
+    accuracy: Option<Bound>,
     srs: String,
     insecure_srs: bool,
     reused: bool,
@@ -69,6 +77,9 @@ impl fmt::Display for Report {
         writeln!(f, "{}: key {} {done}", self.model, self.key.display())?;
         writeln!(f, "  digest {}, {} bytes", self.key_digest, self.key_bytes)?;
         writeln!(f, "  settings {} (from {})", self.settings.display(), self.calibration)?;
+        if let Some(accuracy) = &self.accuracy {
+            writeln!(f, "  accuracy {accuracy}")?;
+        }
         let (advice, fixed) = (self.advice_columns, self.fixed_columns);
         writeln!(f, "  2^{} rows, {advice} advice and {fixed} fixed columns", self.k)?;
         if self.insecure_srs {

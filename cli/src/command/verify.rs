@@ -1,18 +1,22 @@
-//! `verify`: does this proof prove what I expect?
+//! `verify`: do these proofs prove what I expect?
 
-use std::{fmt, path::Path, time::Instant};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use anyhow::{Context, Result};
 use serde::Serialize;
 use zkinfer_prover::files;
 use zkinfer_verifier::{
-    Digest, InferenceClaim, ProofFile, SrsDigest, SrsPolicy, SrsTrust, TensorLayout, VerifyingKey,
-    verify,
+    BatchItem, INSECURE_DEV, InferenceClaim, JobBinding, ProofFile, VerifyingKey, verify_batch,
 };
 
 use crate::{
     args,
-    job::{Hex32, difference, hex},
+    expectation::{Expectation, with_advice},
+    job::hex,
     model::tensors,
     output::{Outcome, Output},
 };
@@ -21,14 +25,26 @@ use crate::{
 const MAX_BYTES: u64 = 1 << 28;
 
 pub(crate) fn run(args: &args::Verify, output: &Output) -> Result<Outcome> {
-    let start = Instant::now();
     let key = read_key(&args.key)?;
-    let file = read_proof(&args.proof)?;
-    let expected = expected_claim(args, &key, &file)?;
-    let rejection = check(args, &key, &file, &expected).err();
-    let report = Report::new(&key, &file, rejection, start.elapsed().as_secs_f64());
-    output.report(&report)?;
-    Ok(if report.accepted { Outcome::Accepted } else { Outcome::Rejected })
+    let expectation = Expectation::read(&args.expect, &key)?;
+    let files = args.proofs.iter().map(|path| read_proof(path)).collect::<Result<Vec<_>>>()?;
+    let checked = if args.batch {
+        check_batch(&expectation, &files, &key)
+    } else {
+        check(&expectation, &files)
+    };
+    let reports = files
+        .iter()
+        .zip(checked)
+        .map(|(file, (rejection, seconds))| Report::new(&key, file, rejection, seconds));
+    let item = |(file, report): (&PathBuf, Report)| FileReport { file: file.clone(), report };
+    let list = List(args.proofs.iter().zip(reports).map(item).collect());
+    match &list.0[..] {
+        [only] => output.report(&only.report)?,
+        _ => output.report(&list)?,
+    }
+    let accepted = list.0.iter().all(|item| item.report.accepted);
+    Ok(if accepted { Outcome::Accepted } else { Outcome::Rejected })
 }
 
 /// Reads a `.zkvk`.
@@ -38,90 +54,96 @@ pub(crate) fn read_key(path: &Path) -> Result<VerifyingKey> {
     VerifyingKey::decode(&bytes).with_context(place)
 }
 
-fn read_proof(path: &Path) -> Result<ProofFile> {
+/// Reads a `.zkproof`.
+pub(crate) fn read_proof(path: &Path) -> Result<ProofFile> {
     let place = || format!("cannot use {} as a proof", path.display());
     let bytes = files::read_bounded(path, MAX_BYTES).with_context(place)?;
     ProofFile::decode(&bytes).with_context(place)
 }
 
-/// The claim in the file, but for what the caller says.
-fn expected_claim(
-    args: &args::Verify,
-    key: &VerifyingKey,
-    file: &ProofFile,
-) -> Result<InferenceClaim> {
-    let layout = &key.parts().layout;
-    let input = match &args.expect_input {
-        Some(path) => tensors::read_input_integers(path, &layout.inputs)?,
-        None => file.claim.input.clone(),
+/// Why a proof is rejected, if it is, and the seconds that took.
+type Checked = (Option<String>, f64);
+
+/// One proof after the other.
+fn check(expectation: &Expectation<'_>, files: &[ProofFile]) -> Vec<Checked> {
+    let check = |file| {
+        let start = Instant::now();
+        (expectation.check(file).err(), start.elapsed().as_secs_f64())
     };
-    let output = match &args.expect_output {
-        Some(path) => tensors::read_output_integers(path, &layout.outputs)?,
-        None => file.claim.output.clone(),
-    };
-    Ok(InferenceClaim {
-        model: key.digest(),
-        input,
-        output,
-        binding: args.job.expected(&file.claim.binding),
-    })
+    files.iter().map(check).collect()
 }
 
-/// `Err` is why the proof is rejected. What the file says is compared first, because that gives
-/// better reasons; what decides is the proof of the expected claim.
-fn check(
-    args: &args::Verify,
+/// All proofs with one pairing; each is said to have taken its share of the time.
+fn check_batch(
+    expectation: &Expectation<'_>,
+    files: &[ProofFile],
     key: &VerifyingKey,
-    file: &ProofFile,
-    expected: &InferenceClaim,
-) -> Result<SrsTrust, String> {
-    file.check_key(key).map_err(|error| error.to_string())?;
-    let layout = &key.parts().layout;
-    compare("input", &layout.inputs, &expected.input, &file.claim.input)?;
-    compare("output", &layout.outputs, &expected.output, &file.claim.output)?;
-    if let Some(why) = difference(&expected.binding, &file.claim.binding) {
-        return Err(why);
+) -> Vec<Checked> {
+    let start = Instant::now();
+    let claims: Vec<InferenceClaim> = files.iter().map(|file| expectation.claim(file)).collect();
+    let compared =
+        files.iter().zip(&claims).map(|(file, claim)| expectation.compare(file, claim).err());
+    let mut rejections: Vec<Option<String>> = compared.collect();
+    let as_expected: Vec<usize> =
+        (0..files.len()).filter(|&index| rejections[index].is_none()).collect();
+    let item =
+        |&index: &usize| BatchItem { key, expected: &claims[index], proof: &files[index].proof };
+    let items: Vec<_> = as_expected.iter().map(item).collect();
+    for (&index, result) in as_expected.iter().zip(verify_batch(&items, expectation.policy())) {
+        rejections[index] = result.err().map(with_advice);
     }
-    let policy = match args.allow_srs {
-        Some(Hex32(digest)) => SrsPolicy::AllowSrs(SrsDigest(Digest(digest))),
-        None if args.allow_insecure_srs => SrsPolicy::AllowInsecureDev,
-        None => SrsPolicy::CeremonyOnly,
-    };
-    match verify(key, expected, &file.proof, policy) {
-        Ok(verified) => Ok(verified.srs()),
-        Err(error) => Err(with_advice(error)),
-    }
+    let share = start.elapsed().as_secs_f64() / count(files);
+    rejections.into_iter().map(|rejection| (rejection, share)).collect()
 }
 
-fn compare(
-    what: &str,
-    layout: &[TensorLayout],
-    expected: &[i64],
-    claimed: &[i64],
-) -> Result<(), String> {
-    if expected.len() != claimed.len() {
-        return Err(format!("{} {what} elements, expected {}", claimed.len(), expected.len()));
-    }
-    let owners = layout
-        .iter()
-        .flat_map(|tensor| (0..tensor.element_count()).map(move |element| (&tensor.name, element)));
-    let mut pairs = owners.zip(expected.iter().zip(claimed));
-    match pairs.find(|(_, (expected, claimed))| expected != claimed) {
-        Some(((name, element), (expected, claimed))) => {
-            Err(format!("{what} {name}: element {element} is {claimed} units, expected {expected}"))
+fn count(files: &[ProofFile]) -> f64 {
+    files.iter().map(|_| 1.0).sum()
+}
+
+/// Several proofs, a line each.
+#[derive(Serialize)]
+struct List(Vec<FileReport>);
+
+#[derive(Serialize)]
+struct FileReport {
+    file: PathBuf,
+    #[serde(flatten)]
+    report: Report,
+}
+
+impl fmt::Display for List {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for FileReport { file, report } in &self.0 {
+            let file = file.display();
+            match &report.reason {
+                Some(reason) => writeln!(f, "{file}: REJECTED: {reason}")?,
+                None => writeln!(
+                    f,
+                    "{file}: ACCEPTED: pays {}, job {}",
+                    report.job.payee, report.job.job
+                )?,
+            }
         }
-        None => Ok(()),
+        let accepted = self.0.iter().filter(|item| item.report.accepted).count();
+        write!(f, "{accepted} of {} proofs accepted", self.0.len())?;
+        match self.0.iter().find(|item| item.report.accepted) {
+            Some(item) => write!(f, ", {}", Trust(&item.report.srs)),
+            None => Ok(()),
+        }
     }
 }
 
-fn with_advice(error: zkinfer_verifier::VerifyError) -> String {
-    use zkinfer_verifier::VerifyError::{InsecureDevSrs, UntrustedSrs};
-    let advice = match error {
-        InsecureDevSrs => "; pass --allow-insecure-srs to accept it in development",
-        UntrustedSrs { .. } => "; pass --allow-srs with this digest if you trust it",
-        _ => "",
-    };
-    format!("{error}{advice}")
+/// What an accepted proof stands on.
+struct Trust<'a>(&'a str);
+
+impl fmt::Display for Trust<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == INSECURE_DEV {
+            f.write_str("under the INSECURE development SRS, which you allowed: no evidence")
+        } else {
+            write!(f, "under the trusted setup {}", self.0)
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -141,15 +163,24 @@ struct Report {
 
 #[derive(Serialize)]
 pub(crate) struct JobReport {
-    chain: u64,
-    job: String,
-    payee: String,
-    expiry: u64,
-    nonce: u64,
+    pub(crate) chain: u64,
+    pub(crate) job: String,
+    pub(crate) payee: String,
+    pub(crate) expiry: u64,
+    pub(crate) nonce: u64,
 }
 
-impl From<&zkinfer_verifier::JobBinding> for JobReport {
-    fn from(binding: &zkinfer_verifier::JobBinding) -> Self {
+impl JobReport {
+    /// Whether nothing was said about the job when it was proved.
+    pub(crate) fn is_none(&self) -> bool {
+        let Self { chain, job, payee, expiry, nonce } = self;
+        let zeros = |hex: &str| hex.bytes().all(|digit| digit == b'0');
+        [*chain, *expiry, *nonce] == [0; 3] && zeros(job) && zeros(payee)
+    }
+}
+
+impl From<&JobBinding> for JobReport {
+    fn from(binding: &JobBinding) -> Self {
         Self {
             chain: binding.chain_id,
             job: hex(&binding.job_id),
@@ -191,11 +222,7 @@ impl fmt::Display for Report {
         let JobReport { chain, job, payee, expiry, nonce } = &self.job;
         writeln!(f, "  job {job} on chain {chain}, nonce {nonce}, expires {expiry}")?;
         writeln!(f, "  pays {payee}")?;
-        if self.srs == zkinfer_verifier::INSECURE_DEV {
-            writeln!(f, "  under the INSECURE development SRS, which you allowed: no evidence")?;
-        } else {
-            writeln!(f, "  under the trusted setup {}", self.srs)?;
-        }
+        writeln!(f, "  {}", Trust(&self.srs))?;
         write!(f, "  verified in {:.1} ms", self.verify_seconds * 1e3)
     }
 }

@@ -5,12 +5,10 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use ndarray::ArrayD;
 use zkinfer_models::{
-    QuantizedGraph, TensorSpec, clamped_inputs, quantize_inputs,
+    InputFile, QuantizedGraph, TensorSpec, clamped_inputs, quantize_inputs,
     quantized::{QuantizedTensor, TensorId},
 };
 use zkinfer_verifier::TensorLayout;
-
-use super::expected;
 
 /// Reads real numbers for the inputs of a key and gives the integers that the model runs on, all
 /// tensors in one list.
@@ -36,8 +34,9 @@ fn read(path: &Path, layout: &[TensorLayout]) -> Result<(QuantizedGraph, Vec<Arr
         shape: tensor.shape.clone(),
     };
     let specs: Vec<TensorSpec> = tensors.iter().map(spec).collect();
-    let values =
-        expected::read(path, &specs).with_context(|| format!("cannot use {}", path.display()))?;
+    let values = InputFile::read(path)
+        .and_then(|file| file.tensors(&specs.iter().collect::<Vec<_>>()))
+        .with_context(|| format!("cannot use {}", path.display()))?;
     let inputs = (0..tensors.len()).map(TensorId).collect();
     Ok((QuantizedGraph { tensors, inputs, outputs: Vec::new(), nodes: Vec::new() }, values))
 }

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod audit;
 mod commands;
+mod environment;
 mod prove_and_verify;
+mod several;
 mod support;

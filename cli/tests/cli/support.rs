@@ -105,6 +105,26 @@ pub(crate) fn proved() -> &'static Workplace {
     })
 }
 
+/// The text of a proof file after a change that a submitter may make. Fields must keep their order,
+/// so the text is changed where the value was.
+pub(crate) fn damaged(text: &str, change: impl FnOnce(&mut Value)) -> String {
+    let before: Value = serde_json::from_str(text).unwrap();
+    let mut after = before.clone();
+    change(&mut after);
+    replace(text.to_owned(), &before, &after)
+}
+
+/// Replaces each differing leaf in the text of an object.
+fn replace(text: String, before: &Value, after: &Value) -> String {
+    match (before, after) {
+        (Value::Object(before), Value::Object(after)) => {
+            before.iter().fold(text, |text, (key, value)| replace(text, value, &after[key]))
+        }
+        _ if before == after => text,
+        _ => text.replace(&before.to_string(), &after.to_string()),
+    }
+}
+
 pub(crate) const PAYEE: &str = "0x00112233445566778899aabbccddeeff00112233";
 pub(crate) const JOB_ID: &str =
     "0x0102030405060708090a0b0c0d0e0f100102030405060708090a0b0c0d0e0f10";

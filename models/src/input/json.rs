@@ -32,6 +32,17 @@ impl Json {
         }
     }
 
+    /// A number that is exactly an integer.
+    #[expect(clippy::cast_possible_truncation, reason = "whole, and less than 2^53")]
+    fn integer(&self) -> Option<i64> {
+        match self {
+            Self::Number(number) if number.fract() == 0.0 && number.abs() < 2f64.powi(53) => {
+                Some(*number as i64)
+            }
+            _ => None,
+        }
+    }
+
     /// A nested list of numbers as an array.
     fn array(&self, place: &str) -> Result<Array, InputError> {
         let mut shape = Vec::new();
@@ -95,6 +106,25 @@ pub(super) fn samples(json: &Json, specs: &[&TensorSpec]) -> Result<Vec<Vec<Arra
 }
 
 const OBJECT: &str = "an object: {\"input_data\": [[…]]} or {\"name\": […]}";
+
+/// The label of each sample, where samples have labels.
+pub(super) fn labels(json: &Json) -> Result<Option<Vec<i64>>, InputError> {
+    let Some(samples) = json.field("samples") else { return Ok(None) };
+    let samples = samples.list("samples")?;
+    let mut labels = Vec::new();
+    for (position, sample) in samples.iter().enumerate() {
+        if let Some(label) = sample.field("label").filter(|label| **label != Json::Null) {
+            let place = || format!("samples[{position}].label");
+            labels.push(label.integer().ok_or_else(|| layout(&place(), "a whole number"))?);
+        }
+    }
+    let (expected, got) = (samples.len(), labels.len());
+    match got {
+        0 => Ok(None),
+        _ if got == expected => Ok(Some(labels)),
+        _ => Err(InputError::LabelCount { expected, got }),
+    }
+}
 
 /// The value of `input_data`, where the file has that layout.
 fn ezkl<'a>(json: &'a Json, specs: &[&TensorSpec]) -> Result<Option<&'a Json>, InputError> {

@@ -15,6 +15,8 @@ use super::{
 pub(crate) trait Device: std::fmt::Debug + Send + Sync {
     /// A column on the device.
     type Column: Send + Sync + std::fmt::Debug;
+    /// What a column is multiplied by to evaluate its polynomial at a point.
+    type Weights: Send + Sync + std::fmt::Debug;
     /// A column's values on all cosets over which the quotient is computed.
     type Extended: Send + Sync + std::fmt::Debug;
 
@@ -55,10 +57,10 @@ pub(crate) trait Device: std::fmt::Debug + Send + Sync {
         Self: 'a + Sized;
 
     /// The values at `point` of the Lagrange polynomials of H.
-    fn lagrange_at(&self, point: Fr) -> Self::Column;
+    fn lagrange_at(&self, point: Fr) -> Self::Weights;
 
     /// Values of columns at `ω^rotation·point`, where `weights` is [`Device::lagrange_at`] `point`.
-    fn evaluate(&self, weights: &Self::Column, queries: &[(&Self::Column, i32)]) -> Vec<Fr>;
+    fn evaluate(&self, weights: &Self::Weights, queries: &[(&Self::Column, i32)]) -> Vec<Fr>;
 
     /// `Σ scale·column`.
     fn combine(&self, terms: &[(&Self::Column, Fr)]) -> Self::Column;

@@ -72,6 +72,7 @@ impl Arithmetic for Ifma {
     type Fr = Vector<Fr, avx512::Ifma>;
     type Fq = Vector<Fq, avx512::Ifma>;
 
+    #[expect(unsafe_code, reason = "compiled for instructions that were found to be there")]
     #[inline(always)]
     fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
         #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx512ifma,bmi2,adx")]
@@ -106,6 +107,7 @@ impl Arithmetic for Fma {
     type Fr = Vector<Fr, avx512::Fma>;
     type Fq = Vector<Fq, avx512::Fma>;
 
+    #[expect(unsafe_code, reason = "compiled for instructions that were found to be there")]
     #[inline(always)]
     fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
         #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,bmi2,adx")]

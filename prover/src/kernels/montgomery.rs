@@ -150,7 +150,8 @@ impl<F, L: Copy> Copy for Vector<F, L> {}
 /// Limbs of `times` times the modulus, in every lane.
 #[inline(always)]
 fn multiple<F: Modulus, L: Lanes>(times: u64) -> [L; LIMBS] {
-    F::LIMBS.map(|limb| L::splat(limb * times))
+    // No check of an overflow that cannot be: with one, the compiler calls this.
+    constant(F::LIMBS.map(|limb| limb.wrapping_mul(times)))
 }
 
 #[inline(always)]

@@ -122,15 +122,16 @@ impl<F: Integer> Pack<F> for Single<F> {
     #[inline(always)]
     fn reduce_sum(sum: Wide) -> Self {
         // Words stand for their number over 2^256, and so does the product of two words: each
-        // part is multiplied by the element whose words are its weight.
+        // part is multiplied by the element whose words are its weight; those of 2^128 are 2^384.
         let [low, middle, high] = sum.parts::<F>();
-        let weights = [F::from_words([1, 0, 0, 0]), F::from_words([0, 0, 0, 1]), two_128()];
+        let weights =
+            [F::from_words([1, 0, 0, 0]), F::from_words([0, 0, 0, 1]), two_64::<F>().square()];
         Self(low * weights[0] + middle * weights[1] + high * weights[2])
     }
     #[inline(always)]
     fn reduce_integer_sum(sum: Wide) -> Self {
         let [low, middle, _] = sum.parts::<F>();
-        Self(low + middle * (two_128::<F>() * F::from_u128(1 << 64)))
+        Self(low + middle * (two_64::<F>() * two_64::<F>().square()))
     }
 }
 
@@ -149,10 +150,10 @@ fn add_multiple(to: &mut [u64], a: [u64; 4], word: u64) -> u64 {
     carry
 }
 
-/// 2^128, whose words are those of 2^384 mod p.
+/// 2^64. (`from_u128` would take 64 doublings.)
 #[inline(always)]
-fn two_128<F: Words>() -> F {
-    F::from_u128(1 << 127).double()
+fn two_64<F: From<u64> + Words>() -> F {
+    F::from(1 << 63).double()
 }
 
 impl Wide {

@@ -102,12 +102,14 @@ pub struct RandomCircuit {
     pub known: bool,
     /// Added to one output cell: a lie.
     pub lie: Fr,
+    /// Whether one looked-up value is outside the table.
+    pub outside: bool,
 }
 
 impl RandomCircuit {
     /// The honest circuit.
     pub fn honest(kind: Kind) -> Self {
-        Self { kind, known: true, lie: Fr::ZERO }
+        Self { kind, known: true, lie: Fr::ZERO, outside: false }
     }
 
     /// The values of inputs, rows first, such that copied cells are equal.
@@ -302,7 +304,8 @@ impl RandomCircuit {
             let sum: Fr = (0..config.weights.len()).map(|i| weight(i, row) * Fr::from(i as u64 + 2)).sum();
             region.assign_advice(config.weighted, row, known(sum * inputs[0][row]));
             for (i, &column) in config.looked_up.iter().enumerate() {
-                let value = Fr::from(3 * ((row * (i + 2)) as u64 % TABLE) + 1);
+                let outside = u64::from(self.outside && row == 4);
+                let value = Fr::from(3 * ((row * (i + 2)) as u64 % TABLE) + 1 + outside);
                 region.assign_advice(column, row, known(value));
             }
         }

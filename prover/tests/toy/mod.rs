@@ -6,7 +6,7 @@
 
 use halo2_proofs::{
     circuit::{Layouter, Region, SimpleFloorPlanner, Value},
-    halo2curves::bn256::{Fr, G1Affine},
+    halo2curves::bn256::Fr,
     plonk::{
         Advice, Challenge, Circuit, Column, ConstraintSystem, Error, Expression, FirstPhase, Fixed,
         Instance, SecondPhase,
@@ -299,6 +299,7 @@ impl Toy {
             layout: layout(),
             model_name: "toy".into(),
             model_digest: Digest([7; 32]),
+            accuracy_digest: Digest([8; 32]),
         };
         let key = export_key(circuit_key.verifying_key(), metadata).unwrap();
         Self { shape, srs, circuit_key, key }

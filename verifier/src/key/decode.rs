@@ -45,6 +45,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<KeyParts, KeyError> {
         },
         model_name: r.name()?,
         model_digest: Digest(r.array()?),
+        accuracy_digest: Digest(r.array()?),
     };
     r.finish()?;
     Ok(parts)

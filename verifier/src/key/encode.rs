@@ -23,6 +23,7 @@ pub(super) fn encode(parts: &KeyParts) -> Vec<u8> {
         layout,
         model_name,
         model_digest,
+        accuracy_digest,
     } = parts;
     let mut w = Writer::default();
     w.bytes(&MAGIC);
@@ -38,6 +39,7 @@ pub(super) fn encode(parts: &KeyParts) -> Vec<u8> {
     w.list(&layout.outputs, tensor);
     w.name(model_name);
     w.bytes(&model_digest.0);
+    w.bytes(&accuracy_digest.0);
     w.finish()
 }
 

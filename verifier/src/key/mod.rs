@@ -21,7 +21,7 @@ use crate::{
 /// First bytes of a `.zkvk` file.
 const MAGIC: [u8; 8] = *b"ZKINFVK\0";
 /// The version of the key format. A change that moves a byte or the meaning of one changes it.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 type Prepared = <Bn254 as Pairing>::G2Prepared;
 
@@ -46,6 +46,9 @@ pub struct KeyParts {
     pub model_name: String,
     /// Digest of the ONNX file.
     pub model_digest: Digest,
+    /// Digest of the report on how well the integers agree with the float model; all zeros where
+    /// none is bound. The verifier does not read the report: whoever has it compares its digest.
+    pub accuracy_digest: Digest,
 }
 
 /// A verifying key that has passed every check, with what follows from it.
@@ -121,6 +124,13 @@ impl VerifyingKey {
     #[must_use]
     pub fn digest(&self) -> KeyDigest {
         self.digest
+    }
+
+    /// Digest of the accuracy report that the key binds, where it binds one.
+    #[must_use]
+    pub fn accuracy_digest(&self) -> Option<Digest> {
+        let digest = self.parts.accuracy_digest;
+        (digest != Digest::ZERO).then_some(digest)
     }
 
     /// Digest of the trusted setup's \[τ\]₂.

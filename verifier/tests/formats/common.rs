@@ -55,6 +55,7 @@ pub(crate) fn parts() -> KeyParts {
         },
         model_name: "a model".into(),
         model_digest: Digest([8; 32]),
+        accuracy_digest: Digest([9; 32]),
     }
 }
 

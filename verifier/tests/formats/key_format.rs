@@ -56,8 +56,9 @@ fn every_truncation_and_trailing_bytes_are_refused() {
 #[test]
 fn another_magic_or_version_is_refused() {
     let mut bytes = common::key().encode();
-    bytes[9] = 2;
-    assert_eq!(VerifyingKey::decode(&bytes), Err(KeyError::Version { got: 2 }));
+    // Version 1 had no accuracy report.
+    bytes[9] = 1;
+    assert_eq!(VerifyingKey::decode(&bytes), Err(KeyError::Version { got: 1 }));
     bytes[0] = b'z';
     assert_eq!(VerifyingKey::decode(&bytes), Err(KeyError::Magic));
 }
@@ -131,6 +132,46 @@ fn queries_that_collide_or_lead_nowhere_are_refused() {
             KeyError::QueryColumn { list: "fixed queries", index: 0 },
         ),
     ]);
+}
+
+/// As a file, where a forger would put them: the two openings would be of one commitment at one
+/// point, and a proof could give each its own value.
+#[test]
+fn colliding_rotations_are_refused_in_the_file() {
+    let bytes = common::key().encode();
+    // Columns and rotations of the advice queries (2, 1), (3, 0) and (1, 0), after (1, −1).
+    let queries = [0, 2, 0, 0, 0, 1, 0, 3, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+    let at = bytes.windows(18).position(|window| window == queries).unwrap();
+    let with_last_rotation = |rotation: i32| {
+        let mut bytes = bytes.clone();
+        bytes[at + 14..][..4].copy_from_slice(&rotation.to_be_bytes());
+        VerifyingKey::decode(&bytes)
+    };
+    let collision = KeyError::DuplicateQuery { list: "advice queries", index: 4 };
+    // Of 32 rows: the same rotation, and the same row by way of the other end.
+    assert_eq!(with_last_rotation(-1), Err(collision));
+    assert_eq!(with_last_rotation(31), Err(collision));
+    let beyond = KeyError::QueryRotation { list: "advice queries", index: 4 };
+    assert_eq!(with_last_rotation(32), Err(beyond));
+    assert_eq!(with_last_rotation(-33), Err(beyond));
+    assert!(with_last_rotation(30).is_ok());
+}
+
+/// A key of a hundred kilobytes that would cost gigabytes and minutes: many columns, each opened
+/// at a row of its own.
+#[test]
+fn more_rotations_than_any_circuit_has_are_refused() {
+    let rotations = |count: i32| {
+        let mut parts = common::parts();
+        parts.k = 12;
+        let queries = (2..count).map(|rotation| Query { column: 0, rotation });
+        parts.constraint_system.fixed_queries.extend(queries);
+        VerifyingKey::new(parts)
+    };
+    // Besides 0, 1, −1 and the last usable row.
+    assert!(rotations(254).is_ok());
+    let wrong = KeyError::Limit { list: "rotations", limit: 256, got: 257 };
+    assert_eq!(rotations(255), Err(wrong));
 }
 
 #[test]
@@ -271,7 +312,7 @@ proptest! {
     #[test]
     fn decoding_is_total(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
         decode_is_exact(&bytes);
-        decode_is_exact(&[b"ZKINFVK\0\0\x01", &bytes[..]].concat());
+        decode_is_exact(&[b"ZKINFVK\0\0\x02", &bytes[..]].concat());
     }
 
     #[test]

@@ -4,5 +4,6 @@
 
 mod common;
 mod key_format;
+mod proof_bytes;
 mod proof_file;
 mod tamper_manifest;

@@ -1,6 +1,7 @@
 //! The `.zkproof` format: one spelling, nothing trusted.
 
 use proptest::prelude::*;
+use serde_json::{Value, json};
 use zkinfer_verifier::{
     Digest, Proof, ProofFile, ProofFileError, SrsDigest, SrsPolicy, VerifyingKey, verify,
 };
@@ -105,6 +106,11 @@ fn large_deep_and_foreign_files_are_refused() {
     let (limit, got) = (1 << 26, (1 << 26) + 1);
     assert_eq!(ProofFile::decode(&huge), Err(ProofFileError::TooLarge { limit, got }));
     json_error(&"[".repeat(100_000));
+    // Deep in the place of a field, where a parser that recurses would overflow its stack.
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    json_error(&edited(r#""output":[1,"#, &format!(r#""output":[{deep},"#)));
+    json_error(&edited(r#""nonce":"#, &format!(r#""nonce":{deep},"x":"#)));
+    json_error(&edited(r#""format":1"#, &format!(r#""format":1,"x":{deep}"#)));
     json_error(&r#"{"format":"#.repeat(1_000));
     json_error("");
     assert!(matches!(ProofFile::decode(&[0xff; 9]), Err(ProofFileError::Json { .. })));
@@ -127,16 +133,97 @@ fn a_file_of_another_key_or_setup_is_noticed() {
     assert_eq!(other.check_key(&key), Err(ProofFileError::SrsName));
 }
 
+/// A file either is refused or says something else than the honest one.
 #[test]
-fn every_flipped_byte_is_refused_or_another_file() {
+fn every_flipped_bit_is_refused_or_another_file() {
     let honest = ProofFile::decode(TOY.as_bytes()).unwrap();
     let mut bytes = TOY.as_bytes().to_vec();
-    for index in 0..bytes.len() {
-        bytes[index] ^= 1;
-        if let Ok(file) = ProofFile::decode(&bytes) {
-            assert_ne!(file, honest, "byte {index}");
+    let (mut other_files, mut refused) = (0, 0);
+    for bit in 0..bytes.len() * 8 {
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        match ProofFile::decode(&bytes) {
+            Ok(file) => {
+                assert_ne!(file, honest, "bit {bit}");
+                assert_eq!(file.encode().as_bytes(), bytes, "bit {bit}");
+                other_files += 1;
+            }
+            Err(_) => refused += 1,
         }
-        bytes[index] ^= 1;
+        bytes[bit / 8] ^= 1 << (bit % 8);
+    }
+    assert!(other_files > 1_000 && refused > 10_000, "{other_files} {refused}");
+}
+
+#[test]
+fn every_truncation_of_a_file_is_refused() {
+    for length in 0..TOY.len() - 1 {
+        json_error(&TOY[..length]);
+    }
+    let without_newline = TOY.trim_end();
+    assert_eq!(without_newline.len(), TOY.len() - 1);
+    let refused = ProofFile::decode(without_newline.as_bytes());
+    assert_eq!(refused, Err(ProofFileError::NotCanonical));
+}
+
+/// Every field of the JSON text: missing, given twice, of another type, and with a stranger beside
+/// it.
+#[test]
+fn every_field_of_the_text_is_needed_once_and_typed() {
+    let value: Value = serde_json::from_str(TOY).unwrap();
+    let mut paths = Vec::new();
+    leaves(&value, String::new(), &mut paths);
+    let expected = [
+        "/claim/binding/chain_id",
+        "/claim/binding/expiry",
+        "/claim/binding/job_id",
+        "/claim/binding/nonce",
+        "/claim/binding/payee",
+        "/claim/input/0",
+        "/claim/input/1",
+        "/claim/input/2",
+        "/claim/output/0",
+        "/claim/output/1",
+        "/format",
+        "/key",
+        "/proof",
+        "/srs/digest",
+        "/srs/name",
+    ];
+    paths.sort();
+    assert_eq!(paths, expected, "a new field needs its tests");
+    let others = [json!(null), json!(true), json!(1.5), json!([]), json!({}), json!([[1]])];
+    for path in paths {
+        for other in &others {
+            let mut value = value.clone();
+            *value.pointer_mut(&path).unwrap() = other.clone();
+            json_error(&value.to_string());
+        }
+        let (parent, name) = path.rsplit_once('/').unwrap();
+        let mut missing = value.clone();
+        let parent = missing.pointer_mut(parent).unwrap();
+        if let Some(object) = parent.as_object_mut() {
+            let removed = object.remove(name).unwrap();
+            let mut twice = value.to_string();
+            let field = format!("{}:{removed}", json!(name));
+            assert!(twice.contains(&field));
+            twice = twice.replacen(&field, &format!("{field},{field}"), 1);
+            json_error(&twice);
+            json_error(&twice.replacen(&field, "\"stranger\":0", 1));
+            json_error(&missing.to_string());
+        }
+    }
+}
+
+fn leaves(value: &Value, path: String, paths: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            fields.iter().for_each(|(name, value)| leaves(value, format!("{path}/{name}"), paths));
+        }
+        Value::Array(items) => {
+            let items = items.iter().enumerate();
+            items.for_each(|(index, value)| leaves(value, format!("{path}/{index}"), paths));
+        }
+        _ => paths.push(path),
     }
 }
 

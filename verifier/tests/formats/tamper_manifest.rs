@@ -6,6 +6,8 @@ use zkinfer_verifier::{
     Proof, ProofFile, Query, SrsId, SrsPolicy, TensorLayout, VerifyError, VerifyingKey, verify,
 };
 
+use crate::common;
+
 /// A list of `(field, edit)`; the pattern makes it exhaustive.
 macro_rules! manifest {
     ($type:ident { $($field:ident => $edit:expr),* $(,)? }) => {{
@@ -64,6 +66,7 @@ fn every_field_of_a_key_is_bound() {
         layout => |key| key.layout.inputs.reverse(),
         model_name => |key| key.model_name.push('x'),
         model_digest => |key| key.model_digest.0[31] ^= 1,
+        accuracy_digest => |key| key.accuracy_digest.0[31] ^= 1,
     });
     edits.into_iter().for_each(|(field, edit)| key_edit_is_noticed(field, edit));
 }
@@ -184,4 +187,46 @@ fn every_field_of_a_proof_file_is_bound() {
         let refused = file.check_key(&key).is_err() || verified.is_err();
         assert!(refused, "{field}");
     }
+}
+
+/// Lengths are part of what is hashed: text moved from one field to its neighbour is another key,
+/// and a value moved from one field of a binding to the next is another job.
+#[test]
+fn hashing_is_separated_by_length() {
+    let digest = |edit: &dyn Fn(&mut KeyParts)| {
+        let mut parts = common::parts();
+        edit(&mut parts);
+        VerifyingKey::new(parts).unwrap().digest()
+    };
+    let names = |first: &'static str, second: &'static str| {
+        digest(&move |parts| {
+            parts.layout.inputs[0].name = first.into();
+            parts.layout.inputs[1].name = second.into();
+        })
+    };
+    assert_ne!(names("ab", "c"), names("a", "bc"));
+    let from_inputs = digest(&|parts| {
+        let moved = parts.layout.inputs.pop().unwrap();
+        parts.layout.outputs.insert(0, moved);
+    });
+    assert_ne!(from_inputs, digest(&|_| {}));
+
+    let binding = JobBinding { chain_id: 0, job_id: [0; 32], payee: [0; 20], expiry: 0, nonce: 0 };
+    let mut job_id = [0; 32];
+    job_id[0] = 1;
+    let mut payee = [0; 20];
+    payee[19] = 1;
+    let neighbours = [
+        JobBinding { chain_id: 1, ..binding },
+        JobBinding { job_id, ..binding },
+        JobBinding { payee, ..binding },
+        JobBinding { expiry: 1, ..binding },
+        JobBinding { expiry: 1 << 56, ..binding },
+        JobBinding { nonce: 1, ..binding },
+        JobBinding { nonce: 1 << 56, ..binding },
+    ];
+    let digests: std::collections::BTreeSet<_> =
+        neighbours.iter().map(JobBinding::digest).collect();
+    assert_eq!(digests.len(), neighbours.len());
+    assert!(neighbours.iter().all(|binding| binding.encode().len() == 92));
 }

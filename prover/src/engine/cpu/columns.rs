@@ -7,7 +7,8 @@ use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use super::CpuColumn;
 use crate::kernels::{
     arithmetic::Arithmetic,
-    pack::{INTEGER_OFFSET, Pack, SUM_TERMS},
+    batch::{self, Weights},
+    pack::Pack,
     parallel,
 };
 
@@ -131,35 +132,49 @@ pub(super) fn rotation(rotation: i32, rows: usize) -> usize {
 }
 
 /// `Σ weights[i]·column[i + rotation]`, rows in a circle.
-pub(super) fn rotated_dot<A: Arithmetic>(
+pub(super) fn dot<A: Arithmetic>(
     arithmetic: A,
-    weights: &[A::Fr],
+    weights: &Weights<A>,
     column: &CpuColumn<A>,
     rotation: usize,
 ) -> Fr {
-    let lanes = match column {
-        CpuColumn::Integers { values, tail } => {
-            return integer_dot(arithmetic, weights, values, tail, rotation);
+    match column {
+        CpuColumn::Field(packs) if rotation == 0 => weights.dot(packs),
+        CpuColumn::Field(packs) => {
+            let rotate = |i: usize| rotated::<A>(packs, i * A::Fr::WIDTH + rotation);
+            let rotated: Vec<A::Fr> = arithmetic.vectorize(
+                #[inline(always)]
+                || (0..packs.len()).map(rotate).collect(),
+            );
+            weights.dot(&rotated)
         }
-        CpuColumn::Field(packs) => arithmetic.vectorize(
+        CpuColumn::Integers { values, tail } => {
+            let by = isize::try_from(rotation).expect("at most 2^28 rows");
+            weights.dot_integers(values, by) + tail_dot(arithmetic, weights, tail, rotation)
+        }
+    }
+}
+
+/// The part of an inner product that belongs to the last rows.
+fn tail_dot<A: Arithmetic>(
+    arithmetic: A,
+    weights: &Weights<A>,
+    tail: &[Fr],
+    rotation: usize,
+) -> Fr {
+    let width = A::Fr::WIDTH;
+    let rows = weights.packs().len() * width;
+    let mut lanes = vec![Fr::ZERO; width];
+    let mut dot = Fr::ZERO;
+    for (i, value) in tail.iter().enumerate() {
+        let row = (2 * rows - tail.len() + i - rotation) % rows;
+        arithmetic.vectorize(
             #[inline(always)]
-            || {
-                let mut total = A::Fr::zero();
-                for (block, weights) in weights.chunks(SUM_TERMS).enumerate() {
-                    let mut sum = A::Fr::empty_sum();
-                    for (i, weight) in weights.iter().enumerate() {
-                        let row = (block * SUM_TERMS + i) * A::Fr::WIDTH + rotation;
-                        A::Fr::add_product(&mut sum, *weight, rotated::<A>(packs, row));
-                    }
-                    total = total.add(A::Fr::reduce_sum(sum));
-                }
-                let mut lanes = vec![Fr::ZERO; A::Fr::WIDTH];
-                total.to_lanes(&mut lanes);
-                lanes
-            },
-        ),
-    };
-    lanes.iter().sum()
+            || weights.packs()[row / width].to_lanes(&mut lanes),
+        );
+        dot += lanes[row % width] * value;
+    }
+    dot
 }
 
 /// The pack that starts at `row`, rows in a circle.
@@ -172,127 +187,31 @@ pub(super) fn rotated<A: Arithmetic>(packs: &[A::Fr], row: usize) -> A::Fr {
     if shift == 0 { first } else { first.window(packs[(pack + 1) & mask], shift) }
 }
 
-fn integer_dot<A: Arithmetic>(
-    arithmetic: A,
-    weights: &[A::Fr],
-    values: &[i32],
-    tail: &[Fr],
-    rotation: usize,
-) -> Fr {
-    let mut rolled = values[rotation..].to_vec();
-    rolled.extend_from_slice(&values[..rotation]);
-    let width = A::Fr::WIDTH;
-    let (shifted, plain) = arithmetic.vectorize(
-        #[inline(always)]
-        || {
-            let (mut total, mut plain) = (A::Fr::zero(), A::Fr::zero());
-            let blocks = weights.chunks(SUM_TERMS).zip(rolled.chunks(SUM_TERMS * width));
-            for (weights, integers) in blocks {
-                let mut sum = A::Fr::empty_sum();
-                for (weight, lanes) in weights.iter().zip(integers.chunks_exact(width)) {
-                    weight.add_integer_product(&mut sum, lanes);
-                    plain = plain.add(*weight);
-                }
-                total = total.add(A::Fr::reduce_integer_sum(sum));
-            }
-            let mut lanes = [vec![Fr::ZERO; width], vec![Fr::ZERO; width]];
-            total.to_lanes(&mut lanes[0]);
-            plain.to_lanes(&mut lanes[1]);
-            let [total, plain] = lanes;
-            (total.iter().sum::<Fr>(), plain.iter().sum::<Fr>())
-        },
-    );
-    let mut dot = shifted - plain * offset();
-    let rows = values.len();
-    for (i, value) in tail.iter().enumerate() {
-        let row = (rows - tail.len() + i + rows - rotation) % rows;
-        let mut lanes = vec![Fr::ZERO; width];
-        arithmetic.vectorize(
-            #[inline(always)]
-            || weights[row / width].to_lanes(&mut lanes),
-        );
-        dot += lanes[row % width] * value;
-    }
-    dot
-}
-
-fn offset() -> Fr {
-    Fr::from(INTEGER_OFFSET.unsigned_abs())
-}
-
 /// `Σ scale·column` in every row.
 pub(super) fn combine<A: Arithmetic>(
     arithmetic: A,
     terms: &[(&CpuColumn<A>, Fr)],
     packs: usize,
 ) -> Vec<A::Fr> {
-    let mut integers = Vec::new();
-    let mut fields = Vec::new();
+    let (mut integers, mut integer_scales) = (Vec::new(), Vec::new());
+    let (mut fields, mut field_scales) = (Vec::new(), Vec::new());
     for (column, scale) in terms {
         match column {
-            CpuColumn::Integers { values, .. } => integers.push((&values[..], *scale)),
-            CpuColumn::Field(packs) => fields.push((&packs[..], *scale)),
+            CpuColumn::Integers { values, .. } => {
+                integers.push(&values[..]);
+                integer_scales.push(*scale);
+            }
+            CpuColumn::Field(packs) => {
+                fields.push(&packs[..]);
+                field_scales.push(*scale);
+            }
         }
     }
     let mut result = vec![A::Fr::zero(); packs];
-    parallel::chunks(&mut result, TASK, |task, rows| {
-        arithmetic.vectorize(
-            #[inline(always)]
-            || {
-                add_integers::<A>(rows, task * TASK, &integers);
-                add_fields::<A>(rows, task * TASK, &fields);
-            },
-        );
-    });
+    batch::add_scaled_integers(arithmetic, &mut result, &integer_scales, &integers);
+    batch::add_scaled(arithmetic, &mut result, &field_scales, &fields);
     add_tails(arithmetic, &mut result, terms);
     result
-}
-
-/// `Σ scale·packs` in every row.
-pub(super) fn combine_packs<A: Arithmetic>(
-    arithmetic: A,
-    terms: &[(&[A::Fr], Fr)],
-    packs: usize,
-) -> Vec<A::Fr> {
-    let mut result = vec![A::Fr::zero(); packs];
-    parallel::chunks(&mut result, TASK, |task, rows| {
-        arithmetic.vectorize(
-            #[inline(always)]
-            || add_fields::<A>(rows, task * TASK, terms),
-        );
-    });
-    result
-}
-
-#[inline(always)]
-fn add_integers<A: Arithmetic>(rows: &mut [A::Fr], start: usize, columns: &[(&[i32], Fr)]) {
-    let width = A::Fr::WIDTH;
-    for columns in columns.chunks(SUM_TERMS) {
-        let scales: Vec<A::Fr> = columns.iter().map(|&(_, scale)| A::Fr::splat(scale)).collect();
-        let shift = A::Fr::splat(columns.iter().map(|(_, scale)| scale).sum::<Fr>() * offset());
-        for (i, row) in rows.iter_mut().enumerate() {
-            let first = (start + i) * width;
-            let mut sum = A::Fr::empty_sum();
-            for (scale, (values, _)) in scales.iter().zip(columns) {
-                scale.add_integer_product(&mut sum, &values[first..first + width]);
-            }
-            *row = row.add(A::Fr::reduce_integer_sum(sum).sub(shift));
-        }
-    }
-}
-
-#[inline(always)]
-fn add_fields<A: Arithmetic>(rows: &mut [A::Fr], start: usize, columns: &[(&[A::Fr], Fr)]) {
-    for columns in columns.chunks(SUM_TERMS) {
-        let scales: Vec<A::Fr> = columns.iter().map(|&(_, scale)| A::Fr::splat(scale)).collect();
-        for (i, row) in rows.iter_mut().enumerate() {
-            let mut sum = A::Fr::empty_sum();
-            for (scale, (packs, _)) in scales.iter().zip(columns) {
-                A::Fr::add_product(&mut sum, *scale, packs[start + i]);
-            }
-            *row = row.add(A::Fr::reduce_sum(sum));
-        }
-    }
 }
 
 /// Adds the last rows of integer columns.

@@ -89,6 +89,7 @@ impl<A: Arithmetic> CpuDevice<A> {
 
 impl<A: Arithmetic> Device for CpuDevice<A> {
     type Column = CpuColumn<A>;
+    type Weights = batch::Weights<A>;
     /// Values coset by coset.
     type Extended = Vec<Vec<A::Fr>>;
 
@@ -174,7 +175,7 @@ impl<A: Arithmetic> Device for CpuDevice<A> {
         self.quotient_pieces(program, uniforms, column)
     }
 
-    fn lagrange_at(&self, point: Fr) -> CpuColumn<A> {
+    fn lagrange_at(&self, point: Fr) -> batch::Weights<A> {
         let rows = self.rows as u64;
         let omegas = batch::powers(self.arithmetic, self.omega, self.rows);
         let mut weights = columns::map(self.arithmetic, &omegas, point, |omega, x| x.sub(omega));
@@ -183,16 +184,18 @@ impl<A: Arithmetic> Device for CpuDevice<A> {
         let scale = vanishing * Fr::from(rows).invert().unwrap_or(Fr::ZERO);
         let scaled = columns::map(self.arithmetic, &omegas, scale, |omega, scale| omega.mul(scale));
         columns::multiply_into(self.arithmetic, &mut weights, &scaled);
-        CpuColumn::Field(weights)
+        batch::Weights::new(self.arithmetic, weights)
     }
 
-    fn evaluate(&self, weights: &CpuColumn<A>, queries: &[(&CpuColumn<A>, i32)]) -> Vec<Fr> {
-        let weights = weights.packs(self.arithmetic);
-        let value = |&(column, rotation): &(&CpuColumn<A>, i32)| {
-            let rotation = columns::rotation(rotation, self.rows);
-            columns::rotated_dot(self.arithmetic, &weights, column, rotation)
-        };
-        parallel::map(queries.len(), |index| value(&queries[index]))
+    fn evaluate(
+        &self,
+        weights: &batch::Weights<A>,
+        queries: &[(&CpuColumn<A>, i32)],
+    ) -> Vec<Fr> {
+        parallel::map(queries.len(), |index| {
+            let (column, rotation) = queries[index];
+            columns::dot(self.arithmetic, weights, column, columns::rotation(rotation, self.rows))
+        })
     }
 
     fn combine(&self, terms: &[(&CpuColumn<A>, Fr)]) -> CpuColumn<A> {

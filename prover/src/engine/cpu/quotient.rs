@@ -12,13 +12,13 @@ use halo2_proofs::halo2curves::{
     ff::{Field, PrimeField},
 };
 
-use super::{CpuDevice, CpuColumn, columns, rows};
+use super::{CpuColumn, CpuDevice, rows};
 use crate::{
     engine::{
         device::Extension,
         program::{Program, Source},
     },
-    kernels::{arithmetic::Arithmetic, ntt::Coset, pack::Pack, parallel},
+    kernels::{arithmetic::Arithmetic, batch, ntt::Coset, pack::Pack, parallel},
 };
 
 /// The generator of the group of order `2^k`.
@@ -86,8 +86,10 @@ impl<A: Arithmetic> CpuDevice<A> {
             let scales = row.iter().zip(&powers).map(|(entry, power)| {
                 entry * (power - Fr::ONE).invert().expect("no coset is H")
             });
-            let terms: Vec<_> = on_cosets.iter().map(|c| &c[..]).zip(scales).collect();
-            let coefficients = columns::combine_packs(self.arithmetic, &terms, self.packs());
+            let scales: Vec<Fr> = scales.collect();
+            let terms: Vec<_> = on_cosets.iter().map(|c| &c[..]).collect();
+            let mut coefficients = vec![A::Fr::zero(); self.packs()];
+            batch::add_scaled(self.arithmetic, &mut coefficients, &scales, &terms);
             CpuColumn::Field(self.on_coset(&coefficients, &self.plain))
         })
     }

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::{
     super::{arithmetic::Arithmetic, pack::Pack},
     layout::{Digit, Layout},
-    sums::{Lists, ListsBuilder},
+    lists::{Lists, ListsBuilder},
     tables::Table,
 };
 

@@ -8,11 +8,13 @@
 //! 2. [`sums`]: one sum per (digit, sign), which are nearly all of the additions;
 //! 3. [`reduce`]: buckets, then `Σ d·bucket(d)` through sums over rows, columns and bits.
 //!
-//! Every addition is right for every input, so the result is: see [`sums`]. The time depends on
+//! Every addition is right for every input, and so is the result: see [`pairs`] and [`sums`]. The time depends on
 //! the scalars; the prover's machine is not shared with those who must not know them.
 
 mod digits;
 mod layout;
+mod lists;
+mod pairs;
 mod reduce;
 mod sums;
 mod tables;
@@ -21,7 +23,7 @@ mod tests;
 
 use std::{fmt, ops::Range};
 
-use halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
+use halo2_proofs::halo2curves::bn256::{Fr, G1, G1Affine};
 use rayon::prelude::*;
 
 use self::{
@@ -112,8 +114,8 @@ impl<A: Arithmetic> Bases<A> {
         columns.iter().take_while(fits).count().max(1)
     }
 
-    /// The sums of the columns, each as the points that the bits of a digit multiply.
-    fn commit_wave(&self, columns: &[Scalars<'_, A>]) -> Vec<halo2_proofs::halo2curves::bn256::G1> {
+    /// The sums of the columns.
+    fn commit_wave(&self, columns: &[Scalars<'_, A>]) -> Vec<G1> {
         let segments: Vec<Segment<'_>> =
             columns.par_iter().enumerate().flat_map_iter(|(i, c)| self.segments(i, c)).collect();
         let lists = self.sort(&segments);
@@ -148,7 +150,7 @@ impl<A: Arithmetic> Bases<A> {
     }
 
     /// The entries of the segments, sorted; each segment in parts that are sorted independently.
-    fn sort(&self, segments: &[Segment<'_>]) -> Vec<Vec<sums::Lists>> {
+    fn sort(&self, segments: &[Segment<'_>]) -> Vec<Vec<lists::Lists>> {
         let entries = |segment: &Segment<'_>| segment.source.len() * segment.layout.digits().len();
         let total: usize = segments.iter().map(entries).sum();
         let fair = total.div_ceil(rayon::current_num_threads());

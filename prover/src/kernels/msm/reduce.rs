@@ -17,7 +17,9 @@ use super::{
         pack::{Coordinates, Pack, TablePoint},
     },
     digits::Segment,
-    sums::{Lists, ListsBuilder, Pair, Scratch, add_pairs, sum_groups, to_affine},
+    lists::{Lists, ListsBuilder},
+    pairs::{Pair, add_pairs, to_affine},
+    sums::{Scratch, sum_groups},
 };
 
 /// Buckets that one task makes.

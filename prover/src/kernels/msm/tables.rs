@@ -13,7 +13,7 @@ use super::{
         pack::{Coordinates, Pack, TablePoint},
     },
     choose_spacing,
-    sums::{MAX_WIDTH, invert},
+    pairs::{MAX_WIDTH, invert},
 };
 
 /// Rows whose windows lie together: one task doubles them, with one inversion for each doubling.

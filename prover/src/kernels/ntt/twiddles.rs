@@ -67,18 +67,17 @@ impl<A: Arithmetic> Twiddles<A> {
             let [point, root] = points[stride / 2];
             (0..place % stride).fold(point, |x, _| x * root)
         };
-        let base = arithmetic.vectorize(
+        let points = BUTTERFLIES.map(twiddle);
+        let (mut base, mut scale) = ([zero; 12], zero);
+        arithmetic.vectorize(
             #[inline(always)]
             || {
-                BUTTERFLIES.map(
-                    #[inline(always)]
-                    |butterfly| A::Fr::splat(twiddle(butterfly)),
-                )
+                // A loop: `map` is not always inlined, and its closure is not vectorized then.
+                for (to, point) in base.iter_mut().zip(points) {
+                    *to = A::Fr::splat(point);
+                }
+                scale = A::Fr::splat(Fr::ONE);
             },
-        );
-        let scale = arithmetic.vectorize(
-            #[inline(always)]
-            || A::Fr::splat(Fr::ONE),
         );
         Self { strides, base, scale }
     }

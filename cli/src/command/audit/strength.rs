@@ -1,0 +1,82 @@
+//! How hard it is to forge a proof under a key.
+
+use std::fmt;
+
+use serde::Serialize;
+use zkinfer_verifier::{INSECURE_DEV, KeyParts};
+
+/// Bits of security of discrete logarithms and pairings on BN254, by the estimate of Barbulescu
+/// and Duquesne, "Updating key size estimations for pairings", J. Cryptology 32 (2019). It was
+/// thought to be 128 before the number field sieve of Kim and Barbulescu, eprint 2015/1027.
+const CURVE_BITS: u32 = 100;
+/// Keccak-256 against collisions.
+const HASH_BITS: u32 = 128;
+/// The scalar field has more than 2^253 elements.
+const FIELD_BITS: u32 = 253;
+
+/// Estimates, in bits: who spends less than about 2^bits operations does not succeed.
+#[derive(Serialize)]
+pub(super) struct Strength {
+    /// The weakest of those below; 0 where the secret of the setup is public.
+    bits: u32,
+    curve_bits: u32,
+    hash_bits: u32,
+    /// −log2 of the chance that a false statement passes all random points of one transcript.
+    random_points_bits: u32,
+    rows: u64,
+    degree: u8,
+    public_values: usize,
+    queries: usize,
+}
+
+impl Strength {
+    pub(super) fn new(key: &KeyParts) -> Self {
+        let system = &key.constraint_system;
+        let queries = [&system.advice_queries, &system.fixed_queries].map(Vec::len);
+        let queries = queries.iter().sum::<usize>() + system.instance_queries.len();
+        let random_points_bits = FIELD_BITS.saturating_sub(roots_log2(key, queries));
+        let insecure = key.srs.name == INSECURE_DEV;
+        let weakest = CURVE_BITS.min(HASH_BITS).min(random_points_bits);
+        Self {
+            bits: if insecure { 0 } else { weakest },
+            curve_bits: CURVE_BITS,
+            hash_bits: HASH_BITS,
+            random_points_bits,
+            rows: 1 << key.k,
+            degree: system.degree,
+            public_values: key.layout.instance_len(),
+            queries,
+        }
+    }
+}
+
+/// log2, rounded up, of how many challenges can be bad for a prover's best lie, summed over all
+/// challenges (Schwartz and Zippel): `degree·n` at the point of the quotient, `2·n` for each copied
+/// column, one for each gate and query that is folded, and `8·n` for each column, which is more
+/// than the degrees of the linear layers' and the lookups' identities together
+/// (docs/arithmetization.md).
+fn roots_log2(key: &KeyParts, queries: usize) -> u32 {
+    let system = &key.constraint_system;
+    let columns = system.advice_phases.len() + key.fixed_commitments.len();
+    let per_row = usize::from(system.degree) + 2 * system.permutation.len() + 8 * columns;
+    let folded = queries + system.gates.len() + system.permutation.len();
+    let roots = (per_row << key.k).saturating_add(folded);
+    roots.next_power_of_two().ilog2()
+}
+
+impl fmt::Display for Strength {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.bits {
+            0 => writeln!(f, "none: the secret of this setup is public")?,
+            bits => writeln!(f, "about {bits} bits, if the setup's secret was destroyed")?,
+        }
+        writeln!(f, "  discrete logarithms and pairings on BN254: about {} bits", self.curve_bits)?;
+        let Self { random_points_bits, rows, degree, queries, .. } = self;
+        writeln!(
+            f,
+            "  random points: a false statement passes with a chance below 2^-{random_points_bits} \
+             a try ({rows} rows, degree {degree}, {queries} queries)"
+        )?;
+        write!(f, "  Keccak-256: {} bits against collisions", self.hash_bits)
+    }
+}

@@ -1,0 +1,107 @@
+//! The accuracy report: what it counts, and that its digest has one meaning.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+
+use support::zoo;
+use zkinfer_models::{
+    AccuracyError, AccuracyReport, Calibration, Graph, InputError, InputFile, QuantizeOptions,
+    TestSet, model_digest, quantize, read_samples,
+};
+
+fn measured(model: &str, file: &str, activation_bits: u32) -> AccuracyReport {
+    let bytes = std::fs::read(zoo::path(model, "model.onnx")).unwrap();
+    let graph = Graph::from_onnx_bytes(&bytes).unwrap();
+    let samples = read_samples(&zoo::path(model, "samples.npz"), &graph).unwrap();
+    let calibration = Calibration::from_samples(&graph, &samples).unwrap();
+    let options = QuantizeOptions { activation_bits, ..QuantizeOptions::default() };
+    let quantized = quantize(&graph, &calibration, &options).unwrap();
+    let set = TestSet::read(&zoo::path(model, file), &graph).unwrap();
+    AccuracyReport::measure(&graph, model_digest(&bytes), &quantized, &options, &set).unwrap()
+}
+
+/// Against the score that the model's makers measured with another runtime, and the labels' count.
+#[test]
+fn a_test_set_gives_the_known_scores() {
+    for (model, labels_right) in [("digits_mlp", 444), ("cancer_mlp", 141)] {
+        let report = measured(model, "testset.npz", 8);
+        let (count, labels) = (report.samples.count, report.labels.unwrap());
+        assert!(labels.float_correct.abs_diff(labels_right) <= 1, "{model}: {report:?}");
+        assert!(labels.integer_correct.abs_diff(labels.float_correct) <= 2, "{model}: {report:?}");
+        assert!(report.float_model.same_class * 100 >= count * 99, "{model}: {report:?}");
+        assert!(report.float_model.max_error_ten_thousandths > 0, "{model}");
+    }
+}
+
+#[test]
+fn coarser_integers_have_larger_errors() {
+    let error = |bits| measured("digits_mlp", "samples.npz", bits).float_model;
+    let (fine, coarse) = (error(12), error(4));
+    assert!(fine.mean_error_ten_thousandths < coarse.mean_error_ten_thousandths);
+    assert!(fine.max_error_ten_thousandths < coarse.max_error_ten_thousandths);
+}
+
+#[test]
+fn labels_of_both_formats_agree() {
+    for file in ["samples.json", "samples.npz"] {
+        let labels = InputFile::read(&zoo::path("digits_mlp", file)).unwrap().labels().unwrap();
+        assert_eq!(labels.unwrap().len(), 20, "{file}");
+    }
+    let [json, npz] = ["samples.json", "samples.npz"].map(|f| measured("digits_mlp", f, 8));
+    assert_eq!((json.float_model, json.labels), (npz.float_model, npz.labels));
+    assert_ne!(json.samples.digest, npz.samples.digest);
+    assert_ne!(json.digest(), npz.digest());
+}
+
+#[test]
+fn samples_of_which_some_have_a_label_are_refused() {
+    let text = std::fs::read_to_string(zoo::path("digits_mlp", "samples.json")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let labels = |text: &str| {
+        let path = folder.path().join("samples.json");
+        std::fs::write(&path, text).unwrap();
+        InputFile::read(&path).unwrap().labels()
+    };
+    let some = text.replacen("\"label\":", "\"remark\":", 1);
+    assert!(matches!(labels(&some), Err(InputError::LabelCount { expected: 20, got: 19 })));
+    let none = text.replace("\"label\":", "\"remark\":");
+    assert_eq!(labels(&none).unwrap(), None);
+    let half = text.replacen("\"label\":1", "\"label\":1.5", 1);
+    assert!(
+        matches!(labels(&half), Err(InputError::Layout { place, .. }) if place.contains("label"))
+    );
+}
+
+#[test]
+fn a_report_has_one_spelling_and_every_number_counts() {
+    let report = measured("cancer_mlp", "samples.npz", 8);
+    let text = report.encode();
+    assert_eq!(AccuracyReport::decode(text.as_bytes()).unwrap(), report);
+    let refused = |text: &str| AccuracyReport::decode(text.as_bytes()).unwrap_err();
+    let not_canonical = [text.trim_end().to_owned(), text.replace(' ', ""), format!(" {text}")];
+    for other in not_canonical {
+        assert!(matches!(refused(&other), AccuracyError::NotCanonical), "{other}");
+    }
+    let unknown = text.replacen('{', "{\"x\": 1,", 1);
+    assert!(matches!(refused(&unknown), AccuracyError::Json(_)));
+    let later = text.replacen("\"format\": 1", "\"format\": 2", 1);
+    assert!(matches!(refused(&later), AccuracyError::Format { got: 2 }));
+    let impossible = text.replacen("\"same_class\": ", "\"same_class\": 9", 1);
+    assert!(
+        matches!(refused(&impossible), AccuracyError::Contradiction { field } if field.ends_with("same_class"))
+    );
+    let better =
+        text.replacen("\"mean_error_ten_thousandths\": ", "\"mean_error_ten_thousandths\": 0", 1);
+    assert!(matches!(refused(&better), AccuracyError::Json(_)), "a leading zero is no number");
+    // A change that leaves it a report changes its digest.
+    let mut edited = report.clone();
+    edited.float_model.max_error_ten_thousandths += 1;
+    assert_ne!(edited.digest(), report.digest());
+}
+
+/// The same on every machine: integers, from a model whose scores are far from any boundary.
+#[test]
+fn the_digest_of_a_report_does_not_move() {
+    let digest = measured("digits_mlp", "samples.npz", 8).digest().to_string();
+    assert_eq!(digest, "3506829ad68f8671fb9ff27c7ed68c270efa2e394fd60cbb51a5425a470e82b3");
+}

@@ -1,0 +1,240 @@
+//! Additions of many pairs of points.
+//!
+//! An addition `a + b = c` of affine points is `λ = (y_b - y_a)/(x_b - x_a)`,
+//! `x_c = λ² - x_a - x_b`, `y_c = λ(x_a - x_c) - y_a`. The divisors of a batch are inverted
+//! together (Montgomery's trick), which makes 6 multiplications per addition.
+//!
+//! # Why every sum is right
+//! The formulas hold for finite points with different x, and operands are finite. Points with the
+//! same x (equal or opposite ones) make the product of all divisors of their lane zero, as a field
+//! has no zero divisors, and that is tested for each batch. Such a batch is walked again: the
+//! divisors that are zero are found one by one, replaced by one, and their pairs are added by
+//! halo2's complete formulas. A sum of points with different x is finite, as are all doubles,
+//! the order of the curve being an odd prime: only pairs of opposite points have an infinite sum.
+
+use halo2_proofs::halo2curves::{
+    bn256::{Fq, G1Affine},
+    ff::Field,
+    group::Curve,
+};
+
+use super::super::{
+    arithmetic::Arithmetic,
+    pack::{Coordinates, Pack, TablePoint},
+};
+
+/// Lanes of the widest pack.
+pub(super) const MAX_WIDTH: usize = 8;
+/// Pairs that share an inversion: what is kept for each takes 240 bytes of the cache.
+const BATCH: usize = 1024;
+
+/// Two points to add, and where the sum goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pair {
+    /// Index of the first point.
+    pub(super) a: u32,
+    /// Index of the second point.
+    pub(super) b: u32,
+    /// Index of the sum.
+    pub(super) to: u32,
+}
+
+/// What the way back needs to know of the pairs in a pack.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step<P> {
+    /// Product of the divisors before.
+    prefix: P,
+    /// The divisors, `x_b - x_a`.
+    dx: P,
+    /// `y_b - y_a`, lazy.
+    dy: P,
+    /// `x_a + x_b`.
+    sum_x: P,
+    xa: P,
+    ya: P,
+}
+
+/// Adds pairs (or subtracts `b`, if `SUBTRACT`) of finite points of `points`, or of `sums` itself
+/// if there are none, into `sums`; says whether any sum is infinite.
+///
+/// A sum may replace a point of its own pair or of an earlier one. Repeats pairs to fill a pack.
+pub(super) fn add_pairs<A: Arithmetic, const SUBTRACT: bool>(
+    arithmetic: A,
+    points: Option<&[TablePoint]>,
+    sums: &mut [TablePoint],
+    pairs: &mut Vec<Pair>,
+    steps: &mut Vec<Step<A::Fq>>,
+) -> bool {
+    let Some(&last) = pairs.last() else { return false };
+    pairs.resize(pairs.len().next_multiple_of(A::Fq::WIDTH), last);
+    let mut has_infinite = false;
+    for batch in pairs.chunks(BATCH) {
+        arithmetic.vectorize(
+            #[inline(always)]
+            || {
+                let from = points.unwrap_or(&*sums);
+                let product = forward::<_, SUBTRACT>(from, batch, steps);
+                if let Some(inverse) = invert(product) {
+                    backward(steps, batch, sums, inverse);
+                } else {
+                    let exceptions = find_exceptions::<A, SUBTRACT>(arithmetic, from, batch, steps);
+                    let product = forward_again(steps);
+                    let inverse = invert(product).expect("no divisor is zero");
+                    backward(steps, batch, sums, inverse);
+                    for (to, sum) in exceptions {
+                        has_infinite |= sum.is_infinity();
+                        sums[to as usize] = sum;
+                    }
+                }
+            },
+        );
+    }
+    has_infinite
+}
+
+/// Loads the points and multiplies the divisors.
+#[inline(always)]
+fn forward<P: Coordinates, const SUBTRACT: bool>(
+    from: &[TablePoint],
+    pairs: &[Pair],
+    steps: &mut Vec<Step<P>>,
+) -> P {
+    steps.clear();
+    let mut product = P::splat(Fq::ONE);
+    for pack in pairs.chunks_exact(P::WIDTH) {
+        let (xa, ya) = P::load_points(
+            #[inline(always)]
+            |lane| &from[pack[lane].a as usize],
+        );
+        let (xb, yb) = P::load_points(
+            #[inline(always)]
+            |lane| &from[pack[lane].b as usize],
+        );
+        let dx = xb.sub(xa);
+        let yb = if SUBTRACT { P::zero().sub(yb) } else { yb };
+        // Below 6p.
+        let dy = yb.sub_lazy(ya);
+        steps.push(Step { prefix: product, dx, dy, sum_x: xa.add(xb), xa, ya });
+        product = product.mul(dx);
+    }
+    product
+}
+
+/// Finds the pairs whose divisor is zero, adds them and replaces their divisor by one.
+#[cold]
+#[inline(never)]
+fn find_exceptions<A: Arithmetic, const SUBTRACT: bool>(
+    arithmetic: A,
+    from: &[TablePoint],
+    pairs: &[Pair],
+    steps: &mut [Step<A::Fq>],
+) -> Vec<(u32, TablePoint)> {
+    let width = A::Fq::WIDTH;
+    let mut exceptions = Vec::new();
+    for (step, pack) in steps.iter_mut().zip(pairs.chunks_exact(width)) {
+        let zeros = arithmetic.vectorize(
+            #[inline(always)]
+            || {
+                let zeros = step.dx.zero_lanes();
+                step.dx = step.dx.replace(zeros, A::Fq::splat(Fq::ONE));
+                zeros
+            },
+        );
+        for (_, pair) in pack.iter().enumerate().filter(|(lane, _)| zeros >> lane & 1 == 1) {
+            let a = to_affine(arithmetic, &from[pair.a as usize]);
+            let b = to_affine(arithmetic, &from[pair.b as usize]);
+            let sum = if SUBTRACT { a - b } else { a + b };
+            exceptions.push((pair.to, from_affine(arithmetic, &sum.to_affine())));
+        }
+    }
+    exceptions
+}
+
+/// Multiplies the divisors again, after some were replaced.
+#[inline(always)]
+fn forward_again<P: Coordinates>(steps: &mut [Step<P>]) -> P {
+    let mut product = P::splat(Fq::ONE);
+    for step in steps {
+        step.prefix = product;
+        product = product.mul(step.dx);
+    }
+    product
+}
+
+/// Divides, last pair first, and stores the sums.
+#[inline(always)]
+fn backward<P: Coordinates>(
+    steps: &[Step<P>],
+    pairs: &[Pair],
+    sums: &mut [TablePoint],
+    mut inverse: P,
+) {
+    for (step, pack) in steps.iter().zip(pairs.chunks_exact(P::WIDTH)).rev() {
+        let slope = step.dy.mul_lazy(inverse.mul(step.prefix));
+        inverse = inverse.mul(step.dx);
+        let x = slope.mul(slope).sub(step.sum_x);
+        let y = step.xa.sub_lazy(x).mul_lazy(slope).sub(step.ya);
+        P::store_points(
+            x,
+            y,
+            #[inline(always)]
+            |lane, point| sums[pack[lane].to as usize] = point,
+        );
+    }
+}
+
+/// The inverse of every lane, or nothing if any is zero.
+#[inline(always)]
+pub(super) fn invert<P: Coordinates>(pack: P) -> Option<P> {
+    let mut lanes = [Fq::ONE; MAX_WIDTH];
+    pack.to_lanes(&mut lanes[..P::WIDTH]);
+    let mut prefixes = [Fq::ONE; MAX_WIDTH];
+    for i in 1..P::WIDTH {
+        prefixes[i] = prefixes[i - 1] * lanes[i - 1];
+    }
+    let product = prefixes[P::WIDTH - 1] * lanes[P::WIDTH - 1];
+    let mut inverse: Fq = Option::from(product.invert())?;
+    for i in (0..P::WIDTH).rev() {
+        let lane = lanes[i];
+        lanes[i] = inverse * prefixes[i];
+        inverse *= lane;
+    }
+    Some(P::from_lanes(&lanes[..P::WIDTH]))
+}
+
+/// The point as halo2's library has it.
+pub(super) fn to_affine<A: Arithmetic>(arithmetic: A, point: &TablePoint) -> G1Affine {
+    let mut lanes = [[Fq::ZERO; MAX_WIDTH]; 2];
+    arithmetic.vectorize(
+        #[inline(always)]
+        || {
+            let (x, y) = A::Fq::load_points(
+                #[inline(always)]
+                |_| point,
+            );
+            x.to_lanes(&mut lanes[0]);
+            y.to_lanes(&mut lanes[1]);
+        },
+    );
+    // Both have (0, 0) for the point at infinity.
+    G1Affine { x: lanes[0][0], y: lanes[1][0] }
+}
+
+/// The point as tables have it.
+pub(super) fn from_affine<A: Arithmetic>(arithmetic: A, point: &G1Affine) -> TablePoint {
+    let mut points = [TablePoint::default(); MAX_WIDTH];
+    arithmetic.vectorize(
+        #[inline(always)]
+        || {
+            let x = A::Fq::from_lanes(&[point.x; MAX_WIDTH]);
+            let y = A::Fq::from_lanes(&[point.y; MAX_WIDTH]);
+            A::Fq::store_points(
+                x,
+                y,
+                #[inline(always)]
+                |lane, point| points[lane] = point,
+            );
+        },
+    );
+    points[0]
+}

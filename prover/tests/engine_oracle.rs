@@ -1,0 +1,217 @@
+//! The engine against halo2's own prover, on circuits with everything that an argument can have.
+
+mod random_circuit;
+
+use halo2_proofs::{
+    halo2curves::{
+        bn256::{Bn256, Fr, G1Affine},
+        ff::Field,
+    },
+    plonk::{ProvingKey, create_proof, keygen_pk, keygen_vk_custom, verify_proof},
+    poly::kzg::{
+        commitment::KZGCommitmentScheme,
+        multiopen::{ProverSHPLONK, VerifierSHPLONK},
+        strategy::SingleStrategy,
+    },
+    transcript::{Challenge255, Keccak256Read, TranscriptReadBuffer, TranscriptWriterBuffer},
+};
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+use random_circuit::{Kind, RandomCircuit};
+use zkinfer_prover::{EngineKey, EngineOptions, Instructions, ProofTranscript, Srs};
+
+const K: u32 = 6;
+const SEED: u64 = 7;
+
+/// One kind for each part of the argument, and some with all of them.
+fn kinds() -> Vec<(&'static str, Kind)> {
+    let gates = Kind { seed: 1, inputs: 3, gates: 2, degree: 3, ..Kind::default() };
+    let all = Kind {
+        inputs: 5,
+        gates: 3,
+        late_gates: 2,
+        degree: 5,
+        instances: 2,
+        lookups: 2,
+        copies: 15,
+        weights: 20,
+        ..Kind::default()
+    };
+    vec![
+        ("gates", gates),
+        ("degree 4", Kind { seed: 2, degree: 4, ..gates }),
+        ("degree 5", Kind { seed: 3, degree: 5, ..gates }),
+        ("copies", Kind { seed: 4, inputs: 7, copies: 30, ..gates }),
+        ("instances", Kind { seed: 5, copies: 4, instances: 3, ..gates }),
+        ("phases", Kind { seed: 6, late_gates: 3, ..gates }),
+        ("weights", Kind { seed: 7, weights: 40, ..gates }),
+        ("lookups", Kind { seed: 8, lookups: 3, ..gates }),
+        ("all", Kind { seed: 9, ..all }),
+        ("all of degree 4", Kind { seed: 10, degree: 4, ..all }),
+        ("more of all", Kind { seed: 11, inputs: 9, gates: 6, ..all }),
+    ]
+}
+
+struct Oracle {
+    srs: Srs,
+    circuit: RandomCircuit,
+    key: ProvingKey<G1Affine>,
+    instance: Vec<Vec<Fr>>,
+}
+
+impl Oracle {
+    fn new(kind: Kind) -> Self {
+        let srs = Srs::insecure_dev(K).unwrap();
+        let circuit = RandomCircuit::honest(kind);
+        let blank = RandomCircuit { known: false, ..circuit.clone() };
+        let key = keygen_vk_custom(srs.params(), &blank, false).unwrap();
+        let key = keygen_pk(srs.params(), key, &blank).unwrap();
+        let instance = circuit.instance();
+        Self { srs, circuit, key, instance }
+    }
+
+    fn instance(&self) -> Vec<&[Fr]> {
+        self.instance.iter().map(|column| &column[..]).collect()
+    }
+
+    fn engine(&self, instructions: Instructions, extension_bytes: usize) -> EngineKey<RandomCircuit> {
+        let blank = RandomCircuit { known: false, ..self.circuit.clone() };
+        let options = EngineOptions { instructions, extension_bytes, ..EngineOptions::default() };
+        let (lagrange, powers) = (self.srs.lagrange_points(), self.srs.first_powers());
+        EngineKey::new(&blank, lagrange, powers, options).unwrap()
+    }
+
+    fn prove(&self, key: &EngineKey<RandomCircuit>, circuit: &RandomCircuit) -> Vec<u8> {
+        let mut transcript = ProofTranscript::init(Vec::new());
+        let mut rng = ChaCha20Rng::seed_from_u64(SEED);
+        key.prove(circuit, &self.instance(), &mut rng, &mut transcript, &|_| ()).unwrap();
+        transcript.finalize()
+    }
+
+    fn reference(&self) -> Vec<u8> {
+        let mut transcript = ProofTranscript::init(Vec::new());
+        create_proof::<KZGCommitmentScheme<Bn256>, ProverSHPLONK<'_, Bn256>, _, _, _, _>(
+            self.srs.params(),
+            &self.key,
+            std::slice::from_ref(&self.circuit),
+            &[&self.instance()],
+            ChaCha20Rng::seed_from_u64(SEED),
+            &mut transcript,
+        )
+        .unwrap();
+        transcript.finalize()
+    }
+
+    fn halo2_accepts(&self, proof: &[u8]) -> bool {
+        let mut rest = proof;
+        let mut transcript = Keccak256Read::<_, G1Affine, Challenge255<_>>::init(&mut rest);
+        let accepted = verify_proof::<KZGCommitmentScheme<Bn256>, VerifierSHPLONK<'_, Bn256>, _, _, _>(
+            self.srs.params(),
+            self.key.get_vk(),
+            SingleStrategy::new(self.srs.params()),
+            &[&self.instance()],
+            &mut transcript,
+        );
+        accepted.is_ok() && rest.is_empty()
+    }
+
+    /// Bytes before the first that halo2 draws from the system: with lookups the permuted columns,
+    /// whose order follows from a randomly seeded table; else the random polynomial.
+    fn deterministic_bytes(&self) -> usize {
+        let system = self.key.get_vk().cs();
+        let sets = system.permutation().get_columns().len().div_ceil(system.degree() - 2);
+        let products = if system.lookups().is_empty() { sets } else { 0 };
+        32 * (system.num_advice_columns() + products)
+    }
+}
+
+fn available() -> impl Iterator<Item = Instructions> {
+    Instructions::ALL.into_iter().filter(|set| set.is_available())
+}
+
+#[test]
+fn the_engine_makes_the_keys_of_halo2() {
+    for (name, kind) in kinds() {
+        let oracle = Oracle::new(kind);
+        let expected = format!("{:?}", oracle.key.get_vk().pinned());
+        for instructions in available() {
+            let key = oracle.engine(instructions, 0);
+            let got = format!("{:?}", key.verifying_key().pinned());
+            assert_eq!(got, expected, "{name}, {}", instructions.name());
+        }
+    }
+}
+
+#[test]
+fn the_engine_makes_the_proofs_of_halo2() {
+    for (name, kind) in kinds() {
+        let oracle = Oracle::new(kind);
+        let reference = oracle.reference();
+        assert!(oracle.halo2_accepts(&reference));
+        let mut proofs = Vec::new();
+        for instructions in available() {
+            let key = oracle.engine(instructions, 1 << 20);
+            let proof = oracle.prove(&key, &oracle.circuit);
+            assert_eq!(proof.len(), reference.len(), "{name}");
+            let fixed = oracle.deterministic_bytes();
+            assert_eq!(proof[..fixed], reference[..fixed], "{name}, {}", instructions.name());
+            assert!(oracle.halo2_accepts(&proof), "{name}, {}", instructions.name());
+            proofs.push(proof);
+        }
+        assert!(proofs.iter().all(|proof| *proof == proofs[0]), "{name}: instructions differ");
+    }
+}
+
+#[test]
+fn memory_limits_change_no_byte() {
+    for (name, kind) in kinds() {
+        let oracle = Oracle::new(kind);
+        let proofs = [0, 1 << 13, 1 << 24].map(|bytes| {
+            oracle.prove(&oracle.engine(Instructions::detect(), bytes), &oracle.circuit)
+        });
+        assert!(proofs.iter().all(|proof| *proof == proofs[0]), "{name}");
+    }
+}
+
+#[test]
+fn a_lie_to_the_engine_is_refused_by_halo2() {
+    for (name, kind) in kinds() {
+        let oracle = Oracle::new(kind);
+        let lie = RandomCircuit { lie: Fr::ONE, ..oracle.circuit.clone() };
+        for instructions in available() {
+            let key = oracle.engine(instructions, 0);
+            let proof = oracle.prove(&key, &lie);
+            assert!(!oracle.halo2_accepts(&proof), "{name}, {}", instructions.name());
+        }
+    }
+}
+
+#[test]
+fn a_value_that_no_table_has_is_an_error() {
+    let oracle = Oracle::new(Kind { seed: 12, lookups: 1, ..kinds()[0].1 });
+    let key = oracle.engine(Instructions::detect(), 0);
+    let circuit = RandomCircuit { outside: true, ..oracle.circuit.clone() };
+    let mut transcript = ProofTranscript::init(Vec::new());
+    let mut rng = ChaCha20Rng::seed_from_u64(SEED);
+    let proof = key.prove(&circuit, &oracle.instance(), &mut rng, &mut transcript, &|_| ());
+    assert!(matches!(proof, Err(halo2_proofs::plonk::Error::ConstraintSystemFailure)));
+}
+
+#[test]
+fn a_circuit_without_a_witness_or_with_another_instance_is_an_error() {
+    let oracle = Oracle::new(kinds()[4].1);
+    let key = oracle.engine(Instructions::detect(), 0);
+    let blank = RandomCircuit { known: false, ..oracle.circuit.clone() };
+    let prove = |circuit: &RandomCircuit, instance: &[&[Fr]]| {
+        let mut transcript = ProofTranscript::init(Vec::new());
+        let mut rng = ChaCha20Rng::seed_from_u64(SEED);
+        key.prove(circuit, instance, &mut rng, &mut transcript, &|_| ())
+    };
+    use halo2_proofs::plonk::Error;
+    assert!(matches!(prove(&blank, &oracle.instance()), Err(Error::Synthesis)));
+    let missing = &oracle.instance()[1..];
+    assert!(matches!(prove(&oracle.circuit, missing), Err(Error::InvalidInstances)));
+    let long = vec![Fr::ONE; 1 << K];
+    let long = [&long[..], &long[..], &long[..]];
+    assert!(matches!(prove(&oracle.circuit, &long), Err(Error::InvalidInstances)));
+}

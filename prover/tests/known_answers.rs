@@ -1,0 +1,122 @@
+//! Known answers for every later version of the verifier, and lies about a model of the zoo.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod toy;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use zkinfer_circuits::{CircuitPlan, PlanOptions};
+use zkinfer_models::{
+    Calibration, Graph, QuantizeOptions, execute, model_digest, quantize, quantize_inputs,
+    read_inputs, read_samples,
+};
+use zkinfer_prover::{Cpu, ModelIdentity, Setup, Srs};
+use zkinfer_verifier::{
+    JobBinding, Proof, ProofFile, VerifyError, VerifyingKey, decode_point, decode_scalar, verify,
+};
+
+use toy::{Shape, Toy};
+
+const MODELS: [&str; 4] = ["cancer_mlp", "digits_mlp", "digits_cnn", "mnist_lenet"];
+/// Proofs of each key.
+const PROOFS: u8 = 2;
+
+fn key_and_proofs_of(model: &str) -> (VerifyingKey, Vec<ProofFile>) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/zoo").join(model);
+    let bytes = fs::read(folder.join("model.onnx")).unwrap();
+    let float = Graph::from_onnx_bytes(&bytes).unwrap();
+    let samples = read_samples(&folder.join("samples.npz"), &float).unwrap();
+    let calibration = Calibration::from_samples(&float, &samples).unwrap();
+    let graph = quantize(&float, &calibration, &QuantizeOptions::default()).unwrap();
+    let input = read_inputs(&folder.join("input.json"), &float).unwrap();
+    let execution = Arc::new(execute(&graph, &quantize_inputs(&graph, &input).unwrap()).unwrap());
+    let plan = CircuitPlan::new(&graph, PlanOptions::default()).unwrap();
+    let srs = Srs::insecure_dev(plan.k()).unwrap();
+    let identity = ModelIdentity {
+        name: model.into(),
+        digest: model_digest(&bytes),
+        accuracy_digest: None,
+    };
+    let setup = Setup::new(Arc::new(plan), srs, identity).unwrap();
+    let prove = |index: u8| {
+        let (job_id, payee) = ([index; 32], [index; 20]);
+        let (expiry, nonce) = (2_000_000_000, u64::from(index));
+        let binding = JobBinding { chain_id: 1, job_id, payee, expiry, nonce };
+        setup.prove(&Cpu, &execution, binding).unwrap().file
+    };
+    (setup.verifying_key().clone(), (1..=PROOFS).map(prove).collect())
+}
+
+fn key_and_proofs_of_the_toy() -> (VerifyingKey, Vec<ProofFile>) {
+    let toy = Toy::new(Shape::default());
+    let prove = |index: u8| {
+        let claim = toy.claim([-3, 5, 9 * i64::from(index)], u64::from(index));
+        let proof = toy.prove(&claim);
+        ProofFile::new(&toy.key, claim, proof)
+    };
+    let proofs = (1..=PROOFS).map(prove).collect();
+    (toy.key, proofs)
+}
+
+/// A known answer is never replaced while it can be read: only what is missing, or of a format
+/// version that this one does not read any more, is written.
+#[test]
+#[ignore = "adds what is missing to verifier/vectors"]
+fn write_the_known_answers() {
+    let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../verifier/vectors");
+    fs::create_dir_all(&folder).unwrap();
+    for name in MODELS.into_iter().chain(["toy"]) {
+        let path = folder.join(name).with_extension("zkvk");
+        if fs::read(&path).is_ok_and(|bytes| VerifyingKey::decode(&bytes).is_ok()) {
+            continue;
+        }
+        let (key, proofs) =
+            if name == "toy" { key_and_proofs_of_the_toy() } else { key_and_proofs_of(name) };
+        fs::write(path, key.encode()).unwrap();
+        for (index, file) in (1..).zip(proofs) {
+            fs::write(folder.join(format!("{name}-{index}.zkproof")), file.encode()).unwrap();
+        }
+    }
+}
+
+/// Of the proof of a real model: two bits of every element, and the three highest ones.
+#[test]
+fn flipped_bits_of_a_zoo_proof_are_refused() {
+    let (key, proofs) = key_and_proofs_of("digits_mlp");
+    let policy = zkinfer_verifier::SrsPolicy::AllowInsecureDev;
+    let file = &proofs[0];
+    let honest = file.proof.as_bytes();
+    assert!(verify(&key, &file.claim, &file.proof, policy).is_ok());
+    for element in 0..honest.len() / 32 {
+        for bit in [element * 37 % 253, element * 101 % 253, 253, 254, 255] {
+            let mut bytes = honest.to_vec();
+            bytes[element * 32 + bit / 8] ^= 1 << (bit % 8);
+            let value: &[u8; 32] = bytes[element * 32..][..32].try_into().unwrap();
+            let (point, scalar) = (decode_point(value), decode_scalar(value));
+            let error = verify(&key, &file.claim, &Proof::new(bytes), policy).unwrap_err();
+            let fits = match error {
+                VerifyError::Point { element: got } => got == element && point.is_none(),
+                VerifyError::Scalar { element: got } => got == element && scalar.is_none(),
+                VerifyError::Pairing => point.is_some() || scalar.is_some(),
+                _ => false,
+            };
+            assert!(fits, "bit {bit} of element {element}: {error:?}");
+        }
+    }
+}
+
+/// What the README promises of every model of the zoo.
+#[test]
+fn proofs_of_the_zoo_have_at_most_eight_kilobytes() {
+    let (key, proofs) = key_and_proofs_of("mnist_lenet");
+    for file in proofs {
+        let bytes = file.proof.as_bytes().len();
+        assert_eq!(bytes, key.proof_len());
+        assert!(bytes <= 8 << 10, "{bytes} bytes");
+    }
+}

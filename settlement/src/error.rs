@@ -1,0 +1,259 @@
+//! Every reason for which something is refused.
+
+use thiserror::Error;
+use zkinfer_verifier::{KeyDigest, SrsTrust};
+
+use crate::{
+    quantities::{Address, Amount, JobId, TransferId, ValuesDigest},
+    record::RecordKey,
+};
+
+/// Why an operation is against the rules. An operation that breaks several is refused for the
+/// first of them, in the order of the variants. Nothing was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The evidence stands on a trusted setup that this escrow does not accept.
+    #[error("the evidence stands on the trusted setup {srs:?}, which this escrow does not accept")]
+    UntrustedSrs {
+        /// The setup.
+        srs: SrsTrust,
+    },
+    /// The proof was made for another chain.
+    #[error("the proof was made for chain {got}, this is chain {expected}")]
+    Chain {
+        /// The chain of the escrow.
+        expected: u64,
+        /// The chain of the proof.
+        got: u64,
+    },
+    /// No such job.
+    #[error("there is no job {job}")]
+    UnknownJob {
+        /// The job.
+        job: JobId,
+    },
+    /// A job of this name was opened before; names are never used again.
+    #[error("the job {job} was opened before; choose another name")]
+    JobExists {
+        /// The job.
+        job: JobId,
+    },
+    /// The transfer was made before.
+    #[error("the transfer {transfer} was made before")]
+    TransferExists {
+        /// The transfer.
+        transfer: TransferId,
+    },
+    /// The job was paid before.
+    #[error("the job was settled before, at {at}")]
+    AlreadySettled {
+        /// When.
+        at: u64,
+    },
+    /// The buyer got the price back before.
+    #[error("the job was refunded before, at {at}")]
+    AlreadyRefunded {
+        /// When.
+        at: u64,
+    },
+    /// The buyer got price and stake before.
+    #[error("the job's prover was slashed before, at {at}")]
+    AlreadySlashed {
+        /// When.
+        at: u64,
+    },
+    /// Another prover has staked on the job.
+    #[error("the prover {prover} has staked on the job")]
+    AlreadyStaked {
+        /// The prover.
+        prover: Address,
+    },
+    /// The job asks for a stake, and nobody has staked.
+    #[error("the job asks for a stake of {stake} before it is done")]
+    NotStaked {
+        /// The stake.
+        stake: Amount,
+    },
+    /// A prover has staked on the job: the buyer is paid by slashing.
+    #[error("the prover {prover} has staked on the job: slash it")]
+    RefundOfStaked {
+        /// The prover.
+        prover: Address,
+    },
+    /// Nobody has staked on the job: the buyer is paid by a refund.
+    #[error("nobody has staked on the job: refund it")]
+    NothingToSlash,
+    /// The last moment of the job is over.
+    #[error("the deadline {deadline} has passed, it is {now}")]
+    DeadlinePassed {
+        /// The last moment.
+        deadline: u64,
+        /// The time of the operation.
+        now: u64,
+    },
+    /// The job can still be done.
+    #[error("the deadline {deadline} has not passed, it is {now}")]
+    DeadlineAhead {
+        /// The last moment.
+        deadline: u64,
+        /// The time of the operation.
+        now: u64,
+    },
+    /// A job must cost something.
+    #[error("the price is zero")]
+    ZeroPrice,
+    /// A transfer must move something.
+    #[error("the amount is zero")]
+    ZeroAmount,
+    /// The job asks for no stake.
+    #[error("the job asks for no stake")]
+    NoStakeAsked,
+    /// The job is reserved for another prover.
+    #[error("the job is reserved for the prover {expected}, not {got}")]
+    Prover {
+        /// Whom the job names.
+        expected: Address,
+        /// Who wants to stake.
+        got: Address,
+    },
+    /// The proof was to be used earlier.
+    #[error("the proof expired at {expiry}, it is {now}")]
+    Expired {
+        /// The last moment of the proof.
+        expiry: u64,
+        /// The time of the operation.
+        now: u64,
+    },
+    /// The proof is about another model.
+    #[error("the proof is about the model {got}, the job asks for {expected}")]
+    Model {
+        /// The model of the job.
+        expected: KeyDigest,
+        /// The model of the proof.
+        got: KeyDigest,
+    },
+    /// The proof bears another nonce.
+    #[error("the proof bears the nonce {got}, the job asks for {expected}")]
+    Nonce {
+        /// The nonce of the job.
+        expected: u64,
+        /// The nonce of the proof.
+        got: u64,
+    },
+    /// The proof pays somebody else.
+    #[error("the proof pays {got}, the job pays {expected}")]
+    Payee {
+        /// Whom the job pays: the prover that it names, or the one who staked.
+        expected: Address,
+        /// Whom the proof pays.
+        got: Address,
+    },
+    /// The proof is about another input.
+    #[error("the proof is about the input {got}, the job asks for {expected}")]
+    Input {
+        /// The input of the job.
+        expected: ValuesDigest,
+        /// The input of the proof.
+        got: ValuesDigest,
+    },
+    /// A sum above the largest amount: of a price and its stake, or of all that the escrow holds.
+    #[error("the sum is above the largest amount")]
+    Overflow,
+    /// An account has too little.
+    #[error("the account {account} has {balance}, {needed} are needed")]
+    InsufficientFunds {
+        /// The account.
+        account: Address,
+        /// What it has.
+        balance: Amount,
+        /// What it would have to have.
+        needed: Amount,
+    },
+}
+
+/// Why stored bytes are no record of this format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// The bytes end inside a field.
+    #[error("it ends inside the field at byte {offset}")]
+    Truncated {
+        /// Where the field begins.
+        offset: usize,
+    },
+    /// Bytes are left after the last field.
+    #[error("{count} bytes are left after its end")]
+    TrailingBytes {
+        /// How many.
+        count: usize,
+    },
+    /// A byte that should tell an alternative tells none.
+    #[error("unknown tag {got} at byte {offset}")]
+    Tag {
+        /// Where.
+        offset: usize,
+        /// The byte.
+        got: u8,
+    },
+    /// Books of another format or version.
+    #[error("it has another format or version")]
+    Format,
+    /// A job in a state that the rules do not lead to.
+    #[error("it contradicts the rules of the escrow")]
+    Contradiction,
+}
+
+/// Why an operation of the escrow did not happen.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EscrowError<E> {
+    /// It is against the rules.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The store failed. If it failed in a commit, whether the operation happened is known only
+    /// after the store is opened again.
+    #[error("the store of the escrow failed")]
+    Store(#[source] E),
+    /// What is stored are not the records of an escrow.
+    #[error("the store holds other data than an escrow's")]
+    NotAnEscrow,
+    /// A format that this crate does not read.
+    #[error("the store has format version {got}, this program reads version {expected}")]
+    Version {
+        /// The version of this crate.
+        expected: u16,
+        /// The version of the store.
+        got: u16,
+    },
+    /// The store holds the escrow of another chain.
+    #[error("the store holds the escrow of chain {got}, not of chain {expected}")]
+    Chain {
+        /// The chain asked for.
+        expected: u64,
+        /// The chain of the store.
+        got: u64,
+    },
+    /// A record that is damaged or foreign.
+    #[error("the record {key:?} of the store is damaged")]
+    Record {
+        /// Which one.
+        key: RecordKey,
+        /// What is wrong with it.
+        source: RecordError,
+    },
+    /// A record under a key of no known kind.
+    #[error("the store holds a record under an unknown key of {length} bytes")]
+    UnknownKey {
+        /// Length of the key.
+        length: usize,
+    },
+    /// The books do not balance: the store was changed by something else.
+    #[error("the books do not balance: accounts and jobs hold {holds}, {total} were paid in")]
+    Unbalanced {
+        /// Sum over accounts and jobs, or the largest amount if it is more.
+        holds: Amount,
+        /// What was paid in and not out.
+        total: Amount,
+    },
+}

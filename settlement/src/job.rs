@@ -1,0 +1,379 @@
+//! Jobs, and the transitions between their states.
+//!
+//! ```text
+//!            stake               settle
+//!   Open ───────────▶ Staked ───────────▶ Settled
+//!    │ │                 │                   ▲
+//!    │ │ settle          │ slash             │
+//!    │ └─────────────────┼───────────────────┘
+//!    │ refund            ▼
+//!    └─────▶ Refunded  Slashed
+//! ```
+//!
+//! A transition takes the job by value and is a method of the one state that it leaves, so no other
+//! can be written down. `Settled`, `Refunded` and `Slashed` have none.
+
+use zkinfer_verifier::{InferenceClaim, KeyDigest};
+
+use crate::{
+    error::Refusal,
+    quantities::{Address, Amount, JobId, ValuesDigest},
+};
+
+/// What a buyer asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JobTerms {
+    /// Who pays, and gets back what is not paid out.
+    pub buyer: Address,
+    /// The only prover who can be paid. `None`: the one who stakes, or, if no stake is asked,
+    /// whoever is bound in the first proof.
+    pub payee: Option<Address>,
+    /// The verifying key, and with it the model and the trusted setup.
+    pub model: KeyDigest,
+    /// The input.
+    pub input: ValuesDigest,
+    /// The nonce that the proof must bear.
+    pub nonce: u64,
+    /// What the payee gets.
+    pub price: Amount,
+    /// What a prover must stake before the job is done: lost if it is not done in time. Zero: no
+    /// stake is asked.
+    pub stake: Amount,
+    /// The last moment at which the job can be done: Unix time in seconds.
+    pub deadline: u64,
+}
+
+/// A job in the state `S`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Job<S> {
+    id: JobId,
+    terms: JobTerms,
+    state: S,
+}
+
+/// The escrow holds the price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Open(());
+
+/// The escrow holds the price and the stake of a prover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Staked {
+    prover: Address,
+}
+
+/// The payee has got the price, and the stake back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled {
+    pub(crate) payee: Address,
+    pub(crate) expiry: u64,
+    pub(crate) output: ValuesDigest,
+    pub(crate) at: u64,
+}
+
+/// The buyer has got the price back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refunded {
+    at: u64,
+}
+
+/// The buyer has got the price back, and the stake of the prover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slashed {
+    prover: Address,
+    at: u64,
+}
+
+/// Proof of payment. The escrow makes one only after the payment is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "the receipt says what was bought"]
+#[non_exhaustive]
+pub struct Receipt {
+    /// The job.
+    pub job: JobId,
+    /// Who was paid.
+    pub payee: Address,
+    /// The price that was paid.
+    pub price: Amount,
+    /// The stake that was returned with it.
+    pub stake: Amount,
+    /// The verifying key.
+    pub model: KeyDigest,
+    /// The input.
+    pub input: ValuesDigest,
+    /// The output that was proven.
+    pub output: ValuesDigest,
+    /// The nonce of the proof.
+    pub nonce: u64,
+    /// The expiry of the proof.
+    pub expiry: u64,
+    /// When it was paid.
+    pub settled_at: u64,
+}
+
+impl<S> Job<S> {
+    /// The name of the job.
+    #[must_use]
+    pub fn id(&self) -> JobId {
+        self.id
+    }
+
+    /// What the buyer asked for.
+    #[must_use]
+    pub fn terms(&self) -> &JobTerms {
+        &self.terms
+    }
+
+    pub(crate) fn state(&self) -> &S {
+        &self.state
+    }
+
+    fn into_state<T>(self, state: T) -> Job<T> {
+        Job { id: self.id, terms: self.terms, state }
+    }
+
+    fn check_in_time(&self, now: u64) -> Result<(), Refusal> {
+        let deadline = self.terms.deadline;
+        if now <= deadline { Ok(()) } else { Err(Refusal::DeadlinePassed { deadline, now }) }
+    }
+
+    fn check_overdue(&self, now: u64) -> Result<(), Refusal> {
+        let deadline = self.terms.deadline;
+        if now > deadline { Ok(()) } else { Err(Refusal::DeadlineAhead { deadline, now }) }
+    }
+
+    /// Settles for a claim that is what the job asks for and pays `payee`, if there is such a
+    /// condition. Whether claim and job have chain and name in common is checked by the escrow.
+    fn settle_for(
+        self,
+        claim: &InferenceClaim,
+        payee: Option<Address>,
+        now: u64,
+    ) -> Result<Job<Settled>, Refusal> {
+        self.check_in_time(now)?;
+        let InferenceClaim { model, input, output, binding } = claim;
+        let expiry = binding.expiry;
+        if now > expiry {
+            return Err(Refusal::Expired { expiry, now });
+        }
+        let (expected, got) = (self.terms.model, *model);
+        if expected != got {
+            return Err(Refusal::Model { expected, got });
+        }
+        let (expected, got) = (self.terms.nonce, binding.nonce);
+        if expected != got {
+            return Err(Refusal::Nonce { expected, got });
+        }
+        let got = Address(binding.payee);
+        if let Some(expected) = payee.filter(|&expected| expected != got) {
+            return Err(Refusal::Payee { expected, got });
+        }
+        let paid = got;
+        let (expected, got) = (self.terms.input, ValuesDigest::of(input));
+        if expected != got {
+            return Err(Refusal::Input { expected, got });
+        }
+        let output = ValuesDigest::of(output);
+        Ok(self.into_state(Settled { payee: paid, expiry, output, at: now }))
+    }
+}
+
+impl Job<Open> {
+    pub(crate) fn open(id: JobId, terms: JobTerms, now: u64) -> Result<Self, Refusal> {
+        let job = Self { id, terms, state: Open(()) };
+        job.check_in_time(now)?;
+        if terms.price == Amount(0) {
+            return Err(Refusal::ZeroPrice);
+        }
+        // What the job may come to hold, and pay out at once.
+        terms.price.plus(terms.stake)?;
+        Ok(job)
+    }
+
+    pub(crate) fn stake(self, prover: Address, now: u64) -> Result<Job<Staked>, Refusal> {
+        self.check_in_time(now)?;
+        if self.terms.stake == Amount(0) {
+            return Err(Refusal::NoStakeAsked);
+        }
+        if let Some(expected) = self.terms.payee.filter(|&expected| expected != prover) {
+            return Err(Refusal::Prover { expected, got: prover });
+        }
+        Ok(self.into_state(Staked { prover }))
+    }
+
+    pub(crate) fn settle(self, claim: &InferenceClaim, now: u64) -> Result<Job<Settled>, Refusal> {
+        let JobTerms { payee, stake, .. } = self.terms;
+        if stake != Amount(0) {
+            return Err(Refusal::NotStaked { stake });
+        }
+        self.settle_for(claim, payee, now)
+    }
+
+    pub(crate) fn refund(self, now: u64) -> Result<Job<Refunded>, Refusal> {
+        self.check_overdue(now)?;
+        Ok(self.into_state(Refunded { at: now }))
+    }
+}
+
+impl Job<Staked> {
+    /// Who has staked.
+    #[must_use]
+    pub fn prover(&self) -> Address {
+        self.state.prover
+    }
+
+    pub(crate) fn settle(self, claim: &InferenceClaim, now: u64) -> Result<Job<Settled>, Refusal> {
+        let payee = Some(self.state.prover);
+        self.settle_for(claim, payee, now)
+    }
+
+    pub(crate) fn slash(self, now: u64) -> Result<Job<Slashed>, Refusal> {
+        self.check_overdue(now)?;
+        let prover = self.state.prover;
+        Ok(self.into_state(Slashed { prover, at: now }))
+    }
+}
+
+impl Job<Settled> {
+    /// The receipt. Only of a job that was read from the store or has just been committed.
+    pub(crate) fn receipt(&self) -> Receipt {
+        let JobTerms { model, input, nonce, price, stake, buyer: _, payee: _, deadline: _ } =
+            self.terms;
+        let Settled { payee, expiry, output, at } = self.state;
+        let (job, settled_at) = (self.id, at);
+        Receipt { job, payee, price, stake, model, input, output, nonce, expiry, settled_at }
+    }
+
+    /// When it was paid.
+    #[must_use]
+    pub fn at(&self) -> u64 {
+        self.state.at
+    }
+}
+
+impl Job<Refunded> {
+    /// When the buyer got the price back.
+    #[must_use]
+    pub fn at(&self) -> u64 {
+        self.state.at
+    }
+}
+
+impl Job<Slashed> {
+    /// When the buyer got price and stake.
+    #[must_use]
+    pub fn at(&self) -> u64 {
+        self.state.at
+    }
+
+    /// Who lost the stake.
+    #[must_use]
+    pub fn prover(&self) -> Address {
+        self.state.prover
+    }
+}
+
+/// A job in whatever state it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each variant is the state that it names")]
+pub enum AnyJob {
+    Open(Job<Open>),
+    Staked(Job<Staked>),
+    Settled(Job<Settled>),
+    Refunded(Job<Refunded>),
+    Slashed(Job<Slashed>),
+}
+
+/// A job that something can still happen to.
+pub(crate) enum Live {
+    Open(Job<Open>),
+    Staked(Job<Staked>),
+}
+
+/// A state as it is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StoredState {
+    Open,
+    Staked { prover: Address },
+    Settled(Settled),
+    Refunded { at: u64 },
+    Slashed { prover: Address, at: u64 },
+}
+
+impl AnyJob {
+    /// The name of the job.
+    #[must_use]
+    pub fn id(&self) -> JobId {
+        match self {
+            Self::Open(job) => job.id,
+            Self::Staked(job) => job.id,
+            Self::Settled(job) => job.id,
+            Self::Refunded(job) => job.id,
+            Self::Slashed(job) => job.id,
+        }
+    }
+
+    /// What the buyer asked for.
+    #[must_use]
+    pub fn terms(&self) -> &JobTerms {
+        match self {
+            Self::Open(job) => &job.terms,
+            Self::Staked(job) => &job.terms,
+            Self::Settled(job) => &job.terms,
+            Self::Refunded(job) => &job.terms,
+            Self::Slashed(job) => &job.terms,
+        }
+    }
+
+    /// What the escrow holds for the job.
+    ///
+    /// # Errors
+    /// [`Refusal::Overflow`]: never, as the sum is checked when the job is opened.
+    pub fn held(&self) -> Result<Amount, Refusal> {
+        match self {
+            Self::Open(job) => Ok(job.terms.price),
+            Self::Staked(job) => job.terms.price.plus(job.terms.stake),
+            Self::Settled(_) | Self::Refunded(_) | Self::Slashed(_) => Ok(Amount(0)),
+        }
+    }
+
+    /// The job, if something can still happen to it.
+    pub(crate) fn live(self) -> Result<Live, Refusal> {
+        match self {
+            Self::Open(job) => Ok(Live::Open(job)),
+            Self::Staked(job) => Ok(Live::Staked(job)),
+            Self::Settled(job) => Err(Refusal::AlreadySettled { at: job.at() }),
+            Self::Refunded(job) => Err(Refusal::AlreadyRefunded { at: job.at() }),
+            Self::Slashed(job) => Err(Refusal::AlreadySlashed { at: job.at() }),
+        }
+    }
+
+    pub(crate) fn stored_state(&self) -> StoredState {
+        match self {
+            Self::Open(_) => StoredState::Open,
+            Self::Staked(job) => StoredState::Staked { prover: job.prover() },
+            Self::Settled(job) => StoredState::Settled(*job.state()),
+            Self::Refunded(job) => StoredState::Refunded { at: job.at() },
+            Self::Slashed(job) => StoredState::Slashed { prover: job.prover(), at: job.at() },
+        }
+    }
+
+    /// The job that was stored; `None` if the rules do not lead to it.
+    pub(crate) fn restore(id: JobId, terms: JobTerms, state: StoredState) -> Option<Self> {
+        let open = Job::open(id, terms, terms.deadline).ok()?;
+        let staked_by = |prover| open.stake(prover, terms.deadline).ok();
+        match state {
+            StoredState::Open => Some(Self::Open(open)),
+            StoredState::Staked { prover } => staked_by(prover).map(Self::Staked),
+            StoredState::Refunded { at } => open.refund(at).ok().map(Self::Refunded),
+            StoredState::Slashed { prover, at } => {
+                staked_by(prover)?.slash(at).ok().map(Self::Slashed)
+            }
+            StoredState::Settled(settled) => {
+                open.check_in_time(settled.at).ok()?;
+                let wanted = terms.payee.is_none_or(|payee| payee == settled.payee);
+                let consistent = wanted && settled.at <= settled.expiry;
+                consistent.then(|| Self::Settled(open.into_state(settled)))
+            }
+        }
+    }
+}

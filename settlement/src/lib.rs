@@ -1,0 +1,81 @@
+//! An escrow that pays verified inferences, with the rules of a payment contract.
+//!
+//! A buyer [opens](Escrow::open) a job: this model, this input, this price, until this deadline.
+//! Whoever brings a [`VerifiedInference`](zkinfer_verifier::VerifiedInference) of it in time
+//! [has it paid](Escrow::submit) to the payee that is bound in the proof, once. Otherwise the buyer
+//! gets the price [back](Escrow::refund), and with it the [stake](Escrow::slash) of a prover who
+//! promised and did not deliver.
+//!
+//! Only evidence can be paid; a claim that nobody verified does not compile:
+//!
+//! ```compile_fail,E0308
+//! use zkinfer_settlement::{Escrow, MemoryStore};
+//! # fn pay(escrow: &mut Escrow<MemoryStore>, claim: zkinfer_verifier::InferenceClaim) {
+//! escrow.submit(claim, 0);
+//! # }
+//! ```
+//!
+//! and neither does paying twice with the same evidence:
+//!
+//! ```compile_fail,E0382
+//! use zkinfer_settlement::{Escrow, MemoryStore};
+//! # fn pay(escrow: &mut Escrow<MemoryStore>, evidence: zkinfer_verifier::VerifiedInference) {
+//! let _ = escrow.submit(evidence, 0);
+//! let _ = escrow.submit(evidence, 0);
+//! # }
+//! ```
+//!
+//! Nor can a receipt be made up; only the escrow makes one, after the payment is durable:
+//!
+//! ```compile_fail,E0639
+//! # use zkinfer_settlement::{Address, Amount, JobId, Receipt, ValuesDigest};
+//! # fn forge(job: JobId, payee: Address, price: Amount, input: ValuesDigest,
+//! #     model: zkinfer_verifier::KeyDigest) -> Receipt {
+//! Receipt { job, payee, price, stake: price, model, input, output: input, nonce: 0, expiry: 0,
+//!     settled_at: 0 }
+//! # }
+//! ```
+//!
+//! Every operation is one atomic, durable commit to a [`Store`]; the default one is `RedbStore`, a
+//! file that survives a crash at any write. The crate reads no clock: time is what the caller says.
+//! It checks no signatures either: who may act for an account is for the caller to decide.
+//! `docs/settlement.md` has the rules as a table.
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::unreachable,
+        clippy::unwrap_used,
+        clippy::wildcard_enum_match_arm
+    )
+)]
+
+mod audit;
+mod error;
+mod escrow;
+mod job;
+mod quantities;
+mod record;
+#[cfg(feature = "redb")]
+mod redb_store;
+mod store;
+
+pub use audit::Audit;
+pub use error::{EscrowError, RecordError, Refusal};
+pub use escrow::Escrow;
+pub use job::{AnyJob, Job, JobTerms, Open, Receipt, Refunded, Settled, Slashed, Staked};
+pub use quantities::{Address, Amount, JobId, TransferId, ValuesDigest};
+pub use record::RecordKey;
+/// For backends of [`RedbStore`].
+#[cfg(feature = "redb")]
+pub use redb;
+#[cfg(feature = "redb")]
+pub use redb_store::{RedbStore, StoreError};
+pub use store::{MemoryStore, Record, Store};

@@ -1,0 +1,250 @@
+//! Random operations, against a model of the rules without proofs, records or a store.
+
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use proptest::{
+    prelude::*,
+    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+};
+use zkinfer_settlement::{Address, Amount, Escrow, JobId, JobTerms, MemoryStore, TransferId};
+
+use crate::common::{ALICE, BOB, BUYER, CHAIN, POLICY, Proof};
+
+const ACCOUNTS: [Address; 3] = [BUYER, ALICE, BOB];
+
+#[derive(Clone, Copy, Debug)]
+enum Operation {
+    Deposit { transfer: u8, account: Address, amount: u128 },
+    Withdraw { transfer: u8, account: Address, amount: u128 },
+    Open { job: u8, terms: JobTerms },
+    Stake { job: u8, prover: Address },
+    Submit { proof: Proof },
+    Refund { job: u8 },
+    Slash { job: u8 },
+}
+
+fn accounts() -> impl Strategy<Value = Address> {
+    prop::sample::select(&ACCOUNTS[..])
+}
+
+fn amounts() -> impl Strategy<Value = u128> {
+    prop_oneof![8 => 0..200u128, 1 => (u128::MAX - 3_000)..=u128::MAX]
+}
+
+/// Four times in five a job that a proof does; otherwise of another name or nonce.
+fn jobs_with_terms() -> impl Strategy<Value = (u8, JobTerms)> {
+    let proofs = prop::sample::select(&Proof::ALL[..]);
+    let payee = prop::option::weighted(0.2, accounts());
+    let stake = prop_oneof![3 => Just(0), 4 => 1..40u128, 1 => amounts()];
+    let lie = prop::option::weighted(0.2, (1..5u8, 0..10u64));
+    (proofs, accounts(), payee, amounts(), stake, lie, 0..600u64).prop_map(
+        |(proof, buyer, payee, price, stake, lie, deadline)| {
+            let honest = proof.terms();
+            let JobId([job, ..]) = proof.job();
+            let (job, nonce) = lie.unwrap_or((job, honest.nonce));
+            let (price, stake) = (Amount(price), Amount(stake));
+            (job, JobTerms { buyer, payee, nonce, price, stake, deadline, ..honest })
+        },
+    )
+}
+
+fn operations() -> impl Strategy<Value = Vec<(Operation, u64)>> {
+    let transfers = || (0..20u8, accounts(), amounts());
+    let jobs = || 1..5u8;
+    let operation = prop_oneof![
+        3 => transfers().prop_map(|(transfer, account, amount)| {
+            Operation::Deposit { transfer, account, amount }
+        }),
+        1 => transfers().prop_map(|(transfer, account, amount)| {
+            Operation::Withdraw { transfer, account, amount }
+        }),
+        4 => jobs_with_terms().prop_map(|(job, terms)| Operation::Open { job, terms }),
+        8 => (jobs(), accounts()).prop_map(|(job, prover)| Operation::Stake { job, prover }),
+        4 => prop::sample::select(&Proof::ALL[..]).prop_map(|proof| Operation::Submit { proof }),
+        2 => jobs().prop_map(|job| Operation::Refund { job }),
+        5 => jobs().prop_map(|job| Operation::Slash { job }),
+    ];
+    prop::collection::vec((operation, 0..700u64), 1..80)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    Staked(Address),
+    Over,
+}
+
+#[derive(Debug, Default)]
+struct Model {
+    balances: BTreeMap<Address, u128>,
+    jobs: BTreeMap<u8, (JobTerms, State)>,
+    transfers: BTreeSet<u8>,
+}
+
+impl Model {
+    fn balance(&self, account: Address) -> u128 {
+        self.balances.get(&account).copied().unwrap_or(0)
+    }
+
+    fn held(&self) -> u128 {
+        let held = |(terms, state): &(JobTerms, State)| match state {
+            State::Open => terms.price.0,
+            State::Staked(_) => terms.price.0 + terms.stake.0,
+            State::Over => 0,
+        };
+        self.jobs.values().map(held).sum()
+    }
+
+    fn total(&self) -> u128 {
+        self.balances.values().sum::<u128>() + self.held()
+    }
+
+    fn credit(&mut self, account: Address, amount: u128) {
+        *self.balances.entry(account).or_default() += amount;
+    }
+
+    fn debit(&mut self, account: Address, amount: u128) -> bool {
+        let balance = self.balances.entry(account).or_default();
+        let rest = balance.checked_sub(amount);
+        *balance = rest.unwrap_or(*balance);
+        rest.is_some()
+    }
+
+    /// Whether the rules allow the operation; if so, it has happened.
+    fn apply(&mut self, operation: Operation, now: u64) -> bool {
+        match operation {
+            Operation::Deposit { transfer, account, amount } => {
+                let fits = self.total().checked_add(amount).is_some();
+                let new = amount > 0 && fits && self.transfers.insert(transfer);
+                self.credit(account, if new { amount } else { 0 });
+                new
+            }
+            Operation::Withdraw { transfer, account, amount } => {
+                let new = amount > 0 && !self.transfers.contains(&transfer);
+                let done = new && self.debit(account, amount);
+                done.then(|| self.transfers.insert(transfer)).is_some()
+            }
+            Operation::Open { job, terms } => {
+                let JobTerms { buyer, price, stake, deadline, .. } = terms;
+                let fits = price.0.checked_add(stake.0).is_some();
+                let new = !self.jobs.contains_key(&job) && fits;
+                let done = new && now <= deadline && price.0 > 0 && self.debit(buyer, price.0);
+                done.then(|| self.jobs.insert(job, (terms, State::Open))).is_some()
+            }
+            Operation::Stake { job, prover } => {
+                let Some(&(terms, State::Open)) = self.jobs.get(&job) else { return false };
+                let JobTerms { payee, stake, deadline, .. } = terms;
+                let reserved = payee.is_some_and(|payee| payee != prover);
+                let asked = now <= deadline && stake.0 > 0 && !reserved;
+                let done = asked && self.debit(prover, stake.0);
+                done.then(|| self.jobs.insert(job, (terms, State::Staked(prover)))).is_some()
+            }
+            Operation::Submit { proof } => self.submit(proof, now),
+            Operation::Refund { job } => self.give_back(job, now, |state| state == State::Open),
+            Operation::Slash { job } => {
+                self.give_back(job, now, |state| matches!(state, State::Staked(_)))
+            }
+        }
+    }
+
+    fn submit(&mut self, proof: Proof, now: u64) -> bool {
+        let (job, payee, expiry) = match proof {
+            Proof::First => (1, ALICE, 2_000),
+            Proof::Second => (2, BOB, 2_000),
+            Proof::ShortLived => (3, ALICE, 500),
+            Proof::RivalOfFirst => (1, BOB, 2_000),
+        };
+        let Some((terms, state)) = self.jobs.get_mut(&job) else { return false };
+        let (to, payout) = match *state {
+            State::Open if terms.stake.0 == 0 => (terms.payee, terms.price.0),
+            State::Staked(prover) => (Some(prover), terms.price.0 + terms.stake.0),
+            State::Open | State::Over => return false,
+        };
+        let asked = proof.terms();
+        let same = terms.input == asked.input && terms.nonce == asked.nonce;
+        let in_time = now <= terms.deadline && now <= expiry;
+        if !same || !in_time || to.is_some_and(|to| to != payee) {
+            return false;
+        }
+        *state = State::Over;
+        self.credit(payee, payout);
+        true
+    }
+
+    fn give_back(&mut self, job: u8, now: u64, possible: fn(State) -> bool) -> bool {
+        let held = self.held();
+        let Some((terms, state)) = self.jobs.get_mut(&job) else { return false };
+        let (buyer, overdue) = (terms.buyer, now > terms.deadline);
+        if !overdue || !possible(*state) {
+            return false;
+        }
+        *state = State::Over;
+        let released = held - self.held();
+        self.credit(buyer, released);
+        true
+    }
+}
+
+fn apply(escrow: &mut Escrow<MemoryStore>, operation: Operation, now: u64) -> bool {
+    let (id, named) = (|job| JobId([job; 32]), |transfer| TransferId([transfer; 32]));
+    match operation {
+        Operation::Deposit { transfer, account, amount } => {
+            escrow.deposit(named(transfer), account, Amount(amount)).is_ok()
+        }
+        Operation::Withdraw { transfer, account, amount } => {
+            escrow.withdraw(named(transfer), account, Amount(amount)).is_ok()
+        }
+        Operation::Open { job, terms } => escrow.open(id(job), terms, now).is_ok(),
+        Operation::Stake { job, prover } => escrow.stake(id(job), prover, now).is_ok(),
+        Operation::Submit { proof } => escrow.submit(proof.evidence(), now).is_ok(),
+        Operation::Refund { job } => escrow.refund(id(job), now).is_ok(),
+        Operation::Slash { job } => escrow.slash(id(job), now).is_ok(),
+    }
+}
+
+#[test]
+fn money_is_conserved_and_the_rules_are_those_of_the_model() {
+    let config = Config { cases: 300, failure_persistence: None, ..Config::default() };
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    // How often deposits, withdrawals, openings, stakes, payments, refunds, slashes happened.
+    let happened = Cell::new([0usize; 7]);
+    let outcome = TestRunner::new_with_rng(config, rng).run(&operations(), |operations| {
+        let mut escrow = Escrow::new(MemoryStore::default(), CHAIN, POLICY).unwrap();
+        let mut model = Model::default();
+        let funds = ACCOUNTS
+            .into_iter()
+            .zip(20..)
+            .map(|(account, transfer)| (Operation::Deposit { transfer, account, amount: 500 }, 0));
+        for (operation, now) in funds.chain(operations) {
+            let allowed = model.apply(operation, now);
+            prop_assert_eq!(apply(&mut escrow, operation, now), allowed, "{:?}", operation);
+            for account in ACCOUNTS {
+                prop_assert_eq!(escrow.balance(account).unwrap().0, model.balance(account));
+            }
+            let audit = escrow.audit().unwrap();
+            prop_assert_eq!(audit.held.0, model.held());
+            prop_assert_eq!(audit.total.0, model.total());
+            let mut counts = happened.get();
+            counts[kind(operation)] += usize::from(allowed);
+            happened.set(counts);
+        }
+        Ok(())
+    });
+    outcome.unwrap();
+    assert!(happened.get().into_iter().all(|count| count >= 20), "{:?}", happened.get());
+}
+
+fn kind(operation: Operation) -> usize {
+    match operation {
+        Operation::Deposit { .. } => 0,
+        Operation::Withdraw { .. } => 1,
+        Operation::Open { .. } => 2,
+        Operation::Stake { .. } => 3,
+        Operation::Submit { .. } => 4,
+        Operation::Refund { .. } => 5,
+        Operation::Slash { .. } => 6,
+    }
+}

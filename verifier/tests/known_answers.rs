@@ -1,0 +1,135 @@
+//! Keys and proofs of this format version, made once: every later version must accept them, or
+//! the format version changes.
+//!
+//! Each `NAME.zkvk` in `vectors` comes with proofs `NAME-*.zkproof`. The test of the same name in
+//! the prover adds what is missing: `cargo test --release --test known_answers -- --ignored`.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use zkinfer_verifier::{
+    BatchItem, INSECURE_DEV, Proof, ProofFile, SrsPolicy, SrsTrust, VerifyError, VerifyingKey,
+    decode_point, decode_scalar, verify, verify_batch,
+};
+
+const POLICY: SrsPolicy = SrsPolicy::AllowInsecureDev;
+
+struct Vector {
+    name: String,
+    key: VerifyingKey,
+    proofs: Vec<ProofFile>,
+}
+
+/// Every key of the folder with its proofs; a file of neither kind, or a proof without a key, fails.
+fn vectors() -> Vec<Vector> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors");
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let stem = |path: &Path| path.file_stem().unwrap().to_str().unwrap().to_owned();
+    let of_kind =
+        |kind: &'static str| paths.iter().filter(move |path| path.extension().unwrap() == kind);
+    let mut proofs: BTreeMap<String, Vec<ProofFile>> = BTreeMap::new();
+    for path in of_kind("zkproof") {
+        let stem = stem(path);
+        let (name, _) = stem.rsplit_once('-').unwrap();
+        let file = ProofFile::decode(&fs::read(path).unwrap());
+        let file = file.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        proofs.entry(name.to_owned()).or_default().push(file);
+    }
+    let keys = of_kind("zkvk").map(|path| {
+        let key = VerifyingKey::decode(&fs::read(path).unwrap());
+        let key = key.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert_eq!(key.encode(), fs::read(path).unwrap(), "{}", path.display());
+        let name = stem(path);
+        let proofs = proofs.remove(&name).unwrap_or_default();
+        Vector { name, key, proofs }
+    });
+    let vectors: Vec<Vector> = keys.collect();
+    assert!(proofs.is_empty(), "proofs without a key: {:?}", proofs.keys());
+    assert!(!vectors.is_empty(), "no vectors");
+    vectors
+}
+
+#[test]
+fn every_vector_verifies() {
+    for Vector { name, key, proofs } in vectors() {
+        assert!(!proofs.is_empty(), "{name} has no proofs");
+        assert_eq!(key.parts().srs.name, INSECURE_DEV, "{name}");
+        for file in &proofs {
+            file.check_key(&key).unwrap();
+            let evidence = verify(&key, &file.claim, &file.proof, POLICY);
+            let evidence = evidence.unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!((evidence.claim(), evidence.srs()), (&file.claim, SrsTrust::InsecureDev));
+            let refused = verify(&key, &file.claim, &file.proof, SrsPolicy::CeremonyOnly);
+            assert_eq!(refused, Err(VerifyError::InsecureDevSrs), "{name}");
+        }
+    }
+}
+
+#[test]
+fn all_vectors_verify_in_one_batch() {
+    let vectors = vectors();
+    let items: Vec<BatchItem<'_>> = vectors
+        .iter()
+        .flat_map(|vector| vector.proofs.iter().map(move |file| (vector, file)))
+        .map(|(Vector { key, .. }, file)| BatchItem {
+            key,
+            expected: &file.claim,
+            proof: &file.proof,
+        })
+        .collect();
+    let answers = verify_batch(&items, POLICY);
+    assert_eq!(answers.len(), items.len());
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+}
+
+/// A proof of one key or job is none of another.
+#[test]
+fn vectors_prove_nothing_else() {
+    let vectors = vectors();
+    for Vector { name, key, proofs } in &vectors {
+        for other in vectors.iter().filter(|other| other.name != *name) {
+            let Some(file) = other.proofs.first() else { continue };
+            let (expected, got) = (file.claim.model, key.digest());
+            let wrong = VerifyError::Model { expected, got };
+            assert_eq!(verify(key, &file.claim, &file.proof, POLICY), Err(wrong), "{name}");
+        }
+        let claims = proofs.iter().zip(proofs.iter().skip(1));
+        for (one, other) in claims {
+            assert_ne!(one.claim, other.claim, "{name}");
+            let refused = verify(key, &one.claim, &other.proof, POLICY);
+            assert_eq!(refused, Err(VerifyError::Pairing), "{name}");
+        }
+    }
+}
+
+/// One bit of every element, a different one in each, and the three highest ones.
+#[test]
+fn a_flipped_bit_of_any_element_is_refused() {
+    for Vector { name, key, proofs } in vectors() {
+        let file = &proofs[0];
+        let honest = file.proof.as_bytes();
+        for element in 0..honest.len() / 32 {
+            for bit in [element * 37 % 253, 253, 254, 255] {
+                let mut bytes = honest.to_vec();
+                bytes[element * 32 + bit / 8] ^= 1 << (bit % 8);
+                let value: &[u8; 32] = bytes[element * 32..][..32].try_into().unwrap();
+                let (point, scalar) = (decode_point(value), decode_scalar(value));
+                let error = verify(&key, &file.claim, &Proof::new(bytes), POLICY).unwrap_err();
+                let fits = match error {
+                    VerifyError::Point { element: got } => got == element && point.is_none(),
+                    VerifyError::Scalar { element: got } => got == element && scalar.is_none(),
+                    VerifyError::Pairing => point.is_some() || scalar.is_some(),
+                    _ => false,
+                };
+                assert!(fits, "{name}: bit {bit} of element {element}: {error:?}");
+            }
+        }
+    }
+}
