@@ -34,7 +34,8 @@ fn key_and_proofs(name: &str) -> Result<(VerifyingKey, Vec<ProofFile>)> {
     let execution = Arc::new(execute(&graph, &quantize_inputs(&graph, &input)?)?);
     let plan = CircuitPlan::new(&graph, PlanOptions::default())?;
     let srs = Srs::insecure_dev(plan.k())?;
-    let identity = ModelIdentity { name: name.into(), digest: keccak256(&[&bytes]) };
+    let identity =
+        ModelIdentity { name: name.into(), digest: keccak256(&[&bytes]), accuracy_digest: None };
     let setup = Setup::new(Arc::new(plan), srs, identity)?;
     let proofs = (0..PROOFS).map(|nonce| {
         let binding = JobBinding { chain_id: 1, job_id: [1; 32], payee: [2; 20], expiry: 3, nonce };

@@ -41,10 +41,9 @@ pub(crate) fn make(
         accuracy_digest: quantized.settings.accuracy_digest.map(|digest| digest.0),
     };
     let srs = srs?;
-    let (setup, key_seconds) =
-        timed(output, "making the keys", None, || {
-            Setup::with_options(Arc::new(plan), srs, identity, options)
-        });
+    let (setup, key_seconds) = timed(output, "making the keys", None, || {
+        Setup::with_options(Arc::new(plan), srs, identity, options)
+    });
     Ok(Keys { setup: setup?, seconds: plan_seconds + srs_seconds + key_seconds })
 }
 

@@ -159,6 +159,7 @@ mod tests {
     use rand_core::SeedableRng;
 
     use super::*;
+    use crate::EngineOptions;
 
     const K: u32 = 4;
     const DIGEST: [u8; 32] = [0xfe; 32];
@@ -185,12 +186,12 @@ mod tests {
                 let square = meta.query_instance(square, Rotation::cur());
                 vec![first * (root.clone() * root - square)]
             });
-            (first, root)
+            (first, root, square)
         }
 
         fn synthesize(
             &self,
-            (first, root): Self::Config,
+            (first, root, _): Self::Config,
             mut layouter: impl Layouter<Fr>,
         ) -> Result<(), Error> {
             layouter.assign_region(

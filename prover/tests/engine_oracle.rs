@@ -74,7 +74,11 @@ impl Oracle {
         self.instance.iter().map(|column| &column[..]).collect()
     }
 
-    fn engine(&self, instructions: Instructions, extension_bytes: usize) -> EngineKey<RandomCircuit> {
+    fn engine(
+        &self,
+        instructions: Instructions,
+        extension_bytes: usize,
+    ) -> EngineKey<RandomCircuit> {
         let blank = RandomCircuit { known: false, ..self.circuit.clone() };
         let options = EngineOptions { instructions, extension_bytes, ..EngineOptions::default() };
         let (lagrange, powers) = (self.srs.lagrange_points(), self.srs.first_powers());
@@ -105,13 +109,14 @@ impl Oracle {
     fn halo2_accepts(&self, proof: &[u8]) -> bool {
         let mut rest = proof;
         let mut transcript = Keccak256Read::<_, G1Affine, Challenge255<_>>::init(&mut rest);
-        let accepted = verify_proof::<KZGCommitmentScheme<Bn256>, VerifierSHPLONK<'_, Bn256>, _, _, _>(
-            self.srs.params(),
-            self.key.get_vk(),
-            SingleStrategy::new(self.srs.params()),
-            &[&self.instance()],
-            &mut transcript,
-        );
+        let accepted =
+            verify_proof::<KZGCommitmentScheme<Bn256>, VerifierSHPLONK<'_, Bn256>, _, _, _>(
+                self.srs.params(),
+                self.key.get_vk(),
+                SingleStrategy::new(self.srs.params()),
+                &[&self.instance()],
+                &mut transcript,
+            );
         accepted.is_ok() && rest.is_empty()
     }
 

@@ -37,11 +37,8 @@ fn key_and_proofs_of(model: &str) -> (VerifyingKey, Vec<ProofFile>) {
     let execution = Arc::new(execute(&graph, &quantize_inputs(&graph, &input).unwrap()).unwrap());
     let plan = CircuitPlan::new(&graph, PlanOptions::default()).unwrap();
     let srs = Srs::insecure_dev(plan.k()).unwrap();
-    let identity = ModelIdentity {
-        name: model.into(),
-        digest: model_digest(&bytes),
-        accuracy_digest: None,
-    };
+    let identity =
+        ModelIdentity { name: model.into(), digest: model_digest(&bytes), accuracy_digest: None };
     let setup = Setup::new(Arc::new(plan), srs, identity).unwrap();
     let prove = |index: u8| {
         let (job_id, payee) = ([index; 32], [index; 20]);

@@ -123,8 +123,7 @@ fn a_proof_under_a_ceremony_is_trusted_by_its_name() {
 fn a_proof_serves_only_the_claim_it_was_made_for() {
     let model = prepared("digits_mlp");
     let setup = model.dev_setup();
-    let ProofFile { claim, proof, .. } =
-        setup.prove(&Cpu, &model.execution, BINDING).unwrap().file;
+    let ProofFile { claim, proof, .. } = setup.prove(&Cpu, &model.execution, BINDING).unwrap().file;
     let bound = |binding| InferenceClaim { binding, ..claim.clone() };
     let mut input = claim.input.clone();
     input[5] += if input[5] > 0 { -1 } else { 1 };
@@ -188,8 +187,7 @@ fn the_seed_of_a_test_fixes_the_commitments_to_the_witness() {
     let model = prepared("digits_mlp");
     let setup = model.dev_setup();
     let first_point = |seed| {
-        let proven =
-            setup.prove_with_insecure_seed(&Cpu, &model.execution, BINDING, [seed; 32]);
+        let proven = setup.prove_with_insecure_seed(&Cpu, &model.execution, BINDING, [seed; 32]);
         proven.unwrap().file.proof.as_bytes()[..32].to_vec()
     };
     assert_eq!(first_point(1), first_point(1));

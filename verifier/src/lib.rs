@@ -20,7 +20,6 @@
 //! preceded by the digest of the key; halo2's own verifier accepts the same bytes.
 
 #![forbid(unsafe_code)]
-
 #![cfg_attr(not(test), no_std)]
 #![cfg_attr(
     not(test),

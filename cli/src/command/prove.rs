@@ -10,9 +10,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
 use zkinfer_models::{Execution, execute, quantize_inputs};
-use zkinfer_prover::{
-    Backend, Cpu, EngineOptions, Instructions, Proven, Reference, Stage, files,
-};
+use zkinfer_prover::{Backend, Cpu, EngineOptions, Instructions, Proven, Reference, Stage, files};
 
 use crate::{
     accuracy::Accuracy,

@@ -95,10 +95,7 @@ pub(crate) fn quotient(constraints: &ConstraintSystem<Fr>, shape: &Shape) -> Pro
 }
 
 /// Numerator and denominator of every set of the permutation argument.
-pub(crate) fn permutation_fractions(
-    constraints: &ConstraintSystem<Fr>,
-    shape: &Shape,
-) -> Program {
+pub(crate) fn permutation_fractions(constraints: &ConstraintSystem<Fr>, shape: &Shape) -> Program {
     let parameters = Parameters::new(constraints);
     let mut builder = ProgramBuilder::new();
     let mut outputs = Vec::new();
@@ -163,11 +160,7 @@ fn set_products(
     (numerator, denominator)
 }
 
-fn permutation_constraints(
-    builder: &mut ProgramBuilder,
-    shape: &Shape,
-    parameters: Parameters,
-) {
+fn permutation_constraints(builder: &mut ProgramBuilder, shape: &Shape, parameters: Parameters) {
     let sets = shape.set_count();
     if sets == 0 {
         return;

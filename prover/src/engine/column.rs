@@ -52,7 +52,11 @@ impl Column {
             Self::Field(cells) => cells.clone(),
             Self::Integers { values, tail } => {
                 let head = values.len() - tail.len();
-                values[..head].iter().map(|&value| integer(value)).chain(tail.iter().copied()).collect()
+                values[..head]
+                    .iter()
+                    .map(|&value| integer(value))
+                    .chain(tail.iter().copied())
+                    .collect()
             }
         }
     }

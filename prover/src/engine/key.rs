@@ -116,7 +116,17 @@ impl<D: Device> Key<D> {
             Vec::new(),
             false,
         );
-        Ok(Self { k, constraints, shape, device, programs, columns, extended, powers, verifying_key })
+        Ok(Self {
+            k,
+            constraints,
+            shape,
+            device,
+            programs,
+            columns,
+            extended,
+            powers,
+            verifying_key,
+        })
     }
 
     /// Number of rows.

@@ -20,8 +20,8 @@ use halo2_proofs::{
 };
 use rand_core::RngCore;
 
-use self::{cpu::CpuDevice, device::Device, key::Key};
 pub use self::rounds::ProofTranscript;
+use self::{cpu::CpuDevice, device::Device, key::Key};
 use crate::kernels::arithmetic::{Arithmetic, Instructions, Run};
 
 /// A part of a proof, as progress and profiles name it.

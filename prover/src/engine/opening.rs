@@ -62,7 +62,10 @@ fn permutation(shape: &Shape) -> impl Iterator<Item = Query> {
 }
 
 /// The values that a proof holds, in order.
-pub(super) fn evaluations(constraints: &ConstraintSystem<Fr>, shape: &Shape) -> Vec<(Polynomial, i32)> {
+pub(super) fn evaluations(
+    constraints: &ConstraintSystem<Fr>,
+    shape: &Shape,
+) -> Vec<(Polynomial, i32)> {
     let random = Query { polynomial: Polynomial::Random, rotation: 0 };
     let sets = shape.set_count();
     let products = (0..sets).flat_map(|set| {
@@ -222,7 +225,10 @@ impl<D: Device> Opening<'_, D> {
         rotations.dedup();
         let all: Vec<Fr> = rotations.into_iter().map(|rotation| self.rotated(rotation)).collect();
         let missing = |group: &Combined<D::Column>| -> Fr {
-            all.iter().filter(|point| !group.points.contains(point)).map(|point| u - point).product()
+            all.iter()
+                .filter(|point| !group.points.contains(point))
+                .map(|point| u - point)
+                .product()
         };
         let scales: Vec<Fr> = groups.iter().zip(weights).map(|(g, w)| missing(g) * w).collect();
         let mut terms: Vec<_> =

@@ -221,8 +221,8 @@ impl<D: Device> Rounds<'_, D> {
         for pair in values.chunks(2) {
             let [input, table] = [0, 1].map(|i| key.device.download(&pair[i]));
             let usable = key.rows() - key.shape.blinding_factors - 1;
-            let (mut input, mut table) =
-                permute(&input[..usable], &table[..usable]).ok_or(Error::ConstraintSystemFailure)?;
+            let (mut input, mut table) = permute(&input[..usable], &table[..usable])
+                .ok_or(Error::ConstraintSystemFailure)?;
             input.extend(random(self.rng, key.rows() - usable));
             table.extend(random(self.rng, key.rows() - usable));
             random(self.rng, 2);
@@ -319,9 +319,7 @@ impl<D: Device> Rounds<'_, D> {
         let columns = &self.columns;
         let column = |source| match source {
             Source::Combined(index) => Extension::Column(&combined[index]),
-            _ => {
-                key.extension(source).unwrap_or_else(|| Extension::Column(columns.column(source)))
-            }
+            _ => key.extension(source).unwrap_or_else(|| Extension::Column(columns.column(source))),
         };
         let pieces = key.device.quotient(program, &uniforms, &column);
         self.commit(&pieces.iter().collect::<Vec<_>>())?;
@@ -359,8 +357,10 @@ impl<D: Device> Rounds<'_, D> {
             self.transcript.write_scalar(value)?;
         }
         progress(Stage::Opening);
-        let queries: Vec<Query> =
-            order.into_iter().map(|(polynomial, rotation)| Query { polynomial, rotation }).collect();
+        let queries: Vec<Query> = order
+            .into_iter()
+            .map(|(polynomial, rotation)| Query { polynomial, rotation })
+            .collect();
         let at = key.device.evaluate(&weights, &[(&quotient, 0)]);
         let opening = opening::Opening {
             device: &key.device,

@@ -145,7 +145,8 @@ impl Assignment<Fr> for Collector<'_> {
             .collect();
         let drawn = self.end.commit(self.phase, columns);
         let phases = self.challenge_phases.iter().zip(&mut self.challenges);
-        let open = phases.filter(|(phase, _)| **phase == self.phase).map(|(_, challenge)| challenge);
+        let open =
+            phases.filter(|(phase, _)| **phase == self.phase).map(|(_, challenge)| challenge);
         for (challenge, value) in open.zip(drawn) {
             *challenge = Some(value);
         }

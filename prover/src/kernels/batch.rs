@@ -4,11 +4,11 @@
 //! is long is shared among the threads.
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
-use rayon::prelude::*;
 
 use super::{
     arithmetic::Arithmetic,
     pack::{INTEGER_OFFSET, Pack, SUM_TERMS},
+    parallel,
 };
 
 #[cfg(test)]
@@ -21,7 +21,7 @@ const TASK: usize = 512;
 pub(crate) fn geometric<A: Arithmetic>(arithmetic: A, first: Fr, ratio: Fr, out: &mut [A::Fr]) {
     let width = <A::Fr as Pack<Fr>>::WIDTH;
     let start = |index: usize| first * ratio.pow_vartime([index as u64]);
-    out.par_chunks_mut(TASK).enumerate().for_each(|(chunk, out)| {
+    parallel::chunks(out, TASK, |chunk, out| {
         let lanes: Vec<_> =
             std::iter::successors(Some(start(chunk * TASK * width)), |x| Some(x * ratio))
                 .take(width)
@@ -62,7 +62,7 @@ const CHAINS: usize = 4;
 ///
 /// Montgomery's trick: three products for each element, one inversion for each task.
 pub(crate) fn invert<A: Arithmetic>(arithmetic: A, values: &mut [A::Fr]) {
-    values.par_chunks_mut(TASK).for_each(|values| {
+    parallel::chunks(values, TASK, |_, values| {
         arithmetic.vectorize(
             #[inline(always)]
             || invert_chunk::<A>(values),
@@ -158,8 +158,8 @@ fn add_lanes<P: Pack<Fr>>(pack: P) -> Fr {
 /// `Σ a_i·b_i`; both are relaxed and of the same length.
 pub(crate) fn dot<A: Arithmetic>(arithmetic: A, a: &[A::Fr], b: &[A::Fr]) -> Fr {
     assert_eq!(a.len(), b.len(), "an inner product is of vectors of the same length");
-    let chunks = a.par_chunks(TASK).zip(b.par_chunks(TASK));
-    let products = chunks.map(|(a, b)| {
+    let products = parallel::map(a.len().div_ceil(TASK), |task| {
+        let [a, b] = [a, b].map(|packs| &packs[task * TASK..packs.len().min((task + 1) * TASK)]);
         arithmetic.vectorize(
             #[inline(always)]
             || {
@@ -175,7 +175,7 @@ pub(crate) fn dot<A: Arithmetic>(arithmetic: A, a: &[A::Fr], b: &[A::Fr]) -> Fr 
             },
         )
     });
-    products.sum()
+    products.iter().sum()
 }
 
 /// Weights of inner products with columns of integers.
@@ -190,7 +190,8 @@ pub(crate) struct Weights<A: Arithmetic> {
 impl<A: Arithmetic> Weights<A> {
     /// Weights that are relaxed.
     pub(crate) fn new(arithmetic: A, packs: Vec<A::Fr>) -> Self {
-        let sums = packs.par_chunks(TASK).map(|packs| {
+        let sums = parallel::map(packs.len().div_ceil(TASK), |task| {
+            let packs = &packs[task * TASK..packs.len().min((task + 1) * TASK)];
             arithmetic.vectorize(
                 #[inline(always)]
                 || {
@@ -202,7 +203,7 @@ impl<A: Arithmetic> Weights<A> {
                 },
             )
         });
-        let sum = sums.sum();
+        let sum = sums.iter().sum();
         Self { arithmetic, packs, sum }
     }
 
@@ -221,8 +222,9 @@ impl<A: Arithmetic> Weights<A> {
         let width = <A::Fr as Pack<Fr>>::WIDTH;
         assert_eq!(values.len(), self.packs.len() * width, "as many values as weights");
         let rotation = rotate(0, rotation, values.len());
-        let chunks = self.packs.par_chunks(SUM_TERMS).enumerate();
-        let products = chunks.map(|(chunk, weights)| {
+        let chunks: Vec<&[A::Fr]> = self.packs.chunks(SUM_TERMS).collect();
+        let products = parallel::map(chunks.len(), |chunk| {
+            let weights = chunks[chunk];
             let start = (chunk * SUM_TERMS * width + rotation) % values.len();
             let len = weights.len() * width;
             if let Some(values) = values.get(start..start + len) {
@@ -231,7 +233,7 @@ impl<A: Arithmetic> Weights<A> {
             let (end, rest) = (&values[start..], len - (values.len() - start));
             self.dot_chunk(weights, &[end, &values[..rest]].concat())
         });
-        products.sum::<Fr>() - self.sum * offset()
+        products.iter().sum::<Fr>() - self.sum * offset()
     }
 
     /// `Σ w_i·(values[i] + 2^31)` for at most [`SUM_TERMS`] packs.
@@ -286,7 +288,7 @@ pub(crate) fn add_scaled<A: Arithmetic>(
 ) {
     assert_eq!(scalars.len(), columns.len(), "a scalar for each column");
     let scalars = splat_all(arithmetic, scalars);
-    accumulate.par_chunks_mut(TASK).enumerate().for_each(|(chunk, accumulate)| {
+    parallel::chunks(accumulate, TASK, |chunk, accumulate| {
         arithmetic.vectorize(
             #[inline(always)]
             || {
@@ -325,7 +327,7 @@ pub(crate) fn add_scaled_integers<A: Arithmetic>(
             columns,
         })
         .collect();
-    accumulate.par_chunks_mut(TASK).enumerate().for_each(|(chunk, accumulate)| {
+    parallel::chunks(accumulate, TASK, |chunk, accumulate| {
         arithmetic.vectorize(
             #[inline(always)]
             || {

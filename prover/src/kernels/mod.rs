@@ -16,9 +16,9 @@ mod montgomery;
 pub(crate) mod msm;
 pub(crate) mod ntt;
 pub(crate) mod pack;
-pub(crate) mod parallel;
 #[cfg(test)]
 mod pack_tests;
+pub(crate) mod parallel;
 mod portable;
 
 pub use arithmetic::Instructions;

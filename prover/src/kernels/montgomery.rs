@@ -381,12 +381,6 @@ impl<F: Modulus, L: Lanes> Pack<F> for Vector<F, L> {
     }
 
     #[inline(always)]
-    fn swap_lanes<const DISTANCE: usize>(self) -> Self {
-        let index = std::array::from_fn(|lane| (lane ^ DISTANCE) as u64);
-        Self::new(self.0.map(|limb| limb.shuffle(limb, index)))
-    }
-
-    #[inline(always)]
     fn transpose(packs: [Self; 8]) -> [Self; 8] {
         let mut transposed = packs;
         for limb in 0..LIMBS {

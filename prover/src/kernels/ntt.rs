@@ -27,7 +27,7 @@ use halo2_proofs::halo2curves::{
     fft::best_fft,
 };
 
-use super::{arithmetic::Arithmetic, pack::Pack};
+use super::{arithmetic::Arithmetic, pack::Pack, parallel};
 use passes::{Leaf, Pair};
 use twiddles::Twiddles;
 
@@ -91,12 +91,12 @@ impl<A: Arithmetic> Domain<A> {
     }
 
     /// ω, the generator of H.
+    #[cfg(test)]
     pub(crate) fn root(&self) -> Fr {
         self.root
     }
 
-    /// The coset shift·H; `shift` is not zero. Costs about a quarter of a transform for large
-    /// sizes.
+    /// The coset shift·H; `shift` is not zero. Costs a seventh to a third of a transform.
     pub(crate) fn coset(&self, shift: Fr) -> Coset<A> {
         let twiddles = || Twiddles::new(self.arithmetic, self.k, shift, self.root);
         Coset { shift, forward: (self.k >= SMALLEST).then(twiddles) }
@@ -112,7 +112,7 @@ impl<A: Arithmetic> Domain<A> {
 
     /// Values on the coset to coefficients, in place. Both are relaxed.
     ///
-    /// Makes twiddles for this one call, which costs about a quarter more.
+    /// Makes twiddles for this one call, which costs as much as [`Domain::coset`].
     pub(crate) fn interpolate_coset(&self, values: &mut [A::Fr], coset: &Coset<A>) {
         if self.inverse.is_none() {
             return self.interpolate_elements(values, coset.shift);
@@ -146,6 +146,7 @@ impl<A: Arithmetic> Domain<A> {
     }
 
     /// Which coefficient the element at `position` is, in transform order.
+    #[cfg(test)]
     pub(crate) fn index(&self, position: usize) -> usize {
         if self.inverse.is_none() {
             return position;
@@ -164,6 +165,7 @@ impl<A: Arithmetic> Domain<A> {
     }
 
     /// Coefficients in natural order.
+    #[cfg(test)]
     pub(crate) fn coefficients(&self, transformed: &[A::Fr]) -> Vec<Fr> {
         let elements = self.elements(transformed);
         let mut coefficients = vec![Fr::ZERO; elements.len()];
@@ -171,29 +173,6 @@ impl<A: Arithmetic> Domain<A> {
             coefficients[self.index(position)] = element;
         }
         coefficients
-    }
-
-    /// The powers `point^i` in transform order: their inner product with a polynomial's
-    /// coefficients is its value at `point`.
-    pub(crate) fn powers(&self, point: Fr) -> Vec<A::Fr> {
-        let width = <A::Fr as Pack<Fr>>::WIDTH;
-        let lanes: Vec<_> = (0..width).map(|i| point.pow_vartime([self.index(i) as u64])).collect();
-        self.arithmetic.vectorize(
-            #[inline(always)]
-            || {
-                let mut powers = Vec::with_capacity(self.packs());
-                powers.push(A::Fr::from_lanes(&lanes));
-                // The index of a position is the sum of the indices of its bits.
-                while powers.len() < self.packs() {
-                    let index = self.index(powers.len() * width) as u64;
-                    let factor = A::Fr::splat(point.pow_vartime([index]));
-                    for i in 0..powers.len() {
-                        powers.push(powers[i].mul(factor));
-                    }
-                }
-                powers
-            },
-        )
     }
 
     /// Packs of a polynomial.
@@ -311,7 +290,7 @@ impl<A: Arithmetic> Domain<A> {
 /// Does both, at once where a block of `n` elements is worth it.
 fn fork(n: usize, first: impl FnOnce() + Send, second: impl FnOnce() + Send) {
     if n >= PARALLEL {
-        rayon::join(first, second);
+        parallel::join(first, second);
     } else {
         first();
         second();

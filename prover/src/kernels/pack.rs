@@ -96,8 +96,6 @@ pub(crate) trait Pack<F>: Copy + fmt::Debug + Send + Sync + 'static {
     /// The relaxed representative of a lazy element below `16p`.
     fn relax(self) -> Self;
 
-    /// Lane `i` is lane `i ^ DISTANCE`; `DISTANCE` is below the width.
-    fn swap_lanes<const DISTANCE: usize>(self) -> Self;
     /// Lane `i` of pack `j` is lane `j` of pack `i`; packs of one element stay as they are.
     fn transpose(packs: [Self; 8]) -> [Self; 8];
     /// Lanes `shift..shift + WIDTH` of `self` and `next` in a row.
@@ -129,7 +127,7 @@ pub(crate) struct TablePoint {
 impl TablePoint {
     /// Whether this is the point at infinity.
     pub(crate) fn is_infinity(&self) -> bool {
-        self.words == [0; 8]
+        self.words.iter().fold(0, |all, word| all | word) == 0
     }
 }
 

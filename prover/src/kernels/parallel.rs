@@ -43,6 +43,32 @@ pub(crate) fn chunks<T: Send>(
     consume(elements.chunks_mut(size), task);
 }
 
+/// Runs both, at once if a thread is free.
+pub(crate) fn join(first: impl FnOnce() + Send, second: impl FnOnce() + Send) {
+    let (mut first, mut second) = (Some(first), Some(second));
+    join_pointers(
+        &mut || {
+            if let Some(first) = first.take() {
+                first();
+            }
+        },
+        &mut || {
+            if let Some(second) = second.take() {
+                second();
+            }
+        },
+    );
+}
+
+fn join_pointers(first: &mut (dyn FnMut() + Send), second: &mut (dyn FnMut() + Send)) {
+    rayon::join(first, second);
+}
+
+/// How many threads there are.
+pub(crate) fn threads() -> usize {
+    rayon::current_num_threads()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

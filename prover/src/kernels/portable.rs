@@ -85,10 +85,6 @@ impl<F: Integer> Pack<F> for Single<F> {
         self
     }
     #[inline(always)]
-    fn swap_lanes<const DISTANCE: usize>(self) -> Self {
-        self
-    }
-    #[inline(always)]
     fn transpose(packs: [Self; 8]) -> [Self; 8] {
         packs
     }

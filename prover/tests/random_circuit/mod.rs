@@ -5,8 +5,8 @@ use halo2_proofs::{
     circuit::{Layouter, SimpleFloorPlanner, Value},
     halo2curves::{bn256::Fr, ff::Field},
     plonk::{
-        Advice, Challenge, Circuit, Column, ConstraintSystem, Error, Expression, Fixed,
-        FirstPhase, Instance, SecondPhase, Selector, TableColumn,
+        Advice, Challenge, Circuit, Column, ConstraintSystem, Error, Expression, FirstPhase, Fixed,
+        Instance, SecondPhase, Selector, TableColumn,
     },
     poly::Rotation,
 };
@@ -15,35 +15,35 @@ use rand_core::{RngCore, SeedableRng};
 
 /// What kind of circuit.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Kind {
+pub(crate) struct Kind {
     /// Fixes the gates, the copies and the witness.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// Advice columns that are free.
-    pub inputs: usize,
+    pub(crate) inputs: usize,
     /// Gates of the first phase: one advice column each.
-    pub gates: usize,
+    pub(crate) gates: usize,
     /// Gates of the second phase, which use a challenge.
-    pub late_gates: usize,
+    pub(crate) late_gates: usize,
     /// The highest degree of a gate: at least 3.
-    pub degree: usize,
+    pub(crate) degree: usize,
     /// Instance columns.
-    pub instances: usize,
+    pub(crate) instances: usize,
     /// Lookup arguments into one table.
-    pub lookups: usize,
+    pub(crate) lookups: usize,
     /// Cells that are copied.
-    pub copies: usize,
+    pub(crate) copies: usize,
     /// Fixed columns that only occur in one long linear combination.
-    pub weights: usize,
+    pub(crate) weights: usize,
 }
 
 /// Rows that hold a witness.
-pub const ROWS: usize = 20;
+pub(crate) const ROWS: usize = 20;
 /// Values of the lookup table: `3i + 1`.
 const TABLE: u64 = 16;
 
 /// The columns.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub(crate) struct Config {
     inputs: Vec<Column<Advice>>,
     outputs: Vec<Column<Advice>>,
     late: Vec<Column<Advice>>,
@@ -95,20 +95,20 @@ impl Kind {
 
 /// A circuit of some kind; `known` tells whether it has its witness.
 #[derive(Clone, Debug)]
-pub struct RandomCircuit {
+pub(crate) struct RandomCircuit {
     /// Which circuit.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// Without a witness it is for key generation.
-    pub known: bool,
+    pub(crate) known: bool,
     /// Added to one output cell: a lie.
-    pub lie: Fr,
+    pub(crate) lie: Fr,
     /// Whether one looked-up value is outside the table.
-    pub outside: bool,
+    pub(crate) outside: bool,
 }
 
 impl RandomCircuit {
     /// The honest circuit.
-    pub fn honest(kind: Kind) -> Self {
+    pub(crate) fn honest(kind: Kind) -> Self {
         Self { kind, known: true, lie: Fr::ZERO, outside: false }
     }
 
@@ -144,7 +144,7 @@ impl RandomCircuit {
     }
 
     /// The instance columns: the first rows of the inputs.
-    pub fn instance(&self) -> Vec<Vec<Fr>> {
+    pub(crate) fn instance(&self) -> Vec<Vec<Fr>> {
         let inputs = self.inputs();
         (0..self.kind.instances).map(|i| inputs[i % self.kind.inputs][..3 + i].to_vec()).collect()
     }
@@ -173,7 +173,8 @@ impl Circuit<Fr> for RandomCircuit {
         let looked_up: Vec<_> = (0..kind.lookups).map(|_| meta.advice_column()).collect();
         let weighted = meta.advice_column();
         let challenge = (kind.late_gates > 0).then(|| meta.challenge_usable_after(FirstPhase));
-        let late: Vec<_> = (0..kind.late_gates).map(|_| meta.advice_column_in(SecondPhase)).collect();
+        let late: Vec<_> =
+            (0..kind.late_gates).map(|_| meta.advice_column_in(SecondPhase)).collect();
         let fixed = meta.fixed_column();
         let weights: Vec<_> = (0..kind.weights).map(|_| meta.fixed_column()).collect();
         let instances: Vec<_> = (0..kind.instances).map(|_| meta.instance_column()).collect();
@@ -261,12 +262,8 @@ impl Circuit<Fr> for RandomCircuit {
                 },
             )?;
         }
-        let first = layouter.assign_region(
-            || "witness",
-            |mut region| {
-                self.assign(&config, &mut region)
-            },
-        )?;
+        let first =
+            layouter.assign_region(|| "witness", |mut region| self.assign(&config, &mut region))?;
         for (i, &instance) in config.instances.iter().enumerate() {
             for row in 0..3 + i {
                 layouter.constrain_instance(first[i % first.len()][row], instance, row);
@@ -284,7 +281,8 @@ impl RandomCircuit {
     ) -> Result<Vec<Vec<halo2_proofs::circuit::Cell>>, Error> {
         let (inputs, fixed) = (self.inputs(), self.fixed());
         let known = |value: Fr| if self.known { Value::known(value) } else { Value::unknown() };
-        let weight = |i: usize, row: usize| Fr::from(((i * 31 + row * 17) % 128) as u64) - Fr::from(64);
+        let weight =
+            |i: usize, row: usize| Fr::from(((i * 31 + row * 17) % 128) as u64) - Fr::from(64);
         for row in 0..ROWS {
             region.assign_fixed(config.fixed, row, fixed[row]);
             for (i, &column) in config.weights.iter().enumerate() {
@@ -293,7 +291,9 @@ impl RandomCircuit {
         }
         let mut cells = Vec::new();
         for (column, values) in config.inputs.iter().zip(&inputs) {
-            let assign = |(row, &value): (usize, &Fr)| region.assign_advice(*column, row, known(value)).cell();
+            let assign = |(row, &value): (usize, &Fr)| {
+                region.assign_advice(*column, row, known(value)).cell()
+            };
             cells.push(values.iter().enumerate().map(assign).collect::<Vec<_>>());
         }
         for [(a, i), (b, j)] in self.kind.copies() {
@@ -301,7 +301,8 @@ impl RandomCircuit {
         }
         for row in 1..ROWS - 1 {
             config.selector.enable(region, row)?;
-            let sum: Fr = (0..config.weights.len()).map(|i| weight(i, row) * Fr::from(i as u64 + 2)).sum();
+            let sum: Fr =
+                (0..config.weights.len()).map(|i| weight(i, row) * Fr::from(i as u64 + 2)).sum();
             region.assign_advice(config.weighted, row, known(sum * inputs[0][row]));
             for (i, &column) in config.looked_up.iter().enumerate() {
                 let outside = u64::from(self.outside && row == 4);

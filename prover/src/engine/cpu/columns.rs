@@ -23,7 +23,6 @@ impl<A: Arithmetic> CpuColumn<A> {
             Self::Integers { values, tail } => Cow::Owned(widen(arithmetic, values, tail)),
         }
     }
-
 }
 
 /// Integers as field elements, with `tail` in the last rows.

@@ -187,11 +187,7 @@ impl<A: Arithmetic> Device for CpuDevice<A> {
         batch::Weights::new(self.arithmetic, weights)
     }
 
-    fn evaluate(
-        &self,
-        weights: &batch::Weights<A>,
-        queries: &[(&CpuColumn<A>, i32)],
-    ) -> Vec<Fr> {
+    fn evaluate(&self, weights: &batch::Weights<A>, queries: &[(&CpuColumn<A>, i32)]) -> Vec<Fr> {
         parallel::map(queries.len(), |index| {
             let (column, rotation) = queries[index];
             columns::dot(self.arithmetic, weights, column, columns::rotation(rotation, self.rows))

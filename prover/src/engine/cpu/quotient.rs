@@ -56,12 +56,11 @@ impl<A: Arithmetic> CpuDevice<A> {
     where
         Self: 'a,
     {
-        let sources = parallel::map(program.sources.len(), |index| {
-            match column(program.sources[index]) {
+        let sources =
+            parallel::map(program.sources.len(), |index| match column(program.sources[index]) {
                 Extension::Extended(extended) => Prepared::<A>::Extended(extended),
                 Extension::Column(column) => Prepared::Coefficients(self.interpolate(column)),
-            }
-        });
+            });
         let on_cosets = self.cosets.iter().enumerate().map(|(index, (coset, _))| {
             let values = parallel::map(sources.len(), |source| match &sources[source] {
                 Prepared::Extended(extended) => Cow::Borrowed(&extended[index][..]),
@@ -83,9 +82,10 @@ impl<A: Arithmetic> CpuDevice<A> {
         let matrix = inverse_vandermonde(&powers);
         parallel::map(matrix.len(), |piece| {
             let row = &matrix[piece];
-            let scales = row.iter().zip(&powers).map(|(entry, power)| {
-                entry * (power - Fr::ONE).invert().expect("no coset is H")
-            });
+            let scales = row
+                .iter()
+                .zip(&powers)
+                .map(|(entry, power)| entry * (power - Fr::ONE).invert().expect("no coset is H"));
             let scales: Vec<Fr> = scales.collect();
             let terms: Vec<_> = on_cosets.iter().map(|c| &c[..]).collect();
             let mut coefficients = vec![A::Fr::zero(); self.packs()];

@@ -166,9 +166,7 @@ impl Graph {
     /// Splits a product with a switch into the switch and the rest.
     pub(super) fn switched(&self, node: NodeId) -> Option<(NodeId, NodeId)> {
         let Node::Product(a, b) = self.nodes[node.index()] else { return None };
-        let is_switch = |node: NodeId| {
-            matches!(self.nodes[node.index()], Node::Query(source, _) if source.is_switch())
-        };
+        let is_switch = |node: NodeId| matches!(self.nodes[node.index()], Node::Query(source, _) if source.is_switch());
         [(a, b), (b, a)].into_iter().find(|&(switch, _)| is_switch(switch))
     }
 
@@ -176,9 +174,7 @@ impl Graph {
     pub(super) fn linear(&self, node: NodeId) -> Linear {
         match &self.nodes[node.index()] {
             Node::Linear(linear) => linear.clone(),
-            _ => {
-                Linear { constant: Uniform::ZERO, terms: BTreeMap::from([(node, Uniform::ONE)]) }
-            }
+            _ => Linear { constant: Uniform::ZERO, terms: BTreeMap::from([(node, Uniform::ONE)]) },
         }
     }
 }

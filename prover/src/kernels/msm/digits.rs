@@ -6,10 +6,9 @@ use halo2_proofs::halo2curves::{
     bn256::Fr,
     ff::{Field, PrimeField},
 };
-use rayon::prelude::*;
 
 use super::{
-    super::{arithmetic::Arithmetic, pack::Pack},
+    super::{arithmetic::Arithmetic, pack::Pack, parallel},
     layout::{Digit, Layout},
     lists::{Lists, ListsBuilder},
     tables::Table,
@@ -58,8 +57,8 @@ impl<'a> Source<'a> {
     pub(super) fn from_packs<A: Arithmetic>(arithmetic: A, packs: &[A::Fr], rows: usize) -> Self {
         let (width, modulus) = (A::Fr::WIDTH, modulus());
         let mut words = vec![[0; 4]; packs.len() * width];
-        let tasks = words.par_chunks_mut(TASK_PACKS * width).zip(packs.par_chunks(TASK_PACKS));
-        tasks.for_each(|(words, packs)| {
+        parallel::chunks(&mut words, TASK_PACKS * width, |task, words| {
+            let packs = &packs[task * TASK_PACKS..];
             arithmetic.vectorize(
                 #[inline(always)]
                 || {

@@ -24,7 +24,6 @@ mod tests;
 use std::{fmt, ops::Range};
 
 use halo2_proofs::halo2curves::bn256::{Fr, G1, G1Affine};
-use rayon::prelude::*;
 
 use self::{
     digits::{Segment, Source},
@@ -32,7 +31,7 @@ use self::{
     reduce::Set,
     tables::Table,
 };
-use super::{arithmetic::Arithmetic, pack::Pack};
+use super::{arithmetic::Arithmetic, pack::Pack, parallel};
 
 /// Entries that are sorted and summed at once; more columns wait, so that memory is bounded.
 const WAVE_ENTRIES: usize = 1 << 22;
@@ -117,7 +116,10 @@ impl<A: Arithmetic> Bases<A> {
     /// The sums of the columns.
     fn commit_wave(&self, columns: &[Scalars<'_, A>]) -> Vec<G1> {
         let segments: Vec<Segment<'_>> =
-            columns.par_iter().enumerate().flat_map_iter(|(i, c)| self.segments(i, c)).collect();
+            parallel::map(columns.len(), |i| self.segments(i, &columns[i]))
+                .into_iter()
+                .flatten()
+                .collect();
         let lists = self.sort(&segments);
         let sums = sums::sum_groups(self.arithmetic, self.table.points(), &lists);
         drop(lists);
@@ -153,24 +155,27 @@ impl<A: Arithmetic> Bases<A> {
     fn sort(&self, segments: &[Segment<'_>]) -> Vec<Vec<lists::Lists>> {
         let entries = |segment: &Segment<'_>| segment.source.len() * segment.layout.digits().len();
         let total: usize = segments.iter().map(entries).sum();
-        let fair = total.div_ceil(rayon::current_num_threads());
+        let fair = total.div_ceil(parallel::threads());
         let part_entries = fair.clamp(MIN_PART_ENTRIES, PART_ENTRIES);
-        let parts: Vec<Vec<Range<usize>>> = segments
+        let parts: Vec<(usize, Range<usize>)> = segments
             .iter()
-            .map(|segment| {
+            .enumerate()
+            .flat_map(|(index, segment)| {
                 let rows = segment.source.len();
                 let parts = entries(segment).div_ceil(part_entries).max(1);
                 let len = rows.div_ceil(parts);
-                (0..parts).map(|i| (i * len).min(rows)..((i + 1) * len).min(rows)).collect()
+                (0..parts).map(move |i| (index, (i * len).min(rows)..((i + 1) * len).min(rows)))
             })
             .collect();
-        segments
-            .par_iter()
-            .zip(parts)
-            .map(|(segment, parts)| {
-                parts.into_par_iter().map(|rows| segment.sort(rows, &self.table)).collect()
-            })
-            .collect()
+        let sorted = parallel::map(parts.len(), |part| {
+            let (segment, rows) = &parts[part];
+            segments[*segment].sort(rows.clone(), &self.table)
+        });
+        let mut by_segment: Vec<Vec<lists::Lists>> = segments.iter().map(|_| Vec::new()).collect();
+        for ((segment, _), lists) in parts.iter().zip(sorted) {
+            by_segment[*segment].push(lists);
+        }
+        by_segment
     }
 }
 

@@ -9,12 +9,12 @@ use halo2_proofs::halo2curves::{
     bn256::{G1, G1Affine},
     group::{Curve, Group, prime::PrimeCurveAffine},
 };
-use rayon::prelude::*;
 
 use super::{
     super::{
         arithmetic::Arithmetic,
         pack::{Coordinates, Pack, TablePoint},
+        parallel,
     },
     digits::Segment,
     lists::{Lists, ListsBuilder},
@@ -110,7 +110,7 @@ pub(super) fn reduce<A: Arithmetic>(
     spacing: u32,
 ) -> Vec<G1> {
     let buckets = subtract_negative(arithmetic, sums);
-    let lists: Vec<_> = sets.par_iter().map(|set| vec![set.halves(&buckets)]).collect();
+    let lists = parallel::map(sets.len(), |set| vec![sets[set].halves(&buckets)]);
     let halves = sum_groups(arithmetic, &buckets, &lists);
     let lists: Vec<_> = by_bits(sets, &halves, columns, spacing);
     let bits = sum_groups(arithmetic, &halves, &lists);
@@ -123,7 +123,7 @@ pub(super) fn reduce<A: Arithmetic>(
         };
         bits.iter().rev().fold(G1::identity(), double_and_add)
     };
-    (0..columns).into_par_iter().map(add_bits).collect()
+    parallel::map(columns, add_bits)
 }
 
 /// Affine points of these.
@@ -136,8 +136,9 @@ pub(super) fn normalize(points: &[G1]) -> Vec<G1Affine> {
 /// Buckets: of each two points the first minus the second, any of which may be infinite.
 fn subtract_negative<A: Arithmetic>(arithmetic: A, sums: &[TablePoint]) -> Vec<TablePoint> {
     let mut buckets = vec![TablePoint::default(); sums.len() / 2];
-    let tasks = buckets.par_chunks_mut(TASK_BUCKETS).zip(sums.par_chunks(2 * TASK_BUCKETS));
-    tasks.for_each(|(buckets, sums)| {
+    parallel::chunks(&mut buckets, TASK_BUCKETS, |task, buckets| {
+        let first = 2 * task * TASK_BUCKETS;
+        let sums = &sums[first..first + 2 * buckets.len()];
         Scratch::<A::Fq>::with(|scratch| {
             let (pairs, steps) = scratch.pairs();
             let mut negative = Vec::new();

@@ -7,13 +7,12 @@
 //! Callers pass finite points only; an infinite sum is taken out of its group before the next
 //! round. So all points that are added are finite, which is all that [`add_pairs`] asks for.
 
-use std::{any::Any, cell::Cell};
+use std::{any::Any, cell::Cell, sync::OnceLock};
 
 use halo2_proofs::halo2curves::{bn256::G1, group::Curve};
-use rayon::prelude::*;
 
 use super::{
-    super::{arithmetic::Arithmetic, pack::TablePoint},
+    super::{arithmetic::Arithmetic, pack::TablePoint, parallel},
     lists::{Lists, index},
     pairs::{Pair, Step, add_pairs, from_affine, to_affine},
 };
@@ -42,24 +41,22 @@ pub(super) fn sum_groups<A: Arithmetic>(
         (own, rest) = rest.split_at_mut(task.groups);
         with_sums.push((task, own));
     }
-    let continued: Vec<Option<TablePoint>> = with_sums
-        .into_par_iter()
-        .map(|(task, sums)| {
-            Scratch::<A::Fq>::with(|scratch| {
-                task.gather(segments, scratch);
-                let mut continued = None;
-                let skip = usize::from(task.skip > 0);
-                sum_lists(arithmetic, points, scratch, |group, sum| {
-                    if group < skip {
-                        continued = Some(sum);
-                    } else {
-                        sums[group - skip] = sum;
-                    }
-                });
-                continued
-            })
-        })
-        .collect();
+    let continued: Vec<OnceLock<TablePoint>> = tasks.iter().map(|_| OnceLock::new()).collect();
+    parallel::consume(with_sums, |index, (task, sums)| {
+        Scratch::<A::Fq>::with(|scratch| {
+            task.gather(segments, scratch);
+            let skip = usize::from(task.skip > 0);
+            sum_lists(arithmetic, points, scratch, |group, sum| {
+                if group < skip {
+                    // The part of a group that an earlier task started: one at most.
+                    let _ = continued[index].set(sum);
+                } else {
+                    sums[group - skip] = sum;
+                }
+            });
+        });
+    });
+    let continued: Vec<_> = continued.into_iter().map(OnceLock::into_inner).collect();
     add_continued(arithmetic, &mut sums, &tasks, &continued);
     sums
 }
@@ -80,7 +77,7 @@ struct Task {
 /// Cuts the entries into tasks of about the same size, a multiple of the number of threads.
 fn split_tasks(segments: &[Vec<Lists>]) -> (Vec<Task>, usize) {
     let total: usize = segments.iter().flatten().map(|part| part.len()).sum();
-    let threads = rayon::current_num_threads();
+    let threads = parallel::threads();
     let tasks = total.div_ceil(TASK_ENTRIES).next_multiple_of(threads).max(1);
     let size = total.div_ceil(tasks).max(MIN_TASK_ENTRIES);
     let first = Task { segment: 0, group: 0, skip: 0, entries: 0, groups: 0 };

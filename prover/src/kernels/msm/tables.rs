@@ -5,12 +5,12 @@ use halo2_proofs::halo2curves::{
     ff::Field,
     group::prime::PrimeCurveAffine,
 };
-use rayon::prelude::*;
 
 use super::{
     super::{
         arithmetic::Arithmetic,
         pack::{Coordinates, Pack, TablePoint},
+        parallel,
     },
     choose_spacing,
     pairs::{MAX_WIDTH, invert},
@@ -52,8 +52,10 @@ impl Table {
             infinite.clear();
         }
         let mut table = vec![TablePoint::default(); padded * windows];
-        let blocks = table.par_chunks_mut(block * windows).zip(points.par_chunks(block));
-        blocks.for_each(|(table, points)| fill_block(arithmetic, table, block, spacing, points));
+        parallel::chunks(&mut table, block * windows, |task, table| {
+            let points = &points[task * block..points.len().min((task + 1) * block)];
+            fill_block(arithmetic, table, block, spacing, points);
+        });
         Self { points: table, rows, block, windows, spacing, infinite }
     }
 

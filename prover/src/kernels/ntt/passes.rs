@@ -5,7 +5,7 @@
 use halo2_proofs::halo2curves::bn256::Fr;
 
 use super::{
-    Arithmetic, Pack, TASK,
+    Arithmetic, Pack, TASK, parallel,
     twiddles::{BUTTERFLIES, Twiddles},
 };
 
@@ -141,7 +141,7 @@ impl<'a, A: Arithmetic> Pair<'a, A> {
         let [w, x, ix] = self.twiddles.map(|twiddles| twiddles.split_at(packs / 2));
         let low = Self { quarters: [a.0, b.0, c.0, d.0], twiddles: [w.0, x.0, ix.0] };
         let high = Self { quarters: [a.1, b.1, c.1, d.1], twiddles: [w.1, x.1, ix.1] };
-        rayon::join(|| low.for_each(f), || high.for_each(f));
+        parallel::join(|| low.for_each(f), || high.for_each(f));
     }
 
     /// Four polynomials of the four classes of coefficients to one. Takes values < 10p, gives

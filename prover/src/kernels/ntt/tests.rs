@@ -4,7 +4,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
 use super::{
-    super::{arithmetic::Run, batch::dot, pack_tests::on_all},
+    super::{arithmetic::Run, pack_tests::on_all},
     *,
 };
 
@@ -103,24 +103,6 @@ impl Run for TheWayBackIsTheInverse {
     }
 }
 
-#[derive(Clone, Copy)]
-struct PowersEvaluateAtPoints;
-
-impl Run for PowersEvaluateAtPoints {
-    type Output = ();
-    fn run<A: Arithmetic>(self, arithmetic: A) {
-        for k in sizes::<A>() {
-            let domain = Domain::new(arithmetic, k);
-            let packs = packed(&domain, &random(domain.len()));
-            let coefficients = domain.coefficients(&packs);
-            for point in [Fr::ZERO, Fr::ONE, Fr::from(12_345), domain.root()] {
-                let powers = domain.powers(point);
-                assert_eq!(dot(arithmetic, &powers, &packs), value(&coefficients, point));
-            }
-        }
-    }
-}
-
 /// Outputs are relaxed, not just right: zeros are found in them.
 #[derive(Clone, Copy)]
 struct ZerosAreFound;
@@ -162,11 +144,6 @@ fn evaluations_are_sums_of_powers() {
 #[test]
 fn the_way_back_is_the_inverse() {
     on_all(TheWayBackIsTheInverse);
-}
-
-#[test]
-fn powers_in_transform_order_evaluate_at_points() {
-    on_all(PowersEvaluateAtPoints);
 }
 
 #[test]
