@@ -65,7 +65,7 @@ struct Assembly {
 impl Assembly {
     fn check(&self, row: usize) -> Result<(), Error> {
         let fits = row < self.usable_rows;
-        fits.then_some(()).ok_or_else(|| Error::NotEnoughRowsAvailable { current_k: self.k })
+        fits.then_some(()).ok_or(Error::NotEnoughRowsAvailable { current_k: self.k })
     }
 }
 

@@ -185,44 +185,10 @@ impl Circuit<Fr> for RandomCircuit {
             meta.enable_equality(column);
         }
         let selector = meta.complex_selector();
-        for (gate, terms) in kind.terms().into_iter().enumerate() {
-            let (output, is_late) = match outputs.get(gate) {
-                Some(&output) => (output, false),
-                None => (late[gate - kind.gates], true),
-            };
-            meta.create_gate("random", |meta| {
-                let zero = Expression::Constant(Fr::ZERO);
-                let value = terms.iter().fold(zero, |sum, (coefficient, factors)| {
-                    let start = Expression::Constant(*coefficient);
-                    let term = factors.iter().fold(start, |product, &(column, rotation)| {
-                        let rotation = Rotation(rotation);
-                        product
-                            * match inputs.get(column) {
-                                Some(&input) => meta.query_advice(input, rotation),
-                                None => meta.query_fixed(fixed, rotation),
-                            }
-                    });
-                    let shifted = match challenge.filter(|_| is_late) {
-                        Some(challenge) => sum * meta.query_challenge(challenge),
-                        None => sum,
-                    };
-                    shifted + term
-                });
-                let output = meta.query_advice(output, Rotation::cur());
-                vec![meta.query_selector(selector) * (output - value)]
-            });
-        }
+        let config_gates = (&inputs[..], fixed, selector, challenge);
+        random_gates(meta, kind, [&outputs, &late], config_gates);
         if kind.weights > 0 {
-            meta.create_gate("weights", |meta| {
-                let zero = Expression::Constant(Fr::ZERO);
-                let sum = weights.iter().enumerate().fold(zero, |sum, (i, &weight)| {
-                    sum + meta.query_fixed(weight, Rotation::cur())
-                        * Expression::Constant(Fr::from(i as u64 + 2))
-                });
-                let input = meta.query_advice(inputs[0], Rotation::cur());
-                let weighted = meta.query_advice(weighted, Rotation::cur());
-                vec![meta.query_selector(selector) * (weighted - sum * input)]
-            });
+            weight_gate(meta, &weights, inputs[0], weighted, selector);
         }
         let table = (kind.lookups > 0).then(|| meta.lookup_table_column());
         for &column in &looked_up {
@@ -254,9 +220,9 @@ impl Circuit<Fr> for RandomCircuit {
             layouter.assign_table(
                 || "table",
                 |mut region| {
-                    for i in 0..TABLE {
+                    for (row, i) in (0..TABLE).enumerate() {
                         let value = Value::known(Fr::from(3 * i + 1));
-                        region.assign_cell(|| "entry", table, i as usize, || value)?;
+                        region.assign_cell(|| "entry", table, row, || value)?;
                     }
                     Ok(())
                 },
@@ -265,12 +231,71 @@ impl Circuit<Fr> for RandomCircuit {
         let first =
             layouter.assign_region(|| "witness", |mut region| self.assign(&config, &mut region))?;
         for (i, &instance) in config.instances.iter().enumerate() {
-            for row in 0..3 + i {
-                layouter.constrain_instance(first[i % first.len()][row], instance, row);
+            for (row, &cell) in first[i % first.len()].iter().enumerate().take(3 + i) {
+                layouter.constrain_instance(cell, instance, row);
             }
         }
         Ok(())
     }
+}
+
+/// Columns that random gates read: inputs, the fixed column, the selector, the challenge.
+type Read<'a> = (&'a [Column<Advice>], Column<Fixed>, Selector, Option<Challenge>);
+
+/// `output = Σ terms`, and for late outputs the terms as a polynomial in the challenge.
+fn random_gates(
+    meta: &mut ConstraintSystem<Fr>,
+    kind: Kind,
+    [outputs, late]: [&[Column<Advice>]; 2],
+    (inputs, fixed, selector, challenge): Read<'_>,
+) {
+    for (gate, terms) in kind.terms().into_iter().enumerate() {
+        let (output, is_late) = match outputs.get(gate) {
+            Some(&output) => (output, false),
+            None => (late[gate - kind.gates], true),
+        };
+        meta.create_gate("random", |meta| {
+            let zero = Expression::Constant(Fr::ZERO);
+            let value = terms.iter().fold(zero, |sum, (coefficient, factors)| {
+                let start = Expression::Constant(*coefficient);
+                let term = factors.iter().fold(start, |product, &(column, rotation)| {
+                    let rotation = Rotation(rotation);
+                    product
+                        * match inputs.get(column) {
+                            Some(&input) => meta.query_advice(input, rotation),
+                            None => meta.query_fixed(fixed, rotation),
+                        }
+                });
+                let shifted = match challenge.filter(|_| is_late) {
+                    Some(challenge) => sum * meta.query_challenge(challenge),
+                    None => sum,
+                };
+                shifted + term
+            });
+            let output = meta.query_advice(output, Rotation::cur());
+            vec![meta.query_selector(selector) * (output - value)]
+        });
+    }
+}
+
+/// `weighted = input · Σ (i + 2)·weight_i`.
+fn weight_gate(
+    meta: &mut ConstraintSystem<Fr>,
+    weights: &[Column<Fixed>],
+    input: Column<Advice>,
+    weighted: Column<Advice>,
+    selector: Selector,
+) {
+    meta.create_gate("weights", |meta| {
+        let zero = Expression::Constant(Fr::ZERO);
+        let sum = (2..).zip(weights).fold(zero, |sum, (scale, &weight)| {
+            let scale = Expression::Constant(Fr::from(scale));
+            sum + meta.query_fixed(weight, Rotation::cur()) * scale
+        });
+        let input = meta.query_advice(input, Rotation::cur());
+        let weighted = meta.query_advice(weighted, Rotation::cur());
+        vec![meta.query_selector(selector) * (weighted - sum * input)]
+    });
 }
 
 impl RandomCircuit {
@@ -283,8 +308,8 @@ impl RandomCircuit {
         let known = |value: Fr| if self.known { Value::known(value) } else { Value::unknown() };
         let weight =
             |i: usize, row: usize| Fr::from(((i * 31 + row * 17) % 128) as u64) - Fr::from(64);
-        for row in 0..ROWS {
-            region.assign_fixed(config.fixed, row, fixed[row]);
+        for (row, &value) in fixed.iter().enumerate() {
+            region.assign_fixed(config.fixed, row, value);
             for (i, &column) in config.weights.iter().enumerate() {
                 region.assign_fixed(column, row, weight(i, row));
             }
@@ -299,11 +324,11 @@ impl RandomCircuit {
         for [(a, i), (b, j)] in self.kind.copies() {
             region.constrain_equal(cells[a][i], cells[b][j]);
         }
-        for row in 1..ROWS - 1 {
+        for (row, input) in inputs[0].iter().enumerate().take(ROWS - 1).skip(1) {
             config.selector.enable(region, row)?;
             let sum: Fr =
                 (0..config.weights.len()).map(|i| weight(i, row) * Fr::from(i as u64 + 2)).sum();
-            region.assign_advice(config.weighted, row, known(sum * inputs[0][row]));
+            region.assign_advice(config.weighted, row, known(sum * input));
             for (i, &column) in config.looked_up.iter().enumerate() {
                 let outside = u64::from(self.outside && row == 4);
                 let value = Fr::from(3 * ((row * (i + 2)) as u64 % TABLE) + 1 + outside);
@@ -314,7 +339,7 @@ impl RandomCircuit {
         let evaluate = |terms: &[(Fr, Vec<Factor>)], row: usize, challenge: Fr| {
             terms.iter().fold(Fr::ZERO, |sum, (coefficient, factors)| {
                 let factors = factors.iter().map(|&(column, rotation)| {
-                    let row = (row as i64 + i64::from(rotation)) as usize;
+                    let row = row.checked_add_signed(rotation as isize).unwrap();
                     inputs.get(column).map_or(fixed[row], |input| input[row])
                 });
                 sum * challenge + factors.fold(*coefficient, |product, factor| product * factor)
