@@ -8,16 +8,18 @@ use crate::{
     gates::{MAX_DEGREE, logup},
 };
 
-/// Nanoseconds on two cores for halo2's own prover, set by hand and compared with measured proofs
-/// (`docs/performance.md`): per row and transformed column, and per row and committed column.
-const TRANSFORM_NANOS: f64 = 2_600.0;
-const SMALL_COMMIT_NANOS: f64 = 1_900.0;
-const FULL_COMMIT_NANOS: f64 = 6_500.0;
+/// Nanoseconds on two cores with AVX-512, set by hand and compared with measured proofs
+/// (`docs/performance.md`): per row and column that is transformed for every proof, per row and
+/// column of the key, and per row and committed column.
+const TRANSFORM_NANOS: f64 = 450.0;
+const KEY_COLUMN_NANOS: f64 = 60.0;
+const SMALL_COMMIT_NANOS: f64 = 110.0;
+const FULL_COMMIT_NANOS: f64 = 1_700.0;
 
-/// Bytes that halo2's prover keeps per row and column: values, coefficients, one coset, and
-/// 72-byte cells while the witness is assigned.
+/// Bytes that the engine keeps per row and column: values, coefficients and one coset; columns of
+/// the key on all cosets.
 const BYTES_PER_ADVICE_CELL: u64 = 170;
-const BYTES_PER_FIXED_CELL: u64 = 130;
+const BYTES_PER_FIXED_CELL: u64 = 170;
 
 /// Rows that each unit of a plan uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,9 +64,9 @@ pub struct Cost {
     pub degree: usize,
     /// Exact length of the proof.
     pub proof_bytes: usize,
-    /// Estimated time of halo2's prover on two cores.
+    /// Estimated time of the engine on two cores.
     pub prove_seconds: f64,
-    /// Estimated peak memory of halo2's prover.
+    /// Estimated peak memory of the engine.
     pub memory_bytes: u64,
     /// Estimated gas to verify on an EVM chain.
     pub gas: u64,
@@ -87,11 +89,12 @@ impl Cost {
             + 1
             + permutation_columns
             + (3 * products).saturating_sub(1);
-        let transformed =
-            advice_columns + cs.num_fixed_columns() + 2 * permutation_columns + products;
+        let transformed = advice_columns + products;
+        let of_key = cs.num_fixed_columns() + permutation_columns;
         let row_count = 2f64.powi(i32::try_from(shape.k).unwrap_or(i32::MAX));
         let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
         let nanos = count(transformed) * TRANSFORM_NANOS
+            + count(of_key) * KEY_COLUMN_NANOS
             + count(small_columns) * SMALL_COMMIT_NANOS
             + count(full_width_columns) * FULL_COMMIT_NANOS;
         let cells = |n: usize| u64::try_from(n).unwrap_or(u64::MAX) << shape.k;

@@ -63,7 +63,8 @@ pub(crate) fn evaluations(
     fixed: &IntegerColumns,
     challenges: &EvaluationChallenges,
 ) -> Evaluations {
-    let view = View { plan, config, advice, fixed, challenges };
+    let slopes = Slopes::new(plan);
+    let view = View { plan, config, advice, fixed, challenges, slopes };
     let last = plan.shape.usable_rows() - 1;
     let mut slot_weights = vec![Fr::ZERO; last + 1];
     let factors = Factors::new(&plan.shape.slot_steps, &challenges.lattice);
@@ -101,6 +102,24 @@ struct View<'a> {
     advice: &'a IntegerColumns,
     fixed: &'a IntegerColumns,
     challenges: &'a EvaluationChallenges,
+    slopes: Slopes,
+}
+
+/// `2/high` for the upper bounds that a plan has.
+struct Slopes(Vec<(i64, Fr)>);
+
+impl Slopes {
+    fn new(plan: &CircuitPlan) -> Self {
+        let widths = plan.shape.table_bits.into_iter().chain([plan.shape.clamp_bits]);
+        let highs = widths.map(|bits| (1 << bits) - 1);
+        let slope = |high| (high, field(high).invert().unwrap_or(Fr::ZERO).double());
+        Self(highs.map(slope).collect())
+    }
+
+    fn of(&self, high: i64) -> Fr {
+        let known = self.0.iter().find(|(known, _)| *known == high);
+        known.map_or(Fr::ZERO, |(_, slope)| *slope)
+    }
 }
 
 impl View<'_> {
@@ -142,7 +161,7 @@ impl View<'_> {
             Some(RequantKind::Table) => shape.table_bits.map(|bits| (1 << bits) - 1),
             Some(RequantKind::Wide) => None,
         };
-        let slope = high.map(|high| field(high).invert().unwrap_or(Fr::ZERO).double());
+        let slope = high.map(|high| self.slopes.of(high));
         let power = field(1 << shape.shift);
         let low = self.fixed[self.config.slots.low.index()][row];
         let lane = |lane: &SlotColumns| {

@@ -53,11 +53,27 @@ pub(crate) fn multiplicities(
     counts
 }
 
-impl LookupChallenges {
-    /// `pole − (key + θ·tag + θ²·value)`.
-    fn denominator(&self, entry: Entry) -> Fr {
-        let tagged = (field(entry.tag) + field(entry.value) * self.theta) * self.theta;
-        self.pole - field(entry.key) - tagged
+/// `pole − (key + θ·tag + θ²·value)` for one lookup after another. Tags and values repeat, so what
+/// they contribute is kept from row to row.
+struct Denominators {
+    challenges: LookupChallenges,
+    known: (i64, i64),
+    /// `pole − (θ·tag + θ²·value)` of the known tag and value.
+    rest: Fr,
+}
+
+impl Denominators {
+    fn new(challenges: LookupChallenges) -> Self {
+        Self { challenges, known: (0, 0), rest: challenges.pole }
+    }
+
+    fn next(&mut self, entry: Entry) -> Fr {
+        if self.known != (entry.tag, entry.value) {
+            let LookupChallenges { theta, pole } = self.challenges;
+            self.known = (entry.tag, entry.value);
+            self.rest = pole - (field(entry.tag) + field(entry.value) * theta) * theta;
+        }
+        self.rest - field(entry.key)
     }
 }
 
@@ -76,11 +92,10 @@ pub(crate) fn helpers(
         .map(|group| {
             let mut column = vec![Fr::ZERO; last];
             for lookup in group {
-                let mut inverses: Vec<_> = (0..last)
-                    .map(|row| {
-                        challenges.denominator(fraction_entry(*lookup, config, advice, fixed, row))
-                    })
-                    .collect();
+                let mut denominators = Denominators::new(challenges);
+                let entry = |row| fraction_entry(*lookup, config, advice, fixed, row);
+                let mut inverses: Vec<_> =
+                    (0..last).map(|row| denominators.next(entry(row))).collect();
                 inverses.iter_mut().batch_invert();
                 for (row, (sum, inverse)) in column.iter_mut().zip(inverses).enumerate() {
                     *sum += match lookup {

@@ -6,6 +6,7 @@ use halo2_proofs::{
     halo2curves::{
         bn256::{Fr, G1Affine},
         ff::{Field, PrimeField},
+        group::Curve,
     },
     plonk::{self, Circuit, ConstraintSystem, Error, permutation},
     poly::EvaluationDomain,
@@ -19,6 +20,7 @@ use super::{
     device::{Device, Extension},
     program::{Program, Source},
 };
+use crate::kernels::parallel;
 
 /// Everything that proofs of one circuit share.
 #[derive(Debug)]
@@ -95,6 +97,8 @@ impl<D: Device> Key<D> {
         let omega = domain.get_omega();
         let omegas = powers_of(omega, rows);
         let permutation = permutation_columns(&data.copies.into_successors(), &omegas);
+        let moved = moved_cells(&permutation, &omegas);
+        let moved: Vec<_> = moved.into_iter().map(|cells| device.upload(cells)).collect();
         let columns = KeyColumns::upload(&device, data.fixed, permutation, omegas, &shape);
         let programs = Programs {
             quotient: argument::quotient(&constraints, &shape),
@@ -102,12 +106,22 @@ impl<D: Device> Key<D> {
             lookups: argument::lookup_values(&constraints),
         };
         let keyed = programs.quotient.sources.iter().filter(|source| source.is_keyed());
-        let extended = keyed
+        let keyed: Vec<_> = keyed
             .take(extensions)
-            .filter_map(|&source| Some((source, device.extend(columns.column(source)?))))
+            .filter_map(|&source| Some((source, columns.column(source)?)))
             .collect();
+        let extended = parallel::map(keyed.len(), |index| {
+            let (source, column) = keyed[index];
+            (source, device.extend(column))
+        });
+        let extended = extended.into_iter().collect();
         let fixed = device.commit(&columns.fixed.iter().collect::<Vec<_>>());
-        let sigma = device.commit(&columns.permutation.iter().collect::<Vec<_>>());
+        let sigma = device.commit(&moved.iter().collect::<Vec<_>>());
+        let sigma = (0..).zip(sigma).map(|(column, moved)| {
+            let identity = powers[1] * Fr::DELTA.pow_vartime([column]);
+            (identity + moved).to_affine()
+        });
+        let sigma = sigma.collect();
         let verifying_key = plonk::VerifyingKey::from_parts(
             domain,
             fixed,
@@ -184,6 +198,17 @@ fn permutation_columns(successors: &[Vec<Cell>], omegas: &[Fr]) -> Vec<Vec<Fr>> 
     let deltas = powers_of(Fr::DELTA, successors.len());
     let label = |&(column, row): &Cell| deltas[column as usize] * omegas[row as usize];
     successors.iter().map(|column| column.iter().map(label).collect()).collect()
+}
+
+/// What σ adds to the identity δ^column·X: zero in every cell that is copied nowhere, so that its
+/// commitment costs as much as there are copies. The identity's own is a multiple of `[τ]₁`.
+fn moved_cells(permutation: &[Vec<Fr>], omegas: &[Fr]) -> Vec<Column> {
+    let deltas = powers_of(Fr::DELTA, permutation.len());
+    let moved = permutation.iter().zip(deltas).map(|(column, delta)| {
+        let cells = column.iter().zip(omegas).map(|(label, omega)| label - delta * omega);
+        Column::Field(cells.collect())
+    });
+    moved.collect()
 }
 
 fn u32_of(size: usize) -> u32 {

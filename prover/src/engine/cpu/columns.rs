@@ -1,4 +1,7 @@
 //! Loops over the rows of columns.
+//!
+//! They are written as loops and not as iterator chains: a closure that is not inlined into the
+//! vectorized function is not compiled for its instructions.
 
 use std::borrow::Cow;
 
@@ -29,7 +32,13 @@ impl<A: Arithmetic> CpuColumn<A> {
 fn widen<A: Arithmetic>(arithmetic: A, values: &[i32], tail: &[Fr]) -> Vec<A::Fr> {
     let mut packs: Vec<A::Fr> = arithmetic.vectorize(
         #[inline(always)]
-        || values.chunks_exact(A::Fr::WIDTH).map(A::Fr::from_integers).collect(),
+        || {
+            let mut packs = Vec::with_capacity(values.len() / A::Fr::WIDTH);
+            for lanes in values.chunks_exact(A::Fr::WIDTH) {
+                packs.push(A::Fr::from_integers(lanes));
+            }
+            packs
+        },
     );
     let width = A::Fr::WIDTH;
     let first = (values.len() - tail.len()) / width;
@@ -52,7 +61,13 @@ fn widen<A: Arithmetic>(arithmetic: A, values: &[i32], tail: &[Fr]) -> Vec<A::Fr
 pub(super) fn pack<A: Arithmetic>(arithmetic: A, cells: &[Fr]) -> Vec<A::Fr> {
     arithmetic.vectorize(
         #[inline(always)]
-        || cells.chunks_exact(A::Fr::WIDTH).map(A::Fr::from_lanes).collect(),
+        || {
+            let mut packs = Vec::with_capacity(cells.len() / A::Fr::WIDTH);
+            for lanes in cells.chunks_exact(A::Fr::WIDTH) {
+                packs.push(A::Fr::from_lanes(lanes));
+            }
+            packs
+        },
     )
 }
 
@@ -96,7 +111,11 @@ pub(super) fn map<A: Arithmetic>(
         #[inline(always)]
         || {
             let uniform = A::Fr::splat(uniform);
-            values.iter().map(|&value| f(value, uniform)).collect()
+            let mut mapped = Vec::with_capacity(values.len());
+            for &value in values {
+                mapped.push(f(value, uniform));
+            }
+            mapped
         },
     )
 }
@@ -140,12 +159,16 @@ pub(super) fn dot<A: Arithmetic>(
     match column {
         CpuColumn::Field(packs) if rotation == 0 => weights.dot(packs),
         CpuColumn::Field(packs) => {
-            let rotate = |i: usize| rotated::<A>(packs, i * A::Fr::WIDTH + rotation);
-            let rotated: Vec<A::Fr> = arithmetic.vectorize(
+            let mut moved = Vec::with_capacity(packs.len());
+            arithmetic.vectorize(
                 #[inline(always)]
-                || (0..packs.len()).map(rotate).collect(),
+                || {
+                    for i in 0..packs.len() {
+                        moved.push(rotated::<A>(packs, i * A::Fr::WIDTH + rotation));
+                    }
+                },
             );
-            weights.dot(&rotated)
+            weights.dot(&moved)
         }
         CpuColumn::Integers { values, tail } => {
             let by = isize::try_from(rotation).expect("at most 2^28 rows");
@@ -236,6 +259,16 @@ fn add_tails<A: Arithmetic>(arithmetic: A, result: &mut [A::Fr], terms: &[(&CpuC
     }
 }
 
+/// Each of the values in every lane.
+#[inline(always)]
+pub(super) fn splat_all<A: Arithmetic>(values: &[Fr]) -> Vec<A::Fr> {
+    let mut packs = Vec::with_capacity(values.len());
+    for &value in values {
+        packs.push(A::Fr::splat(value));
+    }
+    packs
+}
+
 /// `Π (ω^row - point)`.
 pub(super) fn divisors<A: Arithmetic>(
     arithmetic: A,
@@ -245,12 +278,17 @@ pub(super) fn divisors<A: Arithmetic>(
     arithmetic.vectorize(
         #[inline(always)]
         || {
-            let points: Vec<A::Fr> = points.iter().map(|&point| A::Fr::splat(point)).collect();
+            let points = splat_all::<A>(points);
             let one = A::Fr::splat(Fr::ONE);
-            let divisor = |omega: &A::Fr| {
-                points.iter().fold(one, |product, point| product.mul(omega.sub(*point)))
-            };
-            omegas.iter().map(divisor).collect()
+            let mut divisors = Vec::with_capacity(omegas.len());
+            for omega in omegas {
+                let mut product = one;
+                for point in &points {
+                    product = product.mul(omega.sub(*point));
+                }
+                divisors.push(product);
+            }
+            divisors
         },
     )
 }
@@ -266,10 +304,12 @@ pub(super) fn quotients<A: Arithmetic>(
     arithmetic.vectorize(
         #[inline(always)]
         || {
-            let remainder: Vec<A::Fr> = remainder.iter().map(|&c| A::Fr::splat(c)).collect();
+            let remainder = splat_all::<A>(remainder);
             for ((inverse, value), omega) in inverses.iter_mut().zip(dividend).zip(omegas) {
-                let at = remainder.iter().rev();
-                let at = at.fold(A::Fr::zero(), |sum, c| sum.mul(*omega).add(*c));
+                let mut at = A::Fr::zero();
+                for coefficient in remainder.iter().rev() {
+                    at = at.mul(*omega).add(*coefficient);
+                }
                 *inverse = inverse.mul(value.sub(at));
             }
         },

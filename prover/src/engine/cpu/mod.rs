@@ -178,11 +178,23 @@ impl<A: Arithmetic> Device for CpuDevice<A> {
     fn lagrange_at(&self, point: Fr) -> batch::Weights<A> {
         let rows = self.rows as u64;
         let omegas = batch::powers(self.arithmetic, self.omega, self.rows);
-        let mut weights = columns::map(self.arithmetic, &omegas, point, |omega, x| x.sub(omega));
+        let mut weights = columns::map(
+            self.arithmetic,
+            &omegas,
+            point,
+            #[inline(always)]
+            |omega, x| x.sub(omega),
+        );
         batch::invert(self.arithmetic, &mut weights);
         let vanishing = point.pow_vartime([rows]) - Fr::ONE;
         let scale = vanishing * Fr::from(rows).invert().unwrap_or(Fr::ZERO);
-        let scaled = columns::map(self.arithmetic, &omegas, scale, |omega, scale| omega.mul(scale));
+        let scaled = columns::map(
+            self.arithmetic,
+            &omegas,
+            scale,
+            #[inline(always)]
+            |omega, scale| omega.mul(scale),
+        );
         columns::multiply_into(self.arithmetic, &mut weights, &scaled);
         batch::Weights::new(self.arithmetic, weights)
     }

@@ -2,7 +2,7 @@
 
 use halo2_proofs::halo2curves::bn256::Fr;
 
-use super::columns::{rotated, rotation};
+use super::columns::{rotated, rotation, splat_all};
 use crate::{
     engine::program::{Operand, Program, Step, Term},
     kernels::{
@@ -27,7 +27,7 @@ pub(super) fn run<A: Arithmetic>(
     let Some(packs) = sources.first().map(|source| source.len()) else { return Vec::new() };
     let uniforms: Vec<A::Fr> = arithmetic.vectorize(
         #[inline(always)]
-        || uniforms.iter().map(|&uniform| A::Fr::splat(uniform)).collect(),
+        || splat_all::<A>(uniforms),
     );
     let machine = Machine::<A> {
         steps: resolve(&program.steps, packs * A::Fr::WIDTH),
@@ -107,8 +107,9 @@ impl<A: Arithmetic> Machine<'_, A> {
                         self.step(work, &mut registers, first, count);
                     }
                     for (output, place) in outputs.iter_mut().zip(&self.outputs) {
-                        let value = |i| self.fetch(*place, &registers, first, i);
-                        output.extend((0..count).map(value));
+                        for i in 0..count {
+                            output.push(self.fetch(*place, &registers, first, i));
+                        }
                     }
                     first += count;
                 }
