@@ -55,6 +55,7 @@ impl Proofs {
 
 /// All provers on one model.
 struct Comparison {
+    k: u32,
     reference: Proofs,
     engines: Vec<(Instructions, Proofs)>,
 }
@@ -78,11 +79,11 @@ impl Comparison {
                 }
             }
         }
-        Ok(Self { reference, engines })
+        Ok(Self { k: setups[0].plan().k(), reference, engines })
     }
 
-    fn print_row(&self, model: &ZooModel, k: u32) {
-        print!("| {} | {k} | {} |", model.name, self.reference.cell());
+    fn print_row(&self, name: &str) {
+        print!("| {name} | {} | {} |", self.k, self.reference.cell());
         for (_, proofs) in &self.engines {
             print!(" {} | {:.1} |", proofs.cell(), self.reference.median() / proofs.median());
         }
@@ -118,10 +119,8 @@ fn main() -> Result<()> {
     println!("\n|---|---|---|{}", "---|---|".repeat(instruction_sets().len()));
     let mut with_stages = None;
     for name in models {
-        let model = ZooModel::read(name)?;
-        let comparison = Comparison::new(&model)?;
-        let k = model.setup(EngineOptions::default())?.plan().k();
-        comparison.print_row(&model, k);
+        let comparison = Comparison::new(&ZooModel::read(name)?)?;
+        comparison.print_row(name);
         if name == STAGES_OF {
             with_stages = Some(comparison);
         }

@@ -80,7 +80,7 @@ impl Column {
             Self::Bits1(values) => ArkSum::msm_u1(points, values),
         };
         ensure!(ArkPoint::from(commit()) == to_ark_point(expected), "arkworks disagrees");
-        Ok(shortest(|| drop(black_box(commit()))))
+        Ok(shortest(|| _ = black_box(commit())))
     }
 }
 
@@ -128,7 +128,7 @@ fn row(k: u32, points: &[G1Affine], ark_points: &[ArkPoint], column: &Column) ->
         ensure!(kernel.output() == expected, "a commitment on {} is wrong", set.name());
         engine.push(per_point(shortest(|| kernel.run())));
     }
-    let halo2 = per_point(shortest(|| drop(black_box(msm_best(&elements, points)))));
+    let halo2 = per_point(shortest(|| _ = black_box(msm_best(&elements, points))));
     let ark = per_point(column.time_ark(ark_points, &expected)?);
     print_row(&[k.to_string(), column.name().into()], &engine, &[halo2, ark]);
     Ok(())
