@@ -5,11 +5,11 @@ pub(crate) mod fixed;
 pub(crate) mod lookups;
 pub(crate) mod tensors;
 
-use halo2_proofs::halo2curves::{bn256::Fr, ff::PrimeField};
+use halo2_proofs::halo2curves::bn256::Fr;
 
 /// The field element of an integer; `p − |v|` when it is negative.
 pub(crate) fn field(value: i64) -> Fr {
-    let magnitude = Fr::from_u128(u128::from(value.unsigned_abs()));
+    let magnitude = Fr::from(value.unsigned_abs());
     if value < 0 { -magnitude } else { magnitude }
 }
 
