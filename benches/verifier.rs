@@ -2,44 +2,28 @@
 //!
 //! `cargo bench --bench verifier`, or with part of a name: `cargo bench --bench verifier -- batch`
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
-use zkinfer_circuits::{CircuitPlan, PlanOptions};
-use zkinfer_models::{
-    Calibration, Graph, QuantizeOptions, execute, quantize, quantize_inputs, read_inputs,
-    read_samples,
-};
-use zkinfer_prover::{Cpu, ModelIdentity, Setup, Srs};
+use zkinfer_benches::{BINDING, MODELS, ZooModel};
+use zkinfer_prover::{Cpu, EngineOptions};
 use zkinfer_verifier::{
-    BatchItem, JobBinding, ProofFile, SrsPolicy, VerifyingKey, keccak256, verify, verify_batch,
+    BatchItem, JobBinding, ProofFile, SrsPolicy, VerifyingKey, verify, verify_batch,
 };
 
-const MODELS: [&str; 4] = ["cancer_mlp", "digits_mlp", "digits_cnn", "mnist_lenet"];
 const POLICY: SrsPolicy = SrsPolicy::AllowInsecureDev;
 const BATCH: usize = 64;
 /// Proofs made of each model; a batch holds each of them several times.
 const PROOFS: u64 = 4;
 
 /// The key of a model and proofs of several jobs, read back from their files.
-fn key_and_proofs(name: &str) -> Result<(VerifyingKey, Vec<ProofFile>)> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../models/zoo").join(name);
-    let bytes = std::fs::read(folder.join("model.onnx"))?;
-    let float = Graph::from_onnx_bytes(&bytes)?;
-    let samples = read_samples(&folder.join("samples.npz"), &float)?;
-    let calibration = Calibration::from_samples(&float, &samples)?;
-    let graph = quantize(&float, &calibration, &QuantizeOptions::default())?;
-    let input = read_inputs(&folder.join("input.json"), &float)?;
-    let execution = Arc::new(execute(&graph, &quantize_inputs(&graph, &input)?)?);
-    let plan = CircuitPlan::new(&graph, PlanOptions::default())?;
-    let srs = Srs::insecure_dev(plan.k())?;
-    let identity =
-        ModelIdentity { name: name.into(), digest: keccak256(&[&bytes]), accuracy_digest: None };
-    let setup = Setup::new(Arc::new(plan), srs, identity)?;
+fn key_and_proofs(name: &'static str) -> Result<(VerifyingKey, Vec<ProofFile>)> {
+    let model = ZooModel::read(name)?;
+    let setup = model.setup(EngineOptions::default())?;
     let proofs = (0..PROOFS).map(|nonce| {
-        let binding = JobBinding { chain_id: 1, job_id: [1; 32], payee: [2; 20], expiry: 3, nonce };
-        let file = setup.prove(&Cpu, &execution, binding)?.file;
+        let binding = JobBinding { nonce, ..BINDING };
+        let file = setup.prove(&Cpu, &model.execution, binding)?.file;
         Ok(ProofFile::decode(file.encode().as_bytes())?)
     });
     let key = VerifyingKey::decode(&setup.verifying_key().encode())?;

@@ -23,6 +23,8 @@ pub use circuit_key::CircuitKey;
 pub use engine::{EngineKey, EngineOptions, ProofTranscript, Stage};
 pub use export::{ExportError, KeyMetadata, export_key, export_srs};
 pub use kernels::Instructions;
+#[doc(hidden)]
+pub use kernels::measure;
 pub use prove::{ProveError, Proven};
 pub use setup::{ModelIdentity, Setup, SetupError};
 pub use srs::{

@@ -11,6 +11,7 @@ pub(crate) mod arithmetic;
 mod avx512;
 pub(crate) mod batch;
 mod lanes;
+pub mod measure;
 #[cfg(any(target_arch = "x86_64", test))]
 mod montgomery;
 pub(crate) mod msm;

@@ -1,0 +1,29 @@
+"""A virtual environment of its own for a script, below `target/`."""
+
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def enter(name: str, requirements: list[str]) -> None:
+    """Goes on in the virtual environment `name`, which has `requirements`; makes it if needed.
+
+    Must come before the imports that need them: the script starts anew in there.
+    """
+    folder = ROOT / "target" / "python" / name
+    if Path(sys.prefix) == folder:
+        return
+    installed = folder / "requirements.txt"
+    wanted = "\n".join(requirements) + "\n"
+    python = folder / "bin" / "python"
+    if not installed.is_file() or installed.read_text() != wanted:
+        print(f"installing {', '.join(requirements)} into {folder}", file=sys.stderr)
+        venv.create(folder, clear=True, with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *requirements], check=True)
+        installed.write_text(wanted)
+    sys.stdout.flush()
+    os.execv(python, [str(python), *sys.argv])

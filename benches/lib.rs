@@ -1,0 +1,98 @@
+//! What the benchmarks share: the models of the zoo, and how results are told.
+
+use std::{fs, path::PathBuf, sync::Arc, thread::available_parallelism};
+
+use anyhow::Result;
+use zkinfer_circuits::{CircuitPlan, PlanOptions};
+use zkinfer_models::{
+    Calibration, Execution, Graph, QuantizeOptions, QuantizedGraph, execute, quantize,
+    quantize_inputs, read_inputs, read_samples,
+};
+use zkinfer_prover::{EngineOptions, Instructions, ModelIdentity, Setup, Srs};
+use zkinfer_verifier::{JobBinding, keccak256};
+
+/// The models that are timed, from the smallest circuit to the largest.
+pub const MODELS: [&str; 4] = ["cancer_mlp", "digits_mlp", "digits_cnn", "mnist_lenet"];
+
+/// The job that proofs are made for.
+pub const BINDING: JobBinding =
+    JobBinding { chain_id: 1, job_id: [1; 32], payee: [2; 20], expiry: 2_000_000_000, nonce: 3 };
+
+/// A model of the zoo, calibrated with its samples, run on its input.
+#[derive(Debug)]
+pub struct ZooModel {
+    /// Its folder.
+    pub name: &'static str,
+    /// What is proved.
+    pub graph: QuantizedGraph,
+    /// The input.
+    pub integers: Vec<Vec<i64>>,
+    /// The run on the input.
+    pub execution: Arc<Execution>,
+    digest: [u8; 32],
+    srs: Srs,
+}
+
+impl ZooModel {
+    /// Reads the model of this name.
+    ///
+    /// # Errors
+    /// If a file of the model is missing or damaged.
+    pub fn read(name: &'static str) -> Result<Self> {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../models/zoo").join(name);
+        let bytes = fs::read(folder.join("model.onnx"))?;
+        let float = Graph::from_onnx_bytes(&bytes)?;
+        let samples = read_samples(&folder.join("samples.npz"), &float)?;
+        let calibration = Calibration::from_samples(&float, &samples)?;
+        let graph = quantize(&float, &calibration, &QuantizeOptions::default())?;
+        let input = read_inputs(&folder.join("input.json"), &float)?;
+        let integers = quantize_inputs(&graph, &input)?;
+        let execution = Arc::new(execute(&graph, &integers)?);
+        let srs = Srs::insecure_dev(CircuitPlan::new(&graph, PlanOptions::default())?.k())?;
+        Ok(Self { name, graph, integers, execution, digest: keccak256(&[&bytes]), srs })
+    }
+
+    /// Plans the circuit and makes its keys.
+    ///
+    /// # Errors
+    /// If the model has no circuit.
+    pub fn setup(&self, options: EngineOptions) -> Result<Setup> {
+        let plan = CircuitPlan::new(&self.graph, PlanOptions::default())?;
+        let identity =
+            ModelIdentity { name: self.name.into(), digest: self.digest, accuracy_digest: None };
+        Ok(Setup::with_options(Arc::new(plan), self.srs.clone(), identity, options)?)
+    }
+}
+
+/// The instruction sets of this processor, the fastest first.
+#[must_use]
+pub fn instruction_sets() -> Vec<Instructions> {
+    Instructions::ALL.into_iter().filter(|set| set.is_available()).collect()
+}
+
+/// What a result depends on, in one line: processor, cores, threads, instructions, other work.
+#[must_use]
+pub fn machine() -> String {
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    let processors = read("/proc/cpuinfo");
+    let model = processors.lines().find_map(|line| line.strip_prefix("model name"));
+    let model = model.map_or("unknown processor", |name| name.trim_start_matches([' ', '\t', ':']));
+    let cores = available_parallelism().map_or(1, usize::from);
+    let threads = rayon::current_num_threads();
+    let fastest = Instructions::detect().name();
+    let load = read("/proc/loadavg");
+    let load = load.split(' ').next().unwrap_or_default();
+    format!("{model}, {cores} cores, {threads} threads, {fastest}; load before the run {load}")
+}
+
+/// The median; zero of nothing.
+#[must_use]
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => 0.0,
+        odd if odd % 2 == 1 => values[middle],
+        _ => f64::midpoint(values[middle - 1], values[middle]),
+    }
+}
