@@ -8,6 +8,7 @@ A model is `mlp` (784-128-64-10, random weights), `lenet` (models/zoo/mnist_lene
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -45,9 +46,8 @@ class Model:
 def run_ezkl(model: Model, limit: float) -> dict[str, dict]:
     """Seconds and peak memory of every step; the size of the proof."""
     folder = FOLDER / model.name / "ezkl"
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.iterdir():
-        old.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     script = Path(__file__).with_name("ezkl_step.py")
     # A home of its own: nothing is read from or left in that of the user.
     environment = os.environ | {"EZKL_REPO_PATH": str(folder), "HOME": str(folder)}
@@ -59,6 +59,8 @@ def run_ezkl(model: Model, limit: float) -> dict[str, dict]:
             raise SystemExit(f"EZKL's step {step} ended with {done.returncode}:\n{done.stderr}")
         steps[step] = json.loads(done.stdout.splitlines()[-1])
         print(f"  ezkl {step}: {steps[step]['seconds']:.2f} s", file=sys.stderr, flush=True)
+    for large in ("pk.key", "kzg.srs"):
+        (folder / large).unlink()
     proof = json.loads((folder / "proof.json").read_text())
     steps["prove"]["proof_bytes"] = len(proof["hex_proof"].removeprefix("0x")) // 2
     return steps
@@ -71,13 +73,18 @@ def ezkl_row(steps: dict[str, dict]) -> list[float]:
     return [*times, peak / 1e6, steps["prove"]["proof_bytes"]]
 
 
-def zkinfer_row(binary: Path, model: Model, repeat: int) -> list[float]:
-    """The same, medians of several runs."""
+def prove(binary: Path, model: Model, repeat: int) -> list[dict]:
+    """Reports of as many proofs by zkinfer, all of which are checked."""
     folder = FOLDER / model.name / "zkinfer"
     reports = []
     for _ in range(repeat):
         reports.append(zkinfer.prove(binary, model.model, model.data, folder, model.samples))
         zkinfer.verify(binary, folder, model.data)
+    return reports
+
+
+def zkinfer_row(reports: list[dict]) -> list[float]:
+    """The same as [`ezkl_row`], medians of several runs."""
     keys = ["prove_seconds", "setup_seconds", "verify_seconds", "peak_rss_bytes", "proof_bytes"]
     row = [statistics.median(report[key] for report in reports) for key in keys]
     row[3] /= 1e6
@@ -90,9 +97,11 @@ def cells(row: list[float]) -> str:
 
 
 def compare(binary: Path, model: Model, repeat: int, limit: float) -> None:
-    ours = zkinfer_row(binary, model, repeat)
-    print(f"| {model.name} | zkinfer | {cells(ours)} |", flush=True)
+    # Before and after: other work on the machine changes while EZKL runs.
+    reports = prove(binary, model, repeat)
     theirs = ezkl_row(run_ezkl(model, limit))
+    ours = zkinfer_row(reports + prove(binary, model, repeat))
+    print(f"| {model.name} | zkinfer | {cells(ours)} |")
     print(f"| {model.name} | EZKL | {cells(theirs)} |")
     ratios = [f"{their / our:.1f}" for our, their in zip(ours, theirs, strict=True)]
     print(f"| {model.name} | ratio | {' | '.join(ratios)} |", flush=True)
@@ -101,7 +110,7 @@ def compare(binary: Path, model: Model, repeat: int, limit: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", nargs="*", metavar="MODEL", default=["mlp", "lenet"])
-    parser.add_argument("--repeat", type=int, default=5, help="proofs by zkinfer")
+    parser.add_argument("--repeat", type=int, default=5, help="proofs by zkinfer before EZKL, and after")
     parser.add_argument("--limit", type=float, default=1800, help="seconds for a step of EZKL")
     parser.add_argument("--zkinfer", type=Path, help="a built command line")
     arguments = parser.parse_args()
