@@ -21,7 +21,9 @@ use zkinfer_settlement::{
     Address, Amount, Escrow, EscrowError, JobId, JobTerms, Receipt, RedbStore, Refusal, TransferId,
     ValuesDigest,
 };
-use zkinfer_verifier::{InferenceClaim, JobBinding, ProofFile, SrsPolicy, VerifyingKey, verify};
+use zkinfer_verifier::{
+    ClaimedValues, InferenceClaim, JobBinding, ProofFile, SrsPolicy, VerifyingKey, verify,
+};
 
 /// The development setup is allowed so that the example runs; with money at stake, it is
 /// `CeremonyOnly`.
@@ -78,7 +80,7 @@ fn open_escrow(path: &Path, chain_id: u64) -> Result<Escrow<RedbStore>> {
 fn order(
     escrow: &mut Escrow<RedbStore>,
     key: &VerifyingKey,
-    input: &[i64],
+    input: &ClaimedValues,
     binding: &JobBinding,
     now: u64,
 ) -> Result<()> {

@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use halo2_proofs::{
-    circuit::{Cell, Layouter, Region, SimpleFloorPlanner, Value},
+    circuit::{Layouter, Region, SimpleFloorPlanner, Value},
     halo2curves::{bn256::Fr, ff::PrimeField},
-    plonk::{Advice, Any, Challenge, Circuit, Column, ConstraintSystem, Error},
+    plonk::{Advice, Challenge, Circuit, Column, ConstraintSystem, Error},
 };
-use zkinfer_models::{Execution, quantized::TensorId};
+use zkinfer_models::Execution;
 
 use crate::{
-    config::{Config, Shape},
-    instance::BINDING_ROWS,
-    plan::{CellRef, CircuitPlan, RequantKind, linear::Source},
+    config::Config,
+    copies::copies,
+    plan::{CircuitPlan, RequantKind, commitment::Side},
+    shape::Shape,
     witness::{
-        IntegerColumns,
+        Blindings, IntegerColumns, commitment,
         evaluate::{EvaluationChallenges, evaluations},
         field,
         fixed::fixed_columns,
@@ -28,6 +29,7 @@ use crate::{
 pub struct InferenceCircuit {
     plan: Arc<CircuitPlan>,
     execution: Option<Arc<Execution>>,
+    blindings: Blindings,
     lies: Vec<Tamper>,
 }
 
@@ -46,13 +48,20 @@ impl InferenceCircuit {
     /// The circuit of `plan`, without a witness.
     #[must_use]
     pub fn new(plan: Arc<CircuitPlan>) -> Self {
-        Self { plan, execution: None, lies: Vec::new() }
+        Self { plan, execution: None, blindings: Blindings::default(), lies: Vec::new() }
     }
 
     /// The circuit of `plan` with the witness of one execution of its graph.
     #[must_use]
     pub fn with_execution(plan: Arc<CircuitPlan>, execution: Arc<Execution>) -> Self {
-        Self { plan, execution: Some(execution), lies: Vec::new() }
+        Self { execution: Some(execution), ..Self::new(plan) }
+    }
+
+    /// The same circuit with these blindings of what it commits to.
+    #[must_use]
+    pub fn with_blindings(mut self, blindings: Blindings) -> Self {
+        self.blindings = blindings;
+        self
     }
 
     /// The same circuit with one more cell of the witness changed: what a lying prover would do.
@@ -131,6 +140,9 @@ impl Assigner<'_, '_> {
                 self.region.assign_fixed(column, row, field(value));
             }
         }
+        for (column, row, value) in commitment::constants(&plan, self.config) {
+            self.region.assign_fixed(column, row, value);
+        }
         for (left, right) in copies(&plan, self.config) {
             self.region.constrain_equal(left, right);
         }
@@ -143,6 +155,10 @@ impl Assigner<'_, '_> {
         }
         self.lookup_columns(&plan, &advice, &fixed);
         self.linear_columns(&plan, &advice, &fixed);
+        let hash = commitment::hash(&plan, self.config, &advice, &self.circuit.blindings);
+        for (column, row, value) in hash {
+            self.set(column, row, value);
+        }
     }
 
     fn challenge(&self, challenge: Challenge) -> Option<Fr> {
@@ -238,48 +254,7 @@ impl Assigner<'_, '_> {
     }
 }
 
-/// Pairs of cells that hold the same element.
-fn copies(plan: &CircuitPlan, config: &Config) -> Vec<(Cell, Cell)> {
-    let cell = |column: Column<Any>, row: usize| Cell { row_offset: row, column };
-    let at = |reference: CellRef| {
-        let column = config
-            .advice_column(reference.place)
-            .map_or_else(|| Column::<Any>::from(config.instance), Column::<Any>::from);
-        cell(column, reference.row as usize)
-    };
-    let source = |source: Source| match source {
-        Some((TensorId(tensor), element)) => at(plan.cells.tensors[tensor][element as usize]),
-        None => at(plan.zero_cell()),
-    };
-    let mut pairs = Vec::new();
-    let lanes = plan.shape.read_lanes;
-    for (row, linear) in plan.linear.rows.iter().enumerate() {
-        let Some(block) = linear.reads else { continue };
-        let sources = &plan.linear.reads[block as usize * lanes..];
-        for (&column, &element) in config.linear.reads.iter().zip(sources) {
-            pairs.push((cell(column.into(), row), source(element)));
-        }
-    }
-    for (row, inputs) in plan.cells.pool.iter().enumerate() {
-        let columns = config.pool.iter().flat_map(|unit| unit.inputs);
-        pairs.extend(columns.zip(inputs).map(|(c, &input)| (cell(c.into(), row), at(input))));
-    }
-    for (row, softmax) in plan.cells.softmax.iter().enumerate() {
-        let columns = config.softmax.iter().map(|unit| unit.input);
-        pairs.extend(columns.map(|c| (cell(c.into(), row), at(softmax.input))));
-    }
-    let outputs = plan.graph.outputs.iter().flat_map(|&TensorId(t)| &plan.cells.tensors[t]);
-    let inputs: usize =
-        plan.graph.inputs.iter().map(|&TensorId(t)| plan.graph.tensors[t].len()).sum();
-    pairs.extend(
-        (BINDING_ROWS + inputs..)
-            .zip(outputs)
-            .map(|(row, &output)| (cell(config.instance.into(), row), at(output))),
-    );
-    pairs
-}
-
-/// The advice cells that carry meaning, first phase first.
+/// The advice cells that carry meaning.
 fn assigned_cells(plan: &CircuitPlan, config: &Config) -> Vec<(Column<Advice>, usize)> {
     let mut cells = Vec::new();
     let mut fill = |columns: Vec<Column<Advice>>, rows: &mut dyn Iterator<Item = usize>| {
@@ -305,6 +280,32 @@ fn assigned_cells(plan: &CircuitPlan, config: &Config) -> Vec<(Column<Advice>, u
     let chains = [config.slots.chain.weight, config.linear.chain.weight];
     let sums = [config.table.sum, config.linear.sum];
     fill(chains.into_iter().chain(sums).collect(), &mut (0..last + 1));
+    cells.extend(commitment_cells(plan, config));
+    cells
+}
+
+/// Those of the commitment unit.
+fn commitment_cells(plan: &CircuitPlan, config: &Config) -> Vec<(Column<Advice>, usize)> {
+    let Some((commitment, unit)) = plan.commitment.as_ref().zip(config.commitment.as_ref()) else {
+        return Vec::new();
+    };
+    let mut cells = Vec::new();
+    for committed in &commitment.sides {
+        let limbs: &[_] = match (committed.side, &unit.input) {
+            (Side::Input, Some(input)) => &input.limbs,
+            _ => &[],
+        };
+        let value = unit.packed_column(committed.side).map(|packed| packed.value);
+        for &row in &committed.element_rows {
+            cells.extend(limbs.iter().copied().chain(value).map(|column| (column, row as usize)));
+        }
+    }
+    for row in 1..commitment.rows.len() {
+        let packed = commitment.binds_packed(row).then_some(unit.packed);
+        let square = commitment.raises(row).then_some(unit.square);
+        let columns = packed.into_iter().chain(square).chain(unit.state);
+        cells.extend(columns.map(|column| (column, row)));
+    }
     cells
 }
 

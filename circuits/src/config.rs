@@ -1,4 +1,4 @@
-//! The columns of a circuit, and how many of each a plan asks for.
+//! The columns of a circuit.
 
 use halo2_proofs::{
     halo2curves::bn256::Fr,
@@ -7,81 +7,14 @@ use halo2_proofs::{
     },
 };
 
+use zkinfer_verifier::poseidon::WIDTH;
+
 use crate::{
     chain::{Lattice, StepSet},
     gates::{self, logup},
     plan::Place,
+    shape::{CommitmentShape, POOL_WIDTH, Shape, SoftmaxShape},
 };
-
-/// Rows at the end of every column that halo2 fills with blinding values, plus the last row of
-/// its permutation argument. Every advice column here is queried at two rotations at most.
-pub(crate) const RESERVED_ROWS: usize = 6;
-
-/// Elements that one row of the pool unit takes the maximum of.
-pub(crate) const POOL_WIDTH: usize = 4;
-
-/// Column counts, limb widths and lattice steps: all that the gates depend on.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Shape {
-    /// log2 of the number of rows.
-    pub k: u32,
-    /// Requantized values to a row.
-    pub slot_lanes: usize,
-    /// Binary digits that requantization drops.
-    pub shift: u32,
-    /// Widths of the limbs of the remainder; they add up to `shift`.
-    pub remainder_limbs: Vec<u32>,
-    /// Bits of a clamped value.
-    pub clamp_bits: u32,
-    /// Widths of the limbs of the clamped value; they add up to `clamp_bits`.
-    pub value_limbs: Vec<u32>,
-    /// Bits of the input of an activation table, if a layer has one.
-    pub table_bits: Option<u32>,
-    /// Widths of the limbs of the overflow beyond the clamp.
-    pub overflow_limbs: Vec<u32>,
-    /// Whether some layer has outputs wider than `clamp_bits`.
-    pub wide: bool,
-    /// Elements read to a row.
-    pub read_lanes: usize,
-    /// Fixed weights to a row.
-    pub weight_columns: usize,
-    /// Widths of the limbs of a difference in the pool unit, if there is one.
-    pub pool_limbs: Option<Vec<u32>>,
-    /// The softmax unit, if there is one.
-    pub softmax: Option<SoftmaxShape>,
-    /// Whether some lanes are read downwards.
-    pub vertical: bool,
-    /// Whether two committed tensors are multiplied.
-    pub product: bool,
-    /// Linear layers; each has a challenge of its own.
-    pub layers: usize,
-    pub(crate) slot_steps: StepSet,
-    pub(crate) linear_steps: StepSet,
-}
-
-/// Limb widths of the softmax unit.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SoftmaxShape {
-    /// Fractional bits of the output.
-    pub bits: u32,
-    /// Widths of the limbs of an output, `bits + 1` bits in all.
-    pub output_limbs: Vec<u32>,
-    /// Widths of the limbs of a remainder below twice the sum of exponentials.
-    pub remainder_limbs: Vec<u32>,
-}
-
-impl Shape {
-    /// Rows that hold data; the last one only ends the running sums.
-    #[must_use]
-    pub fn usable_rows(&self) -> usize {
-        (1usize << self.k).saturating_sub(RESERVED_ROWS)
-    }
-
-    /// Whether outputs have a column of their own beside the clamped value's limbs.
-    pub(crate) fn has_output_column(&self) -> bool {
-        self.table_bits.is_some() || self.value_limbs.len() > 1
-    }
-}
 
 /// The columns of one lane of the slot unit.
 #[derive(Clone, Debug)]
@@ -165,6 +98,48 @@ pub(crate) struct SoftmaxUnit {
     pub(crate) slack_limbs: Vec<Column<Advice>>,
 }
 
+/// Columns of the commitment unit; see [`gates::commitment`].
+#[derive(Clone, Debug)]
+pub(crate) struct CommitmentUnit {
+    /// Committed inputs.
+    pub(crate) input: Option<CommittedInputs>,
+    /// Copies of committed outputs, and the rows that pack one.
+    pub(crate) output: Option<PackedColumn>,
+    /// 1 where the packed element goes on in the next row.
+    pub(crate) q_more: Column<Fixed>,
+    /// The packed element so far.
+    pub(crate) packed: Column<Advice>,
+    pub(crate) state: [Column<Advice>; WIDTH],
+    /// Square of the state's first element with its constant.
+    pub(crate) square: Column<Advice>,
+    /// What the row adds to the state.
+    pub(crate) constants: [Column<Fixed>; WIDTH],
+    pub(crate) q_keep: Column<Fixed>,
+    pub(crate) q_rotate: Column<Fixed>,
+    pub(crate) q_full: Column<Fixed>,
+    pub(crate) q_partial: Column<Fixed>,
+    /// 1 where the packed element is added to the first, or second, element of the rate.
+    pub(crate) q_absorb: [Column<Fixed>; 2],
+}
+
+/// Elements to be packed, with 1 in the rows where one is, and its lower bound.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PackedColumn {
+    pub(crate) value: Column<Advice>,
+    pub(crate) q_pack: Column<Fixed>,
+    pub(crate) low: Column<Fixed>,
+}
+
+/// Committed inputs with what bounds them.
+#[derive(Clone, Debug)]
+pub(crate) struct CommittedInputs {
+    pub(crate) packed: PackedColumn,
+    /// Limbs of `value − low`; empty where one limb is enough.
+    pub(crate) limbs: Vec<Column<Advice>>,
+    /// The range that each limb is looked up in.
+    pub(crate) tags: Vec<Column<Fixed>>,
+}
+
 /// Columns of the lookup argument.
 #[derive(Clone, Debug)]
 pub(crate) struct TableColumns {
@@ -199,6 +174,7 @@ pub struct Config {
     pub(crate) linear: LinearUnit,
     pub(crate) pool: Option<PoolUnit>,
     pub(crate) softmax: Option<SoftmaxUnit>,
+    pub(crate) commitment: Option<CommitmentUnit>,
     pub(crate) table: TableColumns,
     pub(crate) challenges: Challenges,
     /// After the first phase: rows and columns of the position lattice.
@@ -219,6 +195,7 @@ impl Config {
         let reads = advice(meta, shape.read_lanes);
         let pool = shape.pool_limbs.as_ref().map(|limbs| pool_unit(meta, limbs));
         let softmax = shape.softmax.as_ref().map(|softmax| softmax_unit(meta, softmax));
+        let committed = shape.commitment.as_ref().map(|shape| committed_columns(meta, shape));
         let wide_output = shape.wide.then(|| meta.advice_column());
         let multiplicity = meta.advice_column();
         let challenges = Challenges {
@@ -233,6 +210,7 @@ impl Config {
         let layers = (0..shape.layers).map(|_| meta.challenge_usable_after(FirstPhase)).collect();
         let slots = slot_unit(meta, shape, lanes, wide_output);
         let linear = linear_unit(meta, shape, reads);
+        let commitment = committed.map(|columns| commitment_unit(meta, columns));
         let table = TableColumns {
             key: meta.fixed_column(),
             tag: meta.fixed_column(),
@@ -251,6 +229,7 @@ impl Config {
             linear,
             pool,
             softmax,
+            commitment,
             table,
             challenges,
             position,
@@ -269,7 +248,8 @@ impl Config {
             .chain(self.slots.wide_output)
             .chain(self.linear.reads.iter().copied())
             .chain(pool)
-            .chain(softmax);
+            .chain(softmax)
+            .chain(self.commitment.iter().flat_map(CommitmentUnit::copied));
         columns.for_each(|column| meta.enable_equality(column));
     }
 
@@ -307,6 +287,7 @@ impl Config {
             .chain(chain(&slots.chain))
             .chain(chain(&linear.chain))
             .chain(softmax)
+            .chain(self.commitment.iter().flat_map(CommitmentUnit::fixed_columns))
             .collect();
         columns.sort_by_key(|column| column.index());
         columns
@@ -347,6 +328,10 @@ impl Config {
             Place::Wide => self.slots.wide_output,
             Place::Pool => self.pool.as_ref().map(|unit| unit.maximum),
             Place::Softmax => self.softmax.as_ref().map(|unit| unit.output),
+            Place::Committed => {
+                let unit = self.commitment.as_ref()?;
+                unit.input.as_ref().map(|input| input.packed.value)
+            }
         }
     }
 
@@ -354,6 +339,26 @@ impl Config {
     pub(crate) fn lattice<T>(&self, mut value: impl FnMut(Challenge) -> T) -> Lattice<T> {
         let [row, column] = self.position;
         Lattice { channel: value(self.challenges.channel), row: value(row), column: value(column) }
+    }
+}
+
+impl CommitmentUnit {
+    /// The columns under copy constraints.
+    fn copied(&self) -> impl Iterator<Item = Column<Advice>> {
+        let [_, digest, _] = self.state;
+        let input = self.input.iter().map(|input| input.packed.value);
+        input.chain(self.output.iter().map(|output| output.value)).chain([digest])
+    }
+
+    fn fixed_columns(&self) -> Vec<Column<Fixed>> {
+        let flags = [self.q_more, self.q_keep, self.q_rotate, self.q_full, self.q_partial];
+        let tags = self.input.iter().flat_map(|input| input.tags.iter().copied());
+        let packed = self.input.iter().map(|input| &input.packed).chain(&self.output);
+        tags.chain(packed.flat_map(|packed| [packed.q_pack, packed.low]))
+            .chain(flags)
+            .chain(self.q_absorb)
+            .chain(self.constants)
+            .collect()
     }
 }
 
@@ -432,6 +437,45 @@ fn softmax_unit(meta: &mut ConstraintSystem<Fr>, shape: &SoftmaxShape) -> Softma
         output_limbs: advice(meta, shape.output_limbs.len()),
         remainder_limbs: advice(meta, shape.remainder_limbs.len()),
         slack_limbs: advice(meta, shape.remainder_limbs.len()),
+    }
+}
+
+/// The first-phase columns: committed inputs and outputs.
+fn committed_columns(
+    meta: &mut ConstraintSystem<Fr>,
+    shape: &CommitmentShape,
+) -> (Option<CommittedInputs>, Option<PackedColumn>) {
+    let packed = |meta: &mut ConstraintSystem<Fr>| PackedColumn {
+        value: meta.advice_column(),
+        q_pack: meta.fixed_column(),
+        low: meta.fixed_column(),
+    };
+    let output = shape.output_digit_bits.map(|_| packed(meta));
+    let input = shape.input.as_ref().map(|input| CommittedInputs {
+        packed: packed(meta),
+        limbs: advice(meta, if input.limbs.len() > 1 { input.limbs.len() } else { 0 }),
+        tags: input.limbs.iter().map(|_| meta.fixed_column()).collect(),
+    });
+    (input, output)
+}
+
+fn commitment_unit(
+    meta: &mut ConstraintSystem<Fr>,
+    (input, output): (Option<CommittedInputs>, Option<PackedColumn>),
+) -> CommitmentUnit {
+    CommitmentUnit {
+        input,
+        output,
+        q_more: meta.fixed_column(),
+        packed: meta.advice_column_in(SecondPhase),
+        state: [(); WIDTH].map(|()| meta.advice_column_in(SecondPhase)),
+        square: meta.advice_column_in(SecondPhase),
+        constants: [(); WIDTH].map(|()| meta.fixed_column()),
+        q_keep: meta.fixed_column(),
+        q_rotate: meta.fixed_column(),
+        q_full: meta.fixed_column(),
+        q_partial: meta.fixed_column(),
+        q_absorb: [(); 2].map(|()| meta.fixed_column()),
     }
 }
 

@@ -27,6 +27,16 @@ pub enum PlanError {
         /// Bits allowed.
         limit: u32,
     },
+    /// A committed input whose bounds are not those of an integer of some bits.
+    #[error("input {tensor} cannot be committed to: {lo}..={hi} is not a range of 2^b values")]
+    InputBounds {
+        /// The tensor's name.
+        tensor: String,
+        /// Its lower bound.
+        lo: i64,
+        /// Its upper bound.
+        hi: i64,
+    },
     /// The layers of a graph disagree on the shift or on the clamping widths.
     #[error("node {node}: requantization to {got} does not fit the plan's {expected}")]
     Requant {

@@ -5,7 +5,7 @@
 //! that plan, with or without a witness. `docs/arithmetization.md` derives every relation used
 //! here, its bound and why it is sound.
 //!
-//! The layout has four units that run side by side over the rows:
+//! The layout has five units that run side by side over the rows:
 //!
 //! | unit | one row holds | module |
 //! |---|---|---|
@@ -13,6 +13,7 @@
 //! | linear | elements being read, fixed weights, the check of every linear layer | `linear` |
 //! | pool | four elements and their maximum | `pool` |
 //! | softmax | one element, its exponential, its quotient | `softmax` |
+//! | commitment | a hidden input or output being packed, a step of the hash | `commitment` |
 //!
 //! No gate multiplies a layer out. After the first phase commits every tensor, challenges come
 //! from the transcript and each linear layer becomes one identity between evaluations (Freivalds
@@ -24,16 +25,19 @@
 mod chain;
 mod circuit;
 mod config;
+mod copies;
 mod error;
 mod gates;
 mod instance;
 mod plan;
+mod shape;
 mod table;
 mod witness;
 
 pub use chain::Monomial;
 pub use circuit::{InferenceCircuit, Tamper};
-pub use config::Shape;
 pub use error::PlanError;
-pub use instance::instance_values;
+pub use instance::{InstanceValues, instance_values};
 pub use plan::{CircuitPlan, Cost, Objective, PlanOptions, UnitRows};
+pub use shape::{CommitmentShape, InputDigits, Shape, SoftmaxShape};
+pub use witness::Blindings;

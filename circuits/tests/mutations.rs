@@ -48,4 +48,15 @@ macro_rules! no_cell_is_free {
     )*};
 }
 
-no_cell_is_free!(dense, convolution, strided_convolution, pool, table, product, softmax);
+no_cell_is_free!(
+    dense,
+    convolution,
+    strided_convolution,
+    pool,
+    table,
+    product,
+    softmax,
+    committed,
+    committed_input,
+    committed_output
+);

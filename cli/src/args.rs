@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 use crate::job::{Hex20, Hex32, Moment};
 
@@ -32,6 +33,8 @@ pub(crate) enum Command {
     Setup(Setup),
     /// Run a model in integers, prove it, and verify the proof.
     Prove(Prove),
+    /// Commit to an input, so that a proof can be about it without showing it.
+    Commit(Commit),
     /// Check proofs against what is expected of them.
     Verify(Verify),
     /// Explain what a proof shows, how strongly, and whether a model gives its key.
@@ -41,7 +44,7 @@ pub(crate) enum Command {
     Srs(Srs),
 }
 
-/// How real numbers become integers; fixes the key.
+/// How real numbers become integers, and what a claim hides; fixes the key.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Quantize {
     /// Samples to calibrate with: a JSON, .npy or .npz file, one or many inputs.
@@ -50,9 +53,22 @@ pub(crate) struct Quantize {
     /// Bits of an activation: 8 by default, up to 16.
     #[arg(long, value_name = "BITS")]
     pub(crate) activation_bits: Option<u32>,
+    /// What a claim commits to instead of showing it: input, output, or both.
+    #[arg(long, value_name = "SIDE", value_enum, value_delimiter = ',')]
+    pub(crate) commit: Vec<Side>,
     /// Settings written by `setup` or `prove`; by default the file beside the key.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["calibrate", "activation_bits"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["calibrate", "activation_bits", "commit"])]
     pub(crate) settings: Option<PathBuf>,
+}
+
+/// One side of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Side {
+    /// All inputs.
+    Input,
+    /// All outputs.
+    Output,
 }
 
 /// What the key says about how well the integers do.
@@ -123,6 +139,13 @@ pub(crate) struct Prove {
     /// The verifying key, written where it is missing; beside the proof by default.
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
+    /// The opening of the commitment that the proof must be about, from `commit`; by default a new
+    /// commitment is made.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input_opening: Option<PathBuf>,
+    /// Where to write what opens the proof's commitments; beside the proof by default.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) opening: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) quantize: Quantize,
     #[command(flatten)]
@@ -137,6 +160,19 @@ pub(crate) struct Prove {
     pub(crate) srs: SrsFile,
     #[command(flatten)]
     pub(crate) job: Job,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Commit {
+    /// The verifying key, which commits to inputs.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// The input, in the formats of `prove --input`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// Where to write the opening, for the prover; beside the input by default.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// The instruction sets that can be chosen.
@@ -200,6 +236,15 @@ pub(crate) struct Expect {
     /// The output that the proof must claim: real numbers, in the same formats.
     #[arg(long, value_name = "FILE")]
     pub(crate) expect_output: Option<PathBuf>,
+    /// The commitment to the input that the proof must be about, as `commit` prints it.
+    #[arg(long, value_name = "HEX", conflicts_with = "expect_input")]
+    pub(crate) expect_input_commitment: Option<Hex32>,
+    /// The commitment to the output that the proof must claim.
+    #[arg(long, value_name = "HEX", conflicts_with = "expect_output")]
+    pub(crate) expect_output_commitment: Option<Hex32>,
+    /// What must open the claim's commitments: shows what they hide.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) opening: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) job: Job,
     /// Reject a proof that has expired by then: Unix time in seconds, or `now`.

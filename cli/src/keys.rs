@@ -3,7 +3,7 @@
 use std::{io::Write, path::Path, sync::Arc};
 
 use anyhow::{Context, Result, bail};
-use zkinfer_circuits::{CircuitPlan, PlanOptions};
+use zkinfer_circuits::CircuitPlan;
 use zkinfer_prover::{EngineOptions, ModelIdentity, Setup, files};
 use zkinfer_verifier::{Digest, KeyParts, VerifyingKey};
 
@@ -30,7 +30,7 @@ pub(crate) fn make(
     output: &Output,
 ) -> Result<Keys> {
     let (plan, plan_seconds) = timed(output, "planning", None, || {
-        CircuitPlan::new(&quantized.graph, PlanOptions::default())
+        CircuitPlan::new(&quantized.graph, quantized.settings.plan_options())
     });
     let plan = plan.with_context(|| format!("{} has no circuit", model.path.display()))?;
     let (srs, srs_seconds) =
@@ -69,7 +69,7 @@ pub(crate) fn exists(key: &VerifyingKey, path: &Path) -> Result<bool> {
             .to_owned()
     } else {
         "it was made with other settings; pass them with --settings, or leave out \
-         --calibrate and --activation-bits"
+         --calibrate, --activation-bits and --commit"
             .to_owned()
     };
     bail!("{} is another key: {why}; or remove it, or choose another place", path.display())

@@ -17,6 +17,7 @@ mod model;
 mod output;
 mod progress;
 mod settings;
+mod shown;
 
 use std::process::ExitCode;
 

@@ -78,7 +78,8 @@ impl Model {
         beside: &Path,
         input: Option<&[ArrayD<f32>]>,
     ) -> Result<Quantized> {
-        let chosen = args.calibrate.is_some() || args.activation_bits.is_some();
+        let chosen =
+            args.calibrate.is_some() || args.activation_bits.is_some() || !args.commit.is_empty();
         let file = match &args.settings {
             Some(path) => Some(path.as_path()),
             None => Some(beside).filter(|path| !chosen && path.exists()),
@@ -91,7 +92,7 @@ impl Model {
         let defaults = QuantizeOptions::default();
         let activation_bits = args.activation_bits.unwrap_or(defaults.activation_bits);
         let options = QuantizeOptions { activation_bits, ..defaults };
-        let settings = Settings::new(self.name(), self.digest, options, calibration);
+        let settings = Settings::new(self.name(), self.digest, options, calibration, &args.commit);
         self.quantized(settings, origin)
     }
 

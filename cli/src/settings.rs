@@ -2,15 +2,19 @@
 //! under the same key.
 
 use std::{
+    collections::BTreeSet,
     io::Write,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
+use zkinfer_circuits::PlanOptions;
 use zkinfer_models::{Calibration, HexDigest, QuantizeOptions};
 use zkinfer_prover::files;
-use zkinfer_verifier::Digest;
+use zkinfer_verifier::{Digest, Visibility};
+
+use crate::args::Side;
 
 const FORMAT: u32 = 1;
 const MAX_BYTES: u64 = 1 << 26;
@@ -25,6 +29,9 @@ pub(crate) struct Settings {
     model_digest: String,
     pub(crate) options: QuantizeOptions,
     pub(crate) calibration: Calibration,
+    /// What claims commit to instead of showing it, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    committed: Vec<Side>,
     /// Digest of the accuracy report that the key binds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) accuracy_digest: Option<HexDigest>,
@@ -36,9 +43,25 @@ impl Settings {
         digest: Digest,
         options: QuantizeOptions,
         calibration: Calibration,
+        commit: &[Side],
     ) -> Self {
-        let model_digest = digest.to_string();
-        Self { format: FORMAT, model, model_digest, options, calibration, accuracy_digest: None }
+        let committed = BTreeSet::from_iter(commit.iter().copied()).into_iter().collect();
+        let (format, model_digest) = (FORMAT, digest.to_string());
+        let accuracy_digest = None;
+        Self { format, model, model_digest, options, calibration, committed, accuracy_digest }
+    }
+
+    /// How circuits of this model are planned.
+    pub(crate) fn plan_options(&self) -> PlanOptions {
+        let visibility = |side| match self.committed.contains(&side) {
+            true => Visibility::Committed,
+            false => Visibility::Public,
+        };
+        PlanOptions {
+            input_visibility: visibility(Side::Input),
+            output_visibility: visibility(Side::Output),
+            ..PlanOptions::default()
+        }
     }
 
     /// Reads settings that must be of the model with this digest.

@@ -6,9 +6,9 @@
 use std::sync::LazyLock;
 
 use zkinfer_verifier::{
-    BatchItem, InferenceClaim, JobBinding, Proof, ProofFile, SrsPolicy, VerifyError, VerifyingKey,
-    decode_g2, decode_point, decode_scalar, encode_g2, encode_point, encode_scalar, verify,
-    verify_batch,
+    BatchItem, ClaimedValues, Commitment, InferenceClaim, JobBinding, Openings, Proof, ProofFile,
+    SrsPolicy, VerifyError, VerifyingKey, decode_g2, decode_point, decode_scalar, encode_g2,
+    encode_point, encode_scalar, scalar_from_digest, verify, verify_batch,
 };
 
 /// The verifying key of a toy.
@@ -20,9 +20,10 @@ pub const TOY_PROOF: &[u8] = include_bytes!("../../verifier/tests/vectors/toy.zk
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target by its name, which is also that of its folder in the corpus.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("claim", claim),
     ("key", key),
+    ("opening", opening),
     ("proof", proof),
     ("proof_file", proof_file),
     ("verification", verification),
@@ -47,6 +48,18 @@ pub fn key(bytes: &[u8]) -> bool {
     let policy = SrsPolicy::AllowSrs(key.srs_digest());
     let claim = InferenceClaim { model: key.digest(), ..TOY.1.claim.clone() };
     assert!(verify(&key, &claim, &zeros, policy).is_err());
+    true
+}
+
+/// A `.zkopening` is refused, or the encoding of exactly one content, which opens no public claim.
+pub fn opening(bytes: &[u8]) -> bool {
+    let Ok(openings) = Openings::decode(bytes) else {
+        return false;
+    };
+    assert_eq!(openings.encode().as_bytes(), bytes, "two spellings of one opening");
+    let (key, file) = &*TOY;
+    let opens = openings.input.is_some() || openings.output.is_some();
+    assert!(openings.check(key, &file.claim).is_err() || !opens, "the toy's claim is public");
     true
 }
 
@@ -86,7 +99,8 @@ pub fn claim(bytes: &[u8]) -> bool {
     let (key, honest) = &*TOY;
     let claim = claim_from(bytes, key);
     assert_eq!(claim.binding.encode().len(), 92);
-    assert_eq!(claim.instance().len(), 2 + claim.input.len() + claim.output.len());
+    let shown = |values: &ClaimedValues| values.public().map_or(1, <[i64]>::len);
+    assert_eq!(claim.instance().len(), 2 + shown(&claim.input) + shown(&claim.output));
     let file = ProofFile::new(key, claim.clone(), honest.proof.clone());
     assert_eq!(ProofFile::decode(file.encode().as_bytes()), Ok(file));
     let accepted = agreed(key, &claim, &honest.proof).is_ok();
@@ -98,7 +112,7 @@ pub fn claim(bytes: &[u8]) -> bool {
 fn claim_from(bytes: &[u8], key: &VerifyingKey) -> InferenceClaim {
     let mut rest = bytes;
     let other_model = take::<1>(&mut rest)[0] & 1;
-    let lengths = take::<2>(&mut rest).map(usize::from);
+    let lengths = take::<2>(&mut rest);
     let binding = JobBinding {
         chain_id: u64::from_be_bytes(take(&mut rest)),
         job_id: take(&mut rest),
@@ -106,16 +120,25 @@ fn claim_from(bytes: &[u8], key: &VerifyingKey) -> InferenceClaim {
         expiry: u64::from_be_bytes(take(&mut rest)),
         nonce: u64::from_be_bytes(take(&mut rest)),
     };
-    let [input, output] =
-        lengths.map(|length| (0..length).map(|_| i64::from_be_bytes(take(&mut rest))).collect());
+    let [input, output] = lengths.map(|length| values(length, &mut rest));
     let mut model = key.digest();
     model.0.0[31] ^= other_model;
     InferenceClaim { model, input, output, binding }
 }
 
+/// As many values as `length` says; a commitment for the largest length.
+fn values(length: u8, rest: &mut &[u8]) -> ClaimedValues {
+    if length == u8::MAX {
+        let commitment = scalar_from_digest(&take(rest));
+        return ClaimedValues::Committed(Commitment::from_scalar(commitment));
+    }
+    ClaimedValues::Public((0..length).map(|_| i64::from_be_bytes(take(rest))).collect())
+}
+
 /// The bytes that [`claim`] reads this claim from.
 pub fn claim_bytes(claim: &InferenceClaim) -> Vec<u8> {
     let InferenceClaim { model: _, input, output, binding } = claim;
+    let [input, output] = [input, output].map(|values| values.public().expect("a public claim"));
     let length = |values: &[i64]| u8::try_from(values.len()).expect("a small claim");
     let mut bytes = vec![0, length(input), length(output)];
     // The encoding of a binding begins with a tag of 16 bytes.

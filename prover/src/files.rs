@@ -18,6 +18,25 @@ pub fn write_whole<E: From<io::Error>>(
     path: &Path,
     write: impl FnOnce(&mut File) -> Result<(), E>,
 ) -> Result<(), E> {
+    write_then(path, write, make_shareable)
+}
+
+/// [`write_whole`] for a file that holds secrets: only its owner can read it.
+///
+/// # Errors
+/// As [`write_whole`].
+pub fn write_whole_private<E: From<io::Error>>(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> Result<(), E>,
+) -> Result<(), E> {
+    write_then(path, write, |_| Ok(()))
+}
+
+fn write_then<E: From<io::Error>>(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> Result<(), E>,
+    set_access: fn(&File) -> io::Result<()>,
+) -> Result<(), E> {
     if path.is_dir() {
         return Err(io::Error::from(io::ErrorKind::IsADirectory).into());
     }
@@ -28,14 +47,14 @@ pub fn write_whole<E: From<io::Error>>(
     fs::create_dir_all(folder)?;
     let mut file = NamedTempFile::new_in(folder)?;
     write(file.as_file_mut())?;
-    make_shareable(file.as_file())?;
+    set_access(file.as_file())?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     sync_folder(folder)?;
     Ok(())
 }
 
-/// Temporary files are private; the ones made here are ordinary.
+/// Temporary files are private; most made here are ordinary.
 #[cfg(unix)]
 fn make_shareable(file: &File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;

@@ -17,6 +17,7 @@ mod kernels;
 mod prove;
 mod setup;
 mod srs;
+mod statement;
 
 pub use backend::{Backend, Cpu, Reference, Task, halo2_verify};
 pub use circuit_key::CircuitKey;
@@ -30,3 +31,4 @@ pub use setup::{ModelIdentity, Setup, SetupError};
 pub use srs::{
     CacheEvent, CachedSrs, Ceremony, MAX_K, PtauError, PtauPoint, Srs, SrsCache, SrsError,
 };
+pub use statement::{Inference, draw_blinding};

@@ -2,23 +2,29 @@
 
 use std::{cell::RefCell, sync::Arc, time::Instant};
 
+use halo2_proofs::halo2curves::bn256::Fr;
 use halo2_proofs::plonk;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{OsRng, RngCore, SeedableRng};
 use thiserror::Error;
-use zkinfer_circuits::{InferenceCircuit, instance_values};
-use zkinfer_models::{Execution, quantized::TensorId};
+use zkinfer_circuits::InferenceCircuit;
+use zkinfer_models::Execution;
 use zkinfer_verifier::{
-    InferenceClaim, JobBinding, Proof, ProofFile, VerifyError, VerifyingKey, verify,
+    CommitmentError, JobBinding, Openings, Proof, ProofFile, VerifyError, VerifyingKey, verify,
 };
 
-use crate::{Backend, Setup, Stage, Task};
+use crate::{
+    Backend, Setup, Stage, Task,
+    statement::{Inference, Statement, halo2_scalar},
+};
 
 /// A proof that has passed the verifier, and how long it took.
 #[derive(Debug)]
 pub struct Proven {
     /// What is handed over.
     pub file: ProofFile,
+    /// What opens the commitments of the claim: for whoever may know the values, and nobody else.
+    pub openings: Openings,
     /// Seconds to compute the witness and lay it out.
     pub witness_seconds: f64,
     /// Seconds of the backend, with those of the witness.
@@ -49,6 +55,9 @@ pub enum ProveError {
         /// What it says.
         source: plonk::Error,
     },
+    /// The execution holds a value that its tensor cannot hold.
+    #[error("the execution has no commitment: {0}")]
+    Commitment(#[from] CommitmentError),
     /// The proof does not pass the verifier: a fault of this software, never of the input.
     #[error("the {backend} backend made a proof that does not verify ({source}): please report it")]
     SelfCheck {
@@ -88,21 +97,20 @@ impl Setup {
         execution: &Arc<Execution>,
         binding: JobBinding,
     ) -> Result<Proven, ProveError> {
-        self.prove_with(backend, execution, binding, &mut OsRng, &|_| ())
+        self.prove_with(backend, Inference::new(execution, binding), &mut OsRng, &|_| ())
     }
 
-    /// [`Setup::prove`], telling `progress` what begins.
+    /// [`Setup::prove`] with chosen blindings, telling `progress` what begins.
     ///
     /// # Errors
     /// See [`ProveError`].
     pub fn prove_with_progress<B: Backend>(
         &self,
         backend: &B,
-        execution: &Arc<Execution>,
-        binding: JobBinding,
+        inference: Inference<'_>,
         progress: &dyn Fn(Stage),
     ) -> Result<Proven, ProveError> {
-        self.prove_with(backend, execution, binding, &mut OsRng, progress)
+        self.prove_with(backend, inference, &mut OsRng, progress)
     }
 
     /// [`Setup::prove`] with blinding from a fixed seed, which hides nothing: for tests.
@@ -116,21 +124,22 @@ impl Setup {
         binding: JobBinding,
         seed: [u8; 32],
     ) -> Result<Proven, ProveError> {
-        self.prove_with(backend, execution, binding, &mut ChaCha20Rng::from_seed(seed), &|_| ())
+        let mut rng = ChaCha20Rng::from_seed(seed);
+        self.prove_with(backend, Inference::new(execution, binding), &mut rng, &|_| ())
     }
 
     fn prove_with<B: Backend>(
         &self,
         backend: &B,
-        execution: &Arc<Execution>,
-        binding: JobBinding,
+        inference: Inference<'_>,
         rng: &mut dyn RngCore,
         progress: &dyn Fn(Stage),
     ) -> Result<Proven, ProveError> {
-        let claim = self.claim(execution, binding)?;
-        let instance = instance_values(binding.limbs(), &claim.input, &claim.output);
-        let circuit =
-            InferenceCircuit::with_execution(Arc::clone(self.plan()), Arc::clone(execution));
+        let Statement { claim, openings, blindings } = Statement::new(self, inference, rng)?;
+        let instance: Vec<Fr> = claim.instance().iter().map(halo2_scalar).collect();
+        let plan = Arc::clone(self.plan());
+        let circuit = InferenceCircuit::with_execution(plan, Arc::clone(inference.execution))
+            .with_blindings(blindings);
 
         let clock = StageClock::default();
         let task = Task {
@@ -160,28 +169,6 @@ impl Setup {
             .map_err(|source| ProveError::SelfCheck { backend: backend.name(), source })?;
         let verify_seconds = start.elapsed().as_secs_f64();
         let file = ProofFile::new(key, claim, proof);
-        Ok(Proven { file, witness_seconds, prove_seconds, stages, verify_seconds })
-    }
-
-    /// What a proof of `execution` claims.
-    fn claim(
-        &self,
-        execution: &Execution,
-        binding: JobBinding,
-    ) -> Result<InferenceClaim, ProveError> {
-        let graph = self.plan().graph();
-        let (expected, got) = (graph.tensors.len(), execution.values.len());
-        if expected != got {
-            return Err(ProveError::OtherGraph { expected, got });
-        }
-        let flat = |ids: &[TensorId]| {
-            ids.iter().flat_map(|id| execution.values[id.0].iter().copied()).collect()
-        };
-        Ok(InferenceClaim {
-            model: self.verifying_key().digest(),
-            input: flat(&graph.inputs),
-            output: flat(&graph.outputs),
-            binding,
-        })
+        Ok(Proven { file, openings, witness_seconds, prove_seconds, stages, verify_seconds })
     }
 }

@@ -94,7 +94,7 @@ impl Setup {
         }
         let metadata = KeyMetadata {
             srs: export_srs(srs.params(), &srs.ceremony().to_string())?,
-            layout: instance_layout(plan.graph())?,
+            layout: instance_layout(&plan)?,
             model_name: model.name,
             model_digest: Digest(model.digest),
             accuracy_digest: model.accuracy_digest.map_or(Digest::ZERO, Digest),
@@ -141,11 +141,17 @@ impl Setup {
     }
 }
 
-/// The public tensors of a graph, as a key describes them.
-fn instance_layout(graph: &QuantizedGraph) -> Result<InstanceLayout, SetupError> {
+/// Inputs and outputs, as a key describes them.
+fn instance_layout(plan: &CircuitPlan) -> Result<InstanceLayout, SetupError> {
+    let graph = plan.graph();
     let tensors =
         |ids: &[TensorId]| ids.iter().map(|&id| tensor_layout(graph, id)).collect::<Result<_, _>>();
-    Ok(InstanceLayout { inputs: tensors(&graph.inputs)?, outputs: tensors(&graph.outputs)? })
+    Ok(InstanceLayout {
+        inputs: tensors(&graph.inputs)?,
+        outputs: tensors(&graph.outputs)?,
+        input_visibility: plan.input_visibility(),
+        output_visibility: plan.output_visibility(),
+    })
 }
 
 fn tensor_layout(graph: &QuantizedGraph, id: TensorId) -> Result<TensorLayout, SetupError> {

@@ -10,7 +10,7 @@ use halo2_proofs::{
 };
 use zkinfer_prover::{ExportError, KeyMetadata, Srs, export_key, export_srs};
 use zkinfer_verifier::{
-    Digest, INSECURE_DEV, InstanceLayout, KeyError, SrsPolicy, SrsTrust, TensorLayout,
+    Digest, INSECURE_DEV, InstanceLayout, KeyError, SrsPolicy, SrsTrust, TensorLayout, Visibility,
 };
 
 #[derive(Clone, Copy, Default)]
@@ -77,7 +77,12 @@ fn metadata(srs: &Srs, len: u32) -> KeyMetadata {
     let tensor = TensorLayout { name: "t".into(), shape: vec![len], scale: 1.0, lo: 0, hi: 1 };
     KeyMetadata {
         srs: export_srs(srs.params(), INSECURE_DEV).unwrap(),
-        layout: InstanceLayout { inputs: vec![tensor.clone()], outputs: vec![tensor] },
+        layout: InstanceLayout {
+            inputs: vec![tensor.clone()],
+            outputs: vec![tensor],
+            input_visibility: Visibility::Public,
+            output_visibility: Visibility::Public,
+        },
         model_name: "empty".into(),
         model_digest: Digest([0; 32]),
         accuracy_digest: Digest::ZERO,

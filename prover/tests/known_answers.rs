@@ -17,16 +17,24 @@ use zkinfer_models::{
 };
 use zkinfer_prover::{Cpu, ModelIdentity, Setup, Srs};
 use zkinfer_verifier::{
-    JobBinding, Proof, ProofFile, VerifyError, VerifyingKey, decode_point, decode_scalar, verify,
+    JobBinding, Openings, Proof, ProofFile, VerifyError, VerifyingKey, Visibility, decode_point,
+    decode_scalar, verify,
 };
 
 use toy::{Shape, Toy};
 
-const MODELS: [&str; 4] = ["cancer_mlp", "digits_mlp", "digits_cnn", "mnist_lenet"];
+const MODELS: [&str; 5] =
+    ["cancer_mlp", "digits_mlp", "digits_cnn", "mnist_lenet", "digits_mlp_hidden"];
+/// What names of models end in whose inputs and outputs are hidden.
+const HIDDEN: &str = "_hidden";
 /// Proofs of each key.
 const PROOFS: u8 = 2;
 
-fn key_and_proofs_of(model: &str) -> (VerifyingKey, Vec<ProofFile>) {
+type Answer = (ProofFile, Openings);
+
+fn key_and_proofs_of(name: &str) -> (VerifyingKey, Vec<Answer>) {
+    let model = name.trim_end_matches(HIDDEN);
+    let visibility = if model == name { Visibility::Public } else { Visibility::Committed };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/zoo").join(model);
     let bytes = fs::read(folder.join("model.onnx")).unwrap();
     let float = Graph::from_onnx_bytes(&bytes).unwrap();
@@ -35,7 +43,12 @@ fn key_and_proofs_of(model: &str) -> (VerifyingKey, Vec<ProofFile>) {
     let graph = quantize(&float, &calibration, &QuantizeOptions::default()).unwrap();
     let input = read_inputs(&folder.join("input.json"), &float).unwrap();
     let execution = Arc::new(execute(&graph, &quantize_inputs(&graph, &input).unwrap()).unwrap());
-    let plan = CircuitPlan::new(&graph, PlanOptions::default()).unwrap();
+    let options = PlanOptions {
+        input_visibility: visibility,
+        output_visibility: visibility,
+        ..PlanOptions::default()
+    };
+    let plan = CircuitPlan::new(&graph, options).unwrap();
     let srs = Srs::insecure_dev(plan.k()).unwrap();
     let identity =
         ModelIdentity { name: model.into(), digest: model_digest(&bytes), accuracy_digest: None };
@@ -44,17 +57,19 @@ fn key_and_proofs_of(model: &str) -> (VerifyingKey, Vec<ProofFile>) {
         let (job_id, payee) = ([index; 32], [index; 20]);
         let (expiry, nonce) = (2_000_000_000, u64::from(index));
         let binding = JobBinding { chain_id: 1, job_id, payee, expiry, nonce };
-        setup.prove(&Cpu, &execution, binding).unwrap().file
+        let proven = setup.prove(&Cpu, &execution, binding).unwrap();
+        (proven.file, proven.openings)
     };
     (setup.verifying_key().clone(), (1..=PROOFS).map(prove).collect())
 }
 
-fn key_and_proofs_of_the_toy() -> (VerifyingKey, Vec<ProofFile>) {
+fn key_and_proofs_of_the_toy() -> (VerifyingKey, Vec<Answer>) {
     let toy = Toy::new(Shape::default());
     let prove = |index: u8| {
         let claim = toy.claim([-3, 5, 9 * i64::from(index)], u64::from(index));
         let proof = toy.prove(&claim);
-        ProofFile::new(&toy.key, claim, proof)
+        let nothing = Openings { key: toy.key.digest(), input: None, output: None };
+        (ProofFile::new(&toy.key, claim, proof), nothing)
     };
     let proofs = (1..=PROOFS).map(prove).collect();
     (toy.key, proofs)
@@ -75,8 +90,12 @@ fn write_the_known_answers() {
         let (key, proofs) =
             if name == "toy" { key_and_proofs_of_the_toy() } else { key_and_proofs_of(name) };
         fs::write(path, key.encode()).unwrap();
-        for (index, file) in (1..).zip(proofs) {
-            fs::write(folder.join(format!("{name}-{index}.zkproof")), file.encode()).unwrap();
+        for (index, (file, openings)) in (1..).zip(proofs) {
+            let path = folder.join(format!("{name}-{index}.zkproof"));
+            fs::write(&path, file.encode()).unwrap();
+            if name.ends_with(HIDDEN) {
+                fs::write(path.with_extension("zkopening"), openings.encode()).unwrap();
+            }
         }
     }
 }
@@ -86,7 +105,7 @@ fn write_the_known_answers() {
 fn flipped_bits_of_a_zoo_proof_are_refused() {
     let (key, proofs) = key_and_proofs_of("digits_mlp");
     let policy = zkinfer_verifier::SrsPolicy::AllowInsecureDev;
-    let file = &proofs[0];
+    let file = &proofs[0].0;
     let honest = file.proof.as_bytes();
     assert!(verify(&key, &file.claim, &file.proof, policy).is_ok());
     for element in 0..honest.len() / 32 {
@@ -111,7 +130,7 @@ fn flipped_bits_of_a_zoo_proof_are_refused() {
 #[test]
 fn proofs_of_the_zoo_have_at_most_eight_kilobytes() {
     let (key, proofs) = key_and_proofs_of("mnist_lenet");
-    for file in proofs {
+    for (file, _) in proofs {
         let bytes = file.proof.as_bytes().len();
         assert_eq!(bytes, key.proof_len());
         assert!(bytes <= 8 << 10, "{bytes} bytes");

@@ -5,7 +5,8 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use zkinfer_circuits::{CircuitPlan, PlanOptions, instance_values};
+use halo2_proofs::halo2curves::bn256::Fr;
+use zkinfer_circuits::{CircuitPlan, PlanOptions};
 use zkinfer_models::{
     Calibration, Execution, Graph, QuantizeOptions, execute, model_digest, quantize,
     quantize_inputs, read_inputs,
@@ -14,7 +15,8 @@ use zkinfer_prover::{
     Ceremony, Cpu, ModelIdentity, ProveError, Setup, SetupError, Srs, halo2_verify,
 };
 use zkinfer_verifier::{
-    InferenceClaim, JobBinding, ProofFile, SrsPolicy, SrsTrust, VerifyError, VerifyingKey, verify,
+    InferenceClaim, JobBinding, ProofFile, SrsPolicy, SrsTrust, VerifyError, VerifyingKey,
+    encode_scalar, verify,
 };
 
 const BINDING: JobBinding =
@@ -59,8 +61,9 @@ impl Prepared {
 fn accepted_by_both(setup: &Setup, file: &ProofFile) {
     let key = setup.verifying_key();
     assert!(verify(key, &file.claim, &file.proof, setup.own_policy()).is_ok());
-    let claim = &file.claim;
-    let instance = instance_values(claim.binding.limbs(), &claim.input, &claim.output);
+    let instance = file.claim.instance();
+    let instance: Vec<_> =
+        instance.iter().map(|value| Fr::from_bytes(&encode_scalar(value)).unwrap()).collect();
     let digest = key.digest().0.0;
     let halo2_key = setup.circuit_key().verifying_key();
     let proof = file.proof.as_bytes();
@@ -125,10 +128,11 @@ fn a_proof_serves_only_the_claim_it_was_made_for() {
     let setup = model.dev_setup();
     let ProofFile { claim, proof, .. } = setup.prove(&Cpu, &model.execution, BINDING).unwrap().file;
     let bound = |binding| InferenceClaim { binding, ..claim.clone() };
-    let mut input = claim.input.clone();
+    let mut input = claim.input.public().unwrap().to_vec();
     input[5] += if input[5] > 0 { -1 } else { 1 };
-    let mut output = claim.output.clone();
+    let mut output = claim.output.public().unwrap().to_vec();
     output[0] -= output[0].signum();
+    let (input, output) = (input.into(), output.into());
     let lies = [
         bound(JobBinding { chain_id: 0, ..BINDING }),
         bound(JobBinding { job_id: [0; 32], ..BINDING }),

@@ -14,8 +14,8 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
 use zkinfer_prover::halo2_verify;
 use zkinfer_verifier::{
-    BatchItem, InferenceClaim, JobBinding, Proof, ProofFile, SrsPolicy, SrsTrust, VerifyError,
-    VerifyingKey, verify, verify_batch,
+    ClaimedValues, InferenceClaim, JobBinding, Proof, ProofFile, SrsPolicy, SrsTrust, VerifyError,
+    VerifyingKey, verify,
 };
 
 use toy::{Shape, Toy, halo2_instance};
@@ -326,6 +326,12 @@ fn both_verifiers_agree_on_a_thousand_honest_and_mutated_proofs() {
     assert!(accepted >= 24 && accepted + refused > 1_000, "{accepted} {refused}");
 }
 
+/// The integers of a claim that shows them.
+fn shown(values: &mut ClaimedValues) -> &mut Vec<i64> {
+    let ClaimedValues::Public(values) = values else { panic!("the claim shows {values:?}") };
+    values
+}
+
 /// The same proof with another claim; halo2 sees the other claim too.
 fn claim_refused(edit: impl FnOnce(&mut InferenceClaim), expected: VerifyError) {
     let fixture = &*FIXTURE;
@@ -344,17 +350,17 @@ fn claim_refused(edit: impl FnOnce(&mut InferenceClaim), expected: VerifyError) 
 fn another_input_or_output_is_refused() {
     let pairing = VerifyError::Pairing;
     for index in 0..3 {
-        claim_refused(|claim| claim.input[index] += 1, pairing);
-        claim_refused(|claim| claim.input[index] *= -1, pairing);
+        claim_refused(|claim| shown(&mut claim.input)[index] += 1, pairing);
+        claim_refused(|claim| shown(&mut claim.input)[index] *= -1, pairing);
     }
     for index in 0..2 {
-        claim_refused(|claim| claim.output[index] -= 1, pairing);
+        claim_refused(|claim| shown(&mut claim.output)[index] -= 1, pairing);
     }
-    claim_refused(|claim| claim.output.swap(0, 1), pairing);
-    claim_refused(|claim| claim.input.swap(0, 2), pairing);
+    claim_refused(|claim| shown(&mut claim.output).swap(0, 1), pairing);
+    claim_refused(|claim| shown(&mut claim.input).swap(0, 2), pairing);
     // Input and output swapped in place: the same values in another order.
     let swap = |claim: &mut InferenceClaim| {
-        std::mem::swap(&mut claim.input[0], &mut claim.output[0]);
+        std::mem::swap(&mut shown(&mut claim.input)[0], &mut shown(&mut claim.output)[0]);
     };
     claim_refused(swap, pairing);
 }
@@ -365,23 +371,27 @@ fn shorter_longer_and_shifted_instances_are_refused() {
         |got| VerifyError::InputLength { expected: 3, got },
         |got| VerifyError::OutputLength { expected: 2, got },
     );
-    claim_refused(|claim| claim.input.truncate(2), input(2));
-    claim_refused(|claim| claim.input.push(0), input(4));
-    claim_refused(|claim| claim.output.truncate(1), output(1));
-    claim_refused(|claim| claim.output.push(0), output(3));
-    claim_refused(|claim| claim.output.clear(), output(0));
+    claim_refused(|claim| shown(&mut claim.input).truncate(2), input(2));
+    claim_refused(|claim| shown(&mut claim.input).push(0), input(4));
+    claim_refused(|claim| shown(&mut claim.output).truncate(1), output(1));
+    claim_refused(|claim| shown(&mut claim.output).push(0), output(3));
+    claim_refused(|claim| shown(&mut claim.output).clear(), output(0));
     // The same instance column, cut in another place.
-    claim_refused(|claim| claim.output.insert(0, claim.input.pop().unwrap()), input(2));
+    let shift = |claim: &mut InferenceClaim| {
+        let moved = shown(&mut claim.input).pop().unwrap();
+        shown(&mut claim.output).insert(0, moved);
+    };
+    claim_refused(shift, input(2));
 }
 
 #[test]
 fn values_out_of_range_are_refused() {
     let out_of_input = |index, value| VerifyError::InputRange { index, value, lo: -100, hi: 100 };
-    claim_refused(|claim| claim.input[0] = 101, out_of_input(0, 101));
-    claim_refused(|claim| claim.input[2] = i64::MIN, out_of_input(2, i64::MIN));
+    claim_refused(|claim| shown(&mut claim.input)[0] = 101, out_of_input(0, 101));
+    claim_refused(|claim| shown(&mut claim.input)[2] = i64::MIN, out_of_input(2, i64::MIN));
     let (value, lo, hi) = (20_001, -20_000, 20_000);
     let wrong = VerifyError::OutputRange { index: 1, value, lo, hi };
-    claim_refused(|claim| claim.output[1] = value, wrong);
+    claim_refused(|claim| shown(&mut claim.output)[1] = value, wrong);
 }
 
 #[test]
@@ -438,64 +448,4 @@ fn the_development_srs_is_accepted_only_by_name_or_digest() {
     assert_eq!(verify(SrsPolicy::CeremonyOnly), Err(VerifyError::InsecureDevSrs));
     let digest = fixture.toy.key.srs_digest();
     assert_eq!(verify(SrsPolicy::AllowSrs(digest)), Ok(SrsTrust::ByDigest(digest)));
-}
-
-#[test]
-fn a_batch_names_exactly_the_bad_proofs() {
-    let fixture = &*FIXTURE;
-    let other = Fixture::new(Shape { seed: 2, lanes: 3, ..Shape::default() });
-    let second_claim = fixture.toy.claim([7, -8, 1], 2);
-    let second_proof = fixture.toy.prove(&second_claim);
-    let mut forged = second_proof.as_bytes().to_vec();
-    *forged.last_mut().unwrap() ^= 0x40;
-    let forged = Proof::new(forged);
-    let short = Proof::new(vec![]);
-    let item = |key, expected, proof| BatchItem { key, expected, proof };
-    let good = [
-        item(&fixture.toy.key, &fixture.claim, &fixture.proof),
-        item(&other.toy.key, &other.claim, &other.proof),
-        item(&fixture.toy.key, &second_claim, &second_proof),
-    ];
-    let results = verify_batch(&good, POLICY);
-    let claims: Vec<_> = results.iter().map(|result| result.as_ref().unwrap().claim()).collect();
-    assert_eq!(claims, [&fixture.claim, &other.claim, &second_claim]);
-
-    let mixed = [
-        good[0],
-        item(&fixture.toy.key, &second_claim, &forged),
-        good[1],
-        item(&fixture.toy.key, &fixture.claim, &short),
-        item(&fixture.toy.key, &second_claim, &fixture.proof),
-    ];
-    let errors = |items: &[BatchItem<'_>], policy| {
-        let results = verify_batch(items, policy).into_iter();
-        results.map(|result| result.err()).collect::<Vec<_>>()
-    };
-    let wrong_length = VerifyError::ProofLength { expected: fixture.toy.key.proof_len(), got: 0 };
-    let pairing = Some(VerifyError::Pairing);
-    assert_eq!(errors(&mixed, POLICY), [None, pairing, None, Some(wrong_length), pairing]);
-    assert_eq!(errors(&good, SrsPolicy::CeremonyOnly), [Some(VerifyError::InsecureDevSrs); 3]);
-    assert!(verify_batch(&[], POLICY).is_empty());
-}
-
-/// Two lies that a sum without random coefficients would not see: the left sides of the pairing
-/// equations change places.
-#[test]
-fn lies_that_cancel_each_other_are_refused_in_a_batch() {
-    let fixture = &*FIXTURE;
-    let claim = fixture.toy.claim([7, -8, 1], 2);
-    let proof = fixture.toy.prove(&claim);
-    let [mut first, mut second] = [&fixture.proof, &proof].map(|proof| proof.as_bytes().to_vec());
-    let last = first.len() - 32;
-    first[last..].swap_with_slice(&mut second[last..]);
-    let (first, second) = (Proof::new(first), Proof::new(second));
-    let key = &fixture.toy.key;
-    let items = [
-        BatchItem { key, expected: &fixture.claim, proof: &first },
-        BatchItem { key, expected: &claim, proof: &proof },
-        BatchItem { key, expected: &claim, proof: &second },
-    ];
-    let answers = verify_batch(&items, POLICY).into_iter().map(|answer| answer.map(|_| ()));
-    let pairing = Err(VerifyError::Pairing);
-    assert_eq!(answers.collect::<Vec<_>>(), [pairing, Ok(()), pairing]);
 }

@@ -6,15 +6,16 @@ use std::{path::PathBuf, sync::Arc};
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
-use zkinfer_circuits::{
-    CircuitPlan, InferenceCircuit, Objective, PlanOptions, Tamper, instance_values,
-};
+use zkinfer_circuits::{Blindings, CircuitPlan, InferenceCircuit, Objective, PlanOptions, Tamper};
 use zkinfer_models::{
     Calibration, Execution, Graph, QuantizeOptions, execute, quantize, quantize_inputs,
     read_inputs, read_samples,
 };
 use zkinfer_prover::{Backend, Cpu, ModelIdentity, Reference, Setup, Srs, Task, halo2_verify};
-use zkinfer_verifier::{JobBinding, Proof, SrsPolicy, VerifyError, verify};
+use zkinfer_verifier::{
+    Blinding, ClaimedValues, Commitment, InferenceClaim, JobBinding, Proof, SrsPolicy,
+    TensorLayout, VerifyError, Visibility, encode_scalar, verify,
+};
 
 const BINDING: JobBinding =
     JobBinding { chain_id: 1, job_id: [1; 32], payee: [2; 20], expiry: 2_000_000_000, nonce: 3 };
@@ -25,7 +26,10 @@ struct Model {
     execution: Arc<Execution>,
 }
 
-fn model(name: &str, options: &QuantizeOptions, objective: Objective) -> Model {
+/// What hides inputs and outputs in these tests.
+const BLINDINGS: [u64; 2] = [77, 78];
+
+fn model(name: &str, options: &QuantizeOptions, plan: PlanOptions) -> Model {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../models/zoo").join(name);
     let float = Graph::from_onnx_bytes(&std::fs::read(folder.join("model.onnx")).unwrap()).unwrap();
     let samples = read_samples(&folder.join("samples.npz"), &float).unwrap();
@@ -33,7 +37,7 @@ fn model(name: &str, options: &QuantizeOptions, objective: Objective) -> Model {
     let graph = quantize(&float, &calibration, options).unwrap();
     let input = read_inputs(&folder.join("input.json"), &float).unwrap();
     let execution = execute(&graph, &quantize_inputs(&graph, &input).unwrap()).unwrap();
-    let plan = CircuitPlan::new(&graph, PlanOptions { objective, max_k: 16 }).unwrap();
+    let plan = CircuitPlan::new(&graph, PlanOptions { max_k: 16, ..plan }).unwrap();
     let srs = Srs::insecure_dev(plan.k()).unwrap();
     let identity = ModelIdentity { name: name.into(), digest: [7; 32], accuracy_digest: None };
     let setup = Setup::new(Arc::new(plan), srs, identity).unwrap();
@@ -41,16 +45,60 @@ fn model(name: &str, options: &QuantizeOptions, objective: Objective) -> Model {
 }
 
 fn standard(name: &str) -> Model {
-    model(name, &QuantizeOptions::default(), Objective::Time)
+    model(name, &QuantizeOptions::default(), PlanOptions::default())
+}
+
+/// Input and output are hidden.
+fn committed(name: &str) -> Model {
+    let hidden = Visibility::Committed;
+    let plan = PlanOptions {
+        input_visibility: hidden,
+        output_visibility: hidden,
+        ..PlanOptions::default()
+    };
+    model(name, &QuantizeOptions::default(), plan)
+}
+
+/// The instance column in halo2's field.
+fn instance(claim: &InferenceClaim) -> Vec<Fr> {
+    claim.instance().iter().map(|value| Fr::from_bytes(&encode_scalar(value)).unwrap()).collect()
 }
 
 impl Model {
-    fn public(&self, execution: &Execution) -> (Vec<i64>, Vec<i64>) {
+    fn values(&self, execution: &Execution) -> (Vec<i64>, Vec<i64>) {
         let graph = self.setup.plan().graph();
         let flat = |ids: &[zkinfer_models::quantized::TensorId]| {
             ids.iter().flat_map(|id| execution.values[id.0].clone()).collect()
         };
         (flat(&graph.inputs), flat(&graph.outputs))
+    }
+
+    /// That the model gives these outputs.
+    fn claim(&self, outputs: &[i64]) -> InferenceClaim {
+        let key = self.setup.verifying_key();
+        let layout = &key.parts().layout;
+        let [of_input, of_output] =
+            BLINDINGS.map(|blinding| Blinding::from_scalar(blinding.into()));
+        let claimed =
+            |visibility, tensors: &[TensorLayout], values: &[i64], blinding| match visibility {
+                Visibility::Public => ClaimedValues::Public(values.to_vec()),
+                Visibility::Committed => {
+                    ClaimedValues::Committed(Commitment::new(tensors, values, &blinding).unwrap())
+                }
+            };
+        let inputs = self.values(&self.execution).0;
+        InferenceClaim {
+            model: key.digest(),
+            input: claimed(layout.input_visibility, &layout.inputs, &inputs, of_input),
+            output: claimed(layout.output_visibility, &layout.outputs, outputs, of_output),
+            binding: BINDING,
+        }
+    }
+
+    fn circuit(&self) -> InferenceCircuit {
+        let [input, output] = BLINDINGS.map(Fr::from);
+        InferenceCircuit::with_execution(self.setup.plan().clone(), self.execution.clone())
+            .with_blindings(Blindings { input, output })
     }
 
     /// Proves honestly and asks both verifiers.
@@ -61,8 +109,7 @@ impl Model {
         let evidence = verify(key, &file.claim, &file.proof, SrsPolicy::AllowInsecureDev).unwrap();
         assert_eq!(evidence.claim(), &file.claim);
         assert_eq!(file.proof.as_bytes().len(), setup.plan().cost().proof_bytes, "the quote");
-        let (inputs, outputs) = self.public(execution);
-        let instance = instance_values(BINDING.limbs(), &inputs, &outputs);
+        let instance = instance(&file.claim);
         let halo2_key = setup.circuit_key().verifying_key();
         let digest = key.digest().0.0;
         let proof = file.proof.as_bytes();
@@ -77,8 +124,8 @@ impl Model {
         outputs: &[i64],
     ) -> (Result<(), VerifyError>, bool) {
         let (setup, key) = (&self.setup, self.setup.verifying_key());
-        let inputs = self.public(&self.execution).0;
-        let instance = instance_values(BINDING.limbs(), &inputs, outputs);
+        let claim = self.claim(outputs);
+        let instance = instance(&claim);
         let digest = key.digest().0.0;
         let task = Task {
             srs: setup.srs(),
@@ -91,12 +138,6 @@ impl Model {
         let proof = backend.prove(task, &mut ChaCha20Rng::from_seed(SEED)).unwrap();
         let halo2_key = setup.circuit_key().verifying_key();
         let halo2 = halo2_verify(setup.srs(), halo2_key, &digest, &[&instance], &proof).is_ok();
-        let claim = zkinfer_verifier::InferenceClaim {
-            model: key.digest(),
-            input: inputs,
-            output: outputs.to_vec(),
-            binding: BINDING,
-        };
         let ours = verify(key, &claim, &Proof::new(proof), SrsPolicy::AllowInsecureDev);
         (ours.map(|_| ()), halo2)
     }
@@ -129,13 +170,14 @@ fn mnist_lenet_is_proven_in_a_small_circuit() {
 #[test]
 fn sixteen_bit_activations_are_proven() {
     let options = QuantizeOptions { activation_bits: 16, ..QuantizeOptions::default() };
-    model("digits_cnn", &options, Objective::Time).assert_both_verifiers_accept();
-    model("cancer_mlp", &options, Objective::Time).assert_both_verifiers_accept();
+    model("digits_cnn", &options, PlanOptions::default()).assert_both_verifiers_accept();
+    model("cancer_mlp", &options, PlanOptions::default()).assert_both_verifiers_accept();
 }
 
 #[test]
 fn the_smallest_proof_is_proven_too() {
-    let small = model("digits_mlp", &QuantizeOptions::default(), Objective::Proof);
+    let smallest = PlanOptions { objective: Objective::Proof, ..PlanOptions::default() };
+    let small = model("digits_mlp", &QuantizeOptions::default(), smallest);
     let fast = standard("digits_mlp");
     let bytes = |model: &Model| model.setup.plan().cost().proof_bytes;
     assert!(bytes(&small) <= bytes(&fast));
@@ -149,12 +191,12 @@ fn a_forged_witness_gives_a_proof_that_both_verifiers_refuse() {
         assert_every_column_is_bound(&Cpu, &standard(name));
     }
     assert_every_column_is_bound(&Reference, &standard("digits_mlp"));
+    assert_every_column_is_bound(&Cpu, &committed("digits_mlp"));
 }
 
 fn assert_every_column_is_bound(backend: &impl Backend, model: &Model) {
-    let honest =
-        InferenceCircuit::with_execution(model.setup.plan().clone(), model.execution.clone());
-    let outputs = model.public(&model.execution).1;
+    let honest = model.circuit();
+    let outputs = model.values(&model.execution).1;
     assert_eq!(model.verdicts(backend, honest.clone(), &outputs), (Ok(()), true));
     let cells = honest.assigned_cells();
     // One cell of every column, in a row of its own.
@@ -173,11 +215,30 @@ fn assert_every_column_is_bound(backend: &impl Backend, model: &Model) {
 }
 
 #[test]
+fn hidden_inputs_and_outputs_are_proven() {
+    for name in ["digits_mlp", "cancer_mlp", "mnist_lenet"] {
+        let model = committed(name);
+        let key = model.setup.verifying_key();
+        assert_eq!(key.parts().layout.instance_len(), 4);
+        model.assert_both_verifiers_accept();
+    }
+}
+
+#[test]
+fn another_hidden_output_is_refused_by_both_verifiers() {
+    let model = committed("digits_mlp");
+    let mut outputs = model.values(&model.execution).1;
+    assert_eq!(model.verdicts(&Cpu, model.circuit(), &outputs), (Ok(()), true));
+    outputs[3] += 1;
+    let refused = (Err(VerifyError::Pairing), false);
+    assert_eq!(model.verdicts(&Cpu, model.circuit(), &outputs), refused);
+}
+
+#[test]
 fn another_output_is_refused_by_both_verifiers() {
     let model = standard("digits_mlp");
-    let honest =
-        InferenceCircuit::with_execution(model.setup.plan().clone(), model.execution.clone());
-    let mut outputs = model.public(&model.execution).1;
+    let honest = model.circuit();
+    let mut outputs = model.values(&model.execution).1;
     outputs[3] += 1;
     assert_eq!(model.verdicts(&Cpu, honest, &outputs), (Err(VerifyError::Pairing), false));
 }

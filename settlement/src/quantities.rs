@@ -2,12 +2,14 @@
 
 use std::fmt;
 
-use zkinfer_verifier::{Digest, keccak256};
+use zkinfer_verifier::{ClaimedValues, Digest, keccak256};
 
 use crate::error::Refusal;
 
-/// Separates the hash of tensor values from every other use of Keccak-256.
+/// Separate the hashes of tensor values, and of commitments to them, from every other use of
+/// Keccak-256.
 const VALUES_DOMAIN: &[u8; 16] = b"zkinfer.val.v1\0\0";
+const COMMITMENT_DOMAIN: &[u8; 16] = b"zkinfer.com.v1\0\0";
 
 /// A number of the smallest units of the escrow's currency.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,18 +49,28 @@ pub struct JobId(pub [u8; 32]);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TransferId(pub [u8; 32]);
 
-/// Digest of the integers of all input or of all output tensors of a claim.
+/// Digest of what a claim says about all input or all output tensors: the integers, or a commitment to
+/// them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ValuesDigest(pub Digest);
 
 impl ValuesDigest {
     /// Keccak-256 of a domain tag of 16 bytes, the number of values in 64 bits, and the values in
-    /// 64 bits each, two's complement; all big-endian.
+    /// 64 bits each, two's complement; or of another domain tag and the commitment's 32 bytes. All
+    /// big-endian.
     #[must_use]
-    pub fn of(values: &[i64]) -> Self {
-        let count = u64::try_from(values.len()).unwrap_or(u64::MAX);
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_be_bytes()).collect();
-        Self(Digest(keccak256(&[VALUES_DOMAIN, &count.to_be_bytes(), &bytes])))
+    pub fn of(values: &ClaimedValues) -> Self {
+        let digest = match values {
+            ClaimedValues::Public(values) => {
+                let count = u64::try_from(values.len()).unwrap_or(u64::MAX).to_be_bytes();
+                let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_be_bytes()).collect();
+                keccak256(&[VALUES_DOMAIN, &count, &bytes])
+            }
+            ClaimedValues::Committed(commitment) => {
+                keccak256(&[COMMITMENT_DOMAIN, &commitment.to_bytes()])
+            }
+        };
+        Self(Digest(digest))
     }
 }
 
@@ -89,11 +101,17 @@ display_as_hex!(Address, JobId, TransferId);
 
 #[cfg(test)]
 mod tests {
+    use zkinfer_verifier::Commitment;
+
     use super::*;
 
     #[test]
     fn digests_separate_lengths_and_signs() {
-        let lists: [&[i64]; 6] = [&[], &[0], &[0, 0], &[1], &[-1], &[1, 0]];
+        let public = [vec![], vec![0], vec![0, 0], vec![1], vec![-1], vec![1, 0]];
+        let committed = [0, 1]
+            .map(|byte| ClaimedValues::Committed(Commitment::from_bytes(&[byte; 32]).unwrap()));
+        let lists: Vec<ClaimedValues> =
+            public.into_iter().map(ClaimedValues::Public).chain(committed).collect();
         for (i, one) in lists.iter().enumerate() {
             for (j, other) in lists.iter().enumerate() {
                 assert_eq!(ValuesDigest::of(one) == ValuesDigest::of(other), i == j);
@@ -107,7 +125,7 @@ mod tests {
         bytes.extend([0, 0, 0, 0, 0, 0, 0, 2]);
         bytes.extend([0, 0, 0, 0, 0, 0, 0, 5]);
         bytes.extend([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfd]);
-        assert_eq!(ValuesDigest::of(&[5, -3]).0.0, keccak256(&[&bytes]));
+        assert_eq!(ValuesDigest::of(&vec![5, -3].into()).0.0, keccak256(&[&bytes]));
     }
 
     #[test]

@@ -4,7 +4,11 @@ use alloc::vec::Vec;
 
 use ark_bn254::Fr;
 
-use crate::digest::{KeyDigest, keccak256};
+use crate::{
+    commitment::Commitment,
+    digest::{KeyDigest, keccak256},
+    layout::Visibility,
+};
 
 /// Separates the hash of a binding from every other use of Keccak-256.
 const BINDING_DOMAIN: &[u8; 16] = b"zkinfer.job.v1\0\0";
@@ -58,27 +62,70 @@ impl JobBinding {
     }
 }
 
+/// The integers of all inputs, or of all outputs, of a claim: shown, or hidden in a commitment.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ClaimedValues {
+    /// The integers of every tensor, flat in C order, one tensor after the other.
+    Public(Vec<i64>),
+    /// A commitment to them.
+    Committed(Commitment),
+}
+
+impl ClaimedValues {
+    /// The integers, where they are shown.
+    #[must_use]
+    pub fn public(&self) -> Option<&[i64]> {
+        match self {
+            Self::Public(values) => Some(values),
+            Self::Committed(_) => None,
+        }
+    }
+
+    /// Whether they are shown.
+    #[must_use]
+    pub fn visibility(&self) -> Visibility {
+        match self {
+            Self::Public(_) => Visibility::Public,
+            Self::Committed(_) => Visibility::Committed,
+        }
+    }
+
+    /// The public values: a negative integer `v` as `p − |v|`, a commitment as it is.
+    fn append_to(&self, instance: &mut Vec<Fr>) {
+        match self {
+            Self::Public(values) => instance.extend(values.iter().map(|&value| Fr::from(value))),
+            Self::Committed(commitment) => instance.push(commitment.to_scalar()),
+        }
+    }
+}
+
+impl From<Vec<i64>> for ClaimedValues {
+    fn from(values: Vec<i64>) -> Self {
+        Self::Public(values)
+    }
+}
+
 /// "The model `model`, run on `input`, gives `output`; made for the job of `binding`."
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct InferenceClaim {
     /// Digest of the verifying key.
     pub model: KeyDigest,
-    /// The integers of every input tensor, flat in C order, one tensor after the other.
-    pub input: Vec<i64>,
-    /// The integers of every output tensor, in the same way.
-    pub output: Vec<i64>,
+    /// The input tensors.
+    pub input: ClaimedValues,
+    /// The output tensors.
+    pub output: ClaimedValues,
     /// The job.
     pub binding: JobBinding,
 }
 
 impl InferenceClaim {
-    /// The instance column: `[binding lo, binding hi, input…, output…]`, a negative integer `v`
-    /// as `p − |v|`.
+    /// The instance column: `[binding lo, binding hi, input…, output…]`.
     #[must_use]
     pub fn instance(&self) -> Vec<Fr> {
-        let binding = self.binding.limbs().into_iter().map(Fr::from);
-        let values = self.input.iter().chain(&self.output).map(|&value| Fr::from(value));
-        binding.chain(values).collect()
+        let mut instance: Vec<Fr> = self.binding.limbs().into_iter().map(Fr::from).collect();
+        self.input.append_to(&mut instance);
+        self.output.append_to(&mut instance);
+        instance
     }
 }
 

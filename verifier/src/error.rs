@@ -3,8 +3,10 @@
 use thiserror::Error;
 
 use crate::{
+    commitment::Commitment,
     digest::{KeyDigest, SrsDigest},
     expression::ExpressionError,
+    layout::Visibility,
 };
 
 /// Why a verifying key is refused.
@@ -218,6 +220,22 @@ pub enum VerifyError {
         /// The key's digest.
         got: KeyDigest,
     },
+    /// The claim shows an input that the key commits to, or the other way round.
+    #[error("the claim's input is {got}, the key's {expected}")]
+    InputVisibility {
+        /// What the key prescribes.
+        expected: Visibility,
+        /// What the claim has.
+        got: Visibility,
+    },
+    /// The claim shows an output that the key commits to, or the other way round.
+    #[error("the claim's output is {got}, the key's {expected}")]
+    OutputVisibility {
+        /// What the key prescribes.
+        expected: Visibility,
+        /// What the claim has.
+        got: Visibility,
+    },
     /// The number of input elements is not the model's.
     #[error("{got} input elements, the model takes {expected}")]
     InputLength {
@@ -298,6 +316,102 @@ pub enum VerifyError {
     MalformedKey,
 }
 
+/// Why there is no commitment to some values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum CommitmentError {
+    /// The number of values is not that of the tensors' elements.
+    #[error("{got} values for {expected} elements")]
+    Length {
+        /// Elements of the tensors.
+        expected: usize,
+        /// Values given.
+        got: usize,
+    },
+    /// A value outside its tensor's bounds.
+    #[error("value {index} is {value}, outside {lo}..={hi}")]
+    Range {
+        /// Flat index.
+        index: usize,
+        /// The value.
+        value: i64,
+        /// Lower bound.
+        lo: i64,
+        /// Upper bound.
+        hi: i64,
+    },
+}
+
+/// Why a `.zkopening` file is refused, or does not open a claim.
+#[cfg(feature = "json")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum OpeningError {
+    /// The file is larger than any such file.
+    #[error("{got} bytes, at most {limit} allowed")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+        /// The size.
+        got: usize,
+    },
+    /// Not JSON, or not the JSON of an opening.
+    #[error("line {line}, column {column}: not an opening file")]
+    Json {
+        /// Where, counted from 1.
+        line: usize,
+        /// Where, counted from 1.
+        column: usize,
+    },
+    /// A version that this crate does not read.
+    #[error("unsupported opening file version {got}")]
+    Version {
+        /// The version of the file.
+        got: u32,
+    },
+    /// A field that is not the right number of lowercase hexadecimal digits, or no field element.
+    #[error("field {field} is not hexadecimal of the right length or size")]
+    Hex {
+        /// Which field.
+        field: &'static str,
+    },
+    /// The same content has another, canonical spelling.
+    #[error("not the canonical spelling of this opening file")]
+    NotCanonical,
+    /// The opening is under another key.
+    #[error("an opening under key {got}, not {expected}")]
+    Key {
+        /// The key at hand.
+        expected: KeyDigest,
+        /// The key that the opening names.
+        got: KeyDigest,
+    },
+    /// The values are not values of the key's tensors.
+    #[error("the opened {side} does not fit the key: {source}")]
+    Values {
+        /// `"input"` or `"output"`.
+        side: &'static str,
+        /// What is wrong with them.
+        source: CommitmentError,
+    },
+    /// The claim shows what is opened.
+    #[error("the claim's {side} is public, there is nothing to open")]
+    Public {
+        /// `"input"` or `"output"`.
+        side: &'static str,
+    },
+    /// The opening is of other values, or of another blinding.
+    #[error("the opening is of {side} {got}, the claim is about {expected}")]
+    Commitment {
+        /// `"input"` or `"output"`.
+        side: &'static str,
+        /// The claim's commitment.
+        expected: Commitment,
+        /// What the opening commits to.
+        got: Commitment,
+    },
+}
+
 /// Why a `.zkproof` file is refused.
 #[cfg(feature = "json")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -330,6 +444,12 @@ pub enum ProofFileError {
     #[error("field {field} is not hexadecimal of the right length")]
     Hex {
         /// Which field.
+        field: &'static str,
+    },
+    /// Both or neither of values and a commitment to them.
+    #[error("the claim needs either {field} or {field}_commitment")]
+    Values {
+        /// `"input"` or `"output"`.
         field: &'static str,
     },
     /// The same content has another, canonical spelling.

@@ -1,6 +1,7 @@
 //! What the public values of a proof mean: names, shapes, scales and bounds.
 
 use alloc::{string::String, vec::Vec};
+use core::fmt;
 
 use crate::error::KeyError;
 
@@ -52,14 +53,37 @@ impl TensorLayout {
     }
 }
 
+/// Whether a claim shows values, or a commitment to them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Visibility {
+    /// The values are in the claim.
+    #[default]
+    Public,
+    /// A [`Commitment`](crate::Commitment) to them is.
+    Committed,
+}
+
+impl fmt::Display for Visibility {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Public => "public",
+            Self::Committed => "committed",
+        })
+    }
+}
+
 /// The instance column after the binding: the elements of the inputs, then of the outputs, each
-/// tensor flat in C order.
+/// tensor flat in C order; one commitment in place of all inputs, or all outputs, that are committed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InstanceLayout {
     /// The model's inputs.
     pub inputs: Vec<TensorLayout>,
     /// The model's outputs.
     pub outputs: Vec<TensorLayout>,
+    /// Whether a claim shows the inputs.
+    pub input_visibility: Visibility,
+    /// Whether a claim shows the outputs.
+    pub output_visibility: Visibility,
 }
 
 impl InstanceLayout {
@@ -78,7 +102,13 @@ impl InstanceLayout {
     /// Number of public values: two for the binding, then inputs and outputs; saturates.
     #[must_use]
     pub fn instance_len(&self) -> usize {
-        self.input_len().saturating_add(self.output_len()).saturating_add(2)
+        let shown = |visibility, len| match visibility {
+            Visibility::Public => len,
+            Visibility::Committed => 1,
+        };
+        let inputs = shown(self.input_visibility, self.input_len());
+        let outputs = shown(self.output_visibility, self.output_len());
+        inputs.saturating_add(outputs).saturating_add(2)
     }
 
     /// Checks every tensor; `tensor` in an error counts inputs, then outputs.
@@ -97,7 +127,8 @@ impl InstanceLayout {
     }
 }
 
-fn element_count(tensors: &[TensorLayout]) -> usize {
+/// Number of elements of all tensors; saturates.
+pub(crate) fn element_count(tensors: &[TensorLayout]) -> usize {
     tensors.iter().fold(0usize, |count, tensor| count.saturating_add(tensor.element_count()))
 }
 
@@ -113,14 +144,17 @@ pub(crate) fn check_name(name: &str) -> Result<(), KeyError> {
     Ok(())
 }
 
+/// For every element the tensor that it belongs to.
+pub(crate) fn owners(tensors: &[TensorLayout]) -> impl Iterator<Item = &TensorLayout> {
+    tensors.iter().flat_map(|tensor| core::iter::repeat_n(tensor, tensor.element_count()))
+}
+
 /// The first value outside the bounds of its tensor, as `(index, value, tensor)`.
 pub(crate) fn first_out_of_range<'a>(
     tensors: &'a [TensorLayout],
     values: &[i64],
 ) -> Option<(usize, i64, &'a TensorLayout)> {
-    let owners =
-        tensors.iter().flat_map(|tensor| core::iter::repeat_n(tensor, tensor.element_count()));
-    let mut owned = values.iter().zip(owners).enumerate();
+    let mut owned = values.iter().zip(owners(tensors)).enumerate();
     owned.find_map(|(index, (&value, tensor))| {
         let inside = tensor.lo <= value && value <= tensor.hi;
         (!inside).then_some((index, value, tensor))

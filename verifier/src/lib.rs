@@ -46,6 +46,7 @@ mod absorption;
 mod batch;
 mod bytes;
 mod claim;
+mod commitment;
 mod constraint_system;
 mod curve;
 mod digest;
@@ -53,11 +54,16 @@ mod domain;
 mod endomorphism;
 mod expression;
 mod gates;
+#[cfg(feature = "json")]
+mod hex;
 mod key;
 mod layout;
 mod msm;
 mod opening_plan;
+#[cfg(feature = "json")]
+mod openings;
 mod permutation;
+pub mod poseidon;
 mod proof;
 #[cfg(feature = "json")]
 mod proof_file;
@@ -71,19 +77,22 @@ mod error;
 
 pub use ark_bn254::{Fr, G1Affine, G2Affine};
 pub use batch::{BatchItem, verify_batch};
-pub use claim::{InferenceClaim, JobBinding};
+pub use claim::{ClaimedValues, InferenceClaim, JobBinding};
+pub use commitment::{Blinding, Commitment, Opening, capacity, digit_bits, digits_per_element};
 pub use constraint_system::{Column, ConstraintSystem, Query};
 pub use curve::{
     decode_g2, decode_point, decode_scalar, encode_g2, encode_point, encode_scalar,
     scalar_from_digest,
 };
 pub use digest::{Digest, KeyDigest, SrsDigest, keccak256};
+pub use error::{CommitmentError, KeyError, VerifyError};
 #[cfg(feature = "json")]
-pub use error::ProofFileError;
-pub use error::{KeyError, VerifyError};
+pub use error::{OpeningError, ProofFileError};
 pub use expression::{Expression, ExpressionError, Instruction};
 pub use key::{KeyParts, VerifyingKey};
-pub use layout::{InstanceLayout, TensorLayout};
+pub use layout::{InstanceLayout, TensorLayout, Visibility};
+#[cfg(feature = "json")]
+pub use openings::Openings;
 pub use proof::Proof;
 #[cfg(feature = "json")]
 pub use proof_file::ProofFile;

@@ -5,9 +5,11 @@ use alloc::{format, string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    claim::{InferenceClaim, JobBinding},
+    claim::{ClaimedValues, InferenceClaim, JobBinding},
+    commitment::Commitment,
     digest::{Digest, KeyDigest, SrsDigest},
     error::ProofFileError,
+    hex::{array, hex, unhex},
     key::VerifyingKey,
     proof::Proof,
 };
@@ -84,8 +86,10 @@ impl ProofFile {
             key: format!("{model}"),
             srs: WireSrs { name: srs_name.clone(), digest: format!("{srs}") },
             claim: WireClaim {
-                input: input.clone(),
-                output: output.clone(),
+                input: input.public().map(<[i64]>::to_vec),
+                input_commitment: commitment_text(input),
+                output: output.public().map(<[i64]>::to_vec),
+                output_commitment: commitment_text(output),
                 binding: WireBinding {
                     chain_id: *chain_id,
                     job_id: hex(job_id),
@@ -123,8 +127,14 @@ struct WireSrs {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WireClaim {
-    input: Vec<i64>,
-    output: Vec<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    input: Option<Vec<i64>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    input_commitment: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    output: Option<Vec<i64>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    output_commitment: Option<String>,
     binding: WireBinding,
 }
 
@@ -142,19 +152,19 @@ impl Wire {
     fn try_into_file(self) -> Result<ProofFile, ProofFileError> {
         let Self { format: _, key, srs, claim, proof } = self;
         let WireSrs { name, digest } = srs;
-        let WireClaim { input, output, binding } = claim;
+        let WireClaim { input, input_commitment, output, output_commitment, binding } = claim;
         let WireBinding { chain_id, job_id, payee, expiry, nonce } = binding;
         Ok(ProofFile {
             srs_name: name,
-            srs: SrsDigest(Digest(array("srs.digest", &digest)?)),
+            srs: SrsDigest(Digest(array_of("srs.digest", &digest)?)),
             claim: InferenceClaim {
-                model: KeyDigest(Digest(array("key", &key)?)),
-                input,
-                output,
+                model: KeyDigest(Digest(array_of("key", &key)?)),
+                input: values("input", "claim.input_commitment", input, input_commitment)?,
+                output: values("output", "claim.output_commitment", output, output_commitment)?,
                 binding: JobBinding {
                     chain_id,
-                    job_id: array("claim.binding.job_id", &job_id)?,
-                    payee: array("claim.binding.payee", &payee)?,
+                    job_id: array_of("claim.binding.job_id", &job_id)?,
+                    payee: array_of("claim.binding.payee", &payee)?,
                     expiry,
                     nonce,
                 },
@@ -164,29 +174,29 @@ impl Wire {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).flatten().collect()
-}
-
-fn array<const N: usize>(field: &'static str, text: &str) -> Result<[u8; N], ProofFileError> {
-    let bytes = unhex(text).and_then(|bytes| <[u8; N]>::try_from(bytes).ok());
-    bytes.ok_or(ProofFileError::Hex { field })
-}
-
-/// Bytes from pairs of lowercase hexadecimal digits.
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    if !rest.is_empty() {
-        return None;
+/// Values or a commitment, whichever is there.
+fn values(
+    field: &'static str,
+    commitment_field: &'static str,
+    shown: Option<Vec<i64>>,
+    commitment: Option<String>,
+) -> Result<ClaimedValues, ProofFileError> {
+    match (shown, commitment) {
+        (Some(values), None) => Ok(ClaimedValues::Public(values)),
+        (None, Some(text)) => Commitment::from_bytes(&array_of(commitment_field, &text)?)
+            .map(ClaimedValues::Committed)
+            .ok_or(ProofFileError::Hex { field: commitment_field }),
+        (Some(_), Some(_)) | (None, None) => Err(ProofFileError::Values { field }),
     }
-    pairs.iter().map(|&[high, low]| Some(nibble(high)? << 4 | nibble(low)?)).collect()
 }
 
-fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => digit.checked_sub(b'0'),
-        b'a'..=b'f' => digit.checked_sub(b'a')?.checked_add(10),
-        _ => None,
+fn commitment_text(values: &ClaimedValues) -> Option<String> {
+    match values {
+        ClaimedValues::Public(_) => None,
+        ClaimedValues::Committed(commitment) => Some(format!("{commitment}")),
     }
+}
+
+fn array_of<const N: usize>(field: &'static str, text: &str) -> Result<[u8; N], ProofFileError> {
+    array(text).ok_or(ProofFileError::Hex { field })
 }

@@ -7,7 +7,7 @@ use ark_ec::{AffineRepr, CurveGroup, pairing::Pairing};
 use ark_ff::Zero;
 
 use crate::{
-    claim::InferenceClaim,
+    claim::{ClaimedValues, InferenceClaim},
     error::VerifyError,
     key::VerifyingKey,
     layout::first_out_of_range,
@@ -145,18 +145,29 @@ fn check_claim(key: &VerifyingKey, claim: &InferenceClaim) -> Result<(), VerifyE
         return Err(VerifyError::Model { expected: claim.model, got: key.digest() });
     }
     let layout = &key.parts().layout;
-    let (expected, got) = (layout.input_len(), claim.input.len());
+    let (expected, got) = (layout.input_visibility, claim.input.visibility());
     if expected != got {
+        return Err(VerifyError::InputVisibility { expected, got });
+    }
+    let (expected, got) = (layout.output_visibility, claim.output.visibility());
+    if expected != got {
+        return Err(VerifyError::OutputVisibility { expected, got });
+    }
+    let shown = |values: &ClaimedValues| values.public().map(<[i64]>::len);
+    let (expected, got) = (layout.input_len(), shown(&claim.input));
+    if let Some(got) = got.filter(|&got| got != expected) {
         return Err(VerifyError::InputLength { expected, got });
     }
-    let (expected, got) = (layout.output_len(), claim.output.len());
-    if expected != got {
+    let (expected, got) = (layout.output_len(), shown(&claim.output));
+    if let Some(got) = got.filter(|&got| got != expected) {
         return Err(VerifyError::OutputLength { expected, got });
     }
-    if let Some((index, value, tensor)) = first_out_of_range(&layout.inputs, &claim.input) {
+    // The circuit itself bounds values that are not shown.
+    let outside = |tensors, values: &ClaimedValues| first_out_of_range(tensors, values.public()?);
+    if let Some((index, value, tensor)) = outside(&layout.inputs, &claim.input) {
         return Err(VerifyError::InputRange { index, value, lo: tensor.lo, hi: tensor.hi });
     }
-    if let Some((index, value, tensor)) = first_out_of_range(&layout.outputs, &claim.output) {
+    if let Some((index, value, tensor)) = outside(&layout.outputs, &claim.output) {
         return Err(VerifyError::OutputRange { index, value, lo: tensor.lo, hi: tensor.hi });
     }
     Ok(())

@@ -28,11 +28,14 @@ fn saved(target: &str) -> Vec<Vec<u8>> {
     paths.iter().map(|path| fs::read(path).unwrap()).collect()
 }
 
+const OPENING: &[u8] = include_bytes!("../vectors/digits_mlp_hidden-1.zkopening");
+
 fn honest(target: &str) -> Vec<u8> {
     let file = ProofFile::decode(TOY_PROOF).unwrap();
     match target {
         "claim" => claim_bytes(&file.claim),
         "key" => TOY_KEY.to_vec(),
+        "opening" => OPENING.to_vec(),
         "proof" => file.proof.as_bytes().to_vec(),
         "proof_file" => TOY_PROOF.to_vec(),
         "verification" => verification_bytes(TOY_KEY, TOY_PROOF),
@@ -154,23 +157,27 @@ fn seeds(target: &str) -> Vec<(&'static str, Vec<u8>)> {
             seeds.push(("zero_scalar", with(20, [0; 32])));
             seeds.push(("repeated_opening", with(47, honest[48 * 32..].try_into().unwrap())));
         }
-        "proof_file" => seeds.extend([
-            ("huge_number", edited("\"nonce\":1", "\"nonce\":1e400")),
-            ("negative_zero", edited("[-3,", "[-0,")),
-            ("nan", edited("[-3,", "[NaN,")),
-            ("repeated_key", edited("{\"format\":1", "{\"format\":1,\"format\":1")),
-            ("unknown_key", edited("{\"format\":1", "{\"format\":1,\"x\":1")),
-            ("escaped_key", edited("format", "\\u0066ormat")),
-            ("deep", "[".repeat(5_000).into_bytes()),
-            ("deep_inside", edited("[-3,", &format!("{}-3,", "[".repeat(2_000)))),
-            ("long_list", edited("[-3,", &format!("[{}", "0,".repeat(5_000)))),
-        ]),
+        "proof_file" => seeds.extend(nasty_proof_files(edited)),
         "claim" => {
             let mut other_model = honest.clone();
             other_model[0] = 1;
             let mut many = honest;
-            many[1] = 255;
-            seeds.extend([("other_model", other_model), ("many_elements", many)]);
+            many[1] = 254;
+            let mut committed = many.clone();
+            committed[1] = 255;
+            seeds.extend([
+                ("other_model", other_model),
+                ("many_elements", many),
+                ("committed_input", committed),
+            ]);
+        }
+        "opening" => {
+            let text = String::from_utf8(honest).unwrap();
+            let edited = |from: &str, to: &str| text.replacen(from, to, 1).into_bytes();
+            seeds.extend([
+                ("large_blinding", edited("blinding\":\"", "blinding\":\"ffff")),
+                ("no_output", edited("\"output\"", "\"nothing\"")),
+            ]);
         }
         _ => seeds.push((
             "stolen_job",
@@ -178,6 +185,21 @@ fn seeds(target: &str) -> Vec<(&'static str, Vec<u8>)> {
         )),
     }
     seeds
+}
+
+/// Numbers, keys and nesting at which JSON decoders break.
+fn nasty_proof_files(edited: impl Fn(&str, &str) -> Vec<u8>) -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("huge_number", edited("\"nonce\":1", "\"nonce\":1e400")),
+        ("negative_zero", edited("[-3,", "[-0,")),
+        ("nan", edited("[-3,", "[NaN,")),
+        ("repeated_key", edited("{\"format\":1", "{\"format\":1,\"format\":1")),
+        ("unknown_key", edited("{\"format\":1", "{\"format\":1,\"x\":1")),
+        ("escaped_key", edited("format", "\\u0066ormat")),
+        ("deep", "[".repeat(5_000).into_bytes()),
+        ("deep_inside", edited("[-3,", &format!("{}-3,", "[".repeat(2_000)))),
+        ("long_list", edited("[-3,", &format!("[{}", "0,".repeat(5_000)))),
+    ]
 }
 
 /// Lengths that ask for gigabytes, a newer version, a rotation that meets another one.

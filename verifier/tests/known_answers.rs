@@ -1,7 +1,8 @@
 //! Keys and proofs of this format version, made once: every later version must accept them, or
 //! the format version changes.
 //!
-//! Each `NAME.zkvk` in `vectors` comes with proofs `NAME-*.zkproof`. The test of the same name in
+//! Each `NAME.zkvk` in `vectors` comes with proofs `NAME-*.zkproof`, and `NAME-*.zkopening` for those
+//! that hide something. The test of the same name in
 //! the prover adds what is missing: `cargo test --release --test known_answers -- --ignored`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -13,8 +14,8 @@ use std::{
 };
 
 use zkinfer_verifier::{
-    BatchItem, INSECURE_DEV, Proof, ProofFile, SrsPolicy, SrsTrust, VerifyError, VerifyingKey,
-    decode_point, decode_scalar, verify, verify_batch,
+    BatchItem, INSECURE_DEV, Openings, Proof, ProofFile, SrsPolicy, SrsTrust, VerifyError,
+    VerifyingKey, decode_point, decode_scalar, verify, verify_batch,
 };
 
 const POLICY: SrsPolicy = SrsPolicy::AllowInsecureDev;
@@ -23,6 +24,8 @@ struct Vector {
     name: String,
     key: VerifyingKey,
     proofs: Vec<ProofFile>,
+    /// One for each proof that hides something.
+    openings: Vec<Option<Openings>>,
 }
 
 /// Every key of the folder with its proofs; a file of neither kind, or a proof without a key, fails.
@@ -35,11 +38,15 @@ fn vectors() -> Vec<Vector> {
     let of_kind =
         |kind: &'static str| paths.iter().filter(move |path| path.extension().unwrap() == kind);
     let mut proofs: BTreeMap<String, Vec<ProofFile>> = BTreeMap::new();
+    let mut openings: BTreeMap<String, Vec<Option<Openings>>> = BTreeMap::new();
     for path in of_kind("zkproof") {
         let stem = stem(path);
         let (name, _) = stem.rsplit_once('-').unwrap();
         let file = ProofFile::decode(&fs::read(path).unwrap());
         let file = file.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let opening = fs::read(path.with_extension("zkopening")).ok();
+        let opening = opening.map(|bytes| Openings::decode(&bytes).unwrap());
+        openings.entry(name.to_owned()).or_default().push(opening);
         proofs.entry(name.to_owned()).or_default().push(file);
     }
     let keys = of_kind("zkvk").map(|path| {
@@ -48,7 +55,8 @@ fn vectors() -> Vec<Vector> {
         assert_eq!(key.encode(), fs::read(path).unwrap(), "{}", path.display());
         let name = stem(path);
         let proofs = proofs.remove(&name).unwrap_or_default();
-        Vector { name, key, proofs }
+        let openings = openings.remove(&name).unwrap_or_default();
+        Vector { name, key, proofs, openings }
     });
     let vectors: Vec<Vector> = keys.collect();
     assert!(proofs.is_empty(), "proofs without a key: {:?}", proofs.keys());
@@ -58,7 +66,13 @@ fn vectors() -> Vec<Vector> {
 
 #[test]
 fn every_vector_verifies() {
-    for Vector { name, key, proofs } in vectors() {
+    for Vector { name, key, proofs, openings } in vectors() {
+        for (file, openings) in proofs.iter().zip(openings) {
+            let shown = [&file.claim.input, &file.claim.output].map(|side| side.public().is_some());
+            assert_eq!(openings.is_none(), shown == [true; 2], "{name}");
+            let opened = openings.map(|openings| openings.check(&key, &file.claim));
+            assert_eq!(opened.unwrap_or(Ok(())), Ok(()), "{name}");
+        }
         assert!(!proofs.is_empty(), "{name} has no proofs");
         assert_eq!(key.parts().srs.name, INSECURE_DEV, "{name}");
         for file in &proofs {
@@ -93,7 +107,7 @@ fn all_vectors_verify_in_one_batch() {
 #[test]
 fn vectors_prove_nothing_else() {
     let vectors = vectors();
-    for Vector { name, key, proofs } in &vectors {
+    for Vector { name, key, proofs, .. } in &vectors {
         for other in vectors.iter().filter(|other| other.name != *name) {
             let Some(file) = other.proofs.first() else { continue };
             let (expected, got) = (file.claim.model, key.digest());
@@ -112,7 +126,7 @@ fn vectors_prove_nothing_else() {
 /// One bit of every element, a different one in each, and the three highest ones.
 #[test]
 fn a_flipped_bit_of_any_element_is_refused() {
-    for Vector { name, key, proofs } in vectors() {
+    for Vector { name, key, proofs, .. } in vectors() {
         let file = &proofs[0];
         let honest = file.proof.as_bytes();
         for element in 0..honest.len() / 32 {

@@ -19,7 +19,10 @@ use halo2_proofs::{
 };
 
 use super::{MAX_DEGREE, cur, fixed, integer, next, sum};
-use crate::config::{Config, POOL_WIDTH, Shape, SlotColumns};
+use crate::{
+    config::{Config, SlotColumns},
+    shape::{POOL_WIDTH, Shape},
+};
 
 /// Tags below this are ranges of that many bits.
 pub(crate) const FIRST_TABLE_TAG: i64 = 64;
@@ -61,7 +64,8 @@ impl Lookup {
 /// Every lookup of a circuit.
 pub(crate) fn lookups(config: &Config) -> Vec<Lookup> {
     let slots = config.slots.lanes.iter().flat_map(|lane| slot_lookups(config, lane));
-    slots.chain(pool_lookups(config)).chain(softmax_lookups(config)).collect()
+    let units = pool_lookups(config).into_iter().chain(softmax_lookups(config));
+    slots.chain(units).chain(commitment_lookups(config)).collect()
 }
 
 fn slot_lookups(config: &Config, lane: &SlotColumns) -> Vec<Lookup> {
@@ -118,6 +122,20 @@ fn softmax_lookups(config: &Config) -> Vec<Lookup> {
     std::iter::once(exponential).chain(limbs).collect()
 }
 
+/// Committed inputs are in the range of their tensor; the verifier cannot look.
+fn commitment_lookups(config: &Config) -> Vec<Lookup> {
+    let Some(input) = config.commitment.as_ref().and_then(|unit| unit.input.as_ref()) else {
+        return Vec::new();
+    };
+    let lookup = |key, &tag| Lookup { key, tag: Tag::Row(tag), value: None };
+    if input.limbs.is_empty() {
+        let digit = vec![KeyTerm::Plus(input.packed.value), KeyTerm::MinusFixed(input.packed.low)];
+        return input.tags.iter().map(|tag| lookup(digit.clone(), tag)).collect();
+    }
+    let limbs = input.limbs.iter().map(|&limb| vec![KeyTerm::Plus(limb)]);
+    limbs.zip(&input.tags).map(|(key, tag)| lookup(key, tag)).collect()
+}
+
 /// Number of lookups in a row.
 pub(crate) fn lookup_count(shape: &Shape) -> usize {
     let values = if shape.has_output_column() { shape.value_limbs.len() } else { 1 };
@@ -127,7 +145,9 @@ pub(crate) fn lookup_count(shape: &Shape) -> usize {
         .softmax
         .as_ref()
         .map_or(0, |s| 1 + s.output_limbs.len() + 2 * s.remainder_limbs.len());
-    shape.slot_lanes * lane + pool + softmax
+    let committed = shape.commitment.as_ref().and_then(|shape| shape.input.as_ref());
+    let committed = committed.map_or(0, |input| input.limbs.len());
+    shape.slot_lanes * lane + pool + softmax + committed
 }
 
 /// Number of helper columns; the table's own fraction is one of them.

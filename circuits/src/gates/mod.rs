@@ -1,5 +1,6 @@
 //! The gates, one file per unit. Each says its relation, its bound and why it is sound.
 
+pub(crate) mod commitment;
 pub(crate) mod linear;
 pub(crate) mod logup;
 pub(crate) mod pool;
@@ -25,6 +26,7 @@ pub(crate) fn configure(meta: &mut ConstraintSystem<Fr>, config: &Config) {
     linear::configure(meta, config);
     pool::configure(meta, config);
     softmax::configure(meta, config);
+    commitment::configure(meta, config);
     chains_start_at_zero(meta, config);
     logup::configure(meta, config);
 }

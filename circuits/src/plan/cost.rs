@@ -4,8 +4,9 @@ use halo2_proofs::{halo2curves::bn256::Fr, plonk::ConstraintSystem};
 
 use super::CircuitPlan;
 use crate::{
-    config::{Config, Shape},
+    config::Config,
     gates::{MAX_DEGREE, logup},
+    shape::Shape,
 };
 
 /// Nanoseconds on two cores with AVX-512, set by hand and compared with measured proofs
@@ -32,6 +33,8 @@ pub struct UnitRows {
     pub pool: usize,
     /// Softmax elements.
     pub softmax: usize,
+    /// Steps of the hash of committed values.
+    pub commitment: usize,
     /// The lookup table.
     pub table: usize,
     /// Public values.
@@ -142,6 +145,7 @@ impl CircuitPlan {
             linear: self.linear.rows.len(),
             pool: self.cells.pool.len(),
             softmax: self.cells.softmax.len(),
+            commitment: self.commitment.as_ref().map_or(0, |c| c.rows.len()),
             table: self.table.entries.len(),
             instance: self.instance_len(),
         };

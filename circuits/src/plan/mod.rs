@@ -1,5 +1,6 @@
 //! From a quantized graph to a layout of rows and columns, and its cost.
 
+pub(crate) mod commitment;
 pub(crate) mod conv;
 mod cost;
 pub(crate) mod format;
@@ -10,7 +11,11 @@ pub(crate) mod units;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use zkinfer_models::{QuantizedGraph, quantized::QuantizedOp};
+use zkinfer_models::{
+    QuantizedGraph,
+    quantized::{QuantizedOp, TensorId},
+};
+use zkinfer_verifier::Visibility;
 
 pub use cost::{Cost, UnitRows};
 pub(crate) use format::RequantKind;
@@ -18,10 +23,11 @@ pub use search::Objective;
 
 use crate::{
     PlanError,
-    config::{Shape, SoftmaxShape},
     gates::logup::FIRST_TABLE_TAG,
+    shape::{Shape, SoftmaxShape},
     table::Table,
 };
+use commitment::{CommitmentPlan, Side};
 use format::{RowFormat, limb_widths};
 use linear::LinearLayout;
 use slots::{Layer, SlotLayout};
@@ -34,11 +40,20 @@ pub struct PlanOptions {
     pub objective: Objective,
     /// The largest log2 of the row count.
     pub max_k: u32,
+    /// Whether the instance holds the inputs or a commitment to them.
+    pub input_visibility: Visibility,
+    /// Whether the instance holds the outputs or a commitment to them.
+    pub output_visibility: Visibility,
 }
 
 impl Default for PlanOptions {
     fn default() -> Self {
-        Self { objective: Objective::Time, max_k: 22 }
+        Self {
+            objective: Objective::Time,
+            max_k: 22,
+            input_visibility: Visibility::Public,
+            output_visibility: Visibility::Public,
+        }
     }
 }
 
@@ -50,6 +65,8 @@ pub(crate) enum Place {
     Wide,
     Pool,
     Softmax,
+    /// A committed input.
+    Committed,
 }
 
 /// The cell that holds a tensor element.
@@ -69,6 +86,7 @@ pub struct CircuitPlan {
     pub(crate) slots: SlotLayout,
     pub(crate) linear: LinearLayout,
     pub(crate) cells: Cells,
+    pub(crate) commitment: Option<CommitmentPlan>,
     pub(crate) table: Table,
     /// Per layer the table tag of its outputs, per softmax node that of its exponentials.
     pub(crate) layer_tags: Vec<i64>,
@@ -93,16 +111,22 @@ impl CircuitPlan {
     /// gates are sound for.
     pub fn new(graph: &QuantizedGraph, options: PlanOptions) -> Result<Self, PlanError> {
         let format = RowFormat::of(graph)?;
-        let sizes = search::sizes(graph, &format, options)?;
-        Ok(Self::with_sizes(graph, &format, sizes))
+        let commitment = CommitmentPlan::of(graph, options)?;
+        let sizes = search::sizes(graph, &format, options, commitment.as_ref())?;
+        Ok(Self::with_sizes(graph, &format, sizes, commitment))
     }
 
-    pub(crate) fn with_sizes(graph: &QuantizedGraph, format: &RowFormat, sizes: Sizes) -> Self {
+    fn with_sizes(
+        graph: &QuantizedGraph,
+        format: &RowFormat,
+        sizes: Sizes,
+        commitment: Option<CommitmentPlan>,
+    ) -> Self {
         let layers = slots::layers(graph, format, sizes.slot_lanes);
         let slots = slots::layout(graph, &layers, sizes.slot_lanes);
         let linear = linear::layout(graph, &layers, sizes.read_lanes, sizes.weight_columns);
-        let cells = Cells::of(graph, &layers, &slots, sizes.slot_lanes);
-        let mut shape = shape(graph, format, sizes);
+        let cells = Cells::of(graph, &layers, &slots, sizes.slot_lanes, commitment.as_ref());
+        let mut shape = shape(graph, format, sizes, commitment.as_ref());
         shape.layers = layers.len();
         shape.slot_steps = slots.steps.clone();
         shape.linear_steps = linear.steps.clone();
@@ -117,6 +141,7 @@ impl CircuitPlan {
             slots,
             linear,
             cells,
+            commitment,
             layer_tags: tables.layer_tags,
             softmax_tags: tables.softmax_tags,
         }
@@ -140,6 +165,33 @@ impl CircuitPlan {
         &self.graph
     }
 
+    /// Whether the instance holds the inputs or a commitment to them.
+    #[must_use]
+    pub fn input_visibility(&self) -> Visibility {
+        self.visibility(Side::Input)
+    }
+
+    /// Whether the instance holds the outputs or a commitment to them.
+    #[must_use]
+    pub fn output_visibility(&self) -> Visibility {
+        self.visibility(Side::Output)
+    }
+
+    fn visibility(&self, side: Side) -> Visibility {
+        match self.commitment.as_ref().and_then(|commitment| commitment.side_of(side)) {
+            Some(_) => Visibility::Committed,
+            None => Visibility::Public,
+        }
+    }
+
+    /// Lower bound of the element that is packed in a row, 0 where none is.
+    pub(crate) fn low_of(&self, side: Side, row: usize) -> i64 {
+        let committed = self.commitment.as_ref().and_then(|commitment| commitment.side_of(side));
+        let element = self.commitment.as_ref().and_then(|c| c.rows.get(row)?.packs);
+        let tensor = element.and_then(|(_, e)| Some(committed?.elements.get(e as usize)?.0));
+        tensor.map_or(0, |TensorId(tensor)| self.graph.tensors[tensor].lo)
+    }
+
     /// Length of the instance column. The row after it is read as the constant 0: halo2's
     /// instance polynomial is 0 beyond the public values.
     #[must_use]
@@ -153,7 +205,12 @@ impl CircuitPlan {
 }
 
 /// The limb widths of a plan; what depends on the layout is filled in later.
-pub(crate) fn shape(graph: &QuantizedGraph, format: &RowFormat, sizes: Sizes) -> Shape {
+pub(crate) fn shape(
+    graph: &QuantizedGraph,
+    format: &RowFormat,
+    sizes: Sizes,
+    commitment: Option<&CommitmentPlan>,
+) -> Shape {
     let limit = sizes.limb_bits;
     Shape {
         k: sizes.k,
@@ -169,6 +226,7 @@ pub(crate) fn shape(graph: &QuantizedGraph, format: &RowFormat, sizes: Sizes) ->
         weight_columns: sizes.weight_columns,
         pool_limbs: pool_bits(graph).map(|bits| limb_widths(bits, limit)),
         softmax: softmax_shape(graph, limit),
+        commitment: commitment.map(|commitment| commitment.shape(graph, limit)),
         ..Shape::default()
     }
 }
@@ -223,6 +281,7 @@ pub(crate) fn range_widths(shape: &Shape) -> BTreeSet<u32> {
         if shape.has_output_column() { &shape.value_limbs[..] } else { &[shape.clamp_bits][..] };
     let softmax =
         shape.softmax.iter().flat_map(|s| s.output_limbs.iter().chain(&s.remainder_limbs));
+    let committed = shape.commitment.as_ref().and_then(|shape| shape.input.as_ref());
     values
         .iter()
         .chain(&shape.remainder_limbs)
@@ -230,6 +289,7 @@ pub(crate) fn range_widths(shape: &Shape) -> BTreeSet<u32> {
         .chain(shape.pool_limbs.iter().flatten())
         .chain(softmax)
         .copied()
+        .chain(committed.iter().flat_map(|input| input.widths()))
         .collect()
 }
 

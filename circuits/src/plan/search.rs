@@ -4,13 +4,14 @@ use zkinfer_models::{QuantizedGraph, quantized::QuantizedOp};
 
 use super::{
     Sizes, Tables,
+    commitment::CommitmentPlan,
     cost::{Cost, UnitRows},
     format::RowFormat,
     linear, range_widths, shape,
     slots::{self, Layer},
     units::Cells,
 };
-use crate::{PlanError, PlanOptions, config::Shape};
+use crate::{PlanError, PlanOptions, shape::Shape};
 
 /// Weight columns that the search tries.
 const WEIGHT_COLUMNS: [usize; 13] = [2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256];
@@ -58,6 +59,7 @@ impl Objective {
 struct Search<'a> {
     graph: &'a QuantizedGraph,
     format: &'a RowFormat,
+    commitment: Option<&'a CommitmentPlan>,
     objective: Objective,
     pool_rows: usize,
     softmax_rows: usize,
@@ -69,12 +71,14 @@ pub(super) fn sizes(
     graph: &QuantizedGraph,
     format: &RowFormat,
     options: PlanOptions,
+    commitment: Option<&CommitmentPlan>,
 ) -> Result<Sizes, PlanError> {
     let layers = slots::layers(graph, format, 1);
-    let cells = Cells::of(graph, &layers, &slots::layout(graph, &layers, 1), 1);
+    let cells = Cells::of(graph, &layers, &slots::layout(graph, &layers, 1), 1, commitment);
     let mut search = Search {
         graph,
         format,
+        commitment,
         objective: options.objective,
         pool_rows: cells.pool.len(),
         softmax_rows: cells.softmax.len(),
@@ -109,7 +113,9 @@ fn weight_count(graph: &QuantizedGraph) -> usize {
 impl Search<'_> {
     fn at_size(&mut self, k: u32) {
         let rows = (Shape { k, ..Shape::default() }).usable_rows().saturating_sub(1);
-        if self.instance >= rows || self.pool_rows > rows || self.softmax_rows > rows {
+        let committed = self.commitment.map_or(0, |commitment| commitment.rows.len());
+        let units = [self.instance + 1, self.pool_rows, self.softmax_rows, committed];
+        if units.into_iter().any(|used| used > rows) {
             return;
         }
         let lanes = (1..=64).find(|&m| {
@@ -130,7 +136,7 @@ impl Search<'_> {
             let linear = linear::dry_run(self.graph, &layers, read_lanes, weight_columns);
             for limb_bits in LIMB_BITS {
                 let sizes = Sizes { k, slot_lanes: lanes, read_lanes, weight_columns, limb_bits };
-                let mut shape = shape(self.graph, self.format, sizes);
+                let mut shape = shape(self.graph, self.format, sizes, self.commitment);
                 shape.layers = layers.len();
                 shape.slot_steps = steps.clone();
                 shape.linear_steps = linear.steps.clone();

@@ -6,8 +6,11 @@ use zkinfer_models::{
 };
 
 use super::slots::{Layer, PADDING, SlotLayout};
-use super::{CellRef, Place, RequantKind};
-use crate::{config::POOL_WIDTH, instance::BINDING_ROWS};
+use super::{
+    CellRef, Place, RequantKind,
+    commitment::{CommitmentPlan, CommittedSide, Side},
+};
+use crate::{instance::BINDING_ROWS, shape::POOL_WIDTH};
 
 /// One row of the softmax unit.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +29,8 @@ pub(crate) struct Cells {
     pub(crate) tensors: Vec<Vec<CellRef>>,
     pub(crate) pool: Vec<[CellRef; POOL_WIDTH]>,
     pub(crate) softmax: Vec<SoftmaxRow>,
+    /// Row of the instance column where the outputs begin.
+    pub(crate) instance_outputs: usize,
     pub(crate) instance_len: usize,
 }
 
@@ -39,18 +44,17 @@ impl Cells {
         layers: &[Layer],
         slots: &SlotLayout,
         lanes: usize,
+        commitment: Option<&CommitmentPlan>,
     ) -> Self {
         let mut cells = Self { tensors: vec![Vec::new(); graph.tensors.len()], ..Self::default() };
-        let mut next = BINDING_ROWS;
-        for &TensorId(input) in &graph.inputs {
-            let len = graph.tensors[input].len();
-            cells.tensors[input] = (next..next + len)
-                .map(|r| CellRef { place: Place::Instance, row: row(r) })
-                .collect();
-            next += len;
-        }
-        cells.instance_len =
-            next + graph.outputs.iter().map(|&TensorId(t)| graph.tensors[t].len()).sum::<usize>();
+        cells.inputs(graph, commitment.and_then(|commitment| commitment.side_of(Side::Input)));
+        let shown = |tensors: &[TensorId], side| {
+            let committed = commitment.and_then(|commitment| commitment.side_of(side));
+            let elements = tensors.iter().map(|&TensorId(t)| graph.tensors[t].len()).sum();
+            committed.map_or(elements, |_| 1)
+        };
+        cells.instance_outputs = BINDING_ROWS + shown(&graph.inputs, Side::Input);
+        cells.instance_len = cells.instance_outputs + shown(&graph.outputs, Side::Output);
         cells.slots(graph, layers, slots, lanes);
         for (index, node) in graph.nodes.iter().enumerate() {
             let found = match &node.op {
@@ -68,6 +72,19 @@ impl Cells {
             cells.tensors[node.output.0] = found;
         }
         cells
+    }
+
+    fn inputs(&mut self, graph: &QuantizedGraph, committed: Option<&CommittedSide>) {
+        let place = |flat: usize| match committed {
+            Some(side) => CellRef { place: Place::Committed, row: side.element_rows[flat] },
+            None => CellRef { place: Place::Instance, row: row(BINDING_ROWS + flat) },
+        };
+        let mut next = 0;
+        for &TensorId(input) in &graph.inputs {
+            let len = graph.tensors[input].len();
+            self.tensors[input] = (next..next + len).map(place).collect();
+            next += len;
+        }
     }
 
     fn slots(

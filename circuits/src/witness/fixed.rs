@@ -6,7 +6,11 @@ use super::IntegerColumns;
 use crate::{
     chain::Step,
     config::{ChainColumns, Config},
-    plan::{CircuitPlan, RequantKind, slots},
+    plan::{
+        CircuitPlan, RequantKind,
+        commitment::{HashStep, Side},
+        slots,
+    },
 };
 
 /// Every fixed column, as integers.
@@ -19,6 +23,7 @@ pub(crate) fn fixed_columns(plan: &CircuitPlan, config: &Config, count: usize) -
     slot_unit(plan, config, &mut columns);
     linear_unit(plan, config, &mut columns);
     softmax_unit(plan, config, &mut columns, last);
+    commitment_unit(plan, config, &mut columns, last);
     for (row, entry) in plan.table.entries.iter().enumerate() {
         columns.set(config.table.key, row, entry.key);
         columns.set(config.table.tag, row, entry.tag);
@@ -122,6 +127,47 @@ fn linear_unit(plan: &CircuitPlan, config: &Config, columns: &mut Columns) {
         for (column, value) in flags {
             if let Some((column, value)) = column.zip(value) {
                 columns.set(column, row, value);
+            }
+        }
+    }
+}
+
+/// All but the constants of the hash, which are no small integers.
+fn commitment_unit(plan: &CircuitPlan, config: &Config, columns: &mut Columns, last: usize) {
+    let (Some(commitment), Some(unit)) = (&plan.commitment, &config.commitment) else { return };
+    let digits = plan.shape.commitment.as_ref().and_then(|shape| shape.input.as_ref());
+    if let Some((input, digits)) = unit.input.as_ref().zip(digits) {
+        for (&tag, &width) in input.tags.iter().zip(&digits.limbs) {
+            columns.0[tag.index()][..last].fill(width.into());
+        }
+    }
+    for (row, step) in commitment.rows.iter().enumerate() {
+        let selector = match step.step {
+            HashStep::Clear => None,
+            HashStep::Keep => Some(unit.q_keep),
+            HashStep::Rotate => Some(unit.q_rotate),
+            HashStep::Full => Some(unit.q_full),
+            HashStep::Partial => Some(unit.q_partial),
+        };
+        let absorbs = step.absorbs.map(|place| unit.q_absorb[usize::from(place)]);
+        let more = step.more.then_some(unit.q_more);
+        for column in [selector, absorbs, more].into_iter().flatten() {
+            columns.set(column, row, 1);
+        }
+        let Some((side, _)) = step.packs else { continue };
+        if let Some(packed) = unit.packed_column(side) {
+            columns.set(packed.q_pack, row, 1);
+            columns.set(packed.low, row, plan.low_of(side, row));
+        }
+    }
+    if let Some((input, digits)) = unit.input.as_ref().zip(digits) {
+        let tensors = plan.graph.inputs.iter().zip(&digits.tensor_bits);
+        let bits = tensors
+            .flat_map(|(id, &bits)| std::iter::repeat_n(bits, plan.graph.tensors[id.0].len()));
+        let rows = commitment.side_of(Side::Input).into_iter().flat_map(|s| &s.element_rows);
+        for (&row, bits) in rows.zip(bits) {
+            for (&tag, width) in input.tags.iter().zip(digits.limbs_of(bits)) {
+                columns.set(tag, row as usize, width.into());
             }
         }
     }

@@ -8,9 +8,10 @@ use zkinfer_models::{
 
 use super::{IntegerColumns, split};
 use crate::{
-    config::{Config, SlotColumns, SoftmaxShape, SoftmaxUnit},
+    config::{Config, SlotColumns, SoftmaxUnit},
     instance::BINDING_ROWS,
-    plan::{CellRef, CircuitPlan, RequantKind, linear::Source, slots},
+    plan::{CellRef, CircuitPlan, RequantKind, commitment::Side, linear::Source, slots},
+    shape::SoftmaxShape,
 };
 
 /// The first-phase advice columns, without the multiplicities.
@@ -21,6 +22,7 @@ pub(crate) fn first_phase(
     count: usize,
 ) -> IntegerColumns {
     let mut columns = Columns(vec![vec![0; 1 << plan.shape.k]; count]);
+    committed_values(plan, config, execution, &mut columns);
     for row in 0..plan.slots.rows.len() {
         slot_row(plan, config, execution, &mut columns, row);
     }
@@ -35,6 +37,30 @@ pub(crate) fn first_phase(
     pool_unit(plan, config, execution, &mut columns);
     softmax_unit(plan, config, execution, &mut columns);
     columns.0
+}
+
+/// Hidden inputs with their limbs, and copies of hidden outputs.
+fn committed_values(
+    plan: &CircuitPlan,
+    config: &Config,
+    execution: &Execution,
+    columns: &mut Columns,
+) {
+    let (Some(commitment), Some(unit)) = (&plan.commitment, &config.commitment) else { return };
+    for committed in &commitment.sides {
+        let Some(packed) = unit.packed_column(committed.side) else { continue };
+        for (&row, &source) in committed.element_rows.iter().zip(&committed.elements) {
+            columns.set(packed.value, row as usize, source_value(execution, Some(source)));
+        }
+    }
+    let digits = plan.shape.commitment.as_ref().and_then(|shape| shape.input.as_ref());
+    let Some((input, digits)) = unit.input.as_ref().zip(digits) else { return };
+    let rows = commitment.side_of(Side::Input).into_iter().flat_map(|side| &side.element_rows);
+    for &row in rows {
+        let row = row as usize;
+        let digit = columns.0[input.packed.value.index()][row] - plan.low_of(Side::Input, row);
+        columns.set_limbs(&input.limbs, row, digit, &digits.limbs);
+    }
 }
 
 fn source_value(execution: &Execution, source: Source) -> i64 {

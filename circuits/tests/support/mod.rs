@@ -20,8 +20,11 @@ use rand_chacha::{
     ChaCha20Rng,
     rand_core::{RngCore, SeedableRng},
 };
-use zkinfer_circuits::{CircuitPlan, InferenceCircuit, PlanOptions, instance_values};
+use zkinfer_circuits::{
+    Blindings, CircuitPlan, InferenceCircuit, InstanceValues, PlanOptions, instance_values,
+};
 use zkinfer_models::{Execution, QuantizedGraph, execute, quantized::*};
+use zkinfer_verifier::{Blinding, Commitment, TensorLayout, Visibility, encode_scalar};
 
 pub(crate) const SHIFT: u32 = 8;
 
@@ -253,6 +256,29 @@ fn output_bounds(requant: &Requant) -> (i64, i64) {
     }
 }
 
+/// The verifier's own commitment to values of these tensors.
+pub(crate) fn commitment(
+    graph: &QuantizedGraph,
+    tensors: &[TensorId],
+    values: &[i64],
+    blinding: u64,
+) -> Fr {
+    let layout = |id: &TensorId| {
+        let tensor = &graph.tensors[id.0];
+        TensorLayout {
+            name: tensor.name.clone(),
+            shape: tensor.shape.iter().map(|&d| d.try_into().expect("small")).collect(),
+            scale: 1.0,
+            lo: tensor.lo,
+            hi: tensor.hi,
+        }
+    };
+    let layouts: Vec<_> = tensors.iter().map(layout).collect();
+    let blinding = Blinding::from_scalar(blinding.into());
+    let commitment = Commitment::new(&layouts, values, &blinding).expect("values in range");
+    Fr::from_bytes(&encode_scalar(&commitment.to_scalar())).expect("canonical")
+}
+
 /// A graph with one execution and its circuit.
 pub(crate) struct Model {
     pub(crate) plan: Arc<CircuitPlan>,
@@ -260,17 +286,42 @@ pub(crate) struct Model {
     pub(crate) instance: Vec<Fr>,
 }
 
+/// What every test hides its inputs and outputs with.
+pub(crate) const BLINDINGS: [u64; 2] = [1001, 1002];
+
 impl Model {
     pub(crate) fn new(graph: QuantizedGraph, inputs: Vec<i64>) -> Self {
-        let plan = CircuitPlan::new(&graph, PlanOptions::default()).expect("the model fits");
+        Self::with_visibility(graph, inputs, [Visibility::Public; 2])
+    }
+
+    pub(crate) fn with_visibility(
+        graph: QuantizedGraph,
+        inputs: Vec<i64>,
+        [input_visibility, output_visibility]: [Visibility; 2],
+    ) -> Self {
+        let options = PlanOptions { input_visibility, output_visibility, ..PlanOptions::default() };
+        let plan = CircuitPlan::new(&graph, options).expect("the model fits");
         let execution = execute(&graph, std::slice::from_ref(&inputs)).expect("inputs fit");
         let outputs = &execution.values[graph.outputs[0].0];
-        let instance = instance_values([1, 2], &inputs, outputs);
+        let shown = |visibility, tensors: &[TensorId], values, blinding| match visibility {
+            Visibility::Public => InstanceValues::Public(values),
+            Visibility::Committed => {
+                InstanceValues::Committed(commitment(&graph, tensors, values, blinding))
+            }
+        };
+        let [of_input, of_output] = BLINDINGS;
+        let instance = instance_values(
+            [1, 2],
+            shown(input_visibility, &graph.inputs, &inputs, of_input),
+            shown(output_visibility, &graph.outputs, outputs, of_output),
+        );
         Self { plan: Arc::new(plan), execution: Arc::new(execution), instance }
     }
 
     pub(crate) fn circuit(&self) -> InferenceCircuit {
+        let [input, output] = BLINDINGS.map(Fr::from);
         InferenceCircuit::with_execution(self.plan.clone(), self.execution.clone())
+            .with_blindings(Blindings { input, output })
     }
 
     pub(crate) fn failures(&self, circuit: &InferenceCircuit) -> Vec<VerifyFailure> {
@@ -297,7 +348,41 @@ pub(crate) fn models() -> Vec<(&'static str, Model)> {
         ("table", table()),
         ("product", product()),
         ("softmax", softmax()),
+        ("committed", committed()),
+        ("committed input", committed_input()),
+        ("committed output", committed_output()),
     ]
+}
+
+/// Input and output hidden; the input takes several limbs and permutations.
+pub(crate) fn committed() -> Model {
+    let mut builder = GraphBuilder::new(8, [1, 1, 70]);
+    builder.graph.tensors[0].lo = -1024;
+    builder.graph.tensors[0].hi = 1023;
+    let output = builder.dense(TensorId(0), 3, Form::Wide);
+    builder.graph.outputs = vec![output];
+    let inputs = (0..70).map(|i| if i == 5 { -1024 } else { 1023 - 29 * i }).collect();
+    Model::with_visibility(builder.graph, inputs, [Visibility::Committed; 2])
+}
+
+/// Input alone hidden, of one limb: no limb is narrower than five bits.
+pub(crate) fn committed_input() -> Model {
+    let mut builder = GraphBuilder::new(10, [1, 1, 9]);
+    builder.graph.tensors[0].lo = -16;
+    builder.graph.tensors[0].hi = 15;
+    let output = builder.dense(TensorId(0), 4, Form::Signed);
+    builder.graph.outputs = vec![output];
+    let inputs = vec![-16, 15, 0, 5, -6, 1, 2, 3, -7];
+    Model::with_visibility(builder.graph, inputs, [Visibility::Committed, Visibility::Public])
+}
+
+/// Output alone hidden.
+pub(crate) fn committed_output() -> Model {
+    let mut builder = GraphBuilder::new(9, [1, 1, 6]);
+    let output = builder.dense(TensorId(0), 5, Form::Relu);
+    builder.graph.outputs = vec![output];
+    let inputs = vec![-128, 127, 0, 5, -6, 1];
+    Model::with_visibility(builder.graph, inputs, [Visibility::Public, Visibility::Committed])
 }
 
 pub(crate) fn dense() -> Model {

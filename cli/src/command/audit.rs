@@ -24,7 +24,7 @@ pub(crate) fn run(args: &args::Audit, output: &Output) -> Result<Outcome> {
     let accuracy = Accuracy::read(args.accuracy.as_deref(), &key)?;
     let rejection = expectation.check(&file).err();
     let recompiled = Recompiled::new(args, &key, accuracy.digest(), output)?;
-    let report = Report::new(&key, &file, rejection, accuracy, recompiled);
+    let report = Report::new(&key, &file, expectation.openings(), rejection, accuracy, recompiled);
     output.report(&report)?;
     Ok(if report.accepted() { Outcome::Accepted } else { Outcome::Rejected })
 }

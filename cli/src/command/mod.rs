@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod audit;
+mod commit;
 mod inspect;
 mod prove;
 mod quote;
@@ -30,6 +31,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Outcome> {
         Command::Run(args) => run::run(&args, output),
         Command::Setup(args) => setup::run(&args, output),
         Command::Prove(args) => prove::run(&args, output),
+        Command::Commit(args) => commit::run(&args, output),
         Command::Verify(args) => verify::run(&args, output),
         Command::Audit(args) => audit::run(&args, output),
         Command::Srs(command) => srs::run(command, output),

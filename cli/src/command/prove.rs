@@ -9,14 +9,18 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
-use zkinfer_models::{Execution, execute, quantize_inputs};
-use zkinfer_prover::{Backend, Cpu, EngineOptions, Instructions, Proven, Reference, Stage, files};
+use zkinfer_models::{execute, quantize_inputs};
+use zkinfer_prover::{
+    Backend, Cpu, EngineOptions, Inference, Instructions, Proven, Reference, Stage, files,
+};
+use zkinfer_verifier::{Blinding, ClaimedValues, Visibility};
 
 use crate::{
     accuracy::Accuracy,
     accuracy_report::{self, Bound},
     args::{self, BackendName, InstructionsName},
-    command::{run::accuracy, verify::JobReport},
+    command::{commit, run::accuracy, verify::JobReport},
+    expectation::read_openings,
     keys::{self, Keys},
     memory::peak_rss_bytes,
     model::{Model, Quantized},
@@ -31,6 +35,7 @@ struct Places {
     key: PathBuf,
     settings: PathBuf,
     accuracy: PathBuf,
+    opening: PathBuf,
 }
 
 impl Places {
@@ -40,17 +45,18 @@ impl Places {
         let settings =
             args.quantize.settings.clone().unwrap_or_else(|| Settings::path_beside(&key));
         let accuracy = accuracy_report::path_beside(&key);
-        let written = [&proof, &key, &settings, &accuracy];
+        let opening = args.opening.clone().unwrap_or_else(|| proof.with_extension("zkopening"));
+        let written = [&proof, &key, &settings, &accuracy, &opening];
         for (index, path) in written.iter().enumerate() {
             if path.is_dir() {
                 bail!("{} is a folder; name a file", path.display());
             }
-            let read = [&args.model, &args.input].into_iter();
+            let read = [&args.model, &args.input].into_iter().chain(&args.input_opening);
             if read.chain(written[..index].iter().copied()).any(|other| same_file(path, other)) {
                 bail!("{} would be overwritten; name another file", path.display());
             }
         }
-        Ok(Self { proof, key, settings, accuracy })
+        Ok(Self { proof, key, settings, accuracy, opening })
     }
 }
 
@@ -77,9 +83,13 @@ pub(crate) fn run(args: &args::Prove, output: &Output) -> Result<Outcome> {
     let options = engine_options(args.instructions)?;
     let made = keys::make(&model, &quantized, args.srs.file.as_deref(), options, output)?;
     let reused = keys::exists(made.setup.verifying_key(), &places.key)?;
+    let inference = Inference {
+        input_blinding: input_blinding(args, &made, &integers)?,
+        ..Inference::new(&execution, args.job.binding())
+    };
     let proven = match args.backend {
-        BackendName::Cpu => prove(&Cpu, &made, &execution, args, output),
-        BackendName::Reference => prove(&Reference, &made, &execution, args, output),
+        BackendName::Cpu => prove(&Cpu, &made, inference, output),
+        BackendName::Reference => prove(&Reference, &made, inference, output),
     }?;
     write(&places, &made, &quantized, &proven, reused)?;
     let bound = measured.map(|report| Bound::write(report, &places.accuracy)).transpose()?;
@@ -120,18 +130,43 @@ fn engine_options(name: Option<InstructionsName>) -> Result<EngineOptions> {
     Ok(options)
 }
 
+/// What hides the input, where the proof must be about a commitment that is known already.
+fn input_blinding(
+    args: &args::Prove,
+    made: &Keys,
+    integers: &[Vec<i64>],
+) -> Result<Option<Blinding>> {
+    let Some(path) = &args.input_opening else { return Ok(None) };
+    let openings = read_openings(path)?;
+    let key = made.setup.verifying_key();
+    let path = path.display();
+    ensure!(
+        key.parts().layout.input_visibility == Visibility::Committed,
+        "claims under this key show their input: leave out --input-opening, or --commit input"
+    );
+    ensure!(
+        openings.key == key.digest(),
+        "{path} is for the key {}, this one is {}",
+        openings.key,
+        key.digest()
+    );
+    let opening = openings.input.with_context(|| format!("{path} opens no input"))?;
+    let given = args.input.display();
+    ensure!(opening.values == integers.concat(), "{path} is about another input than {given}");
+    Ok(Some(opening.blinding))
+}
+
 fn prove<B: Backend>(
     backend: &B,
     made: &Keys,
-    execution: &Arc<Execution>,
-    args: &args::Prove,
+    inference: Inference<'_>,
     output: &Output,
 ) -> Result<Proven> {
     let setup = &made.setup;
     let estimate = setup.plan().cost().prove_seconds;
     let (proven, _) = staged(output, "proving", Some(estimate), |say| {
         let progress = |stage: Stage| say(stage.name());
-        setup.prove_with_progress(backend, execution, args.job.binding(), &progress)
+        setup.prove_with_progress(backend, inference, &progress)
     });
     Ok(proven?)
 }
@@ -147,7 +182,16 @@ fn write(
         keys::write(made.setup.verifying_key(), &places.key)?;
     }
     quantized.settings.write(&places.settings)?;
+    // First, because a proof without it hides its values for good.
+    if hides(proven) {
+        commit::write(&proven.openings, &places.opening)?;
+    }
     write_proof(&places.proof, &proven.file.encode())
+}
+
+/// Whether the claim commits to something.
+fn hides(proven: &Proven) -> bool {
+    proven.openings.input.is_some() || proven.openings.output.is_some()
 }
 
 fn write_proof(path: &Path, text: &str) -> Result<()> {
@@ -194,6 +238,12 @@ struct Report {
     key_digest: String,
     key_reused: bool,
     settings: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opening: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input_commitment: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_commitment: Option<String>,
     accuracy_report: Option<Bound>,
     srs: String,
     insecure_srs_allowed: bool,
@@ -228,10 +278,20 @@ impl Report {
             key_digest: key.digest().to_string(),
             key_reused: parts.key_reused,
             settings: places.settings,
+            opening: hides(proven).then_some(places.opening),
+            input_commitment: commitment(&proven.file.claim.input),
+            output_commitment: commitment(&proven.file.claim.output),
             accuracy_report: parts.bound,
             srs: key.parts().srs.name.clone(),
             insecure_srs_allowed: setup.srs().ceremony().is_insecure(),
         }
+    }
+}
+
+fn commitment(values: &ClaimedValues) -> Option<String> {
+    match values {
+        ClaimedValues::Public(_) => None,
+        ClaimedValues::Committed(commitment) => Some(commitment.to_string()),
     }
 }
 
@@ -240,6 +300,13 @@ impl fmt::Display for Report {
         writeln!(f, "Proved: the model {} gives this output on this input.", self.model)?;
         writeln!(f, "{}", self.accuracy)?;
         writeln!(f, "  calibrated with the {}", self.calibration)?;
+        for (side, commitment) in
+            [("input", &self.input_commitment), ("output", &self.output_commitment)]
+        {
+            if let Some(commitment) = commitment {
+                writeln!(f, "  {side} commitment: {commitment}")?;
+            }
+        }
         let (advice, fixed) = (self.advice_columns, self.fixed_columns);
         writeln!(f, "  circuit: 2^{} rows, {advice} advice and {fixed} fixed columns", self.k)?;
         writeln!(f, "Times on {} threads, backend {}:", self.threads, self.backend)?;
@@ -256,6 +323,9 @@ impl fmt::Display for Report {
         let key = if self.key_reused { "reused" } else { "new" };
         writeln!(f, "  key      {} ({} bytes, {key})", self.key.display(), self.key_bytes)?;
         writeln!(f, "  settings {}", self.settings.display())?;
+        if let Some(opening) = &self.opening {
+            writeln!(f, "  opening  {} (SECRET: shows what the proof hides)", opening.display())?;
+        }
         if let Some(bound) = &self.accuracy_report {
             writeln!(f, "  accuracy {bound}")?;
         }

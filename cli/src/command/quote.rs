@@ -4,7 +4,7 @@ use std::fmt;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
-use zkinfer_circuits::{CircuitPlan, Cost, PlanOptions};
+use zkinfer_circuits::{CircuitPlan, Cost};
 
 use crate::{
     args,
@@ -18,7 +18,7 @@ pub(crate) fn run(args: &args::Quote, output: &Output) -> Result<Outcome> {
     let input = args.input.as_deref().map(|path| model.read_input(path)).transpose()?;
     let beside = Settings::path_beside(&args.model);
     let quantized = model.quantize(&args.quantize, &beside, input.as_deref())?;
-    let plan = CircuitPlan::new(&quantized.graph, PlanOptions::default())
+    let plan = CircuitPlan::new(&quantized.graph, quantized.settings.plan_options())
         .with_context(|| format!("{} has no circuit", args.model.display()))?;
     output.report(&Report::new(&quantized.settings.model, &quantized.origin, plan.cost()))?;
     Ok(Outcome::Accepted)
@@ -50,6 +50,7 @@ struct UsedRows {
     linear: usize,
     pool: usize,
     softmax: usize,
+    commitment: usize,
     table: usize,
     instance: usize,
 }
@@ -67,6 +68,7 @@ impl Report {
                 linear: cost.rows.linear,
                 pool: cost.rows.pool,
                 softmax: cost.rows.softmax,
+                commitment: cost.rows.commitment,
                 table: cost.rows.table,
                 instance: cost.rows.instance,
             },
@@ -92,11 +94,12 @@ impl fmt::Display for Report {
             "  rows: 2^{} = {}, of which {} hold data",
             self.k, self.rows, self.used_rows.usable
         )?;
-        let UsedRows { slots, linear, pool, softmax, table, instance, .. } = self.used_rows;
+        let UsedRows { slots, linear, pool, softmax, commitment, table, instance, .. } =
+            self.used_rows;
         writeln!(
             f,
             "  used: {slots} requantization, {linear} linear, {pool} pooling, {softmax} softmax, \
-             {table} table, {instance} public"
+             {commitment} hash, {table} table, {instance} public"
         )?;
         writeln!(
             f,

@@ -10,7 +10,8 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use zkinfer_prover::files;
 use zkinfer_verifier::{
-    BatchItem, INSECURE_DEV, InferenceClaim, JobBinding, ProofFile, VerifyingKey, verify_batch,
+    BatchItem, INSECURE_DEV, InferenceClaim, JobBinding, Openings, ProofFile, VerifyingKey,
+    verify_batch,
 };
 
 use crate::{
@@ -19,6 +20,7 @@ use crate::{
     job::hex,
     model::tensors,
     output::{Outcome, Output},
+    shown::{Shown, Tensor},
 };
 
 /// Larger files are neither keys nor proofs.
@@ -36,7 +38,7 @@ pub(crate) fn run(args: &args::Verify, output: &Output) -> Result<Outcome> {
     let reports = files
         .iter()
         .zip(checked)
-        .map(|(file, (rejection, seconds))| Report::new(&key, file, rejection, seconds));
+        .map(|(file, checked)| Report::new(&key, file, expectation.openings(), checked));
     let item = |(file, report): (&PathBuf, Report)| FileReport { file: file.clone(), report };
     let list = List(args.proofs.iter().zip(reports).map(item).collect());
     match &list.0[..] {
@@ -154,8 +156,12 @@ struct Report {
     model_digest: String,
     key_digest: String,
     srs: String,
-    input: Vec<Vec<f64>>,
-    output: Vec<Vec<f64>>,
+    input: Option<Vec<Vec<f64>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input_commitment: Option<String>,
+    output: Option<Vec<Vec<f64>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_commitment: Option<String>,
     job: JobReport,
     proof_bytes: usize,
     verify_seconds: f64,
@@ -192,8 +198,21 @@ impl From<&JobBinding> for JobReport {
 }
 
 impl Report {
-    fn new(key: &VerifyingKey, file: &ProofFile, reason: Option<String>, seconds: f64) -> Self {
+    fn new(
+        key: &VerifyingKey,
+        file: &ProofFile,
+        openings: Option<&Openings>,
+        (reason, seconds): Checked,
+    ) -> Self {
         let parts = key.parts();
+        // An opening that does not open the claim is not shown as if it did.
+        let openings = openings.filter(|_| reason.is_none());
+        let of_input = openings.and_then(|openings| openings.input.as_ref());
+        let of_output = openings.and_then(|openings| openings.output.as_ref());
+        let input = Shown::new(&parts.layout.inputs, &file.claim.input, of_input);
+        let output = Shown::new(&parts.layout.outputs, &file.claim.output, of_output);
+        let values =
+            |tensors: Vec<Tensor>| tensors.into_iter().map(|tensor| tensor.values).collect();
         Self {
             accepted: reason.is_none(),
             reason,
@@ -201,8 +220,10 @@ impl Report {
             model_digest: parts.model_digest.to_string(),
             key_digest: key.digest().to_string(),
             srs: parts.srs.name.clone(),
-            input: tensors::real_values(&parts.layout.inputs, &file.claim.input),
-            output: tensors::real_values(&parts.layout.outputs, &file.claim.output),
+            input: input.tensors.map(values),
+            input_commitment: input.commitment,
+            output: output.tensors.map(values),
+            output_commitment: output.commitment,
             job: (&file.claim.binding).into(),
             proof_bytes: file.proof.as_bytes().len(),
             verify_seconds: seconds,
@@ -216,7 +237,13 @@ impl fmt::Display for Report {
             Some(reason) => return write!(f, "REJECTED: {reason}"),
             None => writeln!(f, "ACCEPTED: {} (key {})", self.model, self.key_digest)?,
         }
-        for output in &self.output {
+        if let Some(commitment) = &self.input_commitment {
+            writeln!(f, "  input commitment: {commitment}")?;
+        }
+        if let Some(commitment) = &self.output_commitment {
+            writeln!(f, "  output commitment: {commitment}")?;
+        }
+        for output in self.output.iter().flatten() {
             writeln!(f, "  output: {}", tensors::brief(output))?;
         }
         let JobReport { chain, job, payee, expiry, nonce } = &self.job;

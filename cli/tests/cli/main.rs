@@ -5,6 +5,7 @@
 mod audit;
 mod commands;
 mod environment;
+mod hidden;
 mod prove_and_verify;
 mod several;
 mod support;

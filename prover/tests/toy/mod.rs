@@ -20,7 +20,7 @@ use zkinfer_prover::{
 };
 use zkinfer_verifier::{
     Digest, INSECURE_DEV, InferenceClaim, InstanceLayout, JobBinding, Proof, TensorLayout,
-    VerifyingKey, encode_scalar,
+    VerifyingKey, Visibility, encode_scalar,
 };
 
 /// Rows in use.
@@ -310,8 +310,8 @@ impl Toy {
         let [x0, x1, x2] = input;
         InferenceClaim {
             model: self.key.digest(),
-            input: input.to_vec(),
-            output: vec![x0 * x1 + x2, x0 + x1],
+            input: input.to_vec().into(),
+            output: vec![x0 * x1 + x2, x0 + x1].into(),
             binding: JobBinding {
                 chain_id: 1,
                 job_id: [2; 32],
@@ -356,5 +356,7 @@ fn layout() -> InstanceLayout {
     InstanceLayout {
         inputs: vec![tensor("x", 2, 100), tensor("x2", 1, 100)],
         outputs: vec![tensor("y", 2, 20_000)],
+        input_visibility: Visibility::Public,
+        output_visibility: Visibility::Public,
     }
 }

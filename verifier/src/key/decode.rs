@@ -15,7 +15,7 @@ use crate::{
     digest::Digest,
     error::KeyError,
     expression::{Expression, Instruction, MAX_INSTRUCTIONS},
-    layout::{InstanceLayout, MAX_RANK, MAX_TENSORS, TensorLayout},
+    layout::{InstanceLayout, MAX_RANK, MAX_TENSORS, TensorLayout, Visibility},
     srs::SrsId,
 };
 
@@ -42,6 +42,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<KeyParts, KeyError> {
         layout: InstanceLayout {
             inputs: r.list("inputs", MAX_TENSORS, TENSOR_BYTES, tensor)?,
             outputs: r.list("outputs", MAX_TENSORS, TENSOR_BYTES, tensor)?,
+            input_visibility: visibility(r)?,
+            output_visibility: visibility(r)?,
         },
         model_name: r.name()?,
         model_digest: Digest(r.array()?),
@@ -102,6 +104,15 @@ fn column(r: &mut Reader<'_>) -> Result<Column, KeyError> {
         2 => Column::Instance,
         got => return Err(KeyError::Tag { offset, got }),
     })
+}
+
+fn visibility(r: &mut Reader<'_>) -> Result<Visibility, KeyError> {
+    let offset = r.offset();
+    match r.u8()? {
+        0 => Ok(Visibility::Public),
+        1 => Ok(Visibility::Committed),
+        got => Err(KeyError::Tag { offset, got }),
+    }
 }
 
 fn query(r: &mut Reader<'_>) -> Result<Query, KeyError> {

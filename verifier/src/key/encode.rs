@@ -8,7 +8,7 @@ use crate::{
     constraint_system::{Column, ConstraintSystem, Query},
     curve::{encode_g2, encode_point, encode_scalar},
     expression::{Expression, Instruction},
-    layout::TensorLayout,
+    layout::{InstanceLayout, TensorLayout, Visibility},
     srs::SrsId,
 };
 
@@ -35,8 +35,11 @@ pub(super) fn encode(parts: &KeyParts) -> Vec<u8> {
     w.bytes(&encode_scalar(transcript_repr));
     w.name(name);
     w.bytes(&encode_g2(g2_tau));
-    w.list(&layout.inputs, tensor);
-    w.list(&layout.outputs, tensor);
+    let InstanceLayout { inputs, outputs, input_visibility, output_visibility } = layout;
+    w.list(inputs, tensor);
+    w.list(outputs, tensor);
+    visibility(&mut w, *input_visibility);
+    visibility(&mut w, *output_visibility);
     w.name(model_name);
     w.bytes(&model_digest.0);
     w.bytes(&accuracy_digest.0);
@@ -65,6 +68,13 @@ fn system(w: &mut Writer, system: &ConstraintSystem) {
         Column::Advice(index) => tagged(w, 0, index),
         Column::Fixed(index) => tagged(w, 1, index),
         Column::Instance => w.u8(2),
+    });
+}
+
+fn visibility(w: &mut Writer, visibility: Visibility) {
+    w.u8(match visibility {
+        Visibility::Public => 0,
+        Visibility::Committed => 1,
     });
 }
 

@@ -21,7 +21,7 @@ use crate::{
 /// First bytes of a `.zkvk` file.
 const MAGIC: [u8; 8] = *b"ZKINFVK\0";
 /// The version of the key format. A change that moves a byte or the meaning of one changes it.
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 
 type Prepared = <Bn254 as Pairing>::G2Prepared;
 

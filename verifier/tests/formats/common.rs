@@ -4,7 +4,7 @@ use ark_ec::{AffineRepr, CurveGroup};
 use zkinfer_verifier::{
     Column, ConstraintSystem, Digest, Expression, Fr, G1Affine, G2Affine, INSECURE_DEV,
     InferenceClaim, InstanceLayout, Instruction, JobBinding, KeyParts, Proof, Query, SrsId,
-    TensorLayout, VerifyingKey, encode_point, encode_scalar,
+    TensorLayout, VerifyingKey, Visibility, encode_point, encode_scalar,
 };
 
 /// `i·G`.
@@ -52,6 +52,8 @@ pub(crate) fn parts() -> KeyParts {
         layout: InstanceLayout {
             inputs: vec![tensor("x", &[2, 2]), tensor("mask", &[])],
             outputs: vec![tensor("y", &[3])],
+            input_visibility: Visibility::Public,
+            output_visibility: Visibility::Public,
         },
         model_name: "a model".into(),
         model_digest: Digest([8; 32]),
@@ -70,8 +72,8 @@ pub(crate) fn key() -> VerifyingKey {
 pub(crate) fn claim(key: &VerifyingKey) -> InferenceClaim {
     InferenceClaim {
         model: key.digest(),
-        input: vec![-8, -1, 0, 7, 3],
-        output: vec![1, 2, 3],
+        input: vec![-8, -1, 0, 7, 3].into(),
+        output: vec![1, 2, 3].into(),
         binding: JobBinding { chain_id: 1, job_id: [2; 32], payee: [3; 20], expiry: 4, nonce: 5 },
     }
 }

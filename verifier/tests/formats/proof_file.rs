@@ -14,7 +14,7 @@ const TOY: &str = include_str!("../vectors/toy.zkproof");
 fn file() -> ProofFile {
     let key = common::key();
     let mut claim = common::claim(&key);
-    claim.input[0] = i64::MIN;
+    claim.input = vec![i64::MIN, -1, 0, 7, 3].into();
     claim.binding.nonce = u64::MAX;
     ProofFile::new(&key, claim, common::shaped_proof())
 }

@@ -2,8 +2,9 @@
 
 use ark_ec::AffineRepr;
 use zkinfer_verifier::{
-    Column, ConstraintSystem, Fr, G2Affine, InferenceClaim, InstanceLayout, JobBinding, KeyParts,
-    Proof, ProofFile, Query, SrsId, SrsPolicy, TensorLayout, VerifyError, VerifyingKey, verify,
+    ClaimedValues, Column, ConstraintSystem, Fr, G2Affine, InferenceClaim, InstanceLayout,
+    JobBinding, KeyParts, Proof, ProofFile, Query, SrsId, SrsPolicy, TensorLayout, VerifyError,
+    VerifyingKey, Visibility, verify,
 };
 
 use crate::common;
@@ -50,8 +51,16 @@ fn key_edit_is_noticed(place: &str, edit: impl FnOnce(&mut KeyParts)) {
             | VerifyError::InputLength { .. }
             | VerifyError::OutputLength { .. }
             | VerifyError::InputRange { .. }
+            | VerifyError::InputVisibility { .. }
+            | VerifyError::OutputVisibility { .. }
     );
     assert!(fits, "{place}: {error:?}");
+}
+
+/// The integers of a claim that shows them.
+fn shown(values: &mut ClaimedValues) -> &mut Vec<i64> {
+    let ClaimedValues::Public(values) = values else { panic!("the claim shows {values:?}") };
+    values
 }
 
 #[test]
@@ -111,6 +120,8 @@ fn every_field_of_setup_and_layout_is_bound() {
     let edits = manifest!(InstanceLayout {
         inputs => |layout| layout.inputs.truncate(1),
         outputs => |layout| layout.outputs.extend_from_within(..),
+        input_visibility => |layout| layout.input_visibility = Visibility::Committed,
+        output_visibility => |layout| layout.output_visibility = Visibility::Committed,
     });
     for (field, edit) in edits {
         key_edit_is_noticed(field, |key| edit(&mut key.layout));
@@ -143,8 +154,8 @@ fn every_field_of_a_claim_is_bound() {
     };
     let edits = manifest!(InferenceClaim {
         model => |claim| claim.model.0.0[0] ^= 1,
-        input => |claim| claim.input[0] += 1,
-        output => |claim| claim.output[1] += 1,
+        input => |claim| shown(&mut claim.input)[0] += 1,
+        output => |claim| shown(&mut claim.output)[1] += 1,
         binding => |claim| claim.binding.nonce ^= 1,
     });
     for (field, edit) in edits {
@@ -172,7 +183,7 @@ fn every_field_of_a_proof_file_is_bound() {
     let edits = manifest!(ProofFile {
         srs_name => |file| file.srs_name.push('x'),
         srs => |file| file.srs.0.0[0] ^= 1,
-        claim => |file| file.claim.output[0] += 1,
+        claim => |file| shown(&mut file.claim.output)[0] += 1,
         proof => |file| {
             let mut bytes = file.proof.as_bytes().to_vec();
             bytes[700] ^= 1;

@@ -106,6 +106,7 @@ fn refuse_options(args: &args::Audit) -> Result<()> {
     let given = [
         ("--calibrate", args.quantize.calibrate.is_some()),
         ("--activation-bits", args.quantize.activation_bits.is_some()),
+        ("--commit", !args.quantize.commit.is_empty()),
         ("--settings", args.quantize.settings.is_some()),
         ("--test-set", args.test_set.test_set.is_some()),
         ("--srs", args.srs.file.is_some()),
@@ -162,7 +163,8 @@ fn differences(theirs: &KeyParts, ours: &KeyParts) -> Vec<Difference> {
         (
             "layout",
             theirs.layout != ours.layout,
-            "names, shapes, scales or bounds of inputs and outputs: another calibration?"
+            "names, shapes, scales, bounds or visibility of inputs and outputs: another \
+             calibration, or other --commit?"
                 .to_owned(),
         ),
         (

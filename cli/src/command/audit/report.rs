@@ -3,17 +3,21 @@
 use std::fmt;
 
 use serde::Serialize;
-use zkinfer_verifier::{INSECURE_DEV, ProofFile, SrsId, TensorLayout, VerifyingKey};
+use zkinfer_verifier::{INSECURE_DEV, Openings, ProofFile, SrsId, VerifyingKey};
 
 use super::{accuracy::Accuracy, recompile::Recompiled, strength::Strength};
-use crate::{command::verify::JobReport, model::tensors};
+use crate::{
+    command::verify::JobReport,
+    model::tensors,
+    shown::{Shown, Tensor},
+};
 
 /// What no proof of this kind says.
 const NOT_CLAIMED: [&str; 6] = [
     "that the model is good, fair, or the one you need",
     "that the input is authentic: somebody chose it",
     "that the quantized model agrees with the float model beyond what the accuracy report says",
-    "that input or output are secret: both are public",
+    "that public values are secret, or that committed ones are, beyond their openings",
     "that the weights stay secret: each proof reveals one evaluation of every fixed column",
     "that this software is free of errors: it has not been audited",
 ];
@@ -36,16 +40,13 @@ struct Claim {
     model: String,
     model_digest: String,
     key_digest: String,
-    input: Vec<Tensor>,
-    output: Vec<Tensor>,
+    input: Option<Vec<Tensor>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input_commitment: Option<String>,
+    output: Option<Vec<Tensor>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_commitment: Option<String>,
     job: JobReport,
-}
-
-#[derive(Serialize)]
-struct Tensor {
-    name: String,
-    shape: Vec<u32>,
-    values: Vec<f64>,
 }
 
 #[derive(Serialize)]
@@ -67,10 +68,13 @@ impl Report {
     pub(super) fn new(
         key: &VerifyingKey,
         file: &ProofFile,
+        openings: Option<&Openings>,
         rejection: Option<String>,
         accuracy: Accuracy,
         recompiled: Option<Recompiled>,
     ) -> Self {
+        // An opening that does not open the claim is not shown as if it did.
+        let opens = rejection.is_none();
         let of_accuracy = accuracy.fault().map(str::to_owned);
         let of_model = recompiled.as_ref().and_then(Recompiled::fault);
         let reasons: Vec<String> =
@@ -78,7 +82,7 @@ impl Report {
         Self {
             accepted: reasons.is_empty(),
             reasons,
-            claim: Claim::new(key, file),
+            claim: Claim::new(key, file, openings.filter(|_| opens)),
             setup: Setup::new(&key.parts().srs),
             strength: Strength::new(key.parts()),
             accuracy,
@@ -93,27 +97,23 @@ impl Report {
 }
 
 impl Claim {
-    fn new(key: &VerifyingKey, file: &ProofFile) -> Self {
+    fn new(key: &VerifyingKey, file: &ProofFile, openings: Option<&Openings>) -> Self {
         let parts = key.parts();
+        let of_input = openings.and_then(|openings| openings.input.as_ref());
+        let of_output = openings.and_then(|openings| openings.output.as_ref());
+        let input = Shown::new(&parts.layout.inputs, &file.claim.input, of_input);
+        let output = Shown::new(&parts.layout.outputs, &file.claim.output, of_output);
         Self {
             model: parts.model_name.clone(),
             model_digest: parts.model_digest.to_string(),
             key_digest: key.digest().to_string(),
-            input: named(&parts.layout.inputs, &file.claim.input),
-            output: named(&parts.layout.outputs, &file.claim.output),
+            input: input.tensors,
+            input_commitment: input.commitment,
+            output: output.tensors,
+            output_commitment: output.commitment,
             job: (&file.claim.binding).into(),
         }
     }
-}
-
-fn named(layout: &[TensorLayout], integers: &[i64]) -> Vec<Tensor> {
-    let values = tensors::real_values(layout, integers);
-    let tensor = |(tensor, values): (&TensorLayout, Vec<f64>)| Tensor {
-        name: tensor.name.clone(),
-        shape: tensor.shape.clone(),
-        values,
-    };
-    layout.iter().zip(values).map(tensor).collect()
 }
 
 impl Setup {
@@ -152,10 +152,16 @@ impl fmt::Display for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "  the model {}, an ONNX file of digest {}", self.model, self.model_digest)?;
         writeln!(f, "  quantized as the key {} fixes it", self.key_digest)?;
-        for Tensor { name, values, .. } in &self.input {
+        if let Some(commitment) = &self.input_commitment {
+            writeln!(f, "  on an input committed to as {commitment}")?;
+        }
+        for Tensor { name, values, .. } in self.input.iter().flatten() {
             writeln!(f, "  on the input {name}: {}", tensors::brief(values))?;
         }
-        for Tensor { name, values, .. } in &self.output {
+        if let Some(commitment) = &self.output_commitment {
+            writeln!(f, "  gives an output committed to as {commitment}")?;
+        }
+        for Tensor { name, values, .. } in self.output.iter().flatten() {
             writeln!(f, "  gives the output {name}: {}", tensors::brief(values))?;
         }
         if self.job.is_none() {
