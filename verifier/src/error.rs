@@ -2,8 +2,9 @@
 
 use thiserror::Error;
 
+#[cfg(feature = "json")]
+use crate::commitment::Commitment;
 use crate::{
-    commitment::Commitment,
     digest::{KeyDigest, SrsDigest},
     expression::ExpressionError,
     layout::Visibility,

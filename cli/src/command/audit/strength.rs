@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
-use zkinfer_verifier::{INSECURE_DEV, KeyParts};
+use zkinfer_verifier::{INSECURE_DEV, KeyParts, Visibility};
 
 /// Bits of security of discrete logarithms and pairings on BN254, by the estimate of Barbulescu
 /// and Duquesne, "Updating key size estimations for pairings", J. Cryptology 32 (2019). It was
@@ -11,6 +11,8 @@ use zkinfer_verifier::{INSECURE_DEV, KeyParts};
 const CURVE_BITS: u32 = 100;
 /// Keccak-256 against collisions.
 const HASH_BITS: u32 = 128;
+/// The sponge of commitments against collisions: half of its capacity, one element.
+const COMMITMENT_BITS: u32 = 126;
 /// The scalar field has more than 2^253 elements.
 const FIELD_BITS: u32 = 253;
 
@@ -21,6 +23,9 @@ pub(super) struct Strength {
     bits: u32,
     curve_bits: u32,
     hash_bits: u32,
+    /// Where inputs or outputs are hidden.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commitment_bits: Option<u32>,
     /// −log2 of the chance that a false statement passes all random points of one transcript.
     random_points_bits: u32,
     rows: u64,
@@ -36,11 +41,15 @@ impl Strength {
         let queries = queries.iter().sum::<usize>() + system.instance_queries.len();
         let random_points_bits = FIELD_BITS.saturating_sub(roots_log2(key, queries));
         let insecure = key.srs.name == INSECURE_DEV;
-        let weakest = CURVE_BITS.min(HASH_BITS).min(random_points_bits);
+        let layout = &key.layout;
+        let hides =
+            [layout.input_visibility, layout.output_visibility].contains(&Visibility::Committed);
+        let weakest = CURVE_BITS.min(HASH_BITS).min(COMMITMENT_BITS).min(random_points_bits);
         Self {
             bits: if insecure { 0 } else { weakest },
             curve_bits: CURVE_BITS,
             hash_bits: HASH_BITS,
+            commitment_bits: hides.then_some(COMMITMENT_BITS),
             random_points_bits,
             rows: 1 << key.k,
             degree: system.degree,
@@ -77,6 +86,12 @@ impl fmt::Display for Strength {
             "  random points: a false statement passes with a chance below 2^-{random_points_bits} \
              a try ({rows} rows, degree {degree}, {queries} queries)"
         )?;
-        write!(f, "  Keccak-256: {} bits against collisions", self.hash_bits)
+        write!(f, "  Keccak-256: {} bits against collisions", self.hash_bits)?;
+        match self.commitment_bits {
+            Some(bits) => {
+                write!(f, "\n  Poseidon, of the commitments: {bits} bits against collisions")
+            }
+            None => Ok(()),
+        }
     }
 }
