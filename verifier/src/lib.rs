@@ -9,6 +9,9 @@
 //! pairing. The crate is total: it returns for every input, never panics, and its memory is
 //! bounded by the key and the claim.
 //!
+//! A claim may hold a [`Commitment`] to its inputs or outputs instead of the values, where the key says
+//! so; an [`Opening`] shows them to whoever has it.
+//!
 //! It builds without `std`, and gives the same answers on a 32-bit machine: no 64-bit number becomes
 //! a `usize` but by a checked conversion, and lengths that do not fit are refused like any others
 //! beyond their limit.
@@ -46,7 +49,7 @@ mod absorption;
 mod batch;
 mod bytes;
 mod claim;
-mod commitment;
+pub mod commitment;
 mod constraint_system;
 mod curve;
 mod digest;
@@ -78,7 +81,7 @@ mod error;
 pub use ark_bn254::{Fr, G1Affine, G2Affine};
 pub use batch::{BatchItem, verify_batch};
 pub use claim::{ClaimedValues, InferenceClaim, JobBinding};
-pub use commitment::{Blinding, Commitment, Opening, capacity, digit_bits, digits_per_element};
+pub use commitment::{Blinding, Commitment, Opening};
 pub use constraint_system::{Column, ConstraintSystem, Query};
 pub use curve::{
     decode_g2, decode_point, decode_scalar, encode_g2, encode_point, encode_scalar,

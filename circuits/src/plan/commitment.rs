@@ -9,7 +9,8 @@ use std::ops::Range;
 use halo2_proofs::halo2curves::bn256::Fr;
 use zkinfer_models::{QuantizedGraph, quantized::TensorId};
 use zkinfer_verifier::{
-    Visibility, capacity, digit_bits, digits_per_element,
+    Visibility,
+    commitment::{capacity, digit_bits, digits_per_element},
     poseidon::{Poseidon, ROUNDS, WIDTH},
 };
 
