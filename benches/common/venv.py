@@ -14,9 +14,20 @@ def enter(name: str, requirements: list[str]) -> None:
 
     Must come before the imports that need them: the script starts anew in there.
     """
-    folder = ROOT / "target" / "python" / name
-    if Path(sys.prefix) == folder:
+    if Path(sys.prefix) == folder_of(name):
         return
+    python = make(name, requirements) / "bin" / "python"
+    sys.stdout.flush()
+    os.execv(python, [str(python), *sys.argv])
+
+
+def folder_of(name: str) -> Path:
+    return ROOT / "target" / "python" / name
+
+
+def make(name: str, requirements: list[str]) -> Path:
+    """The folder of the virtual environment `name`, which has `requirements`."""
+    folder = folder_of(name)
     installed = folder / "requirements.txt"
     wanted = "\n".join(requirements) + "\n"
     python = folder / "bin" / "python"
@@ -25,5 +36,4 @@ def enter(name: str, requirements: list[str]) -> None:
         venv.create(folder, clear=True, with_pip=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", *requirements], check=True)
         installed.write_text(wanted)
-    sys.stdout.flush()
-    os.execv(python, [str(python), *sys.argv])
+    return folder
