@@ -22,6 +22,12 @@ use super::{
 };
 use crate::kernels::parallel;
 
+/// Fewer fixed columns than this, kept on the cosets, are cheaper than the transforms of their
+/// combination.
+const EXTENDED_COMBINATION_MIN: usize = 8;
+/// Where columns of the key are transformed for every proof, their combination is one instead of two.
+const COMBINATION_MIN: usize = 2;
+
 /// Everything that proofs of one circuit share.
 #[derive(Debug)]
 pub(crate) struct Key<D: Device> {
@@ -101,7 +107,7 @@ impl<D: Device> Key<D> {
         let moved: Vec<_> = moved.into_iter().map(|cells| device.upload(cells)).collect();
         let columns = KeyColumns::upload(&device, data.fixed, permutation, omegas, &shape);
         let programs = Programs {
-            quotient: argument::quotient(&constraints, &shape),
+            quotient: quotient_program(&constraints, &shape, extensions),
             permutation: argument::permutation_fractions(&constraints, &shape),
             lookups: argument::lookup_values(&constraints),
         };
@@ -186,6 +192,20 @@ impl<D: Device> KeyColumns<D> {
             point: device.upload(Column::Field(omegas)),
         }
     }
+}
+
+/// The quotient's program when `extensions` columns of the key may be kept on the cosets.
+fn quotient_program(
+    constraints: &ConstraintSystem<Fr>,
+    shape: &Shape,
+    extensions: usize,
+) -> Program {
+    let program = argument::quotient(constraints, shape, EXTENDED_COMBINATION_MIN);
+    let keyed = program.sources.iter().filter(|source| source.is_keyed()).count();
+    if keyed <= extensions {
+        return program;
+    }
+    argument::quotient(constraints, shape, COMBINATION_MIN)
 }
 
 /// `base^0, base^1, …`.

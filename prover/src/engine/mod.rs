@@ -112,7 +112,7 @@ impl Default for EngineOptions {
         Self {
             instructions: Instructions::detect(),
             table_bytes: 64 << 20,
-            extension_bytes: 64 << 20,
+            extension_bytes: 256 << 20,
         }
     }
 }
