@@ -18,6 +18,7 @@ use super::{
     column::Column,
     copies::Cell,
     device::{Device, Extension},
+    powers_of,
     program::{Program, Source},
 };
 use crate::kernels::parallel;
@@ -50,6 +51,8 @@ pub(crate) struct Programs {
     pub(crate) quotient: Program,
     pub(crate) permutation: Program,
     pub(crate) lookups: Program,
+    /// One side of a lookup's fractions.
+    pub(crate) lookup_side: Program,
 }
 
 /// The columns of a key, by their values on H.
@@ -110,6 +113,7 @@ impl<D: Device> Key<D> {
             quotient: quotient_program(&constraints, &shape, extensions),
             permutation: argument::permutation_fractions(&constraints, &shape),
             lookups: argument::lookup_values(&constraints),
+            lookup_side: argument::lookup_side(&constraints),
         };
         let keyed = programs.quotient.sources.iter().filter(|source| source.is_keyed());
         let keyed: Vec<_> = keyed
@@ -206,11 +210,6 @@ fn quotient_program(
         return program;
     }
     argument::quotient(constraints, shape, COMBINATION_MIN)
-}
-
-/// `base^0, base^1, …`.
-fn powers_of(base: Fr, count: usize) -> Vec<Fr> {
-    std::iter::successors(Some(Fr::ONE), |power| Some(power * base)).take(count).collect()
 }
 
 /// The values δ^column·ω^row of the successors of all cells.

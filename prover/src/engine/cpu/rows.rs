@@ -2,11 +2,12 @@
 
 use halo2_proofs::halo2curves::bn256::Fr;
 
-use super::columns::{rotated, rotation, splat_all};
+use super::columns::{rotated, rotation};
 use crate::{
     engine::program::{Operand, Program, Step, Term},
     kernels::{
         arithmetic::Arithmetic,
+        batch,
         pack::{Pack, SUM_TERMS},
         parallel,
     },
@@ -15,9 +16,9 @@ use crate::{
 /// Relaxed values, below 2p, that are added to another before the sum, below 16p, is relaxed.
 const LAZY_TERMS: usize = 6;
 /// Packs per register: few enough that all registers stay in the cache.
-const BLOCK: usize = 8;
+const BLOCK: usize = 4;
 /// Blocks that one task works on.
-const TASK: usize = 8;
+const TASK: usize = 16;
 
 /// The outputs of `program` in every row, as packs; `sources` are the columns that it names.
 pub(super) fn run<A: Arithmetic>(
@@ -27,10 +28,7 @@ pub(super) fn run<A: Arithmetic>(
     sources: &[&[A::Fr]],
 ) -> Vec<Vec<A::Fr>> {
     let Some(packs) = sources.first().map(|source| source.len()) else { return Vec::new() };
-    let uniforms: Vec<A::Fr> = arithmetic.vectorize(
-        #[inline(always)]
-        || splat_all::<A>(uniforms),
-    );
+    let uniforms = batch::splat_all(arithmetic, uniforms);
     let machine = Machine::<A> {
         steps: resolve(&program.steps, packs * A::Fr::WIDTH),
         outputs: program.outputs.iter().map(|&o| place(o, packs * A::Fr::WIDTH)).collect(),
