@@ -44,6 +44,20 @@ pub trait Backend {
     /// The name that reports and `--backend` use.
     fn name(&self) -> &'static str;
 
+    /// Makes what all proofs of a key share, if the backend needs more than the key; the first proof
+    /// would do it otherwise.
+    ///
+    /// # Errors
+    /// What the backend's key generation refuses.
+    fn prepare<C: Circuit<Fr>>(
+        &self,
+        _srs: &Srs,
+        _key: &CircuitKey<C>,
+        _circuit: &C,
+    ) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Proves `task`; `rng` blinds the witness, so it must be unpredictable in production.
     ///
     /// # Errors
@@ -84,6 +98,15 @@ pub struct Reference;
 impl Backend for Reference {
     fn name(&self) -> &'static str {
         "reference"
+    }
+
+    fn prepare<C: Circuit<Fr>>(
+        &self,
+        srs: &Srs,
+        key: &CircuitKey<C>,
+        circuit: &C,
+    ) -> Result<(), Error> {
+        key.reference(srs, circuit).map(|_| ())
     }
 
     fn prove<C: Circuit<Fr>>(

@@ -141,6 +141,8 @@ impl Setup {
         let circuit = InferenceCircuit::with_execution(plan, Arc::clone(inference.execution))
             .with_blindings(blindings);
 
+        let failed = |source| ProveError::Backend { backend: backend.name(), source };
+        backend.prepare(self.srs(), self.circuit_key(), &circuit).map_err(failed)?;
         let clock = StageClock::default();
         let task = Task {
             srs: self.srs(),
@@ -154,10 +156,7 @@ impl Setup {
             },
         };
         let start = Instant::now();
-        let proof = backend
-            .prove(task, rng)
-            .map_err(|source| ProveError::Backend { backend: backend.name(), source })?;
-        let proof = Proof::new(proof);
+        let proof = Proof::new(backend.prove(task, rng).map_err(failed)?);
         let prove_seconds = start.elapsed().as_secs_f64();
         let stages = clock.finish();
         let of_witness = stages.iter().filter(|(stage, _)| *stage == Stage::Witness);

@@ -75,8 +75,13 @@ impl Shape {
     }
 }
 
-/// The constraint whose quotient by `X^n - 1` is committed.
-pub(crate) fn quotient(constraints: &ConstraintSystem<Fr>, shape: &Shape) -> Program {
+/// The constraint whose quotient by `X^n - 1` is committed; fixed columns that are needed for a
+/// linear combination only are combined where there are at least `combination_min` of them.
+pub(crate) fn quotient(
+    constraints: &ConstraintSystem<Fr>,
+    shape: &Shape,
+    combination_min: usize,
+) -> Program {
     let parameters = Parameters::new(constraints);
     let mut builder = ProgramBuilder::new();
     for gate in constraints.gates() {
@@ -91,7 +96,7 @@ pub(crate) fn quotient(constraints: &ConstraintSystem<Fr>, shape: &Shape) -> Pro
         let table = compress(&mut builder, lookup.table_expressions(), parameters);
         lookup_constraints(&mut builder, index, &input, &table, parameters);
     }
-    builder.fold(parameters.y())
+    builder.fold(parameters.y(), combination_min)
 }
 
 /// Numerator and denominator of every set of the permutation argument.

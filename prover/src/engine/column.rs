@@ -1,5 +1,7 @@
 //! Columns as the host holds them: small integers where they are small.
 
+use std::collections::BTreeMap;
+
 use halo2_proofs::{
     halo2curves::{
         bn256::Fr,
@@ -88,7 +90,12 @@ pub(crate) enum Cells {
     /// Nothing but small integers so far.
     Integers(Vec<i32>),
     /// Some other element was assigned.
-    Assigned(Vec<Assigned<Fr>>),
+    Field {
+        /// Values, or numerators where there is a denominator.
+        values: Vec<Fr>,
+        /// Denominators by row.
+        denominators: BTreeMap<usize, Fr>,
+    },
 }
 
 impl Cells {
@@ -109,36 +116,36 @@ impl Cells {
                 values[row] = integer;
                 return;
             }
-            *self = Self::Assigned(values.iter().map(|&value| integer_cell(value)).collect());
+            let values = values.iter().map(|&value| integer_or_zero(value)).collect();
+            *self = Self::Field { values, denominators: BTreeMap::new() };
         }
-        if let Self::Assigned(cells) = self {
-            cells[row] = value;
+        if let Self::Field { values, denominators } = self {
+            values[row] = value.numerator();
+            match value.denominator() {
+                Some(denominator) => drop(denominators.insert(row, denominator)),
+                None => drop(denominators.remove(&row)),
+            }
         }
     }
 
-    /// The column; all fractions are inverted together.
+    /// The column; all fractions are inverted together. A denominator of zero gives zero, as in
+    /// halo2.
     pub(crate) fn finish(self) -> Column {
         match self {
             Self::Integers(values) => Column::Integers { values, tail: Vec::new() },
-            Self::Assigned(cells) => Column::Field(evaluate(&cells)),
+            Self::Field { mut values, denominators } => {
+                let (rows, mut inverses): (Vec<_>, Vec<_>) = denominators.into_iter().unzip();
+                inverses.iter_mut().batch_invert();
+                rows.into_iter().zip(inverses).for_each(|(row, inverse)| values[row] *= inverse);
+                Column::Field(values)
+            }
         }
     }
 }
 
-fn integer_cell(value: i32) -> Assigned<Fr> {
-    if value == 0 { Assigned::Zero } else { Assigned::Trivial(integer(value)) }
-}
-
-/// Assigned cells as field elements; a denominator of zero gives zero, as in halo2.
-fn evaluate(cells: &[Assigned<Fr>]) -> Vec<Fr> {
-    let mut denominators: Vec<Fr> = cells.iter().filter_map(Assigned::denominator).collect();
-    denominators.iter_mut().batch_invert();
-    let mut inverses = denominators.into_iter();
-    let value = |cell: &Assigned<Fr>| match cell.denominator() {
-        None => cell.numerator(),
-        Some(_) => cell.numerator() * inverses.next().unwrap_or(Fr::ZERO),
-    };
-    cells.iter().map(value).collect()
+/// Most cells of a column that is not small are zero before they are assigned.
+fn integer_or_zero(value: i32) -> Fr {
+    if value == 0 { Fr::ZERO } else { integer(value) }
 }
 
 #[cfg(test)]
@@ -176,8 +183,20 @@ mod tests {
         let half = Assigned::Rational(Fr::ONE, Fr::from(2));
         let none = Assigned::Rational(Fr::ONE, Fr::ZERO);
         let cells = [Assigned::Zero, half, Assigned::Trivial(Fr::from(5)), none];
-        let two = evaluate(&cells);
-        assert_eq!(two[1] * Fr::from(2), Fr::ONE);
-        assert_eq!((two[0], two[2], two[3]), (Fr::ZERO, Fr::from(5), Fr::ZERO));
+        let mut column = Cells::new(4);
+        for (row, cell) in cells.into_iter().enumerate() {
+            column.set(row, cell);
+        }
+        let half = Fr::from(2).invert().unwrap();
+        let expected = vec![Fr::ZERO, half, Fr::from(5), Fr::ZERO];
+        assert_eq!(column.finish(), Column::Field(expected));
+    }
+
+    #[test]
+    fn a_cell_assigned_again_forgets_its_denominator() {
+        let mut column = Cells::new(1);
+        column.set(0, Assigned::Rational(Fr::ONE, Fr::from(2)));
+        column.set(0, Assigned::Trivial(Fr::from(5)));
+        assert_eq!(column.finish(), Column::Field(vec![Fr::from(5)]));
     }
 }

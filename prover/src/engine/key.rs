@@ -18,9 +18,16 @@ use super::{
     column::Column,
     copies::Cell,
     device::{Device, Extension},
+    powers_of,
     program::{Program, Source},
 };
 use crate::kernels::parallel;
+
+/// Fewer fixed columns than this, kept on the cosets, are cheaper than the transforms of their
+/// combination.
+const EXTENDED_COMBINATION_MIN: usize = 8;
+/// Where columns of the key are transformed for every proof, their combination is one instead of two.
+const COMBINATION_MIN: usize = 2;
 
 /// Everything that proofs of one circuit share.
 #[derive(Debug)]
@@ -44,6 +51,8 @@ pub(crate) struct Programs {
     pub(crate) quotient: Program,
     pub(crate) permutation: Program,
     pub(crate) lookups: Program,
+    /// One side of a lookup's fractions.
+    pub(crate) lookup_side: Program,
 }
 
 /// The columns of a key, by their values on H.
@@ -101,9 +110,10 @@ impl<D: Device> Key<D> {
         let moved: Vec<_> = moved.into_iter().map(|cells| device.upload(cells)).collect();
         let columns = KeyColumns::upload(&device, data.fixed, permutation, omegas, &shape);
         let programs = Programs {
-            quotient: argument::quotient(&constraints, &shape),
+            quotient: quotient_program(&constraints, &shape, extensions),
             permutation: argument::permutation_fractions(&constraints, &shape),
             lookups: argument::lookup_values(&constraints),
+            lookup_side: argument::lookup_side(&constraints),
         };
         let keyed = programs.quotient.sources.iter().filter(|source| source.is_keyed());
         let keyed: Vec<_> = keyed
@@ -188,9 +198,18 @@ impl<D: Device> KeyColumns<D> {
     }
 }
 
-/// `base^0, base^1, …`.
-fn powers_of(base: Fr, count: usize) -> Vec<Fr> {
-    std::iter::successors(Some(Fr::ONE), |power| Some(power * base)).take(count).collect()
+/// The quotient's program when `extensions` columns of the key may be kept on the cosets.
+fn quotient_program(
+    constraints: &ConstraintSystem<Fr>,
+    shape: &Shape,
+    extensions: usize,
+) -> Program {
+    let program = argument::quotient(constraints, shape, EXTENDED_COMBINATION_MIN);
+    let keyed = program.sources.iter().filter(|source| source.is_keyed()).count();
+    if keyed <= extensions {
+        return program;
+    }
+    argument::quotient(constraints, shape, COMBINATION_MIN)
 }
 
 /// The values δ^column·ω^row of the successors of all cells.

@@ -15,7 +15,10 @@ mod rounds;
 mod witness;
 
 use halo2_proofs::{
-    halo2curves::bn256::{Fr, G1Affine},
+    halo2curves::{
+        bn256::{Fr, G1Affine},
+        ff::Field,
+    },
     plonk::{self, Circuit, Error},
 };
 use rand_core::RngCore;
@@ -112,7 +115,7 @@ impl Default for EngineOptions {
         Self {
             instructions: Instructions::detect(),
             table_bytes: 64 << 20,
-            extension_bytes: 64 << 20,
+            extension_bytes: 512 << 20,
         }
     }
 }
@@ -180,4 +183,9 @@ impl<C: Circuit<Fr>> Run for MakeKey<'_, C> {
         let key = Key::new(device, self.circuit, k, self.powers, extensions)?;
         Ok(EngineKey(Box::new(key)))
     }
+}
+
+/// `base^0, base^1, …`.
+fn powers_of(base: Fr, count: usize) -> Vec<Fr> {
+    std::iter::successors(Some(Fr::ONE), |power| Some(power * base)).take(count).collect()
 }

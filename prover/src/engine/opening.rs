@@ -14,6 +14,7 @@ use halo2_proofs::{
 use super::{
     argument::Shape,
     device::{Device, Division},
+    powers_of,
     program::Source,
     rounds::ProofTranscript,
 };
@@ -62,10 +63,7 @@ fn permutation(shape: &Shape) -> impl Iterator<Item = Query> {
 }
 
 /// The values that a proof holds, in order.
-pub(super) fn evaluations(
-    constraints: &ConstraintSystem<Fr>,
-    shape: &Shape,
-) -> Vec<(Polynomial, i32)> {
+pub(super) fn evaluations(constraints: &ConstraintSystem<Fr>, shape: &Shape) -> Vec<Query> {
     let random = Query { polynomial: Polynomial::Random, rotation: 0 };
     let sets = shape.set_count();
     let products = (0..sets).flat_map(|set| {
@@ -88,7 +86,6 @@ pub(super) fn evaluations(
         .chain(permutation(shape))
         .chain(products)
         .chain(lookups)
-        .map(|query| (query.polynomial, query.rotation))
         .collect()
 }
 
@@ -175,7 +172,7 @@ impl<D: Device> Opening<'_, D> {
 
     /// `Σ y^j·p_j` of a group, and its remainder.
     fn combine(&self, group: &Group, y: Fr) -> Combined<D::Column> {
-        let weights = powers(y, group.polynomials.len());
+        let weights = powers_of(y, group.polynomials.len());
         let weighted = || group.polynomials.iter().copied().zip(weights.iter().copied());
         let terms: Vec<_> = weighted().map(|(p, weight)| ((self.column)(p), weight)).collect();
         let value = |&rotation: &i32| {
@@ -193,7 +190,7 @@ impl<D: Device> Opening<'_, D> {
         let v = *transcript.squeeze_challenge_scalar::<()>();
         let groups: Vec<_> =
             group(&self.queries).iter().map(|group| self.combine(group, y)).collect();
-        let weights = powers(v, groups.len());
+        let weights = powers_of(v, groups.len());
         let parts: Vec<_> = groups
             .iter()
             .zip(&weights)
@@ -245,8 +242,4 @@ impl<D: Device> Opening<'_, D> {
             points: vec![u],
         }])
     }
-}
-
-fn powers(base: Fr, count: usize) -> Vec<Fr> {
-    std::iter::successors(Some(Fr::ONE), |power| Some(power * base)).take(count).collect()
 }

@@ -19,9 +19,11 @@ use super::{
     key::Key,
     lookup::permute,
     opening::{self, Polynomial, Query},
+    powers_of,
     program::Source,
     witness::{self, PhaseEnd},
 };
+use crate::kernels::parallel;
 
 /// The transcript of a proof.
 pub type ProofTranscript = Keccak256Write<Vec<u8>, G1Affine, Challenge255<G1Affine>>;
@@ -100,14 +102,16 @@ impl<D: Device> Phases<'_, D> {
             }
         }
         let (indices, cells): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
-        let mut columns: Vec<Column> = cells.into_iter().map(Cells::finish).collect();
-        for column in &mut columns {
-            column.blind(random(self.rng, self.key.shape.blinding_factors + 1));
-        }
+        let blinding = |_| random(self.rng, self.key.shape.blinding_factors + 1);
+        let blinding: Vec<_> = indices.iter().map(blinding).collect();
         // The blinds of the commitments, which KZG does not use.
-        random(self.rng, columns.len());
+        random(self.rng, indices.len());
         let device = &self.key.device;
-        let columns: Vec<_> = columns.into_iter().map(|column| device.upload(column)).collect();
+        let columns = parallel::convert(cells.into_iter().zip(blinding), |(cells, blinding)| {
+            let mut column = cells.finish();
+            column.blind(blinding);
+            device.upload(column)
+        });
         for point in device.commit(&columns.iter().collect::<Vec<_>>()) {
             self.transcript.write_point(point)?;
         }
@@ -265,14 +269,14 @@ impl<D: Device> Rounds<'_, D> {
         let key = self.key;
         let compressed = std::mem::take(&mut self.columns.compressed);
         let inputs = self.columns.lookup_inputs.iter().zip(&self.columns.lookup_tables);
-        let program = super::argument::lookup_side(&key.constraints);
+        let program = &key.programs.lookup_side;
         let uniforms = program.uniforms(parameters);
         let side = |input: &D::Column, table: &D::Column| {
             let column = |source| match source {
                 Source::LookupInput(_) => input,
                 _ => table,
             };
-            key.device.evaluate_rows(&program, &uniforms, &column).pop()
+            key.device.evaluate_rows(program, &uniforms, &column).pop()
         };
         let mut fractions = Vec::new();
         for (pair, (input, table)) in compressed.chunks(2).zip(inputs) {
@@ -337,10 +341,7 @@ impl<D: Device> Rounds<'_, D> {
         let key = self.key;
         let point = self.challenge();
         let step = point.pow_vartime([key.rows() as u64]);
-        let powers: Vec<_> = std::iter::successors(Some(Fr::ONE), |power| Some(power * step))
-            .take(pieces.len())
-            .collect();
-        let terms: Vec<_> = pieces.iter().zip(powers).collect();
+        let terms: Vec<_> = pieces.iter().zip(powers_of(step, pieces.len())).collect();
         let quotient = key.device.combine(&terms);
         let columns = &self.columns;
         let column = |polynomial| match polynomial {
@@ -351,23 +352,19 @@ impl<D: Device> Rounds<'_, D> {
         let order = opening::evaluations(&key.constraints, &key.shape);
         let weights = key.device.lagrange_at(point);
         let targets: Vec<_> =
-            order.iter().map(|&(polynomial, rotation)| (column(polynomial), rotation)).collect();
+            order.iter().map(|query| (column(query.polynomial), query.rotation)).collect();
         let values = key.device.evaluate(&weights, &targets);
         for &value in &values {
             self.transcript.write_scalar(value)?;
         }
         progress(Stage::Opening);
-        let queries: Vec<Query> = order
-            .into_iter()
-            .map(|(polynomial, rotation)| Query { polynomial, rotation })
-            .collect();
         let at = key.device.evaluate(&weights, &[(&quotient, 0)]);
         let opening = opening::Opening {
             device: &key.device,
             omega: key.omega(),
             point,
             queries: opening::order(&key.constraints, &key.shape),
-            values: queries.into_iter().zip(values).chain([(Query::QUOTIENT, at[0])]).collect(),
+            values: order.into_iter().zip(values).chain([(Query::QUOTIENT, at[0])]).collect(),
             column: &column,
         };
         opening.prove(self.transcript)

@@ -265,7 +265,7 @@ fn offset() -> Fr {
 }
 
 /// The scalars in every lane.
-fn splat_all<A: Arithmetic>(arithmetic: A, scalars: &[Fr]) -> Vec<A::Fr> {
+pub(crate) fn splat_all<A: Arithmetic>(arithmetic: A, scalars: &[Fr]) -> Vec<A::Fr> {
     arithmetic.vectorize(
         #[inline(always)]
         || {

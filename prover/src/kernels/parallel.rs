@@ -34,6 +34,17 @@ pub(crate) fn consume<T: Send>(items: impl IntoIterator<Item = T>, task: impl Fn
     });
 }
 
+/// What `task` makes of every item, in order.
+pub(crate) fn convert<T: Send, R: Send + Sync>(
+    items: impl IntoIterator<Item = T>,
+    task: impl Fn(T) -> R + Sync,
+) -> Vec<R> {
+    let items: Vec<Mutex<Option<T>>> =
+        items.into_iter().map(|item| Mutex::new(Some(item))).collect();
+    let take = |index: usize| items[index].lock().ok().and_then(|mut item| item.take());
+    map(items.len(), |index| take(index).map(&task)).into_iter().flatten().collect()
+}
+
 /// Runs `task` with every chunk of `size` elements and the index of the chunk.
 pub(crate) fn chunks<T: Send>(
     elements: &mut [T],
@@ -76,6 +87,13 @@ mod tests {
     #[test]
     fn results_come_in_order() {
         assert_eq!(map(1000, |index| index * 2), (0..1000).map(|i| i * 2).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn items_are_converted_in_order() {
+        let numbers: Vec<String> = (0..100).map(|number| number.to_string()).collect();
+        let lengths = numbers.iter().map(String::len).collect::<Vec<_>>();
+        assert_eq!(convert(numbers, |number| number.len()), lengths);
     }
 
     #[test]

@@ -259,26 +259,16 @@ fn add_tails<A: Arithmetic>(arithmetic: A, result: &mut [A::Fr], terms: &[(&CpuC
     }
 }
 
-/// Each of the values in every lane.
-#[inline(always)]
-pub(super) fn splat_all<A: Arithmetic>(values: &[Fr]) -> Vec<A::Fr> {
-    let mut packs = Vec::with_capacity(values.len());
-    for &value in values {
-        packs.push(A::Fr::splat(value));
-    }
-    packs
-}
-
 /// `Π (ω^row - point)`.
 pub(super) fn divisors<A: Arithmetic>(
     arithmetic: A,
     omegas: &[A::Fr],
     points: &[Fr],
 ) -> Vec<A::Fr> {
+    let points = batch::splat_all(arithmetic, points);
     arithmetic.vectorize(
         #[inline(always)]
         || {
-            let points = splat_all::<A>(points);
             let one = A::Fr::splat(Fr::ONE);
             let mut divisors = Vec::with_capacity(omegas.len());
             for omega in omegas {
@@ -301,10 +291,10 @@ pub(super) fn quotients<A: Arithmetic>(
     omegas: &[A::Fr],
     remainder: &[Fr],
 ) {
+    let remainder = batch::splat_all(arithmetic, remainder);
     arithmetic.vectorize(
         #[inline(always)]
         || {
-            let remainder = splat_all::<A>(remainder);
             for ((inverse, value), omega) in inverses.iter_mut().zip(dividend).zip(omegas) {
                 let mut at = A::Fr::zero();
                 for coefficient in remainder.iter().rev() {

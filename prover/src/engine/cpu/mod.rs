@@ -172,7 +172,14 @@ impl<A: Arithmetic> Device for CpuDevice<A> {
     where
         Self: 'a,
     {
-        self.quotient_pieces(program, uniforms, column)
+        let mut sources = parallel::map(program.sources.len(), |index| {
+            self.prepare(column(program.sources[index]))
+        });
+        let on_cosets = (0..self.cosets.len())
+            .map(|index| self.constraint_on_coset(program, uniforms, &mut sources, index))
+            .collect::<Vec<_>>();
+        drop(sources);
+        self.separate(&on_cosets)
     }
 
     fn lagrange_at(&self, point: Fr) -> batch::Weights<A> {

@@ -5,8 +5,6 @@
 //! `Σ (s^n)^i·h_i(X)`: a polynomial of degree below `n` for each of `m` cosets, and a Vandermonde
 //! system for the pieces `h_i`. So m cosets of n rows are enough, also where m is no power of two.
 
-use std::borrow::Cow;
-
 use halo2_proofs::halo2curves::{
     bn256::Fr,
     ff::{Field, PrimeField},
@@ -14,10 +12,7 @@ use halo2_proofs::halo2curves::{
 
 use super::{CpuColumn, CpuDevice, rows};
 use crate::{
-    engine::{
-        device::Extension,
-        program::{Program, Source},
-    },
+    engine::{device::Extension, program::Program},
     kernels::{arithmetic::Arithmetic, batch, ntt::Coset, pack::Pack, parallel},
 };
 
@@ -47,37 +42,47 @@ impl<A: Arithmetic> CpuDevice<A> {
         values
     }
 
-    pub(super) fn quotient_pieces<'a>(
+    /// The undivided constraint on coset number `index`, by its coefficients.
+    pub(super) fn constraint_on_coset(
         &self,
         program: &Program,
         uniforms: &[Fr],
-        column: &(dyn Fn(Source) -> Extension<'a, Self> + Sync),
-    ) -> Vec<CpuColumn<A>>
-    where
-        Self: 'a,
-    {
-        let sources =
-            parallel::map(program.sources.len(), |index| match column(program.sources[index]) {
-                Extension::Extended(extended) => Prepared::<A>::Extended(extended),
-                Extension::Column(column) => Prepared::Coefficients(self.interpolate(column)),
-            });
-        let on_cosets = self.cosets.iter().enumerate().map(|(index, (coset, _))| {
-            let values = parallel::map(sources.len(), |source| match &sources[source] {
-                Prepared::Extended(extended) => Cow::Borrowed(&extended[index][..]),
-                Prepared::Coefficients(c) => Cow::Owned(self.on_coset(c, coset)),
-            });
-            let values: Vec<&[A::Fr]> = values.iter().map(|values| &values[..]).collect();
-            let mut outputs = rows::run(self.arithmetic, program, uniforms, &values);
-            let mut quotient = outputs.pop().expect("the program has one output");
-            self.domain.interpolate_coset(&mut quotient, coset);
-            quotient
+        sources: &mut [Prepared<'_, A>],
+        index: usize,
+    ) -> Vec<A::Fr> {
+        let coset = &self.cosets[index].0;
+        parallel::chunks(sources, 1, |_, sources| {
+            for source in sources {
+                if let Prepared::Coefficients { coefficients, values } = source {
+                    self.domain.evaluate(coefficients, coset, values);
+                }
+            }
         });
-        let on_cosets: Vec<_> = on_cosets.collect();
-        self.separate(&on_cosets)
+        let values = sources.iter().map(|source| match source {
+            Prepared::Extended(extended) => &extended[index][..],
+            Prepared::Coefficients { values, .. } => &values[..],
+        });
+        let values: Vec<&[A::Fr]> = values.collect();
+        let mut outputs = rows::run(self.arithmetic, program, uniforms, &values);
+        let mut constraint = outputs.pop().expect("the program has one output");
+        self.domain.interpolate_coset(&mut constraint, coset);
+        constraint
+    }
+
+    /// A column, ready for all cosets.
+    pub(super) fn prepare<'a>(&self, column: Extension<'a, Self>) -> Prepared<'a, A> {
+        match column {
+            Extension::Extended(extended) => Prepared::Extended(extended),
+            Extension::Column(column) => {
+                let coefficients = self.interpolate(column);
+                let values = vec![A::Fr::zero(); coefficients.len()];
+                Prepared::Coefficients { coefficients, values }
+            }
+        }
     }
 
     /// The pieces, given the coefficients of the undivided constraint on every coset.
-    fn separate(&self, on_cosets: &[Vec<A::Fr>]) -> Vec<CpuColumn<A>> {
+    pub(super) fn separate(&self, on_cosets: &[Vec<A::Fr>]) -> Vec<CpuColumn<A>> {
         let powers: Vec<Fr> = self.cosets.iter().map(|(_, power)| *power).collect();
         let matrix = inverse_vandermonde(&powers);
         parallel::map(matrix.len(), |piece| {
@@ -95,9 +100,17 @@ impl<A: Arithmetic> CpuDevice<A> {
     }
 }
 
-enum Prepared<'a, A: Arithmetic> {
+/// A column for the quotient.
+pub(super) enum Prepared<'a, A: Arithmetic> {
+    /// On the cosets already.
     Extended(&'a [Vec<A::Fr>]),
-    Coefficients(Vec<A::Fr>),
+    /// To be evaluated on one coset after the other.
+    Coefficients {
+        /// Of its polynomial.
+        coefficients: Vec<A::Fr>,
+        /// On the coset at hand.
+        values: Vec<A::Fr>,
+    },
 }
 
 /// The inverse of the matrix whose row `j` holds the powers of `points[j]`, which are different.

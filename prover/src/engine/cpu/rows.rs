@@ -2,20 +2,23 @@
 
 use halo2_proofs::halo2curves::bn256::Fr;
 
-use super::columns::{rotated, rotation, splat_all};
+use super::columns::{rotated, rotation};
 use crate::{
     engine::program::{Operand, Program, Step, Term},
     kernels::{
         arithmetic::Arithmetic,
+        batch,
         pack::{Pack, SUM_TERMS},
         parallel,
     },
 };
 
+/// Relaxed values, below 2p, that are added to another before the sum, below 16p, is relaxed.
+const LAZY_TERMS: usize = 6;
 /// Packs per register: few enough that all registers stay in the cache.
-const BLOCK: usize = 8;
+const BLOCK: usize = 4;
 /// Blocks that one task works on.
-const TASK: usize = 8;
+const TASK: usize = 16;
 
 /// The outputs of `program` in every row, as packs; `sources` are the columns that it names.
 pub(super) fn run<A: Arithmetic>(
@@ -25,10 +28,7 @@ pub(super) fn run<A: Arithmetic>(
     sources: &[&[A::Fr]],
 ) -> Vec<Vec<A::Fr>> {
     let Some(packs) = sources.first().map(|source| source.len()) else { return Vec::new() };
-    let uniforms: Vec<A::Fr> = arithmetic.vectorize(
-        #[inline(always)]
-        || splat_all::<A>(uniforms),
-    );
+    let uniforms = batch::splat_all(arithmetic, uniforms);
     let machine = Machine::<A> {
         steps: resolve(&program.steps, packs * A::Fr::WIDTH),
         outputs: program.outputs.iter().map(|&o| place(o, packs * A::Fr::WIDTH)).collect(),
@@ -63,23 +63,30 @@ fn place(operand: Operand, rows: usize) -> Place {
 /// A [`Step`] with places for operands.
 struct Work {
     register: usize,
-    plus: Vec<Place>,
-    minus: Vec<Place>,
-    products: Vec<(Place, Place)>,
-    minus_products: Vec<(Place, Place)>,
+    terms: Vec<Signed<Place>>,
+    products: Vec<Signed<(Place, Place)>>,
+}
+
+/// Something that is added or subtracted.
+#[derive(Clone, Copy)]
+struct Signed<T> {
+    value: T,
+    minus: bool,
 }
 
 fn resolve(steps: &[Step], rows: usize) -> Vec<Work> {
-    let places = |operands: &[Operand]| operands.iter().map(|&o| place(o, rows)).collect();
-    let pairs = |terms: &[Term]| {
-        terms.iter().map(|term| (place(term.a, rows), place(term.b, rows))).collect()
+    let terms = |operands: &[Operand], minus| {
+        let term = |&operand: &Operand| Signed { value: place(operand, rows), minus };
+        operands.iter().map(term).collect::<Vec<_>>()
+    };
+    let products = |terms: &[Term], minus| {
+        let factors = |term: &Term| (place(term.a, rows), place(term.b, rows));
+        terms.iter().map(|term| Signed { value: factors(term), minus }).collect::<Vec<_>>()
     };
     let work = |step: &Step| Work {
         register: step.register,
-        plus: places(&step.plus),
-        minus: places(&step.minus),
-        products: pairs(&step.products),
-        minus_products: pairs(&step.minus_products),
+        terms: [terms(&step.plus, false), terms(&step.minus, true)].concat(),
+        products: [products(&step.products, false), products(&step.minus_products, true)].concat(),
     };
     steps.iter().map(work).collect()
 }
@@ -133,14 +140,16 @@ impl<A: Arithmetic> Machine<'_, A> {
     fn step(&self, work: &Work, registers: &mut [[A::Fr; BLOCK]], first: usize, count: usize) {
         for i in 0..count {
             let mut value = self.sum(&work.products, registers, first, i);
-            if !work.minus_products.is_empty() {
-                value = value.sub(self.sum(&work.minus_products, registers, first, i));
-            }
-            for &place in &work.plus {
-                value = value.add(self.fetch(place, registers, first, i));
-            }
-            for &place in &work.minus {
-                value = value.sub(self.fetch(place, registers, first, i));
+            for terms in work.terms.chunks(LAZY_TERMS) {
+                for term in terms {
+                    let term_value = self.fetch(term.value, registers, first, i);
+                    value = if term.minus {
+                        value.sub_lazy_by::<2>(term_value)
+                    } else {
+                        value.add_lazy(term_value)
+                    };
+                }
+                value = value.relax();
             }
             registers[work.register][i] = value;
         }
@@ -150,21 +159,39 @@ impl<A: Arithmetic> Machine<'_, A> {
     #[inline(always)]
     fn sum(
         &self,
-        terms: &[(Place, Place)],
+        products: &[Signed<(Place, Place)>],
         registers: &[[A::Fr; BLOCK]],
         first: usize,
         i: usize,
     ) -> A::Fr {
+        if let [product] = products {
+            let (a, b) = self.factors(product, registers, first, i);
+            return a.mul(b);
+        }
         let mut total = A::Fr::zero();
-        for terms in terms.chunks(SUM_TERMS) {
+        for (chunk, products) in products.chunks(SUM_TERMS).enumerate() {
             let mut sum = A::Fr::empty_sum();
-            for &(a, b) in terms {
-                let a = self.fetch(a, registers, first, i);
-                let b = self.fetch(b, registers, first, i);
+            for product in products {
+                let (a, b) = self.factors(product, registers, first, i);
                 A::Fr::add_product(&mut sum, a, b);
             }
-            total = total.add(A::Fr::reduce_sum(sum));
+            let sum = A::Fr::reduce_sum(sum);
+            total = if chunk == 0 { sum } else { total.add(sum) };
         }
         total
+    }
+
+    /// The factors of a product; the first has its sign.
+    #[inline(always)]
+    fn factors(
+        &self,
+        product: &Signed<(Place, Place)>,
+        registers: &[[A::Fr; BLOCK]],
+        first: usize,
+        i: usize,
+    ) -> (A::Fr, A::Fr) {
+        let a = self.fetch(product.value.0, registers, first, i);
+        let a = if product.minus { A::Fr::zero().sub(a) } else { a };
+        (a, self.fetch(product.value.1, registers, first, i))
     }
 }

@@ -8,6 +8,7 @@ use halo2_proofs::{
 };
 
 use super::{
+    factor::Uses,
     graph::{Graph, Linear, NodeId, Source},
     plan::{self, Program},
     uniform::Uniform,
@@ -104,51 +105,48 @@ impl ProgramBuilder {
     /// `Σ y^(count - 1 - i) · constraint_i`, where `y` is parameter `number`.
     ///
     /// Constraints that are multiplied by the same switch are added up first.
-    pub(crate) fn fold(mut self, number: usize) -> Program {
+    pub(crate) fn fold(mut self, number: usize, combination_min: usize) -> Program {
         let y = self.graph.uniforms.parameter(number);
+        let uses = Uses::count(&self.graph, &self.constraints);
         let mut weight = Uniform::ONE;
         let mut switched: BTreeMap<Option<NodeId>, Linear> = BTreeMap::new();
         for constraint in std::mem::take(&mut self.constraints).into_iter().rev() {
-            for (&node, &coefficient) in &constraint.terms {
-                let scale = self.graph.uniforms.product(weight, coefficient);
-                let (switch, rest) = match self.graph.switched(node) {
-                    Some((switch, rest)) => (Some(switch), self.graph.linear(rest)),
-                    None => (None, self.graph.linear(node)),
-                };
-                self.accumulate(&mut switched, switch, &rest, scale);
+            for (switch, part) in self.by_switch(&constraint) {
+                let part = self.graph.factor(&part, &uses);
+                let sum = switched.remove(&switch).unwrap_or(Linear::uniform(Uniform::ZERO));
+                let sum = self.graph.add_weighted(sum, &part, weight);
+                switched.insert(switch, sum);
             }
-            let constant = Linear::uniform(constraint.constant);
-            self.accumulate(&mut switched, None, &constant, weight);
             weight = self.graph.uniforms.product(weight, y);
         }
         let mut total = Linear::uniform(Uniform::ZERO);
         for (switch, sum) in switched {
             let term = match switch {
-                Some(switch) => {
-                    let switch = self.graph.linear(switch);
-                    self.graph.multiply(&switch, &sum)
-                }
+                Some(switch) => self.graph.multiply(&Linear::of(switch), &sum),
                 None => sum,
             };
             total = self.graph.add(total, &term);
         }
-        plan::compile(self.graph, &[total])
+        plan::compile(self.graph, &[total], combination_min)
     }
 
-    fn accumulate(
-        &mut self,
-        switched: &mut BTreeMap<Option<NodeId>, Linear>,
-        switch: Option<NodeId>,
-        value: &Linear,
-        scale: Uniform,
-    ) {
-        let sum = switched.remove(&switch).unwrap_or_else(|| Linear::uniform(Uniform::ZERO));
-        let sum = self.graph.add_scaled(sum, value, scale);
-        switched.insert(switch, sum);
+    /// The parts of a constraint that are multiplied by the same switch.
+    fn by_switch(&mut self, constraint: &Linear) -> BTreeMap<Option<NodeId>, Linear> {
+        let mut parts = BTreeMap::from([(None, Linear::uniform(constraint.constant))]);
+        for (&node, &scale) in &constraint.terms {
+            let (switch, rest) = match self.graph.switched(node) {
+                Some((switch, rest)) => (Some(switch), self.graph.linear(rest)),
+                None => (None, Linear::of(node)),
+            };
+            let part = parts.remove(&switch).unwrap_or(Linear::uniform(Uniform::ZERO));
+            let part = self.graph.add_scaled(part, &rest, scale);
+            parts.insert(switch, part);
+        }
+        parts
     }
 
     /// The values themselves, one output each.
     pub(crate) fn outputs(self, outputs: &[Linear]) -> Program {
-        plan::compile(self.graph, outputs)
+        plan::compile(self.graph, outputs, usize::MAX)
     }
 }

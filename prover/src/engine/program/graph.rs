@@ -75,7 +75,32 @@ pub(crate) struct Linear {
     pub(super) terms: BTreeMap<NodeId, Uniform>,
 }
 
+impl Node {
+    /// What it is computed from.
+    pub(super) fn children(&self) -> Vec<NodeId> {
+        match self {
+            Self::Query(..) => Vec::new(),
+            Self::Product(a, b) => vec![*a, *b],
+            Self::Linear(linear) => linear.terms.keys().copied().collect(),
+        }
+    }
+}
+
 impl Linear {
+    /// The value of a node.
+    pub(super) fn of(node: NodeId) -> Self {
+        Self { constant: Uniform::ZERO, terms: BTreeMap::from([(node, Uniform::ONE)]) }
+    }
+
+    /// A multiple of one node: the node and the scale.
+    pub(super) fn as_multiple(&self) -> Option<(NodeId, Uniform)> {
+        let mut terms = self.terms.iter();
+        match (self.constant, terms.next(), terms.next()) {
+            (Uniform::ZERO, Some((&node, &scale)), None) => Some((node, scale)),
+            _ => None,
+        }
+    }
+
     /// The same value in every row.
     pub(crate) fn uniform(constant: Uniform) -> Self {
         Self { constant, terms: BTreeMap::new() }
@@ -108,9 +133,8 @@ impl Graph {
 
     /// The node of a linear combination, which is itself where it is a single node.
     pub(super) fn node(&mut self, linear: &Linear) -> NodeId {
-        let mut terms = linear.terms.iter();
-        match (linear.constant, terms.next(), terms.next()) {
-            (Uniform::ZERO, Some((&node, &Uniform::ONE)), None) => node,
+        match linear.as_multiple() {
+            Some((node, Uniform::ONE)) => node,
             _ => self.intern(Node::Linear(linear.clone())),
         }
     }
@@ -120,8 +144,7 @@ impl Graph {
     }
 
     fn single(&mut self, node: Node) -> Linear {
-        let node = self.intern(node);
-        Linear { constant: Uniform::ZERO, terms: BTreeMap::from([(node, Uniform::ONE)]) }
+        Linear::of(self.intern(node))
     }
 
     /// `a + scale · b`.
@@ -159,8 +182,17 @@ impl Graph {
         if b.terms.is_empty() {
             return self.scale(a, b.constant);
         }
-        let (a, b) = (self.node(a), self.node(b));
-        self.single(Node::Product(a.min(b), a.max(b)))
+        // Uniform factors come out: they meet the weight of the constraint there.
+        let (a, of_a) = self.split_multiple(a);
+        let (b, of_b) = self.split_multiple(b);
+        let product = self.single(Node::Product(a.min(b), a.max(b)));
+        let scale = self.uniforms.product(of_a, of_b);
+        self.scale(&product, scale)
+    }
+
+    /// A node and the scale that make a linear combination.
+    fn split_multiple(&mut self, linear: &Linear) -> (NodeId, Uniform) {
+        linear.as_multiple().unwrap_or_else(|| (self.node(linear), Uniform::ONE))
     }
 
     /// Splits a product with a switch into the switch and the rest.
@@ -174,7 +206,7 @@ impl Graph {
     pub(super) fn linear(&self, node: NodeId) -> Linear {
         match &self.nodes[node.index()] {
             Node::Linear(linear) => linear.clone(),
-            _ => Linear { constant: Uniform::ZERO, terms: BTreeMap::from([(node, Uniform::ONE)]) },
+            _ => Linear::of(node),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! made once per key; the uniforms are computed once per proof.
 
 mod build;
+mod factor;
 mod graph;
 mod plan;
 mod uniform;

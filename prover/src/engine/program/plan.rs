@@ -72,12 +72,10 @@ impl Program {
     }
 }
 
-/// Fewer fixed columns than this are not worth a combination with transforms of its own.
-const COMBINATION_MIN: usize = 8;
-
-pub(super) fn compile(mut graph: Graph, outputs: &[Linear]) -> Program {
+/// Fewer fixed columns than `combination_min` are not combined.
+pub(super) fn compile(mut graph: Graph, outputs: &[Linear], combination_min: usize) -> Program {
     let roots: Vec<NodeId> = outputs.iter().map(|output| graph.node(output)).collect();
-    let combined = combine_fixed(&mut graph, &roots);
+    let combined = combine_fixed(&mut graph, &roots, combination_min);
     let uses = count_uses(&graph, &roots);
     let mut compiler = Compiler {
         graph: &graph,
@@ -101,25 +99,17 @@ fn reachable(graph: &Graph, roots: &[NodeId]) -> BTreeSet<NodeId> {
     let mut open = roots.to_vec();
     while let Some(node) = open.pop() {
         if found.insert(node) {
-            open.extend(children(&graph.nodes[node.index()]));
+            open.extend(graph.nodes[node.index()].children());
         }
     }
     found
-}
-
-fn children(node: &Node) -> Vec<NodeId> {
-    match node {
-        Node::Query(..) => Vec::new(),
-        Node::Product(a, b) => vec![*a, *b],
-        Node::Linear(linear) => linear.terms.keys().copied().collect(),
-    }
 }
 
 /// How many steps will read each node.
 fn count_uses(graph: &Graph, roots: &[NodeId]) -> HashMap<NodeId, usize> {
     let mut uses = HashMap::new();
     for node in reachable(graph, roots) {
-        for child in children(&graph.nodes[node.index()]) {
+        for child in graph.nodes[node.index()].children() {
             *uses.entry(child).or_insert(0) += 1;
         }
     }
@@ -131,7 +121,11 @@ fn count_uses(graph: &Graph, roots: &[NodeId]) -> HashMap<NodeId, usize> {
 
 /// Replaces, in every linear combination, many fixed columns by their combination, where they are
 /// needed for nothing else: it is one column to transform instead of many.
-fn combine_fixed(graph: &mut Graph, roots: &[NodeId]) -> Vec<Vec<(Uniform, usize)>> {
+fn combine_fixed(
+    graph: &mut Graph,
+    roots: &[NodeId],
+    combination_min: usize,
+) -> Vec<Vec<(Uniform, usize)>> {
     let nodes = reachable(graph, roots);
     let fixed = |graph: &Graph, node: NodeId| match graph.nodes[node.index()] {
         Node::Query(Source::Fixed(column), rotation) => Some((column, rotation)),
@@ -154,7 +148,7 @@ fn combine_fixed(graph: &mut Graph, roots: &[NodeId]) -> Vec<Vec<(Uniform, usize
                 single.extend([*a, *b].into_iter().filter_map(|n| fixed(graph, n)).map(|f| f.0));
             }
             Node::Linear(linear) => {
-                for group in groups(graph, linear).values().filter(|g| g.len() < COMBINATION_MIN) {
+                for group in groups(graph, linear).values().filter(|g| g.len() < combination_min) {
                     single.extend(group.iter().map(|&(_, column, _)| column));
                 }
             }
@@ -166,7 +160,7 @@ fn combine_fixed(graph: &mut Graph, roots: &[NodeId]) -> Vec<Vec<(Uniform, usize
         let mut linear = linear.clone();
         for (rotation, mut group) in groups(graph, &linear) {
             group.retain(|(_, column, _)| !single.contains(column));
-            if group.len() < COMBINATION_MIN {
+            if group.len() < combination_min {
                 continue;
             }
             for (term, ..) in &group {
@@ -176,7 +170,10 @@ fn combine_fixed(graph: &mut Graph, roots: &[NodeId]) -> Vec<Vec<(Uniform, usize
             linear.terms.extend(query.terms);
             combined.push(group.into_iter().map(|(_, column, scale)| (scale, column)).collect());
         }
-        graph.nodes[node.index()] = Node::Linear(linear);
+        graph.nodes[node.index()] = match linear.as_multiple() {
+            Some((query, Uniform::ONE)) => graph.nodes[query.index()].clone(),
+            _ => Node::Linear(linear),
+        };
     }
     combined
 }
