@@ -13,6 +13,8 @@ pub(crate) mod batch;
 mod lanes;
 pub mod measure;
 #[cfg(any(target_arch = "x86_64", test))]
+mod modulus;
+#[cfg(any(target_arch = "x86_64", test))]
 mod montgomery;
 pub(crate) mod msm;
 pub(crate) mod ntt;

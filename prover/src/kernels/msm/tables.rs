@@ -147,9 +147,9 @@ fn double<P: Coordinates>(points: &mut [(P, P)], prefixes: &mut [P]) {
     for ((x, y), prefix) in points.iter_mut().zip(prefixes).rev() {
         let inverse_2y = inverse.mul(*prefix);
         inverse = inverse.mul(y.add(*y));
-        let square = x.mul(*x);
+        let square = x.square();
         let slope = square.add_lazy(square).add_lazy(square).mul_lazy(inverse_2y);
-        let new_x = slope.mul(slope).sub(x.add(*x));
+        let new_x = slope.square().sub(x.add(*x));
         *y = slope.mul(x.sub(new_x)).sub(*y);
         *x = new_x;
     }
