@@ -129,6 +129,9 @@ pub enum Instructions {
     Avx512,
     /// 64-bit words, on any processor.
     Portable,
+    /// The vector code, lane by lane.
+    #[cfg(test)]
+    Emulated,
 }
 
 impl Instructions {
@@ -146,6 +149,8 @@ impl Instructions {
             #[cfg(not(target_arch = "x86_64"))]
             Self::Avx512Ifma | Self::Avx512 => false,
             Self::Portable => true,
+            #[cfg(test)]
+            Self::Emulated => true,
         }
     }
 
@@ -162,6 +167,8 @@ impl Instructions {
             Self::Avx512Ifma => "avx512ifma",
             Self::Avx512 => "avx512",
             Self::Portable => "portable",
+            #[cfg(test)]
+            Self::Emulated => "emulated",
         }
     }
 }
@@ -177,6 +184,10 @@ pub(crate) trait Run {
 impl Instructions {
     /// Runs `task` on this arithmetic, or on the portable one where this one is not available.
     pub(crate) fn run<T: Run>(self, task: T) -> T::Output {
+        #[cfg(test)]
+        if self == Self::Emulated {
+            return task.run(Emulated);
+        }
         #[cfg(target_arch = "x86_64")]
         match self {
             Self::Avx512Ifma => {
@@ -190,6 +201,8 @@ impl Instructions {
                 }
             }
             Self::Portable => {}
+            #[cfg(test)]
+            Self::Emulated => {}
         }
         task.run(Portable)
     }

@@ -8,13 +8,14 @@
 //! processor was asked for these features.
 
 use std::arch::x86_64::{
-    __m512d, __m512i, _MM_FROUND_NO_EXC, _MM_FROUND_TO_ZERO, _mm512_add_epi64, _mm512_and_si512,
-    _mm512_castpd_si512, _mm512_castsi512_pd, _mm512_cmpeq_epi64_mask, _mm512_cvtepu64_pd,
-    _mm512_fmadd_round_pd, _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_mask_mov_epi64,
-    _mm512_movepi64_mask, _mm512_or_si512, _mm512_permutex2var_epi64, _mm512_permutexvar_epi64,
-    _mm512_set1_epi64, _mm512_set1_pd, _mm512_setzero_si512, _mm512_shuffle_i64x2,
-    _mm512_slli_epi64, _mm512_srai_epi64, _mm512_srli_epi64, _mm512_sub_epi64, _mm512_sub_pd,
-    _mm512_ternarylogic_epi64, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
+    __m512d, __m512i, _MM_FROUND_NO_EXC, _MM_FROUND_TO_ZERO, _MM_HINT_T0, _mm_prefetch,
+    _mm512_add_epi64, _mm512_and_si512, _mm512_castpd_si512, _mm512_castsi512_pd,
+    _mm512_cmpeq_epi64_mask, _mm512_cvtepu64_pd, _mm512_fmadd_round_pd, _mm512_madd52hi_epu64,
+    _mm512_madd52lo_epu64, _mm512_mask_mov_epi64, _mm512_movepi64_mask, _mm512_or_si512,
+    _mm512_permutex2var_epi64, _mm512_permutexvar_epi64, _mm512_set1_epi64, _mm512_set1_pd,
+    _mm512_setzero_si512, _mm512_shuffle_i64x2, _mm512_slli_epi64, _mm512_srai_epi64,
+    _mm512_srli_epi64, _mm512_sub_epi64, _mm512_sub_pd, _mm512_ternarylogic_epi64,
+    _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
 };
 
 use super::lanes::{LIMB_MASK, Lanes};
@@ -121,6 +122,11 @@ macro_rules! common_operations {
             let (low, high) = (Self::from_array(table[0]), Self::from_array(table[1]));
             // SAFETY: see the module.
             Self(unsafe { _mm512_permutex2var_epi64(low.0, self.0, high.0) })
+        }
+        #[inline(always)]
+        fn prefetch(words: &[u64; 8]) {
+            // SAFETY: every processor with AVX-512 has it, and any address will do.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(words.as_ptr().cast()) }
         }
         #[inline(always)]
         fn transpose(rows: [Self; 8]) -> [Self; 8] {

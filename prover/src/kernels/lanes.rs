@@ -53,6 +53,8 @@ pub(crate) trait Lanes: Copy + fmt::Debug + Send + Sync + 'static {
     fn look_up(self, table: &[u64; 8]) -> Self;
     /// Lane `i` is entry `self[i] mod 16` of the two halves of the table.
     fn look_up_16(self, table: &[[u64; 8]; 2]) -> Self;
+    /// Says that these words will be loaded soon.
+    fn prefetch(words: &[u64; 8]);
     /// Rows to columns.
     fn transpose(rows: [Self; 8]) -> [Self; 8];
 
@@ -138,6 +140,7 @@ impl Lanes for Emulated {
                 .map(|index| table.as_flattened()[usize::try_from(index % 16).expect("below 16")]),
         )
     }
+    fn prefetch(_: &[u64; 8]) {}
     fn transpose(rows: [Self; 8]) -> [Self; 8] {
         std::array::from_fn(|column| Self(std::array::from_fn(|row| rows[row].0[column])))
     }

@@ -96,6 +96,29 @@ pub fn evaluate(set: Instructions, values: &[Fr]) -> Box<dyn Kernel<Output = Vec
     set.run(Task(values))
 }
 
+/// Values on the subgroup of order `values.len()` to values on a coset of it, and back.
+///
+/// # Panics
+/// If the number of values is not a power of two of at least a pack, or the shift is zero.
+#[must_use]
+pub fn extend(set: Instructions, values: &[Fr], shift: Fr) -> [Vec<Fr>; 2] {
+    struct Task<'a>(&'a [Fr], Fr);
+    impl Run for Task<'_> {
+        type Output = [Vec<Fr>; 2];
+        fn run<A: Arithmetic>(self, arithmetic: A) -> Self::Output {
+            let Transform { domain, coset, mut packs, .. } = Transform::new(arithmetic, self.0);
+            domain.interpolate(&mut packs);
+            let (mut extended, other) = (packs.clone(), domain.coset(self.1));
+            domain.evaluate(&packs, &other, &mut extended);
+            let values = unpack(arithmetic, &extended);
+            domain.interpolate_coset(&mut extended, &other);
+            domain.evaluate(&extended, &coset, &mut packs);
+            [values, unpack(arithmetic, &packs)]
+        }
+    }
+    set.run(Task(values, shift))
+}
+
 /// The commitment to a column: `Σ scalar·point`, with tables of at most `table_bytes`.
 #[must_use]
 pub fn commit(

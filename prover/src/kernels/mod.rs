@@ -10,8 +10,12 @@ pub(crate) mod arithmetic;
 #[expect(unsafe_code, reason = "vector instructions; see the module")]
 mod avx512;
 pub(crate) mod batch;
+#[cfg(test)]
+mod fuzz_tests;
 mod lanes;
 pub mod measure;
+#[cfg(any(target_arch = "x86_64", test))]
+mod modulus;
 #[cfg(any(target_arch = "x86_64", test))]
 mod montgomery;
 pub(crate) mod msm;

@@ -1,138 +1,18 @@
 //! Eight field elements side by side, in Montgomery form with radix 2^260.
 //!
 //! An element is five limbs of 52 bits; a vector holds limb `i` of its eight elements in word `i`.
-//! The product of `a < 8p` and `b < 8p` is reduced to below `64p²/2^260 + p < 1.8p`, since
+//! The product of `a < 8p` and `b < 8p` is reduced to below `64p²/2^260 + 1.13p < 1.9p`, since
 //! `p < 0.012·2^260`.
 
 use std::marker::PhantomData;
 
-use halo2_proofs::halo2curves::bn256::{Fq, Fr};
+use halo2_proofs::halo2curves::bn256::Fq;
 
 use super::{
     lanes::{LIMB_BITS, LIMB_MASK, Lanes},
-    pack::{Coordinates, INTEGER_OFFSET, Pack, TablePoint, Words},
+    modulus::{LIMBS, Modulus, split},
+    pack::{Coordinates, INTEGER_OFFSET, Pack, TablePoint},
 };
-
-const LIMBS: usize = 5;
-
-/// The constants of a prime below 2^254.
-pub(crate) trait Modulus: Words {
-    /// The prime, low word first.
-    const WORDS: [u64; 4];
-    /// The prime in limbs.
-    const LIMBS: [u64; LIMBS] = split(Self::WORDS);
-    /// `-1/p` mod 2^52.
-    const INVERSE: u64 = negative_inverse(Self::WORDS[0]);
-    /// 2^520 mod p: turns an integer into Montgomery form.
-    const RADIX_SQUARED: [u64; LIMBS] = split(power_of_two(Self::WORDS, 520));
-    /// 2^264 mod p: from radix 2^256 to 2^260.
-    const FROM_WORDS: [u64; LIMBS] = split(power_of_two(Self::WORDS, 264));
-    /// 2^256 mod p: from radix 2^260 to 2^256.
-    const TO_WORDS: [u64; LIMBS] = split(power_of_two(Self::WORDS, 256));
-    /// By top bits `i`, minus the multiple of p in `i·2^253`.
-    const AFTER_ADD: [[u64; 8]; LIMBS] = multiples(Self::LIMBS, [0, 0, -1, -1, -2, -3, -3, -4]);
-    /// By top bits `i`, which mean `i - 8` from 4 on: the multiple of p that brings `[i, i + 1)`
-    /// times 2^253, and a bit more on both sides, to `[0, 2p)`.
-    const AFTER_SUB: [[u64; 8]; LIMBS] = multiples(Self::LIMBS, [1, 0, -1, -1, 3, 2, 2, 1]);
-    /// Minus 0 to 15 times p.
-    const AFTER_LAZY: [[[u64; 8]; 2]; LIMBS] = {
-        let low = multiples(Self::LIMBS, [0, -1, -2, -3, -4, -5, -6, -7]);
-        let high = multiples(Self::LIMBS, [-8, -9, -10, -11, -12, -13, -14, -15]);
-        let mut both = [[[0; 8]; 2]; LIMBS];
-        let mut i = 0;
-        while i < LIMBS {
-            both[i] = [low[i], high[i]];
-            i += 1;
-        }
-        both
-    };
-}
-
-impl Modulus for Fr {
-    const WORDS: [u64; 4] = [
-        0x43e1_f593_f000_0001,
-        0x2833_e848_79b9_7091,
-        0xb850_45b6_8181_585d,
-        0x3064_4e72_e131_a029,
-    ];
-}
-
-impl Modulus for Fq {
-    const WORDS: [u64; 4] = [
-        0x3c20_8c16_d87c_fd47,
-        0x9781_6a91_6871_ca8d,
-        0xb850_45b6_8181_585d,
-        0x3064_4e72_e131_a029,
-    ];
-}
-
-const fn split(w: [u64; 4]) -> [u64; LIMBS] {
-    [
-        w[0] & LIMB_MASK,
-        (w[0] >> 52 | w[1] << 12) & LIMB_MASK,
-        (w[1] >> 40 | w[2] << 24) & LIMB_MASK,
-        (w[2] >> 28 | w[3] << 36) & LIMB_MASK,
-        w[3] >> 16,
-    ]
-}
-
-/// Limb by limb, these multiples of p, mod 2^64 and without carries.
-const fn multiples(p: [u64; LIMBS], times: [i64; 8]) -> [[u64; 8]; LIMBS] {
-    let mut table = [[0; 8]; LIMBS];
-    let mut i = 0;
-    while i < LIMBS {
-        let mut j = 0;
-        while j < 8 {
-            table[i][j] = p[i].wrapping_mul(times[j].cast_unsigned());
-            j += 1;
-        }
-        i += 1;
-    }
-    table
-}
-
-/// Newton's iteration for the inverse of an odd number mod 2^64.
-const fn negative_inverse(p: u64) -> u64 {
-    let mut inverse = 1_u64;
-    let mut step = 0;
-    while step < 6 {
-        inverse = inverse.wrapping_mul(2_u64.wrapping_sub(p.wrapping_mul(inverse)));
-        step += 1;
-    }
-    inverse.wrapping_neg() & LIMB_MASK
-}
-
-/// 2^exponent mod p by doublings.
-const fn power_of_two(p: [u64; 4], exponent: u32) -> [u64; 4] {
-    let mut value = [1, 0, 0, 0];
-    let mut step = 0;
-    while step < exponent {
-        // p < 2^254, so the double of a smaller value has no carry out of the words.
-        let doubled = [
-            value[0] << 1,
-            value[1] << 1 | value[0] >> 63,
-            value[2] << 1 | value[1] >> 63,
-            value[3] << 1 | value[2] >> 63,
-        ];
-        value = subtract_if_not_less(doubled, p);
-        step += 1;
-    }
-    value
-}
-
-const fn subtract_if_not_less(a: [u64; 4], p: [u64; 4]) -> [u64; 4] {
-    let mut difference = [0; 4];
-    let mut borrow = false;
-    let mut i = 0;
-    while i < 4 {
-        let (d, b0) = a[i].overflowing_sub(p[i]);
-        let (d, b1) = d.overflowing_sub(if borrow { 1 } else { 0 });
-        difference[i] = d;
-        borrow = b0 || b1;
-        i += 1;
-    }
-    if borrow { a } else { difference }
-}
 
 /// Eight elements of `F` on the lanes `L`.
 #[derive(Debug)]
@@ -199,15 +79,20 @@ fn join_lanes<L: Lanes>(t: [L; LIMBS]) -> [L; 4] {
     ]
 }
 
-/// How often each column of a product of two five-limb numbers gets a low half.
-const LOW_TERMS: [u64; 10] = [1, 2, 3, 4, 5, 4, 3, 2, 1, 0];
+/// How often each column of a product of two five-limb numbers gets a low half. The next column
+/// gets as many high halves.
+const PRODUCT_TERMS: [u64; 10] = [1, 2, 3, 4, 5, 4, 3, 2, 1, 0];
+/// The same of a reduction.
+const REDUCTION_TERMS: [u64; 10] = [0, 1, 2, 3, 5, 5, 4, 3, 2, 0];
+/// The same of a product and its reduction.
+const ALL_TERMS: [u64; 10] = [1, 3, 5, 7, 10, 9, 7, 5, 3, 0];
 
-/// Minus the biases of `products` five-limb products and, if `reduced`, of the reduction.
+/// Minus the biases of a column of these terms, each `times` as often.
 #[inline(always)]
-const fn bias<L: Lanes>(column: usize, products: u64) -> u64 {
-    let high = if column == 0 { 0 } else { LOW_TERMS[column - 1] };
-    let low = LOW_TERMS[column].wrapping_mul(L::LOW_BIAS);
-    low.wrapping_add(high.wrapping_mul(L::HIGH_BIAS)).wrapping_mul(products).wrapping_neg()
+const fn bias<L: Lanes>(terms: &[u64; 10], column: usize, times: u64) -> u64 {
+    let high = if column == 0 { 0 } else { terms[column - 1] };
+    let low = terms[column].wrapping_mul(L::LOW_BIAS);
+    low.wrapping_add(high.wrapping_mul(L::HIGH_BIAS)).wrapping_mul(times).wrapping_neg()
 }
 
 /// Adds `a · b` to ten columns.
@@ -220,36 +105,61 @@ fn add_columns<L: Lanes>(t: &mut [L; 10], a: &[L::Factor; LIMBS], b: &[L::Factor
     }
 }
 
-/// Montgomery's reduction of ten columns, which must have had the bias of one product more than
-/// they hold: `t/2^260`, below `t/2^260 + p`.
+/// Montgomery's reduction of ten columns, which must have had the biases of one more than they
+/// hold: `t/2^260`, below `t/2^260 + 1.13p`.
+///
+/// The first four limbs are cleared by multiples of `M = F::INVERSE·p`, which is -1 mod 2^52: a
+/// limb is the multiple itself, with no product to find it (M is *Montgomery-friendly*), so that
+/// the next limb need not wait for that. What is added is less than `M·2^208`; clearing the fifth
+/// limb by multiples of p leaves less than `t/2^260 + M/2^52 + p`, and `M/2^52` is 0.12p or 0.13p.
 #[inline(always)]
 fn reduce_columns<F: Modulus, L: Lanes>(mut t: [L; 10]) -> [L; LIMBS] {
-    let p = constant::<L>(F::LIMBS).map(L::factor);
-    let inverse = L::splat(F::INVERSE).factor();
-    for i in 0..LIMBS {
-        let m = L::multiply_low(t[i].low_factor(), inverse);
-        for j in 0..LIMBS {
-            (t[i + j], t[i + j + 1]) = L::multiply_add(t[i + j], t[i + j + 1], m, p[j]);
-        }
-        // Column i is now a multiple of 2^52, and complete: its biases have cancelled.
+    let friendly = constant::<L>(F::FRIENDLY).map(L::factor);
+    for i in 0..LIMBS - 1 {
+        let limb = t[i].low_factor();
         t[i + 1] = t[i + 1].add(t[i].carry());
+        for j in i + 1..i + 1 + LIMBS {
+            (t[j], t[j + 1]) = L::multiply_add(t[j], t[j + 1], limb, friendly[j - i - 1]);
+        }
     }
-    normalize([t[5], t[6], t[7], t[8], t[9]])
+    let p = constant::<L>(F::LIMBS).map(L::factor);
+    let multiple = L::multiply_low(t[4].low_factor(), L::splat(F::INVERSE).factor());
+    for j in 4..4 + LIMBS {
+        (t[j], t[j + 1]) = L::multiply_add(t[j], t[j + 1], multiple, p[j - 4]);
+    }
+    // Column 4 is now a multiple of 2^52, and complete: its biases have cancelled.
+    normalize([t[5].add(t[4].carry()), t[6], t[7], t[8], t[9]])
 }
 
 #[inline(always)]
 fn multiply<F: Modulus, L: Lanes>(a: [L; LIMBS], b: [L; LIMBS]) -> [L; LIMBS] {
-    let mut t: [L; 10] = std::array::from_fn(|column| L::splat(bias::<L>(column, 2)));
+    let mut t: [L; 10] = std::array::from_fn(|column| L::splat(bias::<L>(&ALL_TERMS, column, 1)));
     add_columns(&mut t, &a.map(L::factor), &b.map(L::factor));
     reduce_columns::<F, L>(t)
 }
 
-/// `t - times·p` where that is not negative, else `t`; `t` is normalized.
+/// `a²`: a product `a_i·a_j` of two limbs is taken once and doubled.
 #[inline(always)]
-fn subtract_multiple<F: Modulus, L: Lanes>(t: [L; LIMBS], times: u64) -> [L; LIMBS] {
-    let difference = normalize(zip(t, multiple::<F, L>(times), L::sub));
-    let sign = difference[4];
-    zip(t, difference, |t, difference| sign.select_negative(t, difference))
+fn square<F: Modulus, L: Lanes>(a: [L; LIMBS]) -> [L; LIMBS] {
+    // Columns 1 to 8 are doubled with half of their biases, which are even.
+    let start = |column: usize| {
+        let bias = bias::<L>(&ALL_TERMS, column, 1);
+        if matches!(column, 1..=8) { bias >> 1 } else { bias }
+    };
+    let mut t: [L; 10] = std::array::from_fn(|column| L::splat(start(column)));
+    let a = a.map(L::factor);
+    for j in 1..LIMBS {
+        for i in 0..j {
+            (t[i + j], t[i + j + 1]) = L::multiply_add(t[i + j], t[i + j + 1], a[i], a[j]);
+        }
+    }
+    for column in &mut t[1..=8] {
+        *column = column.add(*column);
+    }
+    for i in 0..LIMBS {
+        (t[2 * i], t[2 * i + 1]) = L::multiply_add(t[2 * i], t[2 * i + 1], a[i], a[i]);
+    }
+    reduce_columns::<F, L>(t)
 }
 
 /// Adds what the table says for the top bits of `t`, in units of 2^253 (0.66p).
@@ -340,8 +250,15 @@ impl<F: Modulus, L: Lanes> Pack<F> for Vector<F, L> {
     }
 
     #[inline(always)]
+    fn square(self) -> Self {
+        Self::new(square::<F, L>(self.0))
+    }
+
+    #[inline(always)]
     fn canonical(self) -> Self {
-        Self::new(subtract_multiple::<F, L>(subtract_multiple::<F, L>(self.0, 2), 1))
+        let difference = normalize(zip(self.0, multiple::<F, L>(1), L::sub));
+        let sign = difference[4];
+        Self::new(zip(self.0, difference, |limb, less| sign.select_negative(limb, less)))
     }
 
     #[inline(always)]
@@ -426,14 +343,16 @@ impl<F: Modulus, L: Lanes> Pack<F> for Vector<F, L> {
     #[inline(always)]
     fn reduce_sum((t, terms): Self::Sum) -> Self {
         let terms = u64::from(terms);
-        let mut t: [L; 10] = std::array::from_fn(|i| t[i].add(L::splat(bias::<L>(i, terms))));
+        let mut t: [L; 10] =
+            std::array::from_fn(|i| t[i].add(L::splat(bias::<L>(&PRODUCT_TERMS, i, terms))));
         // Carry, so that the columns are as small as those of one product.
         let mask = L::splat(LIMB_MASK);
         for i in 0..9 {
             t[i + 1] = t[i + 1].add(t[i].carry());
             t[i] = t[i].and(mask);
         }
-        let t = std::array::from_fn(|i| t[i].add(L::splat(bias::<L>(i, 1))));
+        let reduction = |i| L::splat(bias::<L>(&REDUCTION_TERMS, i, 1));
+        let t = std::array::from_fn(|i| t[i].add(reduction(i)));
         // 128 products below (2p)² are below 512·0.012·p·2^260 < 6.2p·2^260.
         Self::new(reduce_columns::<F, L>(t)).relax()
     }
@@ -475,12 +394,17 @@ impl<L: Lanes> Coordinates for Vector<Fq, L> {
 
     #[inline(always)]
     fn store_points(x: Self, y: Self, mut write: impl FnMut(usize, TablePoint)) {
-        let [a, b, c, d] = join_lanes(x.canonical().0);
-        let [e, f, g, h] = join_lanes(y.canonical().0);
+        let [a, b, c, d] = join_lanes(x.0);
+        let [e, f, g, h] = join_lanes(y.0);
         let rows = L::transpose([a, b, c, d, e, f, g, h]);
         for (lane, row) in rows.into_iter().enumerate() {
             write(lane, TablePoint { words: row.to_array() });
         }
+    }
+
+    #[inline(always)]
+    fn prefetch(point: &TablePoint) {
+        L::prefetch(&point.words);
     }
 
     #[inline(always)]

@@ -77,6 +77,8 @@ pub(crate) trait Pack<F>: Copy + fmt::Debug + Send + Sync + 'static {
     fn sub(self, rhs: Self) -> Self;
     /// `self · rhs`.
     fn mul(self, rhs: Self) -> Self;
+    /// `self²`.
+    fn square(self) -> Self;
     /// The representatives below `p`.
     fn canonical(self) -> Self;
     /// Bit `i` is set where lane `i` is zero in the field.
@@ -115,8 +117,8 @@ pub(crate) trait Pack<F>: Copy + fmt::Debug + Send + Sync + 'static {
 
 /// A point of the curve as a table keeps it: 64 bytes, one cache line.
 ///
-/// The coordinates are in the Montgomery form of the arithmetic that made it, below the modulus;
-/// the point at infinity is (0, 0), which is not on the curve.
+/// The coordinates are in the Montgomery form of the arithmetic that made it, relaxed; the point at
+/// infinity has zeros only, as the default has. (0, 0) is not on the curve.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C, align(64))]
 pub(crate) struct TablePoint {
@@ -135,8 +137,10 @@ impl TablePoint {
 pub(crate) trait Coordinates: Pack<Fq> {
     /// x and y of as many points.
     fn load_points<'a>(points: impl FnMut(usize) -> &'a TablePoint) -> (Self, Self);
-    /// Points with these coordinates, which are made canonical.
+    /// Points with these coordinates.
     fn store_points(x: Self, y: Self, write: impl FnMut(usize, TablePoint));
+    /// Says that a point will be loaded soon.
+    fn prefetch(point: &TablePoint);
     /// Lanes of `if_set` where the bit of `mask` is set, else of `self`.
     fn replace(self, mask: u8, if_set: Self) -> Self;
 }

@@ -61,6 +61,10 @@ impl<F: Integer> Pack<F> for Single<F> {
         Self(self.0 * rhs.0)
     }
     #[inline(always)]
+    fn square(self) -> Self {
+        Self(self.0.square())
+    }
+    #[inline(always)]
     fn canonical(self) -> Self {
         self
     }
@@ -172,6 +176,8 @@ impl Coordinates for Single<Fq> {
         let ([a, b, c, d], [e, f, g, h]) = (x.0.words(), y.0.words());
         write(0, TablePoint { words: [a, b, c, d, e, f, g, h] });
     }
+    #[inline(always)]
+    fn prefetch(_: &TablePoint) {}
     #[inline(always)]
     fn replace(self, mask: u8, if_set: Self) -> Self {
         if mask & 1 == 1 { if_set } else { self }

@@ -12,6 +12,49 @@ const MAX_WIDTH: u32 = 20;
 /// And at least this many, where the spacing allows it.
 const MIN_WIDTH: u32 = 3;
 
+/// The windows of a table: `2^(spacing·window)·point` for each of `regular` windows, and one more,
+/// `2^SHORT_BITS·point`, if there is a `short` one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Windows {
+    /// Bits between regular windows.
+    pub(super) spacing: u32,
+    /// How many there are.
+    pub(super) regular: usize,
+    /// Whether the short one follows them.
+    pub(super) short: bool,
+}
+
+/// The bits below the short window: with it, 16 bits are two digits in one set of few buckets.
+pub(super) const SHORT_BITS: u32 = 8;
+
+impl Windows {
+    /// What makes a column of `rows` full scalars cheapest among at most `max` windows, and the
+    /// short one if there is room for it and it makes 16 bits cheaper.
+    pub(super) fn choose(rows: usize, max: usize) -> Self {
+        let regular = |spacing: u32| Self {
+            spacing,
+            regular: SCALAR_BITS.div_ceil(spacing) as usize,
+            short: false,
+        };
+        // From the smallest table to the largest: at equal cost the smaller one stays.
+        let best = (4..=SCALAR_BITS)
+            .rev()
+            .map(regular)
+            .filter(|windows| windows.regular <= max.max(1))
+            .min_by_key(|&windows| Layout::choose(windows, &FULL_BOUND, rows).cost())
+            .expect("one window is always allowed");
+        let with_short = Self { short: best.spacing > SHORT_BITS, ..best };
+        let cost = |windows: Self| Layout::choose(windows, &[1 << 15, 0, 0, 0], rows).cost();
+        let helps = (2..max).contains(&best.regular) && cost(with_short) < cost(best);
+        if helps { with_short } else { best }
+    }
+
+    /// How many there are.
+    pub(super) fn count(self) -> usize {
+        self.regular + usize::from(self.short)
+    }
+}
+
 /// A digit: bits `offset..offset + width` of the magnitude, and the carry of the digit before.
 ///
 /// If that is above `2^(width-1)`, the digit is `2^width` less and carries one into the next.
@@ -51,11 +94,30 @@ pub(super) struct Layout {
 
 impl Layout {
     /// The layout that is cheapest for `rows` scalars up to `bound`.
-    pub(super) fn choose(spacing: u32, bound: &[u64; 4], rows: usize) -> Self {
+    pub(super) fn choose(windows: Windows, bound: &[u64; 4], rows: usize) -> Self {
+        let spacing = windows.spacing;
         // Narrower digits would be too many, unless they are all that fits.
         let widths = MIN_WIDTH.min(spacing)..=MAX_WIDTH.min(spacing);
         let layouts = widths.map(|width| Self::new(spacing, width, bound, rows));
-        layouts.min_by_key(Self::cost).expect("a spacing has at least one bit")
+        let short = windows.short.then(|| Self::short(windows, bound, rows)).flatten();
+        layouts.chain(short).min_by_key(Self::cost).expect("a spacing has at least one bit")
+    }
+
+    /// Two digits, the second of which multiplies the short window, if their buckets have no more
+    /// bits than a window.
+    fn short(windows: Windows, bound: &[u64; 4], rows: usize) -> Option<Self> {
+        let carried = shift_right(bound, SHORT_BITS).saturating_add(1);
+        let above = u32::try_from(carried).ok().filter(|above| above >> windows.spacing == 0)?;
+        let largest = above.max(1 << (SHORT_BITS - 1));
+        let digit = |offset, width, window| Digit { offset, width, window, first_group: 0 };
+        let window = u32::try_from(windows.regular).ok()?;
+        // As wide as it takes for no carry.
+        let width = above.ilog2() + 2;
+        Some(Self {
+            digits: vec![digit(0, SHORT_BITS, 0), digit(SHORT_BITS, width, window)],
+            sets: vec![BucketSet { offset: 0, largest }],
+            cost: cost(2 * rows, largest),
+        })
     }
 
     fn new(spacing: u32, width: u32, bound: &[u64; 4], rows: usize) -> Self {
@@ -171,9 +233,41 @@ mod tests {
 
     #[test]
     fn small_scalars_have_few_digits_and_buckets() {
-        let bytes = Layout::choose(13, &[128, 0, 0, 0], 4096);
+        let windows = Windows { spacing: 13, regular: 20, short: false };
+        let bytes = Layout::choose(windows, &[128, 0, 0, 0], 4096);
         assert_eq!((bytes.digits().len(), bytes.groups()), (1, 256));
-        let bits = Layout::choose(13, &[1, 0, 0, 0], 4096);
+        let bits = Layout::choose(windows, &[1, 0, 0, 0], 4096);
         assert_eq!((bits.digits().len(), bits.groups()), (1, 2));
+    }
+
+    #[test]
+    fn sixteen_bits_are_two_digits_where_the_short_window_fits() {
+        let windows = Windows::choose(4096, 21);
+        assert_eq!(windows, Windows { spacing: 13, regular: 20, short: true });
+        assert_eq!(windows.count(), 21);
+        let signed = Layout::choose(windows, &[1 << 15, 0, 0, 0], 4096);
+        assert_eq!((signed.digits().len(), signed.groups()), (2, 2 * 129));
+        let unsigned = Layout::choose(windows, &[65535, 0, 0, 0], 4096);
+        assert_eq!((unsigned.digits().len(), unsigned.groups()), (2, 2 * 256));
+        let full = Layout::choose(windows, &FULL_BOUND, 4096);
+        assert_eq!(full.digits().len(), 20);
+        assert!(!Windows::choose(4096, 20).short);
+        assert!(!Windows::choose(4096, 1).short);
+    }
+
+    #[test]
+    fn digits_of_the_short_layout_take_every_carry() {
+        for spacing in SHORT_BITS + 1..20 {
+            let windows = Windows { spacing, regular: 20, short: true };
+            for bits in 0..=SHORT_BITS + spacing {
+                let Some(layout) = Layout::short(windows, &[(1 << bits) - 1, 0, 0, 0], 9) else {
+                    assert_eq!(bits, SHORT_BITS + spacing);
+                    continue;
+                };
+                let above = ((1_u64 << bits) - 1 >> SHORT_BITS) + 1;
+                assert!(above <= 1 << (layout.digits()[1].width - 1));
+                assert!(u64::from(layout.sets()[0].largest) >= above.max(128));
+            }
+        }
     }
 }

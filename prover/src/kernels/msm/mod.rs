@@ -27,7 +27,7 @@ use halo2_proofs::halo2curves::bn256::{Fr, G1, G1Affine};
 
 use self::{
     digits::{Segment, Source},
-    layout::{FULL_BOUND, Layout},
+    layout::Layout,
     reduce::Set,
     tables::Table,
 };
@@ -49,7 +49,7 @@ pub(crate) struct Bases<A: Arithmetic> {
 impl<A: Arithmetic> fmt::Debug for Bases<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Bases");
-        debug.field("len", &self.len()).field("spacing", &self.table.spacing());
+        debug.field("len", &self.len()).field("windows", &self.table.windows());
         debug.field("table_bytes", &self.table_bytes()).finish_non_exhaustive()
     }
 }
@@ -124,15 +124,15 @@ impl<A: Arithmetic> Bases<A> {
         let sums = sums::sum_groups(self.arithmetic, self.table.points(), &lists);
         drop(lists);
         let sets = Set::list(&segments);
-        reduce::reduce(self.arithmetic, &sums, &sets, columns.len(), self.table.spacing())
+        reduce::reduce(self.arithmetic, &sums, &sets, columns.len(), self.table.windows().spacing)
     }
 
     /// The runs of rows of a column that get a digit layout of their own.
     fn segments<'a>(&self, column: usize, scalars: &Scalars<'a, A>) -> Vec<Segment<'a>> {
-        let spacing = self.table.spacing();
+        let windows = self.table.windows();
         let segment = |first_row: usize, source: Source<'a>| {
             let (bound, rows) = source.measure();
-            let layout = Layout::choose(spacing, &bound, rows);
+            let layout = Layout::choose(windows, &bound, rows);
             (rows > 0).then_some(Segment { column, first_row, source, layout })
         };
         match *scalars {
@@ -177,17 +177,4 @@ impl<A: Arithmetic> Bases<A> {
         }
         by_segment
     }
-}
-
-/// The spacing of the table's windows and how many there are: what makes a column of `rows` full
-/// scalars cheapest among the tables of at most `max_windows` windows.
-fn choose_spacing(rows: usize, max_windows: usize) -> (u32, usize) {
-    let windows = |spacing: u32| layout::SCALAR_BITS.div_ceil(spacing) as usize;
-    // From the smallest table to the largest: at equal cost the smaller one stays.
-    let spacings = (4..=layout::SCALAR_BITS).rev();
-    let best = spacings
-        .filter(|&spacing| windows(spacing) <= max_windows.max(1))
-        .min_by_key(|&spacing| Layout::choose(spacing, &FULL_BOUND, rows).cost())
-        .expect("one window is always allowed");
-    (best, windows(best))
 }

@@ -15,7 +15,7 @@
 use halo2_proofs::halo2curves::{
     bn256::{Fq, G1Affine},
     ff::Field,
-    group::Curve,
+    group::{Curve, prime::PrimeCurveAffine},
 };
 
 use super::super::{
@@ -27,6 +27,9 @@ use super::super::{
 pub(super) const MAX_WIDTH: usize = 8;
 /// Pairs that share an inversion: what is kept for each takes 240 bytes of the cache.
 const BATCH: usize = 1024;
+/// Packs between the hint that points will be loaded and the load, which would wait for memory:
+/// the points of a table are in no order.
+const AHEAD: usize = 2;
 
 /// Two points to add, and where the sum goes.
 #[derive(Clone, Copy, Debug)]
@@ -72,11 +75,14 @@ pub(super) fn add_pairs<A: Arithmetic, const SUBTRACT: bool>(
         arithmetic.vectorize(
             #[inline(always)]
             || {
-                let from = points.unwrap_or(&*sums);
-                let product = forward::<_, SUBTRACT>(from, batch, steps);
+                let product = match points {
+                    Some(points) => forward::<_, SUBTRACT, true>(points, batch, steps),
+                    None => forward::<_, SUBTRACT, false>(sums, batch, steps),
+                };
                 if let Some(inverse) = invert(product) {
                     backward(steps, batch, sums, inverse);
                 } else {
+                    let from = points.unwrap_or(&*sums);
                     let exceptions = find_exceptions::<A, SUBTRACT>(arithmetic, from, batch, steps);
                     let product = forward_again(steps);
                     let inverse = invert(product).expect("no divisor is zero");
@@ -94,14 +100,20 @@ pub(super) fn add_pairs<A: Arithmetic, const SUBTRACT: bool>(
 
 /// Loads the points and multiplies the divisors.
 #[inline(always)]
-fn forward<P: Coordinates, const SUBTRACT: bool>(
+fn forward<P: Coordinates, const SUBTRACT: bool, const SCATTERED: bool>(
     from: &[TablePoint],
     pairs: &[Pair],
     steps: &mut Vec<Step<P>>,
 ) -> P {
     steps.clear();
     let mut product = P::splat(Fq::ONE);
-    for pack in pairs.chunks_exact(P::WIDTH) {
+    for (i, pack) in pairs.chunks_exact(P::WIDTH).enumerate() {
+        if SCATTERED {
+            for pair in pairs.iter().skip((i + AHEAD) * P::WIDTH).take(P::WIDTH) {
+                P::prefetch(&from[pair.a as usize]);
+                P::prefetch(&from[pair.b as usize]);
+            }
+        }
         let (xa, ya) = P::load_points(
             #[inline(always)]
             |lane| &from[pack[lane].a as usize],
@@ -172,7 +184,7 @@ fn backward<P: Coordinates>(
     for (step, pack) in steps.iter().zip(pairs.chunks_exact(P::WIDTH)).rev() {
         let slope = step.dy.mul_lazy(inverse.mul(step.prefix));
         inverse = inverse.mul(step.dx);
-        let x = slope.mul(slope).sub(step.sum_x);
+        let x = slope.square().sub(step.sum_x);
         let y = step.xa.sub_lazy(x).mul_lazy(slope).sub(step.ya);
         P::store_points(
             x,
@@ -222,6 +234,9 @@ pub(super) fn to_affine<A: Arithmetic>(arithmetic: A, point: &TablePoint) -> G1A
 
 /// The point as tables have it.
 pub(super) fn from_affine<A: Arithmetic>(arithmetic: A, point: &G1Affine) -> TablePoint {
+    if bool::from(point.is_identity()) {
+        return TablePoint::default();
+    }
     let mut points = [TablePoint::default(); MAX_WIDTH];
     arithmetic.vectorize(
         #[inline(always)]

@@ -12,14 +12,14 @@ use super::{
         pack::{Coordinates, Pack, TablePoint},
         parallel,
     },
-    choose_spacing,
+    layout::{SHORT_BITS, Windows},
     pairs::{MAX_WIDTH, invert},
 };
 
 /// Rows whose windows lie together: one task doubles them, with one inversion for each doubling.
 const BLOCK: usize = 512;
 
-/// `2^(spacing·window)·point` for every row and window.
+/// The multiples of the [`Windows`] for every row.
 ///
 /// Rows are in blocks, a block has all rows of its first window, then of the next. Where the point
 /// is infinite, and beyond the last row, is some other point: such entries are never to be used.
@@ -27,8 +27,7 @@ pub(super) struct Table {
     points: Vec<TablePoint>,
     rows: usize,
     block: usize,
-    windows: usize,
-    spacing: u32,
+    windows: Windows,
     /// Which rows have the point at infinity; empty if none.
     infinite: Vec<bool>,
 }
@@ -46,17 +45,17 @@ impl Table {
         // Entries are 32-bit indices.
         let bytes = table_bytes.min((u32::MAX as usize).saturating_mul(size_of::<TablePoint>()));
         let max_windows = bytes / (padded.max(1) * size_of::<TablePoint>());
-        let (spacing, windows) = choose_spacing(rows, max_windows);
+        let windows = Windows::choose(rows, max_windows);
         let mut infinite: Vec<bool> = points.iter().map(|p| bool::from(p.is_identity())).collect();
         if !infinite.contains(&true) {
             infinite.clear();
         }
-        let mut table = vec![TablePoint::default(); padded * windows];
-        parallel::chunks(&mut table, block * windows, |task, table| {
+        let mut table = vec![TablePoint::default(); padded * windows.count()];
+        parallel::chunks(&mut table, block * windows.count(), |task, table| {
             let points = &points[task * block..points.len().min((task + 1) * block)];
-            fill_block(arithmetic, table, block, spacing, points);
+            fill_block(arithmetic, table, block, windows, points);
         });
-        Self { points: table, rows, block, windows, spacing, infinite }
+        Self { points: table, rows, block, windows, infinite }
     }
 
     /// The points that entries refer to.
@@ -69,9 +68,9 @@ impl Table {
         self.rows
     }
 
-    /// Bits between windows.
-    pub(super) fn spacing(&self) -> u32 {
-        self.spacing
+    /// The multiples of each point.
+    pub(super) fn windows(&self) -> Windows {
+        self.windows
     }
 
     /// Whether the point of this row is the point at infinity.
@@ -83,7 +82,7 @@ impl Table {
     /// The entry of the point of a row; that of its window `w` is `w·window_stride()` more.
     #[inline]
     pub(super) fn entry(&self, row: usize) -> u32 {
-        let index = row / self.block * self.windows * self.block + row % self.block;
+        let index = row / self.block * self.windows.count() * self.block + row % self.block;
         u32::try_from(index).expect("tables have fewer than 2^32 points")
     }
 
@@ -98,7 +97,7 @@ fn fill_block<A: Arithmetic>(
     arithmetic: A,
     table: &mut [TablePoint],
     block: usize,
-    spacing: u32,
+    windows: Windows,
     points: &[G1Affine],
 ) {
     arithmetic.vectorize(
@@ -106,18 +105,33 @@ fn fill_block<A: Arithmetic>(
         || {
             let mut packs = load::<A::Fq>(points, block);
             let mut prefixes = vec![A::Fq::zero(); packs.len()];
-            for (window, table) in table.chunks_exact_mut(block).enumerate() {
+            let (regular, short) = table.split_at_mut(block * windows.regular);
+            for (window, table) in regular.chunks_exact_mut(block).enumerate() {
                 if window > 0 {
-                    for _ in 0..spacing {
+                    for doublings in 0..windows.spacing {
+                        if window == 1 && doublings == SHORT_BITS && windows.short {
+                            store(&packs, short);
+                        }
                         double(&mut packs, &mut prefixes);
                     }
                 }
-                for (pack, table) in packs.iter().zip(table.chunks_exact_mut(A::Fq::WIDTH)) {
-                    A::Fq::store_points(pack.0, pack.1, |lane, point| table[lane] = point);
-                }
+                store(&packs, table);
             }
         },
     );
+}
+
+/// Stores the points of a window.
+#[inline(always)]
+fn store<P: Coordinates>(packs: &[(P, P)], table: &mut [TablePoint]) {
+    for (pack, table) in packs.iter().zip(table.chunks_exact_mut(P::WIDTH)) {
+        P::store_points(
+            pack.0,
+            pack.1,
+            #[inline(always)]
+            |lane, point| table[lane] = point,
+        );
+    }
 }
 
 /// Coordinates of the points, with the generator for infinity and to fill the block.
@@ -147,9 +161,9 @@ fn double<P: Coordinates>(points: &mut [(P, P)], prefixes: &mut [P]) {
     for ((x, y), prefix) in points.iter_mut().zip(prefixes).rev() {
         let inverse_2y = inverse.mul(*prefix);
         inverse = inverse.mul(y.add(*y));
-        let square = x.mul(*x);
+        let square = x.square();
         let slope = square.add_lazy(square).add_lazy(square).mul_lazy(inverse_2y);
-        let new_x = slope.mul(slope).sub(x.add(*x));
+        let new_x = slope.square().sub(x.add(*x));
         *y = slope.mul(x.sub(new_x)).sub(*y);
         *x = new_x;
     }

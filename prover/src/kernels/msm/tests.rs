@@ -91,6 +91,8 @@ fn columns(rng: &mut ChaCha20Rng, len: usize) -> Vec<Column> {
         integers(random_integers(rng, len - tail, 8)),
         integers(random_integers(rng, len - tail, 16)),
         integers(random_integers(rng, len - tail, 32)),
+        integers(random_integers(rng, len - tail, 17).iter().map(|value| value.abs()).collect()),
+        integers(vec![65535; len - tail]),
         integers(vec![i32::MIN; len - tail]),
         integers(vec![0; len - tail]),
         Column::Integers(vec![1; len], Vec::new()),
@@ -150,9 +152,9 @@ fn many_tasks_and_blocks() {
             let points = random_points(&mut rng, 1030);
             let bases = Bases::new(arithmetic, &points, usize::MAX);
             let columns = columns(&mut rng, 1030);
-            check(&bases, &points, &columns[6..12]);
+            check(&bases, &points, &columns[6..14]);
             // Large groups that several tasks share.
-            check(&bases, &points, &[&columns[1..2], &columns[5..6], &columns[12..16]].concat());
+            check(&bases, &points, &[&columns[1..2], &columns[5..6], &columns[14..18]].concat());
         }
     }
     Instructions::detect().run(Test);

@@ -152,12 +152,13 @@ impl<'a, A: Arithmetic> Pair<'a, A> {
         let [w, x, ix] = self.twiddles;
         let quads = a.iter_mut().zip(b).zip(c.iter_mut().zip(d));
         for (((a, b), (c, d)), ((&w, &x), &ix)) in quads.zip(w.iter().zip(x).zip(ix)) {
-            let (wb, wd) = (b.mul_lazy(w), d.mul_lazy(w));
-            let relaxed = a.relax();
-            let (even, even_minus) = (relaxed.add_lazy(wb), relaxed.sub_lazy_by::<2>(wb));
+            let wd = d.mul_lazy(w);
             let (odd, odd_minus) = (c.add_lazy(wd), c.sub_lazy_by::<2>(wd));
             // Odd < 12p, even < 4p.
             let (odd, odd_minus) = (odd.mul_lazy(x), odd_minus.mul_lazy(ix));
+            let wb = b.mul_lazy(w);
+            let relaxed = a.relax();
+            let (even, even_minus) = (relaxed.add_lazy(wb), relaxed.sub_lazy_by::<2>(wb));
             *a = even.add_lazy(odd);
             *b = even_minus.add_lazy(odd_minus);
             *c = even.sub_lazy_by::<2>(odd);
