@@ -100,7 +100,6 @@ const fn negative_inverse(p: u64) -> u64 {
 }
 
 /// `(p·multiple + 1)/2^52`, which is an integer.
-#[expect(clippy::cast_lossless, reason = "there is no other conversion in a constant")]
 #[expect(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
 const fn friendly(p: [u64; LIMBS], multiple: u64) -> [u64; LIMBS] {
     let mut limbs = [0; LIMBS];

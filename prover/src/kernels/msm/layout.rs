@@ -264,7 +264,7 @@ mod tests {
                     assert_eq!(bits, SHORT_BITS + spacing);
                     continue;
                 };
-                let above = ((1_u64 << bits) - 1 >> SHORT_BITS) + 1;
+                let above = (((1_u64 << bits) - 1) >> SHORT_BITS) + 1;
                 assert!(above <= 1 << (layout.digits()[1].width - 1));
                 assert!(u64::from(layout.sets()[0].largest) >= above.max(128));
             }
