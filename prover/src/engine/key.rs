@@ -55,6 +55,17 @@ pub(crate) struct Programs {
     pub(crate) lookup_side: Program,
 }
 
+impl Programs {
+    fn new(constraints: &ConstraintSystem<Fr>, shape: &Shape, extensions: usize) -> Self {
+        Self {
+            quotient: quotient_program(constraints, shape, extensions),
+            permutation: argument::permutation_fractions(constraints, shape),
+            lookups: argument::lookup_values(constraints),
+            lookup_side: argument::lookup_side(constraints),
+        }
+    }
+}
+
 /// The columns of a key, by their values on H.
 #[derive(Debug)]
 pub(crate) struct KeyColumns<D: Device> {
@@ -86,8 +97,7 @@ impl<D: Device> KeyColumns<D> {
 
 impl<D: Device> Key<D> {
     /// Lays out `circuit` on `2^k` rows and commits to what is fixed in it. `powers` are `[1]₁` and
-    /// `[τ]₁`; `extended_bytes` limits the memory for columns on the cosets, of which each takes
-    /// `bytes_per_extension`.
+    /// `[τ]₁`; at most `extensions` columns are kept on the cosets.
     ///
     /// # Errors
     /// What the circuit itself refuses, or too few rows.
@@ -107,14 +117,9 @@ impl<D: Device> Key<D> {
         let omegas = powers_of(omega, rows);
         let permutation = permutation_columns(&data.copies.into_successors(), &omegas);
         let moved = moved_cells(&permutation, &omegas);
-        let moved: Vec<_> = moved.into_iter().map(|cells| device.upload(cells)).collect();
+        let moved = parallel::convert(moved, |cells| device.upload(Column::Field(cells)));
         let columns = KeyColumns::upload(&device, data.fixed, permutation, omegas, &shape);
-        let programs = Programs {
-            quotient: quotient_program(&constraints, &shape, extensions),
-            permutation: argument::permutation_fractions(&constraints, &shape),
-            lookups: argument::lookup_values(&constraints),
-            lookup_side: argument::lookup_side(&constraints),
-        };
+        let programs = Programs::new(&constraints, &shape, extensions);
         let keyed = programs.quotient.sources.iter().filter(|source| source.is_keyed());
         let keyed: Vec<_> = keyed
             .take(extensions)
@@ -184,11 +189,10 @@ impl<D: Device> KeyColumns<D> {
         let last = rows - shape.blinding_factors - 1;
         let indicator = |rows_in| device.upload(Column::indicator(rows, rows_in));
         Self {
-            fixed: fixed.into_iter().map(|column| device.upload(column)).collect(),
-            permutation: permutation
-                .into_iter()
-                .map(|cells| device.upload(Column::Field(cells)))
-                .collect(),
+            fixed: parallel::convert(fixed, |column| device.upload(column)),
+            permutation: parallel::convert(permutation, |cells| {
+                device.upload(Column::Field(cells))
+            }),
             first: indicator(0..1),
             last: indicator(last..last + 1),
             active: indicator(0..last),
@@ -216,18 +220,17 @@ fn quotient_program(
 fn permutation_columns(successors: &[Vec<Cell>], omegas: &[Fr]) -> Vec<Vec<Fr>> {
     let deltas = powers_of(Fr::DELTA, successors.len());
     let label = |&(column, row): &Cell| deltas[column as usize] * omegas[row as usize];
-    successors.iter().map(|column| column.iter().map(label).collect()).collect()
+    parallel::map(successors.len(), |column| successors[column].iter().map(label).collect())
 }
 
 /// What σ adds to the identity δ^column·X: zero in every cell that is copied nowhere, so that its
 /// commitment costs as much as there are copies. The identity's own is a multiple of `[τ]₁`.
-fn moved_cells(permutation: &[Vec<Fr>], omegas: &[Fr]) -> Vec<Column> {
+fn moved_cells(permutation: &[Vec<Fr>], omegas: &[Fr]) -> Vec<Vec<Fr>> {
     let deltas = powers_of(Fr::DELTA, permutation.len());
-    let moved = permutation.iter().zip(deltas).map(|(column, delta)| {
-        let cells = column.iter().zip(omegas).map(|(label, omega)| label - delta * omega);
-        Column::Field(cells.collect())
-    });
-    moved.collect()
+    parallel::map(permutation.len(), |column| {
+        let cells = permutation[column].iter().zip(omegas);
+        cells.map(|(label, omega)| label - deltas[column] * omega).collect()
+    })
 }
 
 fn u32_of(size: usize) -> u32 {
