@@ -1,10 +1,10 @@
 //! The halo2 circuit over a plan.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use halo2_proofs::{
     circuit::{Layouter, Region, SimpleFloorPlanner, Value},
-    halo2curves::{bn256::Fr, ff::PrimeField},
+    halo2curves::bn256::Fr,
     plonk::{Advice, Challenge, Circuit, Column, ConstraintSystem, Error},
 };
 use zkinfer_models::Execution;
@@ -14,14 +14,7 @@ use crate::{
     copies::copies,
     plan::{CircuitPlan, RequantKind, commitment::Side},
     shape::Shape,
-    witness::{
-        Blindings, IntegerColumns, commitment,
-        evaluate::{EvaluationChallenges, evaluations},
-        field,
-        fixed::fixed_columns,
-        lookups::{LookupChallenges, helpers, multiplicities},
-        tensors::first_phase,
-    },
+    witness::{Blindings, Witness, commitment, field, fixed::fixed_columns},
 };
 
 /// One model run as a halo2 circuit; without an execution it is what key generation needs.
@@ -72,10 +65,11 @@ impl InferenceCircuit {
         self
     }
 
-    /// What is added to the honest value of a cell.
-    fn lie(&self, column: usize, row: usize) -> Fr {
-        let here = self.lies.iter().filter(|lie| (lie.column, lie.row) == (column, row));
-        here.map(|lie| lie.delta).sum()
+    /// The advice of the circuit's execution, if it has one.
+    #[must_use]
+    pub fn witness(&self) -> Option<Witness<'_>> {
+        let execution = self.execution.as_deref()?;
+        Some(Witness::new(&self.plan, execution, &self.blindings, &self.lies))
     }
 
     /// The advice cells that an honest witness assigns: column index and row, in order.
@@ -133,8 +127,7 @@ impl Assigner<'_, '_> {
     /// Fixed data and copies, then the advice phase by phase, as far as challenges are known.
     fn run(&mut self) {
         let plan = self.circuit.plan.clone();
-        let count = self.config.fixed_columns().len();
-        let fixed = fixed_columns(&plan, self.config, count);
+        let fixed = fixed_columns(&plan, self.config);
         for (&column, values) in self.config.fixed_columns().iter().zip(&fixed) {
             for (row, &value) in values.iter().enumerate().filter(|(_, value)| **value != 0) {
                 self.region.assign_fixed(column, row, field(value));
@@ -146,18 +139,25 @@ impl Assigner<'_, '_> {
         for (left, right) in copies(&plan, self.config) {
             self.region.constrain_equal(left, right);
         }
-        let Some(execution) = self.circuit.execution.clone() else { return };
-        let advice = self.first_phase(&plan, &execution, &fixed);
+        let Some(witness) = self.circuit.witness() else { return };
+        let cells = assigned_cells(&plan, self.config);
+        let columns = witness.first_phase();
+        for &(column, row) in &cells {
+            if let Some(values) = columns.get(column.index()) {
+                self.region.assign_advice(column, row, Value::known(values.value(row)));
+            }
+        }
         self.region.next_phase();
         let challenges = self.config.all_challenges();
         if challenges.into_iter().any(|challenge| self.challenge(challenge).is_none()) {
             return;
         }
-        self.lookup_columns(&plan, &advice, &fixed);
-        self.linear_columns(&plan, &advice, &fixed);
-        let hash = commitment::hash(&plan, self.config, &advice, &self.circuit.blindings);
-        for (column, row, value) in hash {
-            self.set(column, row, value);
+        let value = |challenge| self.challenge(challenge).unwrap_or_default();
+        let columns: HashMap<_, _> = witness.second_phase(&value).into_iter().collect();
+        for (column, row) in cells {
+            if let Some(values) = columns.get(&column) {
+                self.region.assign_advice(column, row, Value::known(values.value(row)));
+            }
         }
     }
 
@@ -165,92 +165,6 @@ impl Assigner<'_, '_> {
         let mut found = None;
         self.region.get_challenge(challenge).map(|value| found = Some(value));
         found
-    }
-
-    fn set(&mut self, column: Column<Advice>, row: usize, value: Fr) {
-        let value = value + self.circuit.lie(column.index(), row);
-        self.region.assign_advice(column, row, Value::known(value));
-    }
-
-    fn first_phase(
-        &mut self,
-        plan: &CircuitPlan,
-        execution: &Execution,
-        fixed: &IntegerColumns,
-    ) -> IntegerColumns {
-        let config = self.config;
-        let count = config.first_phase_count();
-        let mut advice = first_phase(plan, config, execution, count);
-        self.lie_in_integers(&mut advice);
-        let counts = multiplicities(plan, config, &advice, fixed);
-        let column = config.table.multiplicity;
-        for (row, &count) in counts.iter().enumerate().take(plan.table.entries.len()) {
-            self.set(column, row, field(count));
-        }
-        advice[column.index()] = counts;
-        for (column, row) in assigned_cells(plan, config) {
-            if column.column_type().phase() == 0 && column != config.table.multiplicity {
-                // A small lie is already in the integers, so the argument is made about it.
-                let lie = self.circuit.lie(column.index(), row);
-                let value = field(advice[column.index()][row]) + lie - field(small(lie));
-                self.region.assign_advice(column, row, Value::known(value));
-            }
-        }
-        advice
-    }
-
-    /// A lying prover makes the rest of the argument about its lie, where the lie is small.
-    fn lie_in_integers(&self, advice: &mut IntegerColumns) {
-        for lie in &self.circuit.lies {
-            if let Some(column) = advice.get_mut(lie.column) {
-                column[lie.row] = column[lie.row].wrapping_add(small(lie.delta));
-            }
-        }
-    }
-
-    fn value(&self, challenge: Challenge) -> Fr {
-        self.challenge(challenge).unwrap_or_default()
-    }
-
-    fn set_column(&mut self, column: Column<Advice>, values: &[Fr]) {
-        for (row, &value) in values.iter().enumerate() {
-            self.set(column, row, value);
-        }
-    }
-
-    fn lookup_columns(
-        &mut self,
-        plan: &CircuitPlan,
-        advice: &IntegerColumns,
-        fixed: &IntegerColumns,
-    ) {
-        let config = self.config;
-        let challenges = LookupChallenges {
-            theta: self.value(config.challenges.theta),
-            pole: self.value(config.challenges.pole),
-        };
-        let (helpers, sum) = helpers(plan, config, advice, fixed, challenges);
-        for (&column, values) in config.table.helpers.iter().zip(&helpers) {
-            self.set_column(column, values);
-        }
-        self.set_column(config.table.sum, &sum);
-    }
-
-    fn linear_columns(
-        &mut self,
-        plan: &CircuitPlan,
-        advice: &IntegerColumns,
-        fixed: &IntegerColumns,
-    ) {
-        let config = self.config;
-        let challenges = EvaluationChallenges {
-            lattice: config.lattice(|challenge| self.value(challenge)),
-            layers: config.layers.iter().map(|&challenge| self.value(challenge)).collect(),
-        };
-        let evaluations = evaluations(plan, config, advice, fixed, &challenges);
-        self.set_column(config.slots.chain.weight, &evaluations.slot_weights);
-        self.set_column(config.linear.chain.weight, &evaluations.linear);
-        self.set_column(config.linear.sum, &evaluations.sum);
     }
 }
 
@@ -307,16 +221,4 @@ fn commitment_cells(plan: &CircuitPlan, config: &Config) -> Vec<(Column<Advice>,
         cells.extend(columns.map(|column| (column, row)));
     }
     cells
-}
-
-/// A field element as a small signed integer, 0 when it is neither.
-fn small(value: Fr) -> i64 {
-    let low = |value: Fr| {
-        let bytes = value.to_repr();
-        let (head, tail) = bytes.as_ref().split_at(8);
-        let fits = tail.iter().all(|&byte| byte == 0);
-        let head: Option<[u8; 8]> = head.try_into().ok();
-        head.filter(|_| fits).and_then(|head| i64::try_from(u64::from_le_bytes(head)).ok())
-    };
-    low(value).or_else(|| low(-value).map(|v| -v)).unwrap_or(0)
 }

@@ -8,7 +8,7 @@ use halo2_proofs::{
         bn256::{Bn256, Fr, G1Affine},
         ff::FromUniformBytes,
     },
-    plonk::{Circuit, Error, VerifyingKey, create_proof, verify_proof},
+    plonk::{Error, VerifyingKey, create_proof, verify_proof},
     poly::kzg::{
         commitment::KZGCommitmentScheme,
         multiopen::{ProverSHPLONK, VerifierSHPLONK},
@@ -20,11 +20,11 @@ use halo2_proofs::{
 };
 use rand_core::RngCore;
 
-use crate::{CircuitKey, ProofTranscript, Srs, Stage};
+use crate::{CircuitKey, EngineCircuit, ProofTranscript, Srs, Stage};
 
 /// What a backend is to prove.
 #[expect(missing_debug_implementations, reason = "progress is a function")]
-pub struct Task<'a, C: Circuit<Fr>> {
+pub struct Task<'a, C: EngineCircuit> {
     /// The SRS of exactly the key's size.
     pub srs: &'a Srs,
     /// The circuit's key.
@@ -49,7 +49,7 @@ pub trait Backend {
     ///
     /// # Errors
     /// What the backend's key generation refuses.
-    fn prepare<C: Circuit<Fr>>(
+    fn prepare<C: EngineCircuit>(
         &self,
         _srs: &Srs,
         _key: &CircuitKey<C>,
@@ -63,7 +63,7 @@ pub trait Backend {
     /// # Errors
     /// If the witness does not fit the circuit. An unsatisfied circuit may give a proof that does
     /// not verify: the caller checks it.
-    fn prove<C: Circuit<Fr>>(
+    fn prove<C: EngineCircuit>(
         &self,
         task: Task<'_, C>,
         rng: &mut dyn RngCore,
@@ -79,7 +79,7 @@ impl Backend for Cpu {
         "cpu"
     }
 
-    fn prove<C: Circuit<Fr>>(
+    fn prove<C: EngineCircuit>(
         &self,
         task: Task<'_, C>,
         rng: &mut dyn RngCore,
@@ -100,7 +100,7 @@ impl Backend for Reference {
         "reference"
     }
 
-    fn prepare<C: Circuit<Fr>>(
+    fn prepare<C: EngineCircuit>(
         &self,
         srs: &Srs,
         key: &CircuitKey<C>,
@@ -109,7 +109,7 @@ impl Backend for Reference {
         key.reference(srs, circuit).map(|_| ())
     }
 
-    fn prove<C: Circuit<Fr>>(
+    fn prove<C: EngineCircuit>(
         &self,
         task: Task<'_, C>,
         rng: &mut dyn RngCore,
@@ -175,7 +175,7 @@ mod tests {
     use halo2_proofs::{
         circuit::{Layouter, SimpleFloorPlanner, Value},
         halo2curves::ff::Field,
-        plonk::{Advice, Column, ConstraintSystem, Fixed, Instance},
+        plonk::{Advice, Circuit, Column, ConstraintSystem, Fixed, Instance},
         poly::Rotation,
     };
     use rand_chacha::ChaCha20Rng;
@@ -227,6 +227,8 @@ mod tests {
             )
         }
     }
+
+    impl EngineCircuit for Square {}
 
     fn key(srs: &Srs) -> CircuitKey<Square> {
         CircuitKey::new(srs, &Square(Value::unknown()), EngineOptions::default()).unwrap()

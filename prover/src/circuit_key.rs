@@ -3,13 +3,13 @@
 use std::sync::OnceLock;
 
 use halo2_proofs::{
-    halo2curves::bn256::{Fr, G1Affine},
-    plonk::{Circuit, Error, ProvingKey, VerifyingKey, keygen_pk},
+    halo2curves::bn256::G1Affine,
+    plonk::{Error, ProvingKey, VerifyingKey, keygen_pk},
 };
 
 use crate::{
     Srs,
-    engine::{EngineKey, EngineOptions},
+    engine::{EngineCircuit, EngineKey, EngineOptions},
 };
 
 /// What proofs of one circuit share.
@@ -19,7 +19,7 @@ pub struct CircuitKey<C> {
     reference: OnceLock<ProvingKey<G1Affine>>,
 }
 
-impl<C: Circuit<Fr>> CircuitKey<C> {
+impl<C: EngineCircuit> CircuitKey<C> {
     /// Lays `circuit` out on the rows of `srs` and commits to what is fixed in it.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ mod statement;
 
 pub use backend::{Backend, Cpu, Reference, Task, halo2_verify};
 pub use circuit_key::CircuitKey;
-pub use engine::{EngineKey, EngineOptions, ProofTranscript, Stage};
+pub use engine::{AdvicePhases, EngineCircuit, EngineKey, EngineOptions, ProofTranscript, Stage};
 pub use export::{ExportError, KeyMetadata, export_key, export_srs};
 pub use kernels::Instructions;
 #[doc(hidden)]

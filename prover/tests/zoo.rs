@@ -116,26 +116,35 @@ impl Model {
         halo2_verify(setup.srs(), halo2_key, &digest, &[&instance], proof).unwrap();
     }
 
+    /// Proves a circuit that may lie about a claim.
+    fn prove(
+        &self,
+        backend: &impl Backend,
+        circuit: &InferenceCircuit,
+        claim: &InferenceClaim,
+    ) -> Vec<u8> {
+        let task = Task {
+            srs: self.setup.srs(),
+            key: self.setup.circuit_key(),
+            key_digest: self.setup.verifying_key().digest().0.0,
+            circuit,
+            instance: &[&instance(claim)],
+            progress: &|_| (),
+        };
+        backend.prove(task, &mut ChaCha20Rng::from_seed(SEED)).unwrap()
+    }
+
     /// Proves a circuit that may lie, and gives both verifiers' answers.
     fn verdicts(
         &self,
         backend: &impl Backend,
-        circuit: InferenceCircuit,
+        circuit: &InferenceCircuit,
         outputs: &[i64],
     ) -> (Result<(), VerifyError>, bool) {
         let (setup, key) = (&self.setup, self.setup.verifying_key());
         let claim = self.claim(outputs);
-        let instance = instance(&claim);
-        let digest = key.digest().0.0;
-        let task = Task {
-            srs: setup.srs(),
-            key: setup.circuit_key(),
-            key_digest: digest,
-            circuit: &circuit,
-            instance: &[&instance],
-            progress: &|_| (),
-        };
-        let proof = backend.prove(task, &mut ChaCha20Rng::from_seed(SEED)).unwrap();
+        let proof = self.prove(backend, circuit, &claim);
+        let (instance, digest) = (instance(&claim), key.digest().0.0);
         let halo2_key = setup.circuit_key().verifying_key();
         let halo2 = halo2_verify(setup.srs(), halo2_key, &digest, &[&instance], &proof).is_ok();
         let ours = verify(key, &claim, &Proof::new(proof), SrsPolicy::AllowInsecureDev);
@@ -197,7 +206,7 @@ fn a_forged_witness_gives_a_proof_that_both_verifiers_refuse() {
 fn assert_every_column_is_bound(backend: &impl Backend, model: &Model) {
     let honest = model.circuit();
     let outputs = model.values(&model.execution).1;
-    assert_eq!(model.verdicts(backend, honest.clone(), &outputs), (Ok(()), true));
+    assert_eq!(model.verdicts(backend, &honest, &outputs), (Ok(()), true));
     let cells = honest.assigned_cells();
     // One cell of every column, in a row of its own.
     let mut lies: Vec<(usize, usize)> = Vec::new();
@@ -209,9 +218,56 @@ fn assert_every_column_is_bound(backend: &impl Backend, model: &Model) {
     assert!(lies.len() > 15);
     for (column, row) in lies {
         let lie = honest.clone().tampered(Tamper { column, row, delta: Fr::ONE });
-        let verdicts = model.verdicts(backend, lie, &outputs);
+        let verdicts = model.verdicts(backend, &lie, &outputs);
         assert_eq!(verdicts, (Err(VerifyError::Pairing), false), "column {column}, row {row}");
     }
+}
+
+impl Model {
+    /// halo2 lays the circuit out cell by cell, the engine asks it for columns: both must commit
+    /// to the same. After the permutation products halo2 draws from the system.
+    fn assert_backends_commit_alike(&self, circuit: &InferenceCircuit) {
+        let constraints = self.setup.circuit_key().verifying_key().cs();
+        let products =
+            constraints.permutation().get_columns().len().div_ceil(constraints.degree() - 2);
+        let bytes = 32 * (constraints.num_advice_columns() + products);
+        let claim = self.claim(&self.values(&self.execution).1);
+        let ours = self.prove(&Cpu, circuit, &claim);
+        let reference = self.prove(&Reference, circuit, &claim);
+        assert_eq!(ours[..bytes], reference[..bytes]);
+    }
+}
+
+#[test]
+fn the_engine_commits_to_what_halo2_commits_to() {
+    for name in ["cancer_mlp", "digits_mlp", "digits_cnn", "mnist_lenet"] {
+        let model = standard(name);
+        model.assert_backends_commit_alike(&model.circuit());
+    }
+    for name in ["digits_mlp", "cancer_mlp"] {
+        let model = committed(name);
+        model.assert_backends_commit_alike(&model.circuit());
+    }
+}
+
+#[test]
+fn the_engine_commits_to_the_lies_that_halo2_commits_to() {
+    let model = standard("digits_mlp");
+    let (honest, mut seen) = (model.circuit(), Vec::new());
+    for (column, row) in honest.assigned_cells() {
+        if !seen.contains(&column) {
+            let small = if column % 2 == 0 { Fr::from(3) } else { -Fr::ONE };
+            let large = Fr::from(1 << 40).square();
+            let lie = |delta| Tamper { column, row, delta };
+            let circuit = honest.clone().tampered(lie(small));
+            model.assert_backends_commit_alike(&circuit);
+            if column % 4 == 0 {
+                model.assert_backends_commit_alike(&circuit.tampered(lie(large)));
+            }
+            seen.push(column);
+        }
+    }
+    assert!(seen.len() > 15);
 }
 
 #[test]
@@ -228,10 +284,10 @@ fn hidden_inputs_and_outputs_are_proven() {
 fn another_hidden_output_is_refused_by_both_verifiers() {
     let model = committed("digits_mlp");
     let mut outputs = model.values(&model.execution).1;
-    assert_eq!(model.verdicts(&Cpu, model.circuit(), &outputs), (Ok(()), true));
+    assert_eq!(model.verdicts(&Cpu, &model.circuit(), &outputs), (Ok(()), true));
     outputs[3] += 1;
     let refused = (Err(VerifyError::Pairing), false);
-    assert_eq!(model.verdicts(&Cpu, model.circuit(), &outputs), refused);
+    assert_eq!(model.verdicts(&Cpu, &model.circuit(), &outputs), refused);
 }
 
 #[test]
@@ -240,5 +296,5 @@ fn another_output_is_refused_by_both_verifiers() {
     let honest = model.circuit();
     let mut outputs = model.values(&model.execution).1;
     outputs[3] += 1;
-    assert_eq!(model.verdicts(&Cpu, honest, &outputs), (Err(VerifyError::Pairing), false));
+    assert_eq!(model.verdicts(&Cpu, &honest, &outputs), (Err(VerifyError::Pairing), false));
 }

@@ -161,8 +161,8 @@ pub(crate) fn has_values(shape: &Shape) -> bool {
 }
 
 /// The fractions of one helper column: lookups, and for the last the table's own.
-pub(crate) fn helper_groups(lookups: &[Lookup]) -> Vec<Vec<Option<&Lookup>>> {
-    let fractions: Vec<_> = lookups.iter().map(Some).chain([None]).collect();
+pub(crate) fn helper_groups<T: Clone>(lookups: impl IntoIterator<Item = T>) -> Vec<Vec<Option<T>>> {
+    let fractions: Vec<_> = lookups.into_iter().map(Some).chain([None]).collect();
     fractions.chunks(FRACTIONS_PER_HELPER).map(<[_]>::to_vec).collect()
 }
 

@@ -6,11 +6,11 @@ use halo2_proofs::{
 };
 use rayon::prelude::*;
 
-use super::{IntegerColumns, field};
+use super::{IntegerColumns, dot::Powers, field};
 use crate::{
     chain::{Lattice, Step, StepSet},
     config::{Config, SlotColumns},
-    plan::{CircuitPlan, RequantKind, linear::LinearRow},
+    plan::{CircuitPlan, RequantKind, linear::LinearRow, slots::SlotRow},
 };
 
 /// The challenges of the linear check.
@@ -52,6 +52,19 @@ impl Factors {
             None => moved,
         }
     }
+
+    /// `next = current · step + read`, from zero.
+    fn chain(&self, steps: impl Iterator<Item = (Step, Fr)>, rows: usize) -> Vec<Fr> {
+        let mut values = Vec::with_capacity(rows);
+        values.push(Fr::ZERO);
+        let mut value = Fr::ZERO;
+        values.extend(steps.map(|(step, read)| {
+            value = self.apply(step, value) + read;
+            value
+        }));
+        values.resize(rows, Fr::ZERO);
+        values
+    }
 }
 
 /// Evaluates the linear check on the integers of the first phase, whatever they are: a prover
@@ -63,29 +76,24 @@ pub(crate) fn evaluations(
     fixed: &IntegerColumns,
     challenges: &EvaluationChallenges,
 ) -> Evaluations {
-    let slopes = Slopes::new(plan);
-    let view = View { plan, config, advice, fixed, challenges, slopes };
+    let view = View::new(plan, config, advice, fixed, challenges);
     let last = plan.shape.usable_rows() - 1;
-    let mut slot_weights = vec![Fr::ZERO; last + 1];
-    let factors = Factors::new(&plan.shape.slot_steps, &challenges.lattice);
-    for (row, slot) in plan.slots.rows.iter().enumerate() {
-        let started = slot.starts.map_or(Fr::ZERO, |layer| challenges.layers[layer as usize]);
-        slot_weights[row + 1] = factors.apply(slot.step, slot_weights[row]) + started;
-    }
-    let mut linear = vec![Fr::ZERO; last + 1];
-    let factors = Factors::new(&plan.shape.linear_steps, &challenges.lattice);
-    for (row, step) in plan.linear.rows.iter().enumerate() {
-        linear[row + 1] = factors.apply(step.step, linear[row]) + view.read(row, step);
-    }
-    let slots = 0..plan.slots.rows.len();
-    let outputs: Vec<Fr> = slots.into_par_iter().map(|row| view.outputs(row)).collect();
-    let rows = plan.linear.rows.par_iter().enumerate();
-    let weighed: Vec<Fr> = rows.map(|(row, step)| view.weighed(row, step)).collect();
+    let slots = || plan.slots.rows.par_iter().enumerate();
+    let rows = || plan.linear.rows.par_iter().enumerate();
+    let started =
+        |slot: &SlotRow| slot.starts.map_or(Fr::ZERO, |layer| challenges.layers[layer as usize]);
+    let steps = plan.slots.rows.iter().map(|slot| (slot.step, started(slot)));
+    let slot_weights =
+        Factors::new(&plan.shape.slot_steps, &challenges.lattice).chain(steps, last + 1);
+    let reads: Vec<Fr> = rows().map(|(row, step)| view.read(row, step)).collect();
+    let steps = plan.linear.rows.iter().zip(reads).map(|(row, read)| (row.step, read));
+    let linear = Factors::new(&plan.shape.linear_steps, &challenges.lattice).chain(steps, last + 1);
+    let outputs: Vec<Fr> = slots().map(|(row, _)| slot_weights[row] * view.outputs(row)).collect();
+    let inputs: Vec<Fr> = rows().map(|(row, step)| linear[row] * view.weighed(row, step)).collect();
     let mut sum = vec![Fr::ZERO; last + 1];
     for row in 0..last {
-        let output = outputs.get(row).map_or(Fr::ZERO, |y| slot_weights[row] * y);
-        let input = weighed.get(row).map_or(Fr::ZERO, |v| linear[row] * v);
-        sum[row + 1] = sum[row] + output - input;
+        let at = |terms: &[Fr]| terms.get(row).copied().unwrap_or(Fr::ZERO);
+        sum[row + 1] = sum[row] + at(&outputs) - at(&inputs);
     }
     Evaluations { slot_weights, linear, sum }
 }
@@ -103,6 +111,9 @@ struct View<'a> {
     fixed: &'a IntegerColumns,
     challenges: &'a EvaluationChallenges,
     slopes: Slopes,
+    /// Powers of the challenges of channel, row and column.
+    channels: Powers,
+    positions: [Powers; 2],
 }
 
 /// `2/high` for the upper bounds that a plan has.
@@ -122,17 +133,31 @@ impl Slopes {
     }
 }
 
-impl View<'_> {
-    fn lanes(&self, row: usize) -> impl DoubleEndedIterator<Item = Fr> {
-        self.config.linear.reads.iter().map(move |c| field(self.advice[c.index()][row]))
+impl<'a> View<'a> {
+    fn new(
+        plan: &'a CircuitPlan,
+        config: &'a Config,
+        advice: &'a IntegerColumns,
+        fixed: &'a IntegerColumns,
+        challenges: &'a EvaluationChallenges,
+    ) -> Self {
+        let Lattice { channel, row, column } = challenges.lattice;
+        let lanes = config.linear.reads.len();
+        let channels = Powers::new(channel, plan.shape.weight_columns);
+        let positions = [row, column].map(|base| Powers::new(base, lanes));
+        let slopes = Slopes::new(plan);
+        Self { plan, config, advice, fixed, challenges, slopes, channels, positions }
+    }
+
+    fn lanes(&self, row: usize) -> impl Iterator<Item = i64> {
+        self.config.linear.reads.iter().map(move |column| self.advice[column.index()][row])
     }
 
     /// `± layer · (Σ ρ^lane · x + one)`, with σ for lanes below each other.
     fn read(&self, row: usize, step: &LinearRow) -> Fr {
         let Some(layer) = step.layer else { return Fr::ZERO };
-        let lattice = &self.challenges.lattice;
-        let base = if step.vertical { lattice.row } else { lattice.column };
-        let read = horner(self.lanes(row), base);
+        let [below, beside] = &self.positions;
+        let read = if step.vertical { below } else { beside }.dot(self.lanes(row));
         let read = if step.one { read + Fr::ONE } else { read };
         self.challenges.layers[layer as usize] * if step.negative { -read } else { read }
     }
@@ -143,10 +168,10 @@ impl View<'_> {
         let width = self.plan.shape.weight_columns;
         let weights = step.weights.map_or(Fr::ZERO, |block| {
             let weights = &self.plan.linear.weights[block as usize * width..][..width];
-            horner(weights.iter().map(|&w| field(w.into())), alpha)
+            self.channels.dot(weights.iter().map(|&weight| weight.into()))
         });
         let Some(factor) = step.product else { return weights };
-        let lanes: Vec<_> = self.lanes(row).collect();
+        let lanes: Vec<_> = self.lanes(row).map(field).collect();
         let products = lanes.as_chunks::<2>().0.iter().map(|[a, b]| a * b);
         weights + field(factor) * horner(products, alpha)
     }

@@ -14,14 +14,29 @@ use crate::{
 };
 
 /// Every fixed column, as integers.
-pub(crate) fn fixed_columns(plan: &CircuitPlan, config: &Config, count: usize) -> IntegerColumns {
-    let mut columns = Columns(vec![vec![0; 1 << plan.shape.k]; count]);
+pub(crate) fn fixed_columns(plan: &CircuitPlan, config: &Config) -> IntegerColumns {
+    let mut columns = inputs(plan, config);
     let last = plan.shape.usable_rows() - 1;
-    columns.0[config.q_on.index()][..last].fill(1);
+    columns.fill(config.q_on, last, 1);
     columns.set(config.q_first, 0, 1);
     columns.set(config.q_last, last, 1);
-    slot_unit(plan, config, &mut columns);
+    slot_chain(plan, config, &mut columns);
     linear_unit(plan, config, &mut columns);
+    let rows = columns.rows;
+    columns.values.iter_mut().for_each(|column| column.resize(rows, 0));
+    columns.values
+}
+
+/// The fixed columns that the witness depends on; most others are empty.
+pub(crate) fn witness_inputs(plan: &CircuitPlan, config: &Config) -> IntegerColumns {
+    inputs(plan, config).values
+}
+
+fn inputs(plan: &CircuitPlan, config: &Config) -> Columns {
+    let values = vec![Vec::new(); config.fixed_columns().len()];
+    let mut columns = Columns { rows: 1 << plan.shape.k, values };
+    let last = plan.shape.usable_rows() - 1;
+    slot_unit(plan, config, &mut columns);
     softmax_unit(plan, config, &mut columns, last);
     commitment_unit(plan, config, &mut columns, last);
     for (row, entry) in plan.table.entries.iter().enumerate() {
@@ -31,14 +46,31 @@ pub(crate) fn fixed_columns(plan: &CircuitPlan, config: &Config, count: usize) -
             columns.set(value, row, entry.value);
         }
     }
-    columns.0
+    columns
 }
 
-struct Columns(IntegerColumns);
+/// Columns with a value in some row have one in all.
+struct Columns {
+    rows: usize,
+    values: IntegerColumns,
+}
 
 impl Columns {
+    fn column(&mut self, column: Column<Fixed>) -> &mut [i64] {
+        let values = &mut self.values[column.index()];
+        if values.is_empty() {
+            values.resize(self.rows, 0);
+        }
+        values
+    }
+
     fn set(&mut self, column: Column<Fixed>, row: usize, value: i64) {
-        self.0[column.index()][row] = value;
+        self.column(column)[row] = value;
+    }
+
+    /// Sets the first rows.
+    fn fill(&mut self, column: Column<Fixed>, rows: usize, value: i64) {
+        self.column(column)[..rows].fill(value);
     }
 
     fn chain(&mut self, chain: &ChainColumns, row: usize, step: Step, layer: Option<(u32, i64)>) {
@@ -73,14 +105,17 @@ pub(crate) fn biases(plan: &CircuitPlan, layer: &slots::Layer) -> Vec<i64> {
 
 fn slot_unit(plan: &CircuitPlan, config: &Config, columns: &mut Columns) {
     let (unit, lanes) = (&config.slots, plan.shape.slot_lanes);
+    // Lookups read these in every row, whatever is set.
+    for column in unit.lanes.iter().map(|lane| lane.offset).chain([unit.low]) {
+        columns.column(column);
+    }
     let range = plan.shape.value_limbs.first().copied().unwrap_or_default();
     if let Some(tag) = unit.tag {
-        columns.0[tag.index()][..plan.shape.usable_rows()].fill(range.into());
+        columns.fill(tag, plan.shape.usable_rows(), range.into());
     }
     let half = if plan.shape.shift == 0 { 0 } else { 1i64 << (plan.shape.shift - 1) };
     let biases: Vec<_> = plan.layers.iter().map(|layer| biases(plan, layer)).collect();
     for (row, slot) in plan.slots.rows.iter().enumerate() {
-        columns.chain(&unit.chain, row, slot.step, slot.starts.map(|layer| (layer, 1)));
         let Some(index) = slot.layer.map(|layer| layer as usize) else { continue };
         let layer = &plan.layers[index];
         let Some((requant, _)) = slots::accumulators(&plan.graph, layer.node) else { continue };
@@ -104,6 +139,13 @@ fn slot_unit(plan: &CircuitPlan, config: &Config, columns: &mut Columns) {
             let bias = biases[index].get(element as usize).copied().unwrap_or(0);
             columns.set(lane.offset, row, half + bias - (low << plan.shape.shift));
         }
+    }
+}
+
+fn slot_chain(plan: &CircuitPlan, config: &Config, columns: &mut Columns) {
+    for (row, slot) in plan.slots.rows.iter().enumerate() {
+        let layer = slot.starts.map(|layer| (layer, 1));
+        columns.chain(&config.slots.chain, row, slot.step, layer);
     }
 }
 
@@ -138,7 +180,7 @@ fn commitment_unit(plan: &CircuitPlan, config: &Config, columns: &mut Columns, l
     let digits = plan.shape.commitment.as_ref().and_then(|shape| shape.input.as_ref());
     if let Some((input, digits)) = unit.input.as_ref().zip(digits) {
         for (&tag, &width) in input.tags.iter().zip(&digits.limbs) {
-            columns.0[tag.index()][..last].fill(width.into());
+            columns.fill(tag, last, width.into());
         }
     }
     for (row, step) in commitment.rows.iter().enumerate() {
@@ -176,7 +218,7 @@ fn commitment_unit(plan: &CircuitPlan, config: &Config, columns: &mut Columns, l
 fn softmax_unit(plan: &CircuitPlan, config: &Config, columns: &mut Columns, last: usize) {
     let Some(unit) = &config.softmax else { return };
     let range = crate::plan::range_widths(&plan.shape).first().copied().unwrap_or_default();
-    columns.0[unit.tag.index()][..last].fill(range.into());
+    columns.fill(unit.tag, last, range.into());
     for (row, softmax) in plan.cells.softmax.iter().enumerate() {
         columns.set(unit.q_row, row, 1);
         columns.set(unit.q_first, row, softmax.first.into());

@@ -21,113 +21,106 @@ pub(crate) struct LookupChallenges {
     pub(crate) pole: Fr,
 }
 
-fn entry(lookup: &Lookup, advice: &IntegerColumns, fixed: &IntegerColumns, row: usize) -> Entry {
-    let key = lookup.key.iter().map(|term| match term {
-        KeyTerm::Plus(column) => advice[column.index()][row],
-        KeyTerm::Minus(column) => -advice[column.index()][row],
-        KeyTerm::MinusFixed(column) => -fixed[column.index()][row],
-    });
-    let tag = match lookup.tag {
-        Tag::Range(bits) => i64::from(bits),
-        Tag::Row(column) => fixed[column.index()][row],
-    };
-    Entry { key: key.sum(), tag, value: lookup.value.map_or(0, |c| advice[c.index()][row]) }
+impl LookupChallenges {
+    /// `pole − (key + θ·tag + θ²·value)`.
+    fn denominator(self, entry: Entry) -> Fr {
+        let Entry { key, tag, value } = entry;
+        self.pole - field(key) - (field(tag) + field(value) * self.theta) * self.theta
+    }
 }
 
-/// How often each row of the table is looked up. Lookups that the table does not hold are left
-/// out: with them the running sum cannot end at zero.
-pub(crate) fn multiplicities(
-    plan: &CircuitPlan,
-    config: &Config,
-    advice: &IntegerColumns,
-    fixed: &IntegerColumns,
-) -> Vec<i64> {
-    let mut counts = vec![0; 1 << plan.shape.k];
-    for lookup in lookups(config) {
-        for row in 0..plan.shape.usable_rows() - 1 {
-            if let Some(at) = plan.table.position(entry(&lookup, advice, fixed, row)) {
-                counts[at] += 1;
-            }
+/// The columns that lookups read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cells<'a> {
+    pub(crate) advice: &'a IntegerColumns,
+    pub(crate) fixed: &'a IntegerColumns,
+}
+
+impl Cells<'_> {
+    fn entry(self, lookup: &Lookup, row: usize) -> Entry {
+        let key = lookup.key.iter().map(|term| match term {
+            KeyTerm::Plus(column) => self.advice[column.index()][row],
+            KeyTerm::Minus(column) => -self.advice[column.index()][row],
+            KeyTerm::MinusFixed(column) => -self.fixed[column.index()][row],
+        });
+        let tag = match lookup.tag {
+            Tag::Range(bits) => i64::from(bits),
+            Tag::Row(column) => self.fixed[column.index()][row],
+        };
+        let value = lookup.value.map_or(0, |column| self.advice[column.index()][row]);
+        Entry { key: key.sum(), tag, value }
+    }
+}
+
+/// Where the table does not hold a lookup.
+const NOWHERE: u32 = u32::MAX;
+
+/// The row of the table that holds each lookup of each row.
+#[derive(Debug)]
+pub(crate) struct Positions(Vec<Vec<u32>>);
+
+impl Positions {
+    pub(crate) fn new(plan: &CircuitPlan, config: &Config, cells: Cells<'_>) -> Self {
+        let last = plan.shape.usable_rows() - 1;
+        let position = |lookup: &Lookup, row| {
+            let position = plan.table.position(cells.entry(lookup, row));
+            position.and_then(|at| u32::try_from(at).ok()).unwrap_or(NOWHERE)
+        };
+        let of_lookup = |lookup: &Lookup| (0..last).map(|row| position(lookup, row)).collect();
+        Self(lookups(config).par_iter().map(of_lookup).collect())
+    }
+
+    /// How often each row of the table is looked up. Lookups that the table does not hold are left
+    /// out: with them the running sum cannot end at zero.
+    pub(crate) fn multiplicities(&self, rows: usize) -> Vec<i64> {
+        let mut counts = vec![0; rows];
+        for &position in self.0.iter().flatten().filter(|position| **position != NOWHERE) {
+            counts[position as usize] += 1;
         }
-    }
-    counts
-}
-
-/// `pole − (key + θ·tag + θ²·value)` for one lookup after another. Tags and values repeat, so what
-/// they contribute is kept from row to row.
-struct Denominators {
-    challenges: LookupChallenges,
-    known: (i64, i64),
-    /// `pole − (θ·tag + θ²·value)` of the known tag and value.
-    rest: Fr,
-}
-
-impl Denominators {
-    fn new(challenges: LookupChallenges) -> Self {
-        Self { challenges, known: (0, 0), rest: challenges.pole }
-    }
-
-    fn next(&mut self, entry: Entry) -> Fr {
-        if self.known != (entry.tag, entry.value) {
-            let LookupChallenges { theta, pole } = self.challenges;
-            self.known = (entry.tag, entry.value);
-            self.rest = pole - (field(entry.tag) + field(entry.value) * theta) * theta;
-        }
-        self.rest - field(entry.key)
+        counts
     }
 }
 
-/// The helper columns and their running sum.
+/// The helper columns and their running sum. Lookups of one entry have one fraction, so only the
+/// table's denominators are inverted.
 pub(crate) fn helpers(
     plan: &CircuitPlan,
     config: &Config,
-    advice: &IntegerColumns,
-    fixed: &IntegerColumns,
+    cells: Cells<'_>,
+    positions: &Positions,
     challenges: LookupChallenges,
 ) -> (Vec<Vec<Fr>>, Vec<Fr>) {
     let (lookups, last) = (lookups(config), plan.shape.usable_rows() - 1);
-    let counts = &advice[config.table.multiplicity.index()];
-    let helpers: Vec<Vec<Fr>> = helper_groups(&lookups)
-        .par_iter()
-        .map(|group| {
-            let mut column = vec![Fr::ZERO; last];
-            for lookup in group {
-                let mut denominators = Denominators::new(challenges);
-                let entry = |row| fraction_entry(*lookup, config, advice, fixed, row);
-                let mut inverses: Vec<_> =
-                    (0..last).map(|row| denominators.next(entry(row))).collect();
-                inverses.iter_mut().batch_invert();
-                for (row, (sum, inverse)) in column.iter_mut().zip(inverses).enumerate() {
-                    *sum += match lookup {
-                        Some(_) => inverse,
-                        None => -field(counts[row]) * inverse,
-                    };
-                }
+    let counts = &cells.advice[config.table.multiplicity.index()];
+    let entries = plan.table.entries.par_iter();
+    let mut inverses: Vec<Fr> = entries.map(|&entry| challenges.denominator(entry)).collect();
+    inverses.iter_mut().batch_invert();
+    let of_table = |row: usize| match (inverses.get(row), counts[row]) {
+        (Some(inverse), count) if count != 0 => -field(count) * inverse,
+        _ => Fr::ZERO,
+    };
+    let of_lookup = |lookup: &Lookup, position: u32, row| {
+        let stray = || challenges.denominator(cells.entry(lookup, row)).invert();
+        let known = inverses.get(position as usize);
+        known.map_or_else(|| stray().unwrap_or(Fr::ZERO), |inverse| *inverse)
+    };
+    let helper = |group: &Vec<Option<(&Lookup, &Vec<u32>)>>| {
+        let mut column = vec![Fr::ZERO; last];
+        for fraction in group {
+            for (row, sum) in column.iter_mut().enumerate() {
+                *sum += match fraction {
+                    Some((lookup, positions)) => of_lookup(lookup, positions[row], row),
+                    None => of_table(row),
+                };
             }
-            column
-        })
-        .collect();
+        }
+        column
+    };
+    let groups = helper_groups(lookups.iter().zip(&positions.0));
+    let helpers: Vec<Vec<Fr>> = groups.par_iter().map(helper).collect();
     let mut sum = vec![Fr::ZERO; last + 1];
     for row in 0..last {
         sum[row + 1] = helpers.iter().fold(sum[row], |sum, helper| sum + helper[row]);
     }
     (helpers, sum)
-}
-
-/// A lookup's entry in a row, or the table's own (`None`).
-fn fraction_entry(
-    lookup: Option<&Lookup>,
-    config: &Config,
-    advice: &IntegerColumns,
-    fixed: &IntegerColumns,
-    row: usize,
-) -> Entry {
-    match lookup {
-        Some(lookup) => entry(lookup, advice, fixed, row),
-        None => Entry {
-            key: fixed[config.table.key.index()][row],
-            tag: fixed[config.table.tag.index()][row],
-            value: config.table.value.map_or(0, |column| fixed[column.index()][row]),
-        },
-    }
 }

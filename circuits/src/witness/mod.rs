@@ -1,13 +1,16 @@
 //! The values of every cell: fixed data from the plan, advice from an execution, phase by phase.
 
 pub(crate) mod commitment;
-pub(crate) mod evaluate;
+mod dot;
+mod evaluate;
 pub(crate) mod fixed;
-pub(crate) mod lookups;
-pub(crate) mod tensors;
+mod lookups;
+mod phases;
+mod tensors;
 
 pub use commitment::Blindings;
-use halo2_proofs::halo2curves::bn256::Fr;
+use halo2_proofs::halo2curves::{bn256::Fr, ff::PrimeField};
+pub use phases::{AdviceColumn, Witness};
 
 /// The field element of an integer; `p − |v|` when it is negative.
 pub(crate) fn field(value: i64) -> Fr {
@@ -32,4 +35,16 @@ pub(crate) fn split(value: i64, widths: &[u32]) -> impl Iterator<Item = i64> + '
         rest >>= width;
         limb
     })
+}
+
+/// A field element as a small signed integer, 0 when it is neither.
+pub(crate) fn small(value: Fr) -> i64 {
+    let low = |value: Fr| {
+        let bytes = value.to_repr();
+        let (head, tail) = bytes.as_ref().split_at(8);
+        let fits = tail.iter().all(|&byte| byte == 0);
+        let head: Option<[u8; 8]> = head.try_into().ok();
+        head.filter(|_| fits).and_then(|head| i64::try_from(u64::from_le_bytes(head)).ok())
+    };
+    low(value).or_else(|| low(-value).map(|v| -v)).unwrap_or(0)
 }

@@ -9,6 +9,7 @@ use halo2_proofs::{
     },
     plonk::Assigned,
 };
+use zkinfer_circuits::AdviceColumn;
 
 /// The values of a column, row by row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +61,15 @@ impl Column {
                     .chain(tail.iter().copied())
                     .collect()
             }
+        }
+    }
+}
+
+impl From<AdviceColumn> for Column {
+    fn from(column: AdviceColumn) -> Self {
+        match column {
+            AdviceColumn::Integers(values) => Self::Integers { values, tail: Vec::new() },
+            AdviceColumn::Field(values) => Self::Field(values),
         }
     }
 }

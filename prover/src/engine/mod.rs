@@ -19,12 +19,15 @@ use halo2_proofs::{
         bn256::{Fr, G1Affine},
         ff::Field,
     },
-    plonk::{self, Circuit, Error},
+    plonk::{self, Error},
 };
 use rand_core::RngCore;
 
-pub use self::rounds::ProofTranscript;
 use self::{cpu::CpuDevice, device::Device, key::Key};
+pub use self::{
+    rounds::ProofTranscript,
+    witness::{AdvicePhases, EngineCircuit},
+};
 use crate::kernels::arithmetic::{Arithmetic, Instructions, Run};
 
 /// A part of a proof, as progress and profiles name it.
@@ -79,7 +82,7 @@ trait Proves<C>: std::fmt::Debug + Send + Sync {
     fn verifying_key(&self) -> &plonk::VerifyingKey<G1Affine>;
 }
 
-impl<D: Device, C: Circuit<Fr>> Proves<C> for Key<D> {
+impl<D: Device, C: EngineCircuit> Proves<C> for Key<D> {
     fn prove(
         &self,
         circuit: &C,
@@ -124,7 +127,7 @@ impl Default for EngineOptions {
 #[derive(Debug)]
 pub struct EngineKey<C>(Box<dyn Proves<C>>);
 
-impl<C: Circuit<Fr>> EngineKey<C> {
+impl<C: EngineCircuit> EngineKey<C> {
     /// Makes the key of `circuit` for an SRS given by its Lagrange basis and its first two powers.
     ///
     /// # Errors
@@ -170,7 +173,7 @@ struct MakeKey<'a, C> {
     options: EngineOptions,
 }
 
-impl<C: Circuit<Fr>> Run for MakeKey<'_, C> {
+impl<C: EngineCircuit> Run for MakeKey<'_, C> {
     type Output = Result<EngineKey<C>, Error>;
 
     fn run<A: Arithmetic>(self, arithmetic: A) -> Self::Output {

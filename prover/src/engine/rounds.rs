@@ -6,7 +6,7 @@ use halo2_proofs::{
         ff::Field,
         group::Curve,
     },
-    plonk::{Circuit, Error},
+    plonk::Error,
     transcript::{Challenge255, Keccak256Write, Transcript, TranscriptWrite},
 };
 use rand_core::RngCore;
@@ -14,14 +14,14 @@ use rand_core::RngCore;
 use super::{
     Stage,
     argument::Parameters,
-    column::{Cells, Column},
+    column::Column,
     device::{Device, Extension, Fractions},
     key::Key,
     lookup::permute,
     opening::{self, Polynomial, Query},
     powers_of,
     program::Source,
-    witness::{self, PhaseEnd},
+    witness::{self, EngineCircuit, PhaseEnd},
 };
 use crate::kernels::parallel;
 
@@ -36,7 +36,7 @@ pub type ProofTranscript = Keccak256Write<Vec<u8>, G1Affine, Challenge255<G1Affi
 ///
 /// # Errors
 /// If the circuit has no witness, a lookup finds no entry, or the transcript cannot be written.
-pub(crate) fn prove<D: Device, C: Circuit<Fr>>(
+pub(crate) fn prove<D: Device, C: EngineCircuit>(
     key: &Key<D>,
     circuit: &C,
     instance: &[&[Fr]],
@@ -95,23 +95,23 @@ struct Phases<'a, D: Device> {
 }
 
 impl<D: Device> Phases<'_, D> {
-    fn absorb_and_commit(&mut self, phase: u8, columns: Vec<(usize, Cells)>) -> Result<(), Error> {
+    fn absorb_and_commit(&mut self, phase: u8, columns: Vec<(usize, Column)>) -> Result<(), Error> {
         if phase == 0 {
             for &value in self.instance.iter().copied().flatten() {
                 self.transcript.common_scalar(value)?;
             }
         }
-        let (indices, cells): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
+        let (indices, columns): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
         let blinding = |_| random(self.rng, self.key.shape.blinding_factors + 1);
         let blinding: Vec<_> = indices.iter().map(blinding).collect();
         // The blinds of the commitments, which KZG does not use.
         random(self.rng, indices.len());
         let device = &self.key.device;
-        let columns = parallel::convert(cells.into_iter().zip(blinding), |(cells, blinding)| {
-            let mut column = cells.finish();
-            column.blind(blinding);
-            device.upload(column)
-        });
+        let columns =
+            parallel::convert(columns.into_iter().zip(blinding), |(mut column, blinding)| {
+                column.blind(blinding);
+                device.upload(column)
+            });
         for point in device.commit(&columns.iter().collect::<Vec<_>>()) {
             self.transcript.write_point(point)?;
         }
@@ -123,7 +123,7 @@ impl<D: Device> Phases<'_, D> {
 }
 
 impl<D: Device> PhaseEnd for Phases<'_, D> {
-    fn commit(&mut self, phase: u8, columns: Vec<(usize, Cells)>) -> Vec<Fr> {
+    fn commit(&mut self, phase: u8, columns: Vec<(usize, Column)>) -> Vec<Fr> {
         (self.progress)(Stage::Advice);
         if self.written.is_ok() {
             self.written = self.absorb_and_commit(phase, columns);

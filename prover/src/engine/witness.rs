@@ -8,21 +8,119 @@ use halo2_proofs::{
         Fixed, FloorPlanner, Instance, Selector,
     },
 };
+use zkinfer_circuits::{AdviceColumn, InferenceCircuit, Witness};
 
-use super::{arena::CellArena, column::Cells};
+use super::{
+    arena::CellArena,
+    column::{Cells, Column as Values},
+};
+use crate::kernels::parallel;
+
+/// A circuit that the engine proves: any halo2 circuit.
+pub trait EngineCircuit: Circuit<Fr> {
+    /// The advice, from a circuit that need not be laid out for it; it must be what `synthesize`
+    /// assigns. Without it, the circuit is laid out for every proof.
+    fn advice(&self) -> Option<Box<dyn AdvicePhases + '_>> {
+        None
+    }
+}
+
+/// Computes advice, phase by phase.
+pub trait AdvicePhases {
+    /// Every column of the next phase with its index, given the challenges that were drawn so far,
+    /// by their index.
+    fn next_phase(&mut self, challenges: &[Option<Fr>]) -> Vec<(usize, AdviceColumn)>;
+}
+
+impl EngineCircuit for InferenceCircuit {
+    fn advice(&self) -> Option<Box<dyn AdvicePhases + '_>> {
+        let phases = |witness| Box::new(InferencePhases { witness, first: true }) as Box<_>;
+        self.witness().map(phases)
+    }
+}
+
+struct InferencePhases<'a> {
+    witness: Witness<'a>,
+    first: bool,
+}
+
+impl AdvicePhases for InferencePhases<'_> {
+    fn next_phase(&mut self, challenges: &[Option<Fr>]) -> Vec<(usize, AdviceColumn)> {
+        if std::mem::take(&mut self.first) {
+            return self.witness.first_phase().into_iter().enumerate().collect();
+        }
+        let value = |challenge: Challenge| challenges[challenge.index()].unwrap_or_default();
+        let columns = self.witness.second_phase(&value).into_iter();
+        columns.map(|(column, values)| (column.index(), values)).collect()
+    }
+}
 
 /// Commits to the advice columns of a phase when all of them are assigned.
 pub(crate) trait PhaseEnd {
     /// Takes the columns of `phase` in order of their index; the challenges of the phase, in order
     /// of theirs.
-    fn commit(&mut self, phase: u8, columns: Vec<(usize, Cells)>) -> Vec<Fr>;
+    fn commit(&mut self, phase: u8, columns: Vec<(usize, Values)>) -> Vec<Fr>;
 }
 
-/// Lays out the witness of `circuit`, handing each phase to `end`; gives all challenges.
+/// The challenges of a circuit, as far as they are drawn.
+struct Challenges {
+    phases: Vec<u8>,
+    values: Vec<Option<Fr>>,
+}
+
+impl Challenges {
+    fn new(constraints: &ConstraintSystem<Fr>) -> Self {
+        let phases = constraints.challenge_phase();
+        Self { values: vec![None; phases.len()], phases }
+    }
+
+    fn draw(&mut self, phase: u8, drawn: Vec<Fr>) {
+        let places = self.phases.iter().zip(&mut self.values);
+        let open = places.filter(|(of, _)| **of == phase).map(|(_, value)| value);
+        for (place, value) in open.zip(drawn) {
+            *place = Some(value);
+        }
+    }
+
+    fn all(self) -> Result<Vec<Fr>, Error> {
+        self.values.into_iter().collect::<Option<_>>().ok_or(Error::Synthesis)
+    }
+}
+
+fn phase_count(constraints: &ConstraintSystem<Fr>) -> u8 {
+    constraints.advice_column_phase().into_iter().max().map_or(1, |last| last + 1)
+}
+
+/// Computes the advice of `circuit`, handing each phase to `end`; gives all challenges.
 ///
 /// # Errors
 /// What the circuit itself refuses, or a cell without a value.
-pub(crate) fn collect<C: Circuit<Fr>>(
+pub(crate) fn collect<C: EngineCircuit>(
+    circuit: &C,
+    k: u32,
+    constraints: &ConstraintSystem<Fr>,
+    instance: &[&[Fr]],
+    end: &mut dyn PhaseEnd,
+) -> Result<Vec<Fr>, Error> {
+    let Some(mut advice) = circuit.advice() else {
+        return lay_out(circuit, k, constraints, instance, end);
+    };
+    let mut challenges = Challenges::new(constraints);
+    for phase in 0..phase_count(constraints) {
+        let mut columns: Vec<_> = advice
+            .next_phase(&challenges.values)
+            .into_iter()
+            .map(|(index, column)| (index, Values::from(column)))
+            .collect();
+        columns.sort_unstable_by_key(|(index, _)| *index);
+        let drawn = end.commit(phase, columns);
+        challenges.draw(phase, drawn);
+    }
+    challenges.all()
+}
+
+/// Lays out the witness of `circuit` to the same end.
+fn lay_out<C: Circuit<Fr>>(
     circuit: &C,
     k: u32,
     constraints: &ConstraintSystem<Fr>,
@@ -32,15 +130,14 @@ pub(crate) fn collect<C: Circuit<Fr>>(
     let mut own = ConstraintSystem::default();
     let config = C::configure_with_params(&mut own, circuit.params());
     let phases = constraints.advice_column_phase();
-    let phase_count = phases.iter().max().map_or(1, |last| last + 1);
+    let phase_count = phase_count(constraints);
     let rows = 1_usize << k;
     let mut collector = Collector {
         k,
         usable_rows: rows - (constraints.blinding_factors() + 1),
         columns: vec![Some(Cells::new(rows)); phases.len()],
         phases,
-        challenge_phases: constraints.challenge_phase(),
-        challenges: vec![None; constraints.num_challenges()],
+        challenges: Challenges::new(constraints),
         instance,
         phase: 0,
         arena: CellArena::default(),
@@ -58,7 +155,7 @@ pub(crate) fn collect<C: Circuit<Fr>>(
             collector.next_phase();
         }
     }
-    collector.challenges.into_iter().collect::<Option<_>>().ok_or(Error::Synthesis)
+    collector.challenges.all()
 }
 
 struct Collector<'a> {
@@ -67,8 +164,7 @@ struct Collector<'a> {
     /// Columns of the phases that have not ended.
     columns: Vec<Option<Cells>>,
     phases: Vec<u8>,
-    challenge_phases: Vec<u8>,
-    challenges: Vec<Option<Fr>>,
+    challenges: Challenges,
     instance: &'a [&'a [Fr]],
     phase: u8,
     arena: CellArena,
@@ -132,24 +228,17 @@ impl Assignment<Fr> for Collector<'_> {
     }
 
     fn get_challenge(&self, challenge: Challenge) -> Value<Fr> {
-        self.challenges[challenge.index()].map_or_else(Value::unknown, Value::known)
+        self.challenges.values[challenge.index()].map_or_else(Value::unknown, Value::known)
     }
 
     fn next_phase(&mut self) {
         let here = self.phases.iter().enumerate().filter(|(_, phase)| **phase == self.phase);
-        let columns = here
-            .map(|(index, _)| {
-                let cells = self.columns[index].take().expect("a phase ends once");
-                (index, cells)
-            })
+        let cells: Vec<_> = here
+            .map(|(index, _)| (index, self.columns[index].take().expect("a phase ends once")))
             .collect();
+        let columns = parallel::convert(cells, |(index, cells)| (index, cells.finish()));
         let drawn = self.end.commit(self.phase, columns);
-        let phases = self.challenge_phases.iter().zip(&mut self.challenges);
-        let open =
-            phases.filter(|(phase, _)| **phase == self.phase).map(|(_, challenge)| challenge);
-        for (challenge, value) in open.zip(drawn) {
-            *challenge = Some(value);
-        }
+        self.challenges.draw(self.phase, drawn);
         self.phase += 1;
     }
 }

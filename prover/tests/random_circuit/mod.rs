@@ -12,6 +12,7 @@ use halo2_proofs::{
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
+use zkinfer_prover::EngineCircuit;
 
 /// What kind of circuit.
 #[derive(Clone, Copy, Debug, Default)]
@@ -149,6 +150,8 @@ impl RandomCircuit {
         (0..self.kind.instances).map(|i| inputs[i % self.kind.inputs][..3 + i].to_vec()).collect()
     }
 }
+
+impl EngineCircuit for RandomCircuit {}
 
 impl Circuit<Fr> for RandomCircuit {
     type Config = Config;

@@ -16,7 +16,8 @@ use halo2_proofs::{
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use zkinfer_prover::{
-    Backend, CircuitKey, EngineOptions, KeyMetadata, Reference, Srs, Task, export_key, export_srs,
+    Backend, CircuitKey, EngineCircuit, EngineOptions, KeyMetadata, Reference, Srs, Task,
+    export_key, export_srs,
 };
 use zkinfer_verifier::{
     Digest, INSECURE_DEV, InferenceClaim, InstanceLayout, JobBinding, Proof, TensorLayout,
@@ -201,6 +202,8 @@ impl Config {
         Fr::from((lane * 31 + row * row) as u64)
     }
 }
+
+impl EngineCircuit for ToyCircuit {}
 
 impl Circuit<Fr> for ToyCircuit {
     type Config = Config;

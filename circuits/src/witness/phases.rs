@@ -1,0 +1,171 @@
+//! The advice of a run, phase by phase.
+
+use halo2_proofs::{
+    halo2curves::{bn256::Fr, ff::Field},
+    plonk::{Advice, Challenge, Column, ConstraintSystem},
+};
+use zkinfer_models::Execution;
+
+use super::{
+    Blindings, IntegerColumns, commitment,
+    evaluate::{EvaluationChallenges, evaluations},
+    field,
+    fixed::witness_inputs,
+    lookups::{Cells, LookupChallenges, Positions, helpers},
+    small,
+    tensors::first_phase,
+};
+use crate::{circuit::Tamper, config::Config, plan::CircuitPlan};
+
+/// A column of advice, row by row; rows without a purpose are zero.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AdviceColumn {
+    /// Small integers.
+    Integers(Vec<i32>),
+    /// Any elements.
+    Field(Vec<Fr>),
+}
+
+impl AdviceColumn {
+    fn new(values: &[i64]) -> Self {
+        let integers = values.iter().map(|&value| i32::try_from(value));
+        let integers: Result<_, _> = integers.collect();
+        integers.map_or_else(
+            |_| Self::Field(values.iter().map(|&value| field(value)).collect()),
+            Self::Integers,
+        )
+    }
+
+    /// The value in a row.
+    #[must_use]
+    pub fn value(&self, row: usize) -> Fr {
+        match self {
+            Self::Integers(values) => field(values[row].into()),
+            Self::Field(values) => values[row],
+        }
+    }
+
+    /// Adds `delta` to a cell.
+    fn change(&mut self, row: usize, delta: Fr) {
+        if let Self::Integers(values) = self {
+            *self = Self::Field(values.iter().map(|&value| field(value.into())).collect());
+        }
+        if let Self::Field(values) = self {
+            values[row] += delta;
+        }
+    }
+}
+
+/// The advice of one run, without a halo2 layout.
+#[derive(Debug)]
+pub struct Witness<'a> {
+    plan: &'a CircuitPlan,
+    blindings: &'a Blindings,
+    lies: &'a [Tamper],
+    config: Config,
+    /// Fixed columns that the witness depends on.
+    fixed: IntegerColumns,
+    /// The first phase.
+    advice: IntegerColumns,
+    positions: Positions,
+}
+
+impl<'a> Witness<'a> {
+    pub(crate) fn new(
+        plan: &'a CircuitPlan,
+        execution: &Execution,
+        blindings: &'a Blindings,
+        lies: &'a [Tamper],
+    ) -> Self {
+        let config = Config::configure(&mut ConstraintSystem::default(), &plan.shape);
+        let fixed = witness_inputs(plan, &config);
+        let mut advice = first_phase(plan, &config, execution, config.first_phase_count());
+        // A lying prover makes the rest of the argument about its lie, where the lie is small.
+        for lie in lies {
+            if let Some(column) = advice.get_mut(lie.column) {
+                column[lie.row] = column[lie.row].wrapping_add(small(lie.delta));
+            }
+        }
+        let positions = Positions::new(plan, &config, Cells { advice: &advice, fixed: &fixed });
+        advice[config.table.multiplicity.index()] = positions.multiplicities(1 << plan.shape.k);
+        Self { plan, blindings, lies, config, fixed, advice, positions }
+    }
+
+    /// The columns of the first phase: the column with index `i` is the `i`-th.
+    #[must_use]
+    pub fn first_phase(&self) -> Vec<AdviceColumn> {
+        let mut columns: Vec<_> = self.advice.iter().map(|c| AdviceColumn::new(c)).collect();
+        let multiplicity = self.config.table.multiplicity.index();
+        for lie in self.lies {
+            // A small lie is in the integers already, but for multiplicities, which are counted.
+            let known = if lie.column == multiplicity { 0 } else { small(lie.delta) };
+            let delta = lie.delta - field(known);
+            if let Some(column) = columns.get_mut(lie.column).filter(|_| delta != Fr::ZERO) {
+                column.change(lie.row, delta);
+            }
+        }
+        columns
+    }
+
+    /// The columns of the second phase with their indices, given the challenges of the first.
+    #[must_use]
+    pub fn second_phase(
+        &self,
+        challenge: &dyn Fn(Challenge) -> Fr,
+    ) -> Vec<(Column<Advice>, AdviceColumn)> {
+        let lookups = self.lookup_columns(challenge);
+        let linear = self.linear_columns(challenge);
+        let columns = lookups.into_iter().chain(linear).chain(self.hash_columns());
+        let finish = |(column, mut values): (Column<Advice>, Vec<Fr>)| {
+            values.resize(1 << self.plan.shape.k, Fr::ZERO);
+            for lie in self.lies.iter().filter(|lie| lie.column == column.index()) {
+                values[lie.row] += lie.delta;
+            }
+            (column, AdviceColumn::Field(values))
+        };
+        columns.map(finish).collect()
+    }
+
+    fn lookup_columns(
+        &self,
+        challenge: &dyn Fn(Challenge) -> Fr,
+    ) -> Vec<(Column<Advice>, Vec<Fr>)> {
+        let (config, cells) = (&self.config, Cells { advice: &self.advice, fixed: &self.fixed });
+        let challenges = LookupChallenges {
+            theta: challenge(config.challenges.theta),
+            pole: challenge(config.challenges.pole),
+        };
+        let (helpers, sum) = helpers(self.plan, config, cells, &self.positions, challenges);
+        config.table.helpers.iter().copied().zip(helpers).chain([(config.table.sum, sum)]).collect()
+    }
+
+    fn linear_columns(
+        &self,
+        challenge: &dyn Fn(Challenge) -> Fr,
+    ) -> [(Column<Advice>, Vec<Fr>); 3] {
+        let config = &self.config;
+        let challenges = EvaluationChallenges {
+            lattice: config.lattice(challenge),
+            layers: config.layers.iter().map(|&layer| challenge(layer)).collect(),
+        };
+        let columns = evaluations(self.plan, config, &self.advice, &self.fixed, &challenges);
+        [
+            (config.slots.chain.weight, columns.slot_weights),
+            (config.linear.chain.weight, columns.linear),
+            (config.linear.sum, columns.sum),
+        ]
+    }
+
+    fn hash_columns(&self) -> Vec<(Column<Advice>, Vec<Fr>)> {
+        let Some(unit) = &self.config.commitment else { return Vec::new() };
+        let columns = [unit.packed, unit.square].into_iter().chain(unit.state);
+        let mut columns: Vec<_> =
+            columns.map(|column| (column, vec![Fr::ZERO; 1 << self.plan.shape.k])).collect();
+        let cells = commitment::hash(self.plan, &self.config, &self.advice, self.blindings);
+        for (of, row, value) in cells {
+            let column = columns.iter_mut().find(|(column, _)| *column == of);
+            column.expect("a column of the unit").1[row] = value;
+        }
+        columns
+    }
+}
