@@ -46,7 +46,9 @@ class Network:
         return (self.random.normal(size=outputs) * 0.1).astype(np.float32)
 
     def dense(self, inputs: int, outputs: int) -> None:
-        self.layer("Gemm", [self.normal(outputs, inputs), self.bias(outputs)], transB=1)
+        # With the attributes that PyTorch writes: JSTprove needs all of them.
+        attributes = {"alpha": 1.0, "beta": 1.0, "transA": 0, "transB": 1}
+        self.layer("Gemm", [self.normal(outputs, inputs), self.bias(outputs)], **attributes)
 
     def conv(self, inputs: int, outputs: int) -> None:
         weights = [self.normal(outputs, inputs, 3, 3), self.bias(outputs)]

@@ -191,9 +191,8 @@ fn assigned_cells(plan: &CircuitPlan, config: &Config) -> Vec<(Column<Advice>, u
     fill(vec![config.table.multiplicity], &mut (0..plan.table.entries.len()));
     let last = plan.shape.usable_rows() - 1;
     fill(config.table.helpers.clone(), &mut (0..last));
-    let chains = [config.slots.chain.weight, config.linear.chain.weight];
-    let sums = [config.table.sum, config.linear.sum];
-    fill(chains.into_iter().chain(sums).collect(), &mut (0..last + 1));
+    let sums = [config.slots.chain.weight, config.linear.chain.weight, config.total];
+    fill(sums.to_vec(), &mut (0..last + 1));
     cells.extend(commitment_cells(plan, config));
     cells
 }

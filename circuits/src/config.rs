@@ -64,8 +64,6 @@ pub(crate) struct LinearUnit {
     pub(crate) q_product: Option<Column<Fixed>>,
     /// 1 where the lanes lie below each other in the image.
     pub(crate) q_vertical: Option<Column<Fixed>>,
-    /// The one running sum of all linear checks.
-    pub(crate) sum: Column<Advice>,
 }
 
 #[derive(Clone, Debug)]
@@ -148,7 +146,6 @@ pub(crate) struct TableColumns {
     pub(crate) value: Option<Column<Fixed>>,
     pub(crate) multiplicity: Column<Advice>,
     pub(crate) helpers: Vec<Column<Advice>>,
-    pub(crate) sum: Column<Advice>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -176,6 +173,8 @@ pub struct Config {
     pub(crate) softmax: Option<SoftmaxUnit>,
     pub(crate) commitment: Option<CommitmentUnit>,
     pub(crate) table: TableColumns,
+    /// The running sum of all lookups and linear checks.
+    pub(crate) total: Column<Advice>,
     pub(crate) challenges: Challenges,
     /// After the first phase: rows and columns of the position lattice.
     pub(crate) position: [Challenge; 2],
@@ -205,7 +204,7 @@ impl Config {
         };
         let helpers =
             (0..logup::helper_count(shape)).map(|_| meta.advice_column_in(SecondPhase)).collect();
-        let lookup_sum = meta.advice_column_in(SecondPhase);
+        let total = meta.advice_column_in(SecondPhase);
         let position = [(); 2].map(|()| meta.challenge_usable_after(FirstPhase));
         let layers = (0..shape.layers).map(|_| meta.challenge_usable_after(FirstPhase)).collect();
         let slots = slot_unit(meta, shape, lanes, wide_output);
@@ -217,7 +216,6 @@ impl Config {
             value: logup::has_values(shape).then(|| meta.fixed_column()),
             multiplicity,
             helpers,
-            sum: lookup_sum,
         };
         let config = Self {
             shape: shape.clone(),
@@ -231,6 +229,7 @@ impl Config {
             softmax,
             commitment,
             table,
+            total,
             challenges,
             position,
             layers,
@@ -408,7 +407,6 @@ fn linear_unit(
         q_one: shape.product.then(|| meta.fixed_column()),
         q_product: shape.product.then(|| meta.fixed_column()),
         q_vertical: shape.vertical.then(|| meta.fixed_column()),
-        sum: meta.advice_column_in(SecondPhase),
     }
 }
 

@@ -38,20 +38,13 @@ pub(super) fn configure(meta: &mut ConstraintSystem<Fr>, config: &Config) {
         let identity = step.denominator * (following - injected) - step.numerator * current;
         [("den·(e' − layer·read) = num·e", on * identity)]
     });
-    meta.create_gate("linear sum", |meta| {
-        let on = fixed(meta, config.q_on);
-        let (current, following) = (cur(meta, linear.sum), next(meta, linear.sum));
-        let outputs = cur(meta, config.slots.chain.weight) * slots::accumulators(meta, config);
-        let inputs = cur(meta, chain.weight) * weighed(meta, config);
-        [("sum' = sum + outputs − inputs", on * (following - current - outputs + inputs))]
-    });
-    meta.create_gate("linear sum ends", |meta| {
-        let value = cur(meta, linear.sum);
-        [
-            ("starts at zero", fixed(meta, config.q_first) * value.clone()),
-            ("ends at zero", fixed(meta, config.q_last) * value),
-        ]
-    });
+}
+
+/// What a row adds to the left side of the identity less what it adds to the right.
+pub(super) fn difference(meta: &mut VirtualCells<'_, Fr>, config: &Config) -> Expression<Fr> {
+    let outputs = cur(meta, config.slots.chain.weight) * slots::accumulators(meta, config);
+    let inputs = cur(meta, config.linear.chain.weight) * weighed(meta, config);
+    outputs - inputs
 }
 
 /// `Σ_lanes ρ^lane · x`, with σ instead of ρ in rows whose lanes lie below each other.

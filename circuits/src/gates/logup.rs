@@ -18,7 +18,7 @@ use halo2_proofs::{
     plonk::{Advice, Column, ConstraintSystem, Expression, Fixed, VirtualCells},
 };
 
-use super::{MAX_DEGREE, cur, fixed, integer, next, sum};
+use super::{MAX_DEGREE, cur, fixed, integer, sum};
 use crate::{
     config::{Config, SlotColumns},
     shape::{POOL_WIDTH, Shape},
@@ -184,18 +184,11 @@ pub(super) fn configure(meta: &mut ConstraintSystem<Fr>, config: &Config) {
             [("helper = Σ fractions", on * (left - right))]
         });
     }
-    meta.create_gate("lookup sum", |meta| {
-        let helpers =
-            config.table.helpers.iter().map(|&helper| cur(meta, helper)).collect::<Vec<_>>();
-        let (current, following) = (cur(meta, config.table.sum), next(meta, config.table.sum));
-        let on = fixed(meta, config.q_on);
-        let running = on * (following - current.clone() - sum(helpers));
-        vec![
-            ("sum' = sum + helpers", running),
-            ("starts at zero", fixed(meta, config.q_first) * current.clone()),
-            ("ends at zero", fixed(meta, config.q_last) * current),
-        ]
-    });
+}
+
+/// The fractions of a row.
+pub(super) fn fractions(meta: &mut VirtualCells<'_, Fr>, config: &Config) -> Expression<Fr> {
+    sum(config.table.helpers.iter().map(|&helper| cur(meta, helper)))
 }
 
 /// Numerator and denominator of a lookup's fraction, or of the table's (`None`).

@@ -29,6 +29,7 @@ pub(crate) fn configure(meta: &mut ConstraintSystem<Fr>, config: &Config) {
     commitment::configure(meta, config);
     chains_start_at_zero(meta, config);
     logup::configure(meta, config);
+    total(meta, config);
 }
 
 /// A chain's first cell is 0. Were it free, it would weigh whatever the first row's cells hold
@@ -37,6 +38,25 @@ fn chains_start_at_zero(meta: &mut ConstraintSystem<Fr>, config: &Config) {
     meta.create_gate("chain start", |meta| {
         [config.slots.chain.weight, config.linear.chain.weight]
             .map(|column| ("starts at zero", fixed(meta, config.q_first) * cur(meta, column)))
+    });
+}
+
+/// Lookups and linear layers in one running sum, `S + Σ_layers d·E_layer = 0`.
+///
+/// Neither the sum of fractions `S` nor the errors `E` depend on the layers' challenges `d`, which
+/// are drawn when everything that determines `S` and `E` is committed, except for columns that
+/// their gates leave no freedom. So unless `S` and every `E` are zero, the total is a polynomial of
+/// degree one in the `d`s that is not zero, and ends at zero with probability 1/p.
+fn total(meta: &mut ConstraintSystem<Fr>, config: &Config) {
+    meta.create_gate("total", |meta| {
+        let (current, following) = (cur(meta, config.total), next(meta, config.total));
+        let terms = logup::fractions(meta, config) + linear::difference(meta, config);
+        let running = fixed(meta, config.q_on) * (following - current.clone() - terms);
+        [
+            ("total' = total + fractions + outputs − inputs", running),
+            ("starts at zero", fixed(meta, config.q_first) * current.clone()),
+            ("ends at zero", fixed(meta, config.q_last) * current),
+        ]
     });
 }
 

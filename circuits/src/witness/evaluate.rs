@@ -1,4 +1,4 @@
-//! The linear check's witness: the two chains and their running sum.
+//! The linear check's witness: the two chains and what each row adds to the total.
 
 use halo2_proofs::{
     halo2curves::{bn256::Fr, ff::Field},
@@ -20,11 +20,11 @@ pub(crate) struct EvaluationChallenges {
     pub(crate) layers: Vec<Fr>,
 }
 
-/// The columns: slot weights, evaluations, running sum.
+/// The columns of slot weights and of evaluations, and what every row adds to the total.
 pub(crate) struct Evaluations {
     pub(crate) slot_weights: Vec<Fr>,
     pub(crate) linear: Vec<Fr>,
-    pub(crate) sum: Vec<Fr>,
+    pub(crate) differences: Vec<Fr>,
 }
 
 /// A step set's monomials at the challenges.
@@ -90,12 +90,12 @@ pub(crate) fn evaluations(
     let linear = Factors::new(&plan.shape.linear_steps, &challenges.lattice).chain(steps, last + 1);
     let outputs: Vec<Fr> = slots().map(|(row, _)| slot_weights[row] * view.outputs(row)).collect();
     let inputs: Vec<Fr> = rows().map(|(row, step)| linear[row] * view.weighed(row, step)).collect();
-    let mut sum = vec![Fr::ZERO; last + 1];
-    for row in 0..last {
+    let difference = |row| {
         let at = |terms: &[Fr]| terms.get(row).copied().unwrap_or(Fr::ZERO);
-        sum[row + 1] = sum[row] + at(&outputs) - at(&inputs);
-    }
-    Evaluations { slot_weights, linear, sum }
+        at(&outputs) - at(&inputs)
+    };
+    let differences = (0..last).map(difference).collect();
+    Evaluations { slot_weights, linear, differences }
 }
 
 /// `Σ_i base^i · terms[i]`.

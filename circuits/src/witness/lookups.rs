@@ -1,4 +1,4 @@
-//! The lookup argument's witness: multiplicities, then helpers and their running sum.
+//! The lookup argument's witness: multiplicities, then helpers.
 
 use halo2_proofs::halo2curves::{
     bn256::Fr,
@@ -81,15 +81,15 @@ impl Positions {
     }
 }
 
-/// The helper columns and their running sum. Lookups of one entry have one fraction, so only the
-/// table's denominators are inverted.
+/// The helper columns. Lookups of one entry have one fraction, so only the table's denominators
+/// are inverted.
 pub(crate) fn helpers(
     plan: &CircuitPlan,
     config: &Config,
     cells: Cells<'_>,
     positions: &Positions,
     challenges: LookupChallenges,
-) -> (Vec<Vec<Fr>>, Vec<Fr>) {
+) -> Vec<Vec<Fr>> {
     let (lookups, last) = (lookups(config), plan.shape.usable_rows() - 1);
     let counts = &cells.advice[config.table.multiplicity.index()];
     let entries = plan.table.entries.par_iter();
@@ -117,10 +117,5 @@ pub(crate) fn helpers(
         column
     };
     let groups = helper_groups(lookups.iter().zip(&positions.0));
-    let helpers: Vec<Vec<Fr>> = groups.par_iter().map(helper).collect();
-    let mut sum = vec![Fr::ZERO; last + 1];
-    for row in 0..last {
-        sum[row + 1] = helpers.iter().fold(sum[row], |sum, helper| sum + helper[row]);
-    }
-    (helpers, sum)
+    groups.par_iter().map(helper).collect()
 }

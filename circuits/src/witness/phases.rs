@@ -8,7 +8,7 @@ use zkinfer_models::Execution;
 
 use super::{
     Blindings, IntegerColumns, commitment,
-    evaluate::{EvaluationChallenges, evaluations},
+    evaluate::{EvaluationChallenges, Evaluations, evaluations},
     field,
     fixed::witness_inputs,
     lookups::{Cells, LookupChallenges, Positions, helpers},
@@ -113,9 +113,16 @@ impl<'a> Witness<'a> {
         &self,
         challenge: &dyn Fn(Challenge) -> Fr,
     ) -> Vec<(Column<Advice>, AdviceColumn)> {
-        let lookups = self.lookup_columns(challenge);
-        let linear = self.linear_columns(challenge);
-        let columns = lookups.into_iter().chain(linear).chain(self.hash_columns());
+        let config = &self.config;
+        let helpers = self.helpers(challenge);
+        let evaluations = self.evaluations(challenge);
+        let total = total(&helpers, &evaluations.differences);
+        let columns = config.table.helpers.iter().copied().zip(helpers);
+        let columns = columns.chain([
+            (config.slots.chain.weight, evaluations.slot_weights),
+            (config.linear.chain.weight, evaluations.linear),
+            (config.total, total),
+        ]);
         let finish = |(column, mut values): (Column<Advice>, Vec<Fr>)| {
             values.resize(1 << self.plan.shape.k, Fr::ZERO);
             for lie in self.lies.iter().filter(|lie| lie.column == column.index()) {
@@ -123,37 +130,24 @@ impl<'a> Witness<'a> {
             }
             (column, AdviceColumn::Field(values))
         };
-        columns.map(finish).collect()
+        columns.chain(self.hash_columns()).map(finish).collect()
     }
 
-    fn lookup_columns(
-        &self,
-        challenge: &dyn Fn(Challenge) -> Fr,
-    ) -> Vec<(Column<Advice>, Vec<Fr>)> {
-        let (config, cells) = (&self.config, Cells { advice: &self.advice, fixed: &self.fixed });
+    fn helpers(&self, challenge: &dyn Fn(Challenge) -> Fr) -> Vec<Vec<Fr>> {
+        let cells = Cells { advice: &self.advice, fixed: &self.fixed };
         let challenges = LookupChallenges {
-            theta: challenge(config.challenges.theta),
-            pole: challenge(config.challenges.pole),
+            theta: challenge(self.config.challenges.theta),
+            pole: challenge(self.config.challenges.pole),
         };
-        let (helpers, sum) = helpers(self.plan, config, cells, &self.positions, challenges);
-        config.table.helpers.iter().copied().zip(helpers).chain([(config.table.sum, sum)]).collect()
+        helpers(self.plan, &self.config, cells, &self.positions, challenges)
     }
 
-    fn linear_columns(
-        &self,
-        challenge: &dyn Fn(Challenge) -> Fr,
-    ) -> [(Column<Advice>, Vec<Fr>); 3] {
-        let config = &self.config;
+    fn evaluations(&self, challenge: &dyn Fn(Challenge) -> Fr) -> Evaluations {
         let challenges = EvaluationChallenges {
-            lattice: config.lattice(challenge),
-            layers: config.layers.iter().map(|&layer| challenge(layer)).collect(),
+            lattice: self.config.lattice(challenge),
+            layers: self.config.layers.iter().map(|&layer| challenge(layer)).collect(),
         };
-        let columns = evaluations(self.plan, config, &self.advice, &self.fixed, &challenges);
-        [
-            (config.slots.chain.weight, columns.slot_weights),
-            (config.linear.chain.weight, columns.linear),
-            (config.linear.sum, columns.sum),
-        ]
+        evaluations(self.plan, &self.config, &self.advice, &self.fixed, &challenges)
     }
 
     fn hash_columns(&self) -> Vec<(Column<Advice>, Vec<Fr>)> {
@@ -168,4 +162,15 @@ impl<'a> Witness<'a> {
         }
         columns
     }
+}
+
+/// The running sum of all that must vanish together, from zero.
+fn total(helpers: &[Vec<Fr>], differences: &[Fr]) -> Vec<Fr> {
+    let mut total = vec![Fr::ZERO];
+    let mut sum = Fr::ZERO;
+    total.extend(differences.iter().enumerate().map(|(row, difference)| {
+        sum += helpers.iter().fold(*difference, |terms, helper| terms + helper[row]);
+        sum
+    }));
+    total
 }

@@ -28,6 +28,16 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     pub(crate) fn synthesize(circuit: &InferenceCircuit, k: u32, instance: &[Fr]) -> Self {
+        Self::with_challenges(circuit, k, instance, challenge)
+    }
+
+    /// With other challenges, by their index.
+    pub(crate) fn with_challenges(
+        circuit: &InferenceCircuit,
+        k: u32,
+        instance: &[Fr],
+        challenge: impl Fn(u64) -> Fr,
+    ) -> Self {
         let mut cs = ConstraintSystem::default();
         let config = InferenceCircuit::configure_with_params(&mut cs, circuit.params());
         let rows = 1 << k;
@@ -72,9 +82,9 @@ impl Recorder {
         }
     }
 
-    fn holds(&self, polynomial: &Expression<Fr>, row: usize) -> bool {
+    fn value(&self, polynomial: &Expression<Fr>, row: usize) -> Fr {
         let at = |rotation: i32| (row as i32 + rotation).rem_euclid(self.rows as i32) as usize;
-        let value = polynomial.evaluate(
+        polynomial.evaluate(
             &|constant| constant,
             &|_| unreachable!("no selectors are used"),
             &|query| self.fixed[query.column_index()][at(query.rotation().0)],
@@ -85,8 +95,11 @@ impl Recorder {
             &|a, b| a + b,
             &|a, b| a * b,
             &|a, b| a * b,
-        );
-        value == Fr::ZERO
+        )
+    }
+
+    fn holds(&self, polynomial: &Expression<Fr>, row: usize) -> bool {
+        self.value(polynomial, row) == Fr::ZERO
     }
 
     fn copies_hold(&self) -> bool {
@@ -104,13 +117,27 @@ impl Recorder {
         self.cs.gates().iter().flat_map(of_gate).collect()
     }
 
+    /// The values of a constraint, added up over all rows.
+    pub(crate) fn sum_of(&self, constraint: &str) -> Fr {
+        let named = self.cs.gates().iter().flat_map(|gate| {
+            let name = |index| format!("{}: {}", gate.name(), gate.constraint_name(index));
+            gate.polynomials().iter().enumerate().map(move |(i, p)| (name(i), p))
+        });
+        let found = named.into_iter().find(|(name, _)| name == constraint);
+        let (_, polynomial) = found.expect("a constraint of that name");
+        (0..self.usable_rows()).map(|row| self.value(polynomial, row)).sum()
+    }
+
+    fn usable_rows(&self) -> usize {
+        self.rows - (self.cs.blinding_factors() + 1)
+    }
+
     /// The gates and copies that do not hold, by name.
     pub(crate) fn broken(&self) -> BTreeSet<String> {
         let mut broken = BTreeSet::new();
-        let usable = self.rows - (self.cs.blinding_factors() + 1);
         for gate in self.cs.gates() {
             for (index, polynomial) in gate.polynomials().iter().enumerate() {
-                if !(0..usable).all(|row| self.holds(polynomial, row)) {
+                if !(0..self.usable_rows()).all(|row| self.holds(polynomial, row)) {
                     broken.insert(format!("{}: {}", gate.name(), gate.constraint_name(index)));
                 }
             }
@@ -123,7 +150,7 @@ impl Recorder {
 
     /// Whether something refuses a lie about `row`, looking first where it must show.
     pub(crate) fn refuses(&self, row: usize) -> bool {
-        let usable = self.rows - (self.cs.blinding_factors() + 1);
+        let usable = self.usable_rows();
         let polynomials = || self.cs.gates().iter().flat_map(|gate| gate.polynomials());
         let near = [row, row.saturating_sub(1), usable - 1, 0];
         near.iter().any(|&row| polynomials().any(|p| !self.holds(p, row)))
@@ -131,7 +158,8 @@ impl Recorder {
     }
 }
 
-fn challenge(index: u64) -> Fr {
+/// The challenges that lies are judged with.
+pub(crate) fn challenge(index: u64) -> Fr {
     Fr::from(index + 3).pow_vartime([0x1234_5678_9abc_def1, 77, index])
 }
 

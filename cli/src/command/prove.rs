@@ -213,6 +213,18 @@ struct Parts<'a> {
 }
 
 #[derive(Serialize)]
+struct StageReport {
+    stage: &'static str,
+    seconds: f64,
+}
+
+impl StageReport {
+    fn new(&(stage, seconds): &(Stage, f64)) -> Self {
+        Self { stage: stage.name(), seconds }
+    }
+}
+
+#[derive(Serialize)]
 struct Report {
     model: String,
     model_digest: String,
@@ -224,6 +236,8 @@ struct Report {
     execute_seconds: f64,
     witness_seconds: f64,
     prove_seconds: f64,
+    /// What `prove_seconds` went into, in order.
+    stages: Vec<StageReport>,
     verify_seconds: f64,
     proof_bytes: usize,
     key_bytes: usize,
@@ -265,6 +279,7 @@ impl Report {
             execute_seconds: parts.execute_seconds,
             witness_seconds: proven.witness_seconds,
             prove_seconds: proven.prove_seconds,
+            stages: proven.stages.iter().map(StageReport::new).collect(),
             verify_seconds: proven.verify_seconds,
             proof_bytes: proven.file.proof.as_bytes().len(),
             key_bytes: key.encode().len(),

@@ -110,7 +110,7 @@ impl fmt::Display for Report {
             self.full_width_columns
         )?;
         writeln!(f, "  {} lookups to a row, degree {}", self.lookups, self.degree)?;
-        writeln!(f, "  proving (estimated, 2 cores): {:.1} s", self.estimated_prove_seconds)?;
+        writeln!(f, "  proving (estimated, 2 cores): {:.2} s", self.estimated_prove_seconds)?;
         writeln!(f, "  memory (estimated): {} MB", self.estimated_memory_bytes / 1_000_000)?;
         writeln!(f, "  proof: {} bytes", self.proof_bytes)?;
         write!(f, "  verifying on an EVM chain (estimated): {} gas", self.estimated_gas)

@@ -42,6 +42,10 @@ fn prove_reports_every_field_that_scripts_rely_on() {
     for field in fields {
         assert!(report.get(field).is_some(), "{field} is missing in {report}");
     }
+    let stages = report["stages"].as_array().unwrap().iter();
+    let seconds: f64 = stages.map(|stage| stage["seconds"].as_f64().unwrap()).sum();
+    let whole = report["prove_seconds"].as_f64().unwrap();
+    assert!(0.5 * whole < seconds && seconds < 1.01 * whole, "stages of {seconds} s: {report}");
     assert_eq!(report["backend"], "cpu");
     assert_eq!(report["argmax_matches"], true);
     let expected = &samples("digits_cnn")["samples"][0]["outputs"][0];
