@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
+use zkinfer_circuits::Objective;
 
 use crate::job::{Hex20, Hex32, Moment};
 
@@ -56,8 +57,15 @@ pub(crate) struct Quantize {
     /// What a claim commits to instead of showing it: input, output, or both.
     #[arg(long, value_name = "SIDE", value_enum, value_delimiter = ',')]
     pub(crate) commit: Vec<Side>,
+    /// What the circuit is planned for: balanced by default.
+    #[arg(long, value_name = "AIM", value_enum)]
+    pub(crate) optimize: Option<Aim>,
     /// Settings written by `setup` or `prove`; by default the file beside the key.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["calibrate", "activation_bits", "commit"])]
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["calibrate", "activation_bits", "commit", "optimize"]
+    )]
     pub(crate) settings: Option<PathBuf>,
 }
 
@@ -69,6 +77,35 @@ pub(crate) enum Side {
     Input,
     /// All outputs.
     Output,
+}
+
+/// What a circuit is planned for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Aim {
+    /// The fastest to prove whose proof has at most 8 KiB.
+    #[default]
+    Balanced,
+    /// The fastest to prove.
+    Time,
+    /// The shortest proof.
+    Proof,
+    /// The cheapest to verify on an EVM chain.
+    Gas,
+    /// The least memory to prove.
+    Memory,
+}
+
+impl From<Aim> for Objective {
+    fn from(aim: Aim) -> Self {
+        match aim {
+            Aim::Balanced => Self::Balanced,
+            Aim::Time => Self::Time,
+            Aim::Proof => Self::Proof,
+            Aim::Gas => Self::Gas,
+            Aim::Memory => Self::Memory,
+        }
+    }
 }
 
 /// What the key says about how well the integers do.

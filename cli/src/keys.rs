@@ -69,7 +69,7 @@ pub(crate) fn exists(key: &VerifyingKey, path: &Path) -> Result<bool> {
             .to_owned()
     } else {
         "it was made with other settings; pass them with --settings, or leave out \
-         --calibrate, --activation-bits and --commit"
+         --calibrate, --activation-bits, --commit and --optimize"
             .to_owned()
     };
     bail!("{} is another key: {why}; or remove it, or choose another place", path.display())

@@ -10,8 +10,8 @@ use std::{
 use anyhow::{Context, Result, bail};
 use ndarray::ArrayD;
 use zkinfer_models::{
-    Calibration, Graph, QuantizeOptions, QuantizedGraph, clamped_inputs, model_digest, quantize,
-    read_inputs, read_samples,
+    Calibration, Graph, QuantizedGraph, clamped_inputs, model_digest, quantize, read_inputs,
+    read_samples,
 };
 use zkinfer_prover::files;
 use zkinfer_verifier::Digest;
@@ -78,8 +78,10 @@ impl Model {
         beside: &Path,
         input: Option<&[ArrayD<f32>]>,
     ) -> Result<Quantized> {
-        let chosen =
-            args.calibrate.is_some() || args.activation_bits.is_some() || !args.commit.is_empty();
+        let chosen = args.calibrate.is_some()
+            || args.activation_bits.is_some()
+            || !args.commit.is_empty()
+            || args.optimize.is_some();
         let file = match &args.settings {
             Some(path) => Some(path.as_path()),
             None => Some(beside).filter(|path| !chosen && path.exists()),
@@ -89,10 +91,7 @@ impl Model {
             return self.quantized(settings, Origin::Settings(path.to_owned()));
         }
         let (calibration, origin) = self.calibrate(args.calibrate.as_deref(), input)?;
-        let defaults = QuantizeOptions::default();
-        let activation_bits = args.activation_bits.unwrap_or(defaults.activation_bits);
-        let options = QuantizeOptions { activation_bits, ..defaults };
-        let settings = Settings::new(self.name(), self.digest, options, calibration, &args.commit);
+        let settings = Settings::new(self.name(), self.digest, calibration, args);
         self.quantized(settings, origin)
     }
 

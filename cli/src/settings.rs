@@ -14,7 +14,7 @@ use zkinfer_models::{Calibration, HexDigest, QuantizeOptions};
 use zkinfer_prover::files;
 use zkinfer_verifier::{Digest, Visibility};
 
-use crate::args::Side;
+use crate::args::{self, Aim, Side};
 
 const FORMAT: u32 = 1;
 const MAX_BYTES: u64 = 1 << 26;
@@ -32,23 +32,38 @@ pub(crate) struct Settings {
     /// What claims commit to instead of showing it, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     committed: Vec<Side>,
+    /// What the circuit is planned for.
+    #[serde(default, skip_serializing_if = "is_default")]
+    optimize: Aim,
     /// Digest of the accuracy report that the key binds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) accuracy_digest: Option<HexDigest>,
 }
 
+fn is_default(aim: &Aim) -> bool {
+    *aim == Aim::default()
+}
+
 impl Settings {
+    /// The settings that `args` ask for.
     pub(crate) fn new(
         model: String,
         digest: Digest,
-        options: QuantizeOptions,
         calibration: Calibration,
-        commit: &[Side],
+        args: &args::Quantize,
     ) -> Self {
-        let committed = BTreeSet::from_iter(commit.iter().copied()).into_iter().collect();
-        let (format, model_digest) = (FORMAT, digest.to_string());
-        let accuracy_digest = None;
-        Self { format, model, model_digest, options, calibration, committed, accuracy_digest }
+        let defaults = QuantizeOptions::default();
+        let activation_bits = args.activation_bits.unwrap_or(defaults.activation_bits);
+        Self {
+            format: FORMAT,
+            model,
+            model_digest: digest.to_string(),
+            options: QuantizeOptions { activation_bits, ..defaults },
+            calibration,
+            committed: BTreeSet::from_iter(args.commit.iter().copied()).into_iter().collect(),
+            optimize: args.optimize.unwrap_or_default(),
+            accuracy_digest: None,
+        }
     }
 
     /// How circuits of this model are planned.
@@ -60,6 +75,7 @@ impl Settings {
         PlanOptions {
             input_visibility: visibility(Side::Input),
             output_visibility: visibility(Side::Output),
+            objective: self.optimize.into(),
             ..PlanOptions::default()
         }
     }

@@ -49,7 +49,7 @@ pub struct PlanOptions {
 impl Default for PlanOptions {
     fn default() -> Self {
         Self {
-            objective: Objective::Time,
+            objective: Objective::Balanced,
             max_k: 22,
             input_visibility: Visibility::Public,
             output_visibility: Visibility::Public,

@@ -21,7 +21,7 @@ const READ_LANES: [usize; 3] = [2, 4, 8];
 const LIMB_BITS: std::ops::RangeInclusive<u32> = 5..=13;
 /// Sizes above the smallest possible k that are still compared.
 const K_SPAN: u32 = 3;
-/// A proof that a chain or a phone can afford; [`Objective::Time`] stays below it if it can.
+/// A proof that a chain or a phone can afford; [`Objective::Balanced`] stays below it if it can.
 const PROOF_BYTES: usize = 8 << 10;
 
 /// What the planner makes small.
@@ -29,6 +29,8 @@ const PROOF_BYTES: usize = 8 << 10;
 pub enum Objective {
     /// Proving time, among layouts with a proof of at most 8 KiB where there are any.
     #[default]
+    Balanced,
+    /// Proving time, whatever the proof's length.
     Time,
     /// Bytes of the proof.
     Proof,
@@ -48,7 +50,8 @@ impl Objective {
         let time = (cost.prove_seconds * 1e6) as u64;
         let bytes = u64::try_from(cost.proof_bytes).unwrap_or(u64::MAX);
         match self {
-            Self::Time => (u64::from(cost.proof_bytes > PROOF_BYTES), time),
+            Self::Balanced => (u64::from(cost.proof_bytes > PROOF_BYTES), time),
+            Self::Time => (time, bytes),
             Self::Proof => (bytes, time),
             Self::Gas => (cost.gas, time),
             Self::Memory => (cost.memory_bytes, time),

@@ -189,3 +189,19 @@ fn the_key_of_another_model_is_refused() {
     workplace.copy_from(proved(), "model.zkinfer.json");
     workplace.fails(&prove, &["model.zkinfer.json", "another model"]);
 }
+
+#[test]
+fn a_plan_for_something_else_has_another_key_and_is_remembered() {
+    let workplace = Workplace::with_model("digits_mlp");
+    let balanced = workplace.json(0, &["quote", "model.onnx", "--input", "input.json"]);
+    let setup = |aim| ["setup", "model.onnx", "--input", "input.json", "--optimize", aim];
+    workplace.json(0, &setup("proof"));
+    let short = workplace.json(0, &["prove", "model.onnx", "--input", "input.json"]);
+    assert_eq!(short["key_reused"], true, "the settings say how to plan");
+    let bytes = |report: &serde_json::Value| report["proof_bytes"].as_u64().unwrap();
+    assert!(bytes(&short) < bytes(&balanced), "{short} {balanced}");
+    let refusal = workplace.json(2, &setup("time"));
+    assert!(refusal["error"].as_str().unwrap().contains("--optimize"), "{refusal}");
+    let both = ["quote", "model.onnx", "--settings", "model.zkinfer.json", "--optimize", "gas"];
+    workplace.fails(&both, &["--settings", "--optimize"]);
+}

@@ -107,6 +107,7 @@ fn refuse_options(args: &args::Audit) -> Result<()> {
         ("--calibrate", args.quantize.calibrate.is_some()),
         ("--activation-bits", args.quantize.activation_bits.is_some()),
         ("--commit", !args.quantize.commit.is_empty()),
+        ("--optimize", args.quantize.optimize.is_some()),
         ("--settings", args.quantize.settings.is_some()),
         ("--test-set", args.test_set.test_set.is_some()),
         ("--srs", args.srs.file.is_some()),
@@ -158,7 +159,7 @@ fn differences(theirs: &KeyParts, ours: &KeyParts) -> Vec<Difference> {
         (
             "rows",
             theirs.k != ours.k,
-            format!("the key has 2^{}, recompiled 2^{}", theirs.k, ours.k),
+            format!("the key has 2^{}, recompiled 2^{}: another --optimize?", theirs.k, ours.k),
         ),
         (
             "layout",
