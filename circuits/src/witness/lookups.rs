@@ -1,5 +1,7 @@
 //! The lookup argument's witness: multiplicities, then helpers.
 
+use std::sync::Arc;
+
 use halo2_proofs::halo2curves::{
     bn256::Fr,
     ff::{BatchInvert, Field},
@@ -57,7 +59,29 @@ const NOWHERE: u32 = u32::MAX;
 
 /// The row of the table that holds each lookup of each row.
 #[derive(Debug)]
-pub(crate) struct Positions(Vec<Vec<u32>>);
+pub(crate) struct Positions(Vec<Arc<[u32]>>);
+
+/// What a column's rows are sums of: entries of one table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableSums {
+    /// The table.
+    pub entries: Arc<[Fr]>,
+    /// For each summand, the entry of every row but the last ones, where the column has its own
+    /// value.
+    pub positions: Vec<Arc<[u32]>>,
+    /// What the first rows have besides.
+    pub first: Vec<Fr>,
+}
+
+/// A lookup with its positions, or the table's own fraction.
+type Fraction<'a> = Option<(&'a Lookup, &'a Arc<[u32]>)>;
+
+/// A helper column, for all rows but the last usable one.
+pub(crate) struct Helper {
+    pub(crate) values: Vec<Fr>,
+    /// What the values are sums of, if the table holds all lookups.
+    pub(crate) sums: Option<TableSums>,
+}
 
 impl Positions {
     pub(crate) fn new(plan: &CircuitPlan, config: &Config, cells: Cells<'_>) -> Self {
@@ -74,7 +98,12 @@ impl Positions {
     /// out: with them the running sum cannot end at zero.
     pub(crate) fn multiplicities(&self, rows: usize) -> Vec<i64> {
         let mut counts = vec![0; rows];
-        for &position in self.0.iter().flatten().filter(|position| **position != NOWHERE) {
+        for &position in self
+            .0
+            .iter()
+            .flat_map(|of_lookup| of_lookup.iter())
+            .filter(|position| **position != NOWHERE)
+        {
             counts[position as usize] += 1;
         }
         counts
@@ -89,33 +118,63 @@ pub(crate) fn helpers(
     cells: Cells<'_>,
     positions: &Positions,
     challenges: LookupChallenges,
-) -> Vec<Vec<Fr>> {
-    let (lookups, last) = (lookups(config), plan.shape.usable_rows() - 1);
-    let counts = &cells.advice[config.table.multiplicity.index()];
+) -> Vec<Helper> {
+    let lookups = lookups(config);
     let entries = plan.table.entries.par_iter();
     let mut inverses: Vec<Fr> = entries.map(|&entry| challenges.denominator(entry)).collect();
     inverses.iter_mut().batch_invert();
-    let of_table = |row: usize| match (inverses.get(row), counts[row]) {
-        (Some(inverse), count) if count != 0 => -field(count) * inverse,
-        _ => Fr::ZERO,
-    };
-    let of_lookup = |lookup: &Lookup, position: u32, row| {
-        let stray = || challenges.denominator(cells.entry(lookup, row)).invert();
-        let known = inverses.get(position as usize);
-        known.map_or_else(|| stray().unwrap_or(Fr::ZERO), |inverse| *inverse)
-    };
-    let helper = |group: &Vec<Option<(&Lookup, &Vec<u32>)>>| {
-        let mut column = vec![Fr::ZERO; last];
-        for fraction in group {
-            for (row, sum) in column.iter_mut().enumerate() {
-                *sum += match fraction {
-                    Some((lookup, positions)) => of_lookup(lookup, positions[row], row),
-                    None => of_table(row),
-                };
-            }
-        }
-        column
+    let counts = &cells.advice[config.table.multiplicity.index()];
+    let of_table = inverses.iter().zip(counts).map(|(inverse, &count)| -field(count) * inverse);
+    let fractions = Fractions {
+        of_table: of_table.collect(),
+        inverses: inverses.into(),
+        rows: plan.shape.usable_rows() - 1,
+        cells,
+        challenges,
     };
     let groups = helper_groups(lookups.iter().zip(&positions.0));
-    groups.par_iter().map(helper).collect()
+    groups.par_iter().map(|group| fractions.helper(group)).collect()
+}
+
+/// What helpers are made of.
+struct Fractions<'a> {
+    /// `1/(pole − t)` for every row of the table.
+    inverses: Arc<[Fr]>,
+    /// `−m/(pole − t)` for every row of the table.
+    of_table: Vec<Fr>,
+    /// Rows of a helper.
+    rows: usize,
+    cells: Cells<'a>,
+    challenges: LookupChallenges,
+}
+
+impl Fractions<'_> {
+    /// The sum of some lookups' fractions, and the table's own (`None`).
+    fn helper(&self, group: &[Fraction<'_>]) -> Helper {
+        let mut values = vec![Fr::ZERO; self.rows];
+        let mut first = Vec::new();
+        if group.iter().any(Option::is_none) {
+            first.clone_from(&self.of_table);
+            values[..first.len()].copy_from_slice(&first);
+        }
+        let mut is_held = true;
+        for (lookup, positions) in group.iter().flatten() {
+            for (row, (sum, &position)) in values.iter_mut().zip(positions.iter()).enumerate() {
+                is_held &= position != NOWHERE;
+                *sum += self.of_lookup(lookup, position, row);
+            }
+        }
+        let positions = group.iter().flatten().map(|&(_, positions)| positions.clone()).collect();
+        let entries = self.inverses.clone();
+        let sums = is_held.then_some(TableSums { entries, positions, first });
+        Helper { values, sums }
+    }
+
+    fn of_lookup(&self, lookup: &Lookup, position: u32, row: usize) -> Fr {
+        if let Some(inverse) = self.inverses.get(position as usize) {
+            return *inverse;
+        }
+        let denominator = self.challenges.denominator(self.cells.entry(lookup, row));
+        denominator.invert().unwrap_or(Fr::ZERO)
+    }
 }

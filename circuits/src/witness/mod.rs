@@ -10,6 +10,7 @@ mod tensors;
 
 pub use commitment::Blindings;
 use halo2_proofs::halo2curves::{bn256::Fr, ff::PrimeField};
+pub use lookups::TableSums;
 pub use phases::{AdviceColumn, Witness};
 
 /// The field element of an integer; `p − |v|` when it is negative.

@@ -11,7 +11,7 @@ use super::{
     evaluate::{EvaluationChallenges, Evaluations, evaluations},
     field,
     fixed::witness_inputs,
-    lookups::{Cells, LookupChallenges, Positions, helpers},
+    lookups::{Cells, Helper, LookupChallenges, Positions, TableSums, helpers},
     small,
     tensors::first_phase,
 };
@@ -24,6 +24,13 @@ pub enum AdviceColumn {
     Integers(Vec<i32>),
     /// Any elements.
     Field(Vec<Fr>),
+    /// Sums of entries of a table, up to the last rows.
+    Sums {
+        /// Every row.
+        values: Vec<Fr>,
+        /// What all but the last are sums of.
+        sums: TableSums,
+    },
 }
 
 impl AdviceColumn {
@@ -41,18 +48,18 @@ impl AdviceColumn {
     pub fn value(&self, row: usize) -> Fr {
         match self {
             Self::Integers(values) => field(values[row].into()),
-            Self::Field(values) => values[row],
+            Self::Field(values) | Self::Sums { values, .. } => values[row],
         }
     }
 
     /// Adds `delta` to a cell.
     fn change(&mut self, row: usize, delta: Fr) {
-        if let Self::Integers(values) = self {
-            *self = Self::Field(values.iter().map(|&value| field(value.into())).collect());
-        }
-        if let Self::Field(values) = self {
-            values[row] += delta;
-        }
+        let mut values = match self {
+            Self::Integers(values) => values.iter().map(|&v| field(v.into())).collect(),
+            Self::Field(values) | Self::Sums { values, .. } => std::mem::take(values),
+        };
+        values[row] += delta;
+        *self = Self::Field(values);
     }
 }
 
@@ -117,23 +124,30 @@ impl<'a> Witness<'a> {
         let helpers = self.helpers(challenge);
         let evaluations = self.evaluations(challenge);
         let total = total(&helpers, &evaluations.differences);
-        let columns = config.table.helpers.iter().copied().zip(helpers);
-        let columns = columns.chain([
+        let columns = [
             (config.slots.chain.weight, evaluations.slot_weights),
             (config.linear.chain.weight, evaluations.linear),
             (config.total, total),
-        ]);
-        let finish = |(column, mut values): (Column<Advice>, Vec<Fr>)| {
+        ];
+        let columns = columns.into_iter().chain(self.hash_columns());
+        let columns = columns.map(|(column, values)| (column, values, None));
+        let helpers = config.table.helpers.iter().copied().zip(helpers);
+        let helpers = helpers.map(|(column, helper)| (column, helper.values, helper.sums));
+        let finish = |(column, mut values, sums): (Column<Advice>, Vec<Fr>, Option<TableSums>)| {
             values.resize(1 << self.plan.shape.k, Fr::ZERO);
+            let mut finished = match sums {
+                Some(sums) => AdviceColumn::Sums { values, sums },
+                None => AdviceColumn::Field(values),
+            };
             for lie in self.lies.iter().filter(|lie| lie.column == column.index()) {
-                values[lie.row] += lie.delta;
+                finished.change(lie.row, lie.delta);
             }
-            (column, AdviceColumn::Field(values))
+            (column, finished)
         };
-        columns.chain(self.hash_columns()).map(finish).collect()
+        helpers.chain(columns).map(finish).collect()
     }
 
-    fn helpers(&self, challenge: &dyn Fn(Challenge) -> Fr) -> Vec<Vec<Fr>> {
+    fn helpers(&self, challenge: &dyn Fn(Challenge) -> Fr) -> Vec<Helper> {
         let cells = Cells { advice: &self.advice, fixed: &self.fixed };
         let challenges = LookupChallenges {
             theta: challenge(self.config.challenges.theta),
@@ -165,11 +179,11 @@ impl<'a> Witness<'a> {
 }
 
 /// The running sum of all that must vanish together, from zero.
-fn total(helpers: &[Vec<Fr>], differences: &[Fr]) -> Vec<Fr> {
+fn total(helpers: &[Helper], differences: &[Fr]) -> Vec<Fr> {
     let mut total = vec![Fr::ZERO];
     let mut sum = Fr::ZERO;
     total.extend(differences.iter().enumerate().map(|(row, difference)| {
-        sum += helpers.iter().fold(*difference, |terms, helper| terms + helper[row]);
+        sum += helpers.iter().fold(*difference, |terms, helper| terms + helper.values[row]);
         sum
     }));
     total

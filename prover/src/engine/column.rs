@@ -9,7 +9,7 @@ use halo2_proofs::{
     },
     plonk::Assigned,
 };
-use zkinfer_circuits::AdviceColumn;
+use zkinfer_circuits::{AdviceColumn, TableSums};
 
 /// The values of a column, row by row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,13 @@ pub(crate) enum Column {
     },
     /// Arbitrary elements.
     Field(Vec<Fr>),
+    /// Sums of entries of a table, but for the last rows.
+    Sums {
+        /// One per row.
+        values: Vec<Fr>,
+        /// What all but the last are sums of.
+        sums: TableSums,
+    },
 }
 
 impl Column {
@@ -41,7 +48,7 @@ impl Column {
                 values[start..].fill(0);
                 *tail = blinding;
             }
-            Self::Field(cells) => {
+            Self::Field(cells) | Self::Sums { values: cells, .. } => {
                 let start = cells.len() - blinding.len();
                 cells[start..].copy_from_slice(&blinding);
             }
@@ -52,7 +59,7 @@ impl Column {
     #[cfg(test)]
     pub(crate) fn to_field(&self) -> Vec<Fr> {
         match self {
-            Self::Field(cells) => cells.clone(),
+            Self::Field(cells) | Self::Sums { values: cells, .. } => cells.clone(),
             Self::Integers { values, tail } => {
                 let head = values.len() - tail.len();
                 values[..head]
@@ -70,6 +77,7 @@ impl From<AdviceColumn> for Column {
         match column {
             AdviceColumn::Integers(values) => Self::Integers { values, tail: Vec::new() },
             AdviceColumn::Field(values) => Self::Field(values),
+            AdviceColumn::Sums { values, sums } => Self::Sums { values, sums },
         }
     }
 }

@@ -11,6 +11,7 @@ use super::CpuColumn;
 use crate::kernels::{
     arithmetic::Arithmetic,
     batch::{self, Weights},
+    msm::{self, Scalars},
     pack::Pack,
     parallel,
 };
@@ -22,8 +23,23 @@ impl<A: Arithmetic> CpuColumn<A> {
     /// The values as packs.
     pub(super) fn packs(&self, arithmetic: A) -> Cow<'_, [A::Fr]> {
         match self {
-            Self::Field(packs) => Cow::Borrowed(packs),
+            Self::Field(packs) | Self::Sums { packs, .. } => Cow::Borrowed(packs),
             Self::Integers { values, tail } => Cow::Owned(widen(arithmetic, values, tail)),
+        }
+    }
+
+    /// The values as commitments want them.
+    pub(super) fn scalars(&self) -> Scalars<'_, A> {
+        match self {
+            Self::Field(packs) => Scalars::Field(packs),
+            Self::Integers { values, tail } => {
+                Scalars::Integers { values: &values[..values.len() - tail.len()], tail }
+            }
+            Self::Sums { packs, sums, tail } => {
+                let positions = sums.positions.iter().map(|positions| &positions[..]).collect();
+                let (entries, first) = (&sums.entries, &sums.first);
+                Scalars::Sums { packs, sums: msm::TableSums { entries, positions, first, tail } }
+            }
         }
     }
 }
@@ -157,8 +173,10 @@ pub(super) fn dot<A: Arithmetic>(
     rotation: usize,
 ) -> Fr {
     match column {
-        CpuColumn::Field(packs) if rotation == 0 => weights.dot(packs),
-        CpuColumn::Field(packs) => {
+        CpuColumn::Field(packs) | CpuColumn::Sums { packs, .. } if rotation == 0 => {
+            weights.dot(packs)
+        }
+        CpuColumn::Field(packs) | CpuColumn::Sums { packs, .. } => {
             let mut moved = Vec::with_capacity(packs.len());
             arithmetic.vectorize(
                 #[inline(always)]
@@ -223,7 +241,7 @@ pub(super) fn combine<A: Arithmetic>(
                 integers.push(&values[..]);
                 integer_scales.push(*scale);
             }
-            CpuColumn::Field(packs) => {
+            CpuColumn::Field(packs) | CpuColumn::Sums { packs, .. } => {
                 fields.push(&packs[..]);
                 field_scales.push(*scale);
             }

@@ -9,6 +9,7 @@ use halo2_proofs::halo2curves::{
     bn256::{Fr, G1Affine},
     ff::Field,
 };
+use zkinfer_circuits::TableSums;
 
 use super::{
     column::Column,
@@ -18,7 +19,7 @@ use super::{
 use crate::kernels::{
     arithmetic::Arithmetic,
     batch,
-    msm::{Bases, Scalars},
+    msm::Bases,
     ntt::{Coset, Domain},
     pack::Pack,
     parallel,
@@ -50,6 +51,15 @@ pub(crate) enum CpuColumn<A: Arithmetic> {
     },
     /// Field elements.
     Field(Vec<A::Fr>),
+    /// Field elements that are sums of entries of a table.
+    Sums {
+        /// Every row.
+        packs: Vec<A::Fr>,
+        /// What all rows but those of `tail` are sums of.
+        sums: TableSums,
+        /// The last rows.
+        tail: Vec<Fr>,
+    },
 }
 
 impl<A: Arithmetic> CpuDevice<A> {
@@ -97,6 +107,11 @@ impl<A: Arithmetic> Device for CpuDevice<A> {
         match column {
             Column::Integers { values, tail } => CpuColumn::Integers { values, tail },
             Column::Field(cells) => CpuColumn::Field(columns::pack(self.arithmetic, &cells)),
+            Column::Sums { values, sums } => {
+                let rows = sums.positions.first().map_or(0, |positions| positions.len());
+                let packs = columns::pack(self.arithmetic, &values);
+                CpuColumn::Sums { packs, sums, tail: values[rows..].to_vec() }
+            }
         }
     }
 
@@ -105,17 +120,7 @@ impl<A: Arithmetic> Device for CpuDevice<A> {
     }
 
     fn commit(&self, columns: &[&CpuColumn<A>]) -> Vec<G1Affine> {
-        let scalars: Vec<_> = columns
-            .iter()
-            .map(|column| match column {
-                CpuColumn::Integers { values, tail } => {
-                    let head = &values[..values.len() - tail.len()];
-                    Scalars::Integers { values: head, tail }
-                }
-                CpuColumn::Field(packs) => Scalars::Field(packs),
-            })
-            .collect();
-        self.bases.commit(&scalars)
+        self.bases.commit(&columns.iter().map(|column| column.scalars()).collect::<Vec<_>>())
     }
 
     fn evaluate_rows<'a>(

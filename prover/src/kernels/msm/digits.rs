@@ -9,6 +9,7 @@ use halo2_proofs::halo2curves::{
 
 use super::{
     super::{arithmetic::Arithmetic, pack::Pack, parallel},
+    common,
     layout::{Digit, Layout},
     lists::{Lists, ListsBuilder},
     tables::Table,
@@ -53,8 +54,12 @@ impl<'a> Source<'a> {
         Self::Words(elements.iter().map(words).collect())
     }
 
-    /// The first `rows` elements of the packs.
-    pub(super) fn from_packs<A: Arithmetic>(arithmetic: A, packs: &[A::Fr], rows: usize) -> Self {
+    /// The first `rows` elements of the packs; if there are as many, less one that many of them are.
+    pub(super) fn from_packs<A: Arithmetic>(
+        arithmetic: A,
+        packs: &[A::Fr],
+        rows: usize,
+    ) -> (Self, Option<Fr>) {
         let (width, modulus) = (A::Fr::WIDTH, modulus());
         let mut words = vec![[0; 4]; packs.len() * width];
         parallel::chunks(&mut words, TASK_PACKS * width, |task, words| {
@@ -67,10 +72,16 @@ impl<'a> Source<'a> {
                     }
                 },
             );
-            words.iter_mut().for_each(|words| *words = signed(*words, &modulus));
         });
         words.truncate(rows);
-        Self::Words(words)
+        let common = if words.len() == rows { common::element(&words) } else { None };
+        let less = common.unwrap_or_default();
+        parallel::chunks(&mut words, TASK_PACKS * width, |_, words| {
+            for words in words {
+                *words = signed(common::difference(*words, &less, &modulus), &modulus);
+            }
+        });
+        (Self::Words(words), common.map(Fr::from_raw))
     }
 
     /// The number of scalars.
@@ -118,14 +129,7 @@ fn modulus() -> [u64; 4] {
 /// The value below `r` or its negative, whichever is smaller, with the sign.
 #[inline]
 fn signed(value: [u64; 4], modulus: &[u64; 4]) -> [u64; 4] {
-    let mut negative = [0; 4];
-    let mut borrow = false;
-    for i in 0..4 {
-        let (difference, first) = modulus[i].overflowing_sub(value[i]);
-        let (difference, second) = difference.overflowing_sub(u64::from(borrow));
-        negative[i] = difference;
-        borrow = first || second;
-    }
+    let (mut negative, _) = common::subtract(modulus, &value);
     // The two are never equal, r being odd.
     let mut is_smaller = false;
     for (a, b) in negative.iter().zip(&value) {

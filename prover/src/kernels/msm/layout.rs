@@ -28,6 +28,9 @@ pub(super) struct Windows {
 pub(super) const SHORT_BITS: u32 = 8;
 
 impl Windows {
+    /// The points alone.
+    pub(super) const SINGLE: Self = Self { spacing: SCALAR_BITS, regular: 1, short: false };
+
     /// What makes a column of `rows` full scalars cheapest among at most `max` windows, and the
     /// short one if there is room for it and it makes 16 bits cheaper.
     pub(super) fn choose(rows: usize, max: usize) -> Self {

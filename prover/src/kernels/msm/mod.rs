@@ -11,24 +11,31 @@
 //! Every addition is right for every input, and so is the result: see [`pairs`] and [`sums`]. The time depends on
 //! the scalars; the prover's machine is not shared with those who must not know them.
 
+mod common;
 mod digits;
 mod layout;
 mod lists;
 mod pairs;
 mod reduce;
 mod sums;
+mod table_sums;
 mod tables;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, ops::Range};
+use std::{fmt, iter, ops::Range};
 
-use halo2_proofs::halo2curves::bn256::{Fr, G1, G1Affine};
+use halo2_proofs::halo2curves::{
+    bn256::{Fr, G1, G1Affine},
+    group::prime::PrimeCurveAffine,
+};
 
+pub(crate) use self::table_sums::TableSums;
 use self::{
     digits::{Segment, Source},
     layout::Layout,
     reduce::Set,
+    table_sums::Gathered,
     tables::Table,
 };
 use super::{arithmetic::Arithmetic, pack::Pack, parallel};
@@ -44,6 +51,8 @@ const MIN_PART_ENTRIES: usize = 1 << 13;
 pub(crate) struct Bases<A: Arithmetic> {
     arithmetic: A,
     table: Table,
+    /// The sum of all points.
+    all: G1Affine,
 }
 
 impl<A: Arithmetic> fmt::Debug for Bases<A> {
@@ -55,7 +64,7 @@ impl<A: Arithmetic> fmt::Debug for Bases<A> {
 }
 
 /// One column of scalars.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Scalars<'a, A: Arithmetic> {
     /// Integers for the first rows, field elements for the next; the other rows are zero.
     Integers {
@@ -66,13 +75,36 @@ pub(crate) enum Scalars<'a, A: Arithmetic> {
     },
     /// Field elements, [`Pack::WIDTH`] rows in a pack; lanes beyond the last point are ignored.
     Field(&'a [A::Fr]),
+    /// Sums of entries of a table, for all rows; as elements in `packs` also.
+    Sums {
+        /// As for [`Scalars::Field`].
+        packs: &'a [A::Fr],
+        /// The sums.
+        sums: TableSums<'a>,
+    },
+}
+
+/// What a column comes down to.
+#[derive(Debug, Default)]
+struct Parts<'a> {
+    /// Runs of rows that get a digit layout of their own.
+    segments: Vec<Segment<'a>>,
+    /// Rows by the entry that they have.
+    gathered: Option<Gathered>,
+    /// What all rows have besides.
+    common: Option<Fr>,
 }
 
 impl<A: Arithmetic> Bases<A> {
     /// Precomputes for `points`; the table takes at most `table_bytes`, or, if that is less than
     /// 64 bytes per point (and padding), as much as that.
     pub(crate) fn new(arithmetic: A, points: &[G1Affine], table_bytes: usize) -> Self {
-        Self { arithmetic, table: Table::new(arithmetic, points, table_bytes) }
+        let table = Table::new(arithmetic, points, table_bytes);
+        let mut bases = Self { arithmetic, table, all: G1Affine::identity() };
+        let ones = vec![1; points.len()];
+        let all = bases.commit(&[Scalars::Integers { values: &ones, tail: &[] }]);
+        bases.all = all[0];
+        bases
     }
 
     /// The number of points.
@@ -106,7 +138,9 @@ impl<A: Arithmetic> Bases<A> {
         let fits = |column: &&Scalars<'_, A>| {
             entries += match column {
                 Scalars::Integers { values, .. } => 4 * values.len(),
-                Scalars::Field(packs) => 32 * packs.len() * A::Fr::WIDTH,
+                Scalars::Field(packs) | Scalars::Sums { packs, .. } => {
+                    32 * packs.len() * A::Fr::WIDTH
+                }
             };
             entries <= WAVE_ENTRIES
         };
@@ -115,44 +149,93 @@ impl<A: Arithmetic> Bases<A> {
 
     /// The sums of the columns.
     fn commit_wave(&self, columns: &[Scalars<'_, A>]) -> Vec<G1> {
-        let segments: Vec<Segment<'_>> =
-            parallel::map(columns.len(), |i| self.segments(i, &columns[i]))
-                .into_iter()
-                .flatten()
-                .collect();
-        let lists = self.sort(&segments);
-        let sums = sums::sum_groups(self.arithmetic, self.table.points(), &lists);
-        drop(lists);
-        let sets = Set::list(&segments);
-        reduce::reduce(self.arithmetic, &sums, &sets, columns.len(), self.table.windows().spacing)
+        let mut parts = parallel::map(columns.len(), |i| self.parts(i, &columns[i]));
+        let segments: Vec<_> = parts.iter_mut().flat_map(|p| p.segments.drain(..)).collect();
+        let mut sums = self.sum(&self.table, &segments, columns.len());
+        drop(segments);
+        let gathered = parts.iter_mut().enumerate();
+        let gathered = gathered.filter_map(|(column, p)| Some((column, p.gathered.take()?)));
+        self.add_gathered(gathered.collect(), &mut sums);
+        let multiples =
+            parallel::map(parts.len(), |i| parts[i].common.map(|element| self.all * element));
+        for (sum, multiple) in sums.iter_mut().zip(multiples) {
+            *sum += multiple.unwrap_or_default();
+        }
+        sums
     }
 
-    /// The runs of rows of a column that get a digit layout of their own.
-    fn segments<'a>(&self, column: usize, scalars: &Scalars<'a, A>) -> Vec<Segment<'a>> {
-        let windows = self.table.windows();
-        let segment = |first_row: usize, source: Source<'a>| {
-            let (bound, rows) = source.measure();
-            let layout = Layout::choose(windows, &bound, rows);
-            (rows > 0).then_some(Segment { column, first_row, source, layout })
-        };
-        match *scalars {
+    /// The sums of segments over the points of a table, column by column.
+    fn sum(&self, table: &Table, segments: &[Segment<'_>], columns: usize) -> Vec<G1> {
+        let lists = self.sort(table, segments);
+        let sums = sums::sum_groups(self.arithmetic, table.points(), &lists);
+        drop(lists);
+        let sets = Set::list(segments);
+        reduce::reduce(self.arithmetic, &sums, &sets, columns, table.windows().spacing)
+    }
+
+    /// Adds to the sums of columns what was gathered of them.
+    fn add_gathered(&self, gathered: Vec<(usize, Gathered)>, sums: &mut [G1]) {
+        if gathered.is_empty() {
+            return;
+        }
+        let (of_column, (lists, scalars)): (Vec<_>, (Vec<_>, Vec<_>)) =
+            gathered.into_iter().map(|(i, g)| (i, (vec![g.lists], g.scalars))).unzip();
+        let table = Table::of_sums(sums::sum_groups(self.arithmetic, self.table.points(), &lists));
+        drop(lists);
+        let mut first_row = 0;
+        let segments = scalars.into_iter().enumerate().filter_map(|(column, source)| {
+            let start = first_row;
+            first_row += source.len();
+            segment(&table, column, start, source)
+        });
+        let segments: Vec<_> = segments.collect();
+        let added = self.sum(&table, &segments, of_column.len());
+        for (column, added) in iter::zip(of_column, added) {
+            sums[column] += added;
+        }
+    }
+
+    /// What a column comes down to.
+    ///
+    /// # Panics
+    /// If it has more rows than there are points.
+    fn parts<'a>(&self, column: usize, scalars: &Scalars<'a, A>) -> Parts<'a> {
+        let segment = |first_row, source| segment(&self.table, column, first_row, source);
+        match scalars {
             Scalars::Integers { values, tail } => {
                 assert!(values.len() + tail.len() <= self.len(), "more rows than points");
                 let tail_source = Source::from_elements(tail);
-                let values_segment = segment(0, Source::Integers(values));
-                values_segment.into_iter().chain(segment(values.len(), tail_source)).collect()
+                let segments =
+                    [segment(0, Source::Integers(values)), segment(values.len(), tail_source)];
+                Parts { segments: segments.into_iter().flatten().collect(), ..Parts::default() }
             }
+            Scalars::Sums { packs, sums } => match sums.gather(&self.table) {
+                Some(gathered) => {
+                    let rows = sums.rows();
+                    assert_eq!(rows + sums.tail.len(), self.len(), "as many rows as points");
+                    let tail: Vec<Fr> = sums.tail.iter().map(|v| v - gathered.common).collect();
+                    let first = segment(0, Source::from_elements(sums.first));
+                    let tail = segment(rows, Source::from_elements(&tail));
+                    Parts {
+                        segments: first.into_iter().chain(tail).collect(),
+                        common: Some(gathered.common),
+                        gathered: Some(gathered),
+                    }
+                }
+                None => self.parts(column, &Scalars::Field(packs)),
+            },
             Scalars::Field(packs) => {
                 let rows = self.len().next_multiple_of(A::Fr::WIDTH);
                 assert!(packs.len() * A::Fr::WIDTH <= rows, "more rows than points");
-                let source = Source::from_packs(self.arithmetic, packs, self.len());
-                segment(0, source).into_iter().collect()
+                let (source, common) = Source::from_packs(self.arithmetic, packs, self.len());
+                let segments = segment(0, source).into_iter().collect();
+                Parts { segments, common, gathered: None }
             }
         }
     }
 
     /// The entries of the segments, sorted; each segment in parts that are sorted independently.
-    fn sort(&self, segments: &[Segment<'_>]) -> Vec<Vec<lists::Lists>> {
+    fn sort(&self, table: &Table, segments: &[Segment<'_>]) -> Vec<Vec<lists::Lists>> {
         let entries = |segment: &Segment<'_>| segment.source.len() * segment.layout.digits().len();
         let total: usize = segments.iter().map(entries).sum();
         let fair = total.div_ceil(parallel::threads());
@@ -169,7 +252,7 @@ impl<A: Arithmetic> Bases<A> {
             .collect();
         let sorted = parallel::map(parts.len(), |part| {
             let (segment, rows) = &parts[part];
-            segments[*segment].sort(rows.clone(), &self.table)
+            segments[*segment].sort(rows.clone(), table)
         });
         let mut by_segment: Vec<Vec<lists::Lists>> = segments.iter().map(|_| Vec::new()).collect();
         for ((segment, _), lists) in parts.iter().zip(sorted) {
@@ -177,4 +260,16 @@ impl<A: Arithmetic> Bases<A> {
         }
         by_segment
     }
+}
+
+/// Scalars of consecutive rows with the cheapest layout under `table`, if any is not zero.
+fn segment<'a>(
+    table: &Table,
+    column: usize,
+    first_row: usize,
+    source: Source<'a>,
+) -> Option<Segment<'a>> {
+    let (bound, rows) = source.measure();
+    let layout = Layout::choose(table.windows(), &bound, rows);
+    (rows > 0).then_some(Segment { column, first_row, source, layout })
 }

@@ -58,6 +58,17 @@ impl Table {
         Self { points: table, rows, block, windows, infinite }
     }
 
+    /// The table of sums of points, without multiples.
+    pub(super) fn of_sums(mut sums: Vec<TablePoint>) -> Self {
+        let rows = sums.len();
+        let mut infinite: Vec<bool> = sums.iter().map(TablePoint::is_infinity).collect();
+        if !infinite.contains(&true) {
+            infinite.clear();
+        }
+        sums.resize(rows.max(1), TablePoint::default());
+        Self { block: sums.len(), points: sums, rows, windows: Windows::SINGLE, infinite }
+    }
+
     /// The points that entries refer to.
     pub(super) fn points(&self) -> &[TablePoint] {
         &self.points
@@ -71,6 +82,11 @@ impl Table {
     /// The multiples of each point.
     pub(super) fn windows(&self) -> Windows {
         self.windows
+    }
+
+    /// Whether some point is the point at infinity.
+    pub(super) fn has_infinite(&self) -> bool {
+        !self.infinite.is_empty()
     }
 
     /// Whether the point of this row is the point at infinity.

@@ -84,6 +84,7 @@ fn columns(rng: &mut ChaCha20Rng, len: usize) -> Vec<Column> {
         Column::Field(vec![Fr::from(2).invert().unwrap(); len]),
         Column::Field(full.iter().map(|_| full[0]).collect()),
         Column::Field(full.clone()),
+        Column::Field((0..len).map(|row| full[if row % 5 < 3 { 0 } else { row }]).collect()),
         Column::Field(sparse),
         Column::Field(
             full[..len / 2].iter().copied().chain(repeat_n(Fr::ZERO, len - len / 2)).collect(),
@@ -152,9 +153,9 @@ fn many_tasks_and_blocks() {
             let points = random_points(&mut rng, 1030);
             let bases = Bases::new(arithmetic, &points, usize::MAX);
             let columns = columns(&mut rng, 1030);
-            check(&bases, &points, &columns[6..14]);
+            check(&bases, &points, &columns[6..15]);
             // Large groups that several tasks share.
-            check(&bases, &points, &[&columns[1..2], &columns[5..6], &columns[14..18]].concat());
+            check(&bases, &points, &[&columns[1..2], &columns[5..6], &columns[15..19]].concat());
         }
     }
     Instructions::detect().run(Test);
@@ -230,4 +231,102 @@ fn no_points_and_no_columns() {
     assert!(bases.commit(&[]).is_empty());
     let empty = Scalars::Integers { values: &[], tail: &[] };
     assert_eq!(bases.commit(&[empty]), [G1Affine::identity()]);
+}
+
+/// A column of sums, as [`TableSums`] has it.
+#[derive(Debug)]
+struct Sums {
+    entries: Vec<Fr>,
+    positions: Vec<Vec<u32>>,
+    first: Vec<Fr>,
+    tail: Vec<Fr>,
+}
+
+impl Sums {
+    /// Random ones: the first summand has nearly always entry 3, the second too, the third entry 0.
+    fn random(rng: &mut ChaCha20Rng, len: usize) -> Self {
+        let mut random =
+            |count: usize| -> Vec<Fr> { (0..count).map(|_| Fr::random(&mut *rng)).collect() };
+        let (mut entries, first, tail) = (random(9), random(len / 60), random(len.min(7)));
+        (entries[5], entries[6]) = (entries[4], Fr::ZERO);
+        let mut summand = |base: u32, others: u32| -> Vec<u32> {
+            let mut position = || match rng.next_u32() % 100 {
+                roll if roll < others => rng.next_u32() % 9,
+                _ => base,
+            };
+            (0..len - tail.len()).map(|_| position()).collect()
+        };
+        let positions = vec![summand(3, 10), summand(3, 40), summand(0, 5), summand(8, 100)];
+        Self { entries, positions, first, tail }
+    }
+
+    fn values(&self) -> Vec<Fr> {
+        let rows = self.positions[0].len();
+        let sum = |row: usize| -> Fr {
+            let entries = self.positions.iter().map(|summand| self.entries[summand[row] as usize]);
+            entries.chain(self.first.get(row).copied()).sum()
+        };
+        (0..rows).map(sum).chain(self.tail.iter().copied()).collect()
+    }
+
+    fn borrowed(&self) -> TableSums<'_> {
+        TableSums {
+            entries: &self.entries,
+            positions: self.positions.iter().map(Vec::as_slice).collect(),
+            first: &self.first,
+            tail: &self.tail,
+        }
+    }
+}
+
+#[test]
+fn sums_of_entries_are_gathered() {
+    #[derive(Clone, Copy)]
+    struct Test;
+    impl Run for Test {
+        type Output = ();
+        fn run<A: Arithmetic>(self, arithmetic: A) {
+            let mut rng = ChaCha20Rng::seed_from_u64(5);
+            let len = 620;
+            let random = random_points(&mut rng, len);
+            let mut some_infinite = random.clone();
+            some_infinite[9] = G1Affine::identity();
+            let alternate: Vec<_> =
+                (0..len).map(|row| if row % 2 == 0 { random[0] } else { -random[0] }).collect();
+            let equal = vec![random[1]; len];
+            for points in [random, alternate, equal, some_infinite] {
+                let bases = Bases::new(arithmetic, &points, 1 << 20);
+                let mut all_columns: Vec<_> = (0..3).map(|_| Sums::random(&mut rng, len)).collect();
+                // Nothing but bases.
+                all_columns[1].positions = vec![vec![2; len - 7], vec![6; len - 7]];
+                let values: Vec<_> = all_columns.iter().map(Sums::values).collect();
+                let packs: Vec<Vec<A::Fr>> =
+                    values.iter().map(|v| Column::Field(v.clone()).packs::<A>()).collect();
+                let mut scalars: Vec<_> = iter::zip(&all_columns, &packs)
+                    .map(|(column, packs)| Scalars::Sums { packs, sums: column.borrowed() })
+                    .collect();
+                scalars.insert(1, Scalars::Field(&packs[0]));
+                let is_gathered = |sums: &Sums| sums.borrowed().gather(&bases.table).is_some();
+                let has_infinite = points.contains(&G1Affine::identity());
+                assert!([0, 2].iter().all(|&i| is_gathered(&all_columns[i]) != has_infinite));
+                let expected: Vec<_> =
+                    values.iter().map(|values| msm_best(values, &points).to_affine()).collect();
+                let [a, b, c] = expected[..] else { panic!("three columns") };
+                assert_eq!(bases.commit(&scalars), [a, a, b, c], "{bases:?}");
+            }
+        }
+    }
+    on_all(Test);
+}
+
+#[test]
+fn few_rows_are_not_gathered() {
+    let mut rng = ChaCha20Rng::seed_from_u64(6);
+    let points = random_points(&mut rng, 32);
+    let bases = Bases::new(Portable, &points, 1 << 20);
+    let sums = Sums::random(&mut rng, 32);
+    assert!(sums.borrowed().gather(&bases.table).is_none());
+    let packs = Column::Field(sums.values()).packs::<Portable>();
+    let column = Scalars::Sums { packs: &packs, sums: sums.borrowed() };
+    assert_eq!(bases.commit(&[column]), [msm_best(&sums.values(), &points).to_affine()]);
 }
