@@ -101,6 +101,11 @@ macro_rules! common_operations {
             })
         }
         #[inline(always)]
+        fn replace(self, mask: u8, if_set: Self) -> Self {
+            // SAFETY: see the module.
+            Self(unsafe { _mm512_mask_mov_epi64(self.0, mask, if_set.0) })
+        }
+        #[inline(always)]
         fn zero_lanes(self) -> u8 {
             // SAFETY: see the module.
             unsafe { _mm512_cmpeq_epi64_mask(self.0, _mm512_setzero_si512()) }

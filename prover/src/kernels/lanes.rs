@@ -45,6 +45,8 @@ pub(crate) trait Lanes: Copy + fmt::Debug + Send + Sync + 'static {
     fn carry(self) -> Self;
     /// Per lane: `if_negative` where the top bit of `self` is set, else `otherwise`.
     fn select_negative(self, if_negative: Self, otherwise: Self) -> Self;
+    /// Per lane: `if_set` where the bit of `mask` is set, else `self`.
+    fn replace(self, mask: u8, if_set: Self) -> Self;
     /// Bit `i` is set where lane `i` is zero.
     fn zero_lanes(self) -> u8;
     /// Lane `i` is lane `index[i]` of `self`, or of `other` where `index[i]` is 8 or more.
@@ -122,6 +124,10 @@ impl Lanes for Emulated {
         let pick = |lane: usize| {
             if self.0[lane] >> 63 == 1 { if_negative.0[lane] } else { otherwise.0[lane] }
         };
+        Self(std::array::from_fn(pick))
+    }
+    fn replace(self, mask: u8, if_set: Self) -> Self {
+        let pick = |lane: usize| if mask >> lane & 1 == 1 { if_set.0[lane] } else { self.0[lane] };
         Self(std::array::from_fn(pick))
     }
     fn zero_lanes(self) -> u8 {

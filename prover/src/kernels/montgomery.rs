@@ -409,8 +409,6 @@ impl<L: Lanes> Coordinates for Vector<Fq, L> {
 
     #[inline(always)]
     fn replace(self, mask: u8, if_set: Self) -> Self {
-        let sign = std::array::from_fn(|lane| u64::from(mask >> lane & 1) << 63);
-        let sign = L::from_array(sign);
-        Self::new(zip(self.0, if_set.0, |limb, set| sign.select_negative(set, limb)))
+        Self::new(zip(self.0, if_set.0, |limb, set| limb.replace(mask, set)))
     }
 }

@@ -11,7 +11,7 @@ use super::{
     super::{arithmetic::Arithmetic, pack::Pack, parallel},
     common,
     layout::{Digit, Layout},
-    lists::{Lists, ListsBuilder},
+    lists::{Lists, ListsBuilder, NEGATIVE},
     tables::Table,
 };
 
@@ -189,7 +189,7 @@ impl Segment<'_> {
 
 /// What the scalars of a sort have, before it is sorted.
 struct Found {
-    /// For each scalar that counts, the group of each digit.
+    /// For each scalar that counts, the group of each digit, with [`NEGATIVE`].
     groups: Vec<u32>,
     /// The entry of window 0 of each.
     entries: Vec<u32>,
@@ -218,8 +218,8 @@ impl Found {
             carry = u32::from(raw > size / 2);
             let signed = raw.wrapping_sub(carry << digit.width).cast_signed();
             let sign = carry ^ u32::from(is_negative);
-            let above = signed.unsigned_abs().wrapping_sub(1).wrapping_mul(2).wrapping_add(sign);
-            if signed == 0 { NO_GROUP } else { digit.first_group.wrapping_add(above) }
+            let group = digit.first_group.wrapping_add(signed.unsigned_abs().wrapping_sub(1));
+            if signed == 0 { NO_GROUP } else { group | (sign * NEGATIVE) }
         }));
         debug_assert_eq!(carry, 0, "the last digit takes the carry");
     }
@@ -229,7 +229,8 @@ impl Found {
         let mut counts = vec![0_u32; groups];
         for &group in &self.groups {
             if group != NO_GROUP {
-                counts[group as usize] = counts[group as usize].wrapping_add(1);
+                let count = &mut counts[(group & !NEGATIVE) as usize];
+                *count = count.wrapping_add(1);
             }
         }
         let mut lists = ListsBuilder::new(counts);
@@ -238,7 +239,8 @@ impl Found {
         for (groups, &entry) in of_scalars.zip(&self.entries) {
             for (&group, stride) in groups.iter().zip(&strides) {
                 if group != NO_GROUP {
-                    lists.push(group, entry.wrapping_add(*stride));
+                    let sign = group & NEGATIVE;
+                    lists.push(group ^ sign, entry.wrapping_add(*stride) | sign);
                 }
             }
         }

@@ -69,8 +69,8 @@ pub(super) struct Digit {
     pub(super) width: u32,
     /// The window of the table whose points it multiplies.
     pub(super) window: u32,
-    /// The group of digit `1` of its bucket set: groups are counted over the sets of a layout, two
-    /// for each digit `1..=largest`: of the rows that have `+digit`, then of those with `-digit`.
+    /// The group of digit `1` of its bucket set: groups are counted over the sets of a layout, one
+    /// for each digit `1..=largest`, of the rows that have `+digit` or `-digit`.
     pub(super) first_group: u32,
 }
 
@@ -153,7 +153,7 @@ impl Layout {
         for (place, &(_, largest, _)) in places.iter().enumerate() {
             let digits = digits.iter_mut().skip(place).step_by(places.len());
             digits.for_each(|digit| digit.first_group = groups);
-            groups += 2 * largest;
+            groups += largest;
         }
         let cost = places.iter().map(|&(_, largest, digits)| cost(rows * digits, largest)).sum();
         let set = |&(offset, largest, _): &(u32, u32, usize)| BucketSet { offset, largest };
@@ -177,7 +177,7 @@ impl Layout {
 
     /// Groups of all sets.
     pub(super) fn groups(&self) -> usize {
-        self.sets.iter().map(|set| 2 * set.largest as usize).sum()
+        self.sets.iter().map(|set| set.largest as usize).sum()
     }
 }
 
@@ -238,9 +238,9 @@ mod tests {
     fn small_scalars_have_few_digits_and_buckets() {
         let windows = Windows { spacing: 13, regular: 20, short: false };
         let bytes = Layout::choose(windows, &[128, 0, 0, 0], 4096);
-        assert_eq!((bytes.digits().len(), bytes.groups()), (1, 256));
+        assert_eq!((bytes.digits().len(), bytes.groups()), (1, 128));
         let bits = Layout::choose(windows, &[1, 0, 0, 0], 4096);
-        assert_eq!((bits.digits().len(), bits.groups()), (1, 2));
+        assert_eq!((bits.digits().len(), bits.groups()), (1, 1));
     }
 
     #[test]
@@ -249,9 +249,9 @@ mod tests {
         assert_eq!(windows, Windows { spacing: 13, regular: 20, short: true });
         assert_eq!(windows.count(), 21);
         let signed = Layout::choose(windows, &[1 << 15, 0, 0, 0], 4096);
-        assert_eq!((signed.digits().len(), signed.groups()), (2, 2 * 129));
+        assert_eq!((signed.digits().len(), signed.groups()), (2, 129));
         let unsigned = Layout::choose(windows, &[65535, 0, 0, 0], 4096);
-        assert_eq!((unsigned.digits().len(), unsigned.groups()), (2, 2 * 256));
+        assert_eq!((unsigned.digits().len(), unsigned.groups()), (2, 256));
         let full = Layout::choose(windows, &FULL_BOUND, 4096);
         assert_eq!(full.digits().len(), 20);
         assert!(!Windows::choose(4096, 20).short);

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-/// Groups of entries, which are indices of points.
+/// The bit of an entry that says that the point is subtracted.
+pub(super) const NEGATIVE: u32 = 1 << 31;
+
+/// Groups of entries, which are indices of points, or those with [`NEGATIVE`].
 #[derive(Clone, Debug)]
 pub(super) struct Lists {
     /// Group after group.
@@ -98,5 +101,6 @@ impl ListsBuilder {
 
 /// An index as tables of entries have it.
 pub(super) fn index(index: usize) -> u32 {
-    u32::try_from(index).expect("fewer than 2^32 entries")
+    let index = u32::try_from(index).ok().filter(|index| index & NEGATIVE == 0);
+    index.expect("fewer than 2^31 entries")
 }

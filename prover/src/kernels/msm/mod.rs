@@ -4,9 +4,9 @@
 //! two that digits stand for, so that digits of all positions meet in one set of *buckets*: bucket
 //! `d` is the sum of the points whose digit is `d`, minus those whose digit is `-d`, and the column
 //! is `Σ d·bucket(d)`. All of it is sums of groups of points ([`sums`]):
-//! 1. [`digits`]: points sorted by (digit, sign);
-//! 2. [`sums`]: one sum per (digit, sign), which are nearly all of the additions;
-//! 3. [`reduce`]: buckets, then `Σ d·bucket(d)` through sums over rows, columns and bits.
+//! 1. [`digits`]: points sorted by digit, with its sign;
+//! 2. [`sums`]: the buckets, which are nearly all of the additions;
+//! 3. [`reduce`]: `Σ d·bucket(d)` through sums over rows, columns and bits.
 //!
 //! Every addition is right for every input, and so is the result: see [`pairs`] and [`sums`]. The time depends on
 //! the scalars; the prover's machine is not shared with those who must not know them.

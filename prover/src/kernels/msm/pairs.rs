@@ -18,9 +18,12 @@ use halo2_proofs::halo2curves::{
     group::{Curve, prime::PrimeCurveAffine},
 };
 
-use super::super::{
-    arithmetic::Arithmetic,
-    pack::{Coordinates, Pack, TablePoint},
+use super::{
+    super::{
+        arithmetic::Arithmetic,
+        pack::{Coordinates, Pack, TablePoint},
+    },
+    lists::NEGATIVE,
 };
 
 /// Lanes of the widest pack.
@@ -34,9 +37,9 @@ const AHEAD: usize = 2;
 /// Two points to add, and where the sum goes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pair {
-    /// Index of the first point.
+    /// The first point, by its entry.
     pub(super) a: u32,
-    /// Index of the second point.
+    /// The second point.
     pub(super) b: u32,
     /// Index of the sum.
     pub(super) to: u32,
@@ -57,11 +60,11 @@ pub(super) struct Step<P> {
     ya: P,
 }
 
-/// Adds pairs (or subtracts `b`, if `SUBTRACT`) of finite points of `points`, or of `sums` itself
-/// if there are none, into `sums`; says whether any sum is infinite.
+/// Adds pairs of finite points of `points`, or of `sums` itself if there are none, into `sums`;
+/// says whether any sum is infinite. Points of `sums` are added and not subtracted.
 ///
 /// A sum may replace a point of its own pair or of an earlier one. Repeats pairs to fill a pack.
-pub(super) fn add_pairs<A: Arithmetic, const SUBTRACT: bool>(
+pub(super) fn add_pairs<A: Arithmetic>(
     arithmetic: A,
     points: Option<&[TablePoint]>,
     sums: &mut [TablePoint],
@@ -76,14 +79,14 @@ pub(super) fn add_pairs<A: Arithmetic, const SUBTRACT: bool>(
             #[inline(always)]
             || {
                 let product = match points {
-                    Some(points) => forward::<_, SUBTRACT, true>(points, batch, steps),
-                    None => forward::<_, SUBTRACT, false>(sums, batch, steps),
+                    Some(points) => forward::<_, true>(points, batch, steps),
+                    None => forward::<_, false>(sums, batch, steps),
                 };
                 if let Some(inverse) = invert(product) {
                     backward(steps, batch, sums, inverse);
                 } else {
                     let from = points.unwrap_or(&*sums);
-                    let exceptions = find_exceptions::<A, SUBTRACT>(arithmetic, from, batch, steps);
+                    let exceptions = find_exceptions(arithmetic, from, batch, steps);
                     let product = forward_again(steps);
                     let inverse = invert(product).expect("no divisor is zero");
                     backward(steps, batch, sums, inverse);
@@ -98,9 +101,30 @@ pub(super) fn add_pairs<A: Arithmetic, const SUBTRACT: bool>(
     has_infinite
 }
 
-/// Loads the points and multiplies the divisors.
+/// The point of an entry.
 #[inline(always)]
-fn forward<P: Coordinates, const SUBTRACT: bool, const SCATTERED: bool>(
+fn point(from: &[TablePoint], entry: u32) -> &TablePoint {
+    &from[(entry & !NEGATIVE) as usize]
+}
+
+/// Loads points of a table, which are subtracted where the entry says so: y is lazy, below 2p.
+#[inline(always)]
+fn load<P: Coordinates>(from: &[TablePoint], entry: impl Fn(usize) -> u32) -> (P, P) {
+    let (x, y) = P::load_points(
+        #[inline(always)]
+        |lane| point(from, entry(lane)),
+    );
+    let mut negative = 0;
+    for lane in 0..P::WIDTH {
+        negative |= (entry(lane) / NEGATIVE) << lane;
+    }
+    // A y is not zero, no point having order two, so that 2p - y is below 2p.
+    (x, y.replace((negative & 0xff) as u8, P::zero().sub_lazy_by::<2>(y)))
+}
+
+/// Loads the points and multiplies the divisors; only `SCATTERED` points may be subtracted.
+#[inline(always)]
+fn forward<P: Coordinates, const SCATTERED: bool>(
     from: &[TablePoint],
     pairs: &[Pair],
     steps: &mut Vec<Step<P>>,
@@ -110,20 +134,34 @@ fn forward<P: Coordinates, const SUBTRACT: bool, const SCATTERED: bool>(
     for (i, pack) in pairs.chunks_exact(P::WIDTH).enumerate() {
         if SCATTERED {
             for pair in pairs.iter().skip((i + AHEAD) * P::WIDTH).take(P::WIDTH) {
-                P::prefetch(&from[pair.a as usize]);
-                P::prefetch(&from[pair.b as usize]);
+                P::prefetch(point(from, pair.a));
+                P::prefetch(point(from, pair.b));
             }
         }
-        let (xa, ya) = P::load_points(
-            #[inline(always)]
-            |lane| &from[pack[lane].a as usize],
-        );
-        let (xb, yb) = P::load_points(
-            #[inline(always)]
-            |lane| &from[pack[lane].b as usize],
-        );
+        let ((xa, ya), (xb, yb)) = if SCATTERED {
+            let a = load(
+                from,
+                #[inline(always)]
+                |lane| pack[lane].a,
+            );
+            let b = load(
+                from,
+                #[inline(always)]
+                |lane| pack[lane].b,
+            );
+            (a, b)
+        } else {
+            let a = P::load_points(
+                #[inline(always)]
+                |lane| &from[pack[lane].a as usize],
+            );
+            let b = P::load_points(
+                #[inline(always)]
+                |lane| &from[pack[lane].b as usize],
+            );
+            (a, b)
+        };
         let dx = xb.sub(xa);
-        let yb = if SUBTRACT { P::zero().sub(yb) } else { yb };
         // Below 6p.
         let dy = yb.sub_lazy(ya);
         steps.push(Step { prefix: product, dx, dy, sum_x: xa.add(xb), xa, ya });
@@ -135,7 +173,7 @@ fn forward<P: Coordinates, const SUBTRACT: bool, const SCATTERED: bool>(
 /// Finds the pairs whose divisor is zero, adds them and replaces their divisor by one.
 #[cold]
 #[inline(never)]
-fn find_exceptions<A: Arithmetic, const SUBTRACT: bool>(
+fn find_exceptions<A: Arithmetic>(
     arithmetic: A,
     from: &[TablePoint],
     pairs: &[Pair],
@@ -153,9 +191,11 @@ fn find_exceptions<A: Arithmetic, const SUBTRACT: bool>(
             },
         );
         for (_, pair) in pack.iter().enumerate().filter(|(lane, _)| zeros >> lane & 1 == 1) {
-            let a = to_affine(arithmetic, &from[pair.a as usize]);
-            let b = to_affine(arithmetic, &from[pair.b as usize]);
-            let sum = if SUBTRACT { a - b } else { a + b };
+            let [a, b] = [pair.a, pair.b].map(|entry| {
+                let affine = to_affine(arithmetic, point(from, entry));
+                if entry < NEGATIVE { affine } else { -affine }
+            });
+            let sum = a + b;
             exceptions.push((pair.to, from_affine(arithmetic, &sum.to_affine())));
         }
     }
@@ -193,6 +233,21 @@ fn backward<P: Coordinates>(
             |lane, point| sums[pack[lane].to as usize] = point,
         );
     }
+}
+
+/// Negates finite points.
+pub(super) fn negate<A: Arithmetic>(arithmetic: A, points: &mut [TablePoint], which: &[u32]) {
+    arithmetic.vectorize(
+        #[inline(always)]
+        || {
+            for pack in which.chunks(A::Fq::WIDTH) {
+                let index = |lane: usize| pack[lane.min(pack.len() - 1)] as usize;
+                let (x, y) = A::Fq::load_points(|lane| &points[index(lane)]);
+                let negative = A::Fq::zero().sub(y);
+                A::Fq::store_points(x, negative, |lane, point| points[index(lane)] = point);
+            }
+        },
+    );
 }
 
 /// The inverse of every lane, or nothing if any is zero.

@@ -1,4 +1,4 @@
-//! From sums of equal digits to sums of columns.
+//! From buckets to sums of columns.
 //!
 //! A column is the sum of `2^offset · Σ d·bucket(d)` over its bucket sets. With `d = h·2^b + l`
 //! that is a sum over rows `h` and one over columns `l`, of points that are sums of buckets; these
@@ -11,19 +11,13 @@ use halo2_proofs::halo2curves::{
 };
 
 use super::{
-    super::{
-        arithmetic::Arithmetic,
-        pack::{Coordinates, Pack, TablePoint},
-        parallel,
-    },
+    super::{arithmetic::Arithmetic, pack::TablePoint, parallel},
     digits::Segment,
     lists::{Lists, ListsBuilder},
-    pairs::{Pair, add_pairs, to_affine},
-    sums::{Scratch, sum_groups},
+    pairs::to_affine,
+    sums::sum_groups,
 };
 
-/// Buckets that one task makes.
-const TASK_BUCKETS: usize = 1 << 12;
 /// Up to so many bits, buckets are summed by bits at once.
 const FEW_BITS: u32 = 3;
 
@@ -101,17 +95,16 @@ impl Set {
     }
 }
 
-/// The sums of the columns from the sums of (digit, sign) of all sets. Windows are `spacing` bits.
+/// The sums of the columns from the buckets of all sets. Windows are `spacing` bits.
 pub(super) fn reduce<A: Arithmetic>(
     arithmetic: A,
-    sums: &[TablePoint],
+    buckets: &[TablePoint],
     sets: &[Set],
     columns: usize,
     spacing: u32,
 ) -> Vec<G1> {
-    let buckets = subtract_negative(arithmetic, sums);
-    let lists = parallel::map(sets.len(), |set| vec![sets[set].halves(&buckets)]);
-    let halves = sum_groups(arithmetic, &buckets, &lists);
+    let lists = parallel::map(sets.len(), |set| vec![sets[set].halves(buckets)]);
+    let halves = sum_groups(arithmetic, buckets, &lists);
     let lists: Vec<_> = by_bits(sets, &halves, columns, spacing);
     let bits = sum_groups(arithmetic, &halves, &lists);
     let spacing = spacing as usize;
@@ -131,51 +124,6 @@ pub(super) fn normalize(points: &[G1]) -> Vec<G1Affine> {
     let mut affine = vec![G1Affine::identity(); points.len()];
     G1::batch_normalize(points, &mut affine);
     affine
-}
-
-/// Buckets: of each two points the first minus the second, any of which may be infinite.
-fn subtract_negative<A: Arithmetic>(arithmetic: A, sums: &[TablePoint]) -> Vec<TablePoint> {
-    let mut buckets = vec![TablePoint::default(); sums.len() / 2];
-    parallel::chunks(&mut buckets, TASK_BUCKETS, |task, buckets| {
-        let first = 2 * task * TASK_BUCKETS;
-        let sums = &sums[first..first + 2 * buckets.len()];
-        Scratch::<A::Fq>::with(|scratch| {
-            let (pairs, steps) = scratch.pairs();
-            let mut negative = Vec::new();
-            pairs.clear();
-            let (couples, _) = sums.as_chunks::<2>();
-            for ((to, bucket), [a, b]) in (0_u32..).zip(buckets.iter_mut()).zip(couples) {
-                match (a.is_infinity(), b.is_infinity()) {
-                    (false, false) => pairs.push(Pair { a: 2 * to, b: 2 * to + 1, to }),
-                    (_, true) => *bucket = *a,
-                    (true, false) => negative.push(to as usize),
-                }
-            }
-            add_pairs::<A, true>(arithmetic, Some(sums), buckets, pairs, steps);
-            negate(arithmetic, couples, &negative, buckets);
-        });
-    });
-    buckets
-}
-
-/// Buckets that are minus the second point of a couple.
-fn negate<A: Arithmetic>(
-    arithmetic: A,
-    couples: &[[TablePoint; 2]],
-    which: &[usize],
-    buckets: &mut [TablePoint],
-) {
-    arithmetic.vectorize(
-        #[inline(always)]
-        || {
-            for pack in which.chunks(A::Fq::WIDTH) {
-                let lane = |lane: usize| pack[lane.min(pack.len() - 1)];
-                let (x, y) = A::Fq::load_points(|i| &couples[lane(i)][1]);
-                let negative = A::Fq::zero().sub(y);
-                A::Fq::store_points(x, negative, |i, point| buckets[lane(i)] = point);
-            }
-        },
-    );
 }
 
 /// For each column one group for each bit of a window: the points that count `2^bit` times.

@@ -13,8 +13,8 @@ use halo2_proofs::halo2curves::{bn256::G1, group::Curve};
 
 use super::{
     super::{arithmetic::Arithmetic, pack::TablePoint, parallel},
-    lists::{Lists, index},
-    pairs::{Pair, Step, add_pairs, from_affine, to_affine},
+    lists::{Lists, NEGATIVE, index},
+    pairs::{Pair, Step, add_pairs, from_affine, negate, to_affine},
 };
 
 /// The most entries that a task sums. Rounds have fewer pairs each, and every one has an
@@ -184,6 +184,7 @@ pub(super) struct Scratch<P> {
     sums: Vec<TablePoint>,
     pairs: Vec<Pair>,
     steps: Vec<Step<P>>,
+    negative: Vec<u32>,
 }
 
 thread_local! {
@@ -200,11 +201,6 @@ impl<P: 'static> Scratch<P> {
         SCRATCH.set(Some(scratch));
         result
     }
-
-    /// Lists for [`add_pairs`].
-    pub(super) fn pairs(&mut self) -> (&mut Vec<Pair>, &mut Vec<Step<P>>) {
-        (&mut self.pairs, &mut self.steps)
-    }
 }
 
 impl<P> Default for Scratch<P> {
@@ -216,6 +212,7 @@ impl<P> Default for Scratch<P> {
             sums: Vec::new(),
             pairs: Vec::new(),
             steps: Vec::new(),
+            negative: Vec::new(),
         }
     }
 }
@@ -227,14 +224,15 @@ fn sum_lists<A: Arithmetic>(
     scratch: &mut Scratch<A::Fq>,
     mut write: impl FnMut(usize, TablePoint),
 ) {
-    let Scratch { entries, counts, groups, sums, pairs, steps } = scratch;
+    let Scratch { entries, counts, groups, sums, pairs, steps, negative } = scratch;
     // Stale sums are left where they are: every one is written before it is read.
     let needed = counts.iter().map(|count| count.div_ceil(2)).sum();
     if sums.len() < needed {
         sums.resize(needed, TablePoint::default());
     }
-    first_round(points, entries, counts, groups, sums, pairs);
-    let mut has_infinite = add_pairs::<A, false>(arithmetic, Some(points), sums, pairs, steps);
+    first_round(points, entries, counts, groups, sums, pairs, negative);
+    negate(arithmetic, sums, negative);
+    let mut has_infinite = add_pairs(arithmetic, Some(points), sums, pairs, steps);
     loop {
         if has_infinite {
             groups.iter_mut().for_each(|group| group.remove_infinite(sums));
@@ -243,14 +241,14 @@ fn sum_lists<A: Arithmetic>(
         if pairs.is_empty() {
             break;
         }
-        has_infinite = add_pairs::<A, false>(arithmetic, None, sums, pairs, steps);
+        has_infinite = add_pairs(arithmetic, None, sums, pairs, steps);
     }
     for group in groups.iter().filter(|group| group.len == 1) {
         write(group.group, sums[group.start]);
     }
 }
 
-/// Pairs of neighbours; a point without one is copied.
+/// Pairs of neighbours; a point without one is copied, to be negated if it is in `negative`.
 fn first_round(
     points: &[TablePoint],
     entries: &[u32],
@@ -258,9 +256,11 @@ fn first_round(
     groups: &mut Vec<Group>,
     sums: &mut [TablePoint],
     pairs: &mut Vec<Pair>,
+    negative: &mut Vec<u32>,
 ) {
     groups.clear();
     pairs.clear();
+    negative.clear();
     let (mut entries, mut start) = (entries, 0);
     for (group, &count) in counts.iter().enumerate() {
         let of_group;
@@ -268,7 +268,11 @@ fn first_round(
         let (couples, single) = of_group.as_chunks::<2>();
         pairs.extend((index(start)..).zip(couples).map(|(to, &[a, b])| Pair { a, b, to }));
         if let &[single] = single {
-            sums[start + couples.len()] = points[single as usize];
+            let to = start + couples.len();
+            sums[to] = points[(single & !NEGATIVE) as usize];
+            if single >= NEGATIVE {
+                negative.push(index(to));
+            }
         }
         let len = count.div_ceil(2);
         groups.push(Group { group, start, len });

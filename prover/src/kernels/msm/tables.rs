@@ -13,6 +13,7 @@ use super::{
         parallel,
     },
     layout::{SHORT_BITS, Windows},
+    lists::{self, NEGATIVE},
     pairs::{MAX_WIDTH, invert},
 };
 
@@ -42,8 +43,9 @@ impl Table {
         let rows = points.len();
         let block = rows.next_multiple_of(A::Fq::WIDTH).clamp(A::Fq::WIDTH, BLOCK);
         let padded = rows.next_multiple_of(block);
-        // Entries are 32-bit indices.
-        let bytes = table_bytes.min((u32::MAX as usize).saturating_mul(size_of::<TablePoint>()));
+        // Entries are 31-bit indices.
+        let most = (NEGATIVE as usize).saturating_mul(size_of::<TablePoint>());
+        let bytes = table_bytes.min(most);
         let max_windows = bytes / (padded.max(1) * size_of::<TablePoint>());
         let windows = Windows::choose(rows, max_windows);
         let mut infinite: Vec<bool> = points.iter().map(|p| bool::from(p.is_identity())).collect();
@@ -99,7 +101,7 @@ impl Table {
     #[inline]
     pub(super) fn entry(&self, row: usize) -> u32 {
         let index = row / self.block * self.windows.count() * self.block + row % self.block;
-        u32::try_from(index).expect("tables have fewer than 2^32 points")
+        lists::index(index)
     }
 
     /// From the entry of a window to that of the next.
