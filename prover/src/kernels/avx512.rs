@@ -8,8 +8,8 @@
 //! processor was asked for these features.
 
 use std::arch::x86_64::{
-    __m512d, __m512i, _MM_FROUND_NO_EXC, _MM_FROUND_TO_ZERO, _MM_HINT_T0, _mm_prefetch,
-    _mm512_add_epi64, _mm512_and_si512, _mm512_castpd_si512, _mm512_castsi512_pd,
+    __m512d, __m512i, _MM_FROUND_NO_EXC, _MM_FROUND_TO_ZERO, _MM_HINT_T0, _MM_HINT_T1,
+    _mm_prefetch, _mm512_add_epi64, _mm512_and_si512, _mm512_castpd_si512, _mm512_castsi512_pd,
     _mm512_cmpeq_epi64_mask, _mm512_cvtepu64_pd, _mm512_fmadd_round_pd, _mm512_madd52hi_epu64,
     _mm512_madd52lo_epu64, _mm512_mask_mov_epi64, _mm512_movepi64_mask, _mm512_or_si512,
     _mm512_permutex2var_epi64, _mm512_permutexvar_epi64, _mm512_set1_epi64, _mm512_set1_pd,
@@ -132,6 +132,11 @@ macro_rules! common_operations {
         fn prefetch(words: &[u64; 8]) {
             // SAFETY: every processor with AVX-512 has it, and any address will do.
             unsafe { _mm_prefetch::<_MM_HINT_T0>(words.as_ptr().cast()) }
+        }
+        #[inline(always)]
+        fn prefetch_far(&self) {
+            // SAFETY: every processor with AVX-512 has it, and any address will do.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(self).cast()) }
         }
         #[inline(always)]
         fn transpose(rows: [Self; 8]) -> [Self; 8] {

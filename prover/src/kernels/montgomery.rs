@@ -319,6 +319,11 @@ impl<F: Modulus, L: Lanes> Pack<F> for Vector<F, L> {
     }
 
     #[inline(always)]
+    fn prefetch_far(&self) {
+        self.0.iter().for_each(L::prefetch_far);
+    }
+
+    #[inline(always)]
     fn empty_sum() -> Self::Sum {
         ([L::splat(0); 10], 0)
     }

@@ -102,6 +102,8 @@ pub(crate) trait Pack<F>: Copy + fmt::Debug + Send + Sync + 'static {
     fn transpose(packs: [Self; 8]) -> [Self; 8];
     /// Lanes `shift..shift + WIDTH` of `self` and `next` in a row.
     fn window(self, next: Self, shift: usize) -> Self;
+    /// Says that this pack will be read, but not at once.
+    fn prefetch_far(&self);
 
     /// The empty sum.
     fn empty_sum() -> Self::Sum;

@@ -97,6 +97,8 @@ impl<F: Integer> Pack<F> for Single<F> {
         if shift == 0 { self } else { next }
     }
     #[inline(always)]
+    fn prefetch_far(&self) {}
+    #[inline(always)]
     fn empty_sum() -> Wide {
         Wide([0; 9])
     }

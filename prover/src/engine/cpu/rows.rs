@@ -99,6 +99,16 @@ struct Machine<'a, A: Arithmetic> {
     sources: &'a [&'a [A::Fr]],
 }
 
+/// Says that these packs of the sources will be read.
+#[inline(always)]
+fn prefetch<A: Arithmetic>(sources: &[&[A::Fr]], packs: std::ops::Range<usize>) {
+    for source in sources {
+        for i in packs.start..packs.end {
+            source[i].prefetch_far();
+        }
+    }
+}
+
 impl<A: Arithmetic> Machine<'_, A> {
     /// The outputs for a range of packs.
     fn run(&self, arithmetic: A, packs: std::ops::Range<usize>) -> Vec<Vec<A::Fr>> {
@@ -110,7 +120,11 @@ impl<A: Arithmetic> Machine<'_, A> {
                 let mut first = packs.start;
                 while first < packs.end {
                     let count = BLOCK.min(packs.end - first);
+                    let (mut sources, fair) = (self.sources, self.sources_to_a_step());
                     for work in &self.steps {
+                        let soon;
+                        (soon, sources) = sources.split_at(fair.min(sources.len()));
+                        prefetch::<A>(soon, first + BLOCK..packs.end.min(first + 2 * BLOCK));
                         self.step(work, &mut registers, first, count);
                     }
                     for (output, place) in outputs.iter_mut().zip(&self.outputs) {
@@ -123,6 +137,12 @@ impl<A: Arithmetic> Machine<'_, A> {
             },
         );
         outputs
+    }
+
+    /// Sources whose next block is asked for before each step: they are more than the processor
+    /// would notice by itself, and too many to be asked for at once.
+    fn sources_to_a_step(&self) -> usize {
+        self.sources.len().div_ceil(self.steps.len().max(1))
     }
 
     #[inline(always)]
