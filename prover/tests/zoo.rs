@@ -3,10 +3,15 @@
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
-use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
+use halo2_proofs::{
+    halo2curves::{bn256::Fr, ff::Field},
+    plonk::Challenge,
+};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
-use zkinfer_circuits::{Blindings, CircuitPlan, InferenceCircuit, Objective, PlanOptions, Tamper};
+use zkinfer_circuits::{
+    AdviceColumn, Blindings, CircuitPlan, InferenceCircuit, Objective, PlanOptions, Tamper,
+};
 use zkinfer_models::{
     Calibration, Execution, Graph, QuantizeOptions, execute, quantize, quantize_inputs,
     read_inputs, read_samples,
@@ -269,6 +274,45 @@ fn the_engine_commits_to_the_lies_that_halo2_commits_to() {
         }
     }
     assert!(seen.len() > 15);
+}
+
+/// Circuits of more rows gather the helpers of lookups by entry of the table.
+#[test]
+fn the_engine_commits_to_lies_about_gathered_lookups_as_halo2_does() {
+    let model = standard("mnist_lenet");
+    let honest = model.circuit();
+    let kind = |column: usize| {
+        let witness = honest.witness().unwrap();
+        let columns = witness.second_phase(&|_| Fr::from(1 << 40));
+        columns.into_iter().find(|(other, _)| other.index() == column).map(|(_, values)| values)
+    };
+    let helper = (0..99).find(|&i| matches!(kind(i), Some(AdviceColumn::Sums { .. }))).unwrap();
+    let row = 1000;
+    for (column, delta) in [(1, -Fr::ONE), (1, Fr::from(1 << 20)), (helper, Fr::ONE)] {
+        let lie = Tamper { column, row, delta };
+        model.assert_backends_commit_alike(&honest.clone().tampered(lie));
+    }
+}
+
+#[test]
+fn columns_of_sums_are_what_they_say() {
+    for name in ["cancer_mlp", "digits_cnn", "mnist_lenet"] {
+        let circuit = standard(name).circuit();
+        let challenge = |challenge: Challenge| Fr::from(1_000_003 + challenge.index() as u64);
+        let columns = circuit.witness().unwrap().second_phase(&challenge);
+        let mut helpers = 0;
+        for (_, column) in columns {
+            let AdviceColumn::Sums { values, sums } = column else { continue };
+            helpers += 1;
+            for (row, value) in values.iter().enumerate() {
+                let entries = sums.positions.iter().filter_map(|positions| positions.get(row));
+                let entries = entries.map(|&position| sums.entries[position as usize]);
+                let sum: Fr = entries.chain(sums.first.get(row).copied()).sum();
+                assert_eq!(*value, sum, "row {row} of {name}");
+            }
+        }
+        assert!(helpers > 1);
+    }
 }
 
 #[test]
