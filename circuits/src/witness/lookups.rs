@@ -98,12 +98,8 @@ impl Positions {
     /// out: with them the running sum cannot end at zero.
     pub(crate) fn multiplicities(&self, rows: usize) -> Vec<i64> {
         let mut counts = vec![0; rows];
-        for &position in self
-            .0
-            .iter()
-            .flat_map(|of_lookup| of_lookup.iter())
-            .filter(|position| **position != NOWHERE)
-        {
+        let positions = self.0.iter().flat_map(|of_lookup| of_lookup.iter());
+        for &position in positions.filter(|position| **position != NOWHERE) {
             counts[position as usize] += 1;
         }
         counts

@@ -136,15 +136,22 @@ const fn power_of_two(p: [u64; 4], exponent: u32) -> [u64; 4] {
 }
 
 const fn subtract_if_not_less(a: [u64; 4], p: [u64; 4]) -> [u64; 4] {
+    let (difference, is_negative) = subtract(a, p);
+    if is_negative { a } else { difference }
+}
+
+/// `a − b` modulo `2^256`, and whether it is negative.
+#[inline]
+pub(super) const fn subtract(a: [u64; 4], b: [u64; 4]) -> ([u64; 4], bool) {
     let mut difference = [0; 4];
     let mut borrow = false;
     let mut i = 0;
     while i < 4 {
-        let (d, b0) = a[i].overflowing_sub(p[i]);
+        let (d, b0) = a[i].overflowing_sub(b[i]);
         let (d, b1) = d.overflowing_sub(if borrow { 1 } else { 0 });
         difference[i] = d;
         borrow = b0 || b1;
         i += 1;
     }
-    if borrow { a } else { difference }
+    (difference, borrow)
 }

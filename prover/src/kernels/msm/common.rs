@@ -4,6 +4,8 @@
 //! every row without a lookup. With `c` there, `Σ v·P = Σ (v − c)·P + c·ΣP`: only the other rows
 //! cost additions, and one multiplication of a point that is known before.
 
+use super::super::modulus::subtract;
+
 /// Rows that are looked at to find the element.
 const SAMPLES: usize = 64;
 /// Rows that must have it: fewer would cost less than the multiplication.
@@ -22,21 +24,9 @@ pub(super) fn element(words: &[[u64; 4]]) -> Option<[u64; 4]> {
 
 /// `a − b` modulo `modulus`, of canonical elements.
 #[inline]
-pub(super) fn difference(a: [u64; 4], b: &[u64; 4], modulus: &[u64; 4]) -> [u64; 4] {
-    let (difference, is_negative) = subtract(&a, b);
-    if is_negative { subtract(modulus, &subtract(b, &a).0).0 } else { difference }
-}
-
-/// `a − b` modulo `2^256`, and whether it is negative.
-#[inline]
-pub(super) fn subtract(a: &[u64; 4], b: &[u64; 4]) -> ([u64; 4], bool) {
-    let (mut difference, mut borrow) = ([0; 4], false);
-    for i in 0..4 {
-        let (partial, first) = a[i].overflowing_sub(b[i]);
-        let (partial, second) = partial.overflowing_sub(u64::from(borrow));
-        (difference[i], borrow) = (partial, first || second);
-    }
-    (difference, borrow)
+pub(super) fn difference(a: [u64; 4], b: [u64; 4], modulus: [u64; 4]) -> [u64; 4] {
+    let (difference, is_negative) = subtract(a, b);
+    if is_negative { subtract(modulus, subtract(b, a).0).0 } else { difference }
 }
 
 #[cfg(test)]
@@ -47,12 +37,12 @@ mod tests {
 
     #[test]
     fn differences_are_canonical() {
-        let largest = subtract(&MODULUS, &[1, 0, 0, 0]).0;
+        let largest = subtract(MODULUS, [1, 0, 0, 0]).0;
         assert_eq!(largest, [6, 0, 0, 1 << 60]);
-        assert_eq!(difference([0; 4], &[1, 0, 0, 0], &MODULUS), largest);
-        assert_eq!(difference(largest, &largest, &MODULUS), [0; 4]);
-        assert_eq!(difference([0; 4], &largest, &MODULUS), [1, 0, 0, 0]);
-        assert_eq!(difference([0, 1, 0, 0], &[1, 0, 0, 0], &MODULUS), [u64::MAX, 0, 0, 0]);
+        assert_eq!(difference([0; 4], [1, 0, 0, 0], MODULUS), largest);
+        assert_eq!(difference(largest, largest, MODULUS), [0; 4]);
+        assert_eq!(difference([0; 4], largest, MODULUS), [1, 0, 0, 0]);
+        assert_eq!(difference([0, 1, 0, 0], [1, 0, 0, 0], MODULUS), [u64::MAX, 0, 0, 0]);
     }
 
     #[test]

@@ -2,13 +2,15 @@
 
 use std::ops::Range;
 
-use halo2_proofs::halo2curves::{
-    bn256::Fr,
-    ff::{Field, PrimeField},
-};
+use halo2_proofs::halo2curves::{bn256::Fr, ff::PrimeField};
 
 use super::{
-    super::{arithmetic::Arithmetic, pack::Pack, parallel},
+    super::{
+        arithmetic::Arithmetic,
+        modulus::{Modulus, subtract},
+        pack::Pack,
+        parallel,
+    },
     common,
     layout::{Digit, Layout},
     lists::{Lists, ListsBuilder, NEGATIVE},
@@ -45,11 +47,10 @@ pub(super) struct Segment<'a> {
 impl<'a> Source<'a> {
     /// The given elements.
     pub(super) fn from_elements(elements: &[Fr]) -> Self {
-        let modulus = modulus();
         let words = |element: &Fr| {
             let repr = element.to_repr();
             let (chunks, _) = repr.as_ref().as_chunks::<8>();
-            signed(std::array::from_fn(|i| u64::from_le_bytes(chunks[i])), &modulus)
+            signed(std::array::from_fn(|i| u64::from_le_bytes(chunks[i])))
         };
         Self::Words(elements.iter().map(words).collect())
     }
@@ -60,7 +61,7 @@ impl<'a> Source<'a> {
         packs: &[A::Fr],
         rows: usize,
     ) -> (Self, Option<Fr>) {
-        let (width, modulus) = (A::Fr::WIDTH, modulus());
+        let width = A::Fr::WIDTH;
         let mut words = vec![[0; 4]; packs.len() * width];
         parallel::chunks(&mut words, TASK_PACKS * width, |task, words| {
             let packs = &packs[task * TASK_PACKS..];
@@ -78,7 +79,7 @@ impl<'a> Source<'a> {
         let less = common.unwrap_or_default();
         parallel::chunks(&mut words, TASK_PACKS * width, |_, words| {
             for words in words {
-                *words = signed(common::difference(*words, &less, &modulus), &modulus);
+                *words = signed(common::difference(*words, less, Fr::WORDS));
             }
         });
         (Self::Words(words), common.map(Fr::from_raw))
@@ -117,19 +118,10 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The words of the modulus `r`.
-fn modulus() -> [u64; 4] {
-    let repr = (-Fr::ONE).to_repr();
-    let (chunks, _) = repr.as_ref().as_chunks::<8>();
-    let mut words = std::array::from_fn(|i| u64::from_le_bytes(chunks[i]));
-    words[0] += 1; // r - 1 is even.
-    words
-}
-
 /// The value below `r` or its negative, whichever is smaller, with the sign.
 #[inline]
-fn signed(value: [u64; 4], modulus: &[u64; 4]) -> [u64; 4] {
-    let (mut negative, _) = common::subtract(modulus, &value);
+fn signed(value: [u64; 4]) -> [u64; 4] {
+    let (mut negative, _) = subtract(Fr::WORDS, value);
     // The two are never equal, r being odd.
     let mut is_smaller = false;
     for (a, b) in negative.iter().zip(&value) {

@@ -107,13 +107,19 @@ fn point(from: &[TablePoint], entry: u32) -> &TablePoint {
     &from[(entry & !NEGATIVE) as usize]
 }
 
-/// Loads points of a table, which are subtracted where the entry says so: y is lazy, below 2p.
+/// Loads points; if they are `SIGNED`, y is lazy, below 2p, and negative where the entry says so.
 #[inline(always)]
-fn load<P: Coordinates>(from: &[TablePoint], entry: impl Fn(usize) -> u32) -> (P, P) {
+fn load<P: Coordinates, const SIGNED: bool>(
+    from: &[TablePoint],
+    entry: impl Fn(usize) -> u32,
+) -> (P, P) {
     let (x, y) = P::load_points(
         #[inline(always)]
         |lane| point(from, entry(lane)),
     );
+    if !SIGNED {
+        return (x, y);
+    }
     let mut negative = 0;
     for lane in 0..P::WIDTH {
         negative |= (entry(lane) / NEGATIVE) << lane;
@@ -138,29 +144,16 @@ fn forward<P: Coordinates, const SCATTERED: bool>(
                 P::prefetch(point(from, pair.b));
             }
         }
-        let ((xa, ya), (xb, yb)) = if SCATTERED {
-            let a = load(
-                from,
-                #[inline(always)]
-                |lane| pack[lane].a,
-            );
-            let b = load(
-                from,
-                #[inline(always)]
-                |lane| pack[lane].b,
-            );
-            (a, b)
-        } else {
-            let a = P::load_points(
-                #[inline(always)]
-                |lane| &from[pack[lane].a as usize],
-            );
-            let b = P::load_points(
-                #[inline(always)]
-                |lane| &from[pack[lane].b as usize],
-            );
-            (a, b)
-        };
+        let (xa, ya) = load::<P, SCATTERED>(
+            from,
+            #[inline(always)]
+            |lane| pack[lane].a,
+        );
+        let (xb, yb) = load::<P, SCATTERED>(
+            from,
+            #[inline(always)]
+            |lane| pack[lane].b,
+        );
         let dx = xb.sub(xa);
         // Below 6p.
         let dy = yb.sub_lazy(ya);
