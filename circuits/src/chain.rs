@@ -3,16 +3,25 @@
 //! A chain never needs a large power. The weights of a layer form a lattice
 //! `α^channel · σ^row · ρ^column`, and every layout visits it in steps to a near neighbour
 //! (boustrophedon order), so a gate needs only a few low-degree monomials, shared by all layers.
-//! A negative exponent is multiplied onto the other side: `den · next = num · current`.
+//! A negative exponent is multiplied onto the other side: `den · next = num · current`. Channels
+//! that share a power of α are told apart by a power of two, a constant ([`crate::plan::packing`]).
 
-use halo2_proofs::{halo2curves::bn256::Fr, plonk::Expression};
+use halo2_proofs::{
+    halo2curves::{
+        bn256::Fr,
+        ff::{Field, PrimeField},
+    },
+    plonk::Expression,
+};
 
 /// Steps of at most this many rows or columns of the lattice are one monomial.
 pub(crate) const MAX_STEP: i32 = 16;
 
-/// `α^channel · σ^row · ρ^column`, exponents of either sign.
+/// `2^doublings · α^channel · σ^row · ρ^column`, exponents of either sign.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Monomial {
+    /// Exponent of the constant 2.
+    pub doublings: i32,
     /// Exponent of the channel challenge α.
     pub channel: i32,
     /// Exponent of the row challenge σ.
@@ -31,20 +40,26 @@ pub(crate) struct Lattice<T> {
 
 impl Monomial {
     /// The empty product.
-    pub const ONE: Self = Self { channel: 0, row: 0, column: 0 };
+    pub const ONE: Self = Self { doublings: 0, channel: 0, row: 0, column: 0 };
 
     pub(crate) const fn new(channel: i32, row: i32, column: i32) -> Self {
-        Self { channel, row, column }
+        Self { doublings: 0, channel, row, column }
     }
 
-    /// Numerator and denominator, both with exponents ≥ 0.
+    /// Numerator and denominator, both with exponents of challenges ≥ 0; the constant, which has
+    /// an inverse, is the numerator's.
     pub(crate) fn split(self) -> (Self, Self) {
         let positive = |m: Self| Self::new(m.channel.max(0), m.row.max(0), m.column.max(0));
         let negated = Self::new(-self.channel, -self.row, -self.column);
-        (positive(self), positive(negated))
+        (Self { doublings: self.doublings, ..positive(self) }, positive(negated))
     }
 
-    /// The product over a commutative ring; exponents must be ≥ 0.
+    fn constant(self) -> Fr {
+        let base = if self.doublings < 0 { Fr::TWO_INV } else { Fr::ONE.double() };
+        base.pow_vartime([u64::from(self.doublings.unsigned_abs())])
+    }
+
+    /// The product of challenges over a commutative ring; exponents must be ≥ 0.
     fn product<T: Clone + std::ops::Mul<Output = T>>(self, base: &Lattice<T>, one: T) -> T {
         let factors =
             [(&base.channel, self.channel), (&base.row, self.row), (&base.column, self.column)];
@@ -55,14 +70,18 @@ impl Monomial {
 
     /// The value at the given challenges.
     pub(crate) fn evaluate(self, base: &Lattice<Fr>) -> Fr {
-        self.product(base, Fr::one())
+        self.product(base, self.constant())
     }
 
     /// The monomial as a constant expression of challenges.
     pub(crate) fn expression(self, base: &Lattice<Expression<Fr>>) -> Expression<Fr> {
-        let one = Expression::Constant(Fr::one());
+        let constant = Expression::Constant(self.constant());
+        if self.doublings != 0 {
+            let rest = Self { doublings: 0, ..self };
+            return if rest == Self::ONE { constant } else { rest.expression(base) * constant };
+        }
         if self == Self::ONE {
-            return one;
+            return constant;
         }
         // Starting from a challenge and not from 1 keeps the tree minimal.
         let (first, rest) = if self.channel > 0 {
@@ -157,5 +176,17 @@ mod tests {
         let (numerator, denominator) = Monomial::new(2, -3, 0).split();
         assert_eq!(numerator, Monomial::new(2, 0, 0));
         assert_eq!(denominator, Monomial::new(0, 3, 0));
+    }
+
+    #[test]
+    fn constants_stay_in_the_numerator_and_multiply() {
+        let base = Lattice { channel: Fr::from(3), row: Fr::from(5), column: Fr::from(7) };
+        let step = Monomial { doublings: -40, ..Monomial::new(1, -2, 0) };
+        let (numerator, denominator) = step.split();
+        assert_eq!(numerator, Monomial { doublings: -40, ..Monomial::new(1, 0, 0) });
+        assert_eq!(denominator, Monomial::new(0, 2, 0));
+        assert_eq!(numerator.evaluate(&base) * Fr::from(1 << 40), Fr::from(3));
+        let back = Monomial { doublings: 40, ..Monomial::ONE };
+        assert_eq!(back.evaluate(&base), Fr::from(1 << 40));
     }
 }

@@ -14,7 +14,10 @@ use crate::{
     copies::copies,
     plan::{CircuitPlan, RequantKind, commitment::Side},
     shape::Shape,
-    witness::{Blindings, Witness, commitment, field, fixed::fixed_columns},
+    witness::{
+        Blindings, Witness, commitment, field,
+        fixed::{fixed_columns, packed_weights},
+    },
 };
 
 /// One model run as a halo2 circuit; without an execution it is what key generation needs.
@@ -133,7 +136,8 @@ impl Assigner<'_, '_> {
                 self.region.assign_fixed(column, row, field(value));
             }
         }
-        for (column, row, value) in commitment::constants(&plan, self.config) {
+        let weights = packed_weights(&plan, self.config).filter(|cell| cell.2 != Fr::zero());
+        for (column, row, value) in weights.chain(commitment::constants(&plan, self.config)) {
             self.region.assign_fixed(column, row, value);
         }
         for (left, right) in copies(&plan, self.config) {

@@ -1,6 +1,6 @@
 //! How many columns of each kind a circuit has, and of which widths: all that its gates depend on.
 
-use crate::chain::StepSet;
+use crate::{chain::StepSet, plan::Packing};
 
 /// Rows at the end of every column that halo2 fills with blinding values, plus the last row of
 /// its permutation argument. Every advice column here is queried at two rotations at most.
@@ -32,8 +32,10 @@ pub struct Shape {
     pub wide: bool,
     /// Elements read to a row.
     pub read_lanes: usize,
-    /// Fixed weights to a row.
+    /// Packs of fixed weights to a row.
     pub weight_columns: usize,
+    /// Of all but wide layers.
+    pub(crate) packing: Packing,
     /// Widths of the limbs of a difference in the pool unit, if there is one.
     pub pool_limbs: Option<Vec<u32>>,
     /// The softmax unit, if there is one.

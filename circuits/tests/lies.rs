@@ -148,6 +148,47 @@ fn an_overflow_inside_the_clamp_breaks_the_overflow_gate() {
     assert!(caught.count() > 5);
 }
 
+/// What breaks when one accumulator is a base larger and the next digit's is one smaller, for
+/// every power of two that could be the base. The `columns` are limbs that state one unit.
+fn carries(model: &Model, higher: [usize; 2], lower: [usize; 2]) -> Vec<Vec<String>> {
+    let lie = |[column, row]: [usize; 2], delta| Tamper { column, row, delta };
+    let carry = |bits: u64| {
+        let base = Fr::from(2).pow_vartime([bits]);
+        let circuit = model.circuit().tampered(lie(lower, base)).tampered(lie(higher, -Fr::ONE));
+        broken(model, &circuit, &model.instance)
+    };
+    (12..60).map(carry).collect()
+}
+
+#[test]
+fn a_carry_between_packed_channels_breaks_the_ranges_alone() {
+    let model = conv_model();
+    assert_eq!(model.plan.shape().slot_lanes, 1);
+    let remainder = first_remainder_column(&model);
+    // The last position of a channel is the first of the next: 36 to a channel.
+    let found = carries(&model, [remainder, 37], [remainder, 36]);
+    // The linear sum cannot see a carry of the very base, whatever the challenges.
+    assert_eq!(found.iter().filter(|broken| **broken == [LOOKUPS]).count(), 1, "{found:?}");
+    let both = [LINEAR, LOOKUPS].map(str::to_owned);
+    assert_eq!(found.iter().filter(|broken| **broken == both).count(), found.len() - 1);
+}
+
+#[test]
+fn a_carry_from_the_idle_lanes_of_a_wide_row_breaks_the_gate_for_them() {
+    let model = support::pool();
+    let shape = model.plan.shape();
+    assert!(shape.wide && shape.slot_lanes > 1);
+    let limbs = shape.remainder_limbs.len() + shape.overflow_limbs.len();
+    let lane = first_remainder_column(&model) + limbs;
+    let remainder = first_remainder_column(&model);
+    // The outputs are the last rows of slots.
+    let row = model.plan.cost().rows.slots - 1;
+    let found = carries(&model, [lane + remainder, row], [remainder, row]);
+    let gate = "wide output: nothing in the other lanes".to_owned();
+    assert!(found.iter().all(|broken| broken.contains(&gate)), "{found:?}");
+    assert_eq!(found.iter().filter(|broken| !broken.contains(&LINEAR.to_owned())).count(), 1);
+}
+
 #[test]
 fn a_remainder_beyond_its_range_breaks_the_lookup() {
     let model = conv_model();

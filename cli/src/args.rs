@@ -83,7 +83,7 @@ pub(crate) enum Side {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Aim {
-    /// The fastest to prove whose proof has at most 8 KiB.
+    /// The fastest to prove, where a KiB of proof beyond 8 counts as 50 ms.
     #[default]
     Balanced,
     /// The fastest to prove.

@@ -1,16 +1,20 @@
 //! The linear unit: every linear layer as one identity between evaluations.
 //!
-//! With `w(o, p, q) = d · α^o · σ^p · ρ^q` the weight of an output (`d` the layer's challenge),
+//! With `w(o, p, q) = d · B^digit(o) · α^pack(o) · σ^p · ρ^q` the weight of an output (`d` the
+//! layer's challenge, `B` a constant),
 //!
 //! ```text
 //! Σ_outputs w·(y − bias) = Σ_channels Σ_taps E · V
 //! ```
 //!
 //! where `E` is the window of an input channel that a tap of the kernel sees, evaluated at
-//! (σ, ρ), and `V = Σ_k weight_k · α^k` one row of fixed weights. Both sides are polynomials in
-//! the challenges, which are drawn after every tensor is committed; they are equal exactly when
-//! every output is the layer's accumulator (Schwartz–Zippel: the error is the degree, at most the
-//! number of outputs, over the field's 2^254). All integers are below 2^62.
+//! (σ, ρ), and `V = Σ_k α^k · Σ_digits B^digit · weight` one row of fixed cells, each the weights
+//! of a pack of channels. Both sides are polynomials in the challenges, which are drawn after
+//! every tensor is committed; they are equal as polynomials exactly when every output is the
+//! layer's accumulator, since the errors of a pack are digits below `B` ([`crate::plan::Packing`];
+//! by induction over the layers: the first wrong one has right inputs). Schwartz–Zippel: they are
+//! equal at the challenges otherwise with probability at most the degree, which is below the
+//! number of outputs, over the field's 2^254. All integers are below 2^62.
 //!
 //! The chain `e` reads and moves: `den·(e' − d·(R + one)) = num·e`, with `R = Σ ρ^lane·x` for
 //! lanes side by side and `Σ σ^lane·x` for lanes below each other. From one tap to the next the
@@ -21,7 +25,7 @@ use halo2_proofs::{
     plonk::{ConstraintSystem, Expression, VirtualCells},
 };
 
-use super::{chain_move, cur, fixed, horner, next, slots};
+use super::{chain_move, cur, fixed, horner, next, power_of_two, slots};
 use crate::config::Config;
 
 pub(super) fn configure(meta: &mut ConstraintSystem<Fr>, config: &Config) {
@@ -70,5 +74,6 @@ fn weighed(meta: &mut VirtualCells<'_, Fr>, config: &Config) -> Expression<Fr> {
     let Some(q_product) = linear.q_product else { return total };
     let pairs = linear.reads.as_chunks::<2>().0;
     let products = pairs.iter().map(|&[a, b]| cur(meta, a) * cur(meta, b)).collect();
-    total + fixed(meta, q_product) * horner(products, &alpha)
+    let base = power_of_two(config.shape.packing.digit_bits);
+    total + fixed(meta, q_product) * horner(products, &base)
 }

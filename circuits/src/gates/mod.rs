@@ -8,7 +8,7 @@ pub(crate) mod slots;
 pub(crate) mod softmax;
 
 use halo2_proofs::{
-    halo2curves::{bn256::Fr, ff::PrimeField},
+    halo2curves::bn256::Fr,
     plonk::{Advice, Column, ConstraintSystem, Expression, Fixed, VirtualCells},
     poly::Rotation,
 };
@@ -65,7 +65,7 @@ pub(crate) fn integer(value: i64) -> Expression<Fr> {
 }
 
 fn power_of_two(bits: u32) -> Expression<Fr> {
-    Expression::Constant(Fr::from_u128(1u128 << bits))
+    Expression::Constant(crate::witness::power_of_two(bits))
 }
 
 fn fixed(meta: &mut VirtualCells<'_, Fr>, column: Column<Fixed>) -> Expression<Fr> {

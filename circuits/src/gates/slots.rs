@@ -85,7 +85,8 @@ fn output_is_the_value_or_the_activation(
     });
 }
 
-/// `out = q + 2^clamp_bits·w` in the rows of a wide layer.
+/// `out = q + 2^clamp_bits·w` in the rows of a wide layer. Its channels are packed with a base of
+/// their own, which is not that of the lanes, so what the other lanes state must be 0.
 fn wide_output(meta: &mut ConstraintSystem<Fr>, config: &Config) {
     let Some((q_wide, column)) = config.slots.q_wide.zip(config.slots.wide_output) else { return };
     let Some(lane) = config.slots.lanes.first() else { return };
@@ -93,7 +94,16 @@ fn wide_output(meta: &mut ConstraintSystem<Fr>, config: &Config) {
         let overflow = limbs(meta, &lane.overflow, &config.shape.overflow_limbs);
         let high_part = overflow * power_of_two(config.shape.clamp_bits);
         let difference = cur(meta, column) - cur(meta, lane.output) - high_part;
-        [("out = q + 2^b·w", fixed(meta, q_wide) * difference)]
+        let q_wide = fixed(meta, q_wide);
+        let mut constraints = vec![("out = q + 2^b·w", q_wide.clone() * difference)];
+        for lane in &config.slots.lanes[1..] {
+            let overflow = limbs(meta, &lane.overflow, &config.shape.overflow_limbs);
+            let total = clamped_value(meta, config, lane)
+                + overflow * power_of_two(config.shape.clamp_bits);
+            let stated = accumulator(meta, config, lane, total);
+            constraints.push(("nothing in the other lanes", q_wide.clone() * stated));
+        }
+        constraints
     });
 }
 
@@ -119,7 +129,19 @@ fn clamp_kinds(meta: &mut VirtualCells<'_, Fr>, config: &Config) -> Vec<(Express
     kinds
 }
 
-/// `Σ_lanes α^lane · (y − bias)`: this row's share of the linear check, before its weight.
+/// `y − bias` of a lane whose rounded accumulator, counted from the low end, is `total`.
+fn accumulator(
+    meta: &mut VirtualCells<'_, Fr>,
+    config: &Config,
+    lane: &SlotColumns,
+    total: Expression<Fr>,
+) -> Expression<Fr> {
+    let remainder = limbs(meta, &lane.remainder, &config.shape.remainder_limbs);
+    total * power_of_two(config.shape.shift) + remainder - fixed(meta, lane.offset)
+}
+
+/// `Σ_runs α^run · Σ_lanes B^lane · (y − bias)`: this row's share of the linear check, before its
+/// weight.
 pub(super) fn accumulators(meta: &mut VirtualCells<'_, Fr>, config: &Config) -> Expression<Fr> {
     let alpha = meta.query_challenge(config.challenges.channel);
     let overflow_factor = |meta: &mut VirtualCells<'_, Fr>, value: &Expression<Fr>| {
@@ -143,9 +165,11 @@ pub(super) fn accumulators(meta: &mut VirtualCells<'_, Fr>, config: &Config) -> 
                 let overflow = limbs(meta, &lane.overflow, &config.shape.overflow_limbs);
                 total = total + overflow * overflow_factor(meta, &value);
             }
-            let remainder = limbs(meta, &lane.remainder, &config.shape.remainder_limbs);
-            total * power_of_two(config.shape.shift) + remainder - fixed(meta, lane.offset)
+            accumulator(meta, config, lane, total)
         })
-        .collect();
-    horner(lanes, &alpha)
+        .collect::<Vec<_>>();
+    let packing = config.shape.packing;
+    let base = power_of_two(packing.digit_bits);
+    let runs = lanes.chunks(packing.run).map(|run| horner(run.to_vec(), &base)).collect();
+    horner(runs, &alpha)
 }

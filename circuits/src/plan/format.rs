@@ -5,7 +5,7 @@ use zkinfer_models::{
     quantized::{QuantizedOp, Requant, TensorId},
 };
 
-use super::slots::accumulators;
+use super::{packing::Packing, slots::accumulators};
 use crate::PlanError;
 
 /// Bits of the output of a wide layer.
@@ -33,6 +33,10 @@ pub(crate) struct RowFormat {
     pub(crate) table_bits: Option<u32>,
     pub(crate) wide: bool,
     pub(crate) overflow_bits: u32,
+    /// Bits of the largest difference between an accumulator that a row of slots can state and
+    /// one that a layer can have, of wide layers and of all others: bases of [`Packing`].
+    wide_digit_bits: u32,
+    digit_bits: u32,
     /// Outputs that a softmax reads: clamped to `table_bits`, with the identity as table.
     softmax_inputs: Vec<TensorId>,
 }
@@ -62,6 +66,8 @@ impl RowFormat {
             table_bits: None,
             wide: false,
             overflow_bits: 0,
+            wide_digit_bits: 0,
+            digit_bits: 0,
             softmax_inputs: softmax_inputs.clone(),
         };
         // All layers have 16 bits: wide outputs only, unless one of them can leave its range.
@@ -71,13 +77,37 @@ impl RowFormat {
         if clamp_bits.is_none() && requants.iter().any(|(n, r)| !tabled(*n, r) && escapes(r)) {
             format.clamp_bits = WIDE_BITS;
         }
-        let kind = |(node, r): &(usize, &Requant)| format.kind(r, graph.nodes[*node].output);
-        let tables = requants.iter().filter(|item| kind(item) == RequantKind::Table);
-        format.table_bits = tables.map(|(_, r)| width_bits(r)).max();
-        for (node, requant) in requants {
-            format.admit(graph, node, requant)?;
+        let kinds: Vec<_> =
+            requants.iter().map(|(node, r)| format.kind(r, graph.nodes[*node].output)).collect();
+        let tables = requants.iter().zip(&kinds).filter(|(_, kind)| **kind == RequantKind::Table);
+        format.table_bits = tables.map(|((_, r), _)| width_bits(r)).max();
+        for (node, requant) in &requants {
+            format.admit(graph, *node, requant)?;
+        }
+        for ((_, requant), kind) in requants.iter().zip(kinds) {
+            let digit_bits = format.digit_bits(requant, kind);
+            let largest = match kind {
+                RequantKind::Wide => &mut format.wide_digit_bits,
+                RequantKind::Clamp | RequantKind::Table => &mut format.digit_bits,
+            };
+            *largest = digit_bits.max(*largest);
         }
         Ok(format)
+    }
+
+    /// Bits of what a layer's accumulator can be off by, where the layers before it are right:
+    /// the largest that limbs within their ranges can state, and the largest that its inputs give.
+    fn digit_bits(&self, requant: &Requant, kind: RequantKind) -> u32 {
+        let overflow = (1i128 << self.overflow_bits) - 1;
+        let (low, high) = (i128::from(requant.lo), i128::from(requant.hi));
+        let (least, most) = match kind {
+            RequantKind::Clamp | RequantKind::Table => (low - overflow, high + overflow),
+            RequantKind::Wide => (low, low + ((overflow + 1) << self.clamp_bits)),
+        };
+        // Remainder and rounding change it by less than one unit.
+        let stated = (least.unsigned_abs().max(most.unsigned_abs()) + 1) << self.shift;
+        let given = requant.acc_lo.unsigned_abs().max(requant.acc_hi.unsigned_abs());
+        u128::BITS - (stated + u128::from(given)).leading_zeros()
     }
 
     /// Checks that the format serves a layer and widens the overflow for it.
@@ -125,6 +155,14 @@ impl RowFormat {
         };
         self.overflow_bits = self.overflow_bits.max(overflow);
         Ok(())
+    }
+
+    /// How the channels of a layer are packed, with `lanes` slots to a row.
+    pub(crate) fn packing(&self, kind: RequantKind, lanes: usize) -> Packing {
+        match kind {
+            RequantKind::Wide => Packing::new(self.wide_digit_bits, 1),
+            RequantKind::Clamp | RequantKind::Table => Packing::new(self.digit_bits, lanes),
+        }
     }
 
     pub(crate) fn kind(&self, requant: &Requant, output: TensorId) -> RequantKind {

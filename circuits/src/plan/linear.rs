@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use halo2_proofs::halo2curves::bn256::Fr;
 use zkinfer_models::{
     QuantizedGraph,
     quantized::{Affine, ConvTerm, Mul, QuantizedOp, TensorId},
@@ -9,6 +10,7 @@ use zkinfer_models::{
 
 use super::{
     conv::{self, Span, SubImage, Tap, int},
+    format::RequantKind,
     slots::Layer,
 };
 use crate::chain::{Monomial, Step, StepSet, walk};
@@ -43,8 +45,8 @@ pub(crate) struct LinearLayout {
     pub(crate) rows: Vec<LinearRow>,
     /// Blocks of `read_lanes` sources.
     pub(crate) reads: Vec<Source>,
-    /// Blocks of `weight_columns` weights.
-    pub(crate) weights: Vec<i32>,
+    /// Blocks of `weight_columns` packs of weights.
+    pub(crate) weights: Vec<Fr>,
     pub(crate) steps: StepSet,
     /// Rows, counted even when they are not kept.
     pub(crate) row_count: usize,
@@ -52,39 +54,53 @@ pub(crate) struct LinearLayout {
     pub(crate) has_vertical: bool,
 }
 
-/// Lays out the checks of all layers with `lanes` reads and `columns` weights to a row.
+impl LinearLayout {
+    /// The packs of a row, of `columns` to a row.
+    pub(crate) fn weight_block(&self, block: u32, columns: usize) -> &[Fr] {
+        &self.weights[block as usize * columns..][..columns]
+    }
+}
+
+/// How the linear unit is laid out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LinearWidths {
+    /// Reads to a row.
+    pub(crate) lanes: usize,
+    /// Packs of weights to a row.
+    pub(crate) columns: usize,
+}
+
+/// Lays out the checks of all layers.
 pub(crate) fn layout(
     graph: &QuantizedGraph,
     layers: &[Layer],
-    lanes: usize,
-    columns: usize,
+    widths: LinearWidths,
 ) -> LinearLayout {
-    build(graph, layers, lanes, columns, true)
+    build(graph, layers, widths, true)
 }
 
 /// As [`layout`], but only counts: rows, reads and weights are left out.
 pub(crate) fn dry_run(
     graph: &QuantizedGraph,
     layers: &[Layer],
-    lanes: usize,
-    columns: usize,
+    widths: LinearWidths,
 ) -> LinearLayout {
-    build(graph, layers, lanes, columns, false)
+    build(graph, layers, widths, false)
 }
 
 fn build(
     graph: &QuantizedGraph,
     layers: &[Layer],
-    lanes: usize,
-    columns: usize,
+    widths: LinearWidths,
     keep: bool,
 ) -> LinearLayout {
+    let LinearWidths { lanes, columns } = widths;
     let mut builder = Builder { lanes, columns, keep, at: None, layout: LinearLayout::default() };
     builder.push(LinearRow::default());
     for layer in layers {
         match &graph.nodes[layer.node].op {
             QuantizedOp::Affine(affine) => builder.affine(layer, affine),
-            QuantizedOp::Mul(mul) => builder.product(layer.index, mul),
+            QuantizedOp::Mul(mul) => builder.product(layer, mul),
             QuantizedOp::Alias(_) | QuantizedOp::MaxPool(_) | QuantizedOp::Softmax(_) => {}
         }
     }
@@ -144,10 +160,9 @@ impl Builder {
     /// Visits the kernel's taps forth and back; at each the chain holds the evaluation of the
     /// tap's window, counted from the window's corner, and weighs the tap's weights.
     fn channel(&mut self, channel: &Channel<'_>) {
-        let step = channel.layer.channel_step;
         let outputs = channel.outputs();
-        let blocks =
-            (outputs.start * step) / self.columns..((outputs.end - 1) * step) / self.columns + 1;
+        let [first, last] = [outputs.start, outputs.end - 1]
+            .map(|output| channel.layer.packing.place(output).0 / self.columns);
         let mut seen: Option<Window> = None;
         for [vertical, horizontal] in channel.taps() {
             let window = Window {
@@ -157,7 +172,7 @@ impl Builder {
             let corner = [vertical.offset, horizontal.offset];
             self.see(channel, seen.as_ref(), &window, corner);
             seen = Some(window);
-            for block in blocks.clone() {
+            for block in first..=last {
                 self.move_to(Monomial::new(int(block * self.columns), corner[0], corner[1]));
                 self.weigh(channel, [vertical.index, horizontal.index], block);
             }
@@ -255,17 +270,24 @@ impl Builder {
         if !self.keep {
             return;
         }
-        let (term, step, outputs) = (channel.term, channel.layer.channel_step, channel.outputs());
+        let (term, packing, outputs) = (channel.term, channel.layer.packing, channel.outputs());
         let start = self.layout.weights.len();
         let per_group = term.view.channels / term.groups;
         let [height, width] = term.kernel_size;
-        self.layout.weights.extend((0..self.columns).map(|k| {
-            let lattice = block * self.columns + k;
-            let output = lattice / step;
-            let real = lattice.is_multiple_of(step) && outputs.contains(&output);
+        let weight = |output: usize| {
             let plane = output * per_group + channel.index % per_group;
-            if real { term.kernel[(plane * height + tap[0]) * width + tap[1]] } else { 0 }
-        }));
+            if outputs.contains(&output) {
+                term.kernel[(plane * height + tap[0]) * width + tap[1]]
+            } else {
+                0
+            }
+        };
+        let packed = |pack| {
+            let channels = (0..packing.size()).map(|digit| packing.channel(pack, digit));
+            packing.pack(channels.map(|channel| channel.map_or(0, weight)))
+        };
+        let packs = block * self.columns..(block + 1) * self.columns;
+        self.layout.weights.extend(packs.map(packed));
         if let Some(row) = self.layout.rows.last_mut() {
             row.weights = u32::try_from(start / self.columns).ok();
         }
@@ -282,18 +304,25 @@ impl Builder {
         self.advance(edit, LinearRow::default());
     }
 
-    fn product(&mut self, index: u32, mul: &Mul) {
+    fn product(&mut self, layer: &Layer, mul: &Mul) {
         self.layout.has_product = true;
-        self.start_weight(index);
-        let pairs = self.lanes / 2;
-        for (turn, chunk) in mul.a_index.chunks(pairs).zip(mul.b_index.chunks(pairs)).enumerate() {
-            if turn > 0 {
-                self.step(Monomial::new(int(pairs), 0, 0));
+        self.start_weight(layer.index);
+        let (packing, count) = (layer.packing, mul.a_index.len());
+        let mut before = None;
+        let mut start = 0;
+        while start < count {
+            if let Some(before) = before.replace(start) {
+                self.step(packing.step(before, start));
             }
+            // A row weighs its products as a row of slots its lanes.
+            let wide = layer.kind == RequantKind::Wide;
+            let neighbours = if wide { 1 } else { packing.neighbours(start) };
+            let end = count.min(start + neighbours.min(self.lanes / 2));
             let source = |tensor, element: usize| Some((tensor, u32::try_from(element).ok()?));
-            let factors = chunk.0.iter().zip(chunk.1);
+            let factors = mul.a_index[start..end].iter().zip(&mul.b_index[start..end]);
             let reads =
                 self.block(factors.flat_map(|(&a, &b)| [source(mul.a, a), source(mul.b, b)]));
+            start = end;
             if let Some(last) = self.layout.rows.last_mut() {
                 last.reads = reads;
                 last.product = Some(mul.factor);

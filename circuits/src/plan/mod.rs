@@ -5,6 +5,7 @@ pub(crate) mod conv;
 mod cost;
 pub(crate) mod format;
 pub(crate) mod linear;
+mod packing;
 mod search;
 pub(crate) mod slots;
 pub(crate) mod units;
@@ -19,6 +20,7 @@ use zkinfer_verifier::Visibility;
 
 pub use cost::{Cost, UnitRows};
 pub(crate) use format::RequantKind;
+pub(crate) use packing::Packing;
 pub use search::Objective;
 
 use crate::{
@@ -29,7 +31,7 @@ use crate::{
 };
 use commitment::{CommitmentPlan, Side};
 use format::{RowFormat, limb_widths};
-use linear::LinearLayout;
+use linear::{LinearLayout, LinearWidths};
 use slots::{Layer, SlotLayout};
 use units::{Cells, row};
 
@@ -124,7 +126,8 @@ impl CircuitPlan {
     ) -> Self {
         let layers = slots::layers(graph, format, sizes.slot_lanes);
         let slots = slots::layout(graph, &layers, sizes.slot_lanes);
-        let linear = linear::layout(graph, &layers, sizes.read_lanes, sizes.weight_columns);
+        let (lanes, columns) = (sizes.read_lanes, sizes.weight_columns);
+        let linear = linear::layout(graph, &layers, LinearWidths { lanes, columns });
         let cells = Cells::of(graph, &layers, &slots, sizes.slot_lanes, commitment.as_ref());
         let mut shape = shape(graph, format, sizes, commitment.as_ref());
         shape.layers = layers.len();
@@ -224,6 +227,7 @@ pub(crate) fn shape(
         wide: format.wide,
         read_lanes: sizes.read_lanes,
         weight_columns: sizes.weight_columns,
+        packing: format.packing(RequantKind::Clamp, sizes.slot_lanes),
         pool_limbs: pool_bits(graph).map(|bits| limb_widths(bits, limit)),
         softmax: softmax_shape(graph, limit),
         commitment: commitment.map(|commitment| commitment.shape(graph, limit)),

@@ -7,27 +7,31 @@ use super::{
     commitment::CommitmentPlan,
     cost::{Cost, UnitRows},
     format::RowFormat,
-    linear, range_widths, shape,
+    linear::{self, LinearWidths},
+    range_widths, shape,
     slots::{self, Layer},
     units::Cells,
 };
 use crate::{PlanError, PlanOptions, shape::Shape};
 
-/// Weight columns that the search tries.
-const WEIGHT_COLUMNS: [usize; 13] = [2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256];
+/// Columns of packed weights that the search tries.
+const WEIGHT_COLUMNS: [usize; 23] =
+    [1, 2, 3, 4, 6, 8, 10, 12, 14, 16, 18, 20, 24, 28, 32, 36, 40, 48, 56, 64, 96, 128, 192];
 /// Read lanes that the search tries.
 const READ_LANES: [usize; 3] = [2, 4, 8];
 /// Limb widths that the search tries.
 const LIMB_BITS: std::ops::RangeInclusive<u32> = 5..=13;
 /// Sizes above the smallest possible k that are still compared.
 const K_SPAN: u32 = 3;
-/// A proof that a chain or a phone can afford; [`Objective::Balanced`] stays below it if it can.
-const PROOF_BYTES: usize = 8 << 10;
+/// A proof that a chain or a phone can afford.
+const PROOF_BYTES: u64 = 8 << 10;
+/// What a byte beyond that must save, in microseconds: a KiB is worth a twentieth of a second.
+const MICROS_TO_BYTE: u64 = 50;
 
 /// What the planner makes small.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Objective {
-    /// Proving time, among layouts with a proof of at most 8 KiB where there are any.
+    /// Proving time, and 50 ms for every KiB of a proof beyond 8.
     #[default]
     Balanced,
     /// Proving time, whatever the proof's length.
@@ -50,7 +54,7 @@ impl Objective {
         let time = (cost.prove_seconds * 1e6) as u64;
         let bytes = u64::try_from(cost.proof_bytes).unwrap_or(u64::MAX);
         match self {
-            Self::Balanced => (u64::from(cost.proof_bytes > PROOF_BYTES), time),
+            Self::Balanced => (time + bytes.saturating_sub(PROOF_BYTES) * MICROS_TO_BYTE, bytes),
             Self::Time => (time, bytes),
             Self::Proof => (bytes, time),
             Self::Gas => (cost.gas, time),
@@ -77,7 +81,8 @@ pub(super) fn sizes(
     commitment: Option<&CommitmentPlan>,
 ) -> Result<Sizes, PlanError> {
     let layers = slots::layers(graph, format, 1);
-    let cells = Cells::of(graph, &layers, &slots::layout(graph, &layers, 1), 1, commitment);
+    let layout = slots::layout(graph, &layers, 1);
+    let cells = Cells::of(graph, &layers, &layout, 1, commitment);
     let mut search = Search {
         graph,
         format,
@@ -100,7 +105,7 @@ pub(super) fn sizes(
     }
     search.best.map(|(_, sizes)| sizes).ok_or_else(|| PlanError::TooLarge {
         max_k: options.max_k,
-        slots: slots::row_count(&layers, 1),
+        slots: slots::row_count(&layers),
         weights: weight_count(graph),
     })
 }
@@ -123,20 +128,24 @@ impl Search<'_> {
         }
         let lanes = (1..=64).find(|&m| {
             let layers = slots::layers(self.graph, self.format, m);
-            slots::row_count(&layers, m) <= rows
+            slots::row_count(&layers) <= rows
         });
         let Some(lanes) = lanes else { return };
         let layers = slots::layers(self.graph, self.format, lanes);
         let steps = slots::layout(self.graph, &layers, lanes).steps;
+        let pack = layers.iter().map(|layer| layer.packing.size()).max().unwrap_or(1);
         for read_lanes in READ_LANES {
-            let fits = |columns: usize| {
-                weight_count(self.graph) / columns <= rows
-                    && linear::dry_run(self.graph, &layers, read_lanes, columns).row_count <= rows
+            let dry_run = |columns: usize| {
+                let widths = LinearWidths { lanes: read_lanes, columns };
+                linear::dry_run(self.graph, &layers, widths)
             };
-            let Some(weight_columns) = WEIGHT_COLUMNS.into_iter().find(|&c| fits(c)) else {
-                continue;
+            let too_few = |&columns: &usize| {
+                weight_count(self.graph) / (columns * pack) > rows
+                    || dry_run(columns).row_count > rows
             };
-            let linear = linear::dry_run(self.graph, &layers, read_lanes, weight_columns);
+            let least = WEIGHT_COLUMNS.partition_point(too_few);
+            let Some(&weight_columns) = WEIGHT_COLUMNS.get(least) else { continue };
+            let linear = dry_run(weight_columns);
             for limb_bits in LIMB_BITS {
                 let sizes = Sizes { k, slot_lanes: lanes, read_lanes, weight_columns, limb_bits };
                 let mut shape = shape(self.graph, self.format, sizes, self.commitment);

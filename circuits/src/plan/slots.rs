@@ -8,6 +8,7 @@ use zkinfer_models::{
 use super::{
     conv::{boustrophedon, int},
     format::{RequantKind, RowFormat},
+    packing::Packing,
 };
 use crate::chain::{Monomial, Step, StepSet};
 
@@ -21,8 +22,10 @@ pub(crate) struct Layer {
     pub(crate) node: usize,
     pub(crate) output: TensorId,
     pub(crate) kind: RequantKind,
-    /// Output channel `o` has lattice channel `o · channel_step`.
-    pub(crate) channel_step: usize,
+    /// Channels to a row of slots: in a wide layer one, in the first lane.
+    pub(crate) lanes: usize,
+    /// The digits of its channels.
+    pub(crate) packing: Packing,
     pub(crate) channels: usize,
     pub(crate) height: usize,
     pub(crate) width: usize,
@@ -53,13 +56,14 @@ pub(crate) fn layers(graph: &QuantizedGraph, format: &RowFormat, lanes: usize) -
     let layer = |(node, n): (usize, &zkinfer_models::quantized::QuantizedNode)| {
         let (requant, [channels, height, width]) = accumulators(graph, node)?;
         let kind = format.kind(requant, n.output);
-        let channel_step = if kind == RequantKind::Wide { lanes } else { 1 };
+        let packing = format.packing(kind, lanes);
         Some(Layer {
             index: 0,
             node,
             output: n.output,
             kind,
-            channel_step,
+            lanes: if kind == RequantKind::Wide { 1 } else { lanes },
+            packing,
             channels,
             height,
             width,
@@ -96,9 +100,9 @@ pub(crate) fn output_element(
     u32::try_from(element).unwrap_or(PADDING)
 }
 
-/// Rows that the slot unit needs with `lanes` lanes, the first one included.
-pub(crate) fn row_count(layers: &[Layer], lanes: usize) -> usize {
-    let rows = |l: &Layer| (l.channels * l.channel_step).div_ceil(lanes) * l.height * l.width;
+/// Rows that the slot unit needs, the first one included.
+pub(crate) fn row_count(layers: &[Layer]) -> usize {
+    let rows = |l: &Layer| l.channels.div_ceil(l.lanes) * l.height * l.width;
     1 + layers.iter().map(rows).sum::<usize>()
 }
 
@@ -120,24 +124,24 @@ pub(crate) fn layout(graph: &QuantizedGraph, layers: &[Layer], lanes: usize) -> 
 }
 
 fn place(graph: &QuantizedGraph, layer: &Layer, lanes: usize, layout: &mut SlotLayout) {
-    let blocks = (layer.channels * layer.channel_step).div_ceil(lanes);
+    let blocks = layer.channels.div_ceil(layer.lanes);
     let mut path = boustrophedon((0..int(layer.height)).collect(), (0..int(layer.width)).collect());
     let mut previous: Option<[i32; 2]> = None;
     for block in 0..blocks {
         for (turn, &position) in path.iter().enumerate() {
             if let (Some([p, q]), Some(row)) = (previous, layout.rows.last_mut()) {
-                let channel = if turn == 0 { int(lanes) } else { 0 };
-                let step = Monomial::new(channel, position[0] - p, position[1] - q);
-                row.step = layout.steps.step(step);
+                let channels = match turn {
+                    0 => layer.packing.step((block - 1) * layer.lanes, block * layer.lanes),
+                    _ => Monomial::ONE,
+                };
+                let (row_step, column) = (position[0] - p, position[1] - q);
+                row.step = layout.steps.step(Monomial { row: row_step, column, ..channels });
             }
             previous = Some(position);
             layout.rows.push(SlotRow { layer: Some(layer.index), ..SlotRow::default() });
             layout.elements.extend((0..lanes).map(|lane| {
-                let channel = block * lanes + lane;
-                let real = channel.is_multiple_of(layer.channel_step)
-                    && channel / layer.channel_step < layer.channels;
-                if real {
-                    let channel = channel / layer.channel_step;
+                let channel = block * layer.lanes + lane;
+                if lane < layer.lanes && channel < layer.channels {
                     output_element(graph, layer.node, channel, position)
                 } else {
                     PADDING

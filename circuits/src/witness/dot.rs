@@ -35,7 +35,7 @@ impl Powers {
                 rest += power * field(value);
             }
         }
-        rest + reduced(sums)
+        rest + from_limbs(sums)
     }
 }
 
@@ -51,7 +51,7 @@ fn limbs(value: &Fr) -> [u64; 4] {
     clippy::cast_sign_loss,
     reason = "the low 64 bits are the limb, the others the carry"
 )]
-fn reduced(sums: [i128; 4]) -> Fr {
+pub(crate) fn from_limbs(sums: [i128; 4]) -> Fr {
     /// 2^256.
     const RADIX: Fr = Fr::from_raw([
         0xac96_341c_4fff_fffb,

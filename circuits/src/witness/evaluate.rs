@@ -6,7 +6,7 @@ use halo2_proofs::{
 };
 use rayon::prelude::*;
 
-use super::{IntegerColumns, dot::Powers, field};
+use super::{IntegerColumns, dot::Powers, field, power_of_two};
 use crate::{
     chain::{Lattice, Step, StepSet},
     config::{Config, SlotColumns},
@@ -111,8 +111,9 @@ struct View<'a> {
     fixed: &'a IntegerColumns,
     challenges: &'a EvaluationChallenges,
     slopes: Slopes,
-    /// Powers of the challenges of channel, row and column.
-    channels: Powers,
+    /// The base of packed channels.
+    base: Fr,
+    /// Powers of the challenges of row and column.
     positions: [Powers; 2],
 }
 
@@ -141,12 +142,12 @@ impl<'a> View<'a> {
         fixed: &'a IntegerColumns,
         challenges: &'a EvaluationChallenges,
     ) -> Self {
-        let Lattice { channel, row, column } = challenges.lattice;
+        let Lattice { row, column, .. } = challenges.lattice;
         let lanes = config.linear.reads.len();
-        let channels = Powers::new(channel, plan.shape.weight_columns);
+        let base = power_of_two(plan.shape.packing.digit_bits);
         let positions = [row, column].map(|base| Powers::new(base, lanes));
         let slopes = Slopes::new(plan);
-        Self { plan, config, advice, fixed, challenges, slopes, channels, positions }
+        Self { plan, config, advice, fixed, challenges, slopes, base, positions }
     }
 
     fn lanes(&self, row: usize) -> impl Iterator<Item = i64> {
@@ -167,16 +168,16 @@ impl<'a> View<'a> {
         let alpha = self.challenges.lattice.channel;
         let width = self.plan.shape.weight_columns;
         let weights = step.weights.map_or(Fr::ZERO, |block| {
-            let weights = &self.plan.linear.weights[block as usize * width..][..width];
-            self.channels.dot(weights.iter().map(|&weight| weight.into()))
+            let packs = self.plan.linear.weight_block(block, width);
+            horner(packs.iter().copied(), alpha)
         });
         let Some(factor) = step.product else { return weights };
         let lanes: Vec<_> = self.lanes(row).map(field).collect();
         let products = lanes.as_chunks::<2>().0.iter().map(|[a, b]| a * b);
-        weights + field(factor) * horner(products, alpha)
+        weights + field(factor) * horner(products, self.base)
     }
 
-    /// `Σ_lanes α^lane · (y − bias)`.
+    /// `Σ_runs α^run · Σ_lanes B^lane · (y − bias)`.
     fn outputs(&self, row: usize) -> Fr {
         let shape = &self.plan.shape;
         let kind = self.plan.slots.rows[row].layer.map(|l| self.plan.layers[l as usize].kind);
@@ -206,7 +207,9 @@ impl<'a> View<'a> {
             (value + overflow * factor) * power + field(remainder) - field(offset)
         };
         let lanes: Vec<Fr> = self.config.slots.lanes.iter().map(lane).collect();
-        horner(lanes.into_iter(), self.challenges.lattice.channel)
+        let runs = lanes.chunks(shape.packing.run);
+        let runs = runs.map(|run| horner(run.iter().copied(), self.base));
+        horner(runs, self.challenges.lattice.channel)
     }
 
     /// The integer that limbs stand for.

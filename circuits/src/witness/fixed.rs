@@ -1,6 +1,9 @@
 //! The fixed columns of a plan.
 
-use halo2_proofs::plonk::{Column, Fixed};
+use halo2_proofs::{
+    halo2curves::bn256::Fr,
+    plonk::{Column, Fixed},
+};
 
 use super::IntegerColumns;
 use crate::{
@@ -13,7 +16,8 @@ use crate::{
     },
 };
 
-/// Every fixed column, as integers.
+/// Every fixed column that holds small integers; see [`packed_weights`] and
+/// [`super::commitment::constants`] for the others.
 pub(crate) fn fixed_columns(plan: &CircuitPlan, config: &Config) -> IntegerColumns {
     let mut columns = inputs(plan, config);
     let last = plan.shape.usable_rows() - 1;
@@ -151,16 +155,9 @@ fn slot_chain(plan: &CircuitPlan, config: &Config, columns: &mut Columns) {
 
 fn linear_unit(plan: &CircuitPlan, config: &Config, columns: &mut Columns) {
     let unit = &config.linear;
-    let width = plan.shape.weight_columns;
     for (row, linear) in plan.linear.rows.iter().enumerate() {
         let sign = if linear.negative { -1 } else { 1 };
         columns.chain(&unit.chain, row, linear.step, linear.layer.map(|layer| (layer, sign)));
-        if let Some(block) = linear.weights {
-            let start = block as usize * width;
-            for (&column, &weight) in unit.weights.iter().zip(&plan.linear.weights[start..]) {
-                columns.set(column, row, weight.into());
-            }
-        }
         let flags = [
             (unit.q_one, linear.one.then_some(1)),
             (unit.q_vertical, linear.vertical.then_some(1)),
@@ -172,6 +169,19 @@ fn linear_unit(plan: &CircuitPlan, config: &Config, columns: &mut Columns) {
             }
         }
     }
+}
+
+/// The columns of packed weights, cell by cell.
+pub(crate) fn packed_weights(
+    plan: &CircuitPlan,
+    config: &Config,
+) -> impl Iterator<Item = (Column<Fixed>, usize, Fr)> {
+    let columns = &config.linear.weights;
+    plan.linear.rows.iter().enumerate().flat_map(move |(row, linear)| {
+        let block = linear.weights.map(|block| plan.linear.weight_block(block, columns.len()));
+        let cells = columns.iter().zip(block.unwrap_or_default());
+        cells.map(move |(&column, &weights)| (column, row, weights))
+    })
 }
 
 /// All but the constants of the hash, which are no small integers.

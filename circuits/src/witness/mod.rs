@@ -9,7 +9,11 @@ mod phases;
 mod tensors;
 
 pub use commitment::Blindings;
-use halo2_proofs::halo2curves::{bn256::Fr, ff::PrimeField};
+pub(crate) use dot::from_limbs;
+use halo2_proofs::halo2curves::{
+    bn256::Fr,
+    ff::{Field, PrimeField},
+};
 pub use lookups::TableSums;
 pub use phases::{AdviceColumn, Witness};
 
@@ -17,6 +21,11 @@ pub use phases::{AdviceColumn, Witness};
 pub(crate) fn field(value: i64) -> Fr {
     let magnitude = Fr::from(value.unsigned_abs());
     if value < 0 { -magnitude } else { magnitude }
+}
+
+/// `2^bits`.
+pub(crate) fn power_of_two(bits: u32) -> Fr {
+    Fr::from(2).pow_vartime([u64::from(bits)])
 }
 
 /// A field element of the verifier's, in halo2's form.
