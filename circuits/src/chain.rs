@@ -132,11 +132,11 @@ fn position_or_push(list: &mut Vec<Monomial>, item: Monomial) -> usize {
 }
 
 /// Breaks a move on the lattice into steps along one dimension each, of a power of two of rows or
-/// columns up to [`MAX_STEP`] or one `chunk` of channels, so that few distinct monomials serve all
-/// moves; empty when there is nothing to move.
-pub(crate) fn walk(delta: Monomial, chunk: i32) -> Vec<Monomial> {
+/// columns up to [`MAX_STEP`], of `lanes` of them or of one `chunk` of channels, so that few
+/// distinct monomials serve all moves; empty when there is nothing to move.
+pub(crate) fn walk(delta: Monomial, chunk: i32, lanes: i32) -> Vec<Monomial> {
     let channels = pieces(delta.channel, |rest| rest.min(chunk));
-    let power = |rest: i32| (1 << rest.ilog2()).min(MAX_STEP);
+    let power = |rest: i32| if rest == lanes { rest } else { (1 << rest.ilog2()).min(MAX_STEP) };
     let rows = pieces(delta.row, power).into_iter().map(|row| Monomial::new(0, row, 0));
     let columns = pieces(delta.column, power).into_iter().map(|c| Monomial::new(0, 0, c));
     let channels = channels.into_iter().map(|channel| Monomial::new(channel, 0, 0));
@@ -162,13 +162,14 @@ mod tests {
     #[test]
     fn a_walk_ends_where_it_was_sent() {
         let delta = Monomial::new(-48, 21, -3);
-        let steps = walk(delta, 24);
+        let steps = walk(delta, 24, 5);
         let sum = steps.iter().fold(Monomial::ONE, |a, s| {
             Monomial::new(a.channel + s.channel, a.row + s.row, a.column + s.column)
         });
         assert_eq!(sum, delta);
         assert!(steps.iter().all(|s| s.row.abs() <= MAX_STEP && s.channel.abs() <= 24));
-        assert!(walk(Monomial::ONE, 24).is_empty());
+        assert!(walk(Monomial::ONE, 24, 5).is_empty());
+        assert_eq!(walk(Monomial::new(0, 0, -7), 24, 7), [Monomial::new(0, 0, -7)]);
     }
 
     #[test]

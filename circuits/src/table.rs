@@ -1,6 +1,6 @@
 //! The one lookup table: ranges, activation tables, exponentials.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{collections::BTreeSet, ops::Range};
 
 use crate::gates::logup::FIRST_TABLE_TAG;
 
@@ -16,8 +16,8 @@ pub(crate) struct Entry {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Table {
     pub(crate) entries: Vec<Entry>,
-    starts: HashMap<i64, usize>,
-    lengths: HashMap<i64, usize>,
+    /// The rows of each tag, which are few and small.
+    of_tag: Vec<Range<usize>>,
 }
 
 impl Table {
@@ -36,14 +36,18 @@ impl Table {
     fn push(&mut self, tag: i64, values: impl Iterator<Item = i64>) {
         let start = self.entries.len();
         self.entries.extend((0..).zip(values).map(|(key, value)| Entry { key, tag, value }));
-        self.starts.insert(tag, start);
-        self.lengths.insert(tag, self.entries.len() - start);
+        let tag = usize::try_from(tag).expect("tags count up from zero");
+        if self.of_tag.len() <= tag {
+            self.of_tag.resize(tag + 1, 0..0);
+        }
+        self.of_tag[tag] = start..self.entries.len();
     }
 
     /// The row that holds a lookup, if any does.
     pub(crate) fn position(&self, entry: Entry) -> Option<usize> {
-        let (&start, &length) = (self.starts.get(&entry.tag)?, self.lengths.get(&entry.tag)?);
-        let offset = usize::try_from(entry.key).ok().filter(|&key| key < length)?;
-        (self.entries.get(start + offset)?.value == entry.value).then_some(start + offset)
+        let rows = self.of_tag.get(usize::try_from(entry.tag).ok()?)?;
+        let offset = usize::try_from(entry.key).ok().filter(|&key| key < rows.len())?;
+        let row = rows.start + offset;
+        (self.entries[row].value == entry.value).then_some(row)
     }
 }

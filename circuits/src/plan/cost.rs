@@ -16,6 +16,10 @@ const TRANSFORM_NANOS: f64 = 450.0;
 const KEY_COLUMN_NANOS: f64 = 60.0;
 const SMALL_COMMIT_NANOS: f64 = 110.0;
 const FULL_COMMIT_NANOS: f64 = 1_700.0;
+/// Per addition of points where the engine gathers lookups by entry of the table: one to a row and
+/// lookup, and as many to an entry.
+const ADDITION_NANOS: f64 = 85.0;
+const ADDITIONS_TO_ENTRY: f64 = 47.0;
 
 /// Bytes that the engine keeps per row and column: values, coefficients and one coset; columns of
 /// the key on all cosets.
@@ -96,10 +100,15 @@ impl Cost {
         let of_key = cs.num_fixed_columns() + permutation_columns;
         let row_count = 2f64.powi(i32::try_from(shape.k).unwrap_or(i32::MAX));
         let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
+        let helpers = logup::helper_count(shape);
         let nanos = count(transformed) * TRANSFORM_NANOS
             + count(of_key) * KEY_COLUMN_NANOS
             + count(small_columns) * SMALL_COMMIT_NANOS
-            + count(full_width_columns) * FULL_COMMIT_NANOS;
+            + count(full_width_columns - helpers) * FULL_COMMIT_NANOS;
+        let gathered = count(logup::lookup_count(shape)) * row_count
+            + count(helpers * rows.table) * ADDITIONS_TO_ENTRY;
+        let of_helpers =
+            (gathered * ADDITION_NANOS).min(count(helpers) * row_count * FULL_COMMIT_NANOS);
         let cells = |n: usize| u64::try_from(n).unwrap_or(u64::MAX) << shape.k;
         let proof_bytes = 32 * (points + scalars);
         let commitments = points + cs.num_fixed_columns() + permutation_columns;
@@ -115,7 +124,7 @@ impl Cost {
             lookups: logup::lookup_count(shape),
             degree: degree(&cs),
             proof_bytes,
-            prove_seconds: row_count * nanos * 1e-9,
+            prove_seconds: (row_count * nanos + of_helpers) * 1e-9,
             memory_bytes: cells(advice_columns + products) * BYTES_PER_ADVICE_CELL
                 + cells(cs.num_fixed_columns() + 2 * permutation_columns) * BYTES_PER_FIXED_CELL,
             gas: gas(commitments, proof_bytes, rows.instance),

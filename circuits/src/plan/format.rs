@@ -190,10 +190,13 @@ fn softmax_inputs(graph: &QuantizedGraph) -> Vec<TensorId> {
     found
 }
 
-/// Splits `bits` into as few limbs of at most `limit` bits as possible, of nearly equal width.
+/// Splits `bits` into as few limbs of at most `limit` bits as possible: whole ones, which share a
+/// range of the table, and one for the rest.
 pub(crate) fn limb_widths(bits: u32, limit: u32) -> Vec<u32> {
-    let count = bits.div_ceil(limit.max(1));
-    (0..count).map(|limb| (bits + count - 1 - limb) / count).collect()
+    let limit = limit.max(1);
+    let rest = bits % limit;
+    let whole = (0..bits / limit).map(|_| limit);
+    whole.chain((rest > 0).then_some(rest)).collect()
 }
 
 #[cfg(test)]

@@ -252,7 +252,7 @@ impl Builder {
     /// dropped value when the chain holds nothing yet.
     fn approach(&mut self, target: Monomial) -> Step {
         let Some(at) = self.at.replace(target) else { return Step::default() };
-        let mut steps = walk(shift(at, target), int(self.columns));
+        let mut steps = walk(shift(at, target), int(self.columns), int(self.lanes));
         let last = steps.pop().unwrap_or(Monomial::ONE);
         steps.into_iter().for_each(|step| self.step(step));
         self.layout.steps.step(last)

@@ -6,7 +6,7 @@ use halo2_proofs::{
 };
 use rayon::prelude::*;
 
-use super::{IntegerColumns, dot::Powers, field, power_of_two};
+use super::{IntegerColumns, dot::Powers, field, from_limbs, join, power_of_two};
 use crate::{
     chain::{Lattice, Step, StepSet},
     config::{Config, SlotColumns},
@@ -113,6 +113,8 @@ struct View<'a> {
     slopes: Slopes,
     /// The base of packed channels.
     base: Fr,
+    /// What a step of a rounded accumulator is worth.
+    unit: Fr,
     /// Powers of the challenges of row and column.
     positions: [Powers; 2],
 }
@@ -145,9 +147,10 @@ impl<'a> View<'a> {
         let Lattice { row, column, .. } = challenges.lattice;
         let lanes = config.linear.reads.len();
         let base = power_of_two(plan.shape.packing.digit_bits);
+        let unit = power_of_two(plan.shape.shift);
         let positions = [row, column].map(|base| Powers::new(base, lanes));
         let slopes = Slopes::new(plan);
-        Self { plan, config, advice, fixed, challenges, slopes, base, positions }
+        Self { plan, config, advice, fixed, challenges, slopes, base, unit, positions }
     }
 
     fn lanes(&self, row: usize) -> impl Iterator<Item = i64> {
@@ -188,7 +191,6 @@ impl<'a> View<'a> {
             Some(RequantKind::Wide) => None,
         };
         let slope = high.map(|high| self.slopes.of(high));
-        let power = field(1 << shape.shift);
         let low = self.fixed[self.config.slots.low.index()][row];
         let lane = |lane: &SlotColumns| {
             let value = if shape.has_output_column() {
@@ -196,15 +198,21 @@ impl<'a> View<'a> {
             } else {
                 self.advice[lane.output.index()][row] - low
             };
-            let value = field(value);
-            let factor = match slope {
-                Some(slope) => value * slope - Fr::ONE,
-                None => field(1 << shape.clamp_bits),
-            };
-            let overflow = field(self.joined(row, &lane.overflow, &shape.overflow_limbs));
             let remainder = self.joined(row, &lane.remainder, &shape.remainder_limbs);
             let offset = self.fixed[lane.offset.index()][row];
-            (value + overflow * factor) * power + field(remainder) - field(offset)
+            let inside = (i128::from(value) << shape.shift) + i128::from(remainder - offset);
+            // A lie may be as large as a word.
+            let inside =
+                i64::try_from(inside).map_or_else(|_| from_limbs([inside, 0, 0, 0]), field);
+            let overflow = self.joined(row, &lane.overflow, &shape.overflow_limbs);
+            if overflow == 0 {
+                return inside;
+            }
+            let factor = match slope {
+                Some(slope) => field(value) * slope - Fr::ONE,
+                None => field(1 << shape.clamp_bits),
+            };
+            inside + field(overflow) * factor * self.unit
         };
         let lanes: Vec<Fr> = self.config.slots.lanes.iter().map(lane).collect();
         let runs = lanes.chunks(shape.packing.run);
@@ -214,11 +222,6 @@ impl<'a> View<'a> {
 
     /// The integer that limbs stand for.
     fn joined(&self, row: usize, columns: &[Column<Advice>], widths: &[u32]) -> i64 {
-        let mut shift = 0;
-        columns.iter().zip(widths).fold(0, |total, (column, &width)| {
-            let limb = self.advice[column.index()][row] << shift;
-            shift += width;
-            total + limb
-        })
+        join(columns.iter().map(|column| self.advice[column.index()][row]), widths)
     }
 }

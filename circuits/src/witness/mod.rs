@@ -47,6 +47,16 @@ pub(crate) fn split(value: i64, widths: &[u32]) -> impl Iterator<Item = i64> + '
     })
 }
 
+/// The value that limbs stand for, lowest first.
+pub(crate) fn join(limbs: impl Iterator<Item = i64>, widths: &[u32]) -> i64 {
+    let mut shift = 0;
+    limbs.zip(widths).fold(0, |total, (limb, &width)| {
+        let shifted = limb << shift;
+        shift += width;
+        total + shifted
+    })
+}
+
 /// A field element as a small signed integer, 0 when it is neither.
 pub(crate) fn small(value: Fr) -> i64 {
     let low = |value: Fr| {

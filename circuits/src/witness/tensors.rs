@@ -1,12 +1,13 @@
 //! The first phase: every tensor, in small integers.
 
 use halo2_proofs::plonk::{Advice, Column};
+use rayon::prelude::*;
 use zkinfer_models::{
     Execution,
     quantized::{QuantizedOp, Requant, Softmax, TensorId},
 };
 
-use super::{IntegerColumns, split};
+use super::{IntegerColumns, join, split};
 use crate::{
     config::{Config, SlotColumns, SoftmaxUnit},
     instance::BINDING_ROWS,
@@ -23,17 +24,16 @@ pub(crate) fn first_phase(
 ) -> IntegerColumns {
     let mut columns = Columns(vec![vec![0; 1 << plan.shape.k]; count]);
     committed_values(plan, config, execution, &mut columns);
-    for row in 0..plan.slots.rows.len() {
-        slot_row(plan, config, execution, &mut columns, row);
+    let lanes = config.slots.lanes.par_iter().enumerate();
+    let lanes: Vec<_> =
+        lanes.map(|(index, lane)| slot_lane(plan, execution, index, lane)).collect();
+    let reads = config.linear.reads.par_iter().enumerate();
+    let reads: Vec<_> =
+        reads.map(|(lane, &column)| (column, read(plan, execution, lane))).collect();
+    for (column, values) in lanes.into_iter().flatten().chain(reads) {
+        columns.0[column.index()][..values.len()].copy_from_slice(&values);
     }
-    let lanes = plan.shape.read_lanes;
-    for (row, linear) in plan.linear.rows.iter().enumerate() {
-        let Some(block) = linear.reads else { continue };
-        let sources = &plan.linear.reads[block as usize * lanes..];
-        for (&column, &source) in config.linear.reads.iter().zip(sources) {
-            columns.set(column, row, source_value(execution, source));
-        }
-    }
+    wide_outputs(plan, config, &mut columns);
     pool_unit(plan, config, execution, &mut columns);
     softmax_unit(plan, config, execution, &mut columns);
     columns.0
@@ -74,6 +74,10 @@ impl Columns {
         self.0[column.index()][row] = value;
     }
 
+    fn joined(&self, columns: &[Column<Advice>], row: usize, widths: &[u32]) -> i64 {
+        join(columns.iter().map(|column| self.0[column.index()][row]), widths)
+    }
+
     fn set_limbs(&mut self, columns: &[Column<Advice>], row: usize, value: i64, widths: &[u32]) {
         for (&column, limb) in columns.iter().zip(split(value, widths)) {
             self.set(column, row, limb);
@@ -81,26 +85,50 @@ impl Columns {
     }
 }
 
-fn slot_row(
+/// What a lane of the linear unit reads, row by row.
+fn read(plan: &CircuitPlan, execution: &Execution, lane: usize) -> Vec<i64> {
+    let lanes = plan.shape.read_lanes;
+    let source = |block: u32| plan.linear.reads[block as usize * lanes + lane];
+    let rows = plan.linear.rows.iter();
+    rows.map(|row| row.reads.map_or(0, |block| source_value(execution, source(block)))).collect()
+}
+
+/// The columns of one lane of slots.
+fn slot_lane(
     plan: &CircuitPlan,
-    config: &Config,
     execution: &Execution,
-    columns: &mut Columns,
-    row: usize,
-) {
-    let Some(layer) = plan.slots.rows[row].layer.map(|l| &plan.layers[l as usize]) else { return };
-    let Some((requant, _)) = slots::accumulators(&plan.graph, layer.node) else { return };
-    let empty = Vec::new();
-    let accumulators = execution.accumulators[layer.node].as_ref().unwrap_or(&empty);
-    let lanes = plan.shape.slot_lanes;
-    let elements = &plan.slots.elements[row * lanes..(row + 1) * lanes];
-    for (index, (lane, &element)) in config.slots.lanes.iter().zip(elements).enumerate() {
+    index: usize,
+    lane: &SlotColumns,
+) -> Vec<(Column<Advice>, Vec<i64>)> {
+    let parts = [&lane.value, &lane.remainder, &lane.overflow].into_iter().flatten().copied();
+    let columns: Vec<_> = [lane.output].into_iter().chain(lane.activation).chain(parts).collect();
+    let mut values = vec![vec![0; plan.slots.rows.len()]; columns.len()];
+    for (row, slot) in plan.slots.rows.iter().enumerate() {
+        let Some(layer) = slot.layer.map(|layer| &plan.layers[layer as usize]) else { continue };
+        let Some((requant, _)) = slots::accumulators(&plan.graph, layer.node) else { continue };
+        let element = plan.slots.elements[row * plan.shape.slot_lanes + index];
         // A padding channel has no weights and no bias: its accumulator is 0.
-        let accumulator = accumulators.get(element as usize).copied().unwrap_or(0);
-        let slot = Slot::of(plan, layer.kind, requant, accumulator);
-        slot.assign(plan, lane, columns, row);
-        if let (RequantKind::Wide, 0, Some(wide)) = (layer.kind, index, config.slots.wide_output) {
-            columns.set(wide, row, slot.output + (slot.overflow << plan.shape.clamp_bits));
+        let accumulators = execution.accumulators[layer.node].as_ref();
+        let accumulator = accumulators.and_then(|list| list.get(element as usize)).copied();
+        let slot = Slot::of(plan, layer.kind, requant, accumulator.unwrap_or(0));
+        for (column, value) in values.iter_mut().zip(slot.cells(plan, lane)) {
+            column[row] = value;
+        }
+    }
+    columns.into_iter().zip(values).collect()
+}
+
+/// `out = q + 2^clamp_bits·w`, of the first lane.
+fn wide_outputs(plan: &CircuitPlan, config: &Config, columns: &mut Columns) {
+    let Some((wide, lane)) = config.slots.wide_output.zip(config.slots.lanes.first()) else {
+        return;
+    };
+    for (row, slot) in plan.slots.rows.iter().enumerate() {
+        let layer = slot.layer.map(|layer| &plan.layers[layer as usize]);
+        if layer.is_some_and(|layer| layer.kind == RequantKind::Wide) {
+            let overflow = columns.joined(&lane.overflow, row, &plan.shape.overflow_limbs);
+            let output = columns.0[lane.output.index()][row];
+            columns.set(wide, row, output + (overflow << plan.shape.clamp_bits));
         }
     }
 }
@@ -141,21 +169,17 @@ impl Slot {
         Self { output, value, activation, remainder, overflow, table }
     }
 
-    fn assign(&self, plan: &CircuitPlan, lane: &SlotColumns, columns: &mut Columns, row: usize) {
+    /// What it puts into a lane: the output, the activation where there is one, and limbs.
+    fn cells(&self, plan: &CircuitPlan, lane: &SlotColumns) -> impl Iterator<Item = i64> {
         let shape = &plan.shape;
-        columns.set(lane.output, row, self.output);
-        if self.table {
-            if let Some(&lowest) = lane.value.first() {
-                columns.set(lowest, row, self.value);
-            }
-        } else {
-            columns.set_limbs(&lane.value, row, self.value, &shape.value_limbs);
-        }
-        if let Some(activation) = lane.activation {
-            columns.set(activation, row, self.activation);
-        }
-        columns.set_limbs(&lane.remainder, row, self.remainder, &shape.remainder_limbs);
-        columns.set_limbs(&lane.overflow, row, self.overflow, &shape.overflow_limbs);
+        let whole = self.table.then_some(self.value).into_iter();
+        let value = whole.chain(split(self.value, &shape.value_limbs).filter(|_| !self.table));
+        // Under a table the lowest limb has the whole value.
+        let value = value.chain(std::iter::repeat(0)).take(lane.value.len());
+        let activation = lane.activation.map(|_| self.activation);
+        let remainder = split(self.remainder, &shape.remainder_limbs);
+        let overflow = split(self.overflow, &shape.overflow_limbs);
+        [self.output].into_iter().chain(activation).chain(value).chain(remainder).chain(overflow)
     }
 }
 
