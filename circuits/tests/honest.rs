@@ -54,3 +54,28 @@ fn random_convolutions_have_a_witness() {
         assert!(broken.is_empty(), "seed {seed}: {broken:?}");
     });
 }
+
+/// Products of so many elements as two convolutions of an image of these sides have.
+fn product_model(seed: u64, sides: [usize; 2], form: Form) -> support::Model {
+    let mut builder = GraphBuilder::new(seed, [1, sides[0], sides[1]]);
+    let conv = Conv { out: 5, kernel: [1, 1], ..Conv::default() };
+    let factors = [Form::Signed, Form::Relu].map(|form| builder.conv(TensorId(0), &conv, form));
+    let output = builder.mul(factors[0], factors[1], form);
+    builder.finish(output)
+}
+
+#[test]
+fn products_in_several_lanes_have_a_witness() {
+    let models = (5..14).flat_map(|side| {
+        [Form::Signed, Form::Wide]
+            .map(|form| product_model(u64::try_from(side).unwrap(), [side, 7], form))
+    });
+    let mut lanes = Vec::new();
+    for model in models {
+        let broken =
+            Recorder::synthesize(&model.circuit(), model.plan.k(), &model.instance).broken();
+        assert!(broken.is_empty(), "{:?}: {broken:?}", model.plan.shape());
+        lanes.push(model.plan.shape().slot_lanes);
+    }
+    assert!(lanes.iter().any(|&lanes| lanes > 1), "{lanes:?}");
+}
