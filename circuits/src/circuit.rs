@@ -182,6 +182,12 @@ fn assigned_cells(plan: &CircuitPlan, config: &Config) -> Vec<(Column<Advice>, u
     };
     let has_layer = |row: &usize| plan.slots.rows[*row].layer.is_some();
     fill(config.slot_columns(), &mut (0..plan.slots.rows.len()).filter(has_layer));
+    let has_window = |row: &usize| {
+        let layer = plan.slots.rows[*row].layer.map(|layer| &plan.layers[layer as usize]);
+        layer.is_some_and(|layer| layer.pooling.is_some())
+    };
+    let shortfalls = config.shortfall_columns();
+    fill(shortfalls, &mut (0..plan.slots.rows.len()).filter(has_window));
     let is_wide = |row: &usize| {
         let layer = plan.slots.rows[*row].layer.map(|layer| &plan.layers[layer as usize]);
         layer.is_some_and(|layer| layer.kind == RequantKind::Wide)

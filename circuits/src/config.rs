@@ -12,7 +12,7 @@ use zkinfer_verifier::poseidon::WIDTH;
 use crate::{
     chain::{Lattice, StepSet},
     gates::{self, logup},
-    plan::Place,
+    plan::{Place, windows::POSITIONS},
     shape::{CommitmentShape, POOL_WIDTH, Shape, SoftmaxShape},
 };
 
@@ -27,6 +27,9 @@ pub(crate) struct SlotColumns {
     pub(crate) activation: Option<Column<Advice>>,
     pub(crate) remainder: Vec<Column<Advice>>,
     pub(crate) overflow: Vec<Column<Advice>>,
+    /// Per position of a window the limbs of what its accumulator falls short of the largest by;
+    /// empty where no layer has windows.
+    pub(crate) shortfalls: Vec<Vec<Column<Advice>>>,
     /// `half + bias − low·2^shift`, a fixed integer per value.
     pub(crate) offset: Column<Fixed>,
 }
@@ -49,6 +52,8 @@ pub(crate) struct SlotUnit {
     pub(crate) q_clamp: Column<Fixed>,
     pub(crate) q_table: Option<Column<Fixed>>,
     pub(crate) q_wide: Option<Column<Fixed>>,
+    /// 1 where a slot is the maximum of a window.
+    pub(crate) q_window: Option<Column<Fixed>>,
     pub(crate) tag: Option<Column<Fixed>>,
     pub(crate) chain: ChainColumns,
 }
@@ -206,7 +211,8 @@ impl Config {
             (0..logup::helper_count(shape)).map(|_| meta.advice_column_in(SecondPhase)).collect();
         let total = meta.advice_column_in(SecondPhase);
         let position = [(); 2].map(|()| meta.challenge_usable_after(FirstPhase));
-        let layers = (0..shape.layers).map(|_| meta.challenge_usable_after(FirstPhase)).collect();
+        let layers =
+            shape.windowed.iter().map(|_| meta.challenge_usable_after(FirstPhase)).collect();
         let slots = slot_unit(meta, shape, lanes, wide_output);
         let linear = linear_unit(meta, shape, reads);
         let commitment = committed.map(|columns| commitment_unit(meta, columns));
@@ -273,7 +279,14 @@ impl Config {
                 .copied()
                 .collect::<Vec<_>>()
         };
-        let optional = [slots.q_table, slots.q_wide, slots.tag, linear.q_one, linear.q_product];
+        let optional = [
+            slots.q_table,
+            slots.q_wide,
+            slots.q_window,
+            slots.tag,
+            linear.q_one,
+            linear.q_product,
+        ];
         let softmax = self.softmax.iter().flat_map(|u| [u.q_row, u.q_first, u.q_last, u.tag]);
         let mut columns: Vec<_> = [self.q_on, self.q_first, self.q_last, slots.low, slots.q_clamp]
             .into_iter()
@@ -299,6 +312,12 @@ impl Config {
             limbs.copied().chain([lane.output]).chain(lane.activation).collect::<Vec<_>>()
         };
         self.slots.lanes.iter().flat_map(lane).collect()
+    }
+
+    /// What the positions of windows fall short by, in every lane.
+    pub(crate) fn shortfall_columns(&self) -> Vec<Column<Advice>> {
+        let lanes = self.slots.lanes.iter();
+        lanes.flat_map(|lane| lane.shortfalls.iter().flatten().copied()).collect()
     }
 
     pub(crate) fn pool_columns(&self) -> Vec<Column<Advice>> {
@@ -373,6 +392,9 @@ fn slot_columns(meta: &mut ConstraintSystem<Fr>, shape: &Shape) -> SlotColumns {
         activation: shape.table_bits.map(|_| meta.advice_column()),
         remainder: advice(meta, shape.remainder_limbs.len()),
         overflow: advice(meta, shape.overflow_limbs.len()),
+        shortfalls: shape.window_limbs.as_ref().map_or_else(Vec::new, |limbs| {
+            (0..POSITIONS).map(|_| advice(meta, limbs.len())).collect()
+        }),
         offset: meta.fixed_column(),
     }
 }
@@ -390,8 +412,9 @@ fn slot_unit(
         q_clamp: meta.fixed_column(),
         q_table: shape.table_bits.map(|_| meta.fixed_column()),
         q_wide: shape.wide.then(|| meta.fixed_column()),
+        q_window: shape.window_limbs.as_ref().map(|_| meta.fixed_column()),
         tag: shape.table_bits.map(|_| meta.fixed_column()),
-        chain: chain_columns(meta, &shape.slot_steps, shape.layers),
+        chain: chain_columns(meta, &shape.slot_steps, shape.windowed.len()),
     }
 }
 
@@ -403,7 +426,7 @@ fn linear_unit(
     LinearUnit {
         reads,
         weights: (0..shape.weight_columns).map(|_| meta.fixed_column()).collect(),
-        chain: chain_columns(meta, &shape.linear_steps, shape.layers),
+        chain: chain_columns(meta, &shape.linear_steps, shape.windowed.len()),
         q_one: shape.product.then(|| meta.fixed_column()),
         q_product: shape.product.then(|| meta.fixed_column()),
         q_vertical: shape.vertical.then(|| meta.fixed_column()),

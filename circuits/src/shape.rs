@@ -36,6 +36,9 @@ pub struct Shape {
     pub weight_columns: usize,
     /// Of all but wide layers.
     pub(crate) packing: Packing,
+    /// Widths of the limbs of a difference from the largest accumulator of a window, if some
+    /// layer's slots are maxima of windows.
+    pub window_limbs: Option<Vec<u32>>,
     /// Widths of the limbs of a difference in the pool unit, if there is one.
     pub pool_limbs: Option<Vec<u32>>,
     /// The softmax unit, if there is one.
@@ -44,8 +47,9 @@ pub struct Shape {
     pub vertical: bool,
     /// Whether two committed tensors are multiplied.
     pub product: bool,
-    /// Linear layers; each has a challenge of its own.
-    pub layers: usize,
+    /// Per linear layer, each of which has a challenge of its own: whether its slots are maxima of
+    /// windows.
+    pub windowed: Vec<bool>,
     /// The commitment unit, if inputs or outputs are committed to.
     pub commitment: Option<CommitmentShape>,
     pub(crate) slot_steps: StepSet,

@@ -21,11 +21,14 @@ fn random_model(seed: u64) -> support::Model {
     let mut pick = |low: usize, high: usize| {
         low + usize::try_from(dice.below(u32::try_from(high - low + 1).unwrap())).unwrap()
     };
+    let pool = pick(0, 2);
     let groups = pick(1, 3);
     let (per_group, outputs) = (pick(1, 2), pick(1, 3));
     let kernel = [pick(1, 4), pick(1, 4)];
     let dilation = [pick(1, 2), pick(1, 3)];
-    let size = [0, 1].map(|d| dilation[d] * (kernel[d] - 1) + 1 + pick(0, 6));
+    // A pool of 2 × 2 needs an output of that size: two strides beyond the kernel.
+    let size =
+        [0, 1].map(|d| dilation[d] * (kernel[d] - 1) + 1 + pick(if pool > 1 { 3 } else { 0 }, 7));
     let conv = Conv {
         out: groups * outputs,
         kernel,
@@ -34,13 +37,15 @@ fn random_model(seed: u64) -> support::Model {
         padding: [pick(0, 2), pick(0, 2)],
         groups,
     };
-    let pooled = pick(0, 1) == 1;
     let mut builder = GraphBuilder::new(seed, [groups * per_group, size[0], size[1]]);
     let hidden = builder.conv(TensorId(0), &conv, Form::Relu);
-    let output = if pooled {
-        builder.max_pool(hidden, 1, 2)
-    } else {
-        builder.dense(hidden, pick(1, 5), Form::Signed)
+    let output = match pool {
+        0 => builder.dense(hidden, pick(1, 5), Form::Signed),
+        1 => builder.max_pool(hidden, 1, 2),
+        _ => {
+            let pooled = builder.max_pool(hidden, 2, 2);
+            builder.dense(pooled, pick(1, 5), Form::Signed)
+        }
     };
     builder.finish(output)
 }

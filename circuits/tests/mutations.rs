@@ -53,6 +53,8 @@ no_cell_is_free!(
     convolution,
     strided_convolution,
     pool,
+    windows,
+    odd_windows,
     table,
     product,
     softmax,

@@ -16,6 +16,9 @@
 //! equal at the challenges otherwise with probability at most the degree, which is below the
 //! number of outputs, over the field's 2^254. All integers are below 2^62.
 //!
+//! Where some layers' slots are maxima of windows, both sides of all other layers have a factor `μ`
+//! ([`slots::accumulators`]).
+//!
 //! The chain `e` reads and moves: `den·(e' − d·(R + one)) = num·e`, with `R = Σ ρ^lane·x` for
 //! lanes side by side and `Σ σ^lane·x` for lanes below each other. From one tap to the next the
 //! window slides: what leaves is read with `−d`, what enters with `d`.
@@ -25,14 +28,15 @@ use halo2_proofs::{
     plonk::{ConstraintSystem, Expression, VirtualCells},
 };
 
-use super::{chain_move, cur, fixed, horner, next, power_of_two, slots};
+use super::{chain_move, cur, fixed, horner, next, position_weights, power_of_two, slots, sum};
 use crate::config::Config;
 
 pub(super) fn configure(meta: &mut ConstraintSystem<Fr>, config: &Config) {
     let (linear, chain) = (&config.linear, &config.linear.chain);
     meta.create_gate("linear evaluations", |meta| {
         let on = fixed(meta, config.q_on);
-        let step = chain_move(meta, config, chain, &config.shape.linear_steps);
+        let scales = layer_scales(meta, config);
+        let step = chain_move(meta, config, (chain, &config.shape.linear_steps), &scales);
         let (current, following) = (cur(meta, chain.weight), next(meta, chain.weight));
         let read = match linear.q_one {
             Some(q_one) => reading(meta, config) + fixed(meta, q_one),
@@ -42,6 +46,14 @@ pub(super) fn configure(meta: &mut ConstraintSystem<Fr>, config: &Config) {
         let identity = step.denominator * (following - injected) - step.numerator * current;
         [("den·(e' − layer·read) = num·e", on * identity)]
     });
+}
+
+/// `μ = Σ_t μ_t` for layers without windows, in a circuit that has some: the slot unit has this
+/// factor in all rows.
+fn layer_scales(meta: &mut VirtualCells<'_, Fr>, config: &Config) -> Vec<Option<Expression<Fr>>> {
+    let whole = config.slots.q_window.map(|_| sum(position_weights(meta, config)));
+    let windowed = config.shape.windowed.iter();
+    windowed.map(|&windowed| if windowed { None } else { whole.clone() }).collect()
 }
 
 /// What a row adds to the left side of the identity less what it adds to the right.

@@ -16,6 +16,7 @@ use halo2_proofs::{
 use crate::{
     chain::StepSet,
     config::{ChainColumns, Config},
+    plan::windows::{POSITION_WEIGHTS, POSITIONS},
 };
 
 /// The largest degree of any gate: four cosets for the quotient.
@@ -113,12 +114,13 @@ struct ChainMove {
 }
 
 /// The factors of a row's move, selected by its fixed columns. Rows that select nothing have
-/// denominator 1, numerator 0 and layer 0, so their chain value is 0.
+/// denominator 1, numerator 0 and layer 0, so their chain value is 0. `scales` multiply the
+/// challenges of layers.
 fn chain_move(
     meta: &mut VirtualCells<'_, Fr>,
     config: &Config,
-    columns: &ChainColumns,
-    steps: &StepSet,
+    (columns, steps): (&ChainColumns, &StepSet),
+    scales: &[Option<Expression<Fr>>],
 ) -> ChainMove {
     let lattice = config.lattice(|c| meta.query_challenge(c));
     let numerator = sum(columns
@@ -133,10 +135,19 @@ fn chain_move(
         .fold(integer(1), |total, (&column, m)| {
             total + fixed(meta, column) * (m.expression(&lattice) - integer(1))
         });
-    let layer = sum(columns
-        .layers
-        .iter()
-        .zip(&config.layers)
-        .map(|(&column, &challenge)| fixed(meta, column) * meta.query_challenge(challenge)));
+    let layers = columns.layers.iter().zip(&config.layers).zip(scales);
+    let layer = sum(layers.map(|((&column, &challenge), scale)| {
+        let selected = fixed(meta, column) * meta.query_challenge(challenge);
+        scale.iter().fold(selected, |selected, scale| selected * scale.clone())
+    }));
     ChainMove { denominator, numerator, layer }
+}
+
+/// The weights of a window's positions, before that of its first.
+fn position_weights(
+    meta: &mut VirtualCells<'_, Fr>,
+    config: &Config,
+) -> [Expression<Fr>; POSITIONS] {
+    let lattice = config.lattice(|c| meta.query_challenge(c));
+    POSITION_WEIGHTS.map(|monomial| monomial.expression(&lattice))
 }

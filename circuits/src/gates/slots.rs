@@ -12,7 +12,12 @@
 //! clamp; if `w = 0` it is inside. So `z = floor((y + half) / 2^shift)` fixes `r`, `u` and `w`:
 //! there is one witness for every `y`. In a wide layer `z = low + u + 2^clamp_bits·w` instead.
 //!
-//! All quantities are below 2^(shift + 40) in magnitude, far below the field's 2^253, so equality
+//! Where a max pool follows, a row states the accumulators `y_t` of a window by the largest of them,
+//! `y`, and what each falls short of it by: `y_t = y − s_t`, `s_t ≥ 0` by lookup, `Π s_t = 0`. This
+//! has one witness too, and as requantization never decreases, the output of `y` is the largest of
+//! the outputs.
+//!
+//! All quantities are below 2^(shift + 40) or 2^63 in magnitude, far below the field's 2^253, so equality
 //! in the field is equality of integers. The linear unit forces `y` to be the layer's accumulator.
 
 use halo2_proofs::{
@@ -20,7 +25,9 @@ use halo2_proofs::{
     plonk::{ConstraintSystem, Expression, VirtualCells},
 };
 
-use super::{chain_move, cur, fixed, horner, integer, limbs, next, power_of_two, sum};
+use super::{
+    chain_move, cur, fixed, horner, integer, limbs, next, position_weights, power_of_two, sum,
+};
 use crate::config::{Config, SlotColumns};
 
 pub(super) fn configure(meta: &mut ConstraintSystem<Fr>, config: &Config) {
@@ -32,6 +39,9 @@ pub(super) fn configure(meta: &mut ConstraintSystem<Fr>, config: &Config) {
         if config.shape.has_output_column() {
             output_is_the_value_or_the_activation(meta, config, lane);
         }
+        if !lane.shortfalls.is_empty() {
+            some_position_has_the_maximum(meta, config, lane);
+        }
     }
     wide_output(meta, config);
 }
@@ -41,7 +51,8 @@ fn weights_follow_the_lattice(meta: &mut ConstraintSystem<Fr>, config: &Config) 
     let chain = &config.slots.chain;
     meta.create_gate("slot weights", |meta| {
         let on = fixed(meta, config.q_on);
-        let step = chain_move(meta, config, chain, &config.shape.slot_steps);
+        let scales = vec![None; config.layers.len()];
+        let step = chain_move(meta, config, (chain, &config.shape.slot_steps), &scales);
         let (current, following) = (cur(meta, chain.weight), next(meta, chain.weight));
         let identity = step.denominator * (following - step.layer) - step.numerator * current;
         [("den·(p' − layer) = num·p", on * identity)]
@@ -83,6 +94,29 @@ fn output_is_the_value_or_the_activation(
         }
         constraints
     });
+}
+
+/// `Π s_t = 0`: the largest accumulator of a window is one of them.
+fn some_position_has_the_maximum(
+    meta: &mut ConstraintSystem<Fr>,
+    config: &Config,
+    lane: &SlotColumns,
+) {
+    meta.create_gate("slot maximum", |meta| {
+        let shortfalls = shortfalls(meta, config, lane);
+        let on = fixed(meta, config.q_on);
+        [("Π s = 0", shortfalls.into_iter().fold(on, |product, shortfall| product * shortfall))]
+    });
+}
+
+/// What each position of a window falls short of the largest accumulator by.
+fn shortfalls(
+    meta: &mut VirtualCells<'_, Fr>,
+    config: &Config,
+    lane: &SlotColumns,
+) -> Vec<Expression<Fr>> {
+    let widths = config.shape.window_limbs.as_deref().unwrap_or_default();
+    lane.shortfalls.iter().map(|columns| limbs(meta, columns, widths)).collect()
 }
 
 /// `out = q + 2^clamp_bits·w` in the rows of a wide layer. Its channels are packed with a base of
@@ -142,6 +176,10 @@ fn accumulator(
 
 /// `Σ_runs α^run · Σ_lanes B^lane · (y − bias)`: this row's share of the linear check, before its
 /// weight.
+///
+/// With windows it is `Σ_t μ_t · (y − s_t − bias) = μ·(y − bias) − Σ_t μ_t·s_t`, `μ_t` the weight of a
+/// position and `μ = Σ_t μ_t`. A row without a window has the factor `μ` as well, as this leaves
+/// the degree what it is: the linear unit multiplies the other side of such layers with it.
 pub(super) fn accumulators(meta: &mut VirtualCells<'_, Fr>, config: &Config) -> Expression<Fr> {
     let alpha = meta.query_challenge(config.challenges.channel);
     let overflow_factor = |meta: &mut VirtualCells<'_, Fr>, value: &Expression<Fr>| {
@@ -168,8 +206,21 @@ pub(super) fn accumulators(meta: &mut VirtualCells<'_, Fr>, config: &Config) -> 
             accumulator(meta, config, lane, total)
         })
         .collect::<Vec<_>>();
+    let outputs = packed(config, lanes, &alpha);
+    let Some(q_window) = config.slots.q_window else { return outputs };
+    let weights = position_weights(meta, config);
+    let lanes = config.slots.lanes.iter().map(|lane| {
+        let shortfalls = shortfalls(meta, config, lane).into_iter();
+        sum(shortfalls.zip(weights.clone()).map(|(shortfall, weight)| shortfall * weight))
+    });
+    let short = packed(config, lanes.collect(), &alpha);
+    outputs * sum(weights) - fixed(meta, q_window) * short
+}
+
+/// `Σ_runs α^run · Σ_lanes B^lane · lane`.
+fn packed(config: &Config, lanes: Vec<Expression<Fr>>, alpha: &Expression<Fr>) -> Expression<Fr> {
     let packing = config.shape.packing;
     let base = power_of_two(packing.digit_bits);
     let runs = lanes.chunks(packing.run).map(|run| horner(run.to_vec(), &base)).collect();
-    horner(runs, &alpha)
+    horner(runs, alpha)
 }

@@ -5,7 +5,11 @@ use zkinfer_models::{
     quantized::{QuantizedOp, Requant, TensorId},
 };
 
-use super::{packing::Packing, slots::accumulators};
+use super::{
+    packing::Packing,
+    slots::accumulators,
+    windows::{Pooling, poolings},
+};
 use crate::PlanError;
 
 /// Bits of the output of a wide layer.
@@ -37,6 +41,10 @@ pub(crate) struct RowFormat {
     /// one that a layer can have, of wide layers and of all others: bases of [`Packing`].
     wide_digit_bits: u32,
     digit_bits: u32,
+    /// Max pools that layers take over; none where each pool has rows of its own.
+    pub(crate) poolings: Vec<Pooling>,
+    /// Bits of what an accumulator of such a layer can fall short of another by.
+    pub(crate) window_bits: u32,
     /// Outputs that a softmax reads: clamped to `table_bits`, with the identity as table.
     softmax_inputs: Vec<TensorId>,
 }
@@ -68,6 +76,8 @@ impl RowFormat {
             overflow_bits: 0,
             wide_digit_bits: 0,
             digit_bits: 0,
+            poolings: Vec::new(),
+            window_bits: 0,
             softmax_inputs: softmax_inputs.clone(),
         };
         // All layers have 16 bits: wide outputs only, unless one of them can leave its range.
@@ -84,20 +94,47 @@ impl RowFormat {
         for (node, requant) in &requants {
             format.admit(graph, *node, requant)?;
         }
-        for ((_, requant), kind) in requants.iter().zip(kinds) {
-            let digit_bits = format.digit_bits(requant, kind);
-            let largest = match kind {
-                RequantKind::Wide => &mut format.wide_digit_bits,
-                RequantKind::Clamp | RequantKind::Table => &mut format.digit_bits,
-            };
-            *largest = digit_bits.max(*largest);
-        }
+        format.set_digit_bits(graph);
         Ok(format)
     }
 
+    /// The same with max pools taken over by the layers before them, if any can be.
+    pub(crate) fn with_windows(&self, graph: &QuantizedGraph) -> Option<Self> {
+        let kind = |node: usize| {
+            let (requant, _) = accumulators(graph, node)?;
+            Some(self.kind(requant, graph.nodes[node].output))
+        };
+        let poolings = poolings(graph, kind);
+        let requants = poolings.iter().filter_map(|p| Some(accumulators(graph, p.layer)?.0));
+        let window_bits = requants.map(|r| bits(r.acc_hi.saturating_sub(r.acc_lo)).max(1)).max()?;
+        let mut format = Self { poolings, window_bits, ..self.clone() };
+        format.set_digit_bits(graph);
+        Some(format)
+    }
+
+    fn set_digit_bits(&mut self, graph: &QuantizedGraph) {
+        for node in 0..graph.nodes.len() {
+            let Some((requant, _)) = accumulators(graph, node) else { continue };
+            let kind = self.kind(requant, graph.nodes[node].output);
+            let short = if self.pooling(node).is_some() { 1 << self.window_bits } else { 0 };
+            let digit_bits = self.digit_bits(requant, kind, short);
+            let largest = match kind {
+                RequantKind::Wide => &mut self.wide_digit_bits,
+                RequantKind::Clamp | RequantKind::Table => &mut self.digit_bits,
+            };
+            *largest = digit_bits.max(*largest);
+        }
+    }
+
+    /// The pool that a layer takes over.
+    pub(crate) fn pooling(&self, layer: usize) -> Option<&Pooling> {
+        self.poolings.iter().find(|pooling| pooling.layer == layer)
+    }
+
     /// Bits of what a layer's accumulator can be off by, where the layers before it are right:
-    /// the largest that limbs within their ranges can state, and the largest that its inputs give.
-    fn digit_bits(&self, requant: &Requant, kind: RequantKind) -> u32 {
+    /// the largest that limbs within their ranges can state, `short` below it for windows, and the
+    /// largest that its inputs give.
+    fn digit_bits(&self, requant: &Requant, kind: RequantKind, short: u128) -> u32 {
         let overflow = (1i128 << self.overflow_bits) - 1;
         let (low, high) = (i128::from(requant.lo), i128::from(requant.hi));
         let (least, most) = match kind {
@@ -107,7 +144,7 @@ impl RowFormat {
         // Remainder and rounding change it by less than one unit.
         let stated = (least.unsigned_abs().max(most.unsigned_abs()) + 1) << self.shift;
         let given = requant.acc_lo.unsigned_abs().max(requant.acc_hi.unsigned_abs());
-        u128::BITS - (stated + u128::from(given)).leading_zeros()
+        u128::BITS - (stated + short + u128::from(given)).leading_zeros()
     }
 
     /// Checks that the format serves a layer and widens the overflow for it.

@@ -1,6 +1,9 @@
 //! The rows of the linear unit: what is read, weighed and moved, layer by layer.
 
-use std::ops::Range;
+use std::{
+    collections::BTreeMap,
+    ops::{Range, RangeInclusive},
+};
 
 use halo2_proofs::halo2curves::bn256::Fr;
 use zkinfer_models::{
@@ -14,6 +17,11 @@ use super::{
     slots::Layer,
 };
 use crate::chain::{Monomial, Step, StepSet, walk};
+
+/// A move is frequent if one row in so many is saved by making it in one step.
+const FREQUENT: usize = 100;
+/// The longest such move, in rows or columns: a power of a challenge is a product in the key.
+const LONGEST_DIRECT: i32 = 64;
 
 /// An element of a tensor, or a constant zero.
 pub(crate) type Source = Option<(TensorId, u32)>;
@@ -62,12 +70,14 @@ impl LinearLayout {
 }
 
 /// How the linear unit is laid out.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LinearWidths {
     /// Reads to a row.
     pub(crate) lanes: usize,
     /// Packs of weights to a row.
     pub(crate) columns: usize,
+    /// Whether frequent moves are one step, each with a selector of its own.
+    pub(crate) direct: bool,
 }
 
 /// Lays out the checks of all layers.
@@ -94,8 +104,26 @@ fn build(
     widths: LinearWidths,
     keep: bool,
 ) -> LinearLayout {
-    let LinearWidths { lanes, columns } = widths;
-    let mut builder = Builder { lanes, columns, keep, at: None, layout: LinearLayout::default() };
+    let LinearWidths { lanes, columns, direct } = widths;
+    let direct = if direct { frequent_moves(graph, layers, widths) } else { Vec::new() };
+    run(graph, layers, Builder { lanes, columns, keep, direct, ..Builder::default() }).layout
+}
+
+/// The moves that would save a hundredth of the rows or more as one step.
+fn frequent_moves(
+    graph: &QuantizedGraph,
+    layers: &[Layer],
+    LinearWidths { lanes, columns, .. }: LinearWidths,
+) -> Vec<Monomial> {
+    let found = run(graph, layers, Builder { lanes, columns, ..Builder::default() });
+    let enough = found.layout.row_count.div_ceil(FREQUENT);
+    let is_short = |m: &Monomial| m.row.abs().max(m.column.abs()) <= LONGEST_DIRECT;
+    let moves = found.detours.into_iter().filter(|(m, rows)| *rows >= enough && is_short(m));
+    moves.map(|(monomial, _)| monomial).collect()
+}
+
+fn run(graph: &QuantizedGraph, layers: &[Layer], mut builder: Builder) -> Builder {
+    builder.repeat = 1;
     builder.push(LinearRow::default());
     for layer in layers {
         match &graph.nodes[layer.node].op {
@@ -104,9 +132,10 @@ fn build(
             QuantizedOp::Alias(_) | QuantizedOp::MaxPool(_) | QuantizedOp::Softmax(_) => {}
         }
     }
-    builder.layout
+    builder
 }
 
+#[derive(Default)]
 struct Builder {
     lanes: usize,
     columns: usize,
@@ -115,11 +144,17 @@ struct Builder {
     /// Where the chain's evaluation is counted from, if it holds one.
     at: Option<Monomial>,
     layout: LinearLayout,
+    /// How often the rows that are counted occur.
+    repeat: usize,
+    /// Moves that are one step.
+    direct: Vec<Monomial>,
+    /// Rows that each other move takes beyond one.
+    detours: BTreeMap<Monomial, usize>,
 }
 
 impl Builder {
     fn push(&mut self, row: LinearRow) {
-        self.layout.row_count += 1;
+        self.layout.row_count += self.repeat;
         if self.keep {
             self.layout.rows.push(row);
         }
@@ -151,18 +186,24 @@ impl Builder {
     fn affine(&mut self, layer: &Layer, affine: &Affine) {
         for image in &conv::sub_images(affine) {
             let term = &affine.terms[image.term];
-            for channel in 0..term.view.channels {
-                self.channel(&Channel { layer, term, image, index: channel });
+            let channels =
+                (0..term.view.channels).map(|index| Channel { layer, term, image, index });
+            let channels: Vec<_> = channels.collect();
+            let (keep, columns) = (self.keep, self.columns);
+            let alike =
+                |a: &Channel<'_>, b: &Channel<'_>| !keep && a.blocks(columns) == b.blocks(columns);
+            // Channels that weigh the same blocks take the same rows: only kept ones are laid out.
+            for channels in channels.chunk_by(alike) {
+                self.repeat = channels.len();
+                self.channel(&channels[0]);
             }
         }
+        self.repeat = 1;
     }
 
     /// Visits the kernel's taps forth and back; at each the chain holds the evaluation of the
     /// tap's window, counted from the window's corner, and weighs the tap's weights.
     fn channel(&mut self, channel: &Channel<'_>) {
-        let outputs = channel.outputs();
-        let [first, last] = [outputs.start, outputs.end - 1]
-            .map(|output| channel.layer.packing.place(output).0 / self.columns);
         let mut seen: Option<Window> = None;
         for [vertical, horizontal] in channel.taps() {
             let window = Window {
@@ -172,7 +213,7 @@ impl Builder {
             let corner = [vertical.offset, horizontal.offset];
             self.see(channel, seen.as_ref(), &window, corner);
             seen = Some(window);
-            for block in first..=last {
+            for block in channel.blocks(self.columns) {
                 self.move_to(Monomial::new(int(block * self.columns), corner[0], corner[1]));
                 self.weigh(channel, [vertical.index, horizontal.index], block);
             }
@@ -252,7 +293,13 @@ impl Builder {
     /// dropped value when the chain holds nothing yet.
     fn approach(&mut self, target: Monomial) -> Step {
         let Some(at) = self.at.replace(target) else { return Step::default() };
-        let mut steps = walk(shift(at, target), int(self.columns), int(self.lanes));
+        let delta = shift(at, target);
+        let mut steps = if self.direct.contains(&delta) {
+            vec![delta]
+        } else {
+            walk(delta, int(self.columns), int(self.lanes))
+        };
+        *self.detours.entry(delta).or_default() += self.repeat * steps.len().saturating_sub(1);
         let last = steps.pop().unwrap_or(Monomial::ONE);
         steps.into_iter().for_each(|step| self.step(step));
         self.layout.steps.step(last)
@@ -354,6 +401,14 @@ impl Channel<'_> {
             (self.term.view.channels / self.term.groups, self.layer.channels / self.term.groups);
         let group = self.index / inputs;
         group * outputs..(group + 1) * outputs
+    }
+
+    /// The blocks of so many packs that hold its weights.
+    fn blocks(&self, columns: usize) -> RangeInclusive<usize> {
+        let outputs = self.outputs();
+        let [first, last] = [outputs.start, outputs.end - 1]
+            .map(|output| self.layer.packing.place(output).0 / columns);
+        first..=last
     }
 
     /// The kernel's taps, forth and back, so that two in a row differ in one dimension.

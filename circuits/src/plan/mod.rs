@@ -9,6 +9,7 @@ mod packing;
 mod search;
 pub(crate) mod slots;
 pub(crate) mod units;
+pub(crate) mod windows;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -100,8 +101,7 @@ pub struct CircuitPlan {
 pub(crate) struct Sizes {
     pub(crate) k: u32,
     pub(crate) slot_lanes: usize,
-    pub(crate) read_lanes: usize,
-    pub(crate) weight_columns: usize,
+    pub(crate) linear: LinearWidths,
     pub(crate) limb_bits: u32,
 }
 
@@ -113,9 +113,11 @@ impl CircuitPlan {
     /// gates are sound for.
     pub fn new(graph: &QuantizedGraph, options: PlanOptions) -> Result<Self, PlanError> {
         let format = RowFormat::of(graph)?;
+        let windows = format.with_windows(graph);
+        let formats: Vec<_> = [format].into_iter().chain(windows).collect();
         let commitment = CommitmentPlan::of(graph, options)?;
-        let sizes = search::sizes(graph, &format, options, commitment.as_ref())?;
-        Ok(Self::with_sizes(graph, &format, sizes, commitment))
+        let (format, sizes) = search::sizes(graph, &formats, options, commitment.as_ref())?;
+        Ok(Self::with_sizes(graph, format, sizes, commitment))
     }
 
     fn with_sizes(
@@ -126,11 +128,10 @@ impl CircuitPlan {
     ) -> Self {
         let layers = slots::layers(graph, format, sizes.slot_lanes);
         let slots = slots::layout(graph, &layers, sizes.slot_lanes);
-        let (lanes, columns) = (sizes.read_lanes, sizes.weight_columns);
-        let linear = linear::layout(graph, &layers, LinearWidths { lanes, columns });
+        let linear = linear::layout(graph, &layers, sizes.linear);
         let cells = Cells::of(graph, &layers, &slots, sizes.slot_lanes, commitment.as_ref());
         let mut shape = shape(graph, format, sizes, commitment.as_ref());
-        shape.layers = layers.len();
+        shape.windowed = windowed(&layers);
         shape.slot_steps = slots.steps.clone();
         shape.linear_steps = linear.steps.clone();
         shape.product = linear.has_product;
@@ -225,10 +226,11 @@ pub(crate) fn shape(
         table_bits: format.table_bits,
         overflow_limbs: limb_widths(format.overflow_bits, limit),
         wide: format.wide,
-        read_lanes: sizes.read_lanes,
-        weight_columns: sizes.weight_columns,
+        read_lanes: sizes.linear.lanes,
+        weight_columns: sizes.linear.columns,
         packing: format.packing(RequantKind::Clamp, sizes.slot_lanes),
-        pool_limbs: pool_bits(graph).map(|bits| limb_widths(bits, limit)),
+        window_limbs: (!format.poolings.is_empty()).then(|| limb_widths(format.window_bits, limit)),
+        pool_limbs: pool_bits(graph, format).map(|bits| limb_widths(bits, limit)),
         softmax: softmax_shape(graph, limit),
         commitment: commitment.map(|commitment| commitment.shape(graph, limit)),
         ..Shape::default()
@@ -247,16 +249,22 @@ fn value_limbs(format: &RowFormat, limit: u32) -> Vec<u32> {
     }
 }
 
-/// Bits of the largest difference that a pool window can have; at least one.
-fn pool_bits(graph: &QuantizedGraph) -> Option<u32> {
-    let span = |op: &QuantizedOp| match op {
-        QuantizedOp::MaxPool(pool) => {
+/// Per layer whether its rows of slots are windows.
+fn windowed(layers: &[Layer]) -> Vec<bool> {
+    layers.iter().map(|layer| layer.pooling.is_some()).collect()
+}
+
+/// Bits of the largest difference that a window of the pool unit can have; at least one.
+fn pool_bits(graph: &QuantizedGraph, format: &RowFormat) -> Option<u32> {
+    let has_rows = |node: usize| format.poolings.iter().all(|pooling| pooling.pool != node);
+    let span = |node: usize| match &graph.nodes[node].op {
+        QuantizedOp::MaxPool(pool) if has_rows(node) => {
             let tensor = &graph.tensors[pool.input.0];
             Some(format::bits(tensor.hi - tensor.lo).max(1))
         }
         _ => None,
     };
-    graph.nodes.iter().filter_map(|node| span(&node.op)).max()
+    (0..graph.nodes.len()).filter_map(span).max()
 }
 
 fn softmax_shape(graph: &QuantizedGraph, limit: u32) -> Option<SoftmaxShape> {
@@ -290,6 +298,7 @@ pub(crate) fn range_widths(shape: &Shape) -> BTreeSet<u32> {
         .iter()
         .chain(&shape.remainder_limbs)
         .chain(&shape.overflow_limbs)
+        .chain(shape.window_limbs.iter().flatten())
         .chain(shape.pool_limbs.iter().flatten())
         .chain(softmax)
         .copied()

@@ -12,6 +12,7 @@ use super::{
     range_widths, shape,
     slots::{self, Layer},
     units::Cells,
+    windowed,
 };
 use crate::{PlanError, PlanOptions, shape::Shape};
 
@@ -80,39 +81,34 @@ struct Candidate {
     rows: UnitRows,
 }
 
-pub(super) fn sizes(
+/// The cheapest of the layouts that some of `formats` allows.
+pub(super) fn sizes<'a>(
     graph: &QuantizedGraph,
-    format: &RowFormat,
+    formats: &'a [RowFormat],
     options: PlanOptions,
     commitment: Option<&CommitmentPlan>,
-) -> Result<Sizes, PlanError> {
-    let layers = slots::layers(graph, format, 1);
-    let layout = slots::layout(graph, &layers, 1);
-    let cells = Cells::of(graph, &layers, &layout, 1, commitment);
-    let search = Search {
-        graph,
-        format,
-        commitment,
-        pool_rows: cells.pool.len(),
-        softmax_rows: cells.softmax.len(),
-        instance: cells.instance_len,
-    };
-    let mut candidates: Vec<Candidate> = Vec::new();
+) -> Result<(&'a RowFormat, Sizes), PlanError> {
+    let searches: Vec<_> =
+        formats.iter().map(|format| Search::new(graph, format, commitment)).collect();
+    let mut candidates: Vec<(&RowFormat, Candidate)> = Vec::new();
     for k in 5..=options.max_k {
-        if candidates.first().is_some_and(|first| k > first.sizes.k + K_SPAN) {
+        if candidates.first().is_some_and(|(_, first)| k > first.sizes.k + K_SPAN) {
             break;
         }
-        candidates.extend(search.at_size(k));
+        for (search, format) in searches.iter().zip(formats) {
+            candidates.extend(search.at_size(k).into_iter().map(|found| (format, found)));
+        }
     }
-    let scored = candidates.into_par_iter().enumerate().map(|(index, candidate)| {
+    let scored = candidates.into_par_iter().enumerate().map(|(index, (format, candidate))| {
         let cost = Cost::of_shape(&candidate.shape, candidate.rows);
-        ((options.objective.score(&cost), index), candidate.sizes)
+        ((options.objective.score(&cost), index), (format, candidate.sizes))
     });
     // The first of equals, so that the plan does not depend on threads.
     let best = scored.min_by_key(|(score, _)| *score);
-    best.map(|(_, sizes)| sizes).ok_or_else(|| PlanError::TooLarge {
+    let rows = |format| slots::row_count(&slots::layers(graph, format, 1));
+    best.map(|(_, found)| found).ok_or_else(|| PlanError::TooLarge {
         max_k: options.max_k,
-        slots: slots::row_count(&layers),
+        slots: formats.iter().map(rows).min().unwrap_or_default(),
         weights: weight_count(graph),
     })
 }
@@ -125,7 +121,25 @@ fn weight_count(graph: &QuantizedGraph) -> usize {
     graph.nodes.iter().map(|node| weights(&node.op)).sum()
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    fn new(
+        graph: &'a QuantizedGraph,
+        format: &'a RowFormat,
+        commitment: Option<&'a CommitmentPlan>,
+    ) -> Self {
+        let layers = slots::layers(graph, format, 1);
+        let layout = slots::layout(graph, &layers, 1);
+        let cells = Cells::of(graph, &layers, &layout, 1, commitment);
+        Self {
+            graph,
+            format,
+            commitment,
+            pool_rows: cells.pool.len(),
+            softmax_rows: cells.softmax.len(),
+            instance: cells.instance_len,
+        }
+    }
+
     fn at_size(&self, k: u32) -> Vec<Candidate> {
         let rows = (Shape { k, ..Shape::default() }).usable_rows().saturating_sub(1);
         let committed = self.commitment.map_or(0, |commitment| commitment.rows.len());
@@ -140,13 +154,12 @@ impl Search<'_> {
         let Some(lanes) = lanes else { return Vec::new() };
         let layers = slots::layers(self.graph, self.format, lanes);
         let steps = slots::layout(self.graph, &layers, lanes).steps;
-        let of_reads = |&read_lanes: &usize| {
-            let (weight_columns, linear) = self.narrowest(&layers, read_lanes, rows)?;
-            let base = Sizes { k, slot_lanes: lanes, read_lanes, weight_columns, limb_bits: 0 };
+        let of_linear = |(widths, linear): &(LinearWidths, LinearLayout)| {
+            let base = Sizes { k, slot_lanes: lanes, linear: *widths, limb_bits: 0 };
             let shape = |limb_bits| {
                 let sizes = Sizes { limb_bits, ..base };
                 let mut shape = shape(self.graph, self.format, sizes, self.commitment);
-                shape.layers = layers.len();
+                shape.windowed = windowed(&layers);
                 shape.slot_steps = steps.clone();
                 shape.linear_steps = linear.steps.clone();
                 shape.product = linear.has_product;
@@ -155,11 +168,13 @@ impl Search<'_> {
             };
             let mut shapes: Vec<_> = LIMB_BITS.map(shape).collect();
             shapes.dedup_by(|a, b| a.1 == b.1);
-            Some(shapes)
+            shapes
         };
-        let shapes: Vec<_> = READ_LANES.par_iter().filter_map(of_reads).collect();
-        let shapes = shapes.into_iter().flatten();
-        shapes
+        let reads = READ_LANES.par_iter();
+        let linear: Vec<_> = reads.flat_map_iter(|&r| self.narrowest(&layers, r, rows)).collect();
+        linear
+            .iter()
+            .flat_map(of_linear)
             .filter_map(|(sizes, shape)| {
                 let table = self.table_rows(&layers, &shape);
                 let rows_used = UnitRows { table, instance: self.instance, ..UnitRows::default() };
@@ -168,21 +183,36 @@ impl Search<'_> {
             .collect()
     }
 
-    /// The fewest columns of weights with which the linear unit fits into `rows`.
+    /// The fewest columns of weights with which the linear unit fits into `rows`, and the fewest
+    /// with frequent moves in one step, where that makes a difference.
     fn narrowest(
         &self,
         layers: &[Layer],
         lanes: usize,
         rows: usize,
-    ) -> Option<(usize, LinearLayout)> {
-        let dry_run =
-            |columns| linear::dry_run(self.graph, layers, LinearWidths { lanes, columns });
+    ) -> impl Iterator<Item = (LinearWidths, LinearLayout)> + use<> {
+        let fitting = |direct| {
+            let widths = |columns| LinearWidths { lanes, columns, direct };
+            let columns = self.fewest_columns(layers, rows, widths)?;
+            Some((widths(columns), linear::dry_run(self.graph, layers, widths(columns))))
+        };
+        let [plain, direct] = [false, true].map(fitting);
+        let columns = plain.as_ref().map_or(usize::MAX, |(widths, _)| widths.columns);
+        plain.into_iter().chain(direct.filter(|(widths, _)| widths.columns < columns))
+    }
+
+    fn fewest_columns(
+        &self,
+        layers: &[Layer],
+        rows: usize,
+        widths: impl Fn(usize) -> LinearWidths,
+    ) -> Option<usize> {
+        let dry_run = |columns| linear::dry_run(self.graph, layers, widths(columns));
         let pack = layers.iter().map(|layer| layer.packing.size()).max().unwrap_or(1);
         let too_few = |&columns: &usize| {
             weight_count(self.graph) / (columns * pack) > rows || dry_run(columns).row_count > rows
         };
-        let columns = *WEIGHT_COLUMNS.get(WEIGHT_COLUMNS.partition_point(too_few))?;
-        Some((columns, dry_run(columns)))
+        WEIGHT_COLUMNS.get(WEIGHT_COLUMNS.partition_point(too_few)).copied()
     }
 
     fn table_rows(&self, layers: &[Layer], shape: &Shape) -> usize {

@@ -9,6 +9,7 @@ use super::{
     conv::{boustrophedon, int},
     format::{RequantKind, RowFormat},
     packing::Packing,
+    windows::{POSITIONS, Pooling, WINDOW},
 };
 use crate::chain::{Monomial, Step, StepSet};
 
@@ -26,9 +27,30 @@ pub(crate) struct Layer {
     pub(crate) lanes: usize,
     /// The digits of its channels.
     pub(crate) packing: Packing,
+    /// The pool that it takes over: its rows of slots are windows.
+    pub(crate) pooling: Option<Pooling>,
     pub(crate) channels: usize,
     pub(crate) height: usize,
     pub(crate) width: usize,
+}
+
+impl Layer {
+    /// Rows and columns of accumulators that one row of slots states.
+    fn window(&self) -> [usize; 2] {
+        if self.pooling.is_some() { WINDOW } else { [1, 1] }
+    }
+
+    /// The tensor whose elements its rows of slots state: its own, or the pool's.
+    pub(crate) fn stated(&self) -> TensorId {
+        self.pooling.as_ref().map_or(self.output, |pooling| pooling.output)
+    }
+
+    /// Rows of slots.
+    fn row_count(&self) -> usize {
+        let [height, width] = self.window();
+        let positions = self.height.div_ceil(height) * self.width.div_ceil(width);
+        self.channels.div_ceil(self.lanes) * positions
+    }
 }
 
 /// One row of the slot unit.
@@ -46,9 +68,21 @@ pub(crate) struct SlotRow {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SlotLayout {
     pub(crate) rows: Vec<SlotRow>,
-    /// For each row and lane the element of the layer's output tensor, or [`PADDING`].
-    pub(crate) elements: Vec<u32>,
     pub(crate) steps: StepSet,
+    /// For each row, lane and position of a window.
+    elements: Vec<u32>,
+    lanes: usize,
+    /// Positions to a lane: those of a window, if some layer has windows.
+    positions: usize,
+}
+
+impl SlotLayout {
+    /// The elements of the layer's output tensor whose accumulators a lane of a row states:
+    /// [`PADDING`] beyond the layer's channels, beyond the image, and after the first where the
+    /// layer has no windows.
+    pub(crate) fn elements(&self, row: usize, lane: usize) -> &[u32] {
+        &self.elements[(row * self.lanes + lane) * self.positions..][..self.positions]
+    }
 }
 
 /// The linear layers of a graph, in order.
@@ -64,6 +98,7 @@ pub(crate) fn layers(graph: &QuantizedGraph, format: &RowFormat, lanes: usize) -
             kind,
             lanes: if kind == RequantKind::Wide { 1 } else { lanes },
             packing,
+            pooling: format.pooling(node).cloned(),
             channels,
             height,
             width,
@@ -86,13 +121,12 @@ pub(crate) fn accumulators(graph: &QuantizedGraph, node: usize) -> Option<(&Requ
 }
 
 /// The element of a layer's output tensor at a lattice position.
-pub(crate) fn output_element(
+fn output_element(
     graph: &QuantizedGraph,
     node: usize,
     channel: usize,
-    position: [i32; 2],
+    [row, column]: [usize; 2],
 ) -> u32 {
-    let [row, column] = position.map(|p| usize::try_from(p).unwrap_or(0));
     let element = match &graph.nodes[node].op {
         QuantizedOp::Affine(affine) => affine.output.index(channel, row, column),
         _ => channel,
@@ -102,30 +136,34 @@ pub(crate) fn output_element(
 
 /// Rows that the slot unit needs, the first one included.
 pub(crate) fn row_count(layers: &[Layer]) -> usize {
-    let rows = |l: &Layer| l.channels.div_ceil(l.lanes) * l.height * l.width;
-    1 + layers.iter().map(rows).sum::<usize>()
+    1 + layers.iter().map(Layer::row_count).sum::<usize>()
 }
 
-/// Lays the layers out: blocks of `lanes` channels, each a walk over the positions, forth and
-/// back in turn.
+/// Lays the layers out: blocks of `lanes` channels, each a walk over the positions, or over the
+/// windows, forth and back in turn.
 pub(crate) fn layout(graph: &QuantizedGraph, layers: &[Layer], lanes: usize) -> SlotLayout {
+    let positions = if layers.iter().any(|layer| layer.pooling.is_some()) { POSITIONS } else { 1 };
     let mut layout = SlotLayout {
         rows: vec![SlotRow::default()],
-        elements: vec![PADDING; lanes],
         steps: StepSet::default(),
+        elements: vec![PADDING; lanes * positions],
+        lanes,
+        positions,
     };
     for layer in layers {
         if let Some(row) = layout.rows.last_mut() {
             row.starts = Some(layer.index);
         }
-        place(graph, layer, lanes, &mut layout);
+        place(graph, layer, &mut layout);
     }
     layout
 }
 
-fn place(graph: &QuantizedGraph, layer: &Layer, lanes: usize, layout: &mut SlotLayout) {
+fn place(graph: &QuantizedGraph, layer: &Layer, layout: &mut SlotLayout) {
     let blocks = layer.channels.div_ceil(layer.lanes);
-    let mut path = boustrophedon((0..int(layer.height)).collect(), (0..int(layer.width)).collect());
+    let [height, width] = layer.window();
+    let steps = |len: usize, step| (0..int(len)).step_by(step).collect();
+    let mut path = boustrophedon(steps(layer.height, height), steps(layer.width, width));
     let mut previous: Option<[i32; 2]> = None;
     for block in 0..blocks {
         for (turn, &position) in path.iter().enumerate() {
@@ -139,15 +177,31 @@ fn place(graph: &QuantizedGraph, layer: &Layer, lanes: usize, layout: &mut SlotL
             }
             previous = Some(position);
             layout.rows.push(SlotRow { layer: Some(layer.index), ..SlotRow::default() });
-            layout.elements.extend((0..lanes).map(|lane| {
-                let channel = block * layer.lanes + lane;
-                if lane < layer.lanes && channel < layer.channels {
-                    output_element(graph, layer.node, channel, position)
-                } else {
-                    PADDING
-                }
-            }));
+            push_elements(graph, layer, block, position, layout);
         }
         path.reverse();
+    }
+}
+
+/// The elements of the row that is at `position` in a block of channels.
+fn push_elements(
+    graph: &QuantizedGraph,
+    layer: &Layer,
+    block: usize,
+    position: [i32; 2],
+    layout: &mut SlotLayout,
+) {
+    let [top, left] = position.map(|p| usize::try_from(p).unwrap_or(0));
+    let [height, width] = layer.window();
+    for lane in 0..layout.lanes {
+        let channel = block * layer.lanes + lane;
+        let is_used = lane < layer.lanes && channel < layer.channels;
+        let element = |index: usize| {
+            let [row, column] = [top + index / width, left + index % width];
+            let is_inside = row < layer.height && column < layer.width && index < height * width;
+            let position = (is_used && is_inside).then_some([row, column]);
+            position.map_or(PADDING, |at| output_element(graph, layer.node, channel, at))
+        };
+        layout.elements.extend((0..layout.positions).map(element));
     }
 }

@@ -56,7 +56,13 @@ impl Cells {
         cells.instance_outputs = BINDING_ROWS + shown(&graph.inputs, Side::Input);
         cells.instance_len = cells.instance_outputs + shown(&graph.outputs, Side::Output);
         cells.slots(graph, layers, slots, lanes);
+        let in_slots = |node: usize| {
+            layers.iter().filter_map(|layer| layer.pooling.as_ref()).any(|p| p.pool == node)
+        };
         for (index, node) in graph.nodes.iter().enumerate() {
+            if in_slots(index) {
+                continue;
+            }
             let found = match &node.op {
                 QuantizedOp::Affine(_) | QuantizedOp::Mul(_) => continue,
                 QuantizedOp::Alias(alias) => {
@@ -96,12 +102,18 @@ impl Cells {
     ) {
         for layer in layers {
             let unset = CellRef { place: Place::Instance, row: u32::MAX };
-            self.tensors[layer.output.0] = vec![unset; graph.tensors[layer.output.0].len()];
+            let TensorId(tensor) = layer.stated();
+            self.tensors[tensor] = vec![unset; graph.tensors[tensor].len()];
         }
         for (index, slot) in slots.rows.iter().enumerate() {
             let Some(layer) = slot.layer.and_then(|l| layers.get(l as usize)) else { continue };
-            let block = &slots.elements[index * lanes..(index + 1) * lanes];
-            for (lane, &element) in block.iter().enumerate() {
+            for lane in 0..lanes {
+                let first = slots.elements(index, lane)[0];
+                let maxima = layer.pooling.as_ref().map(|pooling| &pooling.maxima);
+                let element = match maxima {
+                    Some(maxima) => maxima.get(first as usize).copied().unwrap_or(PADDING),
+                    None => first,
+                };
                 if element == PADDING {
                     continue;
                 }
@@ -110,7 +122,7 @@ impl Cells {
                     RequantKind::Clamp | RequantKind::Table => Place::Slot(row(lane)),
                 };
                 let cell = CellRef { place, row: row(index) };
-                self.tensors[layer.output.0][element as usize] = cell;
+                self.tensors[layer.stated().0][element as usize] = cell;
             }
         }
     }

@@ -10,7 +10,12 @@ use super::{IntegerColumns, dot::Powers, field, from_limbs, join, power_of_two};
 use crate::{
     chain::{Lattice, Step, StepSet},
     config::{Config, SlotColumns},
-    plan::{CircuitPlan, RequantKind, linear::LinearRow, slots::SlotRow},
+    plan::{
+        CircuitPlan, RequantKind,
+        linear::LinearRow,
+        slots::SlotRow,
+        windows::{POSITION_WEIGHTS, POSITIONS},
+    },
 };
 
 /// The challenges of the linear check.
@@ -115,6 +120,10 @@ struct View<'a> {
     base: Fr,
     /// What a step of a rounded accumulator is worth.
     unit: Fr,
+    /// The weights of a window's positions, and their sum.
+    window: Option<([Fr; POSITIONS], Fr)>,
+    /// Every layer's challenge, scaled as the linear unit has it.
+    layers: Vec<Fr>,
     /// Powers of the challenges of row and column.
     positions: [Powers; 2],
 }
@@ -150,7 +159,29 @@ impl<'a> View<'a> {
         let unit = power_of_two(plan.shape.shift);
         let positions = [row, column].map(|base| Powers::new(base, lanes));
         let slopes = Slopes::new(plan);
-        Self { plan, config, advice, fixed, challenges, slopes, base, unit, positions }
+        let window = plan.shape.window_limbs.as_ref().map(|_| {
+            let weights = POSITION_WEIGHTS.map(|weight| weight.evaluate(&challenges.lattice));
+            (weights, weights.iter().sum::<Fr>())
+        });
+        let layers = challenges.layers.iter().zip(&plan.shape.windowed);
+        let scaled = |(challenge, &windowed): (&Fr, &bool)| match window {
+            Some((_, whole)) if !windowed => challenge * whole,
+            _ => *challenge,
+        };
+        let layers = layers.map(scaled).collect();
+        Self {
+            plan,
+            config,
+            advice,
+            fixed,
+            challenges,
+            slopes,
+            base,
+            unit,
+            window,
+            layers,
+            positions,
+        }
     }
 
     fn lanes(&self, row: usize) -> impl Iterator<Item = i64> {
@@ -163,7 +194,7 @@ impl<'a> View<'a> {
         let [below, beside] = &self.positions;
         let read = if step.vertical { below } else { beside }.dot(self.lanes(row));
         let read = if step.one { read + Fr::ONE } else { read };
-        self.challenges.layers[layer as usize] * if step.negative { -read } else { read }
+        self.layers[layer as usize] * if step.negative { -read } else { read }
     }
 
     /// What a row's evaluation is multiplied with.
@@ -180,15 +211,32 @@ impl<'a> View<'a> {
         weights + field(factor) * horner(products, self.base)
     }
 
-    /// `Σ_runs α^run · Σ_lanes B^lane · (y − bias)`.
+    /// `Σ_t μ_t · Σ_runs α^run · Σ_lanes B^lane · (y_t − bias)`.
     fn outputs(&self, row: usize) -> Fr {
+        let Some(layer) = self.plan.slots.rows[row].layer else { return Fr::ZERO };
+        let layer = &self.plan.layers[layer as usize];
+        let largest = self.largest(row, layer.kind);
+        let Some((weights, whole)) = &self.window else { return largest };
+        if layer.pooling.is_none() {
+            return largest * whole;
+        }
+        let widths = self.plan.shape.window_limbs.as_deref().unwrap_or_default();
+        let lane = |lane: &SlotColumns| {
+            let shortfalls = lane.shortfalls.iter().zip(weights);
+            let weighed = shortfalls
+                .map(|(columns, weight)| field(self.joined(row, columns, widths)) * weight);
+            weighed.sum()
+        };
+        largest * whole - self.packed(lane)
+    }
+
+    /// `Σ_runs α^run · Σ_lanes B^lane · (y − bias)`.
+    fn largest(&self, row: usize, kind: RequantKind) -> Fr {
         let shape = &self.plan.shape;
-        let kind = self.plan.slots.rows[row].layer.map(|l| self.plan.layers[l as usize].kind);
         let high = match kind {
-            None => return Fr::ZERO,
-            Some(RequantKind::Clamp) => Some((1 << shape.clamp_bits) - 1),
-            Some(RequantKind::Table) => shape.table_bits.map(|bits| (1 << bits) - 1),
-            Some(RequantKind::Wide) => None,
+            RequantKind::Clamp => Some((1 << shape.clamp_bits) - 1),
+            RequantKind::Table => shape.table_bits.map(|bits| (1 << bits) - 1),
+            RequantKind::Wide => None,
         };
         let slope = high.map(|high| self.slopes.of(high));
         let low = self.fixed[self.config.slots.low.index()][row];
@@ -214,8 +262,13 @@ impl<'a> View<'a> {
             };
             inside + field(overflow) * factor * self.unit
         };
+        self.packed(lane)
+    }
+
+    /// `Σ_runs α^run · Σ_lanes B^lane · lane`.
+    fn packed(&self, lane: impl Fn(&SlotColumns) -> Fr) -> Fr {
         let lanes: Vec<Fr> = self.config.slots.lanes.iter().map(lane).collect();
-        let runs = lanes.chunks(shape.packing.run);
+        let runs = lanes.chunks(self.plan.shape.packing.run);
         let runs = runs.map(|run| horner(run.iter().copied(), self.base));
         horner(runs, self.challenges.lattice.channel)
     }

@@ -108,7 +108,7 @@ pub(crate) fn biases(plan: &CircuitPlan, layer: &slots::Layer) -> Vec<i64> {
 }
 
 fn slot_unit(plan: &CircuitPlan, config: &Config, columns: &mut Columns) {
-    let (unit, lanes) = (&config.slots, plan.shape.slot_lanes);
+    let unit = &config.slots;
     // Lookups read these in every row, whatever is set.
     for column in unit.lanes.iter().map(|lane| lane.offset).chain([unit.low]) {
         columns.column(column);
@@ -135,11 +135,14 @@ fn slot_unit(plan: &CircuitPlan, config: &Config, columns: &mut Columns) {
         if layer.kind != RequantKind::Table {
             columns.set(unit.low, row, low);
         }
+        if let Some(q_window) = unit.q_window.filter(|_| layer.pooling.is_some()) {
+            columns.set(q_window, row, 1);
+        }
         if let Some(tag) = unit.tag {
             columns.set(tag, row, plan.layer_tags[index]);
         }
-        let elements = &plan.slots.elements[row * lanes..(row + 1) * lanes];
-        for (lane, &element) in unit.lanes.iter().zip(elements) {
+        for (index_of_lane, lane) in unit.lanes.iter().enumerate() {
+            let element = plan.slots.elements(row, index_of_lane)[0];
             let bias = biases[index].get(element as usize).copied().unwrap_or(0);
             columns.set(lane.offset, row, half + bias - (low << plan.shape.shift));
         }

@@ -86,7 +86,7 @@ impl<'a> Witness<'a> {
     ) -> Self {
         let config = Config::configure(&mut ConstraintSystem::default(), &plan.shape);
         let fixed = witness_inputs(plan, &config);
-        let mut advice = first_phase(plan, &config, execution, config.first_phase_count());
+        let mut advice = first_phase(plan, &config, execution, &fixed);
         // A lying prover makes the rest of the argument about its lie, where the lie is small.
         for lie in lies {
             if let Some(column) = advice.get_mut(lie.column) {

@@ -11,7 +11,10 @@ use super::{IntegerColumns, join, split};
 use crate::{
     config::{Config, SlotColumns, SoftmaxUnit},
     instance::BINDING_ROWS,
-    plan::{CellRef, CircuitPlan, RequantKind, commitment::Side, linear::Source, slots},
+    plan::{
+        CellRef, CircuitPlan, RequantKind, commitment::Side, linear::Source, slots,
+        windows::POSITIONS,
+    },
     shape::SoftmaxShape,
 };
 
@@ -20,13 +23,13 @@ pub(crate) fn first_phase(
     plan: &CircuitPlan,
     config: &Config,
     execution: &Execution,
-    count: usize,
+    fixed: &IntegerColumns,
 ) -> IntegerColumns {
-    let mut columns = Columns(vec![vec![0; 1 << plan.shape.k]; count]);
+    let mut columns = Columns(vec![vec![0; 1 << plan.shape.k]; config.first_phase_count()]);
     committed_values(plan, config, execution, &mut columns);
     let lanes = config.slots.lanes.par_iter().enumerate();
     let lanes: Vec<_> =
-        lanes.map(|(index, lane)| slot_lane(plan, execution, index, lane)).collect();
+        lanes.map(|(index, lane)| slot_lane(plan, execution, fixed, (index, lane))).collect();
     let reads = config.linear.reads.par_iter().enumerate();
     let reads: Vec<_> =
         reads.map(|(lane, &column)| (column, read(plan, execution, lane))).collect();
@@ -97,21 +100,30 @@ fn read(plan: &CircuitPlan, execution: &Execution, lane: usize) -> Vec<i64> {
 fn slot_lane(
     plan: &CircuitPlan,
     execution: &Execution,
-    index: usize,
-    lane: &SlotColumns,
+    fixed: &IntegerColumns,
+    (index, lane): (usize, &SlotColumns),
 ) -> Vec<(Column<Advice>, Vec<i64>)> {
-    let parts = [&lane.value, &lane.remainder, &lane.overflow].into_iter().flatten().copied();
+    let parts = [&lane.value, &lane.remainder, &lane.overflow].into_iter();
+    let parts = parts.chain(&lane.shortfalls).flatten().copied();
     let columns: Vec<_> = [lane.output].into_iter().chain(lane.activation).chain(parts).collect();
     let mut values = vec![vec![0; plan.slots.rows.len()]; columns.len()];
     for (row, slot) in plan.slots.rows.iter().enumerate() {
         let Some(layer) = slot.layer.map(|layer| &plan.layers[layer as usize]) else { continue };
         let Some((requant, _)) = slots::accumulators(&plan.graph, layer.node) else { continue };
-        let element = plan.slots.elements[row * plan.shape.slot_lanes + index];
-        // A padding channel has no weights and no bias: its accumulator is 0.
-        let accumulators = execution.accumulators[layer.node].as_ref();
-        let accumulator = accumulators.and_then(|list| list.get(element as usize)).copied();
-        let slot = Slot::of(plan, layer.kind, requant, accumulator.unwrap_or(0));
-        for (column, value) in values.iter_mut().zip(slot.cells(plan, lane)) {
+        let offset = fixed[lane.offset.index()][row];
+        // Where there is no element there are no inputs: the accumulator is the bias.
+        let bias = offset - half(requant) + (i64::from(requant.lo) << requant.shift);
+        let known = execution.accumulators[layer.node].as_deref().unwrap_or_default();
+        let positions = if layer.pooling.is_some() { POSITIONS } else { 1 };
+        let elements = &plan.slots.elements(row, index)[..positions];
+        let accumulators =
+            elements.iter().map(|&element| known.get(element as usize).copied().unwrap_or(bias));
+        let largest = accumulators.clone().max().unwrap_or(bias);
+        let slot = Slot::of(plan, layer.kind, requant, largest);
+        let shortfalls = accumulators.flat_map(|accumulator| {
+            split(largest - accumulator, plan.shape.window_limbs.as_deref().unwrap_or_default())
+        });
+        for (column, value) in values.iter_mut().zip(slot.cells(plan, lane).chain(shortfalls)) {
             column[row] = value;
         }
     }
@@ -133,6 +145,11 @@ fn wide_outputs(plan: &CircuitPlan, config: &Config, columns: &mut Columns) {
     }
 }
 
+/// Half a unit of a rounded accumulator.
+fn half(requant: &Requant) -> i64 {
+    if requant.shift == 0 { 0 } else { 1 << (requant.shift - 1) }
+}
+
 /// The parts of one accumulator.
 struct Slot {
     output: i64,
@@ -146,8 +163,7 @@ struct Slot {
 impl Slot {
     fn of(plan: &CircuitPlan, kind: RequantKind, requant: &Requant, accumulator: i64) -> Self {
         let rounded = requant.round(accumulator);
-        let half = if requant.shift == 0 { 0 } else { 1 << (requant.shift - 1) };
-        let remainder = accumulator + half - (rounded << requant.shift);
+        let remainder = accumulator + half(requant) - (rounded << requant.shift);
         let (low, high) = (i64::from(requant.lo), i64::from(requant.hi));
         let clamped = rounded.clamp(low, high);
         let (value, overflow) = match kind {

@@ -345,6 +345,8 @@ pub(crate) fn models() -> Vec<(&'static str, Model)> {
         ("convolution", convolution()),
         ("strided convolution", strided_convolution()),
         ("pool", pool()),
+        ("windows", windows()),
+        ("odd windows", odd_windows()),
         ("table", table()),
         ("product", product()),
         ("softmax", softmax()),
@@ -414,6 +416,26 @@ pub(crate) fn pool() -> Model {
     let hidden = builder.conv(TensorId(0), &conv, Form::Signed);
     let pooled = builder.max_pool(hidden, 3, 3);
     let output = builder.dense(pooled, 2, Form::Wide);
+    builder.finish(output)
+}
+
+/// A pool that the layer before it takes over.
+pub(crate) fn windows() -> Model {
+    let mut builder = GraphBuilder::new(11, [1, 6, 6]);
+    let conv = Conv { out: 3, padding: [1, 1], ..Conv::default() };
+    let hidden = builder.conv(TensorId(0), &conv, Form::Relu);
+    let pooled = builder.max_pool(hidden, 2, 2);
+    let output = builder.dense(pooled, 2, Form::Wide);
+    builder.finish(output)
+}
+
+/// The same with windows that reach beyond the image, whose maxima nothing reads.
+pub(crate) fn odd_windows() -> Model {
+    let mut builder = GraphBuilder::new(12, [1, 7, 5]);
+    let conv = Conv { kernel: [1, 1], ..Conv::default() };
+    let hidden = builder.conv(TensorId(0), &conv, Form::Signed);
+    let pooled = builder.max_pool(hidden, 2, 2);
+    let output = builder.dense(pooled, 2, Form::Signed);
     builder.finish(output)
 }
 

@@ -1,0 +1,147 @@
+//! Max pools that the layer before them takes over: which ones, and lies about them.
+
+mod support;
+
+use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
+use support::{Conv, Form, GraphBuilder, Model, checker::Recorder};
+use zkinfer_circuits::Tamper;
+use zkinfer_models::quantized::{QuantizedOp, TensorId};
+
+const MAXIMUM: &str = "slot maximum: Π s = 0";
+const TOTAL: &str = "total: ends at zero";
+
+/// An image of `side` by `side` pixels, a convolution of kernel 1, and what `rest` makes of it.
+fn model(side: usize, form: Form, rest: impl Fn(&mut GraphBuilder, TensorId) -> TensorId) -> Model {
+    let mut builder = GraphBuilder::new(20, [1, side, side]);
+    let conv = Conv { out: 4, kernel: [1, 1], ..Conv::default() };
+    let hidden = builder.conv(TensorId(0), &conv, form);
+    let output = rest(&mut builder, hidden);
+    builder.finish(output)
+}
+
+fn has_windows(model: &Model) -> bool {
+    model.plan.shape().window_limbs.is_some()
+}
+
+fn broken(model: &Model, lies: &[Tamper]) -> Vec<String> {
+    let circuit = lies.iter().fold(model.circuit(), |circuit, &lie| circuit.tampered(lie));
+    let broken = Recorder::synthesize(&circuit, model.plan.k(), &model.instance).broken();
+    broken.into_iter().collect()
+}
+
+#[test]
+fn a_layer_takes_over_a_pool_whose_windows_cover_its_outputs() {
+    for side in [8, 9, 11] {
+        assert!(has_windows(&model(side, Form::Relu, |b, hidden| b.max_pool(hidden, 2, 2))));
+        assert!(has_windows(&model(side, Form::Signed, |b, hidden| b.max_pool(hidden, 2, 2))));
+    }
+}
+
+#[test]
+fn pools_with_other_windows_keep_their_rows() {
+    for (window, step) in [(1, 2), (2, 1), (3, 2), (3, 3), (4, 4)] {
+        let pooled = model(9, Form::Relu, |b, hidden| b.max_pool(hidden, window, step));
+        assert!(!has_windows(&pooled), "{window} by {step}");
+    }
+    // Windows of 2 × 2 that do not begin where the layer's do.
+    let shifted = model(9, Form::Relu, |b, hidden| {
+        let pooled = b.max_pool(hidden, 2, 2);
+        let QuantizedOp::MaxPool(pool) = &mut b.graph.nodes[1].op else { panic!("a pool") };
+        pool.windows.iter_mut().flatten().for_each(|element| *element += 1);
+        pooled
+    });
+    assert!(!has_windows(&shifted));
+    // The same window twice: one of the two outputs would have no cell.
+    let twice = model(8, Form::Relu, |b, hidden| {
+        let pooled = b.max_pool(hidden, 2, 2);
+        let QuantizedOp::MaxPool(pool) = &mut b.graph.nodes[1].op else { panic!("a pool") };
+        pool.windows[1] = pool.windows[0].clone();
+        pooled
+    });
+    assert!(!has_windows(&twice));
+}
+
+#[test]
+fn outputs_that_are_read_elsewhere_are_stated_one_by_one() {
+    let read_twice = model(8, Form::Relu, |b, hidden| {
+        let pooled = b.max_pool(hidden, 2, 2);
+        b.alias(hidden, (0..64).collect());
+        pooled
+    });
+    assert!(!has_windows(&read_twice));
+    let shown = model(8, Form::Relu, |b, hidden| {
+        b.max_pool(hidden, 2, 2);
+        hidden
+    });
+    assert!(!has_windows(&shown));
+}
+
+#[test]
+fn activations_that_decrease_keep_their_pool() {
+    let falling = model(8, Form::Table(7), |b, hidden| {
+        let pooled = b.max_pool(hidden, 2, 2);
+        let QuantizedOp::Affine(affine) = &mut b.graph.nodes[0].op else { panic!("a layer") };
+        let table = affine.requant.table.as_mut().expect("a table");
+        table.sort_unstable();
+        table.swap(3, 90);
+        pooled
+    });
+    assert!(!has_windows(&falling));
+    let rising = model(8, Form::Table(7), |b, hidden| {
+        let pooled = b.max_pool(hidden, 2, 2);
+        let QuantizedOp::Affine(affine) = &mut b.graph.nodes[0].op else { panic!("a layer") };
+        affine.requant.table.as_mut().expect("a table").sort_unstable();
+        pooled
+    });
+    assert!(has_windows(&rising));
+    assert!(broken(&rising, &[]).is_empty());
+}
+
+/// Columns of the first lane: the lowest limb of its remainder, and those of what each position
+/// falls short by.
+fn unit_columns(model: &Model) -> (usize, Vec<usize>) {
+    let shape = model.plan.shape();
+    let remainder = 1 + if shape.value_limbs.len() > 1 { shape.value_limbs.len() } else { 0 };
+    let first = remainder + shape.remainder_limbs.len() + shape.overflow_limbs.len();
+    let limbs = shape.window_limbs.as_ref().expect("windows").len();
+    (remainder, (0..4).map(|position| first + position * limbs).collect())
+}
+
+/// What breaks when the maxima of each row are off by `delta` and the positions fall short by as
+/// much more, so that every accumulator is what it was.
+fn moved_maxima(model: &Model, delta: Fr) -> Vec<Vec<String>> {
+    let (remainder, shortfalls) = unit_columns(model);
+    let columns: Vec<_> = shortfalls.into_iter().chain([remainder]).collect();
+    let lies = |row| {
+        let lie = |&column: &usize| Tamper { column, row, delta };
+        broken(model, &columns.iter().map(lie).collect::<Vec<_>>())
+    };
+    (1..20).map(lies).collect()
+}
+
+#[test]
+fn a_larger_maximum_breaks_the_product_alone() {
+    let model = support::windows();
+    assert!(has_windows(&model));
+    let found = moved_maxima(&model, Fr::ONE);
+    assert!(found.iter().all(|broken| broken.contains(&MAXIMUM.to_owned())), "{found:?}");
+    assert!(found.iter().any(|broken| broken == &[MAXIMUM]), "{found:?}");
+}
+
+#[test]
+fn a_smaller_maximum_breaks_a_range() {
+    let model = support::windows();
+    let found = moved_maxima(&model, -Fr::ONE);
+    assert!(found.iter().all(|broken| broken.contains(&TOTAL.to_owned())), "{found:?}");
+}
+
+#[test]
+fn another_accumulator_below_the_maximum_breaks_the_sum() {
+    for model in [support::windows(), support::odd_windows()] {
+        let (_, shortfalls) = unit_columns(&model);
+        for (row, column) in (1..9).flat_map(|row| shortfalls.iter().map(move |&c| (row, c))) {
+            let found = broken(&model, &[Tamper { column, row, delta: Fr::ONE }]);
+            assert!(found.contains(&TOTAL.to_owned()), "row {row}, column {column}: {found:?}");
+        }
+    }
+}
