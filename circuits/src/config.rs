@@ -1,5 +1,7 @@
 //! The columns of a circuit.
 
+mod commitment;
+
 use halo2_proofs::{
     halo2curves::bn256::Fr,
     plonk::{
@@ -7,13 +9,14 @@ use halo2_proofs::{
     },
 };
 
-use zkinfer_verifier::poseidon::WIDTH;
+pub(crate) use commitment::{CommitmentUnit, PackedColumn};
 
+use self::commitment::{commitment_unit, committed_columns};
 use crate::{
     chain::{Lattice, StepSet},
     gates::{self, logup},
     plan::{Place, windows::POSITIONS},
-    shape::{CommitmentShape, POOL_WIDTH, Shape, SoftmaxShape},
+    shape::{POOL_WIDTH, Shape, SoftmaxShape},
 };
 
 /// The columns of one lane of the slot unit.
@@ -27,11 +30,19 @@ pub(crate) struct SlotColumns {
     pub(crate) activation: Option<Column<Advice>>,
     pub(crate) remainder: Vec<Column<Advice>>,
     pub(crate) overflow: Vec<Column<Advice>>,
-    /// Per position of a window the limbs of what its accumulator falls short of the largest by;
-    /// empty where no layer has windows.
-    pub(crate) shortfalls: Vec<Vec<Column<Advice>>>,
+    /// What the accumulators of a window fall short of the largest by: one less than there are
+    /// positions, or none where no layer has windows.
+    pub(crate) shortfalls: Vec<ShortfallColumns>,
     /// `half + bias − low·2^shift`, a fixed integer per value.
     pub(crate) offset: Column<Fixed>,
+}
+
+/// What the accumulator of a position of a window, or of the next, falls short of the largest by.
+#[derive(Clone, Debug)]
+pub(crate) struct ShortfallColumns {
+    pub(crate) limbs: Vec<Column<Advice>>,
+    /// 1 if it is that of the next position.
+    pub(crate) is_next: Column<Advice>,
 }
 
 /// Row selectors of a chain: one fixed column per monomial.
@@ -99,48 +110,6 @@ pub(crate) struct SoftmaxUnit {
     pub(crate) output_limbs: Vec<Column<Advice>>,
     pub(crate) remainder_limbs: Vec<Column<Advice>>,
     pub(crate) slack_limbs: Vec<Column<Advice>>,
-}
-
-/// Columns of the commitment unit; see [`gates::commitment`].
-#[derive(Clone, Debug)]
-pub(crate) struct CommitmentUnit {
-    /// Committed inputs.
-    pub(crate) input: Option<CommittedInputs>,
-    /// Copies of committed outputs, and the rows that pack one.
-    pub(crate) output: Option<PackedColumn>,
-    /// 1 where the packed element goes on in the next row.
-    pub(crate) q_more: Column<Fixed>,
-    /// The packed element so far.
-    pub(crate) packed: Column<Advice>,
-    pub(crate) state: [Column<Advice>; WIDTH],
-    /// Square of the state's first element with its constant.
-    pub(crate) square: Column<Advice>,
-    /// What the row adds to the state.
-    pub(crate) constants: [Column<Fixed>; WIDTH],
-    pub(crate) q_keep: Column<Fixed>,
-    pub(crate) q_rotate: Column<Fixed>,
-    pub(crate) q_full: Column<Fixed>,
-    pub(crate) q_partial: Column<Fixed>,
-    /// 1 where the packed element is added to the first, or second, element of the rate.
-    pub(crate) q_absorb: [Column<Fixed>; 2],
-}
-
-/// Elements to be packed, with 1 in the rows where one is, and its lower bound.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct PackedColumn {
-    pub(crate) value: Column<Advice>,
-    pub(crate) q_pack: Column<Fixed>,
-    pub(crate) low: Column<Fixed>,
-}
-
-/// Committed inputs with what bounds them.
-#[derive(Clone, Debug)]
-pub(crate) struct CommittedInputs {
-    pub(crate) packed: PackedColumn,
-    /// Limbs of `value − low`; empty where one limb is enough.
-    pub(crate) limbs: Vec<Column<Advice>>,
-    /// The range that each limb is looked up in.
-    pub(crate) tags: Vec<Column<Fixed>>,
 }
 
 /// Columns of the lookup argument.
@@ -314,10 +283,10 @@ impl Config {
         self.slots.lanes.iter().flat_map(lane).collect()
     }
 
-    /// What the positions of windows fall short by, in every lane.
+    /// Those of windows, in every lane.
     pub(crate) fn shortfall_columns(&self) -> Vec<Column<Advice>> {
-        let lanes = self.slots.lanes.iter();
-        lanes.flat_map(|lane| lane.shortfalls.iter().flatten().copied()).collect()
+        let shortfalls = self.slots.lanes.iter().flat_map(|lane| &lane.shortfalls);
+        shortfalls.flat_map(ShortfallColumns::all).collect()
     }
 
     pub(crate) fn pool_columns(&self) -> Vec<Column<Advice>> {
@@ -360,23 +329,10 @@ impl Config {
     }
 }
 
-impl CommitmentUnit {
-    /// The columns under copy constraints.
-    fn copied(&self) -> impl Iterator<Item = Column<Advice>> {
-        let [_, digest, _] = self.state;
-        let input = self.input.iter().map(|input| input.packed.value);
-        input.chain(self.output.iter().map(|output| output.value)).chain([digest])
-    }
-
-    fn fixed_columns(&self) -> Vec<Column<Fixed>> {
-        let flags = [self.q_more, self.q_keep, self.q_rotate, self.q_full, self.q_partial];
-        let tags = self.input.iter().flat_map(|input| input.tags.iter().copied());
-        let packed = self.input.iter().map(|input| &input.packed).chain(&self.output);
-        tags.chain(packed.flat_map(|packed| [packed.q_pack, packed.low]))
-            .chain(flags)
-            .chain(self.q_absorb)
-            .chain(self.constants)
-            .collect()
+impl ShortfallColumns {
+    /// The limbs, then which position's they are.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Column<Advice>> {
+        self.limbs.iter().copied().chain([self.is_next])
     }
 }
 
@@ -393,7 +349,11 @@ fn slot_columns(meta: &mut ConstraintSystem<Fr>, shape: &Shape) -> SlotColumns {
         remainder: advice(meta, shape.remainder_limbs.len()),
         overflow: advice(meta, shape.overflow_limbs.len()),
         shortfalls: shape.window_limbs.as_ref().map_or_else(Vec::new, |limbs| {
-            (0..POSITIONS).map(|_| advice(meta, limbs.len())).collect()
+            let columns = (1..POSITIONS).map(|_| ShortfallColumns {
+                limbs: advice(meta, limbs.len()),
+                is_next: meta.advice_column(),
+            });
+            columns.collect()
         }),
         offset: meta.fixed_column(),
     }
@@ -458,45 +418,6 @@ fn softmax_unit(meta: &mut ConstraintSystem<Fr>, shape: &SoftmaxShape) -> Softma
         output_limbs: advice(meta, shape.output_limbs.len()),
         remainder_limbs: advice(meta, shape.remainder_limbs.len()),
         slack_limbs: advice(meta, shape.remainder_limbs.len()),
-    }
-}
-
-/// The first-phase columns: committed inputs and outputs.
-fn committed_columns(
-    meta: &mut ConstraintSystem<Fr>,
-    shape: &CommitmentShape,
-) -> (Option<CommittedInputs>, Option<PackedColumn>) {
-    let packed = |meta: &mut ConstraintSystem<Fr>| PackedColumn {
-        value: meta.advice_column(),
-        q_pack: meta.fixed_column(),
-        low: meta.fixed_column(),
-    };
-    let output = shape.output_digit_bits.map(|_| packed(meta));
-    let input = shape.input.as_ref().map(|input| CommittedInputs {
-        packed: packed(meta),
-        limbs: advice(meta, if input.limbs.len() > 1 { input.limbs.len() } else { 0 }),
-        tags: input.limbs.iter().map(|_| meta.fixed_column()).collect(),
-    });
-    (input, output)
-}
-
-fn commitment_unit(
-    meta: &mut ConstraintSystem<Fr>,
-    (input, output): (Option<CommittedInputs>, Option<PackedColumn>),
-) -> CommitmentUnit {
-    CommitmentUnit {
-        input,
-        output,
-        q_more: meta.fixed_column(),
-        packed: meta.advice_column_in(SecondPhase),
-        state: [(); WIDTH].map(|()| meta.advice_column_in(SecondPhase)),
-        square: meta.advice_column_in(SecondPhase),
-        constants: [(); WIDTH].map(|()| meta.fixed_column()),
-        q_keep: meta.fixed_column(),
-        q_rotate: meta.fixed_column(),
-        q_full: meta.fixed_column(),
-        q_partial: meta.fixed_column(),
-        q_absorb: [(); 2].map(|()| meta.fixed_column()),
     }
 }
 

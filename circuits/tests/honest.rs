@@ -84,3 +84,28 @@ fn products_in_several_lanes_have_a_witness() {
     }
     assert!(lanes.iter().any(|&lanes| lanes > 1), "{lanes:?}");
 }
+
+/// A layer of so many channels with windows, then one that reads them in few rows.
+fn windows_model(seed: u64, sides: [usize; 2], channels: usize) -> support::Model {
+    let mut builder = GraphBuilder::new(seed, [1, sides[0], sides[1]]);
+    let conv = |out| Conv { out, kernel: [1, 1], ..Conv::default() };
+    let hidden = builder.conv(TensorId(0), &conv(channels), Form::Signed);
+    let pooled = builder.max_pool(hidden, 2, 2);
+    let output = builder.conv(pooled, &conv(1), Form::Wide);
+    builder.finish(output)
+}
+
+#[test]
+fn windows_in_several_lanes_have_a_witness() {
+    let models = (10..14_usize).flat_map(|side| [13, 24].map(|channels| (side, channels)));
+    let mut lanes = Vec::new();
+    for (side, channels) in models {
+        let model = windows_model(u64::try_from(side).unwrap(), [side, 12], channels);
+        let broken =
+            Recorder::synthesize(&model.circuit(), model.plan.k(), &model.instance).broken();
+        let shape = model.plan.shape();
+        assert!(broken.is_empty(), "{shape:?}: {broken:?}");
+        lanes.push(shape.window_limbs.as_ref().map(|_| shape.slot_lanes));
+    }
+    assert!(lanes.iter().flatten().filter(|&&lanes| lanes > 1).count() > 2, "{lanes:?}");
+}

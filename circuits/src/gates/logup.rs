@@ -89,7 +89,7 @@ fn slot_lookups(config: &Config, lane: &SlotColumns) -> Vec<Lookup> {
     let remainder = lane.remainder.iter().zip(&shape.remainder_limbs);
     let overflow = lane.overflow.iter().zip(&shape.overflow_limbs);
     let widths = || shape.window_limbs.iter().flatten();
-    let shortfalls = lane.shortfalls.iter().flat_map(|limbs| limbs.iter().zip(widths()));
+    let shortfalls = lane.shortfalls.iter().flat_map(|s| s.limbs.iter().zip(widths()));
     let limbs = remainder.chain(overflow).chain(shortfalls);
     lookups.extend(limbs.map(|(&c, &w)| Lookup::range(c, w)));
     lookups
@@ -143,7 +143,7 @@ fn commitment_lookups(config: &Config) -> Vec<Lookup> {
 /// Number of lookups in a row.
 pub(crate) fn lookup_count(shape: &Shape) -> usize {
     let values = if shape.has_output_column() { shape.value_limbs.len() } else { 1 };
-    let windows = shape.window_limbs.as_ref().map_or(0, |limbs| POSITIONS * limbs.len());
+    let windows = shape.window_limbs.as_ref().map_or(0, |limbs| (POSITIONS - 1) * limbs.len());
     let lane = values + shape.remainder_limbs.len() + shape.overflow_limbs.len() + windows;
     let pool = shape.pool_limbs.as_ref().map_or(0, |limbs| POOL_WIDTH * limbs.len());
     let softmax = shape

@@ -12,10 +12,11 @@
 //! clamp; if `w = 0` it is inside. So `z = floor((y + half) / 2^shift)` fixes `r`, `u` and `w`:
 //! there is one witness for every `y`. In a wide layer `z = low + u + 2^clamp_bits·w` instead.
 //!
-//! Where a max pool follows, a row states the accumulators `y_t` of a window by the largest of them,
-//! `y`, and what each falls short of it by: `y_t = y − s_t`, `s_t ≥ 0` by lookup, `Π s_t = 0`. This
-//! has one witness too, and as requantization never decreases, the output of `y` is the largest of
-//! the outputs.
+//! Where a max pool follows, a row states the accumulators of a window by the largest of them, `y`,
+//! and what the others fall short of it by: shortfall `j`, at least 0 by lookup, is that of position
+//! `j`, or of position `j + 1` where a bit says so. There is one shortfall less than there are
+//! positions, so whatever the bits, some position falls short by nothing, and none exceeds `y`.
+//! As requantization never decreases, the output of `y` is the largest of the outputs.
 //!
 //! All quantities are below 2^(shift + 40) or 2^63 in magnitude, far below the field's 2^253, so equality
 //! in the field is equality of integers. The linear unit forces `y` to be the layer's accumulator.
@@ -40,7 +41,7 @@ pub(super) fn configure(meta: &mut ConstraintSystem<Fr>, config: &Config) {
             output_is_the_value_or_the_activation(meta, config, lane);
         }
         if !lane.shortfalls.is_empty() {
-            some_position_has_the_maximum(meta, config, lane);
+            shortfalls_have_one_position(meta, config, lane);
         }
     }
     wide_output(meta, config);
@@ -96,27 +97,33 @@ fn output_is_the_value_or_the_activation(
     });
 }
 
-/// `Π s_t = 0`: the largest accumulator of a window is one of them.
-fn some_position_has_the_maximum(
+/// A shortfall is that of its position or of the next, not parts of both.
+fn shortfalls_have_one_position(
     meta: &mut ConstraintSystem<Fr>,
     config: &Config,
     lane: &SlotColumns,
 ) {
-    meta.create_gate("slot maximum", |meta| {
-        let shortfalls = shortfalls(meta, config, lane);
+    meta.create_gate("slot shortfall", |meta| {
         let on = fixed(meta, config.q_on);
-        [("Π s = 0", shortfalls.into_iter().fold(on, |product, shortfall| product * shortfall))]
+        let bits = lane.shortfalls.iter().map(|shortfall| cur(meta, shortfall.is_next));
+        let is_bit = |bit: Expression<Fr>| on.clone() * bit.clone() * (bit - integer(1));
+        bits.map(|bit| ("next is 0 or 1", is_bit(bit))).collect::<Vec<_>>()
     });
 }
 
-/// What each position of a window falls short of the largest accumulator by.
-fn shortfalls(
+/// `Σ_t μ_t·(y − y_t)`, `μ_t` the weight of a position.
+fn weighed_shortfalls(
     meta: &mut VirtualCells<'_, Fr>,
     config: &Config,
     lane: &SlotColumns,
-) -> Vec<Expression<Fr>> {
+    weights: &[Expression<Fr>],
+) -> Expression<Fr> {
     let widths = config.shape.window_limbs.as_deref().unwrap_or_default();
-    lane.shortfalls.iter().map(|columns| limbs(meta, columns, widths)).collect()
+    sum(lane.shortfalls.iter().zip(weights.windows(2)).map(|(shortfall, weights)| {
+        let step = weights[1].clone() - weights[0].clone();
+        let weight = weights[0].clone() + cur(meta, shortfall.is_next) * step;
+        limbs(meta, &shortfall.limbs, widths) * weight
+    }))
 }
 
 /// `out = q + 2^clamp_bits·w` in the rows of a wide layer. Its channels are packed with a base of
@@ -177,7 +184,7 @@ fn accumulator(
 /// `Σ_runs α^run · Σ_lanes B^lane · (y − bias)`: this row's share of the linear check, before its
 /// weight.
 ///
-/// With windows it is `Σ_t μ_t · (y − s_t − bias) = μ·(y − bias) − Σ_t μ_t·s_t`, `μ_t` the weight of a
+/// With windows it is `Σ_t μ_t · (y_t − bias) = μ·(y − bias) − Σ_t μ_t·(y − y_t)`, `μ_t` the weight of a
 /// position and `μ = Σ_t μ_t`. A row without a window has the factor `μ` as well, as this leaves
 /// the degree what it is: the linear unit multiplies the other side of such layers with it.
 pub(super) fn accumulators(meta: &mut VirtualCells<'_, Fr>, config: &Config) -> Expression<Fr> {
@@ -209,10 +216,8 @@ pub(super) fn accumulators(meta: &mut VirtualCells<'_, Fr>, config: &Config) -> 
     let outputs = packed(config, lanes, &alpha);
     let Some(q_window) = config.slots.q_window else { return outputs };
     let weights = position_weights(meta, config);
-    let lanes = config.slots.lanes.iter().map(|lane| {
-        let shortfalls = shortfalls(meta, config, lane).into_iter();
-        sum(shortfalls.zip(weights.clone()).map(|(shortfall, weight)| shortfall * weight))
-    });
+    let lanes = config.slots.lanes.iter();
+    let lanes = lanes.map(|lane| weighed_shortfalls(meta, config, lane, &weights));
     let short = packed(config, lanes.collect(), &alpha);
     outputs * sum(weights) - fixed(meta, q_window) * short
 }

@@ -116,7 +116,7 @@ impl RowFormat {
         for node in 0..graph.nodes.len() {
             let Some((requant, _)) = accumulators(graph, node) else { continue };
             let kind = self.kind(requant, graph.nodes[node].output);
-            let short = if self.pooling(node).is_some() { 1 << self.window_bits } else { 0 };
+            let short = if self.pooling(node).is_some() { 2 << self.window_bits } else { 0 };
             let digit_bits = self.digit_bits(requant, kind, short);
             let largest = match kind {
                 RequantKind::Wide => &mut self.wide_digit_bits,

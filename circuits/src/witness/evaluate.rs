@@ -222,9 +222,16 @@ impl<'a> View<'a> {
         }
         let widths = self.plan.shape.window_limbs.as_deref().unwrap_or_default();
         let lane = |lane: &SlotColumns| {
-            let shortfalls = lane.shortfalls.iter().zip(weights);
-            let weighed = shortfalls
-                .map(|(columns, weight)| field(self.joined(row, columns, widths)) * weight);
+            let shortfalls = lane.shortfalls.iter().zip(weights.windows(2));
+            let weighed = shortfalls.map(|(shortfall, weights)| {
+                let is_next = self.advice[shortfall.is_next.index()][row];
+                let weight = match is_next {
+                    0 => weights[0],
+                    1 => weights[1],
+                    lie => weights[0] + field(lie) * (weights[1] - weights[0]),
+                };
+                field(self.joined(row, &shortfall.limbs, widths)) * weight
+            });
             weighed.sum()
         };
         largest * whole - self.packed(lane)

@@ -9,7 +9,7 @@ use zkinfer_models::{
 
 use super::{IntegerColumns, join, split};
 use crate::{
-    config::{Config, SlotColumns, SoftmaxUnit},
+    config::{Config, ShortfallColumns, SlotColumns, SoftmaxUnit},
     instance::BINDING_ROWS,
     plan::{
         CellRef, CircuitPlan, RequantKind, commitment::Side, linear::Source, slots,
@@ -103,8 +103,8 @@ fn slot_lane(
     fixed: &IntegerColumns,
     (index, lane): (usize, &SlotColumns),
 ) -> Vec<(Column<Advice>, Vec<i64>)> {
-    let parts = [&lane.value, &lane.remainder, &lane.overflow].into_iter();
-    let parts = parts.chain(&lane.shortfalls).flatten().copied();
+    let parts = [&lane.value, &lane.remainder, &lane.overflow].into_iter().flatten().copied();
+    let parts = parts.chain(lane.shortfalls.iter().flat_map(ShortfallColumns::all));
     let columns: Vec<_> = [lane.output].into_iter().chain(lane.activation).chain(parts).collect();
     let mut values = vec![vec![0; plan.slots.rows.len()]; columns.len()];
     for (row, slot) in plan.slots.rows.iter().enumerate() {
@@ -114,20 +114,30 @@ fn slot_lane(
         // Where there is no element there are no inputs: the accumulator is the bias.
         let bias = offset - half(requant) + (i64::from(requant.lo) << requant.shift);
         let known = execution.accumulators[layer.node].as_deref().unwrap_or_default();
-        let positions = if layer.pooling.is_some() { POSITIONS } else { 1 };
-        let elements = &plan.slots.elements(row, index)[..positions];
+        let elements = plan.slots.elements(row, index).iter();
         let accumulators =
-            elements.iter().map(|&element| known.get(element as usize).copied().unwrap_or(bias));
-        let largest = accumulators.clone().max().unwrap_or(bias);
+            elements.map(|&element| known.get(element as usize).copied().unwrap_or(bias));
+        let positions = if layer.pooling.is_some() { POSITIONS } else { 1 };
+        let accumulators: Vec<_> = accumulators.take(positions).collect();
+        let largest = accumulators.iter().copied().max().unwrap_or(bias);
         let slot = Slot::of(plan, layer.kind, requant, largest);
-        let shortfalls = accumulators.flat_map(|accumulator| {
-            split(largest - accumulator, plan.shape.window_limbs.as_deref().unwrap_or_default())
+        let shortfalls = shortfalls(&accumulators, largest).flat_map(|(shortfall, is_next)| {
+            let widths = plan.shape.window_limbs.as_deref().unwrap_or_default();
+            split(shortfall, widths).chain([i64::from(is_next)])
         });
         for (column, value) in values.iter_mut().zip(slot.cells(plan, lane).chain(shortfalls)) {
             column[row] = value;
         }
     }
     columns.into_iter().zip(values).collect()
+}
+
+/// What all but one of the accumulators fall short of the largest by, and whether that is one of
+/// those before.
+fn shortfalls(accumulators: &[i64], largest: i64) -> impl Iterator<Item = (i64, bool)> {
+    let without = accumulators.iter().position(|&accumulator| accumulator == largest);
+    let others = accumulators.iter().enumerate().filter(move |(i, _)| Some(*i) != without);
+    others.map(move |(i, accumulator)| (largest - accumulator, Some(i) > without))
 }
 
 /// `out = q + 2^clamp_bits·w`, of the first lane.

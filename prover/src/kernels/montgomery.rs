@@ -298,18 +298,16 @@ impl<F: Modulus, L: Lanes> Pack<F> for Vector<F, L> {
     }
 
     #[inline(always)]
-    fn transpose(packs: [Self; 8]) -> [Self; 8] {
-        let mut transposed = packs;
+    fn transpose(packs: &mut [Self; 8]) {
         for limb in 0..LIMBS {
             let columns = L::transpose(std::array::from_fn(
                 #[inline(always)]
                 |pack| packs[pack].0[limb],
             ));
-            for (to, column) in transposed.iter_mut().zip(columns) {
+            for (to, column) in packs.iter_mut().zip(columns) {
                 to.0[limb] = column;
             }
         }
-        transposed
     }
 
     #[inline(always)]

@@ -98,8 +98,8 @@ pub(crate) trait Pack<F>: Copy + fmt::Debug + Send + Sync + 'static {
     /// The relaxed representative of a lazy element below `16p`.
     fn relax(self) -> Self;
 
-    /// Lane `i` of pack `j` is lane `j` of pack `i`; packs of one element stay as they are.
-    fn transpose(packs: [Self; 8]) -> [Self; 8];
+    /// Lane `i` of pack `j` becomes lane `j` of pack `i`; packs of one element stay as they are.
+    fn transpose(packs: &mut [Self; 8]);
     /// Lanes `shift..shift + WIDTH` of `self` and `next` in a row.
     fn window(self, next: Self, shift: usize) -> Self;
     /// Says that this pack will be read, but not at once.

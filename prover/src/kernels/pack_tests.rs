@@ -190,7 +190,9 @@ fn lanes_move<F: PrimeField, P: Pack<F>>() {
         );
     }
     let eight: [P; 8] = std::array::from_fn(|i| packs[i].0);
-    for (i, pack) in P::transpose(eight).into_iter().enumerate() {
+    let mut transposed = eight;
+    P::transpose(&mut transposed);
+    for (i, pack) in transposed.into_iter().enumerate() {
         let from = |lane: usize| if P::WIDTH == 8 { (lane, i) } else { (i, lane) };
         assert_relaxed(pack, |lane| packs[from(lane).0].1[from(lane).1]);
     }

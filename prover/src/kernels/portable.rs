@@ -89,9 +89,7 @@ impl<F: Integer> Pack<F> for Single<F> {
         self
     }
     #[inline(always)]
-    fn transpose(packs: [Self; 8]) -> [Self; 8] {
-        packs
-    }
+    fn transpose(_: &mut [Self; 8]) {}
     #[inline(always)]
     fn window(self, next: Self, shift: usize) -> Self {
         if shift == 0 { self } else { next }

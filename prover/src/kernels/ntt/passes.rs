@@ -81,20 +81,26 @@ impl<A: Arithmetic> Leaf<'_, A> {
 /// Strides 1, 2 and 4 on relaxed coefficients; gives lazy values < 8p.
 #[inline(always)]
 fn base_to_values<A: Arithmetic>(twiddles: &Twiddles<A>, from: &[A::Fr; 8], to: &mut [A::Fr; 8]) {
-    let mut packs = *from;
-    for ((low, stride), &x) in BUTTERFLIES.into_iter().zip(&twiddles.base) {
-        let product = packs[low + stride].mul_lazy(x);
-        // Every stride adds up to 2p.
-        packs[low + stride] = packs[low].sub_lazy_by::<2>(product);
-        packs[low] = packs[low].add_lazy(product);
+    // In `to` from the first stride on: a copy of 2560 bytes is a tenth of the work here.
+    for (i, &x) in twiddles.base[..4].iter().enumerate() {
+        let product = from[2 * i + 1].mul_lazy(x);
+        to[2 * i + 1] = from[2 * i].sub_lazy_by::<2>(product);
+        to[2 * i] = from[2 * i].add_lazy(product);
     }
-    *to = A::Fr::transpose(packs);
+    for ((low, stride), &x) in BUTTERFLIES.into_iter().zip(&twiddles.base).skip(4) {
+        let product = to[low + stride].mul_lazy(x);
+        // Every stride adds up to 2p.
+        to[low + stride] = to[low].sub_lazy_by::<2>(product);
+        to[low] = to[low].add_lazy(product);
+    }
+    A::Fr::transpose(to);
 }
 
 /// Strides 4, 2 and 1 on values < 4p; gives relaxed coefficients.
 #[inline(always)]
 fn base_to_coefficients<A: Arithmetic>(twiddles: &Twiddles<A>, block: &mut [A::Fr; 8]) {
-    let mut packs = A::Fr::transpose(*block);
+    let mut packs = *block;
+    A::Fr::transpose(&mut packs);
     for i in (0..12).rev() {
         let ((low, stride), x) = (BUTTERFLIES[i], twiddles.base[i]);
         // Sums are < 8p after stride 4 and < 16p after stride 2.
