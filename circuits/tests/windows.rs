@@ -177,3 +177,14 @@ fn a_shortfall_shared_by_two_positions_breaks_its_gate() {
         }
     }
 }
+
+#[test]
+fn a_pool_with_rows_of_its_own_reads_maxima_of_windows() {
+    let model = model(13, Form::Signed, |b, hidden| {
+        let pooled = b.max_pool(hidden, 2, 2);
+        let pooled = b.max_pool(pooled, 3, 3);
+        b.dense(pooled, 3, Form::Wide)
+    });
+    assert!(has_windows(&model) && model.plan.cost().rows.pool > 0);
+    assert_eq!(broken(&model, &[]), [""; 0]);
+}
