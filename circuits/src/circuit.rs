@@ -198,7 +198,9 @@ fn assigned_cells(plan: &CircuitPlan, config: &Config) -> Vec<(Column<Advice>, u
     fill(config.linear.reads.clone(), &mut (0..plan.linear.rows.len()).filter(reads));
     fill(config.pool_columns(), &mut (0..plan.cells.pool.len()));
     fill(config.softmax_columns(), &mut (0..plan.cells.softmax.len()));
-    fill(vec![config.table.multiplicity], &mut (0..plan.table.entries.len()));
+    for (lane, entries) in config.table.lanes.iter().zip(plan.table.lanes()) {
+        fill(vec![lane.multiplicity], &mut (0..entries.len()));
+    }
     let last = plan.shape.usable_rows() - 1;
     fill(config.table.helpers.clone(), &mut (0..last));
     let sums = [config.slots.chain.weight, config.linear.chain.weight, config.total];

@@ -115,11 +115,21 @@ pub(crate) struct SoftmaxUnit {
 /// Columns of the lookup argument.
 #[derive(Clone, Debug)]
 pub(crate) struct TableColumns {
+    /// The key in the first lane.
     pub(crate) key: Column<Fixed>,
+    /// The tag in all lanes.
     pub(crate) tag: Column<Fixed>,
+    /// How much larger the key is in the next lane, if there is one.
+    pub(crate) step: Option<Column<Fixed>>,
+    pub(crate) lanes: Vec<TableLane>,
+    pub(crate) helpers: Vec<Column<Advice>>,
+}
+
+/// One entry of the table to a row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TableLane {
     pub(crate) value: Option<Column<Fixed>>,
     pub(crate) multiplicity: Column<Advice>,
-    pub(crate) helpers: Vec<Column<Advice>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -170,7 +180,7 @@ impl Config {
         let softmax = shape.softmax.as_ref().map(|softmax| softmax_unit(meta, softmax));
         let committed = shape.commitment.as_ref().map(|shape| committed_columns(meta, shape));
         let wide_output = shape.wide.then(|| meta.advice_column());
-        let multiplicity = meta.advice_column();
+        let multiplicities = advice(meta, shape.table_lanes);
         let challenges = Challenges {
             channel: meta.challenge_usable_after(FirstPhase),
             theta: meta.challenge_usable_after(FirstPhase),
@@ -185,13 +195,7 @@ impl Config {
         let slots = slot_unit(meta, shape, lanes, wide_output);
         let linear = linear_unit(meta, shape, reads);
         let commitment = committed.map(|columns| commitment_unit(meta, columns));
-        let table = TableColumns {
-            key: meta.fixed_column(),
-            tag: meta.fixed_column(),
-            value: logup::has_values(shape).then(|| meta.fixed_column()),
-            multiplicity,
-            helpers,
-        };
+        let table = table_columns(meta, shape, multiplicities, helpers);
         let config = Self {
             shape: shape.clone(),
             instance,
@@ -233,9 +237,10 @@ impl Config {
         self.position.into_iter().chain([channel, theta, pole]).chain(self.layers.clone()).collect()
     }
 
-    /// Number of first-phase advice columns: the multiplicities are the last of them.
+    /// Number of first-phase advice columns: the helpers and the running sum are the first ones
+    /// of the second phase.
     pub(crate) fn first_phase_count(&self) -> usize {
-        self.table.multiplicity.index() + 1
+        self.total.index() - self.table.helpers.len()
     }
 
     /// Every fixed column, by index.
@@ -260,7 +265,8 @@ impl Config {
         let mut columns: Vec<_> = [self.q_on, self.q_first, self.q_last, slots.low, slots.q_clamp]
             .into_iter()
             .chain([table.key, table.tag])
-            .chain(table.value)
+            .chain(table.step)
+            .chain(table.lanes.iter().filter_map(|lane| lane.value))
             .chain(linear.q_vertical)
             .chain(optional.into_iter().flatten())
             .chain(slots.lanes.iter().map(|lane| lane.offset))
@@ -419,6 +425,22 @@ fn softmax_unit(meta: &mut ConstraintSystem<Fr>, shape: &SoftmaxShape) -> Softma
         remainder_limbs: advice(meta, shape.remainder_limbs.len()),
         slack_limbs: advice(meta, shape.remainder_limbs.len()),
     }
+}
+
+fn table_columns(
+    meta: &mut ConstraintSystem<Fr>,
+    shape: &Shape,
+    multiplicities: Vec<Column<Advice>>,
+    helpers: Vec<Column<Advice>>,
+) -> TableColumns {
+    let [key, tag] = [(); 2].map(|()| meta.fixed_column());
+    let step = (shape.table_lanes > 1).then(|| meta.fixed_column());
+    let lane = |multiplicity| TableLane {
+        value: logup::has_values(shape).then(|| meta.fixed_column()),
+        multiplicity,
+    };
+    let lanes = multiplicities.into_iter().map(lane).collect();
+    TableColumns { key, tag, step, lanes, helpers }
 }
 
 fn chain_columns(meta: &mut ConstraintSystem<Fr>, steps: &StepSet, layers: usize) -> ChainColumns {

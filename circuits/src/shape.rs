@@ -26,6 +26,8 @@ pub struct Shape {
     pub value_limbs: Vec<u32>,
     /// Bits of the input of an activation table, if a layer has one.
     pub table_bits: Option<u32>,
+    /// Entries of the lookup table to a row.
+    pub table_lanes: usize,
     /// Widths of the limbs of the overflow beyond the clamp.
     pub overflow_limbs: Vec<u32>,
     /// Whether some layer has outputs wider than `clamp_bits`.

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, ops::Range};
 
 use crate::gates::logup::FIRST_TABLE_TAG;
 
-/// A row of the table.
+/// A line of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) key: i64,
@@ -12,42 +12,138 @@ pub(crate) struct Entry {
     pub(crate) value: i64,
 }
 
-/// Sub-tables one after another; within each the key counts up from 0.
+/// Sub-tables one after another, whose keys count up from 0, several entries to a row.
+///
+/// The entries of a row have one tag, and keys that follow on each other; those of a sub-table
+/// with fewer entries than there are lanes are alike. So nothing is in a row but entries of its
+/// sub-table, some of them more than once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Table {
+    /// Every entry of the first lane, then of the next ones.
     pub(crate) entries: Vec<Entry>,
-    /// The rows of each tag, which are few and small.
-    of_tag: Vec<Range<usize>>,
+    /// The entry of the first lane, and how much larger the key is in the next.
+    pub(crate) rows: Vec<(Entry, i64)>,
+    lanes: usize,
+    /// The sub-table of each tag.
+    of_tag: Vec<SubTable>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct SubTable {
+    rows: Range<usize>,
+    entries: usize,
+}
+
+/// Rows of a sub-table.
+fn rows_of(entries: usize, lanes: usize) -> usize {
+    if entries < lanes { entries } else { entries.div_ceil(lanes) }
+}
+
+/// Key of the first lane in a row of a sub-table, and the step to the next lane.
+fn keys(entries: usize, lanes: usize, row: usize) -> (usize, usize) {
+    if entries < lanes { (row, 0) } else { ((row * lanes).min(entries - lanes), 1) }
 }
 
 impl Table {
     /// The ranges of the given widths, then the value tables, with tags in order.
-    pub(crate) fn new(widths: &BTreeSet<u32>, values: &[Vec<i64>]) -> Self {
-        let mut table = Self::default();
+    pub(crate) fn new(widths: &BTreeSet<u32>, values: &[Vec<i64>], lanes: usize) -> Self {
+        let mut table = Self { lanes, ..Self::default() };
+        let mut columns = vec![Vec::new(); lanes];
         for &bits in widths {
-            table.push(i64::from(bits), std::iter::repeat_n(0, 1 << bits));
+            table.push(i64::from(bits), &vec![0; 1 << bits], &mut columns);
         }
         for (tag, list) in (FIRST_TABLE_TAG..).zip(values) {
-            table.push(tag, list.iter().copied());
+            table.push(tag, list, &mut columns);
         }
+        table.entries = columns.concat();
         table
     }
 
-    fn push(&mut self, tag: i64, values: impl Iterator<Item = i64>) {
-        let start = self.entries.len();
-        self.entries.extend((0..).zip(values).map(|(key, value)| Entry { key, tag, value }));
-        let tag = usize::try_from(tag).expect("tags count up from zero");
-        if self.of_tag.len() <= tag {
-            self.of_tag.resize(tag + 1, 0..0);
-        }
-        self.of_tag[tag] = start..self.entries.len();
+    /// Rows of such a table.
+    pub(crate) fn height_of(widths: &BTreeSet<u32>, values: &[Vec<i64>], lanes: usize) -> usize {
+        let ranges = widths.iter().map(|&bits| rows_of(1 << bits, lanes));
+        ranges.chain(values.iter().map(|list| rows_of(list.len(), lanes))).sum()
     }
 
-    /// The row that holds a lookup, if any does.
+    /// Rows.
+    pub(crate) fn height(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// What lies side by side in the rows.
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = &[Entry]> {
+        self.entries.chunks(self.height())
+    }
+
+    fn push(&mut self, tag: i64, values: &[i64], columns: &mut [Vec<Entry>]) {
+        let start = self.height();
+        for row in 0..rows_of(values.len(), self.lanes) {
+            let (first, step) = keys(values.len(), self.lanes, row);
+            for (lane, column) in columns.iter_mut().enumerate() {
+                let key = first + lane * step;
+                column.push(Entry { key: integer(key), tag, value: values[key] });
+            }
+            let first = Entry { key: integer(first), tag, value: values[first] };
+            self.rows.push((first, integer(step)));
+        }
+        let tag = usize::try_from(tag).expect("tags count up from zero");
+        if self.of_tag.len() <= tag {
+            self.of_tag.resize(tag + 1, SubTable::default());
+        }
+        self.of_tag[tag] = SubTable { rows: start..self.height(), entries: values.len() };
+    }
+
+    /// Which entry a lookup is, if any.
     pub(crate) fn position(&self, entry: Entry) -> Option<usize> {
-        let rows = self.of_tag.get(usize::try_from(entry.tag).ok()?)?;
-        let offset = usize::try_from(entry.key).ok().filter(|&key| key < rows.len())?;
-        let row = rows.start + offset;
-        (self.entries[row].value == entry.value).then_some(row)
+        let table = self.of_tag.get(usize::try_from(entry.tag).ok()?)?;
+        let key = usize::try_from(entry.key).ok().filter(|&key| key < table.entries)?;
+        let row = if table.entries < self.lanes { key } else { key / self.lanes };
+        let (first, _) = keys(table.entries, self.lanes, row);
+        let position = (key - first) * self.height() + table.rows.start + row;
+        (self.entries[position].value == entry.value).then_some(position)
+    }
+}
+
+fn integer(value: usize) -> i64 {
+    i64::try_from(value).expect("keys are far below 2^63")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever the lanes, the rows hold what the sub-tables are made of and nothing else.
+    #[test]
+    fn every_entry_is_in_the_table_and_no_other() {
+        let widths = BTreeSet::from([0, 1, 3, 5]);
+        let values = [(0..37).map(|v| v * v).collect(), vec![7, 5, 3]];
+        let ranges = widths.iter().map(|&bits| (i64::from(bits), vec![0; 1 << bits]));
+        let tables: Vec<(i64, Vec<i64>)> =
+            ranges.chain((FIRST_TABLE_TAG..).zip(values.clone())).collect();
+        for lanes in 1..=20 {
+            let table = Table::new(&widths, &values, lanes);
+            assert_eq!(table.height(), Table::height_of(&widths, &values, lanes));
+            for (lane, entries) in table.lanes().enumerate() {
+                for (entry, &(first, step)) in entries.iter().zip(&table.rows) {
+                    let key = first.key + step * i64::try_from(lane).unwrap();
+                    assert_eq!((entry.key, entry.tag), (key, first.tag));
+                    let of_tag = &tables.iter().find(|(tag, _)| *tag == entry.tag).unwrap().1;
+                    assert_eq!(of_tag.get(usize::try_from(key).unwrap()), Some(&entry.value));
+                }
+            }
+            for (tag, list) in &tables {
+                for (key, &value) in (0..).zip(list) {
+                    let entry = Entry { key, tag: *tag, value };
+                    assert_eq!(table.entries[table.position(entry).unwrap()], entry);
+                    assert_eq!(table.position(Entry { value: value + 1, ..entry }), None);
+                }
+                let beyond = [-1, i64::try_from(list.len()).unwrap()];
+                assert!(
+                    beyond.iter().all(|&key| {
+                        table.position(Entry { key, tag: *tag, value: 0 }).is_none()
+                    })
+                );
+            }
+        }
     }
 }

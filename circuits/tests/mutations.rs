@@ -62,3 +62,10 @@ no_cell_is_free!(
     committed_input,
     committed_output
 );
+
+/// Among the circuits above are some that have several entries of the table in a row.
+#[test]
+fn tables_have_several_lanes() {
+    let lanes = [support::table(), support::softmax()].map(|m| m.plan.shape().table_lanes);
+    assert!(lanes.iter().all(|&lanes| lanes > 1), "{lanes:?}");
+}

@@ -1,10 +1,11 @@
 //! The lookup argument: logUp with all lookups into one table.
 //!
-//! With `f = key + θ·tag + θ²·value` for every lookup of every row and `t` likewise for every row
-//! of the table, `Σ 1/(pole − f) = Σ m/(pole − t)` where `m`, committed before θ and the pole,
-//! counts how often a row of the table is used ([eprint 2022/1530], lemma 5). There are fewer
-//! than 2^32 lookups, far fewer than the field's characteristic, so the counts cannot wrap. A
-//! helper column holds the sum of up to three fractions, checked by multiplying out.
+//! With `f = key + θ·tag + θ²·value` for every lookup of every row and `t` likewise for every
+//! entry of the table, `Σ 1/(pole − f) = Σ m/(pole − t)` where `m`, committed before θ and the pole,
+//! counts how often an entry is used ([eprint 2022/1530], lemma 5). There are fewer than 2^32
+//! lookups, far fewer than the field's characteristic, so the counts cannot wrap. A table of more
+//! entries than there are rows has several lanes: so many entries to a row. A helper column holds
+//! the sum of up to three fractions, checked by multiplying out.
 //!
 //! Tags keep sub-tables apart: tag `w` is the range `[0, 2^w)`, tags from [`FIRST_TABLE_TAG`] on
 //! are activation and exponential tables, whose value is looked up with the key. Every row from
@@ -155,9 +156,9 @@ pub(crate) fn lookup_count(shape: &Shape) -> usize {
     shape.slot_lanes * lane + pool + softmax + committed
 }
 
-/// Number of helper columns; the table's own fraction is one of them.
+/// Number of helper columns.
 pub(crate) fn helper_count(shape: &Shape) -> usize {
-    (lookup_count(shape) + 1).div_ceil(FRACTIONS_PER_HELPER)
+    (lookup_count(shape) + shape.table_lanes).div_ceil(FRACTIONS_PER_HELPER)
 }
 
 /// Whether some lookups have a value beside their key.
@@ -165,17 +166,31 @@ pub(crate) fn has_values(shape: &Shape) -> bool {
     shape.table_bits.is_some() || shape.softmax.is_some()
 }
 
-/// The fractions of one helper column: lookups, and for the last the table's own.
-pub(crate) fn helper_groups<T: Clone>(lookups: impl IntoIterator<Item = T>) -> Vec<Vec<Option<T>>> {
-    let fractions: Vec<_> = lookups.into_iter().map(Some).chain([None]).collect();
+/// A term of the sum that must vanish.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fraction<L> {
+    /// `1/(pole − f)`
+    Lookup(L),
+    /// `−m/(pole − t)` of a lane of the table.
+    Table(usize),
+}
+
+/// The fractions of each helper column: lookups, then the table's lanes.
+pub(crate) fn helper_groups<L: Clone>(
+    lookups: impl IntoIterator<Item = L>,
+    lanes: usize,
+) -> Vec<Vec<Fraction<L>>> {
+    let lookups = lookups.into_iter().map(Fraction::Lookup);
+    let fractions: Vec<_> = lookups.chain((0..lanes).map(Fraction::Table)).collect();
     fractions.chunks(FRACTIONS_PER_HELPER).map(<[_]>::to_vec).collect()
 }
 
 pub(super) fn configure(meta: &mut ConstraintSystem<Fr>, config: &Config) {
     let lookups = lookups(config);
-    for (group, &helper) in helper_groups(&lookups).iter().zip(&config.table.helpers) {
+    let groups = helper_groups(&lookups, config.table.lanes.len());
+    for (group, &helper) in groups.iter().zip(&config.table.helpers) {
         meta.create_gate("lookup fractions", |meta| {
-            let fractions: Vec<_> = group.iter().map(|l| fraction(meta, config, *l)).collect();
+            let fractions: Vec<_> = group.iter().map(|f| ratio(meta, config, *f)).collect();
             let product = |skip: Option<usize>| {
                 let kept = fractions.iter().enumerate().filter(|(i, _)| Some(*i) != skip);
                 kept.map(|(_, (_, den))| den.clone()).reduce(|a, b| a * b)
@@ -196,16 +211,16 @@ pub(super) fn fractions(meta: &mut VirtualCells<'_, Fr>, config: &Config) -> Exp
     sum(config.table.helpers.iter().map(|&helper| cur(meta, helper)))
 }
 
-/// Numerator and denominator of a lookup's fraction, or of the table's (`None`).
-fn fraction(
+/// Numerator and denominator of a fraction.
+fn ratio(
     meta: &mut VirtualCells<'_, Fr>,
     config: &Config,
-    lookup: Option<&Lookup>,
+    fraction: Fraction<&Lookup>,
 ) -> (Expression<Fr>, Expression<Fr>) {
     let theta = meta.query_challenge(config.challenges.theta);
     let pole = meta.query_challenge(config.challenges.pole);
-    let (numerator, key, tag, value) = match lookup {
-        Some(lookup) => {
+    let (numerator, key, tag, value) = match fraction {
+        Fraction::Lookup(lookup) => {
             let key = sum(lookup.key.iter().map(|&term| match term {
                 KeyTerm::Plus(column) => cur(meta, column),
                 KeyTerm::Minus(column) => -cur(meta, column),
@@ -217,11 +232,14 @@ fn fraction(
             };
             (integer(1), key, tag, lookup.value.map(|column| cur(meta, column)))
         }
-        None => {
-            let table = &config.table;
-            let numerator = -cur(meta, table.multiplicity);
-            let value = table.value.map(|column| fixed(meta, column));
-            (numerator, fixed(meta, table.key), fixed(meta, table.tag), value)
+        Fraction::Table(index) => {
+            let (table, lane) = (&config.table, &config.table.lanes[index]);
+            let numerator = -cur(meta, lane.multiplicity);
+            let steps = Fr::from(index as u64);
+            let offset = table.step.map(|column| fixed(meta, column) * steps);
+            let key = sum([fixed(meta, table.key)].into_iter().chain(offset));
+            let value = lane.value.map(|column| fixed(meta, column));
+            (numerator, key, fixed(meta, table.tag), value)
         }
     };
     let tagged = match value {

@@ -12,10 +12,12 @@ use crate::{
 /// Nanoseconds on two cores with AVX-512, set by hand and compared with measured proofs
 /// (`docs/performance.md`): per row and column that is transformed for every proof, per row and
 /// column of the key, and per row and committed column.
-const TRANSFORM_NANOS: f64 = 450.0;
-const KEY_COLUMN_NANOS: f64 = 60.0;
-const SMALL_COMMIT_NANOS: f64 = 110.0;
-const FULL_COMMIT_NANOS: f64 = 1_700.0;
+const TRANSFORM_NANOS: f64 = 400.0;
+const KEY_COLUMN_NANOS: f64 = 55.0;
+const SMALL_COMMIT_NANOS: f64 = 100.0;
+const FULL_COMMIT_NANOS: f64 = 1_500.0;
+/// Per column, of the key or committed to, however few rows it has.
+const COLUMN_NANOS: f64 = 170_000.0;
 /// Per addition of points where the engine gathers lookups by entry of the table: one to a row and
 /// lookup, and as many to an entry.
 const ADDITION_NANOS: f64 = 85.0;
@@ -106,9 +108,10 @@ impl Cost {
             + count(small_columns) * SMALL_COMMIT_NANOS
             + count(full_width_columns - helpers) * FULL_COMMIT_NANOS;
         let gathered = count(logup::lookup_count(shape)) * row_count
-            + count(helpers * rows.table) * ADDITIONS_TO_ENTRY;
+            + count(helpers * rows.table * shape.table_lanes) * ADDITIONS_TO_ENTRY;
         let of_helpers =
             (gathered * ADDITION_NANOS).min(count(helpers) * row_count * FULL_COMMIT_NANOS);
+        let of_columns = count(advice_columns + cs.num_fixed_columns()) * COLUMN_NANOS;
         let cells = |n: usize| u64::try_from(n).unwrap_or(u64::MAX) << shape.k;
         let proof_bytes = 32 * (points + scalars);
         let commitments = points + cs.num_fixed_columns() + permutation_columns;
@@ -124,7 +127,7 @@ impl Cost {
             lookups: logup::lookup_count(shape),
             degree: degree(&cs),
             proof_bytes,
-            prove_seconds: (row_count * nanos + of_helpers) * 1e-9,
+            prove_seconds: (row_count * nanos + of_helpers + of_columns) * 1e-9,
             memory_bytes: cells(advice_columns + products) * BYTES_PER_ADVICE_CELL
                 + cells(cs.num_fixed_columns() + 2 * permutation_columns) * BYTES_PER_FIXED_CELL,
             gas: gas(commitments, proof_bytes, rows.instance),
@@ -155,7 +158,7 @@ impl CircuitPlan {
             pool: self.cells.pool.len(),
             softmax: self.cells.softmax.len(),
             commitment: self.commitment.as_ref().map_or(0, |c| c.rows.len()),
-            table: self.table.entries.len(),
+            table: self.table.height(),
             instance: self.instance_len(),
         };
         Cost::of_shape(&self.shape, rows)

@@ -103,6 +103,7 @@ pub(crate) struct Sizes {
     pub(crate) slot_lanes: usize,
     pub(crate) linear: LinearWidths,
     pub(crate) limb_bits: u32,
+    pub(crate) table_lanes: usize,
 }
 
 impl CircuitPlan {
@@ -137,9 +138,11 @@ impl CircuitPlan {
         shape.product = linear.has_product;
         shape.vertical = linear.has_vertical;
         let tables = Tables::of(graph, &layers, &shape);
+        let widths = range_widths(&shape);
+        shape.table_lanes = sizes.table_lanes;
         Self {
             graph: Arc::new(graph.clone()),
-            table: Table::new(&range_widths(&shape), &tables.values),
+            table: Table::new(&widths, &tables.values, shape.table_lanes),
             shape,
             layers,
             slots,

@@ -14,7 +14,7 @@ use super::{
     units::Cells,
     windowed,
 };
-use crate::{PlanError, PlanOptions, shape::Shape};
+use crate::{PlanError, PlanOptions, shape::Shape, table::Table};
 
 /// Columns of packed weights that the search tries.
 const WEIGHT_COLUMNS: [usize; 23] =
@@ -23,8 +23,8 @@ const WEIGHT_COLUMNS: [usize; 23] =
 const READ_LANES: [usize; 7] = [2, 3, 4, 5, 6, 7, 8];
 /// Limb widths that the search tries.
 const LIMB_BITS: std::ops::RangeInclusive<u32> = 5..=13;
-/// Sizes above the smallest possible k that are still compared.
-const K_SPAN: u32 = 3;
+/// Entries of the lookup table to a row that the search allows.
+const TABLE_LANES: usize = 16;
 /// A proof that a chain or a phone can afford.
 const PROOF_BYTES: u64 = 8 << 10;
 /// What a byte beyond that must save, in microseconds: a KiB is worth a twentieth of a second.
@@ -47,6 +47,15 @@ pub enum Objective {
 }
 
 impl Objective {
+    /// Sizes above the smallest possible k that are still compared: with more rows than needed
+    /// there are fewer columns, down to those that no plan does without.
+    fn span(self) -> u32 {
+        match self {
+            Self::Balanced | Self::Time | Self::Memory => 3,
+            Self::Proof | Self::Gas => 6,
+        }
+    }
+
     fn score(self, cost: &Cost) -> (u64, u64) {
         #[expect(
             clippy::cast_possible_truncation,
@@ -91,8 +100,9 @@ pub(super) fn sizes<'a>(
     let searches: Vec<_> =
         formats.iter().map(|format| Search::new(graph, format, commitment)).collect();
     let mut candidates: Vec<(&RowFormat, Candidate)> = Vec::new();
+    let span = options.objective.span();
     for k in 5..=options.max_k {
-        if candidates.first().is_some_and(|(_, first)| k > first.sizes.k + K_SPAN) {
+        if candidates.first().is_some_and(|(_, first)| k > first.sizes.k + span) {
             break;
         }
         for (search, format) in searches.iter().zip(formats) {
@@ -155,7 +165,8 @@ impl<'a> Search<'a> {
         let layers = slots::layers(self.graph, self.format, lanes);
         let steps = slots::layout(self.graph, &layers, lanes).steps;
         let of_linear = |(widths, linear): &(LinearWidths, LinearLayout)| {
-            let base = Sizes { k, slot_lanes: lanes, linear: *widths, limb_bits: 0 };
+            let base =
+                Sizes { k, slot_lanes: lanes, linear: *widths, limb_bits: 0, table_lanes: 1 };
             let shape = |limb_bits| {
                 let sizes = Sizes { limb_bits, ..base };
                 let mut shape = shape(self.graph, self.format, sizes, self.commitment);
@@ -175,12 +186,28 @@ impl<'a> Search<'a> {
         linear
             .iter()
             .flat_map(of_linear)
-            .filter_map(|(sizes, shape)| {
-                let table = self.table_rows(&layers, &shape);
-                let rows_used = UnitRows { table, instance: self.instance, ..UnitRows::default() };
-                (table <= rows).then_some(Candidate { sizes, shape, rows: rows_used })
-            })
+            .filter_map(|(sizes, shape)| self.with_table(&layers, rows, sizes, shape))
             .collect()
+    }
+
+    /// The candidate whose table has as few entries to a row as fit it into `rows`.
+    fn with_table(
+        &self,
+        layers: &[Layer],
+        rows: usize,
+        sizes: Sizes,
+        shape: Shape,
+    ) -> Option<Candidate> {
+        let tables = Tables::of(self.graph, layers, &shape);
+        let widths = range_widths(&shape);
+        let height = |&lanes: &usize| Table::height_of(&widths, &tables.values, lanes);
+        let table_lanes = (1..=TABLE_LANES).find(|lanes| height(lanes) <= rows)?;
+        let table = height(&table_lanes);
+        Some(Candidate {
+            sizes: Sizes { table_lanes, ..sizes },
+            shape: Shape { table_lanes, ..shape },
+            rows: UnitRows { table, instance: self.instance, ..UnitRows::default() },
+        })
     }
 
     /// The fewest columns of weights with which the linear unit fits into `rows`, and the fewest
@@ -213,11 +240,5 @@ impl<'a> Search<'a> {
             weight_count(self.graph) / (columns * pack) > rows || dry_run(columns).row_count > rows
         };
         WEIGHT_COLUMNS.get(WEIGHT_COLUMNS.partition_point(too_few)).copied()
-    }
-
-    fn table_rows(&self, layers: &[Layer], shape: &Shape) -> usize {
-        let tables = Tables::of(self.graph, layers, shape);
-        let ranges: usize = range_widths(shape).iter().map(|&bits| 1usize << bits).sum();
-        ranges + tables.values.iter().map(Vec::len).sum::<usize>()
     }
 }

@@ -43,14 +43,25 @@ fn inputs(plan: &CircuitPlan, config: &Config) -> Columns {
     slot_unit(plan, config, &mut columns);
     softmax_unit(plan, config, &mut columns, last);
     commitment_unit(plan, config, &mut columns, last);
-    for (row, entry) in plan.table.entries.iter().enumerate() {
-        columns.set(config.table.key, row, entry.key);
-        columns.set(config.table.tag, row, entry.tag);
-        if let Some(value) = config.table.value {
-            columns.set(value, row, entry.value);
+    table(plan, config, &mut columns);
+    columns
+}
+
+fn table(plan: &CircuitPlan, config: &Config, columns: &mut Columns) {
+    let table = &config.table;
+    for (row, &(first, step)) in plan.table.rows.iter().enumerate() {
+        columns.set(table.key, row, first.key);
+        columns.set(table.tag, row, first.tag);
+        if let Some(column) = table.step {
+            columns.set(column, row, step);
         }
     }
-    columns
+    for (lane, entries) in table.lanes.iter().zip(plan.table.lanes()) {
+        let Some(column) = lane.value else { continue };
+        for (row, entry) in entries.iter().enumerate() {
+            columns.set(column, row, entry.value);
+        }
+    }
 }
 
 /// Columns with a value in some row have one in all.

@@ -10,8 +10,8 @@ use rayon::prelude::*;
 
 use super::{IntegerColumns, field};
 use crate::{
-    config::Config,
-    gates::logup::{KeyTerm, Lookup, Tag, helper_groups, lookups},
+    config::{Config, TableLane},
+    gates::logup::{Fraction, KeyTerm, Lookup, Tag, helper_groups, lookups},
     plan::CircuitPlan,
     table::Entry,
 };
@@ -57,7 +57,7 @@ impl Cells<'_> {
 /// Where the table does not hold a lookup.
 const NOWHERE: u32 = u32::MAX;
 
-/// The row of the table that holds each lookup of each row.
+/// The entry of the table that each lookup of each row is.
 #[derive(Debug)]
 pub(crate) struct Positions(Vec<Arc<[u32]>>);
 
@@ -73,8 +73,8 @@ pub struct TableSums {
     pub first: Vec<Fr>,
 }
 
-/// A lookup with its positions, or the table's own fraction.
-type Fraction<'a> = Option<(&'a Lookup, &'a Arc<[u32]>)>;
+/// A lookup with its positions, or a lane of the table.
+type Term<'a> = Fraction<(&'a Lookup, &'a Arc<[u32]>)>;
 
 /// A helper column, for all rows but the last usable one.
 pub(crate) struct Helper {
@@ -94,15 +94,20 @@ impl Positions {
         Self(lookups(config).par_iter().map(of_lookup).collect())
     }
 
-    /// How often each row of the table is looked up. Lookups that the table does not hold are left
-    /// out: with them the running sum cannot end at zero.
-    pub(crate) fn multiplicities(&self, rows: usize) -> Vec<i64> {
-        let mut counts = vec![0; rows];
+    /// Per lane of the table how often its entry of each row is looked up. Lookups that the table
+    /// does not hold are left out: with them the running sum cannot end at zero.
+    pub(crate) fn multiplicities(&self, plan: &CircuitPlan) -> Vec<Vec<i64>> {
+        let mut counts = vec![0; plan.table.entries.len()];
         let positions = self.0.iter().flat_map(|of_lookup| of_lookup.iter());
         for &position in positions.filter(|position| **position != NOWHERE) {
             counts[position as usize] += 1;
         }
-        counts
+        let column = |lane: &[i64]| {
+            let mut rows = lane.to_vec();
+            rows.resize(1 << plan.shape.k, 0);
+            rows
+        };
+        counts.chunks(plan.table.height()).map(column).collect()
     }
 }
 
@@ -119,25 +124,29 @@ pub(crate) fn helpers(
     let entries = plan.table.entries.par_iter();
     let mut inverses: Vec<Fr> = entries.map(|&entry| challenges.denominator(entry)).collect();
     inverses.iter_mut().batch_invert();
-    let counts = &cells.advice[config.table.multiplicity.index()];
-    let of_table = inverses.iter().zip(counts).map(|(inverse, &count)| -field(count) * inverse);
+    let of_lane = |(lane, inverses): (&TableLane, &[Fr])| -> Vec<Fr> {
+        let counts = &cells.advice[lane.multiplicity.index()];
+        inverses.iter().zip(counts).map(|(inverse, &count)| -field(count) * inverse).collect()
+    };
+    let lanes = config.table.lanes.iter().zip(inverses.chunks(plan.table.height()));
+    let of_table: Vec<_> = lanes.map(of_lane).collect();
     let fractions = Fractions {
-        of_table: of_table.collect(),
         inverses: inverses.into(),
+        of_table,
         rows: plan.shape.usable_rows() - 1,
         cells,
         challenges,
     };
-    let groups = helper_groups(lookups.iter().zip(&positions.0));
+    let groups = helper_groups(lookups.iter().zip(&positions.0), config.table.lanes.len());
     groups.par_iter().map(|group| fractions.helper(group)).collect()
 }
 
 /// What helpers are made of.
 struct Fractions<'a> {
-    /// `1/(pole − t)` for every row of the table.
+    /// `1/(pole − t)` for every entry of the table.
     inverses: Arc<[Fr]>,
-    /// `−m/(pole − t)` for every row of the table.
-    of_table: Vec<Fr>,
+    /// `−m/(pole − t)` for every entry, by lane.
+    of_table: Vec<Vec<Fr>>,
     /// Rows of a helper.
     rows: usize,
     cells: Cells<'a>,
@@ -145,24 +154,31 @@ struct Fractions<'a> {
 }
 
 impl Fractions<'_> {
-    /// The sum of some lookups' fractions, and the table's own (`None`).
-    fn helper(&self, group: &[Fraction<'_>]) -> Helper {
+    /// The sum of some fractions.
+    fn helper(&self, group: &[Term<'_>]) -> Helper {
         let mut values = vec![Fr::ZERO; self.rows];
         let mut first = Vec::new();
-        if group.iter().any(Option::is_none) {
-            first.clone_from(&self.of_table);
-            values[..first.len()].copy_from_slice(&first);
-        }
+        let mut all_positions = Vec::new();
         let mut is_held = true;
-        for (lookup, positions) in group.iter().flatten() {
-            for (row, (sum, &position)) in values.iter_mut().zip(positions.iter()).enumerate() {
-                is_held &= position != NOWHERE;
-                *sum += self.of_lookup(lookup, position, row);
+        for term in group {
+            match *term {
+                Fraction::Lookup((lookup, positions)) => {
+                    for (row, (sum, &position)) in values.iter_mut().zip(&**positions).enumerate() {
+                        is_held &= position != NOWHERE;
+                        *sum += self.of_lookup(lookup, position, row);
+                    }
+                    all_positions.push(positions.clone());
+                }
+                Fraction::Table(lane) => {
+                    let terms = &self.of_table[lane];
+                    add(&mut values, terms);
+                    first.resize(terms.len(), Fr::ZERO);
+                    add(&mut first, terms);
+                }
             }
         }
-        let positions = group.iter().flatten().map(|&(_, positions)| positions.clone()).collect();
         let entries = self.inverses.clone();
-        let sums = is_held.then_some(TableSums { entries, positions, first });
+        let sums = is_held.then_some(TableSums { entries, positions: all_positions, first });
         Helper { values, sums }
     }
 
@@ -172,5 +188,12 @@ impl Fractions<'_> {
         }
         let denominator = self.challenges.denominator(self.cells.entry(lookup, row));
         denominator.invert().unwrap_or(Fr::ZERO)
+    }
+}
+
+/// Adds `terms` to the first of `sums`.
+fn add(sums: &mut [Fr], terms: &[Fr]) {
+    for (sum, term) in sums.iter_mut().zip(terms) {
+        *sum += term;
     }
 }

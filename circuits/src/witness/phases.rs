@@ -94,7 +94,10 @@ impl<'a> Witness<'a> {
             }
         }
         let positions = Positions::new(plan, &config, Cells { advice: &advice, fixed: &fixed });
-        advice[config.table.multiplicity.index()] = positions.multiplicities(1 << plan.shape.k);
+        let counts = positions.multiplicities(plan);
+        for (lane, counts) in config.table.lanes.iter().zip(counts) {
+            advice[lane.multiplicity.index()] = counts;
+        }
         Self { plan, blindings, lies, config, fixed, advice, positions }
     }
 
@@ -102,10 +105,11 @@ impl<'a> Witness<'a> {
     #[must_use]
     pub fn first_phase(&self) -> Vec<AdviceColumn> {
         let mut columns: Vec<_> = self.advice.iter().map(|c| AdviceColumn::new(c)).collect();
-        let multiplicity = self.config.table.multiplicity.index();
+        let lanes = &self.config.table.lanes;
+        let is_counted = |column| lanes.iter().any(|lane| lane.multiplicity.index() == column);
         for lie in self.lies {
             // A small lie is in the integers already, but for multiplicities, which are counted.
-            let known = if lie.column == multiplicity { 0 } else { small(lie.delta) };
+            let known = if is_counted(lie.column) { 0 } else { small(lie.delta) };
             let delta = lie.delta - field(known);
             if let Some(column) = columns.get_mut(lie.column).filter(|_| delta != Fr::ZERO) {
                 column.change(lie.row, delta);

@@ -421,7 +421,7 @@ pub(crate) fn pool() -> Model {
 
 /// A pool that the layer before it takes over.
 pub(crate) fn windows() -> Model {
-    let mut builder = GraphBuilder::new(11, [1, 6, 6]);
+    let mut builder = GraphBuilder::new(11, [1, 8, 8]);
     let conv = Conv { out: 3, padding: [1, 1], ..Conv::default() };
     let hidden = builder.conv(TensorId(0), &conv, Form::Relu);
     let pooled = builder.max_pool(hidden, 2, 2);
