@@ -60,7 +60,8 @@ pub(crate) struct SlotUnit {
     /// `q + 2^clamp_bits · overflow` of lane 0, for layers wider than the clamp.
     pub(crate) wide_output: Option<Column<Advice>>,
     pub(crate) low: Column<Fixed>,
-    pub(crate) q_clamp: Column<Fixed>,
+    /// 1 where a value is clamped, if some values are beyond the clamp.
+    pub(crate) q_clamp: Option<Column<Fixed>>,
     pub(crate) q_table: Option<Column<Fixed>>,
     pub(crate) q_wide: Option<Column<Fixed>>,
     /// 1 where a slot is the maximum of a window.
@@ -169,6 +170,13 @@ pub struct Config {
 impl Config {
     /// Allocates the columns of `shape` and creates every gate.
     pub(crate) fn configure(meta: &mut ConstraintSystem<Fr>, shape: &Shape) -> Self {
+        let config = Self::allocate(meta, shape);
+        gates::configure(meta, &config);
+        config
+    }
+
+    /// Allocates the columns of `shape`.
+    pub(crate) fn allocate(meta: &mut ConstraintSystem<Fr>, shape: &Shape) -> Self {
         // The permutation argument takes as many columns to a product as the degree allows.
         meta.set_minimum_degree(gates::MAX_DEGREE);
         let instance = meta.instance_column();
@@ -214,7 +222,6 @@ impl Config {
             layers,
         };
         config.enable_copies(meta);
-        gates::configure(meta, &config);
         config
     }
 
@@ -254,6 +261,7 @@ impl Config {
                 .collect::<Vec<_>>()
         };
         let optional = [
+            slots.q_clamp,
             slots.q_table,
             slots.q_wide,
             slots.q_window,
@@ -262,7 +270,7 @@ impl Config {
             linear.q_product,
         ];
         let softmax = self.softmax.iter().flat_map(|u| [u.q_row, u.q_first, u.q_last, u.tag]);
-        let mut columns: Vec<_> = [self.q_on, self.q_first, self.q_last, slots.low, slots.q_clamp]
+        let mut columns: Vec<_> = [self.q_on, self.q_first, self.q_last, slots.low]
             .into_iter()
             .chain([table.key, table.tag])
             .chain(table.step)
@@ -375,7 +383,7 @@ fn slot_unit(
         lanes,
         wide_output,
         low: meta.fixed_column(),
-        q_clamp: meta.fixed_column(),
+        q_clamp: (!shape.overflow_limbs.is_empty()).then(|| meta.fixed_column()),
         q_table: shape.table_bits.map(|_| meta.fixed_column()),
         q_wide: shape.wide.then(|| meta.fixed_column()),
         q_window: shape.window_limbs.as_ref().map(|_| meta.fixed_column()),

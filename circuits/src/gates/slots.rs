@@ -164,10 +164,10 @@ pub(super) fn clamped_value(
 /// The selectors of the clamped kinds of rows, each with its largest `u`.
 fn clamp_kinds(meta: &mut VirtualCells<'_, Fr>, config: &Config) -> Vec<(Expression<Fr>, i64)> {
     let high = |bits: u32| (1i64 << bits) - 1;
+    let clamp = config.slots.q_clamp.map(|column| (column, config.shape.clamp_bits));
     let table = config.slots.q_table.zip(config.shape.table_bits);
-    let mut kinds = vec![(fixed(meta, config.slots.q_clamp), high(config.shape.clamp_bits))];
-    kinds.extend(table.map(|(column, bits)| (fixed(meta, column), high(bits))));
-    kinds
+    let kinds = clamp.into_iter().chain(table);
+    kinds.map(|(column, bits)| (fixed(meta, column), high(bits))).collect()
 }
 
 /// `y − bias` of a lane whose rounded accumulator, counted from the low end, is `total`.

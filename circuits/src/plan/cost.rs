@@ -86,6 +86,18 @@ impl Cost {
     pub(crate) fn of_shape(shape: &Shape, rows: UnitRows) -> Self {
         let mut cs = ConstraintSystem::<Fr>::default();
         Config::configure(&mut cs, shape);
+        Self::of_system(&cs, shape, rows)
+    }
+
+    /// No more than [`Self::of_shape`], without the gates, which take most of its time: they query
+    /// every column, some of them in more than one row.
+    pub(crate) fn at_least(shape: &Shape, rows: UnitRows) -> Self {
+        let mut cs = ConstraintSystem::<Fr>::default();
+        Config::allocate(&mut cs, shape);
+        Self::of_system(&cs, shape, rows)
+    }
+
+    fn of_system(cs: &ConstraintSystem<Fr>, shape: &Shape, rows: UnitRows) -> Self {
         let advice_columns = cs.num_advice_columns();
         let small_columns = cs.advice_column_phase().iter().filter(|&&phase| phase == 0).count();
         let permutation_columns = cs.permutation().get_columns().len();
@@ -93,8 +105,8 @@ impl Cost {
         let pieces = MAX_DEGREE - 1;
         let full_width_columns = advice_columns - small_columns + products + pieces + 1 + 2;
         let points = advice_columns + products + pieces + 1 + 2;
-        let scalars = cs.advice_queries().len()
-            + cs.fixed_queries().len()
+        let scalars = cs.advice_queries().len().max(advice_columns)
+            + cs.fixed_queries().len().max(cs.num_fixed_columns())
             + 1
             + permutation_columns
             + (3 * products).saturating_sub(1);
@@ -125,7 +137,7 @@ impl Cost {
             permutation_columns,
             full_width_columns,
             lookups: logup::lookup_count(shape),
-            degree: degree(&cs),
+            degree: degree(cs),
             proof_bytes,
             prove_seconds: (row_count * nanos + of_helpers + of_columns) * 1e-9,
             memory_bytes: cells(advice_columns + products) * BYTES_PER_ADVICE_CELL

@@ -109,18 +109,35 @@ pub(super) fn sizes<'a>(
             candidates.extend(search.at_size(k).into_iter().map(|found| (format, found)));
         }
     }
-    let scored = candidates.into_par_iter().enumerate().map(|(index, (format, candidate))| {
-        let cost = Cost::of_shape(&candidate.shape, candidate.rows);
-        ((options.objective.score(&cost), index), (format, candidate.sizes))
-    });
-    // The first of equals, so that the plan does not depend on threads.
-    let best = scored.min_by_key(|(score, _)| *score);
     let rows = |format| slots::row_count(&slots::layers(graph, format, 1));
-    best.map(|(_, found)| found).ok_or_else(|| PlanError::TooLarge {
+    cheapest(candidates, options.objective).ok_or_else(|| PlanError::TooLarge {
         max_k: options.max_k,
         slots: formats.iter().map(rows).min().unwrap_or_default(),
         weights: weight_count(graph),
     })
+}
+
+/// The candidate of the lowest score, the first of equals. From the lowest bound on, until the
+/// bounds are above the best score.
+fn cheapest(
+    candidates: Vec<(&RowFormat, Candidate)>,
+    objective: Objective,
+) -> Option<(&RowFormat, Sizes)> {
+    let bound = |candidate: &Candidate| Cost::at_least(&candidate.shape, candidate.rows);
+    let bounds = candidates.par_iter().map(|(_, candidate)| objective.score(&bound(candidate)));
+    let mut order: Vec<_> = bounds.collect::<Vec<_>>().into_iter().zip(0..).collect();
+    order.sort_unstable();
+    let mut best: Option<((u64, u64), usize)> = None;
+    for (bound, index) in order {
+        if best.is_some_and(|(score, _)| bound > score) {
+            break;
+        }
+        let candidate = &candidates[index].1;
+        let score = objective.score(&Cost::of_shape(&candidate.shape, candidate.rows));
+        debug_assert!(bound <= score, "every column is queried");
+        best = best.into_iter().chain([(score, index)]).min();
+    }
+    best.map(|(_, index)| (candidates[index].0, candidates[index].1.sizes))
 }
 
 fn weight_count(graph: &QuantizedGraph) -> usize {

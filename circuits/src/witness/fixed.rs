@@ -136,7 +136,7 @@ fn slot_unit(plan: &CircuitPlan, config: &Config, columns: &mut Columns) {
         let Some((requant, _)) = slots::accumulators(&plan.graph, layer.node) else { continue };
         let low = i64::from(requant.lo);
         let selector = match layer.kind {
-            RequantKind::Clamp => Some(unit.q_clamp),
+            RequantKind::Clamp => unit.q_clamp,
             RequantKind::Table => unit.q_table,
             RequantKind::Wide => unit.q_wide,
         };
