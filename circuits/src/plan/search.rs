@@ -47,12 +47,13 @@ pub enum Objective {
 }
 
 impl Objective {
-    /// Sizes above the smallest possible k that are still compared: with more rows than needed
-    /// there are fewer columns, down to those that no plan does without.
-    fn span(self) -> u32 {
+    /// What the search stops after, and at how many sizes above the best in that. With more rows
+    /// than needed there are fewer columns, down to those that no plan does without: the shortest
+    /// proofs are slow ones.
+    fn limit(self) -> (Self, u32) {
         match self {
-            Self::Balanced | Self::Time | Self::Memory => 3,
-            Self::Proof | Self::Gas => 6,
+            Self::Balanced | Self::Time | Self::Memory => (self, 2),
+            Self::Proof | Self::Gas => (Self::Time, 4),
         }
     }
 
@@ -90,6 +91,13 @@ struct Candidate {
     rows: UnitRows,
 }
 
+/// A candidate whose score is not lower than this.
+struct Bounded<'a> {
+    bound: (u64, u64),
+    format: &'a RowFormat,
+    candidate: Candidate,
+}
+
 /// The cheapest of the layouts that some of `formats` allows.
 pub(super) fn sizes<'a>(
     graph: &QuantizedGraph,
@@ -99,18 +107,28 @@ pub(super) fn sizes<'a>(
 ) -> Result<(&'a RowFormat, Sizes), PlanError> {
     let searches: Vec<_> =
         formats.iter().map(|format| Search::new(graph, format, commitment)).collect();
-    let mut candidates: Vec<(&RowFormat, Candidate)> = Vec::new();
-    let span = options.objective.span();
+    let objective = options.objective;
+    let mut candidates = Vec::new();
+    let (measure, span) = objective.limit();
+    // The best of that so far, and the k that has it.
+    let mut best: Option<((u64, u64), u32)> = None;
     for k in 5..=options.max_k {
-        if candidates.first().is_some_and(|(_, first)| k > first.sizes.k + span) {
+        if best.is_some_and(|(_, of)| k > of + span) {
             break;
         }
         for (search, format) in searches.iter().zip(formats) {
-            candidates.extend(search.at_size(k).into_iter().map(|found| (format, found)));
+            let found = search.at_size(k).into_par_iter().map(|candidate| {
+                let cost = Cost::at_least(&candidate.shape, candidate.rows);
+                let found = Bounded { bound: objective.score(&cost), format, candidate };
+                ((measure.score(&cost), k), found)
+            });
+            let (scores, found): (Vec<_>, Vec<_>) = found.unzip();
+            best = best.into_iter().chain(scores).min();
+            candidates.extend(found);
         }
     }
     let rows = |format| slots::row_count(&slots::layers(graph, format, 1));
-    cheapest(candidates, options.objective).ok_or_else(|| PlanError::TooLarge {
+    cheapest(candidates, objective).ok_or_else(|| PlanError::TooLarge {
         max_k: options.max_k,
         slots: formats.iter().map(rows).min().unwrap_or_default(),
         weights: weight_count(graph),
@@ -119,25 +137,24 @@ pub(super) fn sizes<'a>(
 
 /// The candidate of the lowest score, the first of equals. From the lowest bound on, until the
 /// bounds are above the best score.
-fn cheapest(
-    candidates: Vec<(&RowFormat, Candidate)>,
+fn cheapest<'a>(
+    mut candidates: Vec<Bounded<'a>>,
     objective: Objective,
-) -> Option<(&RowFormat, Sizes)> {
-    let bound = |candidate: &Candidate| Cost::at_least(&candidate.shape, candidate.rows);
-    let bounds = candidates.par_iter().map(|(_, candidate)| objective.score(&bound(candidate)));
-    let mut order: Vec<_> = bounds.collect::<Vec<_>>().into_iter().zip(0..).collect();
-    order.sort_unstable();
-    let mut best: Option<((u64, u64), usize)> = None;
-    for (bound, index) in order {
-        if best.is_some_and(|(score, _)| bound > score) {
+) -> Option<(&'a RowFormat, Sizes)> {
+    candidates.sort_by_key(|found| found.bound);
+    let mut best: Option<((u64, u64), &Bounded<'a>)> = None;
+    for found in &candidates {
+        if best.is_some_and(|(score, _)| found.bound > score) {
             break;
         }
-        let candidate = &candidates[index].1;
-        let score = objective.score(&Cost::of_shape(&candidate.shape, candidate.rows));
-        debug_assert!(bound <= score, "every column is queried");
-        best = best.into_iter().chain([(score, index)]).min();
+        let cost = Cost::of_shape(&found.candidate.shape, found.candidate.rows);
+        let score = objective.score(&cost);
+        debug_assert!(found.bound <= score, "every column is queried");
+        if best.is_none_or(|(lowest, _)| score < lowest) {
+            best = Some((score, found));
+        }
     }
-    best.map(|(_, index)| (candidates[index].0, candidates[index].1.sizes))
+    best.map(|(_, found)| (found.format, found.candidate.sizes))
 }
 
 fn weight_count(graph: &QuantizedGraph) -> usize {
