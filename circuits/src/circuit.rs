@@ -196,7 +196,10 @@ fn assigned_cells(plan: &CircuitPlan, config: &Config) -> Vec<(Column<Advice>, u
     fill(wide, &mut (0..plan.slots.rows.len()).filter(is_wide));
     let reads = |row: &usize| plan.linear.rows[*row].reads.is_some();
     fill(config.linear.reads.clone(), &mut (0..plan.linear.rows.len()).filter(reads));
-    fill(config.pool_columns(), &mut (0..plan.cells.pool.len()));
+    for (index, lane) in config.pool.iter().enumerate() {
+        let windows = plan.cells.pool.len().saturating_sub(index);
+        fill(lane.all(), &mut (0..windows.div_ceil(config.pool.len())));
+    }
     fill(config.softmax_columns(), &mut (0..plan.cells.softmax.len()));
     for (lane, entries) in config.table.lanes.iter().zip(plan.table.lanes()) {
         fill(vec![lane.multiplicity], &mut (0..entries.len()));

@@ -84,7 +84,7 @@ pub(crate) struct LinearUnit {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct PoolUnit {
+pub(crate) struct PoolLane {
     pub(crate) inputs: [Column<Advice>; POOL_WIDTH],
     pub(crate) maximum: Column<Advice>,
     /// Limbs of `maximum − input`, per input; empty when one limb is enough.
@@ -154,7 +154,8 @@ pub struct Config {
     pub(crate) q_last: Column<Fixed>,
     pub(crate) slots: SlotUnit,
     pub(crate) linear: LinearUnit,
-    pub(crate) pool: Option<PoolUnit>,
+    /// The lanes of the pool unit.
+    pub(crate) pool: Vec<PoolLane>,
     pub(crate) softmax: Option<SoftmaxUnit>,
     pub(crate) commitment: Option<CommitmentUnit>,
     pub(crate) table: TableColumns,
@@ -184,7 +185,8 @@ impl Config {
         let [q_on, q_first, q_last] = [(); 3].map(|()| meta.fixed_column());
         let lanes = (0..shape.slot_lanes).map(|_| slot_columns(meta, shape)).collect();
         let reads = advice(meta, shape.read_lanes);
-        let pool = shape.pool_limbs.as_ref().map(|limbs| pool_unit(meta, limbs));
+        let limbs = shape.pool_limbs.as_deref().unwrap_or_default();
+        let pool = (0..shape.pool_lanes).map(|_| pool_lane(meta, limbs)).collect();
         let softmax = shape.softmax.as_ref().map(|softmax| softmax_unit(meta, softmax));
         let committed = shape.commitment.as_ref().map(|shape| committed_columns(meta, shape));
         let wide_output = shape.wide.then(|| meta.advice_column());
@@ -227,7 +229,7 @@ impl Config {
 
     fn enable_copies(&self, meta: &mut ConstraintSystem<Fr>) {
         let slots = self.slots.lanes.iter().map(|lane| lane.output);
-        let pool = self.pool.iter().flat_map(|pool| pool.inputs.into_iter().chain([pool.maximum]));
+        let pool = self.pool.iter().flat_map(|lane| lane.inputs.into_iter().chain([lane.maximum]));
         let softmax = self.softmax.iter().flat_map(|unit| [unit.input, unit.output]);
         let columns = slots
             .chain(self.slots.wide_output)
@@ -303,14 +305,6 @@ impl Config {
         shortfalls.flat_map(ShortfallColumns::all).collect()
     }
 
-    pub(crate) fn pool_columns(&self) -> Vec<Column<Advice>> {
-        let unit = |unit: &PoolUnit| {
-            let limbs = unit.differences.iter().flatten().copied();
-            limbs.chain(unit.inputs).chain([unit.maximum]).collect::<Vec<_>>()
-        };
-        self.pool.iter().flat_map(unit).collect()
-    }
-
     pub(crate) fn softmax_columns(&self) -> Vec<Column<Advice>> {
         let unit = |unit: &SoftmaxUnit| {
             let limbs = [&unit.output_limbs, &unit.remainder_limbs, &unit.slack_limbs];
@@ -327,7 +321,7 @@ impl Config {
             Place::Instance => None,
             Place::Slot(lane) => self.slots.lanes.get(lane as usize).map(|lane| lane.output),
             Place::Wide => self.slots.wide_output,
-            Place::Pool => self.pool.as_ref().map(|unit| unit.maximum),
+            Place::Pool(lane) => self.pool.get(lane as usize).map(|lane| lane.maximum),
             Place::Softmax => self.softmax.as_ref().map(|unit| unit.output),
             Place::Committed => {
                 let unit = self.commitment.as_ref()?;
@@ -340,6 +334,13 @@ impl Config {
     pub(crate) fn lattice<T>(&self, mut value: impl FnMut(Challenge) -> T) -> Lattice<T> {
         let [row, column] = self.position;
         Lattice { channel: value(self.challenges.channel), row: value(row), column: value(column) }
+    }
+}
+
+impl PoolLane {
+    pub(crate) fn all(&self) -> Vec<Column<Advice>> {
+        let limbs = self.differences.iter().flatten().copied();
+        limbs.chain(self.inputs).chain([self.maximum]).collect()
     }
 }
 
@@ -407,12 +408,12 @@ fn linear_unit(
     }
 }
 
-fn pool_unit(meta: &mut ConstraintSystem<Fr>, limbs: &[u32]) -> PoolUnit {
+fn pool_lane(meta: &mut ConstraintSystem<Fr>, limbs: &[u32]) -> PoolLane {
     let inputs = [(); POOL_WIDTH].map(|()| meta.advice_column());
     let maximum = meta.advice_column();
     let per_input = if limbs.len() > 1 { limbs.len() } else { 0 };
     let differences = (0..POOL_WIDTH).map(|_| advice(meta, per_input)).collect();
-    PoolUnit { inputs, maximum, differences }
+    PoolLane { inputs, maximum, differences }
 }
 
 fn softmax_unit(meta: &mut ConstraintSystem<Fr>, shape: &SoftmaxShape) -> SoftmaxUnit {

@@ -37,9 +37,11 @@ pub(crate) fn copies(plan: &CircuitPlan, config: &Config) -> Vec<(Cell, Cell)> {
             pairs.push((cell(column.into(), row), source(element)));
         }
     }
-    for (row, inputs) in plan.cells.pool.iter().enumerate() {
-        let columns = config.pool.iter().flat_map(|unit| unit.inputs);
-        pairs.extend(columns.zip(inputs).map(|(c, &input)| (cell(c.into(), row), at(input))));
+    for (row, windows) in plan.cells.pool.chunks(plan.shape.pool_lanes.max(1)).enumerate() {
+        for (lane, inputs) in config.pool.iter().zip(windows) {
+            let columns = lane.inputs.into_iter().zip(inputs);
+            pairs.extend(columns.map(|(c, &input)| (cell(c.into(), row), at(input))));
+        }
     }
     for (row, softmax) in plan.cells.softmax.iter().enumerate() {
         let columns = config.softmax.iter().map(|unit| unit.input);

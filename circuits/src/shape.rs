@@ -43,6 +43,8 @@ pub struct Shape {
     pub window_limbs: Option<Vec<u32>>,
     /// Widths of the limbs of a difference in the pool unit, if there is one.
     pub pool_limbs: Option<Vec<u32>>,
+    /// Windows of the pool unit to a row.
+    pub pool_lanes: usize,
     /// The softmax unit, if there is one.
     pub softmax: Option<SoftmaxShape>,
     /// Whether some lanes are read downwards.

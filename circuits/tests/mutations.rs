@@ -53,6 +53,7 @@ no_cell_is_free!(
     convolution,
     strided_convolution,
     pool,
+    overlapping_pool,
     windows,
     odd_windows,
     table,
@@ -63,9 +64,10 @@ no_cell_is_free!(
     committed_output
 );
 
-/// Among the circuits above are some that have several entries of the table in a row.
+/// Among the circuits above are some with several lanes of the units that can have them.
 #[test]
-fn tables_have_several_lanes() {
-    let lanes = [support::table(), support::softmax()].map(|m| m.plan.shape().table_lanes);
-    assert!(lanes.iter().all(|&lanes| lanes > 1), "{lanes:?}");
+fn some_units_have_several_lanes() {
+    let table_lanes = [support::table(), support::softmax()].map(|m| m.plan.shape().table_lanes);
+    assert!(table_lanes.iter().all(|&lanes| lanes > 1), "{table_lanes:?}");
+    assert!(support::overlapping_pool().plan.shape().pool_lanes > 1);
 }

@@ -21,7 +21,7 @@ use halo2_proofs::{
 
 use super::{MAX_DEGREE, cur, fixed, integer, sum};
 use crate::{
-    config::{Config, SlotColumns},
+    config::{Config, PoolLane, SlotColumns},
     plan::windows::POSITIONS,
     shape::{POOL_WIDTH, Shape},
 };
@@ -97,18 +97,21 @@ fn slot_lookups(config: &Config, lane: &SlotColumns) -> Vec<Lookup> {
 }
 
 fn pool_lookups(config: &Config) -> Vec<Lookup> {
-    let (Some(pool), Some(widths)) = (&config.pool, &config.shape.pool_limbs) else {
-        return Vec::new();
+    let widths = config.shape.pool_limbs.as_deref().unwrap_or_default();
+    let of_lane = |lane: &PoolLane| {
+        let maximum = lane.maximum;
+        let per_input = move |(&input, limbs): (&Column<Advice>, &Vec<Column<Advice>>)| match widths
+        {
+            [bits] => vec![Lookup {
+                key: vec![KeyTerm::Plus(maximum), KeyTerm::Minus(input)],
+                tag: Tag::Range(*bits),
+                value: None,
+            }],
+            _ => limbs.iter().zip(widths).map(|(&c, &w)| Lookup::range(c, w)).collect(),
+        };
+        lane.inputs.iter().zip(&lane.differences).flat_map(per_input).collect::<Vec<_>>()
     };
-    let per_input = |(&input, columns): (&Column<Advice>, &Vec<Column<Advice>>)| match widths[..] {
-        [bits] => vec![Lookup {
-            key: vec![KeyTerm::Plus(pool.maximum), KeyTerm::Minus(input)],
-            tag: Tag::Range(bits),
-            value: None,
-        }],
-        _ => columns.iter().zip(widths).map(|(&c, &w)| Lookup::range(c, w)).collect(),
-    };
-    pool.inputs.iter().zip(&pool.differences).flat_map(per_input).collect()
+    config.pool.iter().flat_map(of_lane).collect()
 }
 
 fn softmax_lookups(config: &Config) -> Vec<Lookup> {
@@ -146,7 +149,8 @@ pub(crate) fn lookup_count(shape: &Shape) -> usize {
     let values = if shape.has_output_column() { shape.value_limbs.len() } else { 1 };
     let windows = shape.window_limbs.as_ref().map_or(0, |limbs| (POSITIONS - 1) * limbs.len());
     let lane = values + shape.remainder_limbs.len() + shape.overflow_limbs.len() + windows;
-    let pool = shape.pool_limbs.as_ref().map_or(0, |limbs| POOL_WIDTH * limbs.len());
+    let limbs = shape.pool_limbs.as_ref().map_or(0, Vec::len);
+    let pool = shape.pool_lanes * POOL_WIDTH * limbs;
     let softmax = shape
         .softmax
         .as_ref()

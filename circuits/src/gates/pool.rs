@@ -1,17 +1,20 @@
-//! The pool unit: one row says that `maximum` is the largest of four elements.
+//! The pool unit: in each lane a row says that `maximum` is the largest of four elements.
 //!
 //! `maximum − x_i ≥ 0` for each by a range lookup (directly, or through limbs where one limb is
 //! too narrow), and `Π (maximum − x_i) = 0`, so it is one of them. Tensor elements are bounded by
 //! 2^17, so a negative difference is never in range modulo the field. Shorter windows repeat an
-//! element; longer ones pass their maximum on to the next row by a copy.
+//! element; longer ones pass their maximum on to another row or lane by a copy.
 
 use halo2_proofs::{halo2curves::bn256::Fr, plonk::ConstraintSystem};
 
 use super::{cur, fixed, limbs};
-use crate::config::Config;
+use crate::config::{Config, PoolLane};
 
 pub(super) fn configure(meta: &mut ConstraintSystem<Fr>, config: &Config) {
-    let Some(pool) = &config.pool else { return };
+    config.pool.iter().for_each(|lane| configure_lane(meta, config, lane));
+}
+
+fn configure_lane(meta: &mut ConstraintSystem<Fr>, config: &Config, pool: &PoolLane) {
     meta.create_gate("pool maximum", |meta| {
         let product = pool
             .inputs

@@ -66,7 +66,7 @@ pub(crate) enum Place {
     Instance,
     Slot(u32),
     Wide,
-    Pool,
+    Pool(u32),
     Softmax,
     /// A committed input.
     Committed,
@@ -101,6 +101,7 @@ pub struct CircuitPlan {
 pub(crate) struct Sizes {
     pub(crate) k: u32,
     pub(crate) slot_lanes: usize,
+    pub(crate) pool_lanes: usize,
     pub(crate) linear: LinearWidths,
     pub(crate) limb_bits: u32,
     pub(crate) table_lanes: usize,
@@ -130,7 +131,8 @@ impl CircuitPlan {
         let layers = slots::layers(graph, format, sizes.slot_lanes);
         let slots = slots::layout(graph, &layers, sizes.slot_lanes);
         let linear = linear::layout(graph, &layers, sizes.linear);
-        let cells = Cells::of(graph, &layers, &slots, sizes.slot_lanes, commitment.as_ref());
+        let lanes = (sizes.slot_lanes, sizes.pool_lanes);
+        let cells = Cells::of(graph, &layers, &slots, lanes, commitment.as_ref());
         let mut shape = shape(graph, format, sizes, commitment.as_ref());
         shape.windowed = windowed(&layers);
         shape.slot_steps = slots.steps.clone();
@@ -222,6 +224,7 @@ pub(crate) fn shape(
     Shape {
         k: sizes.k,
         slot_lanes: sizes.slot_lanes,
+        pool_lanes: sizes.pool_lanes,
         shift: format.shift,
         remainder_limbs: limb_widths(format.shift, limit),
         clamp_bits: format.clamp_bits,

@@ -23,6 +23,8 @@ const WEIGHT_COLUMNS: [usize; 23] =
 const READ_LANES: [usize; 7] = [2, 3, 4, 5, 6, 7, 8];
 /// Limb widths that the search tries.
 const LIMB_BITS: std::ops::RangeInclusive<u32> = 5..=13;
+/// Windows of the pool unit to a row that the search allows.
+const POOL_LANES: usize = 16;
 /// Entries of the lookup table to a row that the search allows.
 const TABLE_LANES: usize = 16;
 /// A proof that a chain or a phone can afford.
@@ -79,7 +81,8 @@ struct Search<'a> {
     graph: &'a QuantizedGraph,
     format: &'a RowFormat,
     commitment: Option<&'a CommitmentPlan>,
-    pool_rows: usize,
+    /// Maxima of up to four elements that have a row of their own.
+    pool_windows: usize,
     softmax_rows: usize,
     instance: usize,
 }
@@ -173,12 +176,12 @@ impl<'a> Search<'a> {
     ) -> Self {
         let layers = slots::layers(graph, format, 1);
         let layout = slots::layout(graph, &layers, 1);
-        let cells = Cells::of(graph, &layers, &layout, 1, commitment);
+        let cells = Cells::of(graph, &layers, &layout, (1, 1), commitment);
         Self {
             graph,
             format,
             commitment,
-            pool_rows: cells.pool.len(),
+            pool_windows: cells.pool.len(),
             softmax_rows: cells.softmax.len(),
             instance: cells.instance_len,
         }
@@ -187,8 +190,9 @@ impl<'a> Search<'a> {
     fn at_size(&self, k: u32) -> Vec<Candidate> {
         let rows = (Shape { k, ..Shape::default() }).usable_rows().saturating_sub(1);
         let committed = self.commitment.map_or(0, |commitment| commitment.rows.len());
-        let units = [self.instance + 1, self.pool_rows, self.softmax_rows, committed];
-        if units.into_iter().any(|used| used > rows) {
+        let units = [self.instance + 1, self.softmax_rows, committed];
+        let pool_lanes = self.pool_windows.div_ceil(rows.max(1));
+        if pool_lanes > POOL_LANES || units.into_iter().any(|used| used > rows) {
             return Vec::new();
         }
         let lanes = (1..=64).find(|&m| {
@@ -199,8 +203,14 @@ impl<'a> Search<'a> {
         let layers = slots::layers(self.graph, self.format, lanes);
         let steps = slots::layout(self.graph, &layers, lanes).steps;
         let of_linear = |(widths, linear): &(LinearWidths, LinearLayout)| {
-            let base =
-                Sizes { k, slot_lanes: lanes, linear: *widths, limb_bits: 0, table_lanes: 1 };
+            let base = Sizes {
+                k,
+                slot_lanes: lanes,
+                pool_lanes,
+                linear: *widths,
+                limb_bits: 0,
+                table_lanes: 1,
+            };
             let shape = |limb_bits| {
                 let sizes = Sizes { limb_bits, ..base };
                 let mut shape = shape(self.graph, self.format, sizes, self.commitment);

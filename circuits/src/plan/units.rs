@@ -27,7 +27,9 @@ pub(crate) struct SoftmaxRow {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cells {
     pub(crate) tensors: Vec<Vec<CellRef>>,
+    /// What each window of the pool unit reads, from lane to lane and then from row to row.
     pub(crate) pool: Vec<[CellRef; POOL_WIDTH]>,
+    pool_lanes: usize,
     pub(crate) softmax: Vec<SoftmaxRow>,
     /// Row of the instance column where the outputs begin.
     pub(crate) instance_outputs: usize,
@@ -43,10 +45,11 @@ impl Cells {
         graph: &QuantizedGraph,
         layers: &[Layer],
         slots: &SlotLayout,
-        lanes: usize,
+        (lanes, pool_lanes): (usize, usize),
         commitment: Option<&CommitmentPlan>,
     ) -> Self {
-        let mut cells = Self { tensors: vec![Vec::new(); graph.tensors.len()], ..Self::default() };
+        let tensors = vec![Vec::new(); graph.tensors.len()];
+        let mut cells = Self { tensors, pool_lanes, ..Self::default() };
         cells.inputs(graph, commitment.and_then(|commitment| commitment.side_of(Side::Input)));
         let shown = |tensors: &[TensorId], side| {
             let committed = commitment.and_then(|commitment| commitment.side_of(side));
@@ -127,7 +130,7 @@ impl Cells {
         }
     }
 
-    /// Rows for the maximum of a window: four elements, then the maximum so far and three more.
+    /// The maximum of a window: of four elements, then of the maximum so far and three more.
     fn window(&mut self, source: &[CellRef], window: &[usize]) -> CellRef {
         let mut rest = window.iter().map(|&i| source[i]);
         let mut so_far = rest.next().unwrap_or(CellRef { place: Place::Instance, row: u32::MAX });
@@ -135,7 +138,8 @@ impl Cells {
             let taken: Vec<_> = rest.by_ref().take(POOL_WIDTH - 1).collect();
             let mut inputs = [so_far; POOL_WIDTH];
             inputs[1..].iter_mut().zip(&taken).for_each(|(cell, &element)| *cell = element);
-            so_far = CellRef { place: Place::Pool, row: row(self.pool.len()) };
+            let (index, lanes) = (self.pool.len(), self.pool_lanes);
+            so_far = CellRef { place: Place::Pool(row(index % lanes)), row: row(index / lanes) };
             self.pool.push(inputs);
             if rest.len() == 0 {
                 return so_far;

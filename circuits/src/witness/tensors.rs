@@ -226,15 +226,17 @@ fn cell_value(
 }
 
 fn pool_unit(plan: &CircuitPlan, config: &Config, execution: &Execution, columns: &mut Columns) {
-    let (Some(unit), Some(widths)) = (&config.pool, &plan.shape.pool_limbs) else { return };
-    for (row, cells) in plan.cells.pool.iter().enumerate() {
-        // A row reads maxima of earlier rows, so the columns themselves are the source.
-        let inputs = cells.map(|cell| cell_value(plan, config, execution, columns, cell));
-        let maximum = inputs.into_iter().max().unwrap_or(0);
-        columns.set(unit.maximum, row, maximum);
-        for ((&column, limbs), input) in unit.inputs.iter().zip(&unit.differences).zip(inputs) {
-            columns.set(column, row, input);
-            columns.set_limbs(limbs, row, maximum - input, widths);
+    let widths = plan.shape.pool_limbs.as_deref().unwrap_or_default();
+    for (row, windows) in plan.cells.pool.chunks(plan.shape.pool_lanes.max(1)).enumerate() {
+        for (lane, cells) in config.pool.iter().zip(windows) {
+            // A window reads maxima of earlier ones, so the columns themselves are the source.
+            let inputs = cells.map(|cell| cell_value(plan, config, execution, columns, cell));
+            let maximum = inputs.into_iter().max().unwrap_or(0);
+            columns.set(lane.maximum, row, maximum);
+            for ((&column, limbs), input) in lane.inputs.iter().zip(&lane.differences).zip(inputs) {
+                columns.set(column, row, input);
+                columns.set_limbs(limbs, row, maximum - input, widths);
+            }
         }
     }
 }

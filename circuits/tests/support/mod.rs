@@ -345,6 +345,7 @@ pub(crate) fn models() -> Vec<(&'static str, Model)> {
         ("convolution", convolution()),
         ("strided convolution", strided_convolution()),
         ("pool", pool()),
+        ("overlapping pool", overlapping_pool()),
         ("windows", windows()),
         ("odd windows", odd_windows()),
         ("table", table()),
@@ -415,6 +416,16 @@ pub(crate) fn pool() -> Model {
     let conv = Conv { kernel: [1, 1], ..Conv::default() };
     let hidden = builder.conv(TensorId(0), &conv, Form::Signed);
     let pooled = builder.max_pool(hidden, 3, 3);
+    let output = builder.dense(pooled, 2, Form::Wide);
+    builder.finish(output)
+}
+
+/// Windows that overlap, and take several lanes.
+pub(crate) fn overlapping_pool() -> Model {
+    let mut builder = GraphBuilder::new(14, [1, 8, 8]);
+    let conv = Conv { out: 2, kernel: [1, 1], ..Conv::default() };
+    let hidden = builder.conv(TensorId(0), &conv, Form::Relu);
+    let pooled = builder.max_pool(hidden, 3, 1);
     let output = builder.dense(pooled, 2, Form::Wide);
     builder.finish(output)
 }
