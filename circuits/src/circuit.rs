@@ -180,25 +180,18 @@ fn assigned_cells(plan: &CircuitPlan, config: &Config) -> Vec<(Column<Advice>, u
             cells.extend(columns.iter().map(|&column| (column, row)));
         }
     };
-    let has_layer = |row: &usize| plan.slots.rows[*row].layer.is_some();
-    fill(config.slot_columns(), &mut (0..plan.slots.rows.len()).filter(has_layer));
-    let has_window = |row: &usize| {
-        let layer = plan.slots.rows[*row].layer.map(|layer| &plan.layers[layer as usize]);
-        layer.is_some_and(|layer| layer.pooling.is_some())
-    };
-    let shortfalls = config.shortfall_columns();
-    fill(shortfalls, &mut (0..plan.slots.rows.len()).filter(has_window));
-    let is_wide = |row: &usize| {
-        let layer = plan.slots.rows[*row].layer.map(|layer| &plan.layers[layer as usize]);
-        layer.is_some_and(|layer| layer.kind == RequantKind::Wide)
-    };
-    let wide = config.slots.wide_output.into_iter().collect();
-    fill(wide, &mut (0..plan.slots.rows.len()).filter(is_wide));
+    let layer = |row: &usize| plan.slots.rows[*row].layer.map(|l| &plan.layers[l as usize]);
+    let slots = 0..plan.slots.rows.len();
+    fill(config.slot_columns(), &mut slots.clone().filter(|row| layer(row).is_some()));
+    let has_window = |row: &usize| layer(row).is_some_and(|layer| layer.pooling.is_some());
+    fill(config.shortfall_columns(), &mut slots.clone().filter(has_window));
+    let is_wide = |row: &usize| layer(row).is_some_and(|layer| layer.kind == RequantKind::Wide);
+    fill(config.slots.wide_output.into_iter().collect(), &mut slots.filter(is_wide));
     let reads = |row: &usize| plan.linear.rows[*row].reads.is_some();
     fill(config.linear.reads.clone(), &mut (0..plan.linear.rows.len()).filter(reads));
-    for (index, lane) in config.pool.iter().enumerate() {
-        let windows = plan.cells.pool.len().saturating_sub(index);
-        fill(lane.all(), &mut (0..windows.div_ceil(config.pool.len())));
+    for (row, windows) in plan.cells.pool_rows().enumerate() {
+        let lanes = config.pool.iter().zip(windows);
+        fill(lanes.flat_map(|(lane, _)| lane.all()).collect(), &mut std::iter::once(row));
     }
     fill(config.softmax_columns(), &mut (0..plan.cells.softmax.len()));
     for (lane, entries) in config.table.lanes.iter().zip(plan.table.lanes()) {

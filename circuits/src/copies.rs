@@ -37,7 +37,7 @@ pub(crate) fn copies(plan: &CircuitPlan, config: &Config) -> Vec<(Cell, Cell)> {
             pairs.push((cell(column.into(), row), source(element)));
         }
     }
-    for (row, windows) in plan.cells.pool.chunks(plan.shape.pool_lanes.max(1)).enumerate() {
+    for (row, windows) in plan.cells.pool_rows().enumerate() {
         for (lane, inputs) in config.pool.iter().zip(windows) {
             let columns = lane.inputs.into_iter().zip(inputs);
             pairs.extend(columns.map(|(c, &input)| (cell(c.into(), row), at(input))));

@@ -21,8 +21,8 @@ pub(crate) struct Entry {
 pub(crate) struct Table {
     /// Every entry of the first lane, then of the next ones.
     pub(crate) entries: Vec<Entry>,
-    /// The entry of the first lane, and how much larger the key is in the next.
-    pub(crate) rows: Vec<(Entry, i64)>,
+    /// For each row how much larger the key is in the next lane.
+    pub(crate) steps: Vec<i64>,
     lanes: usize,
     /// The sub-table of each tag.
     of_tag: Vec<SubTable>,
@@ -67,7 +67,7 @@ impl Table {
 
     /// Rows.
     pub(crate) fn height(&self) -> usize {
-        self.rows.len()
+        self.steps.len()
     }
 
     /// What lies side by side in the rows.
@@ -83,8 +83,7 @@ impl Table {
                 let key = first + lane * step;
                 column.push(Entry { key: integer(key), tag, value: values[key] });
             }
-            let first = Entry { key: integer(first), tag, value: values[first] };
-            self.rows.push((first, integer(step)));
+            self.steps.push(integer(step));
         }
         let tag = usize::try_from(tag).expect("tags count up from zero");
         if self.of_tag.len() <= tag {
@@ -124,7 +123,8 @@ mod tests {
             let table = Table::new(&widths, &values, lanes);
             assert_eq!(table.height(), Table::height_of(&widths, &values, lanes));
             for (lane, entries) in table.lanes().enumerate() {
-                for (entry, &(first, step)) in entries.iter().zip(&table.rows) {
+                for ((entry, first), &step) in entries.iter().zip(&table.entries).zip(&table.steps)
+                {
                     let key = first.key + step * i64::try_from(lane).unwrap();
                     assert_eq!((entry.key, entry.tag), (key, first.tag));
                     let of_tag = &tables.iter().find(|(tag, _)| *tag == entry.tag).unwrap().1;

@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+
 use rayon::prelude::*;
 use support::{Conv, Form, GraphBuilder, checker::Recorder};
 use zkinfer_models::quantized::TensorId;
@@ -13,6 +15,10 @@ fn honest_witnesses_satisfy_the_circuit() {
         let failures = model.failures(&model.circuit());
         assert!(failures.is_empty(), "{name}: {:#?}", &failures[..failures.len().min(3)]);
     }
+}
+
+fn broken(model: &support::Model) -> BTreeSet<String> {
+    Recorder::synthesize(&model.circuit(), model.plan.k(), &model.instance).broken()
 }
 
 /// A convolution of a random shape, then a pool or a dense layer.
@@ -54,8 +60,7 @@ fn random_model(seed: u64) -> support::Model {
 fn random_convolutions_have_a_witness() {
     (100..180u64).into_par_iter().for_each(|seed| {
         let model = random_model(seed);
-        let broken =
-            Recorder::synthesize(&model.circuit(), model.plan.k(), &model.instance).broken();
+        let broken = broken(&model);
         assert!(broken.is_empty(), "seed {seed}: {broken:?}");
     });
 }
@@ -77,8 +82,7 @@ fn products_in_several_lanes_have_a_witness() {
     });
     let mut lanes = Vec::new();
     for model in models {
-        let broken =
-            Recorder::synthesize(&model.circuit(), model.plan.k(), &model.instance).broken();
+        let broken = broken(&model);
         assert!(broken.is_empty(), "{:?}: {broken:?}", model.plan.shape());
         lanes.push(model.plan.shape().slot_lanes);
     }
@@ -101,8 +105,7 @@ fn windows_in_several_lanes_have_a_witness() {
     let mut lanes = Vec::new();
     for (side, channels) in models {
         let model = windows_model(u64::try_from(side).unwrap(), [side, 12], channels);
-        let broken =
-            Recorder::synthesize(&model.circuit(), model.plan.k(), &model.instance).broken();
+        let broken = broken(&model);
         let shape = model.plan.shape();
         assert!(broken.is_empty(), "{shape:?}: {broken:?}");
         lanes.push(shape.window_limbs.as_ref().map(|_| shape.slot_lanes));

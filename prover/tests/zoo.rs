@@ -53,6 +53,11 @@ fn standard(name: &str) -> Model {
     model(name, &QuantizeOptions::default(), PlanOptions::default())
 }
 
+fn smallest(name: &str) -> Model {
+    let plan = PlanOptions { objective: Objective::Proof, ..PlanOptions::default() };
+    model(name, &QuantizeOptions::default(), plan)
+}
+
 /// Input and output are hidden.
 fn committed(name: &str) -> Model {
     let hidden = Visibility::Committed;
@@ -190,8 +195,7 @@ fn sixteen_bit_activations_are_proven() {
 
 #[test]
 fn the_smallest_proof_is_proven_too() {
-    let smallest = PlanOptions { objective: Objective::Proof, ..PlanOptions::default() };
-    let small = model("digits_mlp", &QuantizeOptions::default(), smallest);
+    let small = smallest("digits_mlp");
     let fast = standard("digits_mlp");
     let bytes = |model: &Model| model.setup.plan().cost().proof_bytes;
     assert!(bytes(&small) <= bytes(&fast));
@@ -205,6 +209,11 @@ fn a_forged_witness_gives_a_proof_that_both_verifiers_refuse() {
         assert_every_column_is_bound(&Cpu, &standard(name));
     }
     assert_every_column_is_bound(&Reference, &standard("digits_mlp"));
+    // By default a layer states what its pool gives; the smallest circuit has a pool unit.
+    assert!(standard("digits_cnn").setup.plan().shape().window_limbs.is_some());
+    let pooled = smallest("digits_cnn");
+    assert!(pooled.setup.plan().cost().rows.pool > 0);
+    assert_every_column_is_bound(&Cpu, &pooled);
     assert_every_column_is_bound(&Cpu, &committed("digits_mlp"));
 }
 

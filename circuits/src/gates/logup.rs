@@ -98,20 +98,19 @@ fn slot_lookups(config: &Config, lane: &SlotColumns) -> Vec<Lookup> {
 
 fn pool_lookups(config: &Config) -> Vec<Lookup> {
     let widths = config.shape.pool_limbs.as_deref().unwrap_or_default();
-    let of_lane = |lane: &PoolLane| {
-        let maximum = lane.maximum;
-        let per_input = move |(&input, limbs): (&Column<Advice>, &Vec<Column<Advice>>)| match widths
-        {
-            [bits] => vec![Lookup {
-                key: vec![KeyTerm::Plus(maximum), KeyTerm::Minus(input)],
-                tag: Tag::Range(*bits),
-                value: None,
-            }],
-            _ => limbs.iter().zip(widths).map(|(&c, &w)| Lookup::range(c, w)).collect(),
-        };
-        lane.inputs.iter().zip(&lane.differences).flat_map(per_input).collect::<Vec<_>>()
+    let of_input = |lane: &PoolLane, index: usize| match widths {
+        [bits] => vec![Lookup {
+            key: vec![KeyTerm::Plus(lane.maximum), KeyTerm::Minus(lane.inputs[index])],
+            tag: Tag::Range(*bits),
+            value: None,
+        }],
+        _ => {
+            let limbs = lane.differences[index].iter().zip(widths);
+            limbs.map(|(&column, &bits)| Lookup::range(column, bits)).collect()
+        }
     };
-    config.pool.iter().flat_map(of_lane).collect()
+    let inputs = config.pool.iter().flat_map(|lane| (0..POOL_WIDTH).map(move |i| (lane, i)));
+    inputs.flat_map(|(lane, index)| of_input(lane, index)).collect()
 }
 
 fn softmax_lookups(config: &Config) -> Vec<Lookup> {

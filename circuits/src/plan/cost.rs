@@ -167,7 +167,7 @@ impl CircuitPlan {
         let rows = UnitRows {
             slots: self.slots.rows.len(),
             linear: self.linear.rows.len(),
-            pool: self.cells.pool.len().div_ceil(self.shape.pool_lanes.max(1)),
+            pool: self.cells.pool_rows().len(),
             softmax: self.cells.softmax.len(),
             commitment: self.commitment.as_ref().map_or(0, |c| c.rows.len()),
             table: self.table.height(),

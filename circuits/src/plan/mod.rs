@@ -26,6 +26,7 @@ pub use search::Objective;
 
 use crate::{
     PlanError,
+    chain::StepSet,
     gates::logup::FIRST_TABLE_TAG,
     shape::{Shape, SoftmaxShape},
     table::Table,
@@ -133,18 +134,12 @@ impl CircuitPlan {
         let linear = linear::layout(graph, &layers, sizes.linear);
         let lanes = (sizes.slot_lanes, sizes.pool_lanes);
         let cells = Cells::of(graph, &layers, &slots, lanes, commitment.as_ref());
-        let mut shape = shape(graph, format, sizes, commitment.as_ref());
-        shape.windowed = windowed(&layers);
-        shape.slot_steps = slots.steps.clone();
-        shape.linear_steps = linear.steps.clone();
-        shape.product = linear.has_product;
-        shape.vertical = linear.has_vertical;
+        let shape = shape(graph, format, sizes, commitment.as_ref());
+        let shape = shape.laid_out(&layers, &slots.steps, &linear);
         let tables = Tables::of(graph, &layers, &shape);
-        let widths = range_widths(&shape);
-        shape.table_lanes = sizes.table_lanes;
         Self {
             graph: Arc::new(graph.clone()),
-            table: Table::new(&widths, &tables.values, shape.table_lanes),
+            table: Table::new(&range_widths(&shape), &tables.values, shape.table_lanes),
             shape,
             layers,
             slots,
@@ -213,7 +208,7 @@ impl CircuitPlan {
     }
 }
 
-/// The limb widths of a plan; what depends on the layout is filled in later.
+/// The limb widths of a plan; [`Shape::laid_out`] adds what depends on the layout.
 pub(crate) fn shape(
     graph: &QuantizedGraph,
     format: &RowFormat,
@@ -230,6 +225,7 @@ pub(crate) fn shape(
         clamp_bits: format.clamp_bits,
         value_limbs: value_limbs(format, limit),
         table_bits: format.table_bits,
+        table_lanes: sizes.table_lanes,
         overflow_limbs: limb_widths(format.overflow_bits, limit),
         wide: format.wide,
         read_lanes: sizes.linear.lanes,
@@ -255,9 +251,18 @@ fn value_limbs(format: &RowFormat, limit: u32) -> Vec<u32> {
     }
 }
 
-/// Per layer whether its rows of slots are windows.
-fn windowed(layers: &[Layer]) -> Vec<bool> {
-    layers.iter().map(|layer| layer.pooling.is_some()).collect()
+impl Shape {
+    /// The same with what depends on the layout of both sides of the linear check.
+    fn laid_out(self, layers: &[Layer], slot_steps: &StepSet, linear: &LinearLayout) -> Self {
+        Self {
+            windowed: layers.iter().map(|layer| layer.pooling.is_some()).collect(),
+            slot_steps: slot_steps.clone(),
+            linear_steps: linear.steps.clone(),
+            product: linear.has_product,
+            vertical: linear.has_vertical,
+            ..self
+        }
+    }
 }
 
 /// Bits of the largest difference that a window of the pool unit can have; at least one.

@@ -12,7 +12,6 @@ use super::{
     range_widths, shape,
     slots::{self, Layer},
     units::Cells,
-    windowed,
 };
 use crate::{PlanError, PlanOptions, shape::Shape, table::Table};
 
@@ -85,6 +84,8 @@ struct Search<'a> {
     pool_windows: usize,
     softmax_rows: usize,
     instance: usize,
+    /// The value tables.
+    tables: Vec<Vec<i64>>,
 }
 
 /// Sizes that hold the model, and what their cost depends on.
@@ -184,6 +185,8 @@ impl<'a> Search<'a> {
             pool_windows: cells.pool.len(),
             softmax_rows: cells.softmax.len(),
             instance: cells.instance_len,
+            // Their values do not depend on the shape, only the tags of ranges do.
+            tables: Tables::of(graph, &layers, &Shape::default()).values,
         }
     }
 
@@ -213,13 +216,8 @@ impl<'a> Search<'a> {
             };
             let shape = |limb_bits| {
                 let sizes = Sizes { limb_bits, ..base };
-                let mut shape = shape(self.graph, self.format, sizes, self.commitment);
-                shape.windowed = windowed(&layers);
-                shape.slot_steps = steps.clone();
-                shape.linear_steps = linear.steps.clone();
-                shape.product = linear.has_product;
-                shape.vertical = linear.has_vertical;
-                (sizes, shape)
+                let shape = shape(self.graph, self.format, sizes, self.commitment);
+                (sizes, shape.laid_out(&layers, &steps, linear))
             };
             let mut shapes: Vec<_> = LIMB_BITS.map(shape).collect();
             shapes.dedup_by(|a, b| a.1 == b.1);
@@ -230,21 +228,14 @@ impl<'a> Search<'a> {
         linear
             .iter()
             .flat_map(of_linear)
-            .filter_map(|(sizes, shape)| self.with_table(&layers, rows, sizes, shape))
+            .filter_map(|(sizes, shape)| self.with_table(rows, sizes, shape))
             .collect()
     }
 
     /// The candidate whose table has as few entries to a row as fit it into `rows`.
-    fn with_table(
-        &self,
-        layers: &[Layer],
-        rows: usize,
-        sizes: Sizes,
-        shape: Shape,
-    ) -> Option<Candidate> {
-        let tables = Tables::of(self.graph, layers, &shape);
+    fn with_table(&self, rows: usize, sizes: Sizes, shape: Shape) -> Option<Candidate> {
         let widths = range_widths(&shape);
-        let height = |&lanes: &usize| Table::height_of(&widths, &tables.values, lanes);
+        let height = |&lanes: &usize| Table::height_of(&widths, &self.tables, lanes);
         let table_lanes = (1..=TABLE_LANES).find(|lanes| height(lanes) <= rows)?;
         let table = height(&table_lanes);
         Some(Candidate {

@@ -83,6 +83,11 @@ impl Cells {
         cells
     }
 
+    /// The windows of each row of the pool unit.
+    pub(crate) fn pool_rows(&self) -> std::slice::Chunks<'_, [CellRef; POOL_WIDTH]> {
+        self.pool.chunks(self.pool_lanes.max(1))
+    }
+
     fn inputs(&mut self, graph: &QuantizedGraph, committed: Option<&CommittedSide>) {
         let place = |flat: usize| match committed {
             Some(side) => CellRef { place: Place::Committed, row: side.element_rows[flat] },

@@ -5,7 +5,7 @@ use halo2_proofs::{
     plonk::{Column, Fixed},
 };
 
-use super::IntegerColumns;
+use super::{IntegerColumns, half};
 use crate::{
     chain::Step,
     config::{ChainColumns, Config},
@@ -49,7 +49,7 @@ fn inputs(plan: &CircuitPlan, config: &Config) -> Columns {
 
 fn table(plan: &CircuitPlan, config: &Config, columns: &mut Columns) {
     let table = &config.table;
-    for (row, &(first, step)) in plan.table.rows.iter().enumerate() {
+    for (row, (first, &step)) in plan.table.entries.iter().zip(&plan.table.steps).enumerate() {
         columns.set(table.key, row, first.key);
         columns.set(table.tag, row, first.tag);
         if let Some(column) = table.step {
@@ -128,7 +128,7 @@ fn slot_unit(plan: &CircuitPlan, config: &Config, columns: &mut Columns) {
     if let Some(tag) = unit.tag {
         columns.fill(tag, plan.shape.usable_rows(), range.into());
     }
-    let half = if plan.shape.shift == 0 { 0 } else { 1i64 << (plan.shape.shift - 1) };
+    let half = half(plan.shape.shift);
     let biases: Vec<_> = plan.layers.iter().map(|layer| biases(plan, layer)).collect();
     for (row, slot) in plan.slots.rows.iter().enumerate() {
         let Some(index) = slot.layer.map(|layer| layer as usize) else { continue };

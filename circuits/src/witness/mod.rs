@@ -34,6 +34,11 @@ pub(crate) fn from_verifier(value: zkinfer_verifier::Fr) -> Fr {
     Fr::from_bytes(&zkinfer_verifier::encode_scalar(&value)).unwrap_or(Fr::zero())
 }
 
+/// Half a unit of an accumulator that is rounded by so many bits.
+fn half(shift: u32) -> i64 {
+    if shift == 0 { 0 } else { 1 << (shift - 1) }
+}
+
 /// Small integer columns, indexed by the column's own index.
 pub(crate) type IntegerColumns = Vec<Vec<i64>>;
 

@@ -7,7 +7,7 @@ use zkinfer_models::{
     quantized::{QuantizedOp, Requant, Softmax, TensorId},
 };
 
-use super::{IntegerColumns, join, split};
+use super::{IntegerColumns, half, join, split};
 use crate::{
     config::{Config, ShortfallColumns, SlotColumns, SoftmaxUnit},
     instance::BINDING_ROWS,
@@ -112,7 +112,7 @@ fn slot_lane(
         let Some((requant, _)) = slots::accumulators(&plan.graph, layer.node) else { continue };
         let offset = fixed[lane.offset.index()][row];
         // Where there is no element there are no inputs: the accumulator is the bias.
-        let bias = offset - half(requant) + (i64::from(requant.lo) << requant.shift);
+        let bias = offset - half(requant.shift) + (i64::from(requant.lo) << requant.shift);
         let known = execution.accumulators[layer.node].as_deref().unwrap_or_default();
         let elements = plan.slots.elements(row, index).iter();
         let accumulators =
@@ -155,11 +155,6 @@ fn wide_outputs(plan: &CircuitPlan, config: &Config, columns: &mut Columns) {
     }
 }
 
-/// Half a unit of a rounded accumulator.
-fn half(requant: &Requant) -> i64 {
-    if requant.shift == 0 { 0 } else { 1 << (requant.shift - 1) }
-}
-
 /// The parts of one accumulator.
 struct Slot {
     output: i64,
@@ -173,7 +168,7 @@ struct Slot {
 impl Slot {
     fn of(plan: &CircuitPlan, kind: RequantKind, requant: &Requant, accumulator: i64) -> Self {
         let rounded = requant.round(accumulator);
-        let remainder = accumulator + half(requant) - (rounded << requant.shift);
+        let remainder = accumulator + half(requant.shift) - (rounded << requant.shift);
         let (low, high) = (i64::from(requant.lo), i64::from(requant.hi));
         let clamped = rounded.clamp(low, high);
         let (value, overflow) = match kind {
@@ -227,7 +222,7 @@ fn cell_value(
 
 fn pool_unit(plan: &CircuitPlan, config: &Config, execution: &Execution, columns: &mut Columns) {
     let widths = plan.shape.pool_limbs.as_deref().unwrap_or_default();
-    for (row, windows) in plan.cells.pool.chunks(plan.shape.pool_lanes.max(1)).enumerate() {
+    for (row, windows) in plan.cells.pool_rows().enumerate() {
         for (lane, cells) in config.pool.iter().zip(windows) {
             // A window reads maxima of earlier ones, so the columns themselves are the source.
             let inputs = cells.map(|cell| cell_value(plan, config, execution, columns, cell));
