@@ -220,6 +220,8 @@ pub(crate) enum InstructionsName {
     Avx512Ifma,
     /// AVX-512 without IFMA.
     Avx512,
+    /// AVX2.
+    Avx2,
     /// 64-bit words, on any processor.
     Portable,
 }

@@ -118,6 +118,7 @@ fn engine_options(name: Option<InstructionsName>) -> Result<EngineOptions> {
         options.instructions = match name {
             InstructionsName::Avx512Ifma => Instructions::Avx512Ifma,
             InstructionsName::Avx512 => Instructions::Avx512,
+            InstructionsName::Avx2 => Instructions::Avx2,
             InstructionsName::Portable => Instructions::Portable,
         };
         let name = options.instructions.name();

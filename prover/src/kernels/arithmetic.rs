@@ -5,9 +5,9 @@ use std::fmt;
 use halo2_proofs::halo2curves::bn256::{Fq, Fr};
 
 #[cfg(target_arch = "x86_64")]
-use super::avx512;
+use super::{avx2, avx512};
 #[cfg(any(target_arch = "x86_64", test))]
-use super::montgomery::Vector;
+use super::{montgomery::Vector, narrow::Narrow};
 use super::{
     pack::{Coordinates, Pack},
     portable::Single,
@@ -51,6 +51,53 @@ impl Arithmetic for Emulated {
 
     fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
         f()
+    }
+}
+
+/// Four elements at a time, with narrow limbs and without vector instructions.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EmulatedNarrow;
+
+#[cfg(test)]
+impl Arithmetic for EmulatedNarrow {
+    type Fr = Narrow<Fr, super::quads::Emulated>;
+    type Fq = Narrow<Fq, super::quads::Emulated>;
+
+    fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
+        f()
+    }
+}
+
+/// AVX2. The value exists where the processor has it.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Avx2(());
+
+#[cfg(target_arch = "x86_64")]
+impl Avx2 {
+    fn detect() -> Option<Self> {
+        let detected = is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("bmi2")
+            && is_x86_feature_detected!("adx");
+        detected.then_some(Self(()))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Arithmetic for Avx2 {
+    type Fr = Narrow<Fr, avx2::Avx2>;
+    type Fq = Narrow<Fq, avx2::Avx2>;
+
+    #[expect(unsafe_code, reason = "compiled for instructions that were found to be there")]
+    #[inline(always)]
+    fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
+        #[target_feature(enable = "avx2,bmi2,adx")]
+        fn enter<R>(f: impl FnOnce() -> R) -> R {
+            f()
+        }
+        // SAFETY: `self` was made after the processor said that it has these features.
+        unsafe { enter(f) }
     }
 }
 
@@ -127,16 +174,21 @@ pub enum Instructions {
     Avx512Ifma,
     /// AVX-512 without them: products by floating-point multiply-adds. Intel since Skylake-SP.
     Avx512,
+    /// AVX2: products of 32-bit halves. Intel since Haswell, AMD since Zen.
+    Avx2,
     /// 64-bit words, on any processor.
     Portable,
-    /// The vector code, lane by lane.
+    /// The code for AVX-512, lane by lane.
     #[cfg(test)]
     Emulated,
+    /// The code for AVX2, lane by lane.
+    #[cfg(test)]
+    EmulatedNarrow,
 }
 
 impl Instructions {
     /// All of them, the fastest first.
-    pub const ALL: [Self; 3] = [Self::Avx512Ifma, Self::Avx512, Self::Portable];
+    pub const ALL: [Self; 4] = [Self::Avx512Ifma, Self::Avx512, Self::Avx2, Self::Portable];
 
     /// Whether this processor has them.
     #[must_use]
@@ -146,11 +198,13 @@ impl Instructions {
             Self::Avx512Ifma => Ifma::detect().is_some(),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => Fma::detect().is_some(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => Avx2::detect().is_some(),
             #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx512Ifma | Self::Avx512 => false,
+            Self::Avx512Ifma | Self::Avx512 | Self::Avx2 => false,
             Self::Portable => true,
             #[cfg(test)]
-            Self::Emulated => true,
+            Self::Emulated | Self::EmulatedNarrow => true,
         }
     }
 
@@ -166,9 +220,12 @@ impl Instructions {
         match self {
             Self::Avx512Ifma => "avx512ifma",
             Self::Avx512 => "avx512",
+            Self::Avx2 => "avx2",
             Self::Portable => "portable",
             #[cfg(test)]
             Self::Emulated => "emulated",
+            #[cfg(test)]
+            Self::EmulatedNarrow => "emulated narrow",
         }
     }
 }
@@ -185,8 +242,10 @@ impl Instructions {
     /// Runs `task` on this arithmetic, or on the portable one where this one is not available.
     pub(crate) fn run<T: Run>(self, task: T) -> T::Output {
         #[cfg(test)]
-        if self == Self::Emulated {
-            return task.run(Emulated);
+        match self {
+            Self::Emulated => return task.run(Emulated),
+            Self::EmulatedNarrow => return task.run(EmulatedNarrow),
+            _ => {}
         }
         #[cfg(target_arch = "x86_64")]
         match self {
@@ -200,9 +259,12 @@ impl Instructions {
                     return task.run(arithmetic);
                 }
             }
-            Self::Portable => {}
-            #[cfg(test)]
-            Self::Emulated => {}
+            Self::Avx2 => {
+                if let Some(arithmetic) = Avx2::detect() {
+                    return task.run(arithmetic);
+                }
+            }
+            _ => {}
         }
         task.run(Portable)
     }

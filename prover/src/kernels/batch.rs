@@ -7,7 +7,7 @@ use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
 use super::{
     arithmetic::Arithmetic,
-    pack::{INTEGER_OFFSET, Pack, SUM_TERMS},
+    pack::{Pack, SUM_TERMS},
     parallel,
 };
 
@@ -233,10 +233,10 @@ impl<A: Arithmetic> Weights<A> {
             let (end, rest) = (&values[start..], len - (values.len() - start));
             self.dot_chunk(weights, &[end, &values[..rest]].concat())
         });
-        products.iter().sum::<Fr>() - self.sum * offset()
+        products.iter().sum::<Fr>() - self.sum * offset::<A::Fr>()
     }
 
-    /// `Σ w_i·(values[i] + 2^31)` for at most [`SUM_TERMS`] packs.
+    /// `Σ w_i·(values[i] + INTEGER_OFFSET)` for at most [`SUM_TERMS`] packs.
     fn dot_chunk(&self, weights: &[A::Fr], values: &[i32]) -> Fr {
         self.arithmetic.vectorize(
             #[inline(always)]
@@ -260,8 +260,8 @@ fn rotate(index: usize, rotation: isize, n: usize) -> usize {
 }
 
 /// What [`Pack::add_integer_product`] adds to integers.
-fn offset() -> Fr {
-    Fr::from(INTEGER_OFFSET.unsigned_abs())
+fn offset<P: Pack<Fr>>() -> Fr {
+    Fr::from(P::INTEGER_OFFSET.unsigned_abs())
 }
 
 /// The scalars in every lane.
@@ -322,7 +322,7 @@ pub(crate) fn add_scaled_integers<A: Arithmetic>(
         .chunks(SUM_TERMS)
         .zip(columns.chunks(SUM_TERMS))
         .map(|(scalars, columns)| Group {
-            excess: -offset() * scalars.iter().sum::<Fr>(),
+            excess: -offset::<A::Fr>() * scalars.iter().sum::<Fr>(),
             scalars: splat_all(arithmetic, scalars),
             columns,
         })

@@ -22,7 +22,7 @@ fn kernels_agree_on_the_corpus_of_the_fuzzer() {
     paths.sort();
     let sets: Vec<_> = Instructions::ALL
         .into_iter()
-        .chain([Instructions::Emulated])
+        .chain([Instructions::Emulated, Instructions::EmulatedNarrow])
         .filter(|set| set.is_available())
         .collect();
     assert!(sets.len() >= 2);

@@ -3,38 +3,65 @@
 use halo2_proofs::halo2curves::bn256::{Fq, Fr};
 
 use super::{
-    lanes::{LIMB_BITS, LIMB_MASK},
-    pack::Words,
+    lanes::LIMB_BITS, pack::Words,
 };
 
-/// Limbs of an element.
+/// Limbs of 52 bits of an element.
 pub(super) const LIMBS: usize = 5;
+/// Limbs of 29 bits.
+pub(super) const NARROW_LIMBS: usize = 9;
+/// Bits of such a limb.
+pub(super) const NARROW_BITS: u32 = 29;
+
+/// The constants of a prime in Montgomery form with radix `R = 2^(N·bits)`, in limbs.
+pub(crate) struct Constants<const N: usize> {
+    /// The prime.
+    pub(super) modulus: [u64; N],
+    /// `-1/p` modulo a limb's power of two.
+    pub(super) inverse: u64,
+    /// `(p·inverse + 1)/2^bits`: a multiple of p that is -1 modulo a limb, without its low limb.
+    pub(super) friendly: [u64; N],
+    /// R² mod p: turns an integer into Montgomery form.
+    pub(super) radix_squared: [u64; N],
+    /// `R²/2^256` mod p: from radix 2^256 to R.
+    pub(super) from_words: [u64; N],
+    /// 2^256 mod p: from radix R to 2^256.
+    pub(super) to_words: [u64; N],
+}
+
+impl<const N: usize> Constants<N> {
+    #[expect(clippy::cast_possible_truncation, reason = "a small number of limbs")]
+    const fn new(words: [u64; 4], bits: u32) -> Self {
+        let (modulus, radix) = (split(words, bits), N as u32 * bits);
+        let inverse = negative_inverse(words[0]) & mask(bits);
+        Self {
+            modulus,
+            inverse,
+            friendly: friendly(modulus, inverse, bits),
+            radix_squared: split(power_of_two(words, 2 * radix), bits),
+            from_words: split(power_of_two(words, 2 * radix - 256), bits),
+            to_words: split(power_of_two(words, 256), bits),
+        }
+    }
+}
 
 /// The constants of a prime below 2^254.
 pub(crate) trait Modulus: Words {
     /// The prime, low word first.
     const WORDS: [u64; 4];
-    /// The prime in limbs.
-    const LIMBS: [u64; LIMBS] = split(Self::WORDS);
-    /// `-1/p` mod 2^52.
-    const INVERSE: u64 = negative_inverse(Self::WORDS[0]);
-    /// `(p·INVERSE + 1)/2^52`: a multiple of p that is -1 mod 2^52, without its low limb.
-    const FRIENDLY: [u64; LIMBS] = friendly(Self::LIMBS, Self::INVERSE);
-    /// 2^520 mod p: turns an integer into Montgomery form.
-    const RADIX_SQUARED: [u64; LIMBS] = split(power_of_two(Self::WORDS, 520));
-    /// 2^264 mod p: from radix 2^256 to 2^260.
-    const FROM_WORDS: [u64; LIMBS] = split(power_of_two(Self::WORDS, 264));
-    /// 2^256 mod p: from radix 2^260 to 2^256.
-    const TO_WORDS: [u64; LIMBS] = split(power_of_two(Self::WORDS, 256));
+    /// In limbs of 52 bits.
+    const WIDE: Constants<LIMBS> = Constants::new(Self::WORDS, LIMB_BITS);
+    /// In limbs of 29 bits.
+    const NARROW: Constants<NARROW_LIMBS> = Constants::new(Self::WORDS, NARROW_BITS);
     /// By top bits `i`, minus the multiple of p in `i·2^253`.
-    const AFTER_ADD: [[u64; 8]; LIMBS] = multiples(Self::LIMBS, [0, 0, -1, -1, -2, -3, -3, -4]);
+    const AFTER_ADD: [[u64; 8]; LIMBS] = multiples(Self::WIDE.modulus, [0, 0, -1, -1, -2, -3, -3, -4]);
     /// By top bits `i`, which mean `i - 8` from 4 on: the multiple of p that brings `[i, i + 1)`
     /// times 2^253, and a bit more on both sides, to `[0, 2p)`.
-    const AFTER_SUB: [[u64; 8]; LIMBS] = multiples(Self::LIMBS, [1, 0, -1, -1, 3, 2, 2, 1]);
+    const AFTER_SUB: [[u64; 8]; LIMBS] = multiples(Self::WIDE.modulus, [1, 0, -1, -1, 3, 2, 2, 1]);
     /// Minus 0 to 15 times p.
     const AFTER_LAZY: [[[u64; 8]; 2]; LIMBS] = {
-        let low = multiples(Self::LIMBS, [0, -1, -2, -3, -4, -5, -6, -7]);
-        let high = multiples(Self::LIMBS, [-8, -9, -10, -11, -12, -13, -14, -15]);
+        let low = multiples(Self::WIDE.modulus, [0, -1, -2, -3, -4, -5, -6, -7]);
+        let high = multiples(Self::WIDE.modulus, [-8, -9, -10, -11, -12, -13, -14, -15]);
         let mut both = [[[0; 8]; 2]; LIMBS];
         let mut i = 0;
         while i < LIMBS {
@@ -63,14 +90,26 @@ impl Modulus for Fq {
     ];
 }
 
-pub(super) const fn split(w: [u64; 4]) -> [u64; LIMBS] {
-    [
-        w[0] & LIMB_MASK,
-        (w[0] >> 52 | w[1] << 12) & LIMB_MASK,
-        (w[1] >> 40 | w[2] << 24) & LIMB_MASK,
-        (w[2] >> 28 | w[3] << 36) & LIMB_MASK,
-        w[3] >> 16,
-    ]
+/// The low `bits` bits.
+const fn mask(bits: u32) -> u64 {
+    (1 << bits) - 1
+}
+
+/// Words to limbs, low first.
+pub(super) const fn split<const N: usize>(words: [u64; 4], bits: u32) -> [u64; N] {
+    let mut limbs = [0; N];
+    let mut i = 0;
+    while i < N {
+        let first = i * bits as usize;
+        let (word, shift) = (first / 64, first % 64);
+        let mut limb = words[word] >> shift;
+        if shift + bits as usize > 64 && word < 3 {
+            limb |= words[word + 1] << (64 - shift);
+        }
+        limbs[i] = limb & mask(bits);
+        i += 1;
+    }
+    limbs
 }
 
 /// Limb by limb, these multiples of p, mod 2^64 and without carries.
@@ -88,7 +127,7 @@ const fn multiples(p: [u64; LIMBS], times: [i64; 8]) -> [[u64; 8]; LIMBS] {
     table
 }
 
-/// Newton's iteration for the inverse of an odd number mod 2^64.
+/// Newton's iteration for minus the inverse of an odd number mod 2^64.
 const fn negative_inverse(p: u64) -> u64 {
     let mut inverse = 1_u64;
     let mut step = 0;
@@ -96,22 +135,22 @@ const fn negative_inverse(p: u64) -> u64 {
         inverse = inverse.wrapping_mul(2_u64.wrapping_sub(p.wrapping_mul(inverse)));
         step += 1;
     }
-    inverse.wrapping_neg() & LIMB_MASK
+    inverse.wrapping_neg()
 }
 
-/// `(p·multiple + 1)/2^52`, which is an integer.
+/// `(p·multiple + 1)/2^bits`, which is an integer.
 #[expect(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
-const fn friendly(p: [u64; LIMBS], multiple: u64) -> [u64; LIMBS] {
-    let mut limbs = [0; LIMBS];
+const fn friendly<const N: usize>(p: [u64; N], multiple: u64, bits: u32) -> [u64; N] {
+    let mut limbs = [0; N];
     let mut carry = 1;
     let mut i = 0;
-    while i <= LIMBS {
-        let limb = if i < LIMBS { p[i] } else { 0 };
+    while i <= N {
+        let limb = if i < N { p[i] } else { 0 };
         let sum = carry + limb as u128 * multiple as u128;
         if i > 0 {
-            limbs[i - 1] = sum as u64 & LIMB_MASK;
+            limbs[i - 1] = sum as u64 & mask(bits);
         }
-        carry = sum >> LIMB_BITS;
+        carry = sum >> bits;
         i += 1;
     }
     limbs

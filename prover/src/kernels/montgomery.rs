@@ -11,7 +11,7 @@ use halo2_proofs::halo2curves::bn256::Fq;
 use super::{
     lanes::{LIMB_BITS, LIMB_MASK, Lanes},
     modulus::{LIMBS, Modulus, split},
-    pack::{Coordinates, INTEGER_OFFSET, Pack, TablePoint},
+    pack::{Coordinates, Pack, TablePoint},
 };
 
 /// Eight elements of `F` on the lanes `L`.
@@ -31,7 +31,7 @@ impl<F, L: Copy> Copy for Vector<F, L> {}
 #[inline(always)]
 fn multiple<F: Modulus, L: Lanes>(times: u64) -> [L; LIMBS] {
     // No check of an overflow that cannot be: with one, the compiler calls this.
-    constant(F::LIMBS.map(|limb| limb.wrapping_mul(times)))
+    constant(F::WIDE.modulus.map(|limb| limb.wrapping_mul(times)))
 }
 
 #[inline(always)]
@@ -108,13 +108,13 @@ fn add_columns<L: Lanes>(t: &mut [L; 10], a: &[L::Factor; LIMBS], b: &[L::Factor
 /// Montgomery's reduction of ten columns, which must have had the biases of one more than they
 /// hold: `t/2^260`, below `t/2^260 + 1.13p`.
 ///
-/// The first four limbs are cleared by multiples of `M = F::INVERSE·p`, which is -1 mod 2^52: a
+/// The first four limbs are cleared by multiples of `M = F::WIDE.inverse·p`, which is -1 mod 2^52: a
 /// limb is the multiple itself, with no product to find it (M is *Montgomery-friendly*), so that
 /// the next limb need not wait for that. What is added is less than `M·2^208`; clearing the fifth
 /// limb by multiples of p leaves less than `t/2^260 + M/2^52 + p`, and `M/2^52` is 0.12p or 0.13p.
 #[inline(always)]
 fn reduce_columns<F: Modulus, L: Lanes>(mut t: [L; 10]) -> [L; LIMBS] {
-    let friendly = constant::<L>(F::FRIENDLY).map(L::factor);
+    let friendly = constant::<L>(F::WIDE.friendly).map(L::factor);
     for i in 0..LIMBS - 1 {
         let limb = t[i].low_factor();
         t[i + 1] = t[i + 1].add(t[i].carry());
@@ -122,8 +122,8 @@ fn reduce_columns<F: Modulus, L: Lanes>(mut t: [L; 10]) -> [L; LIMBS] {
             (t[j], t[j + 1]) = L::multiply_add(t[j], t[j + 1], limb, friendly[j - i - 1]);
         }
     }
-    let p = constant::<L>(F::LIMBS).map(L::factor);
-    let multiple = L::multiply_low(t[4].low_factor(), L::splat(F::INVERSE).factor());
+    let p = constant::<L>(F::WIDE.modulus).map(L::factor);
+    let multiple = L::multiply_low(t[4].low_factor(), L::splat(F::WIDE.inverse).factor());
     for j in 4..4 + LIMBS {
         (t[j], t[j + 1]) = L::multiply_add(t[j], t[j + 1], multiple, p[j - 4]);
     }
@@ -178,6 +178,7 @@ impl<F: Modulus, L: Lanes> Vector<F, L> {
 
 impl<F: Modulus, L: Lanes> Pack<F> for Vector<F, L> {
     const WIDTH: usize = 8;
+    const INTEGER_OFFSET: i64 = 1 << 31;
     /// Columns, and how many terms they hold.
     type Sum = ([L; 10], u32);
 
@@ -188,8 +189,8 @@ impl<F: Modulus, L: Lanes> Pack<F> for Vector<F, L> {
 
     #[inline(always)]
     fn splat(value: F) -> Self {
-        let limbs = constant(split(value.words()));
-        Self::new(multiply::<F, L>(limbs, constant(F::FROM_WORDS)))
+        let limbs = constant(split(value.words(), LIMB_BITS));
+        Self::new(multiply::<F, L>(limbs, constant(F::WIDE.from_words)))
     }
 
     #[inline(always)]
@@ -197,12 +198,12 @@ impl<F: Modulus, L: Lanes> Pack<F> for Vector<F, L> {
         let words: [[u64; 4]; 8] = std::array::from_fn(|lane| lanes[lane].words());
         let column = |i: usize| L::from_array(std::array::from_fn(|lane| words[lane][i]));
         let limbs = split_lanes([column(0), column(1), column(2), column(3)]);
-        Self::new(multiply::<F, L>(limbs, constant(F::FROM_WORDS)))
+        Self::new(multiply::<F, L>(limbs, constant(F::WIDE.from_words)))
     }
 
     #[inline(always)]
     fn to_lanes(self, lanes: &mut [F]) {
-        let limbs = multiply::<F, L>(self.0, constant(F::TO_WORDS));
+        let limbs = multiply::<F, L>(self.0, constant(F::WIDE.to_words));
         let words = join_lanes(Self::new(limbs).canonical().0).map(L::to_array);
         for (lane, to) in lanes[..8].iter_mut().enumerate() {
             *to = F::from_words(std::array::from_fn(|i| words[i][lane]));
@@ -215,7 +216,7 @@ impl<F: Modulus, L: Lanes> Pack<F> for Vector<F, L> {
         let sign = L::from_array(std::array::from_fn(|i| i64::from(lanes[i]).cast_unsigned()));
         let zero = L::splat(0);
         let limbs = [magnitude, zero, zero, zero, zero];
-        let positive = multiply::<F, L>(limbs, constant(F::RADIX_SQUARED));
+        let positive = multiply::<F, L>(limbs, constant(F::WIDE.radix_squared));
         let negative = normalize(zip(multiple::<F, L>(2), positive, L::sub));
         Self::new(zip(negative, positive, |negative, positive| {
             sign.select_negative(negative, positive)
@@ -298,7 +299,7 @@ impl<F: Modulus, L: Lanes> Pack<F> for Vector<F, L> {
     }
 
     #[inline(always)]
-    fn transpose(packs: &mut [Self; 8]) {
+    fn lanes_to_rows(packs: &mut [Self; 8]) {
         for limb in 0..LIMBS {
             let columns = L::transpose(std::array::from_fn(
                 #[inline(always)]
@@ -308,6 +309,11 @@ impl<F: Modulus, L: Lanes> Pack<F> for Vector<F, L> {
                 to.0[limb] = column;
             }
         }
+    }
+
+    #[inline(always)]
+    fn rows_to_lanes(packs: &mut [Self; 8]) {
+        Self::lanes_to_rows(packs);
     }
 
     #[inline(always)]
@@ -334,7 +340,7 @@ impl<F: Modulus, L: Lanes> Pack<F> for Vector<F, L> {
 
     #[inline(always)]
     fn add_integer_product(self, (t, terms): &mut Self::Sum, lanes: &[i32]) {
-        let shifted = |i| (i64::from(lanes[i]) + INTEGER_OFFSET).cast_unsigned();
+        let shifted = |i| (i64::from(lanes[i]) + Self::INTEGER_OFFSET).cast_unsigned();
         let shifted = std::array::from_fn(shifted);
         let factor = L::from_array(shifted).factor();
         for i in 0..LIMBS {
@@ -383,7 +389,7 @@ impl<F: Modulus, L: Lanes> Pack<F> for Vector<F, L> {
         let high = [f, zero, zero, zero, zero];
         // low/2^260 + high, times 2^260.
         let sum = zip(low, high, L::add);
-        Self::new(multiply::<F, L>(normalize(sum), constant(F::RADIX_SQUARED)))
+        Self::new(multiply::<F, L>(normalize(sum), constant(F::WIDE.radix_squared)))
     }
 }
 

@@ -43,17 +43,20 @@ words!(Fq);
 /// How many products a [`Pack::Sum`] holds before it must be reduced.
 pub(crate) const SUM_TERMS: usize = 128;
 
-/// What [`Pack::add_integer_product`] adds to every integer.
-pub(crate) const INTEGER_OFFSET: i64 = 1 << 31;
-
 /// [`Pack::WIDTH`] elements of the field `F` side by side.
 ///
 /// Elements between operations are *relaxed*: some representative below `2p`. The operations named
 /// `lazy` take and give larger ones, within the bounds they state; all others take and give
 /// relaxed ones. [`Pack::canonical`] gives the representative below `p`.
+///
+/// The bounds are those of representatives that are not negative. Arithmetic with signed ones counts
+/// terms instead: `2p` in a bound is a relaxed element that was added or subtracted, and of the
+/// eight in the largest, `16p`, not all are subtracted.
 pub(crate) trait Pack<F>: Copy + fmt::Debug + Send + Sync + 'static {
     /// Elements of a pack.
     const WIDTH: usize;
+    /// What [`Pack::add_integer_product`] adds to every integer.
+    const INTEGER_OFFSET: i64;
     /// A sum of products that is reduced once, at the end.
     type Sum: Copy;
 
@@ -98,8 +101,11 @@ pub(crate) trait Pack<F>: Copy + fmt::Debug + Send + Sync + 'static {
     /// The relaxed representative of a lazy element below `16p`.
     fn relax(self) -> Self;
 
-    /// Lane `i` of pack `j` becomes lane `j` of pack `i`; packs of one element stay as they are.
-    fn transpose(packs: &mut [Self; 8]);
+    /// Lane `i` of pack `j` becomes element `j` of row `i`, where a row is eight elements in
+    /// consecutive packs; packs of one element stay as they are.
+    fn lanes_to_rows(packs: &mut [Self; 8]);
+    /// The way back of [`Pack::lanes_to_rows`].
+    fn rows_to_lanes(packs: &mut [Self; 8]);
     /// Lanes `shift..shift + WIDTH` of `self` and `next` in a row.
     fn window(self, next: Self, shift: usize) -> Self;
     /// Says that this pack will be read, but not at once.
@@ -109,7 +115,7 @@ pub(crate) trait Pack<F>: Copy + fmt::Debug + Send + Sync + 'static {
     fn empty_sum() -> Self::Sum;
     /// Adds `a · b`; a sum takes at most [`SUM_TERMS`] terms, all of the same kind.
     fn add_product(sum: &mut Self::Sum, a: Self, b: Self);
-    /// Adds `self · (lanes + 2^31)`: the integers are shifted so that none is negative.
+    /// Adds `self · (lanes + INTEGER_OFFSET)`: the integers may be shifted so that none is negative.
     fn add_integer_product(self, sum: &mut Self::Sum, lanes: &[i32]);
     /// The sum of products.
     fn reduce_sum(sum: Self::Sum) -> Self;

@@ -8,14 +8,15 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
 
 use super::{
-    arithmetic::{Arithmetic, Emulated, Instructions, Portable, Run},
-    pack::{Coordinates, INTEGER_OFFSET, Pack, SUM_TERMS, TablePoint},
+    arithmetic::{Arithmetic, Emulated, EmulatedNarrow, Instructions, Portable, Run},
+    pack::{Coordinates, Pack, SUM_TERMS, TablePoint},
 };
 
 /// Runs a test on every arithmetic that this machine can run.
 pub(super) fn on_all(test: impl Run<Output = ()> + Copy) {
     test.run(Portable);
     test.run(Emulated);
+    test.run(EmulatedNarrow);
     for instructions in Instructions::ALL {
         if instructions.is_available() {
             instructions.run(test);
@@ -96,9 +97,10 @@ fn times<F, P: Pack<F>>(pack: P, count: usize) -> P {
 
 fn lazy_operations_hold_at_their_bounds<F: PrimeField, P: Pack<F>>() {
     let packs = packs::<F, P>();
+    // Half of what may be added: of canonical elements, 16 are below 16p, but signed limbs count terms.
+    let half = if P::WIDTH == 4 { 4 } else { 8 };
     for (a, a_lanes) in &packs {
-        // Of canonical elements, 16 are below 16p, and 8 relaxed ones too.
-        for count in 0..=16_usize {
+        for count in 0..=2 * half {
             let sum = times(a.canonical(), count);
             let scaled = |i: usize| a_lanes[i] * F::from(count as u64);
             assert_relaxed(sum.relax(), scaled);
@@ -112,18 +114,22 @@ fn lazy_operations_hold_at_their_bounds<F: PrimeField, P: Pack<F>>() {
             assert_relaxed(a.sub_lazy(*b).relax(), difference(1));
             assert_relaxed(a.sub_lazy_by::<2>(*b).relax(), difference(1));
             assert_relaxed(a.sub_lazy(times(b.canonical(), 4)).relax(), difference(4));
-            assert_relaxed(a.sub_lazy_by::<8>(times(b.canonical(), 8)).relax(), difference(8));
+            let times_half = times(b.canonical(), half);
+            assert_relaxed(a.sub_lazy_by::<8>(times_half).relax(), difference(half as u64));
             // Limbs below zero, then up to the bound.
-            let large = times(a.canonical(), 7).sub_lazy_by::<8>(times(b.canonical(), 8));
-            assert_relaxed(large.relax(), |i| a_lanes[i] * F::from(7) - b_lanes[i] * F::from(8));
-            assert_relaxed(large.mul_lazy(*b), |i| {
-                (a_lanes[i] * F::from(7) - b_lanes[i] * F::from(8)) * b_lanes[i]
-            });
+            let large = times(a.canonical(), half - 1).sub_lazy_by::<8>(times_half);
+            let value = |i: usize| {
+                a_lanes[i] * F::from(half as u64 - 1) - b_lanes[i] * F::from(half as u64)
+            };
+            assert_relaxed(large.relax(), value);
+            assert_relaxed(large.mul_lazy(*b), |i| value(i) * b_lanes[i]);
         }
     }
-    // Exactly 15p.
+    // Exactly 15p, or 7p.
+    let count = 2 * half - 1;
     let minus_one = P::splat(-F::ONE).canonical();
-    let multiple = times(minus_one, 15).add_lazy(P::splat(F::from(15)).canonical());
+    let rest = P::splat(F::from(count as u64)).canonical();
+    let multiple = times(minus_one, count).add_lazy(rest);
     assert_relaxed(multiple.relax(), |_| F::ZERO);
 }
 
@@ -146,8 +152,9 @@ fn sums_take_their_terms<F: PrimeField, P: Pack<F>>() {
             for integer in [i32::MIN, -1, 0, 1, i32::MAX] {
                 let mut sum = P::empty_sum();
                 (0..terms).for_each(|_| pack.add_integer_product(&mut sum, &[integer; 8]));
-                let shifted = (i64::from(integer) + INTEGER_OFFSET).unsigned_abs();
-                let product = element * F::from(shifted);
+                let shifted = i64::from(integer) + P::INTEGER_OFFSET;
+                let magnitude = element * F::from(shifted.unsigned_abs());
+                let product = if shifted < 0 { -magnitude } else { magnitude };
                 assert_relaxed(P::reduce_integer_sum(sum), |_| product * count);
             }
         }
@@ -172,7 +179,7 @@ fn integers_keep_their_sign<F: PrimeField, P: Pack<F>>() {
         assert_relaxed(P::from_integers(&lanes), |i| element(lanes[i]));
         let mut sum = P::empty_sum();
         large.add_integer_product(&mut sum, &lanes);
-        let shifted = |i: usize| element(lanes[i]) + F::from(INTEGER_OFFSET.unsigned_abs());
+        let shifted = |i: usize| element(lanes[i]) + F::from(P::INTEGER_OFFSET.unsigned_abs());
         assert_relaxed(P::reduce_integer_sum(sum), |i| value * shifted(i));
     }
 }
@@ -190,11 +197,16 @@ fn lanes_move<F: PrimeField, P: Pack<F>>() {
         );
     }
     let eight: [P; 8] = std::array::from_fn(|i| packs[i].0);
-    let mut transposed = eight;
-    P::transpose(&mut transposed);
-    for (i, pack) in transposed.into_iter().enumerate() {
-        let from = |lane: usize| if P::WIDTH == 8 { (lane, i) } else { (i, lane) };
-        assert_relaxed(pack, |lane| packs[from(lane).0].1[from(lane).1]);
+    let mut rows = eight;
+    P::lanes_to_rows(&mut rows);
+    for (i, pack) in rows.into_iter().enumerate() {
+        // Element j of row l is lane l of pack j.
+        let from = |lane: usize| (i * P::WIDTH + lane) % 8;
+        assert_relaxed(pack, |lane| packs[from(lane)].1[(i * P::WIDTH + lane) / 8]);
+    }
+    P::rows_to_lanes(&mut rows);
+    for (pack, (_, lanes)) in rows.into_iter().zip(&packs) {
+        assert_relaxed(pack, |lane| lanes[lane]);
     }
 }
 

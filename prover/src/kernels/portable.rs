@@ -2,7 +2,7 @@
 
 use halo2_proofs::halo2curves::bn256::{Fq, Fr};
 
-use super::pack::{Coordinates, INTEGER_OFFSET, Pack, TablePoint, Words};
+use super::pack::{Coordinates, Pack, TablePoint, Words};
 
 /// A single element, always below the modulus.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +20,7 @@ impl Integer for Fq {}
 
 impl<F: Integer> Pack<F> for Single<F> {
     const WIDTH: usize = 1;
+    const INTEGER_OFFSET: i64 = 1 << 31;
     type Sum = Wide;
 
     #[inline(always)]
@@ -89,7 +90,9 @@ impl<F: Integer> Pack<F> for Single<F> {
         self
     }
     #[inline(always)]
-    fn transpose(_: &mut [Self; 8]) {}
+    fn lanes_to_rows(_: &mut [Self; 8]) {}
+    #[inline(always)]
+    fn rows_to_lanes(_: &mut [Self; 8]) {}
     #[inline(always)]
     fn window(self, next: Self, shift: usize) -> Self {
         if shift == 0 { self } else { next }
@@ -114,7 +117,7 @@ impl<F: Integer> Pack<F> for Single<F> {
     }
     #[inline(always)]
     fn add_integer_product(self, Wide(sum): &mut Wide, lanes: &[i32]) {
-        let shifted = (i64::from(lanes[0]) + INTEGER_OFFSET).cast_unsigned();
+        let shifted = (i64::from(lanes[0]) + Self::INTEGER_OFFSET).cast_unsigned();
         let carry = add_multiple(&mut sum[..4], self.0.words(), shifted);
         // The sum is below 2^294.
         sum[4] = sum[4].wrapping_add(carry);

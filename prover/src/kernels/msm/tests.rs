@@ -11,7 +11,7 @@ use rand_core::{RngCore, SeedableRng};
 
 use super::{
     super::{
-        arithmetic::{Arithmetic, Emulated, Instructions, Portable, Run},
+        arithmetic::{Arithmetic, Emulated, EmulatedNarrow, Instructions, Portable, Run},
         pack::Pack,
     },
     *,
@@ -21,6 +21,7 @@ use super::{
 fn on_all<T: Run<Output = ()> + Copy>(test: T) {
     test.run(Portable);
     test.run(Emulated);
+    test.run(EmulatedNarrow);
     Instructions::detect().run(test);
 }
 

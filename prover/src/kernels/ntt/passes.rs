@@ -93,14 +93,14 @@ fn base_to_values<A: Arithmetic>(twiddles: &Twiddles<A>, from: &[A::Fr; 8], to: 
         to[low + stride] = to[low].sub_lazy_by::<2>(product);
         to[low] = to[low].add_lazy(product);
     }
-    A::Fr::transpose(to);
+    A::Fr::lanes_to_rows(to);
 }
 
 /// Strides 4, 2 and 1 on values < 4p; gives relaxed coefficients.
 #[inline(always)]
 fn base_to_coefficients<A: Arithmetic>(twiddles: &Twiddles<A>, block: &mut [A::Fr; 8]) {
     let mut packs = *block;
-    A::Fr::transpose(&mut packs);
+    A::Fr::rows_to_lanes(&mut packs);
     for i in (0..12).rev() {
         let ((low, stride), x) = (BUTTERFLIES[i], twiddles.base[i]);
         // Sums are < 8p after stride 4 and < 16p after stride 2.
