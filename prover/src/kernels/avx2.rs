@@ -150,12 +150,11 @@ impl Quad for Avx2 {
             let (even_low, odd_low) =
                 (_mm256_unpacklo_epi64(c.0, d.0), _mm256_unpackhi_epi64(c.0, d.0));
             [
-                _mm256_permute2x128_si256::<0x20>(even, even_low),
-                _mm256_permute2x128_si256::<0x20>(odd, odd_low),
-                _mm256_permute2x128_si256::<0x31>(even, even_low),
-                _mm256_permute2x128_si256::<0x31>(odd, odd_low),
+                Self(_mm256_permute2x128_si256::<0x20>(even, even_low)),
+                Self(_mm256_permute2x128_si256::<0x20>(odd, odd_low)),
+                Self(_mm256_permute2x128_si256::<0x31>(even, even_low)),
+                Self(_mm256_permute2x128_si256::<0x31>(odd, odd_low)),
             ]
-            .map(Self)
         }
     }
     #[inline(always)]

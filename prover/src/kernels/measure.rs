@@ -150,7 +150,13 @@ fn pack<A: Arithmetic>(arithmetic: A, elements: &[Fr]) -> Vec<A::Fr> {
     padded.resize(elements.len().next_multiple_of(width), Fr::default());
     arithmetic.vectorize(
         #[inline(always)]
-        || padded.chunks_exact(width).map(A::Fr::from_lanes).collect(),
+        || {
+            let mut packs = Vec::with_capacity(padded.len() / width);
+            for lanes in padded.chunks_exact(width) {
+                packs.push(A::Fr::from_lanes(lanes));
+            }
+            packs
+        },
     )
 }
 
@@ -162,7 +168,9 @@ fn unpack<A: Arithmetic>(arithmetic: A, packs: &[A::Fr]) -> Vec<Fr> {
         #[inline(always)]
         || {
             let lanes = elements.chunks_exact_mut(width);
-            packs.iter().zip(lanes).for_each(|(pack, lanes)| pack.canonical().to_lanes(lanes));
+            for (pack, lanes) in packs.iter().zip(lanes) {
+                pack.canonical().to_lanes(lanes);
+            }
         },
     );
     elements
@@ -180,7 +188,11 @@ impl<A: Arithmetic> Kernel for Multiply<A> {
     fn run(&mut self) {
         self.arithmetic.vectorize(
             #[inline(always)]
-            || self.a.iter_mut().zip(&self.b).for_each(|(a, b)| *a = a.mul(*b)),
+            || {
+                for (a, b) in self.a.iter_mut().zip(&self.b) {
+                    *a = a.mul(*b);
+                }
+            },
         );
     }
 

@@ -53,12 +53,26 @@ impl<F, L: Copy> Clone for Narrow<F, L> {
 }
 impl<F, L: Copy> Copy for Narrow<F, L> {}
 
+/// `f` of every element of an array.
+///
+/// A loop, as `map` is not always inlined, and what is not inlined is not vectorized.
+#[inline(always)]
+fn map<T: Copy, L: Quad, const N: usize>(array: [T; N], f: impl Fn(T) -> L) -> [L; N] {
+    let mut mapped = [L::splat(0); N];
+    for i in 0..N {
+        mapped[i] = f(array[i]);
+    }
+    mapped
+}
+
+/// `f` of the words of two elements.
 #[inline(always)]
 fn zip<L: Quad>(a: [L; 5], b: [L; 5], f: impl Fn(L, L) -> L) -> [L; 5] {
-    std::array::from_fn(
-        #[inline(always)]
-        |i| f(a[i], b[i]),
-    )
+    let mut zipped = a;
+    for i in 0..5 {
+        zipped[i] = f(a[i], b[i]);
+    }
+    zipped
 }
 
 /// Limbs in words, which need not be signed.
@@ -76,14 +90,18 @@ fn join<L: Quad>(t: [L; LIMBS]) -> [L; 5] {
 /// A constant in every lane, its limbs not signed.
 #[inline(always)]
 fn constant<L: Quad>(limbs: [u64; LIMBS]) -> [L; 5] {
-    join(limbs.map(L::splat))
+    join(map(limbs, L::splat))
 }
 
 /// Limbs in the low halves, with anything above.
 #[inline(always)]
 fn limbs<L: Quad>(w: [L; 5]) -> [L; LIMBS] {
-    let high = |word: L| word.shift_right::<32>();
-    [w[0], w[1], w[2], w[3], high(w[0]), high(w[1]), high(w[2]), high(w[3]), w[4]]
+    let high = map(
+        w,
+        #[inline(always)]
+        |word| word.shift_right::<32>(),
+    );
+    [w[0], w[1], w[2], w[3], high[0], high[1], high[2], high[3], w[4]]
 }
 
 /// Carries between the first eight of nine signed columns, rounding to the nearest if
@@ -105,10 +123,11 @@ fn carry<L: Quad>(mut t: [L; LIMBS], rounding: u64, bias: u64) -> [L; LIMBS] {
 #[inline(always)]
 fn balance<L: Quad>(t: [L; LIMBS], bias: u64) -> [L; 5] {
     // The bias of the last column is a multiple of 2^32.
-    let [a, b, c, d, top] = join(carry(t, MIDDLE, bias));
-    let (masks, middles) = (L::splat(MASKS), L::splat(MIDDLES));
-    let signed = |word: L| word.and(masks).sub_halves(middles);
-    [signed(a), signed(b), signed(c), signed(d), top]
+    let mut words = join(carry(t, MIDDLE, bias));
+    for word in &mut words[..4] {
+        *word = word.and(L::splat(MASKS)).sub_halves(L::splat(MIDDLES));
+    }
+    words
 }
 
 /// Montgomery's reduction of one column: adds a multiple of p that clears the low limb of the
@@ -151,7 +170,26 @@ fn biases<L: Quad>() -> [L; LIMBS] {
 
 #[inline(always)]
 fn friendly<F: Modulus, L: Quad>() -> [L; LIMBS] {
-    F::NARROW.friendly.map(L::splat)
+    map(F::NARROW.friendly, L::splat)
+}
+
+/// A loop over limbs that is unrolled, which the compiler would not do: in a loop that stays one it no
+/// longer sees that factors are 32 bits with a sign, and multiplies 64 bits.
+macro_rules! unrolled {
+    ($j:ident in [$($limb:literal)*] $body:block) => {
+        $({
+            const $j: usize = $limb;
+            $body
+        })*
+    };
+}
+
+/// Adds the products of nine limbs by one to as many columns.
+#[inline(always)]
+fn add_row<L: Quad>(columns: &mut [L], a: &[L; LIMBS], b: L) {
+    for (column, limb) in columns.iter_mut().zip(a) {
+        *column = column.add(limb.multiply(b));
+    }
 }
 
 /// The product of a lazy and a relaxed element.
@@ -159,14 +197,28 @@ fn friendly<F: Modulus, L: Quad>() -> [L; LIMBS] {
 fn multiply<F: Modulus, L: Quad>(a: [L; 5], b: [L; 5]) -> [L; 5] {
     let (a, b, friendly) = (limbs(a), limbs(b), friendly::<F, L>());
     let mut t: [L; LIMBS] = biases();
-    for (j, &b) in b.iter().enumerate() {
-        for i in 0..LIMBS {
-            t[i] = t[i].add(a[i].multiply(b));
+    unrolled!(J in [0 1 2 3 4 5 6 7] {
+        add_row(&mut t, &a, b[J]);
+        reduce_column(&mut t, &friendly);
+    });
+    add_row(&mut t, &a, b[LIMBS - 1]);
+    reduce_last::<F, L>(t)
+}
+
+/// The square of a relaxed element: a product of two limbs is taken once, with one of them doubled.
+#[inline(always)]
+fn square<F: Modulus, L: Quad>(a: [L; 5]) -> [L; 5] {
+    let (doubled, a, friendly) = (limbs(zip(a, a, L::add_halves)), limbs(a), friendly::<F, L>());
+    let mut t: [L; LIMBS] = biases();
+    // Products with limb j are in columns 2j to j + 8, of which j are gone by then.
+    unrolled!(J in [0 1 2 3 4 5 6 7] {
+        t[J] = t[J].add(a[J].multiply(a[J]));
+        for i in J + 1..LIMBS {
+            t[i] = t[i].add(doubled[i].multiply(a[J]));
         }
-        if j < LIMBS - 1 {
-            reduce_column(&mut t, &friendly);
-        }
-    }
+        reduce_column(&mut t, &friendly);
+    });
+    t[LIMBS - 1] = t[LIMBS - 1].add(a[LIMBS - 1].multiply(a[LIMBS - 1]));
     reduce_last::<F, L>(t)
 }
 
@@ -178,34 +230,44 @@ fn relax<F: Modulus, L: Quad>(w: [L; 5]) -> [L; 5] {
     const SCALE: i64 = -1354;
     let half = L::splat(1 << 31);
     let times = w[4].multiply(L::splat(SCALE.cast_unsigned())).add(half).shift_right::<32>();
-    let (x, one) = (limbs(w), L::splat(1));
-    let difference = std::array::from_fn(
-        #[inline(always)]
-        |i| x[i].multiply(one).add(times.multiply(L::splat(F::NARROW.modulus[i]))),
-    );
+    let mut difference = limbs(w);
+    for (limb, p) in difference.iter_mut().zip(F::NARROW.modulus) {
+        *limb = limb.multiply(L::splat(1)).add(times.multiply(L::splat(p)));
+    }
     balance(difference, 0)
 }
 
 /// The limbs, not negative, of the representative below p of a lazy element.
 #[inline(always)]
 fn canonical<F: Modulus, L: Quad>(w: [L; 5]) -> [L; LIMBS] {
-    let one = L::splat(1);
-    let x = limbs(relax::<F, L>(w)).map(|limb| limb.multiply(one));
-    let positive = |t: [L; LIMBS]| {
-        let mut t = carry(t, 0, 0);
-        t[..LIMBS - 1].iter_mut().for_each(|limb| *limb = limb.and(L::splat(MASK)));
-        t[LIMBS - 1] = t[LIMBS - 1].add(L::splat(CARRIED.wrapping_neg()));
-        t
-    };
-    let more = positive(std::array::from_fn(|i| x[i].add(L::splat(F::NARROW.modulus[i]))));
-    let x = positive(x);
-    std::array::from_fn(|i| x[LIMBS - 1].select_negative(more[i], x[i]))
+    let mut x = limbs(relax::<F, L>(w));
+    let mut more = x;
+    for i in 0..LIMBS {
+        x[i] = x[i].multiply(L::splat(1));
+        more[i] = x[i].add(L::splat(F::NARROW.modulus[i]));
+    }
+    let (x, mut more) = (positive(x), positive(more));
+    for i in 0..LIMBS {
+        more[i] = x[LIMBS - 1].select_negative(more[i], x[i]);
+    }
+    more
+}
+
+/// Carries between signed columns: all limbs but the last are then not negative.
+#[inline(always)]
+fn positive<L: Quad>(t: [L; LIMBS]) -> [L; LIMBS] {
+    let mut t = carry(t, 0, 0);
+    for limb in &mut t[..LIMBS - 1] {
+        *limb = limb.and(L::splat(MASK));
+    }
+    t[LIMBS - 1] = t[LIMBS - 1].add(L::splat(CARRIED.wrapping_neg()));
+    t
 }
 
 /// 64-bit words to limbs.
 #[inline(always)]
 fn split_words<L: Quad>(w: [L; 4]) -> [L; LIMBS] {
-    [
+    let limbs = [
         w[0],
         w[0].shift_right::<29>(),
         w[0].shift_right::<58>().or(w[1].shift_left::<6>()),
@@ -215,8 +277,9 @@ fn split_words<L: Quad>(w: [L; 4]) -> [L; LIMBS] {
         w[2].shift_right::<46>().or(w[3].shift_left::<18>()),
         w[3].shift_right::<11>(),
         w[3].shift_right::<40>(),
-    ]
-    .map(
+    ];
+    map(
+        limbs,
         #[inline(always)]
         |limb| limb.and(L::splat(MASK)),
     )
@@ -240,30 +303,35 @@ fn encode<L: Quad>(w: [L; 5]) -> [L; 4] {
     let twelve = L::splat((1 << 12) - 1);
     let high = w[4].shift_right::<12>().and(twelve);
     let bits = w[4].and(twelve).interleave(high);
-    let above = [
+    let mut words = [
         bits,
         bits.shift_halves_right::<3>(),
         bits.shift_halves_right::<6>(),
         bits.shift_halves_right::<9>(),
     ];
-    std::array::from_fn(
-        #[inline(always)]
-        |i| w[i].and(L::splat(MASKS)).or(above[i].shift_halves_left::<BITS>()),
-    )
+    for i in 0..4 {
+        words[i] = w[i].and(L::splat(MASKS)).or(words[i].shift_halves_left::<BITS>());
+    }
+    words
 }
 
 /// The element that was encoded.
 #[inline(always)]
 fn decode<L: Quad>(w: [L; 4]) -> [L; 5] {
-    let [a, b, c, d] = w.map(
+    let [a, b, c, d] = map(
+        w,
         #[inline(always)]
         |word| word.shift_halves_right::<BITS>(),
     );
     let low = a.or(b.shift_halves_left::<3>());
     let bits = low.or(c.shift_halves_left::<6>()).or(d.shift_halves_left::<9>());
     let top = bits.or(bits.shift_right::<20>()).shift_halves_left::<8>();
-    let signed = |word: L| word.shift_halves_left::<3>().shift_halves_right_signed::<3>();
-    [signed(w[0]), signed(w[1]), signed(w[2]), signed(w[3]), top.shift_halves_right_signed::<8>()]
+    let [a, b, c, d] = map(
+        w,
+        #[inline(always)]
+        |word| word.shift_halves_left::<3>().shift_halves_right_signed::<3>(),
+    );
+    [a, b, c, d, top.shift_halves_right_signed::<8>()]
 }
 
 /// Columns of a sum of products, and how many products were added since they were carried.
@@ -319,8 +387,8 @@ impl<F: Modulus, L: Quad> Pack<F> for Narrow<F, L> {
 
     #[inline(always)]
     fn from_lanes(lanes: &[F]) -> Self {
-        let words: [[u64; 4]; 4] = std::array::from_fn(|lane| lanes[lane].words());
-        let limbs = join(split_words(L::transpose(words.map(L::from_array))));
+        let words = [lanes[0].words(), lanes[1].words(), lanes[2].words(), lanes[3].words()];
+        let limbs = join(split_words(L::transpose(map(words, L::from_array))));
         Self::new(multiply::<F, L>(limbs, constant(F::NARROW.from_words)))
     }
 
@@ -369,7 +437,7 @@ impl<F: Modulus, L: Quad> Pack<F> for Narrow<F, L> {
 
     #[inline(always)]
     fn square(self) -> Self {
-        self.mul(self)
+        Self::new(square::<F, L>(self.0))
     }
 
     #[inline(always)]
@@ -408,7 +476,11 @@ impl<F: Modulus, L: Quad> Pack<F> for Narrow<F, L> {
     #[inline(always)]
     fn lanes_to_rows(packs: &mut [Self; 8]) {
         for word in 0..5 {
-            let [a, b, c, d, e, f, g, h] = packs.map(|pack| pack.0[word]);
+            let [a, b, c, d, e, f, g, h] = map(
+                *packs,
+                #[inline(always)]
+                |pack| pack.0[word],
+            );
             let (low, high) = (L::transpose([a, b, c, d]), L::transpose([e, f, g, h]));
             for (lane, (low, high)) in low.into_iter().zip(high).enumerate() {
                 packs[2 * lane].0[word] = low;
@@ -420,7 +492,11 @@ impl<F: Modulus, L: Quad> Pack<F> for Narrow<F, L> {
     #[inline(always)]
     fn rows_to_lanes(packs: &mut [Self; 8]) {
         for word in 0..5 {
-            let [a, b, c, d, e, f, g, h] = packs.map(|pack| pack.0[word]);
+            let [a, b, c, d, e, f, g, h] = map(
+                *packs,
+                #[inline(always)]
+                |pack| pack.0[word],
+            );
             let (low, high) = (L::transpose([a, c, e, g]), L::transpose([b, d, f, h]));
             for (place, column) in low.into_iter().chain(high).enumerate() {
                 packs[place].0[word] = column;
@@ -453,11 +529,9 @@ impl<F: Modulus, L: Quad> Pack<F> for Narrow<F, L> {
     fn add_product(sum: &mut Columns<L>, a: Self, b: Self) {
         sum.count(2 * LIMBS - 1);
         let (a, b) = (limbs(a.0), limbs(b.0));
-        for j in 0..LIMBS {
-            for i in 0..LIMBS {
-                sum.0[i + j] = sum.0[i + j].add(a[i].multiply(b[j]));
-            }
-        }
+        unrolled!(J in [0 1 2 3 4 5 6 7 8] {
+            add_row(&mut sum.0[J..J + LIMBS], &a, b[J]);
+        });
     }
 
     #[inline(always)]
@@ -492,7 +566,8 @@ impl<F: Modulus, L: Quad> Pack<F> for Narrow<F, L> {
     #[inline(always)]
     fn reduce_integer_sum(mut sum: Columns<L>) -> Self {
         sum.carry(LIMBS);
-        let low: [L; LIMBS] = std::array::from_fn(|i| sum.0[i]);
+        let mut low = [L::splat(0); LIMBS];
+        low.copy_from_slice(&sum.0[..LIMBS]);
         // Limb by limb, value = low + 2^261·high, and the radix turns the high one into itself.
         let mut one = [0; LIMBS];
         one[0] = 1;
@@ -507,26 +582,20 @@ impl<F: Modulus, L: Quad> Pack<F> for Narrow<F, L> {
 impl<L: Quad> Coordinates for Narrow<Fq, L> {
     #[inline(always)]
     fn load_points<'a>(mut points: impl FnMut(usize) -> &'a TablePoint) -> (Self, Self) {
-        let points: [&TablePoint; 4] = std::array::from_fn(&mut points);
-        let [x, y] = [0, 4].map(
-            #[inline(always)]
-            |first| {
-                let half = |point: &TablePoint| {
-                    L::from_array(std::array::from_fn(|i| point.words[first + i]))
-                };
-                decode(L::transpose(points.map(half)))
-            },
-        );
-        (Self::new(x), Self::new(y))
+        let (mut x, mut y) = ([L::splat(0); 4], [L::splat(0); 4]);
+        for lane in 0..4 {
+            let [a, b, c, d, e, f, g, h] = points(lane).words;
+            x[lane] = L::from_array([a, b, c, d]);
+            y[lane] = L::from_array([e, f, g, h]);
+        }
+        (Self::new(decode(L::transpose(x))), Self::new(decode(L::transpose(y))))
     }
 
     #[inline(always)]
     fn store_points(x: Self, y: Self, mut write: impl FnMut(usize, TablePoint)) {
-        let [x, y] = [x, y].map(
-            #[inline(always)]
-            |words| L::transpose(encode(words.0)).map(L::to_array),
-        );
-        for (lane, ([a, b, c, d], [e, f, g, h])) in x.into_iter().zip(y).enumerate() {
+        let (x, y) = (L::transpose(encode(x.0)), L::transpose(encode(y.0)));
+        for lane in 0..4 {
+            let ([a, b, c, d], [e, f, g, h]) = (x[lane].to_array(), y[lane].to_array());
             write(lane, TablePoint { words: [a, b, c, d, e, f, g, h] });
         }
     }

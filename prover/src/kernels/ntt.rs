@@ -187,7 +187,9 @@ impl<A: Arithmetic> Domain<A> {
             #[inline(always)]
             || {
                 let lanes = elements.chunks_exact_mut(<A::Fr as Pack<Fr>>::WIDTH);
-                packs.iter().zip(lanes).for_each(|(pack, lanes)| pack.to_lanes(lanes));
+                for (pack, lanes) in packs.iter().zip(lanes) {
+                    pack.to_lanes(lanes);
+                }
             },
         );
         elements
@@ -199,7 +201,9 @@ impl<A: Arithmetic> Domain<A> {
             #[inline(always)]
             || {
                 let lanes = elements.chunks_exact(<A::Fr as Pack<Fr>>::WIDTH);
-                packs.iter_mut().zip(lanes).for_each(|(to, from)| *to = A::Fr::from_lanes(from));
+                for (to, from) in packs.iter_mut().zip(lanes) {
+                    *to = A::Fr::from_lanes(from);
+                }
             },
         );
     }

@@ -50,11 +50,11 @@ pub(super) struct Pair {
 pub(super) struct Step<P> {
     /// Product of the divisors before.
     prefix: P,
-    /// The divisors, `x_b - x_a`.
+    /// The divisors, `x_b - x_a`, lazy.
     dx: P,
     /// `y_b - y_a`, lazy.
     dy: P,
-    /// `x_a + x_b`.
+    /// `x_a + x_b`, lazy.
     sum_x: P,
     xa: P,
     ya: P,
@@ -154,11 +154,10 @@ fn forward<P: Coordinates, const SCATTERED: bool>(
             #[inline(always)]
             |lane| pack[lane].b,
         );
-        let dx = xb.sub(xa);
-        // Below 6p.
-        let dy = yb.sub_lazy(ya);
-        steps.push(Step { prefix: product, dx, dy, sum_x: xa.add(xb), xa, ya });
-        product = product.mul(dx);
+        // Below 4p and 6p.
+        let (dx, dy) = (xb.sub_lazy_by::<2>(xa), yb.sub_lazy(ya));
+        steps.push(Step { prefix: product, dx, dy, sum_x: xa.add_lazy(xb), xa, ya });
+        product = dx.mul_lazy(product);
     }
     product
 }
@@ -178,8 +177,9 @@ fn find_exceptions<A: Arithmetic>(
         let zeros = arithmetic.vectorize(
             #[inline(always)]
             || {
-                let zeros = step.dx.zero_lanes();
-                step.dx = step.dx.replace(zeros, A::Fq::splat(Fq::ONE));
+                let dx = step.dx.relax();
+                let zeros = dx.zero_lanes();
+                step.dx = dx.replace(zeros, A::Fq::splat(Fq::ONE));
                 zeros
             },
         );
@@ -201,7 +201,7 @@ fn forward_again<P: Coordinates>(steps: &mut [Step<P>]) -> P {
     let mut product = P::splat(Fq::ONE);
     for step in steps {
         step.prefix = product;
-        product = product.mul(step.dx);
+        product = step.dx.mul_lazy(product);
     }
     product
 }
@@ -216,8 +216,8 @@ fn backward<P: Coordinates>(
 ) {
     for (step, pack) in steps.iter().zip(pairs.chunks_exact(P::WIDTH)).rev() {
         let slope = step.dy.mul_lazy(inverse.mul(step.prefix));
-        inverse = inverse.mul(step.dx);
-        let x = slope.square().sub(step.sum_x);
+        inverse = step.dx.mul_lazy(inverse);
+        let x = slope.square().sub_lazy(step.sum_x).relax();
         let y = step.xa.sub_lazy(x).mul_lazy(slope).sub(step.ya);
         P::store_points(
             x,

@@ -155,15 +155,19 @@ fn store<P: Coordinates>(packs: &[(P, P)], table: &mut [TablePoint]) {
 /// Coordinates of the points, with the generator for infinity and to fill the block.
 #[inline(always)]
 fn load<P: Coordinates>(points: &[G1Affine], block: usize) -> Vec<(P, P)> {
-    let pack = |i: usize| {
-        let point = |lane: usize| match points.get(i * P::WIDTH + lane) {
-            Some(point) if !bool::from(point.is_identity()) => *point,
-            _ => G1Affine::generator(),
-        };
-        let lanes: [G1Affine; MAX_WIDTH] = std::array::from_fn(point);
-        (P::from_lanes(&lanes.map(|point| point.x)), P::from_lanes(&lanes.map(|point| point.y)))
-    };
-    (0..block / P::WIDTH).map(pack).collect()
+    let mut packs = Vec::with_capacity(block / P::WIDTH);
+    let (mut x, mut y) = ([Fq::ZERO; MAX_WIDTH], [Fq::ZERO; MAX_WIDTH]);
+    for first in (0..block).step_by(P::WIDTH) {
+        for lane in 0..P::WIDTH {
+            let point = match points.get(first + lane) {
+                Some(point) if !bool::from(point.is_identity()) => *point,
+                _ => G1Affine::generator(),
+            };
+            (x[lane], y[lane]) = (point.x, point.y);
+        }
+        packs.push((P::from_lanes(&x), P::from_lanes(&y)));
+    }
+    packs
 }
 
 /// Doubles finite points, with one inversion: the slope is `3x²/2y`, and `y` is never zero because
@@ -173,16 +177,16 @@ fn double<P: Coordinates>(points: &mut [(P, P)], prefixes: &mut [P]) {
     let mut product = P::splat(Fq::ONE);
     for ((_, y), prefix) in points.iter().zip(prefixes.iter_mut()) {
         *prefix = product;
-        product = product.mul(y.add(*y));
+        product = y.add_lazy(*y).mul_lazy(product);
     }
     let mut inverse = invert(product).expect("2y is not zero");
     for ((x, y), prefix) in points.iter_mut().zip(prefixes).rev() {
         let inverse_2y = inverse.mul(*prefix);
-        inverse = inverse.mul(y.add(*y));
+        inverse = y.add_lazy(*y).mul_lazy(inverse);
         let square = x.square();
         let slope = square.add_lazy(square).add_lazy(square).mul_lazy(inverse_2y);
-        let new_x = slope.square().sub(x.add(*x));
-        *y = slope.mul(x.sub(new_x)).sub(*y);
+        let new_x = slope.square().sub_lazy(x.add_lazy(*x)).relax();
+        *y = x.sub_lazy(new_x).mul_lazy(slope).sub(*y);
         *x = new_x;
     }
 }
