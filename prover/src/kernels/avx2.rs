@@ -8,12 +8,12 @@
 
 use std::arch::x86_64::{
     __m256i, _MM_HINT_T0, _MM_HINT_T1, _mm_prefetch, _mm256_add_epi32, _mm256_add_epi64,
-    _mm256_alignr_epi8, _mm256_and_si256, _mm256_blend_epi32, _mm256_blendv_epi8,
-    _mm256_blendv_pd, _mm256_castpd_si256, _mm256_castsi256_pd, _mm256_cmpeq_epi64,
-    _mm256_movemask_pd, _mm256_mul_epi32, _mm256_or_si256, _mm256_permute2x128_si256,
-    _mm256_set1_epi64x, _mm256_setzero_si256, _mm256_slli_epi32, _mm256_slli_epi64,
-    _mm256_srai_epi32, _mm256_srli_epi32, _mm256_srli_epi64, _mm256_sub_epi32,
-    _mm256_unpackhi_epi64, _mm256_unpacklo_epi64,
+    _mm256_alignr_epi8, _mm256_and_si256, _mm256_blend_epi32, _mm256_blendv_epi8, _mm256_blendv_pd,
+    _mm256_castpd_si256, _mm256_castsi256_pd, _mm256_cmpeq_epi64, _mm256_movemask_pd,
+    _mm256_mul_epi32, _mm256_or_si256, _mm256_permute2x128_si256, _mm256_set1_epi64x,
+    _mm256_setzero_si256, _mm256_slli_epi32, _mm256_slli_epi64, _mm256_srai_epi32,
+    _mm256_srli_epi32, _mm256_srli_epi64, _mm256_sub_epi32, _mm256_unpackhi_epi64,
+    _mm256_unpacklo_epi64,
 };
 
 use super::quads::Quad;
@@ -115,9 +115,7 @@ impl Quad for Avx2 {
         let bits = Self::from_array([1, 2, 4, 8]);
         let masks = Self::splat(mask.into()).and(bits);
         // SAFETY: see the module.
-        Self(unsafe {
-            _mm256_blendv_epi8(self.0, if_set.0, _mm256_cmpeq_epi64(masks.0, bits.0))
-        })
+        Self(unsafe { _mm256_blendv_epi8(self.0, if_set.0, _mm256_cmpeq_epi64(masks.0, bits.0)) })
     }
     #[inline(always)]
     fn zero_lanes(self) -> u8 {

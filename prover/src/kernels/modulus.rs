@@ -2,9 +2,7 @@
 
 use halo2_proofs::halo2curves::bn256::{Fq, Fr};
 
-use super::{
-    lanes::LIMB_BITS, pack::Words,
-};
+use super::{lanes::LIMB_BITS, pack::Words};
 
 /// Limbs of 52 bits of an element.
 pub(super) const LIMBS: usize = 5;
@@ -54,7 +52,8 @@ pub(crate) trait Modulus: Words {
     /// In limbs of 29 bits.
     const NARROW: Constants<NARROW_LIMBS> = Constants::new(Self::WORDS, NARROW_BITS);
     /// By top bits `i`, minus the multiple of p in `i·2^253`.
-    const AFTER_ADD: [[u64; 8]; LIMBS] = multiples(Self::WIDE.modulus, [0, 0, -1, -1, -2, -3, -3, -4]);
+    const AFTER_ADD: [[u64; 8]; LIMBS] =
+        multiples(Self::WIDE.modulus, [0, 0, -1, -1, -2, -3, -3, -4]);
     /// By top bits `i`, which mean `i - 8` from 4 on: the multiple of p that brings `[i, i + 1)`
     /// times 2^253, and a bit more on both sides, to `[0, 2p)`.
     const AFTER_SUB: [[u64; 8]; LIMBS] = multiples(Self::WIDE.modulus, [1, 0, -1, -1, 3, 2, 2, 1]);
