@@ -86,6 +86,9 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=1800, help="seconds for a step of the peer")
     parser.add_argument("--zkinfer", type=Path, help="a built command line")
     arguments = parser.parse_args()
+    for name in arguments.models:
+        if name not in ("mlp", "lenet") and name.count(",") != 1:
+            parser.error(f"{name} is no model: mlp, lenet, or MODEL.onnx,INPUT.json")
     binary = zkinfer.build(arguments.zkinfer)
     print(f"{zkinfer.machine()}\n")
     print("| model | prover | prove s | setup s | verify s | peak MB | proof bytes |")

@@ -6,6 +6,7 @@
 //! [`super::arithmetic::Arithmetic::vectorize`], which is called after the processor was asked for
 //! this feature.
 
+use std::arch::asm;
 use std::arch::x86_64::{
     __m256i, _MM_HINT_T0, _MM_HINT_T1, _mm_prefetch, _mm256_add_epi32, _mm256_add_epi64,
     _mm256_alignr_epi8, _mm256_and_si256, _mm256_blend_epi32, _mm256_blendv_epi8, _mm256_blendv_pd,
@@ -16,7 +17,11 @@ use std::arch::x86_64::{
     _mm256_unpacklo_epi64,
 };
 
-use super::quads::Quad;
+use super::{
+    modulus::{InLanes, NARROW_LIMBS},
+    narrow::{self, BITS, MASK},
+    quads::Quad,
+};
 
 /// Lanes of AVX2.
 #[derive(Clone, Copy, Debug)]
@@ -156,6 +161,15 @@ impl Quad for Avx2 {
         }
     }
     #[inline(always)]
+    fn product(
+        a: &[Self; NARROW_LIMBS],
+        b: &[Self; NARROW_LIMBS],
+        friendly: &'static [InLanes; NARROW_LIMBS],
+    ) -> [Self; NARROW_LIMBS] {
+        // SAFETY: see the module.
+        unsafe { product(a, b, friendly) }
+    }
+    #[inline(always)]
     fn prefetch(words: &[u64; 8]) {
         // SAFETY: every x86-64 processor has it, and any address will do.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(words.as_ptr().cast()) }
@@ -165,4 +179,85 @@ impl Quad for Avx2 {
         // SAFETY: every x86-64 processor has it, and any address will do.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(self).cast()) }
     }
+}
+
+/// The products of nine limbs in memory by the one in `{limb}`, added to the columns.
+macro_rules! add_row {
+    () => {
+        concat!(
+            "vpmuldq {x}, {limb}, ymmword ptr [{a}]\n vpaddq {t0}, {t0}, {x}\n",
+            "vpmuldq {x}, {limb}, ymmword ptr [{a} + 32]\n vpaddq {t1}, {t1}, {x}\n",
+            "vpmuldq {x}, {limb}, ymmword ptr [{a} + 64]\n vpaddq {t2}, {t2}, {x}\n",
+            "vpmuldq {x}, {limb}, ymmword ptr [{a} + 96]\n vpaddq {t3}, {t3}, {x}\n",
+            "vpmuldq {x}, {limb}, ymmword ptr [{a} + 128]\n vpaddq {t4}, {t4}, {x}\n",
+            "vpmuldq {x}, {limb}, ymmword ptr [{a} + 160]\n vpaddq {t5}, {t5}, {x}\n",
+            "vpmuldq {x}, {limb}, ymmword ptr [{a} + 192]\n vpaddq {t6}, {t6}, {x}\n",
+            "vpmuldq {x}, {limb}, ymmword ptr [{a} + 224]\n vpaddq {t7}, {t7}, {x}\n",
+            "vpmuldq {x}, {limb}, ymmword ptr [{a} + 256]\n vpaddq {t8}, {t8}, {x}",
+        )
+    };
+}
+
+/// [`narrow::product`] row by row, with the columns in registers and everything else in memory. The
+/// compiler makes it column by column, and a fifth of its instructions move registers to memory and back.
+///
+/// # Safety
+/// AVX2 must be there.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn product(
+    a: &[Avx2; NARROW_LIMBS],
+    b: &[Avx2; NARROW_LIMBS],
+    friendly: &'static [InLanes; NARROW_LIMBS],
+) -> [Avx2; NARROW_LIMBS] {
+    let [mut t0, mut t1, mut t2, mut t3, mut t4, mut t5, mut t6, mut t7, mut t8] =
+        narrow::biases::<Avx2>().map(|column| column.0);
+    let rows = b.as_ptr_range();
+    // SAFETY: reads the 288 bytes of each of the three arrays, `b` from its first row to its
+    // last, and nothing else; writes registers only.
+    unsafe {
+        asm!(
+            "2:",
+            "vmovdqa {limb}, ymmword ptr [{b}]",
+            add_row!(),
+            "add {b}, 32",
+            "cmp {b}, {end}",
+            "je 3f",
+            // `narrow::reduce_column`.
+            "vpand {limb}, {t0}, {mask}",
+            "vpsrlq {carried}, {t0}, {bits}",
+            "vpmuldq {x}, {limb}, ymmword ptr [{friendly}]\n vpaddq {t0}, {t1}, {x}",
+            "vpmuldq {x}, {limb}, ymmword ptr [{friendly} + 32]\n vpaddq {t1}, {t2}, {x}",
+            "vpmuldq {x}, {limb}, ymmword ptr [{friendly} + 64]\n vpaddq {t2}, {t3}, {x}",
+            "vpmuldq {x}, {limb}, ymmword ptr [{friendly} + 96]\n vpaddq {t3}, {t4}, {x}",
+            "vpmuldq {x}, {limb}, ymmword ptr [{friendly} + 128]\n vpaddq {t4}, {t5}, {x}",
+            "vpmuldq {x}, {limb}, ymmword ptr [{friendly} + 160]\n vpaddq {t5}, {t6}, {x}",
+            "vpmuldq {x}, {limb}, ymmword ptr [{friendly} + 192]\n vpaddq {t6}, {t7}, {x}",
+            "vpmuldq {x}, {limb}, ymmword ptr [{friendly} + 224]\n vpaddq {t7}, {t8}, {x}",
+            "vpmuldq {t8}, {limb}, ymmword ptr [{friendly} + 256]",
+            "vpaddq {t0}, {t0}, {carried}",
+            "jmp 2b",
+            "3:",
+            a = in(reg) a.as_ptr(),
+            b = inout(reg) rows.start => _,
+            end = in(reg) rows.end,
+            friendly = in(reg) friendly.as_ptr(),
+            bits = const BITS,
+            mask = in(ymm_reg) Avx2::splat(MASK).0,
+            limb = out(ymm_reg) _,
+            carried = out(ymm_reg) _,
+            x = out(ymm_reg) _,
+            t0 = inout(ymm_reg) t0,
+            t1 = inout(ymm_reg) t1,
+            t2 = inout(ymm_reg) t2,
+            t3 = inout(ymm_reg) t3,
+            t4 = inout(ymm_reg) t4,
+            t5 = inout(ymm_reg) t5,
+            t6 = inout(ymm_reg) t6,
+            t7 = inout(ymm_reg) t7,
+            t8 = inout(ymm_reg) t8,
+            options(pure, readonly, nostack),
+        );
+    }
+    [t0, t1, t2, t3, t4, t5, t6, t7, t8].map(Avx2)
 }

@@ -43,6 +43,23 @@ impl<const N: usize> Constants<N> {
     }
 }
 
+/// A constant in each of four lanes.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
+pub(crate) struct InLanes(pub(super) [u64; 4]);
+
+impl InLanes {
+    const fn splat<const N: usize>(values: [u64; N]) -> [Self; N] {
+        let mut lanes = [Self([0; 4]); N];
+        let mut i = 0;
+        while i < N {
+            lanes[i] = Self([values[i]; 4]);
+            i += 1;
+        }
+        lanes
+    }
+}
+
 /// The constants of a prime below 2^254.
 pub(crate) trait Modulus: Words {
     /// The prime, low word first.
@@ -51,6 +68,9 @@ pub(crate) trait Modulus: Words {
     const WIDE: Constants<LIMBS> = Constants::new(Self::WORDS, LIMB_BITS);
     /// In limbs of 29 bits.
     const NARROW: Constants<NARROW_LIMBS> = Constants::new(Self::WORDS, NARROW_BITS);
+    /// Its friendly multiple, in memory as vector instructions read it.
+    const NARROW_FRIENDLY: &'static [InLanes; NARROW_LIMBS] =
+        &InLanes::splat(Self::NARROW.friendly);
     /// By top bits `i`, minus the multiple of p in `i·2^253`.
     const AFTER_ADD: [[u64; 8]; LIMBS] =
         multiples(Self::WIDE.modulus, [0, 0, -1, -1, -2, -3, -3, -4]);

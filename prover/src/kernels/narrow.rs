@@ -19,15 +19,15 @@ use std::marker::PhantomData;
 use halo2_proofs::halo2curves::bn256::Fq;
 
 use super::{
-    modulus::{Modulus, NARROW_BITS, NARROW_LIMBS, split},
+    modulus::{InLanes, Modulus, NARROW_BITS, NARROW_LIMBS, split},
     pack::{Coordinates, Pack, TablePoint},
     quads::Quad,
 };
 
-const BITS: i32 = NARROW_BITS.cast_signed();
+pub(super) const BITS: i32 = NARROW_BITS.cast_signed();
 const LIMBS: usize = NARROW_LIMBS;
 /// Mask of a limb.
-const MASK: u64 = (1 << BITS) - 1;
+pub(super) const MASK: u64 = (1 << BITS) - 1;
 /// Mask of limbs in both halves of a word.
 const MASKS: u64 = MASK << 32 | MASK;
 /// Half of a limb's range, in both halves of a word.
@@ -162,15 +162,19 @@ fn reduce_last<F: Modulus, L: Quad>(mut t: [L; LIMBS]) -> [L; 5] {
 
 /// The biases of nine columns that will be carried from the first to the last.
 #[inline(always)]
-fn biases<L: Quad>() -> [L; LIMBS] {
+pub(super) fn biases<L: Quad>() -> [L; LIMBS] {
     let mut t = [L::splat(BIAS - CARRIED); LIMBS];
     t[0] = L::splat(BIAS);
     t
 }
 
 #[inline(always)]
-fn friendly<F: Modulus, L: Quad>() -> [L; LIMBS] {
-    map(F::NARROW.friendly, L::splat)
+fn in_registers<L: Quad>(constants: &'static [InLanes; LIMBS]) -> [L; LIMBS] {
+    map(
+        *constants,
+        #[inline(always)]
+        |lanes| L::from_array(lanes.0),
+    )
 }
 
 /// A loop over limbs that is unrolled, which the compiler would not do: in a loop that stays one it no
@@ -192,24 +196,34 @@ fn add_row<L: Quad>(columns: &mut [L], a: &[L; LIMBS], b: L) {
     }
 }
 
+/// The product of limbs, reduced but for its ninth column, which is the first of those that are left.
+/// That one has bias [`BIAS`], the others have none.
+#[inline(always)]
+pub(super) fn product<L: Quad>(
+    a: &[L; LIMBS],
+    b: &[L; LIMBS],
+    friendly: &'static [InLanes; LIMBS],
+) -> [L; LIMBS] {
+    let (mut t, friendly): ([L; LIMBS], _) = (biases(), in_registers(friendly));
+    unrolled!(J in [0 1 2 3 4 5 6 7] {
+        add_row(&mut t, a, b[J]);
+        reduce_column(&mut t, &friendly);
+    });
+    add_row(&mut t, a, b[LIMBS - 1]);
+    t
+}
+
 /// The product of a lazy and a relaxed element.
 #[inline(always)]
 fn multiply<F: Modulus, L: Quad>(a: [L; 5], b: [L; 5]) -> [L; 5] {
-    let (a, b, friendly) = (limbs(a), limbs(b), friendly::<F, L>());
-    let mut t: [L; LIMBS] = biases();
-    unrolled!(J in [0 1 2 3 4 5 6 7] {
-        add_row(&mut t, &a, b[J]);
-        reduce_column(&mut t, &friendly);
-    });
-    add_row(&mut t, &a, b[LIMBS - 1]);
-    reduce_last::<F, L>(t)
+    reduce_last::<F, L>(L::product(&limbs(a), &limbs(b), F::NARROW_FRIENDLY))
 }
 
 /// The square of a relaxed element: a product of two limbs is taken once, with one of them doubled.
 #[inline(always)]
 fn square<F: Modulus, L: Quad>(a: [L; 5]) -> [L; 5] {
-    let (doubled, a, friendly) = (limbs(zip(a, a, L::add_halves)), limbs(a), friendly::<F, L>());
-    let mut t: [L; LIMBS] = biases();
+    let (doubled, a): ([L; LIMBS], _) = (limbs(zip(a, a, L::add_halves)), limbs(a));
+    let (mut t, friendly): ([L; LIMBS], _) = (biases(), in_registers(F::NARROW_FRIENDLY));
     // Products with limb j are in columns 2j to j + 8, of which j are gone by then.
     unrolled!(J in [0 1 2 3 4 5 6 7] {
         t[J] = t[J].add(a[J].multiply(a[J]));
@@ -547,8 +561,7 @@ impl<F: Modulus, L: Quad> Pack<F> for Narrow<F, L> {
     #[inline(always)]
     fn reduce_sum(mut sum: Columns<L>) -> Self {
         sum.carry(2 * LIMBS - 1);
-        let friendly = friendly::<F, L>();
-        let mut t: [L; LIMBS] = biases();
+        let (mut t, friendly): ([L; LIMBS], _) = (biases(), in_registers(F::NARROW_FRIENDLY));
         for (to, column) in t.iter_mut().zip(sum.0) {
             *to = to.add(column);
         }

@@ -6,6 +6,11 @@
 
 use std::fmt;
 
+use super::{
+    modulus::{InLanes, NARROW_LIMBS},
+    narrow,
+};
+
 /// Four `u64` side by side, with wrapping arithmetic; some operations see two `u32` in each.
 pub(crate) trait Quad: Copy + fmt::Debug + Send + Sync + 'static {
     /// The same value in every lane.
@@ -52,6 +57,15 @@ pub(crate) trait Quad: Copy + fmt::Debug + Send + Sync + 'static {
     fn prefetch(words: &[u64; 8]);
     /// Says that this will be loaded, but not at once: it is not to take the place of what is.
     fn prefetch_far(&self);
+    /// [`narrow::product`], which an implementation may schedule better than the compiler does.
+    #[inline(always)]
+    fn product(
+        a: &[Self; NARROW_LIMBS],
+        b: &[Self; NARROW_LIMBS],
+        friendly: &'static [InLanes; NARROW_LIMBS],
+    ) -> [Self; NARROW_LIMBS] {
+        narrow::product(a, b, friendly)
+    }
 }
 
 /// Lanes without vector instructions: what the others must equal, and the one that every machine
