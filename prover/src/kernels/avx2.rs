@@ -19,7 +19,7 @@ use std::arch::x86_64::{
 
 use super::{
     modulus::{InLanes, NARROW_LIMBS},
-    narrow::{self, BITS, MASK},
+    narrow::limbs::{self, BITS, MASK},
     quads::Quad,
 };
 
@@ -198,7 +198,7 @@ macro_rules! add_row {
     };
 }
 
-/// [`narrow::product`] row by row, with the columns in registers and everything else in memory. The
+/// [`limbs::product`] row by row, with the columns in registers and everything else in memory. The
 /// compiler makes it column by column, and a fifth of its instructions move registers to memory and back.
 ///
 /// # Safety
@@ -211,7 +211,7 @@ unsafe fn product(
     friendly: &'static [InLanes; NARROW_LIMBS],
 ) -> [Avx2; NARROW_LIMBS] {
     let [mut t0, mut t1, mut t2, mut t3, mut t4, mut t5, mut t6, mut t7, mut t8] =
-        narrow::biases::<Avx2>().map(|column| column.0);
+        limbs::biases::<Avx2>().map(|column| column.0);
     let rows = b.as_ptr_range();
     // SAFETY: reads the 288 bytes of each of the three arrays, `b` from its first row to its
     // last, and nothing else; writes registers only.
@@ -223,7 +223,7 @@ unsafe fn product(
             "add {b}, 32",
             "cmp {b}, {end}",
             "je 3f",
-            // `narrow::reduce_column`.
+            // `limbs::reduce_column`.
             "vpand {limb}, {t0}, {mask}",
             "vpsrlq {carried}, {t0}, {bits}",
             "vpmuldq {x}, {limb}, ymmword ptr [{friendly}]\n vpaddq {t0}, {t1}, {x}",

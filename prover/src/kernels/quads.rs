@@ -8,7 +8,7 @@ use std::fmt;
 
 use super::{
     modulus::{InLanes, NARROW_LIMBS},
-    narrow,
+    narrow::limbs,
 };
 
 /// Four `u64` side by side, with wrapping arithmetic; some operations see two `u32` in each.
@@ -57,14 +57,14 @@ pub(crate) trait Quad: Copy + fmt::Debug + Send + Sync + 'static {
     fn prefetch(words: &[u64; 8]);
     /// Says that this will be loaded, but not at once: it is not to take the place of what is.
     fn prefetch_far(&self);
-    /// [`narrow::product`], which an implementation may schedule better than the compiler does.
+    /// [`limbs::product`], which an implementation may schedule better than the compiler does.
     #[inline(always)]
     fn product(
         a: &[Self; NARROW_LIMBS],
         b: &[Self; NARROW_LIMBS],
         friendly: &'static [InLanes; NARROW_LIMBS],
     ) -> [Self; NARROW_LIMBS] {
-        narrow::product(a, b, friendly)
+        limbs::product(a, b, friendly)
     }
 }
 
