@@ -1,8 +1,8 @@
 //! [`Quad`] on AVX2.
 //!
 //! # Safety
-//! Every `unsafe` block here calls intrinsics that need AVX2, and only works on values in
-//! registers. The type is private to the kernels and is used only under
+//! Every `unsafe` block here uses instructions of AVX2 and, but for the one in [`product`], only
+//! works on values in registers. The type is private to the kernels and is used only under
 //! [`super::arithmetic::Arithmetic::vectorize`], which is called after the processor was asked for
 //! this feature.
 
