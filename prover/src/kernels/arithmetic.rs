@@ -69,101 +69,57 @@ impl Arithmetic for EmulatedNarrow {
     }
 }
 
-/// AVX2. The value exists where the processor has it.
+/// An arithmetic whose value exists where the processor has all of the features, which are those
+/// that its code is compiled for.
 #[cfg(target_arch = "x86_64")]
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Avx2(());
+macro_rules! detected {
+    ($(#[$doc:meta])* $name:ident: $packs:ident of $lanes:ty, $($feature:tt)*) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub(crate) struct $name(());
 
-#[cfg(target_arch = "x86_64")]
-impl Avx2 {
-    fn detect() -> Option<Self> {
-        let detected = is_x86_feature_detected!("avx2")
-            && is_x86_feature_detected!("bmi2")
-            && is_x86_feature_detected!("adx");
-        detected.then_some(Self(()))
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-impl Arithmetic for Avx2 {
-    type Fr = Narrow<Fr, avx2::Avx2>;
-    type Fq = Narrow<Fq, avx2::Avx2>;
-
-    #[expect(unsafe_code, reason = "compiled for instructions that were found to be there")]
-    #[inline(always)]
-    fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
-        #[target_feature(enable = "avx2,bmi2,adx")]
-        fn enter<R>(f: impl FnOnce() -> R) -> R {
-            f()
+        impl $name {
+            fn detect() -> Option<Self> {
+                let detected = $(is_x86_feature_detected!($feature))&&*;
+                detected.then_some(Self(()))
+            }
         }
-        // SAFETY: `self` was made after the processor said that it has these features.
-        unsafe { enter(f) }
-    }
-}
 
-/// AVX-512 with the integer multiply-adds of IFMA. The value exists where the processor has them.
-#[cfg(target_arch = "x86_64")]
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ifma(());
+        impl Arithmetic for $name {
+            type Fr = $packs<Fr, $lanes>;
+            type Fq = $packs<Fq, $lanes>;
 
-#[cfg(target_arch = "x86_64")]
-impl Ifma {
-    fn detect() -> Option<Self> {
-        let detected = Fma::detect().is_some() && is_x86_feature_detected!("avx512ifma");
-        detected.then_some(Self(()))
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-impl Arithmetic for Ifma {
-    type Fr = Vector<Fr, avx512::Ifma>;
-    type Fq = Vector<Fq, avx512::Ifma>;
-
-    #[expect(unsafe_code, reason = "compiled for instructions that were found to be there")]
-    #[inline(always)]
-    fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
-        #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx512ifma,bmi2,adx")]
-        fn enter<R>(f: impl FnOnce() -> R) -> R {
-            f()
+            #[expect(unsafe_code, reason = "compiled for instructions that were found to be there")]
+            #[inline(always)]
+            fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
+                $(#[target_feature(enable = $feature)])*
+                fn enter<R>(f: impl FnOnce() -> R) -> R {
+                    f()
+                }
+                // SAFETY: `self` was made after the processor said that it has these features.
+                unsafe { enter(f) }
+            }
         }
-        // SAFETY: `self` was made after the processor said that it has these features.
-        unsafe { enter(f) }
-    }
-}
-
-/// AVX-512 without IFMA. The value exists where the processor has it.
-#[cfg(target_arch = "x86_64")]
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Fma(());
-
-#[cfg(target_arch = "x86_64")]
-impl Fma {
-    fn detect() -> Option<Self> {
-        let detected = is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512vl")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("bmi2")
-            && is_x86_feature_detected!("adx");
-        detected.then_some(Self(()))
-    }
+    };
 }
 
 #[cfg(target_arch = "x86_64")]
-impl Arithmetic for Fma {
-    type Fr = Vector<Fr, avx512::Fma>;
-    type Fq = Vector<Fq, avx512::Fma>;
-
-    #[expect(unsafe_code, reason = "compiled for instructions that were found to be there")]
-    #[inline(always)]
-    fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
-        #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,bmi2,adx")]
-        fn enter<R>(f: impl FnOnce() -> R) -> R {
-            f()
-        }
-        // SAFETY: `self` was made after the processor said that it has these features.
-        unsafe { enter(f) }
-    }
+detected! {
+    /// AVX-512 with the integer multiply-adds of IFMA.
+    Ifma: Vector of avx512::Ifma,
+    "avx512f" "avx512dq" "avx512vl" "avx512bw" "avx512ifma" "bmi2" "adx"
+}
+#[cfg(target_arch = "x86_64")]
+detected! {
+    /// AVX-512 without IFMA.
+    Fma: Vector of avx512::Fma,
+    "avx512f" "avx512dq" "avx512vl" "avx512bw" "bmi2" "adx"
+}
+#[cfg(target_arch = "x86_64")]
+detected! {
+    /// AVX2.
+    Avx2: Narrow of avx2::Avx2,
+    "avx2" "bmi2" "adx"
 }
 
 /// The instruction sets that the kernels are compiled for.
@@ -241,30 +197,32 @@ pub(crate) trait Run {
 impl Instructions {
     /// Runs `task` on this arithmetic, or on the portable one where this one is not available.
     pub(crate) fn run<T: Run>(self, task: T) -> T::Output {
-        #[cfg(test)]
         match self {
-            Self::Emulated => return task.run(Emulated),
-            Self::EmulatedNarrow => return task.run(EmulatedNarrow),
-            _ => {}
-        }
-        #[cfg(target_arch = "x86_64")]
-        match self {
+            #[cfg(target_arch = "x86_64")]
             Self::Avx512Ifma => {
                 if let Some(arithmetic) = Ifma::detect() {
                     return task.run(arithmetic);
                 }
             }
+            #[cfg(target_arch = "x86_64")]
             Self::Avx512 => {
                 if let Some(arithmetic) = Fma::detect() {
                     return task.run(arithmetic);
                 }
             }
+            #[cfg(target_arch = "x86_64")]
             Self::Avx2 => {
                 if let Some(arithmetic) = Avx2::detect() {
                     return task.run(arithmetic);
                 }
             }
-            _ => {}
+            #[cfg(not(target_arch = "x86_64"))]
+            Self::Avx512Ifma | Self::Avx512 | Self::Avx2 => {}
+            Self::Portable => {}
+            #[cfg(test)]
+            Self::Emulated => return task.run(Emulated),
+            #[cfg(test)]
+            Self::EmulatedNarrow => return task.run(EmulatedNarrow),
         }
         task.run(Portable)
     }

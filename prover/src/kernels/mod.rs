@@ -2,8 +2,8 @@
 //! transforms, batch inversion and multi-scalar multiplication.
 //!
 //! Everything is written once, over *packs* of field elements: one element with 64-bit words on any
-//! processor, four with AVX2, eight with AVX-512. Results are identical. The only `unsafe` code is the vector
-//! instructions themselves and the entry into functions that are compiled for them.
+//! processor, four with AVX2, eight with AVX-512. Results are identical. The only `unsafe` code is
+//! the vector instructions themselves and the entry into functions that are compiled for them.
 
 pub(crate) mod arithmetic;
 #[cfg(target_arch = "x86_64")]

@@ -19,7 +19,7 @@ use std::marker::PhantomData;
 use halo2_proofs::halo2curves::bn256::Fq;
 
 use self::limbs::{
-    BIAS, BITS, CARRIED, LIMBS, MASK, add_row, balance, biases, canonical, constant, decode,
+    BIAS, BITS, CARRIED, LIMBS, MASK, ONE, add_row, balance, biases, canonical, constant, decode,
     encode, in_registers, join_words, map, multiply, pack, reduce_column, reduce_last, relax,
     split_words, square, unpack, unrolled, zip,
 };
@@ -82,6 +82,24 @@ impl<F: Modulus, L: Quad> Narrow<F, L> {
     fn new(words: [L; 5]) -> Self {
         Self(words, PhantomData)
     }
+
+    /// The 64-bit words, one lane after the other, of the integer below p that the limbs of the
+    /// product with a constant are.
+    #[inline(always)]
+    fn words_times(self, constant: [u64; LIMBS]) -> [L; 4] {
+        let product = multiply::<F, L>(self.0, limbs::constant(constant));
+        L::transpose(join_words(canonical::<F, L>(product)))
+    }
+}
+
+/// One of the five words of eight packs.
+#[inline(always)]
+fn word_of<F: Modulus, L: Quad>(packs: &[Narrow<F, L>; 8], word: usize) -> [L; 8] {
+    map(
+        *packs,
+        #[inline(always)]
+        |pack| pack.0[word],
+    )
 }
 
 impl<F: Modulus, L: Quad> Pack<F> for Narrow<F, L> {
@@ -109,9 +127,7 @@ impl<F: Modulus, L: Quad> Pack<F> for Narrow<F, L> {
 
     #[inline(always)]
     fn to_lanes(self, lanes: &mut [F]) {
-        let words = multiply::<F, L>(self.0, constant(F::NARROW.to_words));
-        let words = L::transpose(join_words(canonical::<F, L>(words)));
-        for (to, words) in lanes[..4].iter_mut().zip(words) {
+        for (to, words) in lanes[..4].iter_mut().zip(self.words_times(F::NARROW.to_words)) {
             *to = F::from_words(words.to_array());
         }
     }
@@ -126,11 +142,7 @@ impl<F: Modulus, L: Quad> Pack<F> for Narrow<F, L> {
 
     #[inline(always)]
     fn to_words(self, lanes: &mut [[u64; 4]]) {
-        let mut one = [0; LIMBS];
-        one[0] = 1;
-        let words = multiply::<F, L>(self.0, constant(one));
-        let words = L::transpose(join_words(canonical::<F, L>(words)));
-        for (to, words) in lanes[..4].iter_mut().zip(words) {
+        for (to, words) in lanes[..4].iter_mut().zip(self.words_times(ONE)) {
             *to = words.to_array();
         }
     }
@@ -191,11 +203,7 @@ impl<F: Modulus, L: Quad> Pack<F> for Narrow<F, L> {
     #[inline(always)]
     fn lanes_to_rows(packs: &mut [Self; 8]) {
         for word in 0..5 {
-            let [a, b, c, d, e, f, g, h] = map(
-                *packs,
-                #[inline(always)]
-                |pack| pack.0[word],
-            );
+            let [a, b, c, d, e, f, g, h] = word_of(packs, word);
             let (low, high) = (L::transpose([a, b, c, d]), L::transpose([e, f, g, h]));
             for (lane, (low, high)) in low.into_iter().zip(high).enumerate() {
                 packs[2 * lane].0[word] = low;
@@ -207,11 +215,7 @@ impl<F: Modulus, L: Quad> Pack<F> for Narrow<F, L> {
     #[inline(always)]
     fn rows_to_lanes(packs: &mut [Self; 8]) {
         for word in 0..5 {
-            let [a, b, c, d, e, f, g, h] = map(
-                *packs,
-                #[inline(always)]
-                |pack| pack.0[word],
-            );
+            let [a, b, c, d, e, f, g, h] = word_of(packs, word);
             let (low, high) = (L::transpose([a, c, e, g]), L::transpose([b, d, f, h]));
             for (place, column) in low.into_iter().chain(high).enumerate() {
                 packs[place].0[word] = column;
@@ -283,9 +287,7 @@ impl<F: Modulus, L: Quad> Pack<F> for Narrow<F, L> {
         let mut low = [L::splat(0); LIMBS];
         low.copy_from_slice(&sum.0[..LIMBS]);
         // Limb by limb, value = low + 2^261·high, and the radix turns the high one into itself.
-        let mut one = [0; LIMBS];
-        one[0] = 1;
-        let low = multiply::<F, L>(pack(low), constant(one));
+        let low = multiply::<F, L>(pack(low), constant(ONE));
         let mut high = [L::splat(0); LIMBS];
         high[0] = sum.0[LIMBS];
         let sum = zip(low, balance(high, 0), L::add_halves);

@@ -5,19 +5,25 @@ use crate::kernels::{
     quads::Quad,
 };
 
+/// Bits of a limb, as shifts want them.
 pub(in super::super) const BITS: i32 = NARROW_BITS.cast_signed();
+/// Limbs of an element.
 pub(super) const LIMBS: usize = NARROW_LIMBS;
+/// The integer one.
+pub(super) const ONE: [u64; LIMBS] = [1, 0, 0, 0, 0, 0, 0, 0, 0];
 /// Mask of a limb.
 pub(in super::super) const MASK: u64 = (1 << BITS) - 1;
 /// Mask of limbs in both halves of a word.
 pub(super) const MASKS: u64 = MASK << 32 | MASK;
-/// Half of a limb's range, in both halves of a word.
-pub(super) const MIDDLES: u64 = MIDDLE << 32 | MIDDLE;
+/// Half of a limb's range.
 pub(super) const MIDDLE: u64 = 1 << (BITS - 1);
+/// The same in both halves of a word.
+pub(super) const MIDDLES: u64 = MIDDLE << 32 | MIDDLE;
 /// What makes a column positive, and its logical shift a signed one.
 pub(super) const BIAS: u64 = 1 << 63;
 /// The bias after that shift.
 pub(super) const CARRIED: u64 = BIAS >> BITS;
+
 /// `f` of every element of an array.
 ///
 /// A loop, as `map` is not always inlined, and what is not inlined is not vectorized.
@@ -133,6 +139,7 @@ pub(in super::super) fn biases<L: Quad>() -> [L; LIMBS] {
     t
 }
 
+/// Constants from memory.
 #[inline(always)]
 pub(super) fn in_registers<L: Quad>(constants: &'static [InLanes; LIMBS]) -> [L; LIMBS] {
     map(
@@ -142,8 +149,8 @@ pub(super) fn in_registers<L: Quad>(constants: &'static [InLanes; LIMBS]) -> [L;
     )
 }
 
-/// A loop over limbs that is unrolled, which the compiler would not do: in a loop that stays one it no
-/// longer sees that factors are 32 bits with a sign, and multiplies 64 bits.
+/// A loop over limbs that is unrolled, which the compiler would not do: in a loop that stays one
+/// it no longer sees that factors are 32 bits with a sign, and multiplies 64 bits.
 macro_rules! unrolled {
     ($j:ident in [$($limb:literal)*] $body:block) => {
         $({
@@ -152,6 +159,7 @@ macro_rules! unrolled {
         })*
     };
 }
+pub(super) use unrolled;
 
 /// Adds the products of nine limbs by one to as many columns.
 #[inline(always)]
@@ -312,5 +320,3 @@ pub(super) fn decode<L: Quad>(w: [L; 4]) -> [L; 5] {
     );
     [a, b, c, d, top.shift_halves_right_signed::<8>()]
 }
-
-pub(super) use unrolled;
