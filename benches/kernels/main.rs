@@ -28,9 +28,16 @@ const TABLES: [Table; 4] = [
 ];
 
 fn main() -> Result<()> {
-    ThreadPoolBuilder::new().num_threads(1).build_global()?;
-    println!("{}", machine());
-    let chosen: Vec<String> = env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    // Inside the pool, as in a proof: a kernel that forks from outside waits for a thread to wake.
+    let pool = ThreadPoolBuilder::new().num_threads(1).build()?;
+    pool.install(|| {
+        println!("{}", machine());
+        let chosen = env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+        print_tables(chosen)
+    })
+}
+
+fn print_tables(chosen: Vec<String>) -> Result<()> {
     for (name, print) in TABLES {
         if chosen.is_empty() || chosen.iter().any(|part| name.contains(part.as_str())) {
             print()?;

@@ -162,10 +162,16 @@ impl Lanes for Ifma {
         self.0
     }
     #[inline(always)]
-    fn multiply_add(low: Self, high: Self, a: __m512i, b: __m512i) -> (Self, Self) {
-        // SAFETY: see the module.
-        unsafe {
-            (Self(_mm512_madd52lo_epu64(low.0, a, b)), Self(_mm512_madd52hi_epu64(high.0, a, b)))
+    fn multiply_add(columns: &mut [Self], a: &[__m512i], b: __m512i) {
+        // First all low halves: a column waits four cycles for the addition before, which is then
+        // five instructions away and not the one before.
+        for i in 0..a.len() {
+            // SAFETY: see the module.
+            columns[i].0 = unsafe { _mm512_madd52lo_epu64(columns[i].0, a[i], b) };
+        }
+        for i in 0..a.len() {
+            // SAFETY: see the module.
+            columns[i + 1].0 = unsafe { _mm512_madd52hi_epu64(columns[i + 1].0, a[i], b) };
         }
     }
     #[inline(always)]
@@ -197,14 +203,15 @@ impl Lanes for Fma {
         }
     }
     #[inline(always)]
-    fn multiply_add(low: Self, high: Self, a: __m512d, b: __m512d) -> (Self, Self) {
-        // SAFETY: see the module.
-        unsafe {
-            let (low_half, high_half) = halves(a, b);
-            (
-                Self(_mm512_add_epi64(low.0, _mm512_castpd_si512(low_half))),
-                Self(_mm512_add_epi64(high.0, _mm512_castpd_si512(high_half))),
-            )
+    fn multiply_add(columns: &mut [Self], a: &[__m512d], b: __m512d) {
+        for i in 0..a.len() {
+            // SAFETY: see the module.
+            let (low, high) = unsafe {
+                let (low, high) = halves(a[i], b);
+                (_mm512_castpd_si512(low), _mm512_castpd_si512(high))
+            };
+            columns[i] = columns[i].add(Self(low));
+            columns[i + 1] = columns[i + 1].add(Self(high));
         }
     }
     #[inline(always)]

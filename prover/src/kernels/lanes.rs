@@ -66,8 +66,9 @@ pub(crate) trait Lanes: Copy + fmt::Debug + Send + Sync + 'static {
     fn factor(self) -> Self::Factor;
     /// The low 52 bits of every lane as a factor.
     fn low_factor(self) -> Self::Factor;
-    /// `(low, high)` plus the low and high 52 bits of `a · b`, and the biases.
-    fn multiply_add(low: Self, high: Self, a: Self::Factor, b: Self::Factor) -> (Self, Self);
+    /// Adds `a[i] · b` to the columns: its low 52 bits to column `i`, its high ones to column
+    /// `i + 1`, and the biases.
+    fn multiply_add(columns: &mut [Self], a: &[Self::Factor], b: Self::Factor);
     /// The low 52 bits of `a · b`.
     fn multiply_low(a: Self::Factor, b: Self::Factor) -> Self::Factor;
 }
@@ -160,15 +161,14 @@ impl Lanes for Emulated {
     fn low_factor(self) -> Self {
         self.and(Self::splat(LIMB_MASK))
     }
-    fn multiply_add(low: Self, high: Self, a: Self, b: Self) -> (Self, Self) {
+    fn multiply_add(columns: &mut [Self], a: &[Self], b: Self) {
         let product = |a: u64, b: u64| u128::from(a) * u128::from(b);
-        let halves = |a, b| {
-            let low = u64::try_from(product(a, b) & u128::from(LIMB_MASK)).expect("52 bits");
-            (low, u64::try_from(product(a, b) >> LIMB_BITS).expect("52 bits"))
-        };
-        let low_half = a.zip(b, |a, b| halves(a, b).0).add(Self::splat(Self::LOW_BIAS));
-        let high_half = a.zip(b, |a, b| halves(a, b).1).add(Self::splat(Self::HIGH_BIAS));
-        (low.add(low_half), high.add(high_half))
+        let low = |a, b| u64::try_from(product(a, b) & u128::from(LIMB_MASK)).expect("52 bits");
+        let high = |a, b| u64::try_from(product(a, b) >> LIMB_BITS).expect("52 bits");
+        for (i, a) in a.iter().enumerate() {
+            columns[i] = columns[i].add(a.zip(b, low)).add(Self::splat(Self::LOW_BIAS));
+            columns[i + 1] = columns[i + 1].add(a.zip(b, high)).add(Self::splat(Self::HIGH_BIAS));
+        }
     }
     fn multiply_low(a: Self, b: Self) -> Self {
         a.zip(b, u64::wrapping_mul).low_factor()

@@ -146,6 +146,18 @@ const fn multiples(p: [u64; LIMBS], times: [i64; 8]) -> [[u64; 8]; LIMBS] {
     table
 }
 
+/// By multiples of 2^255: `above` less the multiples of p in so many, times p.
+pub(super) const fn multiples_below_units(p: [u64; LIMBS], above: u64) -> [[u64; 8]; LIMBS] {
+    // Of both primes: 2^255 is 2.6459p.
+    let mut times = [0, 2, 5, 7, 10, 13, 15, 18];
+    let mut i = 0;
+    while i < 8 {
+        times[i] = above.cast_signed() - times[i];
+        i += 1;
+    }
+    multiples(p, times)
+}
+
 /// Newton's iteration for minus the inverse of an odd number mod 2^64.
 const fn negative_inverse(p: u64) -> u64 {
     let mut inverse = 1_u64;

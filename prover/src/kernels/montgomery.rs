@@ -10,7 +10,7 @@ use halo2_proofs::halo2curves::bn256::Fq;
 
 use super::{
     lanes::{LIMB_BITS, LIMB_MASK, Lanes},
-    modulus::{LIMBS, Modulus, split},
+    modulus::{LIMBS, Modulus, multiples_below_units, split},
     pack::{Coordinates, Pack, TablePoint},
 };
 
@@ -26,6 +26,10 @@ impl<F, L: Copy> Clone for Vector<F, L> {
     }
 }
 impl<F, L: Copy> Copy for Vector<F, L> {}
+
+/// What the top limb of a lazy element lacks in carries at most. The other limbs are below 2^62: a
+/// product that is not carried has them below 19·2^52 + 2^6, and a sum at most 32 of these.
+const MAX_CARRY: u64 = 1 << 10;
 
 /// Limbs of `times` times the modulus, in every lane.
 #[inline(always)]
@@ -99,14 +103,12 @@ const fn bias<L: Lanes>(terms: &[u64; 10], column: usize, times: u64) -> u64 {
 #[inline(always)]
 fn add_columns<L: Lanes>(t: &mut [L; 10], a: &[L::Factor; LIMBS], b: &[L::Factor; LIMBS]) {
     for j in 0..LIMBS {
-        for i in 0..LIMBS {
-            (t[i + j], t[i + j + 1]) = L::multiply_add(t[i + j], t[i + j + 1], a[i], b[j]);
-        }
+        L::multiply_add(&mut t[j..=j + LIMBS], a, b[j]);
     }
 }
 
 /// Montgomery's reduction of ten columns, which must have had the biases of one more than they
-/// hold: `t/2^260`, below `t/2^260 + 1.13p`.
+/// hold: `t/2^260`, below `t/2^260 + 1.13p`. Its limbs are not carried.
 ///
 /// The first four limbs are cleared by multiples of `M = F::WIDE.inverse·p`, which is -1 mod 2^52: a
 /// limb is the multiple itself, with no product to find it (M is *Montgomery-friendly*), so that
@@ -118,21 +120,22 @@ fn reduce_columns<F: Modulus, L: Lanes>(mut t: [L; 10]) -> [L; LIMBS] {
     for i in 0..LIMBS - 1 {
         let limb = t[i].low_factor();
         t[i + 1] = t[i + 1].add(t[i].carry());
-        for j in i + 1..i + 1 + LIMBS {
-            (t[j], t[j + 1]) = L::multiply_add(t[j], t[j + 1], limb, friendly[j - i - 1]);
-        }
+        L::multiply_add(&mut t[i + 1..=i + 1 + LIMBS], &friendly, limb);
     }
     let p = constant::<L>(F::WIDE.modulus).map(L::factor);
     let multiple = L::multiply_low(t[4].low_factor(), L::splat(F::WIDE.inverse).factor());
-    for j in 4..4 + LIMBS {
-        (t[j], t[j + 1]) = L::multiply_add(t[j], t[j + 1], multiple, p[j - 4]);
-    }
+    L::multiply_add(&mut t[LIMBS - 1..], &p, multiple);
     // Column 4 is now a multiple of 2^52, and complete: its biases have cancelled.
-    normalize([t[5].add(t[4].carry()), t[6], t[7], t[8], t[9]])
+    [t[5].add(t[4].carry()), t[6], t[7], t[8], t[9]]
 }
 
 #[inline(always)]
 fn multiply<F: Modulus, L: Lanes>(a: [L; LIMBS], b: [L; LIMBS]) -> [L; LIMBS] {
+    normalize(multiply_uncarried::<F, L>(a, b))
+}
+
+#[inline(always)]
+fn multiply_uncarried<F: Modulus, L: Lanes>(a: [L; LIMBS], b: [L; LIMBS]) -> [L; LIMBS] {
     let mut t: [L; 10] = std::array::from_fn(|column| L::splat(bias::<L>(&ALL_TERMS, column, 1)));
     add_columns(&mut t, &a.map(L::factor), &b.map(L::factor));
     reduce_columns::<F, L>(t)
@@ -149,17 +152,15 @@ fn square<F: Modulus, L: Lanes>(a: [L; LIMBS]) -> [L; LIMBS] {
     let mut t: [L; 10] = std::array::from_fn(|column| L::splat(start(column)));
     let a = a.map(L::factor);
     for j in 1..LIMBS {
-        for i in 0..j {
-            (t[i + j], t[i + j + 1]) = L::multiply_add(t[i + j], t[i + j + 1], a[i], a[j]);
-        }
+        L::multiply_add(&mut t[j..=2 * j], &a[..j], a[j]);
     }
     for column in &mut t[1..=8] {
         *column = column.add(*column);
     }
     for i in 0..LIMBS {
-        (t[2 * i], t[2 * i + 1]) = L::multiply_add(t[2 * i], t[2 * i + 1], a[i], a[i]);
+        L::multiply_add(&mut t[2 * i..2 * i + 2], &a[i..=i], a[i]);
     }
-    reduce_columns::<F, L>(t)
+    normalize(reduce_columns::<F, L>(t))
 }
 
 /// Adds what the table says for the top bits of `t`, in units of 2^253 (0.66p).
@@ -285,12 +286,32 @@ impl<F: Modulus, L: Lanes> Pack<F> for Vector<F, L> {
     }
 
     #[inline(always)]
+    fn mul_uncarried(self, rhs: Self) -> Self {
+        Self::new(multiply_uncarried::<F, L>(normalize(self.0), rhs.0))
+    }
+
+    #[inline(always)]
+    fn add_multiple<const TIMES: u64>(self) -> Self {
+        Self::new(zip(self.0, multiple::<F, L>(TIMES), L::add))
+    }
+
+    #[inline(always)]
+    fn relax_above<const TIMES: u64>(self) -> Self {
+        // By the units of 2^255 (2.65p) in the top limb, of which there are less than 8. Adding what
+        // it may lack in carries makes the index right, or that of the next unit within 2^-37 units
+        // of it: the multiples of p in the table are at least 0.2p below their units.
+        let index = self.0[4].add(L::splat(MAX_CARRY)).shift_right::<{ 255 - 4 * LIMB_BITS }>();
+        let table = const { multiples_below_units(F::WIDE.modulus, TIMES) };
+        Self::new(std::array::from_fn(|i| self.0[i].add(index.look_up(&table[i]))))
+    }
+
+    #[inline(always)]
     fn relax(self) -> Self {
         // The top limb of p is 0.9924·2^50/21, so 21·top/2^50 is 0.9924 of the multiple of p in
-        // there: at most 15, never too many, and what stays is below p + 0.0076·16p. The top limb
-        // lacks the carries, below 2^10, of the others; adding 2^10 keeps it from being negative,
-        // and is too little to matter where anything is subtracted.
-        let top = self.0[4].add(L::splat(1 << 10));
+        // there: at most 15, never too many, and what stays is below p + 0.0076·16p. Adding what the
+        // top limb may lack in carries keeps it from being negative, and is too little to matter
+        // where anything is subtracted.
+        let top = self.0[4].add(L::splat(MAX_CARRY));
         let times_21 = top.add(top.shift_left::<2>()).add(top.shift_left::<4>());
         let index = times_21.shift_right::<50>();
         Self::new(normalize(std::array::from_fn(|i| {
@@ -343,9 +364,7 @@ impl<F: Modulus, L: Lanes> Pack<F> for Vector<F, L> {
         let shifted = |i| (i64::from(lanes[i]) + Self::INTEGER_OFFSET).cast_unsigned();
         let shifted = std::array::from_fn(shifted);
         let factor = L::from_array(shifted).factor();
-        for i in 0..LIMBS {
-            (t[i], t[i + 1]) = L::multiply_add(t[i], t[i + 1], self.0[i].factor(), factor);
-        }
+        L::multiply_add(&mut t[..=LIMBS], &self.0.map(L::factor), factor);
         *terms += 1;
     }
 

@@ -94,12 +94,29 @@ pub(crate) trait Pack<F>: Copy + fmt::Debug + Send + Sync + 'static {
     fn sub_lazy(self, rhs: Self) -> Self {
         self.sub_lazy_by::<4>(rhs)
     }
-    /// `self - rhs + TIMES·p` without reduction; `rhs` below `TIMES·p`.
+    /// `self - rhs + TIMES·p` without reduction, where that is not negative.
     fn sub_lazy_by<const TIMES: u64>(self, rhs: Self) -> Self;
-    /// `self · rhs` for a lazy `self` below `16p` and a relaxed `rhs`.
+    /// `self + TIMES·p`, which later differences need to be positive.
+    #[inline(always)]
+    fn add_multiple<const TIMES: u64>(self) -> Self {
+        self
+    }
+    /// `self · rhs` for a lazy `self` below `20p` and a relaxed `rhs`.
     fn mul_lazy(self, rhs: Self) -> Self;
+    /// [`Pack::mul_lazy`] with a product that is lazy, though below `2p`: carries between its limbs
+    /// are left to what it is an operand of, which is a sum of at most 32 of them.
+    #[inline(always)]
+    fn mul_uncarried(self, rhs: Self) -> Self {
+        self.mul_lazy(rhs)
+    }
     /// The relaxed representative of a lazy element below `16p`.
     fn relax(self) -> Self;
+    /// A lazy representative in `[TIMES·p, (TIMES + 4)·p)` of a lazy element below `20p`, whose
+    /// limbs are not carried.
+    #[inline(always)]
+    fn relax_above<const TIMES: u64>(self) -> Self {
+        self.relax()
+    }
 
     /// Lane `i` of pack `j` becomes element `j` of row `i`, where a row is eight elements in
     /// consecutive packs; packs of one element stay as they are.

@@ -98,14 +98,19 @@ fn times<F, P: Pack<F>>(pack: P, count: usize) -> P {
 fn lazy_operations_hold_at_their_bounds<F: PrimeField, P: Pack<F>>() {
     let packs = packs::<F, P>();
     // Half of what may be added: of canonical elements, 16 are below 16p, but signed limbs count terms.
-    let half = if P::WIDTH == 4 { 4 } else { 8 };
+    let (half, most) = if P::WIDTH == 4 { (4, 8) } else { (8, 20) };
     for (a, a_lanes) in &packs {
-        for count in 0..=2 * half {
+        for count in 0..=most {
             let sum = times(a.canonical(), count);
             let scaled = |i: usize| a_lanes[i] * F::from(count as u64);
-            assert_relaxed(sum.relax(), scaled);
+            if count <= 2 * half {
+                assert_relaxed(sum.relax(), scaled);
+            }
+            assert_relaxed(sum.relax_above::<0>().relax(), scaled);
+            assert_relaxed(sum.relax_above::<6>().relax(), scaled);
             for (b, b_lanes) in &packs {
                 assert_relaxed(sum.mul_lazy(*b), |i| scaled(i) * b_lanes[i]);
+                assert_relaxed(sum.mul_uncarried(*b).relax(), |i| scaled(i) * b_lanes[i]);
             }
         }
         assert_relaxed(times(*a, 8).relax(), |i| a_lanes[i] * F::from(8));
@@ -131,6 +136,28 @@ fn lazy_operations_hold_at_their_bounds<F: PrimeField, P: Pack<F>>() {
     let rest = P::splat(F::from(count as u64)).canonical();
     let multiple = times(minus_one, count).add_lazy(rest);
     assert_relaxed(multiple.relax(), |_| F::ZERO);
+}
+
+fn products_are_carried_when_their_sum_is_reduced<F: PrimeField, P: Pack<F>>() {
+    let (large, value) = large::<F, P>();
+    let minus_one = P::splat(-F::ONE).canonical();
+    for (factor, element) in [(large, value), (minus_one, -F::ONE)] {
+        let product = times(minus_one, 7).mul_uncarried(factor);
+        let expected = -element * F::from(7);
+        // As a transform adds products to one element, up to 32.
+        let (mut sum, mut difference) = (factor, factor);
+        for count in 1..=32 {
+            sum = sum.relax_above::<0>().add_lazy(product);
+            difference = difference.relax_above::<2>().sub_lazy_by::<0>(product);
+            let total = expected * F::from(count);
+            assert_relaxed(sum.relax(), |_| element + total);
+            assert_relaxed(difference.relax(), |_| element - total);
+            assert_relaxed(sum.mul_uncarried(factor).relax(), |_| (element + total) * element);
+            assert_relaxed(difference.mul_lazy(factor), |_| (element - total) * element);
+            let raised = difference.add_multiple::<8>().sub_lazy_by::<0>(product);
+            assert_relaxed(raised.relax(), |_| element - total - expected);
+        }
+    }
 }
 
 /// Packs with large representatives: `x - 0` is `x + p` for `x < 2^253`.
@@ -263,6 +290,7 @@ macro_rules! for_both_fields {
 for_both_fields! {
     arithmetic_agrees
     lazy_operations_hold_at_their_bounds
+    products_are_carried_when_their_sum_is_reduced
     sums_take_their_terms
     integers_keep_their_sign
     lanes_move

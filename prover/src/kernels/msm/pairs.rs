@@ -30,6 +30,9 @@ use super::{
 pub(super) const MAX_WIDTH: usize = 8;
 /// Pairs that share an inversion: what is kept for each takes 240 bytes of the cache.
 const BATCH: usize = 1024;
+/// Chains of divisors that are inverted together: a pack's is in that of its index modulo this.
+/// In one chain, each product would wait for the one before.
+const CHAINS: usize = 2;
 /// Packs between the hint that points will be loaded and the load, which would wait for memory:
 /// the points of a table are in no order.
 const AHEAD: usize = 2;
@@ -72,24 +75,24 @@ pub(super) fn add_pairs<A: Arithmetic>(
     steps: &mut Vec<Step<A::Fq>>,
 ) -> bool {
     let Some(&last) = pairs.last() else { return false };
-    pairs.resize(pairs.len().next_multiple_of(A::Fq::WIDTH), last);
+    pairs.resize(pairs.len().next_multiple_of(CHAINS * A::Fq::WIDTH), last);
     let mut has_infinite = false;
     for batch in pairs.chunks(BATCH) {
         arithmetic.vectorize(
             #[inline(always)]
             || {
-                let product = match points {
+                let products = match points {
                     Some(points) => forward::<_, true>(points, batch, steps),
                     None => forward::<_, false>(sums, batch, steps),
                 };
-                if let Some(inverse) = invert(product) {
-                    backward(steps, batch, sums, inverse);
+                if let Some(inverses) = invert_chains(products) {
+                    backward(steps, batch, sums, inverses);
                 } else {
                     let from = points.unwrap_or(&*sums);
                     let exceptions = find_exceptions(arithmetic, from, batch, steps);
-                    let product = forward_again(steps);
-                    let inverse = invert(product).expect("no divisor is zero");
-                    backward(steps, batch, sums, inverse);
+                    let products = forward_again(steps);
+                    let inverses = invert_chains(products).expect("no divisor is zero");
+                    backward(steps, batch, sums, inverses);
                     for (to, sum) in exceptions {
                         has_infinite |= sum.is_infinity();
                         sums[to as usize] = sum;
@@ -128,15 +131,15 @@ fn load<P: Coordinates, const SIGNED: bool>(
     (x, y.replace((negative & 0xff) as u8, P::zero().sub_lazy_by::<2>(y)))
 }
 
-/// Loads the points and multiplies the divisors; only `SCATTERED` points may be subtracted.
+/// Loads the points and multiplies the divisors of each chain; only `SCATTERED` points may be subtracted.
 #[inline(always)]
 fn forward<P: Coordinates, const SCATTERED: bool>(
     from: &[TablePoint],
     pairs: &[Pair],
     steps: &mut Vec<Step<P>>,
-) -> P {
+) -> [P; CHAINS] {
     steps.clear();
-    let mut product = P::splat(Fq::ONE);
+    let mut products = [P::splat(Fq::ONE); CHAINS];
     for (i, pack) in pairs.chunks_exact(P::WIDTH).enumerate() {
         if SCATTERED {
             for pair in pairs.iter().skip((i + AHEAD) * P::WIDTH).take(P::WIDTH) {
@@ -156,10 +159,11 @@ fn forward<P: Coordinates, const SCATTERED: bool>(
         );
         // Below 4p and 6p.
         let (dx, dy) = (xb.sub_lazy_by::<2>(xa), yb.sub_lazy(ya));
-        steps.push(Step { prefix: product, dx, dy, sum_x: xa.add_lazy(xb), xa, ya });
-        product = dx.mul_lazy(product);
+        let [prefix, other] = products;
+        steps.push(Step { prefix, dx, dy, sum_x: xa.add_lazy(xb), xa, ya });
+        products = [other, dx.mul_lazy(prefix)];
     }
-    product
+    products
 }
 
 /// Finds the pairs whose divisor is zero, adds them and replaces their divisor by one.
@@ -197,35 +201,57 @@ fn find_exceptions<A: Arithmetic>(
 
 /// Multiplies the divisors again, after some were replaced.
 #[inline(always)]
-fn forward_again<P: Coordinates>(steps: &mut [Step<P>]) -> P {
-    let mut product = P::splat(Fq::ONE);
+fn forward_again<P: Coordinates>(steps: &mut [Step<P>]) -> [P; CHAINS] {
+    let mut products = [P::splat(Fq::ONE); CHAINS];
     for step in steps {
-        step.prefix = product;
-        product = step.dx.mul_lazy(product);
+        let [prefix, other] = products;
+        step.prefix = prefix;
+        products = [other, step.dx.mul_lazy(prefix)];
     }
-    product
+    products
 }
 
-/// Divides, last pair first, and stores the sums.
+/// The inverses of the products of both chains, or nothing if any lane is zero.
+#[inline(always)]
+fn invert_chains<P: Coordinates>([a, b]: [P; CHAINS]) -> Option<[P; CHAINS]> {
+    let inverse = invert(a.mul(b))?;
+    Some([inverse.mul(b), inverse.mul(a)])
+}
+
+/// Divides, last pairs first, and stores the sums.
 #[inline(always)]
 fn backward<P: Coordinates>(
     steps: &[Step<P>],
     pairs: &[Pair],
     sums: &mut [TablePoint],
-    mut inverse: P,
+    [mut even, mut odd]: [P; CHAINS],
 ) {
-    for (step, pack) in steps.iter().zip(pairs.chunks_exact(P::WIDTH)).rev() {
-        let slope = step.dy.mul_lazy(inverse.mul(step.prefix));
-        inverse = step.dx.mul_lazy(inverse);
-        let x = slope.square().sub_lazy(step.sum_x).relax();
-        let y = step.xa.sub_lazy(x).mul_lazy(slope).sub(step.ya);
-        P::store_points(
-            x,
-            y,
-            #[inline(always)]
-            |lane, point| sums[pack[lane].to as usize] = point,
-        );
+    let steps = steps.as_chunks::<CHAINS>().0;
+    for ([a, b], pairs) in steps.iter().zip(pairs.chunks_exact(CHAINS * P::WIDTH)).rev() {
+        // Products of one line do not wait for each other.
+        let (divisor_a, divisor_b) = (even.mul(a.prefix), odd.mul(b.prefix));
+        (even, odd) = (a.dx.mul_lazy(even), b.dx.mul_lazy(odd));
+        let (slope_a, slope_b) = (a.dy.mul_lazy(divisor_a), b.dy.mul_lazy(divisor_b));
+        let (square_a, square_b) = (slope_a.square(), slope_b.square());
+        let x_a = square_a.sub_lazy(a.sum_x).relax();
+        let x_b = square_b.sub_lazy(b.sum_x).relax();
+        let y_a = a.xa.sub_lazy(x_a).mul_lazy(slope_a);
+        let y_b = b.xa.sub_lazy(x_b).mul_lazy(slope_b);
+        let (pairs_a, pairs_b) = pairs.split_at(P::WIDTH);
+        store(x_a, y_a.sub(a.ya), pairs_a, sums);
+        store(x_b, y_b.sub(b.ya), pairs_b, sums);
     }
+}
+
+/// Stores the sums of pairs.
+#[inline(always)]
+fn store<P: Coordinates>(x: P, y: P, pairs: &[Pair], sums: &mut [TablePoint]) {
+    P::store_points(
+        x,
+        y,
+        #[inline(always)]
+        |lane, point| sums[pairs[lane].to as usize] = point,
+    );
 }
 
 /// Negates finite points.

@@ -1,6 +1,9 @@
 //! The passes over a block of a transform.
 //!
-//! Between passes elements are lazy; `<` below bounds them. Products are below 2p.
+//! Between passes elements are lazy. On the way to values they are in [2p, 18p), so that a product,
+//! which is below 2p, can be subtracted from them as it is; on the way to coefficients below 4p.
+//! The former are sums of a coefficient and, in all passes, one product for each stride, at most 28,
+//! that were not carried; the latter of two such products, or carried.
 
 use halo2_proofs::halo2curves::bn256::Fr;
 
@@ -37,8 +40,8 @@ impl<A: Arithmetic> Leaf<'_, A> {
             for block in out.chunks_exact_mut(2 * half) {
                 let (low, high) = block.split_at_mut(half);
                 for ((low, high), &x) in low.iter_mut().zip(high).zip(self.twiddles.stride(8)) {
-                    // Low < 8p.
-                    let product = high.mul_lazy(x);
+                    // Both are in [2p, 16p).
+                    let product = high.mul_uncarried(x);
                     (*low, *high) = (low.add_lazy(product), low.sub_lazy_by::<2>(product));
                 }
             }
@@ -68,7 +71,8 @@ impl<A: Arithmetic> Leaf<'_, A> {
                 let (low, high) = block.split_at_mut(half);
                 for ((low, high), &x) in low.iter_mut().zip(high).zip(self.twiddles.stride(8)) {
                     let difference = low.sub_lazy(*high);
-                    (*low, *high) = (low.add_lazy(*high).relax(), difference.mul_lazy(x));
+                    *low = low.add_lazy(*high).relax();
+                    *high = difference.mul_uncarried(x);
                 }
             }
         }
@@ -78,45 +82,58 @@ impl<A: Arithmetic> Leaf<'_, A> {
     }
 }
 
-/// Strides 1, 2 and 4 on relaxed coefficients; gives lazy values < 8p.
+/// Strides 1, 2 and 4 on relaxed coefficients; gives values in [2p, 16p).
 #[inline(always)]
 fn base_to_values<A: Arithmetic>(twiddles: &Twiddles<A>, from: &[A::Fr; 8], to: &mut [A::Fr; 8]) {
-    // In `to` from the first stride on: a copy of 2560 bytes is a tenth of the work here.
-    for (i, &x) in twiddles.base[..4].iter().enumerate() {
-        let product = from[2 * i + 1].mul_lazy(x);
-        to[2 * i + 1] = from[2 * i].sub_lazy_by::<2>(product);
-        to[2 * i] = from[2 * i].add_lazy(product);
-    }
-    for ((low, stride), &x) in BUTTERFLIES.into_iter().zip(&twiddles.base).skip(4) {
-        let product = to[low + stride].mul_lazy(x);
-        // Every stride adds up to 2p.
-        to[low + stride] = to[low].sub_lazy_by::<2>(product);
+    // In `to` from the first stride on: a copy of 2560 bytes is a tenth of the work here. What is 6p
+    // less after three strides is to be 2p at least; what is a factor at the second or third stride
+    // is not to be negative then.
+    base_first::<A, 8>(twiddles, from, to, 0);
+    base_first::<A, 2>(twiddles, from, to, 1);
+    base_first::<A, 4>(twiddles, from, to, 2);
+    base_first::<A, 2>(twiddles, from, to, 3);
+    for (&(low, stride), &x) in BUTTERFLIES[4..].iter().zip(&twiddles.base[4..]) {
+        let product = to[low + stride].mul_uncarried(x);
+        to[low + stride] = to[low].sub_lazy_by::<0>(product);
         to[low] = to[low].add_lazy(product);
     }
     A::Fr::lanes_to_rows(to);
 }
 
+/// A butterfly of stride 1, plus `ABOVE` times p.
+#[inline(always)]
+fn base_first<A: Arithmetic, const ABOVE: u64>(
+    twiddles: &Twiddles<A>,
+    from: &[A::Fr; 8],
+    to: &mut [A::Fr; 8],
+    i: usize,
+) {
+    let product = from[2 * i + 1].mul_uncarried(twiddles.base[i]);
+    let low = from[2 * i].add_multiple::<ABOVE>();
+    (to[2 * i], to[2 * i + 1]) = (low.add_lazy(product), low.sub_lazy_by::<0>(product));
+}
+
 /// Strides 4, 2 and 1 on values < 4p; gives relaxed coefficients.
 #[inline(always)]
 fn base_to_coefficients<A: Arithmetic>(twiddles: &Twiddles<A>, block: &mut [A::Fr; 8]) {
-    let mut packs = *block;
-    A::Fr::rows_to_lanes(&mut packs);
-    for i in (0..12).rev() {
-        let ((low, stride), x) = (BUTTERFLIES[i], twiddles.base[i]);
+    A::Fr::rows_to_lanes(block);
+    for (&(low, stride), &x) in BUTTERFLIES[4..].iter().zip(&twiddles.base[4..]).rev() {
         // Sums are < 8p after stride 4 and < 16p after stride 2.
-        if stride == 1 && low == 0 {
-            packs[0] = packs[0].relax();
-            packs[1] = packs[1].relax();
-        }
-        let difference = packs[low].sub_lazy_by::<8>(packs[low + stride]);
-        packs[low] = packs[low].add_lazy(packs[low + stride]);
-        packs[low + stride] = difference.mul_lazy(x);
+        let difference = block[low].sub_lazy_by::<8>(block[low + stride]);
+        block[low] = block[low].add_lazy(block[low + stride]);
+        block[low + stride] = difference.mul_uncarried(x);
     }
-    packs[0] = packs[0].mul_lazy(twiddles.scale);
+    block[0] = block[0].relax();
+    block[1] = block[1].relax();
+    for (pair, &x) in block.as_chunks_mut::<2>().0.iter_mut().zip(&twiddles.base) {
+        let difference = pair[0].sub_lazy(pair[1]);
+        pair[0] = pair[0].add_lazy(pair[1]);
+        pair[1] = difference.mul_lazy(x);
+    }
+    block[0] = block[0].mul_lazy(twiddles.scale);
     for place in [2, 4, 6] {
-        packs[place] = packs[place].relax();
+        block[place] = block[place].relax();
     }
-    *block = packs;
 }
 
 /// Two strides, h and 2h, on a block of 4h elements, or the same part of each of its quarters.
@@ -150,25 +167,25 @@ impl<'a, A: Arithmetic> Pair<'a, A> {
         parallel::join(|| low.for_each(f), || high.for_each(f));
     }
 
-    /// Four polynomials of the four classes of coefficients to one. Takes values < 10p, gives
-    /// values < 6p, or relaxed ones in the `last` pass.
+    /// Four polynomials of the four classes of coefficients to one; its values are in [2p, 14p), or
+    /// relaxed in the `last` pass.
     #[inline(always)]
     pub(super) fn combine(self, last: bool) {
         let [a, b, c, d] = self.quarters;
         let [w, x, ix] = self.twiddles;
         let quads = a.iter_mut().zip(b).zip(c.iter_mut().zip(d));
         for (((a, b), (c, d)), ((&w, &x), &ix)) in quads.zip(w.iter().zip(x).zip(ix)) {
-            let wd = d.mul_lazy(w);
-            let (odd, odd_minus) = (c.add_lazy(wd), c.sub_lazy_by::<2>(wd));
-            // Odd < 12p, even < 4p.
-            let (odd, odd_minus) = (odd.mul_lazy(x), odd_minus.mul_lazy(ix));
-            let wb = b.mul_lazy(w);
-            let relaxed = a.relax();
-            let (even, even_minus) = (relaxed.add_lazy(wb), relaxed.sub_lazy_by::<2>(wb));
+            // Products of one line do not wait for each other: the processor looks less than two
+            // products ahead.
+            let (wd, wb) = (d.mul_uncarried(w), b.mul_uncarried(w));
+            let (odd, odd_minus) = (c.add_lazy(wd), c.sub_lazy_by::<0>(wd));
+            let (odd, odd_minus) = (odd.mul_uncarried(x), odd_minus.mul_uncarried(ix));
+            let even = a.relax_above::<6>();
+            let (even, even_minus) = (even.add_lazy(wb), even.sub_lazy_by::<0>(wb));
             *a = even.add_lazy(odd);
             *b = even_minus.add_lazy(odd_minus);
-            *c = even.sub_lazy_by::<2>(odd);
-            *d = even_minus.sub_lazy_by::<2>(odd_minus);
+            *c = even.sub_lazy_by::<0>(odd);
+            *d = even_minus.sub_lazy_by::<0>(odd_minus);
             if last {
                 for value in [a, b, c, d] {
                     *value = value.relax();
@@ -184,13 +201,13 @@ impl<'a, A: Arithmetic> Pair<'a, A> {
         let [w, x, ix] = self.twiddles;
         let quads = a.iter_mut().zip(b).zip(c.iter_mut().zip(d));
         for (((a, b), (c, d)), ((&w, &x), &ix)) in quads.zip(w.iter().zip(x).zip(ix)) {
-            let (even, odd) = (a.add_lazy(*c), a.sub_lazy(*c).mul_lazy(x));
-            let (even_minus, odd_minus) = (b.add_lazy(*d), b.sub_lazy(*d).mul_lazy(ix));
+            let (even, odd) = (a.add_lazy(*c), a.sub_lazy(*c).mul_uncarried(x));
+            let (even_minus, odd_minus) = (b.add_lazy(*d), b.sub_lazy(*d).mul_uncarried(ix));
             // Even < 8p, and differences of them < 16p.
             *a = even.add_lazy(even_minus).relax();
-            *b = even.sub_lazy_by::<8>(even_minus).mul_lazy(w);
+            *b = even.sub_lazy_by::<8>(even_minus).mul_uncarried(w);
             *c = odd.add_lazy(odd_minus);
-            *d = odd.sub_lazy_by::<2>(odd_minus).mul_lazy(w);
+            *d = odd.sub_lazy_by::<2>(odd_minus).mul_uncarried(w);
         }
     }
 }
