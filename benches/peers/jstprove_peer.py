@@ -3,6 +3,7 @@
 Its command line spends seconds in Python before and after; what is measured is its own binary.
 """
 
+import ctypes.util
 import json
 import os
 import shutil
@@ -19,6 +20,11 @@ REQUIREMENTS = ["jstprove==2.1.0"]
 
 def run(folder: Path, model: Path, data: Path, limit: float) -> list[float]:
     """prove s (without its witness), setup s (compilation), verify s, peak MB, proof bytes."""
+    if ctypes.util.find_library("mpi") is None:
+        raise SystemExit(
+            "JSTprove's binaries need Open MPI's libraries, which are not here: install them, on "
+            "Debian or Ubuntu with `apt-get install libopenmpi3`, and run this again"
+        )
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     packages = venv.make("jstprove", REQUIREMENTS)
