@@ -1,8 +1,8 @@
 //! Eight field elements side by side, in Montgomery form with radix 2^260.
 //!
 //! An element is five limbs of 52 bits; a vector holds limb `i` of its eight elements in word `i`.
-//! The product of `a < 8p` and `b < 8p` is reduced to below `64p²/2^260 + 1.13p < 1.9p`, since
-//! `p < 0.012·2^260`.
+//! The product of `a < 8p` and `b < 8p`, or of a lazy `a < 20p` and a relaxed `b < 2p`, is reduced
+//! to below `64p²/2^260 + 1.13p < 1.9p`, since `p < 0.012·2^260`.
 
 use std::marker::PhantomData;
 
@@ -27,8 +27,10 @@ impl<F, L: Copy> Clone for Vector<F, L> {
 }
 impl<F, L: Copy> Copy for Vector<F, L> {}
 
-/// What the top limb of a lazy element lacks in carries at most. The other limbs are below 2^62: a
-/// product that is not carried has them below 19·2^52 + 2^6, and a sum at most 32 of these.
+/// What the top limb of a lazy element lacks in carries at most: the other limbs are within 2^62 of
+/// zero. A product that is not carried has limbs below 19·2^52 + 2^6; the sums with the most of them,
+/// 28, are those of transforms, which add multiples of p 14 times, of 18p at most. That is less than
+/// 28·20 + 14·18 < 2^10 times 2^52.
 const MAX_CARRY: u64 = 1 << 10;
 
 /// Limbs of `times` times the modulus, in every lane.

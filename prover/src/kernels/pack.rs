@@ -104,7 +104,7 @@ pub(crate) trait Pack<F>: Copy + fmt::Debug + Send + Sync + 'static {
     /// `self · rhs` for a lazy `self` below `20p` and a relaxed `rhs`.
     fn mul_lazy(self, rhs: Self) -> Self;
     /// [`Pack::mul_lazy`] with a product that is lazy, though below `2p`: carries between its limbs
-    /// are left to what it is an operand of, which is a sum of at most 32 of them.
+    /// are left to what it is an operand of, which is a sum of at most 28 of them.
     #[inline(always)]
     fn mul_uncarried(self, rhs: Self) -> Self {
         self.mul_lazy(rhs)
