@@ -9,8 +9,8 @@ use crate::{
     shape::Shape,
 };
 
-/// Nanoseconds on two cores with AVX-512, set by hand and compared with measured proofs
-/// (`docs/performance.md`): per row and column that is transformed for every proof, per row and
+/// Nanoseconds on two cores with AVX-512 but without IFMA, set by hand and compared with measured
+/// proofs (`docs/performance.md`): per row and column that is transformed for every proof, per row and
 /// column of the key, and per row and committed column.
 const TRANSFORM_NANOS: f64 = 400.0;
 const KEY_COLUMN_NANOS: f64 = 55.0;
@@ -27,6 +27,8 @@ const ADDITIONS_TO_ENTRY: f64 = 47.0;
 /// the key on all cosets.
 const BYTES_PER_ADVICE_CELL: u64 = 170;
 const BYTES_PER_FIXED_CELL: u64 = 170;
+/// What a process has without any circuit: code, parser, threads.
+const BASE_BYTES: u64 = 20_000_000;
 
 /// Rows that each unit of a plan uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,7 +75,8 @@ pub struct Cost {
     pub degree: usize,
     /// Exact length of the proof.
     pub proof_bytes: usize,
-    /// Estimated time of the engine on two cores.
+    /// Estimated time of the engine on two cores that transform an element in
+    /// [`Cost::TRANSFORM_NANOS`]. The same on all machines, since it decides what is planned.
     pub prove_seconds: f64,
     /// Estimated peak memory of the engine.
     pub memory_bytes: u64,
@@ -140,7 +143,8 @@ impl Cost {
             degree: degree(cs),
             proof_bytes,
             prove_seconds: (row_count * nanos + of_helpers + of_columns) * 1e-9,
-            memory_bytes: cells(advice_columns + products) * BYTES_PER_ADVICE_CELL
+            memory_bytes: BASE_BYTES
+                + cells(advice_columns + products) * BYTES_PER_ADVICE_CELL
                 + cells(cs.num_fixed_columns() + 2 * permutation_columns) * BYTES_PER_FIXED_CELL,
             gas: gas(commitments, proof_bytes, rows.instance),
         }
@@ -158,6 +162,12 @@ fn degree(cs: &ConstraintSystem<Fr>) -> usize {
 fn gas(commitments: usize, proof_bytes: usize, instance: usize) -> u64 {
     let of = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     21_000 + 113_000 + 6_300 * of(commitments) + 16 * of(proof_bytes) + 60_000 + 700 * of(instance)
+}
+
+impl Cost {
+    /// Nanoseconds an element, in a transform of 2^12 on one core, of the processor that
+    /// [`Cost::prove_seconds`] is about.
+    pub const TRANSFORM_NANOS: f64 = 70.0;
 }
 
 impl CircuitPlan {

@@ -24,6 +24,7 @@ fn quote_tells_the_cost_that_prove_then_has() {
     for field in ["rows", "advice_columns", "estimated_prove_seconds", "estimated_memory_bytes"] {
         assert!(quote[field].as_f64().unwrap() > 0.0, "{field}");
     }
+    assert!(quote["instructions"].is_string());
     let verified = ["verify", "model.zkproof", "--key", "model.zkvk", "--allow-insecure-srs"];
     assert_eq!(workplace.json(0, &verified)["proof_bytes"], quote["proof_bytes"]);
 }
