@@ -76,7 +76,7 @@ pub struct Cost {
     /// Exact length of the proof.
     pub proof_bytes: usize,
     /// Estimated time of the engine on two cores that transform an element in
-    /// [`Cost::TRANSFORM_NANOS`]. The same on all machines, since it decides what is planned.
+    /// [`Cost::REFERENCE_TRANSFORM_NANOS`]. The same on all machines, since it decides what is planned.
     pub prove_seconds: f64,
     /// Estimated peak memory of the engine.
     pub memory_bytes: u64,
@@ -85,6 +85,10 @@ pub struct Cost {
 }
 
 impl Cost {
+    /// Nanoseconds an element, in a transform of 2^12 on one core, of the processor that
+    /// [`Cost::prove_seconds`] is about.
+    pub const REFERENCE_TRANSFORM_NANOS: f64 = 70.0;
+
     /// The cost of a circuit of this shape.
     pub(crate) fn of_shape(shape: &Shape, rows: UnitRows) -> Self {
         let mut cs = ConstraintSystem::<Fr>::default();
@@ -162,12 +166,6 @@ fn degree(cs: &ConstraintSystem<Fr>) -> usize {
 fn gas(commitments: usize, proof_bytes: usize, instance: usize) -> u64 {
     let of = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     21_000 + 113_000 + 6_300 * of(commitments) + 16 * of(proof_bytes) + 60_000 + 700 * of(instance)
-}
-
-impl Cost {
-    /// Nanoseconds an element, in a transform of 2^12 on one core, of the processor that
-    /// [`Cost::prove_seconds`] is about.
-    pub const TRANSFORM_NANOS: f64 = 70.0;
 }
 
 impl CircuitPlan {

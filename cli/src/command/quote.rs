@@ -61,7 +61,7 @@ impl Report {
     fn new(model: &str, origin: &Origin, cost: Cost) -> Self {
         // The plan's estimate is that of one processor; how fast this one is says a transform.
         let instructions = Instructions::detect();
-        let slower = measure::transform_nanos(instructions) / Cost::TRANSFORM_NANOS;
+        let slower = measure::transform_nanos(instructions) / Cost::REFERENCE_TRANSFORM_NANOS;
         Self {
             model: model.to_owned(),
             calibration: origin.to_string(),
