@@ -1,9 +1,8 @@
 //! ONNX files: from bytes to a [`Graph`].
 //!
-//! The protobuf messages are those of `tract-onnx`; shapes are inferred and constants folded
-//! here, node by node, so that every refusal names the ONNX node it is about. What a file may
-//! hold is closed: an operation, attribute, element type or form that is not known is refused,
-//! never skipped.
+//! Shapes are inferred and constants folded here, node by node, so that every refusal names the
+//! ONNX node it is about. What a file may hold is closed: an operation, attribute, element type or
+//! form that is not known is refused, never skipped.
 
 mod activations;
 mod arithmetic;
@@ -20,13 +19,15 @@ mod normalization;
 mod operators;
 mod padding;
 mod pooling;
+mod proto;
 mod reduction;
 mod reshaping;
 mod shape_arithmetic;
 mod wire;
 
 use prost::Message as _;
-use tract_onnx::pb::ModelProto;
+
+use self::proto::ModelProto;
 
 use crate::error::ImportError;
 use crate::graph::Graph;

@@ -8,10 +8,12 @@
 mod support;
 
 use ndarray::{ArrayD, IxDyn};
+use support::onnx::proto::{
+    AttributeProto, DataLocation, DataType, Dim, SparseTensorProto, StringStringEntryProto,
+    TensorTypeProto,
+};
 use support::onnx::{Builder, float, int, ints, text, value_info};
 use support::zoo;
-use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
-use tract_onnx::pb::{AttributeProto, SparseTensorProto, type_proto};
 use zkinfer_models::{
     Calibration, Graph, ImportError, Part, QuantizeOptions, TensorSpec, execute, quantize,
     quantize_inputs,
@@ -29,6 +31,12 @@ fn dense() -> Builder {
 
 fn unary(op: &str, attributes: &[AttributeProto]) -> Builder {
     Builder::new(13).input("x", &[1, 4]).node(op, &["x"], &["y"], attributes).output("y")
+}
+
+/// The type of the first input.
+fn input_type(model: &mut Builder) -> &mut TensorTypeProto {
+    let ty = model.graph().input[0].r#type.as_mut().unwrap();
+    ty.tensor_type.as_mut().unwrap()
 }
 
 fn named(text: &str) -> String {
@@ -235,21 +243,11 @@ fn more_work_than_can_be_proved() {
 #[test]
 fn symbols_other_than_the_batch_are_refused() {
     let mut model = dense();
-    let value = model.graph().input[0].r#type.as_mut().unwrap().value.as_mut().unwrap();
-    let type_proto::Value::TensorType(tensor) = value;
-    let symbol = |name: &str| {
-        use tract_onnx::pb::tensor_shape_proto::dimension::Value;
-        Some(Value::DimParam(name.to_owned()))
-    };
-    let dims = &mut tensor.shape.as_mut().unwrap().dim;
-    dims[0].value = symbol("N");
-    let (open_batch, open_width) = (model.clone(), {
-        let mut model = model;
-        let value = model.graph().input[0].r#type.as_mut().unwrap().value.as_mut().unwrap();
-        let type_proto::Value::TensorType(tensor) = value;
-        tensor.shape.as_mut().unwrap().dim[1].value = symbol("length");
-        model
-    });
+    let symbol = |name: &str| Some(Dim::Param(name.to_owned()));
+    input_type(&mut model).shape.as_mut().unwrap().dim[0].value = symbol("N");
+    let open_batch = model.clone();
+    input_type(&mut model).shape.as_mut().unwrap().dim[1].value = symbol("length");
+    let open_width = model;
     assert_eq!(Graph::from_onnx_bytes(&open_batch.bytes()).unwrap().inputs()[0].shape, [1, 4]);
     let (tensor, got) = (named("x"), named("the symbol `length`"));
     assert_eq!(refusal(&open_width), ImportError::Dimension { tensor, axis: 1, got });
@@ -258,9 +256,7 @@ fn symbols_other_than_the_batch_are_refused() {
 #[test]
 fn element_types() {
     let mut integer = dense();
-    let value = integer.graph().input[0].r#type.as_mut().unwrap().value.as_mut().unwrap();
-    let type_proto::Value::TensorType(tensor) = value;
-    tensor.elem_type = DataType::Int64 as i32;
+    input_type(&mut integer).elem_type = DataType::Int64 as i32;
     assert!(matches!(refusal(&integer),
         ImportError::ElementType { tensor, dtype, .. } if tensor == "x" && dtype == "INT64"));
     let mut untyped = dense();
@@ -287,13 +283,12 @@ fn element_types() {
 fn weights_in_other_files_are_not_opened() {
     let mut model = dense();
     let weights = &mut model.graph().initializer[0];
-    weights.data_location = Some(DataLocation::External as i32);
+    weights.data_location = DataLocation::External as i32;
     weights.raw_data.clear();
     let location = ("location", "../../../etc/passwd");
-    weights.external_data.push(tract_onnx::pb::StringStringEntryProto {
-        key: named(location.0),
-        value: named(location.1),
-    });
+    weights
+        .external_data
+        .push(StringStringEntryProto { key: named(location.0), value: named(location.1) });
     assert_eq!(refusal(&model), ImportError::ExternalData { tensor: named("w") });
 }
 

@@ -1,4 +1,4 @@
-//! Every operation, in small ONNX files: the real execution against tract's, the integer one
+//! Every operation, in small ONNX files: the real execution against onnxruntime's, the integer one
 //! against the real one within a derived bound, and the rules that the circuits rely on.
 #![allow(
     clippy::unwrap_used,
@@ -10,12 +10,9 @@ mod support;
 
 use ndarray::{ArrayD, IxDyn};
 use support::bound;
+use support::onnx::proto::AttributeProto;
 use support::onnx::{Builder, float, int, ints, noise, text};
-use support::rules;
-use tract_onnx::pb::AttributeProto;
-use tract_onnx::prelude::{
-    Framework as _, InferenceModelExt as _, IntoRunnable as _, Tensor, tvec,
-};
+use support::{recorded, rules};
 use zkinfer_models::{Calibration, Graph, QuantizeOptions, execute, quantize, quantize_inputs};
 
 fn inputs(graph: &Graph) -> Vec<ArrayD<f32>> {
@@ -25,30 +22,15 @@ fn inputs(graph: &Graph) -> Vec<ArrayD<f32>> {
     graph.inputs().into_iter().map(input).collect()
 }
 
-fn tract_outputs(bytes: &[u8], inputs: &[ArrayD<f32>]) -> Vec<Vec<f32>> {
-    let model = tract_onnx::onnx().model_for_read(&mut &*bytes).unwrap();
-    let model = model.into_typed().unwrap().into_runnable().unwrap();
-    let mut values = tvec!();
-    for input in inputs {
-        let data: Vec<f32> = input.iter().copied().collect();
-        values.push(Tensor::from_shape(input.shape(), &data).unwrap().into());
-    }
-    let outputs = model.run(values).unwrap();
-    let flat = |output: &tract_onnx::prelude::TValue| {
-        output.to_plain_array_view::<f32>().unwrap().iter().copied().collect()
-    };
-    outputs.iter().map(flat).collect()
-}
-
-/// The float execution against tract's, then the integers.
+/// The float execution against the recorded one of onnxruntime, then the integers.
 fn check(name: &str, model: &Builder) -> Graph {
     let graph = Graph::from_onnx_bytes(&model.bytes()).unwrap_or_else(|e| panic!("{name}: {e}"));
     let inputs = inputs(&graph);
     let floats = graph.run_float(&inputs).unwrap();
-    for (ours, theirs) in floats.iter().zip(tract_outputs(&model.bytes(), &inputs)) {
+    for (ours, theirs) in floats.iter().zip(recorded::outputs(name, &model.bytes(), &inputs)) {
         assert_eq!(ours.len(), theirs.len(), "{name}");
         for (a, b) in ours.iter().zip(theirs) {
-            assert!((a - b).abs() <= 1e-4 * b.abs().max(1.0), "{name}: {a}, tract has {b}");
+            assert!((a - b).abs() <= 1e-4 * b.abs().max(1.0), "{name}: {a}, onnxruntime has {b}");
         }
     }
     check_integers(name, &graph, &inputs);
@@ -170,9 +152,7 @@ fn activations() {
     let silu = Builder::new(13).input("x", &[1, 40]).node("Sigmoid", &["x"], &["s"], &[]);
     let silu = silu.node("Mul", &["x", "s"], &["y"], &[]).output("y");
     assert_eq!(check("x·sigmoid(x)", &silu).nodes().len(), 1);
-    let gelu = Builder::new(20).input("x", &[1, 40]).node("Gelu", &["x"], &["y"], &[]).output("y");
-    let graph = Graph::from_onnx_bytes(&gelu.bytes()).unwrap();
-    check_integers("Gelu", &graph, &inputs(&graph));
+    check("Gelu", &single(20, &[1, 40], "Gelu", &[]));
 }
 
 #[test]

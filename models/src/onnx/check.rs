@@ -1,6 +1,6 @@
 //! What can be refused without computing anything.
 
-use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto};
+use super::proto::{AttributeProto, GraphProto, ModelProto, NodeProto};
 
 use super::limits;
 use super::node::node_name;

@@ -1,7 +1,7 @@
 //! Numbers that are known when the file is read.
 
-use tract_onnx::pb::TensorProto;
-use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
+use super::proto::TensorProto;
+use super::proto::{DataLocation, DataType};
 
 use super::limits::Budget;
 use crate::error::ImportError;
@@ -51,7 +51,7 @@ impl Constant {
         name: &str,
         budget: &mut Budget,
     ) -> Result<Self, ImportError> {
-        let external = proto.data_location == Some(DataLocation::External as i32);
+        let external = proto.data_location == DataLocation::External as i32;
         if external || !proto.external_data.is_empty() {
             return Err(ImportError::ExternalData { tensor: name.to_owned() });
         }
@@ -95,7 +95,7 @@ pub(super) fn is_real(data_type: i32) -> bool {
 /// The ONNX name of an element type.
 pub(super) fn type_name(data_type: i32) -> String {
     DataType::try_from(data_type)
-        .map_or_else(|_| format!("number {data_type}"), |known| known.as_str_name().to_owned())
+        .map_or_else(|_| format!("number {data_type}"), |known| format!("{known:?}").to_uppercase())
 }
 
 fn elements(proto: &TensorProto, name: &str) -> Result<Data, ImportError> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use tract_onnx::pb::{GraphProto, NodeProto};
+use super::proto::{GraphProto, NodeProto};
 
 use super::constant::Constant;
 use super::input::graph_inputs;

@@ -1,8 +1,6 @@
 //! The graph's inputs: element types and shapes.
 
-use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dim;
-use tract_onnx::pb::type_proto::Value as Type;
-use tract_onnx::pb::{GraphProto, ValueInfoProto};
+use super::proto::{Dim, GraphProto, ValueInfoProto};
 
 use super::constant::{is_real, type_name};
 use crate::error::{ImportError, Part};
@@ -24,10 +22,8 @@ pub(super) fn graph_inputs(graph: &GraphProto) -> Result<Vec<(String, Vec<usize>
 
 fn input_shape(input: &ValueInfoProto) -> Result<Vec<usize>, ImportError> {
     let untyped = || ImportError::Untyped { input: input.name.clone() };
-    let Some(Type::TensorType(tensor)) = input.r#type.as_ref().and_then(|ty| ty.value.as_ref())
-    else {
-        return Err(untyped());
-    };
+    let tensor = input.r#type.as_ref().and_then(|ty| ty.tensor_type.as_ref());
+    let tensor = tensor.ok_or_else(untyped)?;
     if !is_real(tensor.elem_type) {
         return Err(ImportError::ElementType {
             tensor: input.name.clone(),
@@ -43,16 +39,16 @@ fn input_shape(input: &ValueInfoProto) -> Result<Vec<usize>, ImportError> {
 fn dimension(input: &str, axis: usize, dim: Option<&Dim>) -> Result<usize, ImportError> {
     let refused = |got: String| ImportError::Dimension { tensor: input.to_owned(), axis, got };
     match dim {
-        Some(Dim::DimValue(size)) if *size > 0 => {
+        Some(Dim::Value(size)) if *size > 0 => {
             usize::try_from(*size).map_err(|_| refused(size.to_string()))
         }
         // The batch dimension, left open: one inference is proved at a time.
         _ if axis == 0 => match dim {
-            Some(Dim::DimValue(size)) if *size < -1 => Err(refused(size.to_string())),
+            Some(Dim::Value(size)) if *size < -1 => Err(refused(size.to_string())),
             _ => Ok(1),
         },
-        Some(Dim::DimValue(size)) => Err(refused(size.to_string())),
-        Some(Dim::DimParam(symbol)) => Err(refused(format!("the symbol `{symbol}`"))),
+        Some(Dim::Value(size)) => Err(refused(size.to_string())),
+        Some(Dim::Param(symbol)) => Err(refused(format!("the symbol `{symbol}`"))),
         None => Err(refused("unknown".to_owned())),
     }
 }

@@ -1,7 +1,7 @@
 //! One ONNX node with its operands resolved, and readers for its attributes.
 
-use tract_onnx::pb::attribute_proto::AttributeType;
-use tract_onnx::pb::{AttributeProto, NodeProto, TensorProto};
+use super::proto::AttributeType;
+use super::proto::{AttributeProto, NodeProto, TensorProto};
 
 use super::constant::{Constant, Data};
 use crate::error::ImportError;
@@ -215,7 +215,7 @@ impl<'a> OnnxNode<'a> {
         name: &'static str,
     ) -> Result<Option<&'a TensorProto>, ImportError> {
         let found = self.typed(name, AttributeType::Tensor, "a tensor")?;
-        Ok(found.and_then(|attribute| attribute.t.as_ref()))
+        Ok(found.and_then(|attribute| attribute.t.as_deref()))
     }
 
     /// An axis of a tensor with `rank` dimensions, counted from the end where negative.

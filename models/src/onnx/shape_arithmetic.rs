@@ -4,7 +4,7 @@ use super::constant::{Constant, Data, is_real};
 use super::importer::Importer;
 use super::movement::{Lowered, operand_shape, sizes};
 use super::node::{OnnxNode, Value};
-use tract_onnx::pb::tensor_proto::DataType;
+use super::proto::DataType;
 
 /// Attributes of `Constant`.
 pub(super) const CONSTANT_ATTRIBUTES: &[&str] =

@@ -3,5 +3,6 @@
 
 pub(crate) mod bound;
 pub(crate) mod onnx;
+pub(crate) mod recorded;
 pub(crate) mod rules;
 pub(crate) mod zoo;

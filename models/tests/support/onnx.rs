@@ -1,12 +1,14 @@
 //! Builds small ONNX files.
 
 use prost::Message as _;
-use tract_onnx::pb::attribute_proto::AttributeType;
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
-use tract_onnx::pb::{
-    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
-    TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
+
+#[path = "../../src/onnx/proto.rs"]
+pub(crate) mod proto;
+
+use proto::{
+    AttributeProto, AttributeType, DataType, Dim, DimensionProto, GraphProto, ModelProto,
+    NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto, TensorTypeProto, TypeProto,
+    ValueInfoProto,
 };
 
 /// An ONNX model under construction; `proto` may be damaged at will.
@@ -95,20 +97,13 @@ impl Builder {
 }
 
 pub(crate) fn value_info(name: &str, shape: &[i64]) -> ValueInfoProto {
-    let dim = |&size: &i64| Dimension {
-        value: Some(dimension::Value::DimValue(size)),
-        ..Dimension::default()
-    };
-    let tensor = type_proto::Tensor {
+    let dim = |&size: &i64| DimensionProto { value: Some(Dim::Value(size)) };
+    let tensor = TensorTypeProto {
         elem_type: DataType::Float as i32,
         shape: Some(TensorShapeProto { dim: shape.iter().map(dim).collect() }),
     };
-    let value = Some(type_proto::Value::TensorType(tensor));
-    ValueInfoProto {
-        name: name.to_owned(),
-        r#type: Some(TypeProto { value, ..TypeProto::default() }),
-        ..ValueInfoProto::default()
-    }
+    let r#type = Some(TypeProto { tensor_type: Some(tensor) });
+    ValueInfoProto { name: name.to_owned(), r#type }
 }
 
 fn attribute(name: &str, kind: AttributeType) -> AttributeProto {
