@@ -13,7 +13,7 @@
 //! A transition takes the job by value and is a method of the one state that it leaves, so no other
 //! can be written down. `Settled`, `Refunded` and `Slashed` have none.
 
-use zkinfer_verifier::{InferenceClaim, KeyDigest};
+use zkinfer_verifier::{InferenceClaim, JobBinding, KeyDigest};
 
 use crate::{
     error::Refusal,
@@ -152,7 +152,7 @@ impl<S> Job<S> {
         self.check_in_time(now)?;
         let InferenceClaim { model, input, output, binding } = claim;
         let expiry = binding.expiry;
-        if now > expiry {
+        if binding.expired(now) {
             return Err(Refusal::Expired { expiry, now });
         }
         let (expected, got) = (self.terms.model, *model);
@@ -371,7 +371,8 @@ impl AnyJob {
             StoredState::Settled(settled) => {
                 open.check_in_time(settled.at).ok()?;
                 let wanted = terms.payee.is_none_or(|payee| payee == settled.payee);
-                let consistent = wanted && settled.at <= settled.expiry;
+                let proof = JobBinding { expiry: settled.expiry, ..JobBinding::NONE };
+                let consistent = wanted && !proof.expired(settled.at);
                 consistent.then(|| Self::Settled(open.into_state(settled)))
             }
         }

@@ -288,6 +288,7 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use proptest::{prelude::*, test_runner::Config};
+    use zkinfer_verifier::JobBinding;
 
     use super::*;
 
@@ -339,7 +340,8 @@ mod tests {
             StoredState::Staked { prover } => staking(prover, &mut terms.stake),
             StoredState::Settled(settled) => {
                 settled.payee = payee.unwrap_or(settled.payee);
-                settled.at = settled.at.min(deadline).min(settled.expiry);
+                let last = Some(settled.expiry).filter(|&expiry| expiry != JobBinding::NO_EXPIRY);
+                settled.at = settled.at.min(deadline).min(last.unwrap_or(u64::MAX));
             }
             StoredState::Refunded { at } => *at = (*at).max(deadline + 1),
             StoredState::Slashed { prover, at } => {

@@ -47,7 +47,7 @@ pub fn verify_batch(
         .collect();
     let all_hold = sum_holds(items, &checked);
     let results = items.iter().zip(checked).map(|(item, checked)| match checked {
-        Ok(checked) if all_hold => Ok(VerifiedInference::new(item.expected, checked.srs)),
+        Ok(checked) if all_hold => Ok(VerifiedInference::new(item.key, item.expected, checked.srs)),
         Ok(checked) => checked.finish(item.key, item.expected),
         Err(error) => Err(error),
     });

@@ -22,13 +22,34 @@ pub struct JobBinding {
     pub job_id: [u8; 32],
     /// Who is paid, whoever submits the proof.
     pub payee: [u8; 20],
-    /// Unix time in seconds after which the proof is worth nothing.
+    /// Unix time in seconds after which the proof is worth nothing;
+    /// [`NO_EXPIRY`](Self::NO_EXPIRY), zero, for a proof that does not expire.
     pub expiry: u64,
     /// Tells two proofs of the same job apart.
     pub nonce: u64,
 }
 
 impl JobBinding {
+    /// The expiry of a proof that does not expire.
+    pub const NO_EXPIRY: u64 = 0;
+
+    /// The binding of a proof for no job: it pays nobody and does not expire.
+    pub const NONE: Self =
+        Self { chain_id: 0, job_id: [0; 32], payee: [0; 20], expiry: Self::NO_EXPIRY, nonce: 0 };
+
+    /// Whether the proof is worth nothing at `now`, in Unix seconds. The expiry itself is the last
+    /// second at which it is worth something; a proof without one never expires.
+    #[must_use]
+    pub fn expired(&self, now: u64) -> bool {
+        self.expiry != Self::NO_EXPIRY && now > self.expiry
+    }
+
+    /// Whether nobody can be paid for the proof: its payee is twenty zero bytes.
+    #[must_use]
+    pub fn pays_nobody(&self) -> bool {
+        self.payee == Self::NONE.payee
+    }
+
     /// The canonical encoding: a domain tag of 16 bytes, then the fields in order, big-endian.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
@@ -132,6 +153,16 @@ impl InferenceClaim {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_proof_expires_after_its_last_second_and_without_one_never() {
+        let at = |expiry| JobBinding { expiry, ..JobBinding::NONE };
+        assert!(!at(100).expired(100) && at(100).expired(101));
+        assert!(!at(1).expired(0) && !at(u64::MAX).expired(u64::MAX));
+        assert!(!at(0).expired(0) && !at(0).expired(u64::MAX));
+        assert!(at(0).pays_nobody());
+        assert!(!JobBinding { payee: [1; 20], ..JobBinding::NONE }.pays_nobody());
+    }
 
     #[test]
     fn limbs_are_the_halves_of_the_digest() {

@@ -317,6 +317,31 @@ pub enum VerifyError {
     MalformedKey,
 }
 
+impl VerifyError {
+    /// A word for programs; it never changes its meaning, while texts may.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InsecureDevSrs => "insecure-srs",
+            Self::UntrustedSrs { .. } => "untrusted-srs",
+            Self::Model { .. } => "key",
+            Self::InputVisibility { .. } => "input-visibility",
+            Self::OutputVisibility { .. } => "output-visibility",
+            Self::InputLength { .. } => "input-length",
+            Self::OutputLength { .. } => "output-length",
+            Self::InputRange { .. } => "input-range",
+            Self::OutputRange { .. } => "output-range",
+            Self::ProofLength { .. } => "proof-length",
+            Self::Point { .. } => "proof-point",
+            Self::Infinity { .. } => "proof-infinity",
+            Self::Scalar { .. } => "proof-scalar",
+            Self::Challenge => "challenge",
+            Self::Pairing => "pairing",
+            Self::MalformedKey => "malformed-key",
+        }
+    }
+}
+
 /// Why there is no commitment to some values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -377,7 +402,10 @@ pub enum OpeningError {
         field: &'static str,
     },
     /// The same content has another, canonical spelling.
-    #[error("not the canonical spelling of this opening file")]
+    #[error(
+        "the opening file was reformatted: it must be one line of JSON without spaces, and a newline, \
+         as it was written; `python3 -m json.tool --compact --no-ensure-ascii FILE` gives it back"
+    )]
     NotCanonical,
     /// The opening is under another key.
     #[error("an opening under key {got}, not {expected}")]
@@ -454,7 +482,10 @@ pub enum ProofFileError {
         field: &'static str,
     },
     /// The same content has another, canonical spelling.
-    #[error("not the canonical spelling of this proof file")]
+    #[error(
+        "the proof file was reformatted: it must be one line of JSON without spaces, and a newline, \
+         as it was written; `python3 -m json.tool --compact --no-ensure-ascii FILE` gives it back"
+    )]
     NotCanonical,
     /// The file was made under another key.
     #[error("made under key {got}, not {expected}")]

@@ -3,11 +3,48 @@
 //! A proof says: *the model behind this verifying key, run under zkinfer's integer semantics on
 //! this input, gives this output; the proof was made for this job and pays this payee.*
 //!
-//! A caller needs four names. [`VerifyingKey::decode`] reads a `.zkvk` file. [`InferenceClaim`] is
-//! what the caller expects. [`verify`] checks a [`Proof`] of it, and alone makes a
-//! [`VerifiedInference`]; [`verify_batch`] does the same for many proofs at the price of one
-//! pairing. The crate is total: it returns for every input, never panics, and its memory is
-//! bounded by the key and the claim.
+//! A caller reads a key and a proof, says what he expects, and gets evidence or a reason:
+//!
+//! ```
+//! # #[cfg(feature = "json")]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # std::env::set_current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/vectors"))?;
+//! use zkinfer_verifier::{Expectation, ProofFile, SrsPolicy, VerifyingKey};
+//!
+//! let key = VerifyingKey::decode(&std::fs::read("digits_mlp.zkvk")?)?;
+//! let file = ProofFile::decode(&std::fs::read("digits_mlp-1.zkproof")?)?;
+//!
+//! // What the buyer ordered. The rest is taken from the proof, so pay only for what is said here.
+//! let expected = Expectation {
+//!     job_id: Some(file.claim.binding.job_id),
+//!     payee: Some(file.claim.binding.payee),
+//!     input: Some(file.claim.input.clone()),
+//!     valid_at: Some(1_700_000_000),
+//!     ..Expectation::new(&key)
+//! };
+//! for mismatch in file.check_claim(&expected) {
+//!     println!("{}: {mismatch}", mismatch.code());
+//! }
+//! // A real buyer allows ceremonies only: `SrsPolicy::CeremonyOnly`.
+//! let evidence = file.verify(&expected, SrsPolicy::AllowInsecureDev)?;
+//! for output in evidence.outputs().expect("this key shows its outputs") {
+//!     println!("{} {:?}: {:?}", output.name, output.shape, output.values);
+//! }
+//!
+//! // The same proof pays nobody else.
+//! let thief = Expectation { payee: Some([0x66; 20]), ..expected };
+//! let refused = file.verify(&thief, SrsPolicy::AllowInsecureDev).unwrap_err();
+//! assert_eq!(refused.code(), "payee");
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "json"))]
+//! # fn main() {}
+//! ```
+//!
+//! [`verify`] is the check itself, of a [`Proof`] and an [`InferenceClaim`] that the caller holds;
+//! it alone makes a [`VerifiedInference`]. [`verify_batch`] does the same for many proofs at the
+//! price of one pairing. The crate is total: it returns for every input, never panics, and its
+//! memory is bounded by the key and the claim.
 //!
 //! A claim may hold a [`Commitment`] to its inputs or outputs instead of the values, where the key says
 //! so; an [`Opening`] shows them to whoever has it.
@@ -16,8 +53,8 @@
 //! a `usize` but by a checked conversion, and lengths that do not fit are refused like any others
 //! beyond their limit.
 //!
-//! What it is not: it reads no clock (whether a job has expired is for settlement to decide),
-//! draws no randomness, and does not decide which models or payees are good.
+//! What it is not: it reads no clock ([`JobBinding::expired`] is told the time), draws no
+//! randomness, and does not decide which models or payees are good.
 //!
 //! The proof is a standard halo2-axiom SHPLONK proof over BN254 with a Keccak-256 transcript,
 //! preceded by the digest of the key; halo2's own verifier accepts the same bytes.
@@ -55,6 +92,7 @@ mod curve;
 mod digest;
 mod domain;
 mod endomorphism;
+mod expectation;
 mod expression;
 mod gates;
 #[cfg(feature = "json")]
@@ -70,8 +108,10 @@ pub mod poseidon;
 mod proof;
 #[cfg(feature = "json")]
 mod proof_file;
+mod real;
 mod shplonk;
 mod srs;
+mod time;
 mod transcript;
 mod vanishing;
 mod verify;
@@ -91,6 +131,7 @@ pub use digest::{Digest, KeyDigest, SrsDigest, keccak256};
 pub use error::{CommitmentError, KeyError, VerifyError};
 #[cfg(feature = "json")]
 pub use error::{OpeningError, ProofFileError};
+pub use expectation::{Expectation, Mismatch, Rejection, Side};
 pub use expression::{Expression, ExpressionError, Instruction};
 pub use key::{KeyParts, VerifyingKey};
 pub use layout::{InstanceLayout, TensorLayout, Visibility};
@@ -99,5 +140,7 @@ pub use openings::Openings;
 pub use proof::Proof;
 #[cfg(feature = "json")]
 pub use proof_file::ProofFile;
+pub use real::{QuantizeError, Quantized, RealTensor};
 pub use srs::{INSECURE_DEV, SrsId, SrsPolicy, SrsTrust};
+pub use time::UnixTime;
 pub use verify::{VerifiedInference, verify};

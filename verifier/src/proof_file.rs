@@ -9,9 +9,12 @@ use crate::{
     commitment::Commitment,
     digest::{Digest, KeyDigest, SrsDigest},
     error::ProofFileError,
+    expectation::{Expectation, Mismatch, Rejection},
     hex::{array, hex, unhex},
     key::VerifyingKey,
     proof::Proof,
+    srs::SrsPolicy,
+    verify::VerifiedInference,
 };
 
 /// The version of the file format. A change that moves a byte or the meaning of one changes it.
@@ -55,6 +58,36 @@ impl ProofFile {
             return Err(ProofFileError::Srs { expected, got });
         }
         if key.parts().srs.name == self.srs_name { Ok(()) } else { Err(ProofFileError::SrsName) }
+    }
+
+    /// Everything in which the file is not what is expected, before any cryptography; empty where
+    /// only the proof itself is left to check.
+    #[must_use]
+    pub fn check_claim(&self, expected: &Expectation<'_>) -> Vec<Mismatch> {
+        let mut found = expected.check(&self.claim);
+        let (srs, got) = (expected.key.srs_digest(), self.srs);
+        if srs != got {
+            found.push(Mismatch::Srs { expected: srs, got });
+        } else if expected.key.parts().srs.name != self.srs_name {
+            found.push(Mismatch::SrsName);
+        }
+        found
+    }
+
+    /// Checks that the file is what is expected, and that its proof holds.
+    ///
+    /// # Errors
+    /// [`Rejection::Mismatches`] before any cryptography, else [`Rejection::Proof`].
+    pub fn verify(
+        &self,
+        expected: &Expectation<'_>,
+        policy: SrsPolicy,
+    ) -> Result<VerifiedInference, Rejection> {
+        let mismatches = self.check_claim(expected);
+        if !mismatches.is_empty() {
+            return Err(Rejection::Mismatches(mismatches));
+        }
+        expected.verify(&self.claim, &self.proof, policy)
     }
 
     /// Decodes a file. Any byte string is either refused or the encoding of exactly one content.

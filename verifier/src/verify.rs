@@ -10,9 +10,10 @@ use crate::{
     claim::{ClaimedValues, InferenceClaim},
     error::VerifyError,
     key::VerifyingKey,
-    layout::first_out_of_range,
+    layout::{InstanceLayout, first_out_of_range},
     msm::msm,
     proof::{Messages, Proof},
+    real::{RealTensor, real_tensors},
     shplonk::PairingEquation,
     srs::{INSECURE_DEV, SrsPolicy, SrsTrust},
     transcript::{KeccakTranscript, Transcript},
@@ -35,22 +36,35 @@ use crate::{
 /// let again = evidence.clone();
 /// # }
 /// ```
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 #[must_use = "the evidence is what gets paid"]
 pub struct VerifiedInference {
     claim: InferenceClaim,
+    layout: InstanceLayout,
     srs: SrsTrust,
 }
 
 impl VerifiedInference {
-    pub(crate) fn new(claim: &InferenceClaim, srs: SrsTrust) -> Self {
-        Self { claim: claim.clone(), srs }
+    pub(crate) fn new(key: &VerifyingKey, claim: &InferenceClaim, srs: SrsTrust) -> Self {
+        Self { claim: claim.clone(), layout: key.parts().layout.clone(), srs }
     }
 
     /// What was proved.
     #[must_use]
     pub fn claim(&self) -> &InferenceClaim {
         &self.claim
+    }
+
+    /// The real numbers that the proven inputs stand for; `None` where the claim hides them.
+    #[must_use]
+    pub fn inputs(&self) -> Option<Vec<RealTensor>> {
+        Some(real_tensors(&self.layout.inputs, self.claim.input.public()?))
+    }
+
+    /// The real numbers that the proven outputs stand for; `None` where the claim hides them.
+    #[must_use]
+    pub fn outputs(&self) -> Option<Vec<RealTensor>> {
+        Some(real_tensors(&self.layout.outputs, self.claim.output.public()?))
     }
 
     /// Why the trusted setup was accepted.
@@ -103,7 +117,7 @@ impl Checked {
     ) -> Result<VerifiedInference, VerifyError> {
         let left = (self.equation.left.into(), key.prepared_tau().clone());
         if pairings_cancel(key, [left], msm(self.right(key))) {
-            Ok(VerifiedInference::new(claim, self.srs))
+            Ok(VerifiedInference::new(key, claim, self.srs))
         } else {
             Err(VerifyError::Pairing)
         }

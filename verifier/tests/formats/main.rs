@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
+mod expectation;
 mod key_format;
 mod proof_bytes;
 mod proof_file;

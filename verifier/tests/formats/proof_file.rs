@@ -86,6 +86,17 @@ fn other_spellings_are_refused() {
     json_error(&format!("{canonical}x"));
 }
 
+/// Whoever saved the file through an editor or a JSON tool is told how to get it back.
+#[test]
+fn a_reformatted_file_is_refused_with_the_cure() {
+    let value: Value = serde_json::from_str(TOY).unwrap();
+    let pretty = serde_json::to_string_pretty(&value).unwrap();
+    let error = ProofFile::decode(pretty.as_bytes()).unwrap_err();
+    assert_eq!(error, ProofFileError::NotCanonical);
+    let text = error.to_string();
+    assert!(text.contains("reformatted") && text.contains("json.tool --compact"), "{text}");
+}
+
 #[test]
 fn hexadecimal_is_lowercase_and_of_the_right_length() {
     let hex_error = |text: &str, field| {
