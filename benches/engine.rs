@@ -6,11 +6,16 @@
 //! Provers take turns, so that other work on the machine slows all of them. Times are medians, with
 //! the shortest in brackets. Every proof is verified, which is not part of its time.
 
-use std::env;
+use std::{env, time::Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use halo2_proofs::halo2curves::bn256::Fr;
+use rand_core::OsRng;
 use zkinfer_benches::{BINDING, MODELS, ZooModel, instruction_sets, machine, median};
-use zkinfer_prover::{Backend, Cpu, EngineOptions, Instructions, Proven, Reference, Setup, Stage};
+use zkinfer_circuits::InferenceCircuit;
+use zkinfer_engine::{CpuOptions, Instructions, Stage};
+use zkinfer_prover::{Proven, Setup, reference::Reference};
+use zkinfer_verifier::{Proof, encode_scalar, verify};
 
 /// Turns of every prover.
 const TURNS: usize = 9;
@@ -19,18 +24,19 @@ const ENGINE_PROOFS: usize = 3;
 /// The model whose stages are told.
 const STAGES_OF: &str = "mnist_lenet";
 
-/// The proofs of one model by one prover.
+/// The proofs of one model by one prover: seconds, and stages where they are known.
 #[derive(Default)]
-struct Proofs(Vec<Proven>);
+struct Proofs(Vec<(f64, Vec<(Stage, f64)>)>);
 
 impl Proofs {
-    fn prove<B: Backend>(&mut self, model: &ZooModel, setup: &Setup, backend: &B) -> Result<()> {
-        self.0.push(setup.prove(backend, &model.execution, BINDING)?);
-        Ok(())
+    fn prove(&mut self, model: &ZooModel, setup: &Setup) -> Result<Proven> {
+        let proven = setup.prove(&model.execution, BINDING)?;
+        self.0.push((proven.prove_seconds, proven.stages.clone()));
+        Ok(proven)
     }
 
     fn seconds(&self) -> Vec<f64> {
-        self.0.iter().map(|proven| proven.prove_seconds).collect()
+        self.0.iter().map(|(seconds, _)| *seconds).collect()
     }
 
     fn median(&self) -> f64 {
@@ -45,11 +51,47 @@ impl Proofs {
 
     /// The stages, in order, with the median of each.
     fn stages(&self) -> Vec<(Stage, f64)> {
-        let Some(first) = self.0.first() else { return Vec::new() };
+        let Some((_, first)) = self.0.first() else { return Vec::new() };
         let seconds =
-            |index: usize| self.0.iter().filter_map(move |p| Some(p.stages.get(index)?.1));
-        let stages = first.stages.iter().enumerate();
+            |index: usize| self.0.iter().filter_map(move |(_, stages)| Some(stages.get(index)?.1));
+        let stages = first.iter().enumerate();
         stages.map(|(index, (stage, _))| (*stage, median(seconds(index).collect()))).collect()
+    }
+}
+
+/// halo2's own prover on one model.
+struct Halo2<'a> {
+    setup: &'a Setup,
+    key: Reference,
+    circuit: InferenceCircuit,
+    /// What is proved: a proof by the engine.
+    proven: Proven,
+    instance: Vec<Fr>,
+}
+
+impl<'a> Halo2<'a> {
+    fn new(model: &ZooModel, setup: &'a Setup) -> Result<Self> {
+        let proven = setup.prove(&model.execution, BINDING)?;
+        let (plan, execution) = (setup.plan().clone(), model.execution.clone());
+        let circuit = InferenceCircuit::with_execution(plan, execution);
+        let key = Reference::new(setup.srs(), setup.circuit_key().verifying_key(), &circuit)?;
+        let scalar = |value| Option::from(Fr::from_bytes(&encode_scalar(value)));
+        let instance = proven.file.claim.instance();
+        let instance: Option<Vec<Fr>> = instance.iter().map(scalar).collect();
+        let instance = instance.context("the claim's scalars are canonical")?;
+        Ok(Self { setup, key, circuit, proven, instance })
+    }
+
+    /// The seconds of a proof.
+    fn prove(&self) -> Result<f64> {
+        let (srs, key) = (self.setup.srs(), self.setup.verifying_key());
+        let (digest, instance) = (key.digest().0.0, &[&self.instance[..]]);
+        let start = Instant::now();
+        let proof = self.key.prove(srs, &digest, &self.circuit, instance, &mut OsRng)?;
+        let seconds = start.elapsed().as_secs_f64();
+        let claim = &self.proven.file.claim;
+        let _verified = verify(key, claim, &Proof::new(proof), self.setup.own_policy())?;
+        Ok(seconds)
     }
 }
 
@@ -63,19 +105,18 @@ struct Comparison {
 impl Comparison {
     fn new(model: &ZooModel) -> Result<Self> {
         let sets = instruction_sets();
-        let setups = sets.iter().map(|&instructions| {
-            model.setup(EngineOptions { instructions, ..EngineOptions::default() })
-        });
+        let setups = sets
+            .iter()
+            .map(|&instructions| model.setup(CpuOptions { instructions, ..CpuOptions::default() }));
         let setups: Vec<Setup> = setups.collect::<Result<_>>()?;
-        // halo2's proving key is made with the first proof, which therefore does not count.
-        Proofs::default().prove(model, &setups[0], &Reference)?;
+        let halo2 = Halo2::new(model, &setups[0])?;
         let mut reference = Proofs::default();
         let mut engines: Vec<_> = sets.into_iter().map(|set| (set, Proofs::default())).collect();
         for _ in 0..TURNS {
-            reference.prove(model, &setups[0], &Reference)?;
+            reference.0.push((halo2.prove()?, Vec::new()));
             for ((_, proofs), setup) in engines.iter_mut().zip(&setups) {
                 for _ in 0..ENGINE_PROOFS {
-                    proofs.prove(model, setup, &Cpu)?;
+                    proofs.prove(model, setup)?;
                 }
             }
         }

@@ -4,11 +4,12 @@ use std::{fs, path::PathBuf, sync::Arc, thread::available_parallelism};
 
 use anyhow::Result;
 use zkinfer_circuits::{CircuitPlan, PlanOptions};
+use zkinfer_engine::{CpuOptions, Device, Instructions};
 use zkinfer_models::{
     Calibration, Execution, Graph, QuantizeOptions, QuantizedGraph, execute, quantize,
     quantize_inputs, read_inputs, read_samples,
 };
-use zkinfer_prover::{EngineOptions, Instructions, ModelIdentity, Setup, Srs};
+use zkinfer_prover::{ModelIdentity, Setup, Srs};
 use zkinfer_verifier::{JobBinding, keccak256};
 
 /// The models that are timed, from the smallest circuit to the largest.
@@ -56,11 +57,11 @@ impl ZooModel {
     ///
     /// # Errors
     /// If the model has no circuit.
-    pub fn setup(&self, options: EngineOptions) -> Result<Setup> {
+    pub fn setup(&self, options: CpuOptions) -> Result<Setup> {
         let plan = CircuitPlan::new(&self.graph, PlanOptions::default())?;
         let identity =
             ModelIdentity { name: self.name.into(), digest: self.digest, accuracy_digest: None };
-        Ok(Setup::with_options(Arc::new(plan), self.srs.clone(), identity, options)?)
+        Ok(Setup::on_device(Arc::new(plan), self.srs.clone(), identity, &Device::Cpu(options))?)
     }
 }
 

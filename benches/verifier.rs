@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
 use zkinfer_benches::{BINDING, MODELS, ZooModel};
-use zkinfer_prover::{Cpu, EngineOptions};
+use zkinfer_engine::CpuOptions;
 use zkinfer_verifier::{
     BatchItem, JobBinding, ProofFile, SrsPolicy, VerifyingKey, verify, verify_batch,
 };
@@ -20,10 +20,10 @@ const PROOFS: u64 = 4;
 /// The key of a model and proofs of several jobs, read back from their files.
 fn key_and_proofs(name: &'static str) -> Result<(VerifyingKey, Vec<ProofFile>)> {
     let model = ZooModel::read(name)?;
-    let setup = model.setup(EngineOptions::default())?;
+    let setup = model.setup(CpuOptions::default())?;
     let proofs = (0..PROOFS).map(|nonce| {
         let binding = JobBinding { nonce, ..BINDING };
-        let file = setup.prove(&Cpu, &model.execution, binding)?.file;
+        let file = setup.prove(&model.execution, binding)?.file;
         Ok(ProofFile::decode(file.encode().as_bytes())?)
     });
     let key = VerifyingKey::decode(&setup.verifying_key().encode())?;

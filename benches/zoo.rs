@@ -7,20 +7,20 @@ use std::time::Duration;
 use anyhow::Result;
 use criterion::Criterion;
 use zkinfer_benches::{BINDING, MODELS, ZooModel};
+use zkinfer_engine::CpuOptions;
 use zkinfer_models::execute;
-use zkinfer_prover::{Cpu, EngineOptions};
 use zkinfer_verifier::{SrsPolicy, verify};
 
 fn bench(criterion: &mut Criterion, model: &ZooModel) -> Result<()> {
-    let setup = model.setup(EngineOptions::default())?;
+    let setup = model.setup(CpuOptions::default())?;
     // The proof verifies, or there is nothing to time.
-    let proven = setup.prove(&Cpu, &model.execution, BINDING)?;
+    let proven = setup.prove(&model.execution, BINDING)?;
     let mut group = criterion.benchmark_group(model.name);
     group.sample_size(10).measurement_time(Duration::from_secs(10));
     group.bench_function("execute", |b| b.iter(|| execute(&model.graph, &model.integers)));
-    group.bench_function("setup", |b| b.iter(|| model.setup(EngineOptions::default())));
+    group.bench_function("setup", |b| b.iter(|| model.setup(CpuOptions::default())));
     group.bench_function("prove", |b| {
-        b.iter(|| setup.prove(&Cpu, &model.execution, BINDING));
+        b.iter(|| setup.prove(&model.execution, BINDING));
     });
     group.bench_function("verify", |b| {
         let (claim, proof) = (&proven.file.claim, &proven.file.proof);

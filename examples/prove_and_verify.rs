@@ -10,7 +10,7 @@ use zkinfer_models::{
     Calibration, Graph, QuantizeOptions, execute, model_digest, quantize, quantize_inputs,
     read_inputs,
 };
-use zkinfer_prover::{Cpu, ModelIdentity, Setup, Srs};
+use zkinfer_prover::{ModelIdentity, Setup, Srs};
 use zkinfer_verifier::{JobBinding, SrsPolicy, verify};
 
 fn main() -> Result<()> {
@@ -43,7 +43,7 @@ fn main() -> Result<()> {
     };
 
     // A proof for one job, and the evidence that a service pays on.
-    let proven = setup.prove(&Cpu, &execution, binding)?;
+    let proven = setup.prove(&execution, binding)?;
     let file = proven.file;
     let claim = file.claim.clone();
     let evidence = verify(setup.verifying_key(), &claim, &file.proof, SrsPolicy::AllowInsecureDev)?;

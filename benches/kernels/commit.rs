@@ -15,7 +15,7 @@ use halo2_proofs::halo2curves::{
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
 use zkinfer_benches::instruction_sets;
-use zkinfer_prover::{EngineOptions, measure};
+use zkinfer_engine::{Column as Scalars, CpuOptions, measure};
 
 use crate::{
     clock::{print_head, print_row, shortest},
@@ -61,12 +61,12 @@ impl Column {
         }
     }
 
-    fn scalars(&self) -> measure::Scalars {
+    fn scalars(&self) -> Scalars {
         match self {
-            Self::Full(elements) => measure::Scalars::Field(elements.clone()),
-            Self::Bits16(v) => measure::Scalars::Integers(v.iter().map(|&v| v.into()).collect()),
-            Self::Bits8(v) => measure::Scalars::Integers(v.iter().map(|&v| v.into()).collect()),
-            Self::Bits1(v) => measure::Scalars::Integers(v.iter().map(|&v| v.into()).collect()),
+            Self::Full(elements) => Scalars::Field(elements.clone()),
+            Self::Bits16(v) => Scalars::integers(v.iter().map(|&v| v.into()).collect()),
+            Self::Bits8(v) => Scalars::integers(v.iter().map(|&v| v.into()).collect()),
+            Self::Bits1(v) => Scalars::integers(v.iter().map(|&v| v.into()).collect()),
         }
     }
 
@@ -120,7 +120,7 @@ fn row(k: u32, points: &[G1Affine], ark_points: &[ArkPoint], column: &Column) ->
     let per_point = |seconds: f64| 1e9 * seconds / points.len() as f64;
     let elements = column.elements();
     let expected = msm_best(&elements, points).to_affine();
-    let table_bytes = EngineOptions::default().table_bytes;
+    let table_bytes = CpuOptions::default().table_bytes;
     let mut engine = Vec::new();
     for set in instruction_sets() {
         let mut kernel = measure::commit(set, points, table_bytes, column.scalars());

@@ -9,7 +9,7 @@ use halo2_proofs::halo2curves::{
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use zkinfer_benches::instruction_sets;
-use zkinfer_prover::measure;
+use zkinfer_engine::measure;
 
 use crate::clock::{print_head, print_row, shortest};
 

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
 use halo2_proofs::halo2curves::{bn256::Fr, ff::PrimeField, fft::best_fft};
 use zkinfer_benches::instruction_sets;
-use zkinfer_prover::measure;
+use zkinfer_engine::measure;
 
 use crate::{
     clock::{print_head, print_row, shortest},

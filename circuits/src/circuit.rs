@@ -7,6 +7,7 @@ use halo2_proofs::{
     halo2curves::bn256::Fr,
     plonk::{Advice, Challenge, Circuit, Column, ConstraintSystem, Error},
 };
+use zkinfer_engine::{AdvicePhases, EngineCircuit};
 use zkinfer_models::Execution;
 
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
     plan::{CircuitPlan, RequantKind, commitment::Side},
     shape::Shape,
     witness::{
-        Blindings, Witness, commitment, field,
+        Blindings, Phases, Witness, commitment, field,
         fixed::{fixed_columns, packed_weights},
     },
 };
@@ -116,6 +117,13 @@ impl Circuit<Fr> for InferenceCircuit {
                 Ok(())
             },
         )
+    }
+}
+
+/// The columns of the witness are known without a layout.
+impl EngineCircuit for InferenceCircuit {
+    fn advice(&self) -> Option<Box<dyn AdvicePhases + '_>> {
+        self.witness().map(|witness| Box::new(Phases::new(witness)) as Box<_>)
     }
 }
 

@@ -40,4 +40,4 @@ pub use error::PlanError;
 pub use instance::{InstanceValues, instance_values};
 pub use plan::{CircuitPlan, Cost, Objective, PlanOptions, UnitRows};
 pub use shape::{CommitmentShape, InputDigits, Shape, SoftmaxShape};
-pub use witness::{AdviceColumn, Blindings, TableSums, Witness};
+pub use witness::{Blindings, Witness};

@@ -187,10 +187,10 @@ pub(crate) struct Prove {
     pub(crate) quantize: Quantize,
     #[command(flatten)]
     pub(crate) test_set: TestSet,
-    /// Who does the proving work.
+    /// Where the proof is made.
     #[arg(long, value_enum, default_value_t)]
-    pub(crate) backend: BackendName,
-    /// The instructions that the engine runs on; by default the fastest this processor has.
+    pub(crate) device: DeviceName,
+    /// The instructions that the processor runs; by default its fastest.
     #[arg(long, value_enum)]
     pub(crate) instructions: Option<InstructionsName>,
     #[command(flatten)]
@@ -226,14 +226,12 @@ pub(crate) enum InstructionsName {
     Portable,
 }
 
-/// The backends that can be chosen.
+/// The devices that can be chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum BackendName {
-    /// zkinfer's own engine.
+pub(crate) enum DeviceName {
+    /// The processor.
     #[default]
     Cpu,
-    /// halo2-axiom's own prover: slower, for comparison.
-    Reference,
 }
 
 #[derive(Debug, clap::Args)]

@@ -4,7 +4,8 @@ use std::{io::Write, path::Path, sync::Arc};
 
 use anyhow::{Context, Result, bail};
 use zkinfer_circuits::CircuitPlan;
-use zkinfer_prover::{EngineOptions, ModelIdentity, Setup, files};
+use zkinfer_engine::Device;
+use zkinfer_prover::{ModelIdentity, Setup, files};
 use zkinfer_verifier::{Digest, KeyParts, VerifyingKey};
 
 use crate::{
@@ -26,7 +27,7 @@ pub(crate) fn make(
     model: &Model,
     quantized: &Quantized,
     srs_file: Option<&Path>,
-    options: EngineOptions,
+    device: &Device,
     output: &Output,
 ) -> Result<Keys> {
     let (plan, plan_seconds) = timed(output, "planning", None, || {
@@ -42,7 +43,7 @@ pub(crate) fn make(
     };
     let srs = srs?;
     let (setup, key_seconds) = timed(output, "making the keys", None, || {
-        Setup::with_options(Arc::new(plan), srs, identity, options)
+        Setup::on_device(Arc::new(plan), srs, identity, device)
     });
     Ok(Keys { setup: setup?, seconds: plan_seconds + srs_seconds + key_seconds })
 }

@@ -1,16 +1,13 @@
-//! The prover's kernels are compiled into this target, so that it needs nothing else of the prover.
+//! The kernels of the engine, on every instruction set of this processor.
 
 #![no_main]
 
-#[expect(dead_code, unreachable_pub, reason = "the prover uses more of them than this target")]
-#[path = "../../prover/src/kernels/mod.rs"]
-mod kernels;
 #[path = "../src/kernels.rs"]
 mod target;
 
 use std::sync::LazyLock;
 
-use kernels::{Instructions, measure};
+use zkinfer_engine::{Column, Instructions, measure};
 
 static SETS: LazyLock<Vec<Instructions>> =
     LazyLock::new(|| Instructions::ALL.into_iter().filter(|set| set.is_available()).collect());

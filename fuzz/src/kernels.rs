@@ -1,6 +1,6 @@
-//! Kernels of the prover on inputs that bytes choose, against halo2's curve library.
+//! Kernels of the engine on inputs that bytes choose, against halo2's curve library.
 //!
-//! Whoever includes this has `Instructions` and `measure` of the prover's kernels beside it. The
+//! Whoever includes this has `Column`, `Instructions` and `measure` of the engine beside it. The
 //! bytes prefer values at which arithmetic breaks: zero, one, minus one, repeated and opposite
 //! elements, the point at infinity.
 
@@ -14,7 +14,7 @@ use halo2_proofs::halo2curves::{
     msm::msm_best,
 };
 
-use super::{Instructions, measure};
+use super::{Column, Instructions, measure};
 
 /// The kernels that the first byte chooses from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,11 +93,11 @@ fn commit(input: &mut Input<'_>, case: Case, sets: &[Instructions]) {
         (0..len).map(|_| POINTS[usize::from(input.byte()) % POINTS.len()]).collect();
     let (elements, scalars) = if case == Case::CommitField {
         let elements: Vec<Fr> = (0..len).map(|_| input.element()).collect();
-        (elements.clone(), measure::Scalars::Field(elements))
+        (elements.clone(), Column::Field(elements))
     } else {
         let shift = input.byte() % 32;
         let integers: Vec<i32> = (0..len).map(|_| input.integer() >> shift).collect();
-        (integers.iter().map(|&i| element(i)).collect(), measure::Scalars::Integers(integers))
+        (integers.iter().map(|&i| element(i)).collect(), Column::integers(integers))
     };
     let expected = msm_best(&elements, &points).to_affine();
     for &set in sets {

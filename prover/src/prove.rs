@@ -2,19 +2,23 @@
 
 use std::{cell::RefCell, sync::Arc, time::Instant};
 
-use halo2_proofs::halo2curves::bn256::Fr;
-use halo2_proofs::plonk;
+use halo2_proofs::{
+    halo2curves::{bn256::Fr, ff::FromUniformBytes},
+    plonk,
+    transcript::{Transcript, TranscriptWriterBuffer},
+};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{OsRng, RngCore, SeedableRng};
 use thiserror::Error;
 use zkinfer_circuits::InferenceCircuit;
+use zkinfer_engine::{EngineCircuit, EngineError, EngineKey, ProofTranscript, Stage};
 use zkinfer_models::Execution;
 use zkinfer_verifier::{
     CommitmentError, JobBinding, Openings, Proof, ProofFile, VerifyError, VerifyingKey, verify,
 };
 
 use crate::{
-    Backend, Setup, Stage, Task,
+    Setup,
     statement::{Inference, Statement, halo2_scalar},
 };
 
@@ -27,9 +31,9 @@ pub struct Proven {
     pub openings: Openings,
     /// Seconds to compute the witness and lay it out.
     pub witness_seconds: f64,
-    /// Seconds of the backend, with those of the witness.
+    /// Seconds of the device, with those of the witness.
     pub prove_seconds: f64,
-    /// Seconds of every stage of the backend, in order.
+    /// Seconds of every stage, in order.
     pub stages: Vec<(Stage, f64)>,
     /// Seconds of the closing check by the verifier.
     pub verify_seconds: f64,
@@ -47,22 +51,22 @@ pub enum ProveError {
         /// Tensors of the execution.
         got: usize,
     },
-    /// The backend could not lay out or commit the witness.
-    #[error("the {backend} backend failed: {source}")]
-    Backend {
-        /// Which backend.
-        backend: &'static str,
-        /// What it says.
-        source: plonk::Error,
+    /// The witness could not be laid out, or the device failed.
+    #[error("no proof on the device {device}: {source}")]
+    Engine {
+        /// The device.
+        device: &'static str,
+        /// What went wrong.
+        source: EngineError,
     },
     /// The execution holds a value that its tensor cannot hold.
     #[error("the execution has no commitment: {0}")]
     Commitment(#[from] CommitmentError),
     /// The proof does not pass the verifier: a fault of this software, never of the input.
-    #[error("the {backend} backend made a proof that does not verify ({source}): please report it")]
+    #[error("the device {device} made a proof that does not verify ({source}): please report it")]
     SelfCheck {
-        /// Which backend.
-        backend: &'static str,
+        /// The device.
+        device: &'static str,
         /// The check that failed.
         source: VerifyError,
     },
@@ -91,46 +95,42 @@ impl Setup {
     ///
     /// # Errors
     /// See [`ProveError`].
-    pub fn prove<B: Backend>(
+    pub fn prove(
         &self,
-        backend: &B,
         execution: &Arc<Execution>,
         binding: JobBinding,
     ) -> Result<Proven, ProveError> {
-        self.prove_with(backend, Inference::new(execution, binding), &mut OsRng, &|_| ())
+        self.prove_with(Inference::new(execution, binding), &mut OsRng, &|_| ())
     }
 
     /// [`Setup::prove`] with chosen blindings, telling `progress` what begins.
     ///
     /// # Errors
     /// See [`ProveError`].
-    pub fn prove_with_progress<B: Backend>(
+    pub fn prove_with_progress(
         &self,
-        backend: &B,
         inference: Inference<'_>,
         progress: &dyn Fn(Stage),
     ) -> Result<Proven, ProveError> {
-        self.prove_with(backend, inference, &mut OsRng, progress)
+        self.prove_with(inference, &mut OsRng, progress)
     }
 
     /// [`Setup::prove`] with blinding from a fixed seed, which hides nothing: for tests.
     ///
     /// # Errors
     /// See [`ProveError`].
-    pub fn prove_with_insecure_seed<B: Backend>(
+    pub fn prove_with_insecure_seed(
         &self,
-        backend: &B,
         execution: &Arc<Execution>,
         binding: JobBinding,
         seed: [u8; 32],
     ) -> Result<Proven, ProveError> {
         let mut rng = ChaCha20Rng::from_seed(seed);
-        self.prove_with(backend, Inference::new(execution, binding), &mut rng, &|_| ())
+        self.prove_with(Inference::new(execution, binding), &mut rng, &|_| ())
     }
 
-    fn prove_with<B: Backend>(
+    fn prove_with(
         &self,
-        backend: &B,
         inference: Inference<'_>,
         rng: &mut dyn RngCore,
         progress: &dyn Fn(Stage),
@@ -141,22 +141,17 @@ impl Setup {
         let circuit = InferenceCircuit::with_execution(plan, Arc::clone(inference.execution))
             .with_blindings(blindings);
 
-        let failed = |source| ProveError::Backend { backend: backend.name(), source };
-        backend.prepare(self.srs(), self.circuit_key(), &circuit).map_err(failed)?;
+        let device = self.circuit_key().device().name();
         let clock = StageClock::default();
-        let task = Task {
-            srs: self.srs(),
-            key: self.circuit_key(),
-            key_digest: self.verifying_key().digest().0.0,
-            circuit: &circuit,
-            instance: &[&instance],
-            progress: &|stage| {
-                clock.begin(stage);
-                progress(stage);
-            },
+        let progress = |stage| {
+            clock.begin(stage);
+            progress(stage);
         };
+        let digest = self.verifying_key().digest().0.0;
         let start = Instant::now();
-        let proof = Proof::new(backend.prove(task, rng).map_err(failed)?);
+        let proof =
+            prove_circuit(self.circuit_key(), &digest, &circuit, &[&instance], rng, &progress);
+        let proof = Proof::new(proof.map_err(|source| ProveError::Engine { device, source })?);
         let prove_seconds = start.elapsed().as_secs_f64();
         let stages = clock.finish();
         let of_witness = stages.iter().filter(|(stage, _)| *stage == Stage::Witness);
@@ -165,9 +160,62 @@ impl Setup {
         let start = Instant::now();
         let key: &VerifyingKey = self.verifying_key();
         let _verified = verify(key, &claim, &proof, self.own_policy())
-            .map_err(|source| ProveError::SelfCheck { backend: backend.name(), source })?;
+            .map_err(|source| ProveError::SelfCheck { device, source })?;
         let verify_seconds = start.elapsed().as_secs_f64();
         let file = ProofFile::new(key, claim, proof);
         Ok(Proven { file, openings, witness_seconds, prove_seconds, stages, verify_seconds })
+    }
+}
+
+/// The bytes of a proof under the zkinfer key of this digest; nobody has checked them. An
+/// unsatisfied circuit may give a proof that does not verify.
+///
+/// # Errors
+/// See [`EngineKey::prove`].
+pub fn prove_circuit<C: EngineCircuit>(
+    key: &EngineKey<C>,
+    key_digest: &[u8; 32],
+    circuit: &C,
+    instance: &[&[Fr]],
+    rng: &mut dyn RngCore,
+    progress: &dyn Fn(Stage),
+) -> Result<Vec<u8>, EngineError> {
+    let mut transcript = transcript(key_digest)?;
+    key.prove(circuit, instance, rng, &mut transcript, progress)?;
+    Ok(transcript.finalize())
+}
+
+/// A transcript that has absorbed the digest of the zkinfer key.
+pub(crate) fn transcript(key_digest: &[u8; 32]) -> Result<ProofTranscript, plonk::Error> {
+    let mut transcript = ProofTranscript::init(Vec::new());
+    transcript.common_scalar(digest_scalar(key_digest))?;
+    Ok(transcript)
+}
+
+/// A digest, read as a big-endian number, reduced into the scalar field.
+pub(crate) fn digest_scalar(digest: &[u8; 32]) -> Fr {
+    let mut wide = [0; 64];
+    for (byte, from) in wide.iter_mut().zip(digest.iter().rev()) {
+        *byte = *from;
+    }
+    Fr::from_uniform_bytes(&wide)
+}
+
+#[cfg(test)]
+mod tests {
+    use halo2_proofs::halo2curves::ff::Field;
+
+    use super::*;
+
+    #[test]
+    fn digests_are_reduced_as_big_endian_numbers() {
+        let mut small = [0; 32];
+        small[31] = 5;
+        small[30] = 1;
+        assert_eq!(digest_scalar(&small), Fr::from(261));
+        let top = Fr::from(2).pow_vartime([248]) * Fr::from(0xfe);
+        let mut large = [0; 32];
+        large[0] = 0xfe;
+        assert_eq!(digest_scalar(&large), top);
     }
 }

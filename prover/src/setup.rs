@@ -2,15 +2,13 @@
 
 use std::{env, sync::Arc};
 
-use halo2_proofs::plonk;
 use thiserror::Error;
 use zkinfer_circuits::{CircuitPlan, InferenceCircuit};
+use zkinfer_engine::{Device, EngineError, EngineKey};
 use zkinfer_models::{QuantizedGraph, quantized::TensorId};
 use zkinfer_verifier::{Digest, InstanceLayout, SrsPolicy, TensorLayout, VerifyingKey};
 
-use crate::{
-    CircuitKey, ExportError, KeyMetadata, Srs, engine::EngineOptions, export_key, export_srs,
-};
+use crate::{ExportError, KeyMetadata, Srs, export_key, export_srs};
 
 /// The environment variable that makes halo2 lower the degree of every circuit.
 const MAX_DEGREE: &str = "MAX_DEGREE";
@@ -20,7 +18,7 @@ const MAX_DEGREE: &str = "MAX_DEGREE";
 pub struct Setup {
     plan: Arc<CircuitPlan>,
     srs: Srs,
-    circuit_key: CircuitKey<InferenceCircuit>,
+    circuit_key: EngineKey<InferenceCircuit>,
     verifying_key: VerifyingKey,
 }
 
@@ -56,9 +54,9 @@ pub enum SetupError {
         /// Name of the tensor.
         tensor: String,
     },
-    /// halo2 refused the circuit.
+    /// The engine could not make a key.
     #[error("the circuit has no key: {0}")]
-    Halo2(plonk::Error),
+    Engine(#[from] EngineError),
     /// The key has no self-contained form.
     #[error("the key cannot be exported: {0}")]
     Export(#[from] ExportError),
@@ -72,19 +70,19 @@ impl Setup {
     /// # Errors
     /// See [`SetupError`].
     pub fn new(plan: Arc<CircuitPlan>, srs: Srs, model: ModelIdentity) -> Result<Self, SetupError> {
-        Self::with_options(plan, srs, model, EngineOptions::default())
+        Self::on_device(plan, srs, model, &Device::default())
     }
 
-    /// [`Setup::new`] with other bounds or instructions than the engine would choose; the keys are
-    /// the same.
+    /// [`Setup::new`] on a chosen device, where proofs will be made too; the keys are the same on
+    /// all of them.
     ///
     /// # Errors
     /// See [`SetupError`].
-    pub fn with_options(
+    pub fn on_device(
         plan: Arc<CircuitPlan>,
         srs: Srs,
         model: ModelIdentity,
-        options: EngineOptions,
+        device: &Device,
     ) -> Result<Self, SetupError> {
         if env::var_os(MAX_DEGREE).is_some() {
             return Err(SetupError::Environment);
@@ -100,7 +98,8 @@ impl Setup {
             accuracy_digest: model.accuracy_digest.map_or(Digest::ZERO, Digest),
         };
         let circuit = InferenceCircuit::new(Arc::clone(&plan));
-        let circuit_key = CircuitKey::new(&srs, &circuit, options).map_err(SetupError::Halo2)?;
+        let (lagrange, powers) = (srs.lagrange_points(), srs.first_powers());
+        let circuit_key = EngineKey::new(&circuit, lagrange, powers, device)?;
         let verifying_key = export_key(circuit_key.verifying_key(), metadata)?;
         Ok(Self { plan, srs, circuit_key, verifying_key })
     }
@@ -119,7 +118,7 @@ impl Setup {
 
     /// The key of the circuit.
     #[must_use]
-    pub fn circuit_key(&self) -> &CircuitKey<InferenceCircuit> {
+    pub fn circuit_key(&self) -> &EngineKey<InferenceCircuit> {
         &self.circuit_key
     }
 

@@ -7,7 +7,7 @@ use zkinfer_circuits::{CircuitPlan, PlanOptions};
 use zkinfer_models::{
     Calibration, Execution, Graph, QuantizeOptions, execute, quantize, quantize_inputs, read_inputs,
 };
-use zkinfer_prover::{Cpu, Inference, ModelIdentity, Setup, Srs, draw_blinding};
+use zkinfer_prover::{Inference, ModelIdentity, Setup, Srs, draw_blinding};
 use zkinfer_verifier::{
     Blinding, ClaimedValues, Commitment, InferenceClaim, JobBinding, OpeningError, Openings,
     SrsPolicy, VerifyError, Visibility, verify,
@@ -43,7 +43,7 @@ fn hidden() -> (Setup, Arc<Execution>) {
 fn a_commitment_hides_and_its_opening_shows() {
     let (setup, execution) = hidden();
     let key = setup.verifying_key();
-    let proven = setup.prove(&Cpu, &execution, BINDING).unwrap();
+    let proven = setup.prove(&execution, BINDING).unwrap();
     let claim = &proven.file.claim;
     assert!(verify(key, claim, &proven.file.proof, POLICY).is_ok());
     assert_eq!(proven.openings.check(key, claim), Ok(()));
@@ -65,7 +65,7 @@ fn the_same_input_is_committed_to_anew_or_as_told() {
     let (setup, execution) = hidden();
     let blinding = draw_blinding();
     let told = Inference { input_blinding: Some(blinding), ..Inference::new(&execution, BINDING) };
-    let prove = |inference| setup.prove_with_progress(&Cpu, inference, &|_| ()).unwrap();
+    let prove = |inference| setup.prove_with_progress(inference, &|_| ()).unwrap();
     let (one, other) = (prove(told), prove(told));
     assert_eq!(one.file.claim.input, other.file.claim.input);
     assert_ne!(one.file.claim.output, other.file.claim.output, "drawn for each proof");
@@ -81,7 +81,7 @@ fn the_same_input_is_committed_to_anew_or_as_told() {
 fn another_commitment_is_refused() {
     let (setup, execution) = hidden();
     let key = setup.verifying_key();
-    let proven = setup.prove(&Cpu, &execution, BINDING).unwrap();
+    let proven = setup.prove(&execution, BINDING).unwrap();
     let claim = proven.file.claim;
     let swapped = InferenceClaim {
         input: claim.output.clone(),
@@ -119,7 +119,7 @@ fn another_commitment_is_refused() {
 fn openings_of_something_else_are_refused() {
     let (setup, execution) = prepared(Visibility::Committed, Visibility::Public);
     let key = setup.verifying_key();
-    let proven = setup.prove(&Cpu, &execution, BINDING).unwrap();
+    let proven = setup.prove(&execution, BINDING).unwrap();
     let (claim, openings) = (&proven.file.claim, &proven.openings);
     assert_eq!(openings.check(key, claim), Ok(()));
     assert_eq!(openings.output, None);

@@ -15,7 +15,7 @@ use zkinfer_models::{
     Calibration, Graph, QuantizeOptions, execute, model_digest, quantize, quantize_inputs,
     read_inputs, read_samples,
 };
-use zkinfer_prover::{Cpu, ModelIdentity, Setup, Srs};
+use zkinfer_prover::{ModelIdentity, Setup, Srs};
 use zkinfer_verifier::{
     JobBinding, Openings, Proof, ProofFile, VerifyError, VerifyingKey, Visibility, decode_point,
     decode_scalar, verify,
@@ -57,7 +57,7 @@ fn key_and_proofs_of(name: &str) -> (VerifyingKey, Vec<Answer>) {
         let (job_id, payee) = ([index; 32], [index; 20]);
         let (expiry, nonce) = (2_000_000_000, u64::from(index));
         let binding = JobBinding { chain_id: 1, job_id, payee, expiry, nonce };
-        let proven = setup.prove(&Cpu, &execution, binding).unwrap();
+        let proven = setup.prove(&execution, binding).unwrap();
         (proven.file, proven.openings)
     };
     (setup.verifying_key().clone(), (1..=PROOFS).map(prove).collect())

@@ -12,7 +12,7 @@ use zkinfer_models::{
     quantize_inputs, read_inputs,
 };
 use zkinfer_prover::{
-    Ceremony, Cpu, ModelIdentity, ProveError, Setup, SetupError, Srs, halo2_verify,
+    Ceremony, ModelIdentity, ProveError, Setup, SetupError, Srs, reference::halo2_verify,
 };
 use zkinfer_verifier::{
     InferenceClaim, JobBinding, ProofFile, SrsPolicy, SrsTrust, VerifyError, VerifyingKey,
@@ -73,7 +73,7 @@ fn accepted_by_both(setup: &Setup, file: &ProofFile) {
 fn proves(name: &str) {
     let model = prepared(name);
     let setup = model.dev_setup();
-    let proven = setup.prove(&Cpu, &model.execution, BINDING).unwrap();
+    let proven = setup.prove(&model.execution, BINDING).unwrap();
     accepted_by_both(&setup, &proven.file);
     let cost = setup.plan().cost();
     assert_eq!(proven.file.proof.as_bytes().len(), cost.proof_bytes);
@@ -114,7 +114,7 @@ fn a_proof_under_a_ceremony_is_trusted_by_its_name() {
     let srs = Srs::import_ptau(&mut std::io::Cursor::new(ptau), Some(k)).unwrap();
     assert_eq!(srs.ceremony(), Ceremony::Known("hermez"));
     let setup = model.setup(srs).unwrap();
-    let file = setup.prove(&Cpu, &model.execution, BINDING).unwrap().file;
+    let file = setup.prove(&model.execution, BINDING).unwrap().file;
     accepted_by_both(&setup, &file);
     let key = setup.verifying_key();
     let verified = verify(key, &file.claim, &file.proof, SrsPolicy::CeremonyOnly).unwrap();
@@ -126,7 +126,7 @@ fn a_proof_under_a_ceremony_is_trusted_by_its_name() {
 fn a_proof_serves_only_the_claim_it_was_made_for() {
     let model = prepared("digits_mlp");
     let setup = model.dev_setup();
-    let ProofFile { claim, proof, .. } = setup.prove(&Cpu, &model.execution, BINDING).unwrap().file;
+    let ProofFile { claim, proof, .. } = setup.prove(&model.execution, BINDING).unwrap().file;
     let bound = |binding| InferenceClaim { binding, ..claim.clone() };
     let mut input = claim.input.public().unwrap().to_vec();
     input[5] += if input[5] > 0 { -1 } else { 1 };
@@ -155,7 +155,7 @@ fn a_false_execution_never_leaves_the_prover_as_a_proof() {
     let mut lie = Execution::clone(&model.execution);
     let output = setup.plan().graph().outputs[0].0;
     lie.values[output][0] -= lie.values[output][0].signum();
-    let refused = setup.prove(&Cpu, &Arc::new(lie), BINDING).unwrap_err();
+    let refused = setup.prove(&Arc::new(lie), BINDING).unwrap_err();
     assert!(matches!(refused, ProveError::SelfCheck { source: VerifyError::Pairing, .. }));
 }
 
@@ -163,7 +163,7 @@ fn a_false_execution_never_leaves_the_prover_as_a_proof() {
 fn an_execution_of_another_model_is_refused() {
     let setup = prepared("digits_mlp").dev_setup();
     let other = prepared("digits_cnn").execution;
-    let refused = setup.prove(&Cpu, &other, BINDING).unwrap_err();
+    let refused = setup.prove(&other, BINDING).unwrap_err();
     assert!(matches!(refused, ProveError::OtherGraph { .. }));
 }
 
@@ -191,7 +191,7 @@ fn the_seed_of_a_test_fixes_the_commitments_to_the_witness() {
     let model = prepared("digits_mlp");
     let setup = model.dev_setup();
     let first_point = |seed| {
-        let proven = setup.prove_with_insecure_seed(&Cpu, &model.execution, BINDING, [seed; 32]);
+        let proven = setup.prove_with_insecure_seed(&model.execution, BINDING, [seed; 32]);
         proven.unwrap().file.proof.as_bytes()[..32].to_vec()
     };
     assert_eq!(first_point(1), first_point(1));

@@ -12,7 +12,7 @@ use std::{
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
-use zkinfer_prover::halo2_verify;
+use zkinfer_prover::reference::halo2_verify;
 use zkinfer_verifier::{
     ClaimedValues, InferenceClaim, JobBinding, Proof, ProofFile, SrsPolicy, SrsTrust, VerifyError,
     VerifyingKey, verify,

@@ -9,14 +9,16 @@ use halo2_proofs::{
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
-use zkinfer_circuits::{
-    AdviceColumn, Blindings, CircuitPlan, InferenceCircuit, Objective, PlanOptions, Tamper,
-};
+use zkinfer_circuits::{Blindings, CircuitPlan, InferenceCircuit, Objective, PlanOptions, Tamper};
+use zkinfer_engine::Column;
 use zkinfer_models::{
     Calibration, Execution, Graph, QuantizeOptions, execute, quantize, quantize_inputs,
     read_inputs, read_samples,
 };
-use zkinfer_prover::{Backend, Cpu, ModelIdentity, Reference, Setup, Srs, Task, halo2_verify};
+use zkinfer_prover::{
+    ModelIdentity, Setup, Srs, prove_circuit,
+    reference::{Reference, halo2_verify},
+};
 use zkinfer_verifier::{
     Blinding, ClaimedValues, Commitment, InferenceClaim, JobBinding, Proof, SrsPolicy,
     TensorLayout, VerifyError, Visibility, encode_scalar, verify,
@@ -81,7 +83,19 @@ fn instance(claim: &InferenceClaim) -> Vec<Fr> {
     claim.instance().iter().map(|value| Fr::from_bytes(&encode_scalar(value)).unwrap()).collect()
 }
 
+/// Who makes a proof.
+enum Prover {
+    Engine,
+    Halo2(Reference),
+}
+
 impl Model {
+    fn halo2(&self) -> Prover {
+        let circuit = InferenceCircuit::new(self.setup.plan().clone());
+        let key = self.setup.circuit_key().verifying_key();
+        Prover::Halo2(Reference::new(self.setup.srs(), key, &circuit).unwrap())
+    }
+
     fn values(&self, execution: &Execution) -> (Vec<i64>, Vec<i64>) {
         let graph = self.setup.plan().graph();
         let flat = |ids: &[zkinfer_models::quantized::TensorId]| {
@@ -121,7 +135,7 @@ impl Model {
     /// Proves honestly and asks both verifiers.
     fn assert_both_verifiers_accept(&self) {
         let (setup, execution) = (&self.setup, &self.execution);
-        let proven = setup.prove_with_insecure_seed(&Cpu, execution, BINDING, SEED).unwrap();
+        let proven = setup.prove_with_insecure_seed(execution, BINDING, SEED).unwrap();
         let (file, key) = (&proven.file, setup.verifying_key());
         let evidence = verify(key, &file.claim, &file.proof, SrsPolicy::AllowInsecureDev).unwrap();
         assert_eq!(evidence.claim(), &file.claim);
@@ -136,31 +150,34 @@ impl Model {
     /// Proves a circuit that may lie about a claim.
     fn prove(
         &self,
-        backend: &impl Backend,
+        prover: &Prover,
         circuit: &InferenceCircuit,
         claim: &InferenceClaim,
     ) -> Vec<u8> {
-        let task = Task {
-            srs: self.setup.srs(),
-            key: self.setup.circuit_key(),
-            key_digest: self.setup.verifying_key().digest().0.0,
-            circuit,
-            instance: &[&instance(claim)],
-            progress: &|_| (),
-        };
-        backend.prove(task, &mut ChaCha20Rng::from_seed(SEED)).unwrap()
+        let digest = self.setup.verifying_key().digest().0.0;
+        let (instance, mut rng) = (instance(claim), ChaCha20Rng::from_seed(SEED));
+        let instance: &[&[Fr]] = &[&instance];
+        match prover {
+            Prover::Engine => {
+                let key = self.setup.circuit_key();
+                prove_circuit(key, &digest, circuit, instance, &mut rng, &|_| ()).unwrap()
+            }
+            Prover::Halo2(reference) => {
+                reference.prove(self.setup.srs(), &digest, circuit, instance, &mut rng).unwrap()
+            }
+        }
     }
 
     /// Proves a circuit that may lie, and gives both verifiers' answers.
     fn verdicts(
         &self,
-        backend: &impl Backend,
+        prover: &Prover,
         circuit: &InferenceCircuit,
         outputs: &[i64],
     ) -> (Result<(), VerifyError>, bool) {
         let (setup, key) = (&self.setup, self.setup.verifying_key());
         let claim = self.claim(outputs);
-        let proof = self.prove(backend, circuit, &claim);
+        let proof = self.prove(prover, circuit, &claim);
         let (instance, digest) = (instance(&claim), key.digest().0.0);
         let halo2_key = setup.circuit_key().verifying_key();
         let halo2 = halo2_verify(setup.srs(), halo2_key, &digest, &[&instance], &proof).is_ok();
@@ -213,29 +230,30 @@ fn the_smallest_proof_is_proven_too() {
 #[test]
 fn a_forged_witness_gives_a_proof_that_both_verifiers_refuse() {
     for name in ["digits_mlp", "digits_cnn", "cancer_mlp"] {
-        assert_every_column_is_bound(&Cpu, &standard(name));
+        assert_every_column_is_bound(&Prover::Engine, &standard(name));
     }
-    assert_every_column_is_bound(&Reference, &standard("digits_mlp"));
+    let model = standard("digits_mlp");
+    assert_every_column_is_bound(&model.halo2(), &model);
     // By default a layer states what its pool gives; the smallest circuit has a pool unit.
     assert!(standard("digits_cnn").setup.plan().shape().window_limbs.is_some());
     let pooled = smallest("digits_cnn");
     assert!(pooled.setup.plan().cost().rows.pool > 0);
-    assert_every_column_is_bound(&Cpu, &pooled);
-    assert_every_column_is_bound(&Cpu, &committed("digits_mlp"));
+    assert_every_column_is_bound(&Prover::Engine, &pooled);
+    assert_every_column_is_bound(&Prover::Engine, &committed("digits_mlp"));
 }
 
 /// Products, softmax, all pools and commitments among them.
 #[test]
 fn lies_about_every_kind_of_layer_are_refused_by_both_verifiers() {
     for (name, graph) in graphs::models() {
-        assert_every_column_is_bound(&Cpu, &planned(name, graph.plan, graph.execution));
+        assert_every_column_is_bound(&Prover::Engine, &planned(name, graph.plan, graph.execution));
     }
 }
 
-fn assert_every_column_is_bound(backend: &impl Backend, model: &Model) {
+fn assert_every_column_is_bound(prover: &Prover, model: &Model) {
     let honest = model.circuit();
     let outputs = model.values(&model.execution).1;
-    assert_eq!(model.verdicts(backend, &honest, &outputs), (Ok(()), true));
+    assert_eq!(model.verdicts(prover, &honest, &outputs), (Ok(()), true));
     let cells = honest.assigned_cells();
     // One cell of every column, in a row of its own where it has several.
     let columns: BTreeSet<_> = cells.iter().map(|&(column, _)| column).collect();
@@ -245,7 +263,7 @@ fn assert_every_column_is_bound(backend: &impl Backend, model: &Model) {
     };
     for (column, row) in columns.into_iter().map(cell) {
         let lie = honest.clone().tampered(Tamper { column, row, delta: Fr::ONE });
-        let verdicts = model.verdicts(backend, &lie, &outputs);
+        let verdicts = model.verdicts(prover, &lie, &outputs);
         assert_eq!(verdicts, (Err(VerifyError::Pairing), false), "column {column}, row {row}");
     }
 }
@@ -253,14 +271,14 @@ fn assert_every_column_is_bound(backend: &impl Backend, model: &Model) {
 impl Model {
     /// halo2 lays the circuit out cell by cell, the engine asks it for columns: both must commit
     /// to the same. After the permutation products halo2 draws from the system.
-    fn assert_backends_commit_alike(&self, circuit: &InferenceCircuit) {
+    fn assert_provers_commit_alike(&self, halo2: &Prover, circuit: &InferenceCircuit) {
         let constraints = self.setup.circuit_key().verifying_key().cs();
         let products =
             constraints.permutation().get_columns().len().div_ceil(constraints.degree() - 2);
         let bytes = 32 * (constraints.num_advice_columns() + products);
         let claim = self.claim(&self.values(&self.execution).1);
-        let ours = self.prove(&Cpu, circuit, &claim);
-        let reference = self.prove(&Reference, circuit, &claim);
+        let ours = self.prove(&Prover::Engine, circuit, &claim);
+        let reference = self.prove(halo2, circuit, &claim);
         assert_eq!(ours[..bytes], reference[..bytes]);
     }
 }
@@ -269,27 +287,27 @@ impl Model {
 fn the_engine_commits_to_what_halo2_commits_to() {
     for name in ["cancer_mlp", "digits_mlp", "digits_cnn", "mnist_lenet"] {
         let model = standard(name);
-        model.assert_backends_commit_alike(&model.circuit());
+        model.assert_provers_commit_alike(&model.halo2(), &model.circuit());
     }
     for name in ["digits_mlp", "cancer_mlp"] {
         let model = committed(name);
-        model.assert_backends_commit_alike(&model.circuit());
+        model.assert_provers_commit_alike(&model.halo2(), &model.circuit());
     }
 }
 
 #[test]
 fn the_engine_commits_to_the_lies_that_halo2_commits_to() {
     let model = standard("digits_mlp");
-    let (honest, mut seen) = (model.circuit(), Vec::new());
+    let (honest, halo2, mut seen) = (model.circuit(), model.halo2(), Vec::new());
     for (column, row) in honest.assigned_cells() {
         if !seen.contains(&column) {
             let small = if column % 2 == 0 { Fr::from(3) } else { -Fr::ONE };
             let large = Fr::from(1 << 40).square();
             let lie = |delta| Tamper { column, row, delta };
             let circuit = honest.clone().tampered(lie(small));
-            model.assert_backends_commit_alike(&circuit);
+            model.assert_provers_commit_alike(&halo2, &circuit);
             if column % 4 == 0 {
-                model.assert_backends_commit_alike(&circuit.tampered(lie(large)));
+                model.assert_provers_commit_alike(&halo2, &circuit.tampered(lie(large)));
             }
             seen.push(column);
         }
@@ -301,17 +319,17 @@ fn the_engine_commits_to_the_lies_that_halo2_commits_to() {
 #[test]
 fn the_engine_commits_to_lies_about_gathered_lookups_as_halo2_does() {
     let model = standard("mnist_lenet");
-    let honest = model.circuit();
+    let (honest, halo2) = (model.circuit(), model.halo2());
     let kind = |column: usize| {
         let witness = honest.witness().unwrap();
         let columns = witness.second_phase(&|_| Fr::from(1 << 40));
         columns.into_iter().find(|(other, _)| other.index() == column).map(|(_, values)| values)
     };
-    let helper = (0..99).find(|&i| matches!(kind(i), Some(AdviceColumn::Sums { .. }))).unwrap();
+    let helper = (0..99).find(|&i| matches!(kind(i), Some(Column::Sums { .. }))).unwrap();
     let row = 1000;
     for (column, delta) in [(1, -Fr::ONE), (1, Fr::from(1 << 20)), (helper, Fr::ONE)] {
         let lie = Tamper { column, row, delta };
-        model.assert_backends_commit_alike(&honest.clone().tampered(lie));
+        model.assert_provers_commit_alike(&halo2, &honest.clone().tampered(lie));
     }
 }
 
@@ -323,7 +341,7 @@ fn columns_of_sums_are_what_they_say() {
         let columns = circuit.witness().unwrap().second_phase(&challenge);
         let mut helpers = 0;
         for (_, column) in columns {
-            let AdviceColumn::Sums { values, sums } = column else { continue };
+            let Column::Sums { values, sums } = column else { continue };
             helpers += 1;
             for (row, value) in values.iter().enumerate() {
                 let entries = sums.positions.iter().filter_map(|positions| positions.get(row));
@@ -350,10 +368,10 @@ fn hidden_inputs_and_outputs_are_proven() {
 fn another_hidden_output_is_refused_by_both_verifiers() {
     let model = committed("digits_mlp");
     let mut outputs = model.values(&model.execution).1;
-    assert_eq!(model.verdicts(&Cpu, &model.circuit(), &outputs), (Ok(()), true));
+    assert_eq!(model.verdicts(&Prover::Engine, &model.circuit(), &outputs), (Ok(()), true));
     outputs[3] += 1;
     let refused = (Err(VerifyError::Pairing), false);
-    assert_eq!(model.verdicts(&Cpu, &model.circuit(), &outputs), refused);
+    assert_eq!(model.verdicts(&Prover::Engine, &model.circuit(), &outputs), refused);
 }
 
 #[test]
@@ -362,5 +380,8 @@ fn another_output_is_refused_by_both_verifiers() {
     let honest = model.circuit();
     let mut outputs = model.values(&model.execution).1;
     outputs[3] += 1;
-    assert_eq!(model.verdicts(&Cpu, &honest, &outputs), (Err(VerifyError::Pairing), false));
+    assert_eq!(
+        model.verdicts(&Prover::Engine, &honest, &outputs),
+        (Err(VerifyError::Pairing), false)
+    );
 }

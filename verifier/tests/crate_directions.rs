@@ -8,15 +8,16 @@ use serde_json::Value;
 
 /// What each crate of the workspace may depend on. `benches` and `examples` use the public API
 /// only, which is that of every crate.
-const ALLOWED: [(&str, &[&str]); 8] = [
+const ALLOWED: [(&str, &[&str]); 9] = [
     ("zkinfer-verifier", &[]),
     ("zkinfer-models", &[]),
-    ("zkinfer-circuits", &["models", "verifier"]),
-    ("zkinfer-prover", &["circuits", "models", "verifier"]),
+    ("zkinfer-engine", &[]),
+    ("zkinfer-circuits", &["engine", "models", "verifier"]),
+    ("zkinfer-prover", &["circuits", "engine", "models", "verifier"]),
     ("zkinfer-settlement", &["verifier"]),
-    ("zkinfer-cli", &["circuits", "models", "prover", "verifier"]),
-    ("zkinfer-benches", &["circuits", "models", "prover", "settlement", "verifier"]),
-    ("zkinfer-examples", &["circuits", "models", "prover", "settlement", "verifier"]),
+    ("zkinfer-cli", &["circuits", "engine", "models", "prover", "verifier"]),
+    ("zkinfer-benches", &["circuits", "engine", "models", "prover", "settlement", "verifier"]),
+    ("zkinfer-examples", &["circuits", "engine", "models", "prover", "settlement", "verifier"]),
 ];
 
 /// Everything that the verifier may pull in from outside.

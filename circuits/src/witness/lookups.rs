@@ -7,6 +7,7 @@ use halo2_proofs::halo2curves::{
     ff::{BatchInvert, Field},
 };
 use rayon::prelude::*;
+use zkinfer_engine::TableSums;
 
 use super::{IntegerColumns, field};
 use crate::{
@@ -60,18 +61,6 @@ const NOWHERE: u32 = u32::MAX;
 /// The entry of the table that each lookup of each row is.
 #[derive(Debug)]
 pub(crate) struct Positions(Vec<Arc<[u32]>>);
-
-/// What a column's rows are sums of: entries of one table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TableSums {
-    /// The table.
-    pub entries: Arc<[Fr]>,
-    /// For each summand, the entry of every row but the last ones, where the column has its own
-    /// value.
-    pub positions: Vec<Arc<[u32]>>,
-    /// What the first rows have besides.
-    pub first: Vec<Fr>,
-}
 
 /// A lookup with its positions, or a lane of the table.
 type Term<'a> = Fraction<(&'a Lookup, &'a Arc<[u32]>)>;

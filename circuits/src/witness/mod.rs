@@ -14,8 +14,8 @@ use halo2_proofs::halo2curves::{
     bn256::Fr,
     ff::{Field, PrimeField},
 };
-pub use lookups::TableSums;
-pub use phases::{AdviceColumn, Witness};
+pub(crate) use phases::Phases;
+pub use phases::Witness;
 
 /// The field element of an integer; `p − |v|` when it is negative.
 pub(crate) fn field(value: i64) -> Fr {

@@ -2,8 +2,9 @@
 
 use halo2_proofs::{
     halo2curves::{bn256::Fr, ff::Field},
-    plonk::{Advice, Challenge, Column, ConstraintSystem},
+    plonk::{Advice, Challenge, Column as CircuitColumn, ConstraintSystem},
 };
+use zkinfer_engine::{AdvicePhases, Column, TableSums};
 use zkinfer_models::Execution;
 
 use super::{
@@ -11,56 +12,27 @@ use super::{
     evaluate::{EvaluationChallenges, Evaluations, evaluations},
     field,
     fixed::witness_inputs,
-    lookups::{Cells, Helper, LookupChallenges, Positions, TableSums, helpers},
+    lookups::{Cells, Helper, LookupChallenges, Positions, helpers},
     small,
     tensors::first_phase,
 };
 use crate::{circuit::Tamper, config::Config, plan::CircuitPlan};
 
-/// A column of advice, row by row; rows without a purpose are zero.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AdviceColumn {
-    /// Small integers.
-    Integers(Vec<i32>),
-    /// Any elements.
-    Field(Vec<Fr>),
-    /// Sums of entries of a table, up to the last rows.
-    Sums {
-        /// Every row.
-        values: Vec<Fr>,
-        /// What all but the last are sums of.
-        sums: TableSums,
-    },
+/// Integers as a column: small ones where all are.
+fn integer_column(values: &[i64]) -> Column {
+    let integers = values.iter().map(|&value| i32::try_from(value));
+    let integers: Result<_, _> = integers.collect();
+    integers.map_or_else(
+        |_| Column::Field(values.iter().map(|&value| field(value)).collect()),
+        Column::integers,
+    )
 }
 
-impl AdviceColumn {
-    fn new(values: &[i64]) -> Self {
-        let integers = values.iter().map(|&value| i32::try_from(value));
-        let integers: Result<_, _> = integers.collect();
-        integers.map_or_else(
-            |_| Self::Field(values.iter().map(|&value| field(value)).collect()),
-            Self::Integers,
-        )
-    }
-
-    /// The value in a row.
-    #[must_use]
-    pub fn value(&self, row: usize) -> Fr {
-        match self {
-            Self::Integers(values) => field(values[row].into()),
-            Self::Field(values) | Self::Sums { values, .. } => values[row],
-        }
-    }
-
-    /// Adds `delta` to a cell.
-    fn change(&mut self, row: usize, delta: Fr) {
-        let mut values = match self {
-            Self::Integers(values) => values.iter().map(|&v| field(v.into())).collect(),
-            Self::Field(values) | Self::Sums { values, .. } => std::mem::take(values),
-        };
-        values[row] += delta;
-        *self = Self::Field(values);
-    }
+/// Adds `delta` to a cell.
+fn change(column: &mut Column, row: usize, delta: Fr) {
+    let mut values = column.to_field();
+    values[row] += delta;
+    *column = Column::Field(values);
 }
 
 /// The advice of one run, without a halo2 layout.
@@ -103,8 +75,8 @@ impl<'a> Witness<'a> {
 
     /// The columns of the first phase: the column with index `i` is the `i`-th.
     #[must_use]
-    pub fn first_phase(&self) -> Vec<AdviceColumn> {
-        let mut columns: Vec<_> = self.advice.iter().map(|c| AdviceColumn::new(c)).collect();
+    pub fn first_phase(&self) -> Vec<Column> {
+        let mut columns: Vec<_> = self.advice.iter().map(|c| integer_column(c)).collect();
         let lanes = &self.config.table.lanes;
         let is_counted = |column| lanes.iter().any(|lane| lane.multiplicity.index() == column);
         for lie in self.lies {
@@ -112,7 +84,7 @@ impl<'a> Witness<'a> {
             let known = if is_counted(lie.column) { 0 } else { small(lie.delta) };
             let delta = lie.delta - field(known);
             if let Some(column) = columns.get_mut(lie.column).filter(|_| delta != Fr::ZERO) {
-                column.change(lie.row, delta);
+                change(column, lie.row, delta);
             }
         }
         columns
@@ -123,7 +95,7 @@ impl<'a> Witness<'a> {
     pub fn second_phase(
         &self,
         challenge: &dyn Fn(Challenge) -> Fr,
-    ) -> Vec<(Column<Advice>, AdviceColumn)> {
+    ) -> Vec<(CircuitColumn<Advice>, Column)> {
         let config = &self.config;
         let helpers = self.helpers(challenge);
         let evaluations = self.evaluations(challenge);
@@ -137,17 +109,18 @@ impl<'a> Witness<'a> {
         let columns = columns.map(|(column, values)| (column, values, None));
         let helpers = config.table.helpers.iter().copied().zip(helpers);
         let helpers = helpers.map(|(column, helper)| (column, helper.values, helper.sums));
-        let finish = |(column, mut values, sums): (Column<Advice>, Vec<Fr>, Option<TableSums>)| {
-            values.resize(1 << self.plan.shape.k, Fr::ZERO);
-            let mut finished = match sums {
-                Some(sums) => AdviceColumn::Sums { values, sums },
-                None => AdviceColumn::Field(values),
+        let finish =
+            |(column, mut values, sums): (CircuitColumn<Advice>, Vec<Fr>, Option<TableSums>)| {
+                values.resize(1 << self.plan.shape.k, Fr::ZERO);
+                let mut finished = match sums {
+                    Some(sums) => Column::Sums { values, sums },
+                    None => Column::Field(values),
+                };
+                for lie in self.lies.iter().filter(|lie| lie.column == column.index()) {
+                    change(&mut finished, lie.row, lie.delta);
+                }
+                (column, finished)
             };
-            for lie in self.lies.iter().filter(|lie| lie.column == column.index()) {
-                finished.change(lie.row, lie.delta);
-            }
-            (column, finished)
-        };
         helpers.chain(columns).map(finish).collect()
     }
 
@@ -168,7 +141,7 @@ impl<'a> Witness<'a> {
         evaluations(self.plan, &self.config, &self.advice, &self.fixed, &challenges)
     }
 
-    fn hash_columns(&self) -> Vec<(Column<Advice>, Vec<Fr>)> {
+    fn hash_columns(&self) -> Vec<(CircuitColumn<Advice>, Vec<Fr>)> {
         let Some(unit) = &self.config.commitment else { return Vec::new() };
         let columns = [unit.packed, unit.square].into_iter().chain(unit.state);
         let mut columns: Vec<_> =
@@ -179,6 +152,29 @@ impl<'a> Witness<'a> {
             column.expect("a column of the unit").1[row] = value;
         }
         columns
+    }
+}
+
+/// A witness that is handed over phase by phase.
+pub(crate) struct Phases<'a> {
+    witness: Witness<'a>,
+    is_first: bool,
+}
+
+impl<'a> Phases<'a> {
+    pub(crate) fn new(witness: Witness<'a>) -> Self {
+        Self { witness, is_first: true }
+    }
+}
+
+impl AdvicePhases for Phases<'_> {
+    fn next_phase(&mut self, challenges: &[Option<Fr>]) -> Vec<(usize, Column)> {
+        if std::mem::take(&mut self.is_first) {
+            return self.witness.first_phase().into_iter().enumerate().collect();
+        }
+        let value = |challenge: Challenge| challenges[challenge.index()].unwrap_or_default();
+        let columns = self.witness.second_phase(&value).into_iter();
+        columns.map(|(column, values)| (column.index(), values)).collect()
     }
 }
 

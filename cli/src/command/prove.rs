@@ -9,16 +9,15 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
+use zkinfer_engine::{CpuOptions, Device, Instructions, Stage};
 use zkinfer_models::{execute, quantize_inputs};
-use zkinfer_prover::{
-    Backend, Cpu, EngineOptions, Inference, Instructions, Proven, Reference, Stage, files,
-};
+use zkinfer_prover::{Inference, Proven, files};
 use zkinfer_verifier::{Blinding, ClaimedValues, Visibility};
 
 use crate::{
     accuracy::Accuracy,
     accuracy_report::{self, Bound},
-    args::{self, BackendName, InstructionsName},
+    args::{self, DeviceName, InstructionsName},
     command::{commit, run::accuracy, verify::JobReport},
     expectation::read_openings,
     keys::{self, Keys},
@@ -80,17 +79,14 @@ pub(crate) fn run(args: &args::Prove, output: &Output) -> Result<Outcome> {
     let execution = Arc::new(execution.context("the model cannot run on this input")?);
     let accuracy = accuracy(&model, &quantized, &input, &execution)?;
 
-    let options = engine_options(args.instructions)?;
-    let made = keys::make(&model, &quantized, args.srs.file.as_deref(), options, output)?;
+    let device = device(args.device, args.instructions)?;
+    let made = keys::make(&model, &quantized, args.srs.file.as_deref(), &device, output)?;
     let reused = keys::exists(made.setup.verifying_key(), &places.key)?;
     let inference = Inference {
         input_blinding: input_blinding(args, &made, &integers)?,
         ..Inference::new(&execution, args.job.binding())
     };
-    let proven = match args.backend {
-        BackendName::Cpu => prove(&Cpu, &made, inference, output),
-        BackendName::Reference => prove(&Reference, &made, inference, output),
-    }?;
+    let proven = prove(&made, inference, output)?;
     write(&places, &made, &quantized, &proven, reused)?;
     let bound = measured.map(|report| Bound::write(report, &places.accuracy)).transpose()?;
     let report = Report::new(Parts {
@@ -101,19 +97,15 @@ pub(crate) fn run(args: &args::Prove, output: &Output) -> Result<Outcome> {
         accuracy,
         bound,
         execute_seconds,
-        backend: match args.backend {
-            BackendName::Cpu => Cpu.name(),
-            BackendName::Reference => Reference.name(),
-        },
         key_reused: reused,
     });
     output.report(&report)?;
     Ok(Outcome::Accepted)
 }
 
-/// The instructions that were asked for, if this processor has them.
-fn engine_options(name: Option<InstructionsName>) -> Result<EngineOptions> {
-    let mut options = EngineOptions::default();
+/// The device that was asked for, with the instructions, if this processor has them.
+fn device(device: DeviceName, name: Option<InstructionsName>) -> Result<Device> {
+    let mut options = CpuOptions::default();
     if let Some(name) = name {
         options.instructions = match name {
             InstructionsName::Avx512Ifma => Instructions::Avx512Ifma,
@@ -128,7 +120,9 @@ fn engine_options(name: Option<InstructionsName>) -> Result<EngineOptions> {
             "this processor does not have the instructions {name}; its fastest are {fastest}"
         );
     }
-    Ok(options)
+    Ok(match device {
+        DeviceName::Cpu => Device::Cpu(options),
+    })
 }
 
 /// What hides the input, where the proof must be about a commitment that is known already.
@@ -157,17 +151,12 @@ fn input_blinding(
     Ok(Some(opening.blinding))
 }
 
-fn prove<B: Backend>(
-    backend: &B,
-    made: &Keys,
-    inference: Inference<'_>,
-    output: &Output,
-) -> Result<Proven> {
+fn prove(made: &Keys, inference: Inference<'_>, output: &Output) -> Result<Proven> {
     let setup = &made.setup;
     let estimate = setup.plan().cost().prove_seconds;
     let (proven, _) = staged(output, "proving", Some(estimate), |say| {
         let progress = |stage: Stage| say(stage.name());
-        setup.prove_with_progress(backend, inference, &progress)
+        setup.prove_with_progress(inference, &progress)
     });
     Ok(proven?)
 }
@@ -209,7 +198,6 @@ struct Parts<'a> {
     accuracy: Accuracy,
     bound: Option<Bound>,
     execute_seconds: f64,
-    backend: &'static str,
     key_reused: bool,
 }
 
@@ -245,7 +233,7 @@ struct Report {
     peak_rss_bytes: Option<u64>,
     #[serde(flatten)]
     accuracy: Accuracy,
-    backend: &'static str,
+    device: &'static str,
     threads: usize,
     job: JobReport,
     proof: PathBuf,
@@ -286,7 +274,7 @@ impl Report {
             key_bytes: key.encode().len(),
             peak_rss_bytes: peak_rss_bytes(),
             accuracy,
-            backend: parts.backend,
+            device: setup.circuit_key().device().name(),
             threads: rayon::current_num_threads(),
             job: (&proven.file.claim.binding).into(),
             proof: places.proof,
@@ -325,7 +313,7 @@ impl fmt::Display for Report {
         }
         let (advice, fixed) = (self.advice_columns, self.fixed_columns);
         writeln!(f, "  circuit: 2^{} rows, {advice} advice and {fixed} fixed columns", self.k)?;
-        writeln!(f, "Times on {} threads, backend {}:", self.threads, self.backend)?;
+        writeln!(f, "Times on {} threads, device {}:", self.threads, self.device)?;
         writeln!(f, "  setup   {:>9.3} s", self.setup_seconds)?;
         writeln!(f, "  execute {:>9.3} s", self.execute_seconds)?;
         writeln!(f, "  witness {:>9.3} s", self.witness_seconds)?;

@@ -5,7 +5,7 @@ use std::fmt;
 use anyhow::{Context, Result};
 use serde::Serialize;
 use zkinfer_circuits::{CircuitPlan, Cost};
-use zkinfer_prover::{Instructions, measure};
+use zkinfer_engine::{Instructions, calibrate};
 
 use crate::{
     args,
@@ -61,7 +61,7 @@ impl Report {
     fn new(model: &str, origin: &Origin, cost: Cost) -> Self {
         // The plan's estimate is that of one processor; how fast this one is says a transform.
         let instructions = Instructions::detect();
-        let slower = measure::transform_nanos(instructions) / Cost::REFERENCE_TRANSFORM_NANOS;
+        let slower = calibrate::transform_nanos(instructions) / Cost::REFERENCE_TRANSFORM_NANOS;
         Self {
             model: model.to_owned(),
             calibration: origin.to_string(),

@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use anyhow::Result;
 use serde::Serialize;
-use zkinfer_prover::EngineOptions;
+use zkinfer_engine::Device;
 
 use crate::{
     accuracy_report::{self, Bound},
@@ -24,8 +24,8 @@ pub(crate) fn run(args: &args::Setup, output: &Output) -> Result<Outcome> {
     let mut quantized = model.quantize(&args.quantize, &settings_path, input.as_deref())?;
     let accuracy =
         accuracy_report::measure(&model, &mut quantized, args.test_set.test_set.as_deref())?;
-    let options = EngineOptions::default();
-    let made = keys::make(&model, &quantized, args.srs.file.as_deref(), options, output)?;
+    let made =
+        keys::make(&model, &quantized, args.srs.file.as_deref(), &Device::default(), output)?;
     let key = made.setup.verifying_key();
     let reused = keys::exists(key, &key_path)?;
     if !reused {

@@ -62,7 +62,7 @@ fn usage_errors_have_exit_code_2() {
         &["frobnicate"][..],
         &["prove"],
         &["verify", "x"],
-        &["prove", "x", "--input", "y", "--backend", "magic"],
+        &["prove", "x", "--input", "y", "--device", "magic"],
         &["prove", "x", "--input", "y", "--payee", "0x12"],
         &["inspect", "x", "--threads", "0"],
         &[],

@@ -36,7 +36,7 @@ fn prove_reports_every_field_that_scripts_rely_on() {
         "float_output",
         "max_abs_error",
         "argmax_matches",
-        "backend",
+        "device",
         "threads",
     ];
     for field in fields {
@@ -46,7 +46,7 @@ fn prove_reports_every_field_that_scripts_rely_on() {
     let seconds: f64 = stages.map(|stage| stage["seconds"].as_f64().unwrap()).sum();
     let whole = report["prove_seconds"].as_f64().unwrap();
     assert!(0.5 * whole < seconds && seconds < 1.01 * whole, "stages of {seconds} s: {report}");
-    assert_eq!(report["backend"], "cpu");
+    assert_eq!(report["device"], "cpu");
     assert_eq!(report["argmax_matches"], true);
     let expected = &samples("digits_cnn")["samples"][0]["outputs"][0];
     let pairs =

@@ -15,10 +15,8 @@ use halo2_proofs::{
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
-use zkinfer_prover::{
-    Backend, CircuitKey, EngineCircuit, EngineOptions, KeyMetadata, Reference, Srs, Task,
-    export_key, export_srs,
-};
+use zkinfer_engine::{Device, EngineCircuit, EngineKey};
+use zkinfer_prover::{KeyMetadata, Srs, export_key, export_srs, reference::Reference};
 use zkinfer_verifier::{
     Digest, INSECURE_DEV, InferenceClaim, InstanceLayout, JobBinding, Proof, TensorLayout,
     VerifyingKey, Visibility, encode_scalar,
@@ -288,7 +286,7 @@ impl Circuit<Fr> for ToyCircuit {
 pub(crate) struct Toy {
     pub(crate) shape: Shape,
     pub(crate) srs: Srs,
-    pub(crate) circuit_key: CircuitKey<ToyCircuit>,
+    pub(crate) circuit_key: EngineKey<ToyCircuit>,
     pub(crate) key: VerifyingKey,
 }
 
@@ -296,7 +294,8 @@ impl Toy {
     pub(crate) fn new(shape: Shape) -> Self {
         let srs = Srs::insecure_dev(shape.k).unwrap();
         let circuit = ToyCircuit { shape, instance: Value::unknown() };
-        let circuit_key = CircuitKey::new(&srs, &circuit, EngineOptions::default()).unwrap();
+        let (lagrange, powers) = (srs.lagrange_points(), srs.first_powers());
+        let circuit_key = EngineKey::new(&circuit, lagrange, powers, &Device::default()).unwrap();
         let metadata = KeyMetadata {
             srs: export_srs(srs.params(), INSECURE_DEV).unwrap(),
             layout: layout(),
@@ -327,19 +326,14 @@ impl Toy {
 
     pub(crate) fn prove(&self, claim: &InferenceClaim) -> Proof {
         let instance = halo2_instance(claim);
-        let task = Task {
-            srs: &self.srs,
-            key: &self.circuit_key,
-            key_digest: self.key.digest().0.0,
-            circuit: &ToyCircuit {
-                shape: self.shape,
-                instance: Value::known(instance.clone().try_into().unwrap()),
-            },
-            instance: &[&instance],
-            progress: &|_| (),
+        let circuit = ToyCircuit {
+            shape: self.shape,
+            instance: Value::known(instance.clone().try_into().unwrap()),
         };
+        let reference = Reference::new(&self.srs, self.circuit_key.verifying_key(), &circuit);
+        let (reference, digest) = (reference.unwrap(), self.key.digest().0.0);
         let mut rng = ChaCha20Rng::seed_from_u64(claim.binding.nonce);
-        Proof::new(Reference.prove(task, &mut rng).unwrap())
+        Proof::new(reference.prove(&self.srs, &digest, &circuit, &[&instance], &mut rng).unwrap())
     }
 }
 

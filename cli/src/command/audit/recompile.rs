@@ -7,8 +7,8 @@ use std::{
 
 use anyhow::{Result, bail};
 use serde::Serialize;
+use zkinfer_engine::Device;
 use zkinfer_models::HexDigest;
-use zkinfer_prover::EngineOptions;
 use zkinfer_verifier::{G1Affine, INSECURE_DEV, KeyParts, VerifyingKey};
 
 use crate::{
@@ -67,8 +67,8 @@ impl Recompiled {
         }
         check_srs(args, key)?;
         let (quantized, accuracy) = quantize(args, &model, key, report)?;
-        let options = EngineOptions::default();
-        let made = keys::make(&model, &quantized, args.srs.file.as_deref(), options, output)?;
+        let device = Device::default();
+        let made = keys::make(&model, &quantized, args.srs.file.as_deref(), &device, output)?;
         let ours = made.setup.verifying_key();
         Ok(Some(Self {
             model: path.clone(),

@@ -8,7 +8,7 @@ use halo2_proofs::{
     plonk::{Any, Column, ConstraintSystem, Expression},
 };
 
-use super::program::{Linear, Program, ProgramBuilder, Source};
+use crate::program::{Linear, Program, ProgramBuilder, Source};
 
 /// Numbers of the proof's parameters: the circuit's challenges come first.
 #[derive(Clone, Copy, Debug)]

@@ -8,19 +8,24 @@ use halo2_proofs::{
     halo2curves::{
         bn256::{Bn256, Fr, G1Affine},
         ff::Field,
+        group::Curve,
     },
-    plonk::{ProvingKey, create_proof, keygen_pk, keygen_vk_custom, verify_proof},
-    poly::kzg::{
-        commitment::KZGCommitmentScheme,
-        multiopen::{ProverSHPLONK, VerifierSHPLONK},
-        strategy::SingleStrategy,
+    plonk::{Error, ProvingKey, create_proof, keygen_pk, keygen_vk_custom, verify_proof},
+    poly::{
+        EvaluationDomain,
+        commitment::{Blind, Params, ParamsProver},
+        kzg::{
+            commitment::{KZGCommitmentScheme, ParamsKZG},
+            multiopen::{ProverSHPLONK, VerifierSHPLONK},
+            strategy::SingleStrategy,
+        },
     },
     transcript::{Challenge255, Keccak256Read, TranscriptReadBuffer, TranscriptWriterBuffer},
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use random_circuit::{Kind, RandomCircuit};
-use zkinfer_prover::{EngineKey, EngineOptions, Instructions, ProofTranscript, Srs};
+use zkinfer_engine::{CpuOptions, Device, EngineError, EngineKey, Instructions, ProofTranscript};
 
 const K: u32 = 6;
 const SEED: u64 = 7;
@@ -54,6 +59,31 @@ fn kinds() -> Vec<(&'static str, Kind)> {
     ]
 }
 
+/// Parameters of a known secret, and their Lagrange basis, which halo2 keeps to itself.
+struct Srs {
+    params: ParamsKZG<Bn256>,
+    lagrange: Vec<G1Affine>,
+}
+
+impl Srs {
+    fn new() -> Self {
+        let params = ParamsKZG::<Bn256>::setup(K, ChaCha20Rng::seed_from_u64(SEED));
+        let domain = EvaluationDomain::<Fr>::new(1, K);
+        let commit = |row| {
+            let mut unit = domain.empty_lagrange();
+            unit[row] = Fr::ONE;
+            params.commit_lagrange(&unit, Blind::default()).to_affine()
+        };
+        let lagrange = (0..1 << K).map(commit).collect();
+        Self { params, lagrange }
+    }
+
+    fn first_powers(&self) -> [G1Affine; 2] {
+        let powers = self.params.get_g();
+        [powers[0], powers[1]]
+    }
+}
+
 struct Oracle {
     srs: Srs,
     circuit: RandomCircuit,
@@ -63,11 +93,11 @@ struct Oracle {
 
 impl Oracle {
     fn new(kind: Kind) -> Self {
-        let srs = Srs::insecure_dev(K).unwrap();
+        let srs = Srs::new();
         let circuit = RandomCircuit::honest(kind);
         let blank = RandomCircuit { known: false, ..circuit.clone() };
-        let key = keygen_vk_custom(srs.params(), &blank, false).unwrap();
-        let key = keygen_pk(srs.params(), key, &blank).unwrap();
+        let key = keygen_vk_custom(&srs.params, &blank, false).unwrap();
+        let key = keygen_pk(&srs.params, key, &blank).unwrap();
         let instance = circuit.instance();
         Self { srs, circuit, key, instance }
     }
@@ -82,9 +112,9 @@ impl Oracle {
         extension_bytes: usize,
     ) -> EngineKey<RandomCircuit> {
         let blank = RandomCircuit { known: false, ..self.circuit.clone() };
-        let options = EngineOptions { instructions, extension_bytes, ..EngineOptions::default() };
-        let (lagrange, powers) = (self.srs.lagrange_points(), self.srs.first_powers());
-        EngineKey::new(&blank, lagrange, powers, options).unwrap()
+        let options = CpuOptions { instructions, extension_bytes, ..CpuOptions::default() };
+        let powers = self.srs.first_powers();
+        EngineKey::new(&blank, &self.srs.lagrange, powers, &Device::Cpu(options)).unwrap()
     }
 
     fn prove(&self, key: &EngineKey<RandomCircuit>, circuit: &RandomCircuit) -> Vec<u8> {
@@ -97,7 +127,7 @@ impl Oracle {
     fn reference(&self) -> Vec<u8> {
         let mut transcript = ProofTranscript::init(Vec::new());
         create_proof::<KZGCommitmentScheme<Bn256>, ProverSHPLONK<'_, Bn256>, _, _, _, _>(
-            self.srs.params(),
+            &self.srs.params,
             &self.key,
             std::slice::from_ref(&self.circuit),
             &[&self.instance()],
@@ -113,9 +143,9 @@ impl Oracle {
         let mut transcript = Keccak256Read::<_, G1Affine, Challenge255<_>>::init(&mut rest);
         let accepted =
             verify_proof::<KZGCommitmentScheme<Bn256>, VerifierSHPLONK<'_, Bn256>, _, _, _>(
-                self.srs.params(),
+                &self.srs.params,
                 self.key.get_vk(),
-                SingleStrategy::new(self.srs.params()),
+                SingleStrategy::new(&self.srs.params),
                 &[&self.instance()],
                 &mut transcript,
             );
@@ -201,7 +231,7 @@ fn a_value_that_no_table_has_is_an_error() {
     let mut transcript = ProofTranscript::init(Vec::new());
     let mut rng = ChaCha20Rng::seed_from_u64(SEED);
     let proof = key.prove(&circuit, &oracle.instance(), &mut rng, &mut transcript, &|_| ());
-    assert!(matches!(proof, Err(halo2_proofs::plonk::Error::ConstraintSystemFailure)));
+    assert!(matches!(proof, Err(EngineError::Circuit(Error::ConstraintSystemFailure))));
 }
 
 #[test]
@@ -214,11 +244,17 @@ fn a_circuit_without_a_witness_or_with_another_instance_is_an_error() {
         let mut rng = ChaCha20Rng::seed_from_u64(SEED);
         key.prove(circuit, instance, &mut rng, &mut transcript, &|_| ())
     };
-    use halo2_proofs::plonk::Error;
-    assert!(matches!(prove(&blank, &oracle.instance()), Err(Error::Synthesis)));
+    let circuit_error = |result| match result {
+        Err(EngineError::Circuit(error)) => error,
+        other => panic!("{other:?}"),
+    };
+    let error = circuit_error(prove(&blank, &oracle.instance()));
+    assert!(matches!(error, Error::Synthesis));
     let missing = &oracle.instance()[1..];
-    assert!(matches!(prove(&oracle.circuit, missing), Err(Error::InvalidInstances)));
+    let error = circuit_error(prove(&oracle.circuit, missing));
+    assert!(matches!(error, Error::InvalidInstances));
     let long = vec![Fr::ONE; 1 << K];
     let long = [&long[..], &long[..], &long[..]];
-    assert!(matches!(prove(&oracle.circuit, &long), Err(Error::InvalidInstances)));
+    let error = circuit_error(prove(&oracle.circuit, &long));
+    assert!(matches!(error, Error::InvalidInstances));
 }

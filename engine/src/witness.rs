@@ -8,13 +8,12 @@ use halo2_proofs::{
         Fixed, FloorPlanner, Instance, Selector,
     },
 };
-use zkinfer_circuits::{AdviceColumn, InferenceCircuit, Witness};
 
-use super::{
+use crate::{
     arena::CellArena,
     column::{Cells, Column as Values},
+    kernels::parallel,
 };
-use crate::kernels::parallel;
 
 /// A circuit that the engine proves: any halo2 circuit.
 pub trait EngineCircuit: Circuit<Fr> {
@@ -27,32 +26,9 @@ pub trait EngineCircuit: Circuit<Fr> {
 
 /// Computes advice, phase by phase.
 pub trait AdvicePhases {
-    /// Every column of the next phase with its index, given the challenges that were drawn so far,
-    /// by their index.
-    fn next_phase(&mut self, challenges: &[Option<Fr>]) -> Vec<(usize, AdviceColumn)>;
-}
-
-impl EngineCircuit for InferenceCircuit {
-    fn advice(&self) -> Option<Box<dyn AdvicePhases + '_>> {
-        let phases = |witness| Box::new(InferencePhases { witness, first: true }) as Box<_>;
-        self.witness().map(phases)
-    }
-}
-
-struct InferencePhases<'a> {
-    witness: Witness<'a>,
-    first: bool,
-}
-
-impl AdvicePhases for InferencePhases<'_> {
-    fn next_phase(&mut self, challenges: &[Option<Fr>]) -> Vec<(usize, AdviceColumn)> {
-        if std::mem::take(&mut self.first) {
-            return self.witness.first_phase().into_iter().enumerate().collect();
-        }
-        let value = |challenge: Challenge| challenges[challenge.index()].unwrap_or_default();
-        let columns = self.witness.second_phase(&value).into_iter();
-        columns.map(|(column, values)| (column.index(), values)).collect()
-    }
+    /// Every column of the next phase with its index, all rows of it, given the challenges that were
+    /// drawn so far, by their index.
+    fn next_phase(&mut self, challenges: &[Option<Fr>]) -> Vec<(usize, Values)>;
 }
 
 /// Commits to the advice columns of a phase when all of them are assigned.
@@ -91,35 +67,60 @@ fn phase_count(constraints: &ConstraintSystem<Fr>) -> u8 {
     constraints.advice_column_phase().into_iter().max().map_or(1, |last| last + 1)
 }
 
-/// Computes the advice of `circuit`, handing each phase to `end`; gives all challenges.
-///
-/// # Errors
-/// What the circuit itself refuses, or a cell without a value.
-pub(crate) fn collect<C: EngineCircuit>(
-    circuit: &C,
-    k: u32,
+/// A circuit with its witness, whatever its type: what a proof asks of it.
+pub(crate) trait Witness {
+    /// Computes the advice, handing each phase to `end`; gives all challenges.
+    ///
+    /// # Errors
+    /// What the circuit itself refuses, or a cell without a value.
+    fn collect(
+        &self,
+        k: u32,
+        constraints: &ConstraintSystem<Fr>,
+        instance: &[&[Fr]],
+        end: &mut dyn PhaseEnd,
+    ) -> Result<Vec<Fr>, Error>;
+}
+
+impl<C: EngineCircuit> Witness for C {
+    fn collect(
+        &self,
+        k: u32,
+        constraints: &ConstraintSystem<Fr>,
+        instance: &[&[Fr]],
+        end: &mut dyn PhaseEnd,
+    ) -> Result<Vec<Fr>, Error> {
+        match self.advice() {
+            Some(advice) => compute(advice, 1 << k, constraints, end),
+            None => lay_out(self, k, constraints, instance, end),
+        }
+    }
+}
+
+/// Asks for the columns of every phase, of `rows` values each.
+fn compute(
+    mut advice: Box<dyn AdvicePhases + '_>,
+    rows: usize,
     constraints: &ConstraintSystem<Fr>,
-    instance: &[&[Fr]],
     end: &mut dyn PhaseEnd,
 ) -> Result<Vec<Fr>, Error> {
-    let Some(mut advice) = circuit.advice() else {
-        return lay_out(circuit, k, constraints, instance, end);
-    };
+    let phases = constraints.advice_column_phase();
     let mut challenges = Challenges::new(constraints);
     for phase in 0..phase_count(constraints) {
-        let mut columns: Vec<_> = advice
-            .next_phase(&challenges.values)
-            .into_iter()
-            .map(|(index, column)| (index, Values::from(column)))
-            .collect();
+        let mut columns = advice.next_phase(&challenges.values);
         columns.sort_unstable_by_key(|(index, _)| *index);
+        let expected = phases.iter().enumerate().filter(|(_, of)| **of == phase);
+        let is_complete = expected.map(|(index, _)| index).eq(columns.iter().map(|c| c.0));
+        if !is_complete || columns.iter().any(|(_, column)| column.rows() != rows) {
+            return Err(Error::Synthesis);
+        }
         let drawn = end.commit(phase, columns);
         challenges.draw(phase, drawn);
     }
     challenges.all()
 }
 
-/// Lays out the witness of `circuit` to the same end.
+/// Lays `circuit` out to the same end.
 fn lay_out<C: Circuit<Fr>>(
     circuit: &C,
     k: u32,

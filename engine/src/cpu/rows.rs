@@ -4,13 +4,13 @@ use halo2_proofs::halo2curves::bn256::Fr;
 
 use super::columns::{rotated, rotation};
 use crate::{
-    engine::program::{Operand, Program, Step, Term},
     kernels::{
         arithmetic::Arithmetic,
         batch,
         pack::{Pack, SUM_TERMS},
         parallel,
     },
+    program::{Operand, Program, Step, Term},
 };
 
 /// Relaxed values, below 2p, that are added to another before the sum, below 16p, is relaxed.

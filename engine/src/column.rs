@@ -1,6 +1,6 @@
-//! Columns as the host holds them: small integers where they are small.
+//! Columns: small integers where they are small.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use halo2_proofs::{
     halo2curves::{
@@ -9,11 +9,13 @@ use halo2_proofs::{
     },
     plonk::Assigned,
 };
-use zkinfer_circuits::{AdviceColumn, TableSums};
 
-/// The values of a column, row by row.
+/// The values of a column, row by row: what is known about them makes commitments cheap.
+///
+/// `V` holds arbitrary elements: as halo2's curve library has them in what circuits hand over, as a
+/// device wants them after that.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Column {
+pub enum Column<V = Vec<Fr>> {
     /// Every value is a small integer, but for the last rows.
     Integers {
         /// One per row; zero in the rows of `tail`.
@@ -22,22 +24,59 @@ pub(crate) enum Column {
         tail: Vec<Fr>,
     },
     /// Arbitrary elements.
-    Field(Vec<Fr>),
+    Field(V),
     /// Sums of entries of a table, but for the last rows.
     Sums {
         /// One per row.
-        values: Vec<Fr>,
+        values: V,
         /// What all but the last are sums of.
         sums: TableSums,
     },
 }
 
+/// What a column's rows are sums of: entries of one table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableSums {
+    /// The table.
+    pub entries: Arc<[Fr]>,
+    /// For each summand, the entry of every row but the last ones, where the column has its own
+    /// value; all are of the same length.
+    pub positions: Vec<Arc<[u32]>>,
+    /// What the first rows have besides.
+    pub first: Vec<Fr>,
+}
+
+impl<V> Column<V> {
+    /// Small integers in all rows.
+    #[must_use]
+    pub fn integers(values: Vec<i32>) -> Self {
+        Self::Integers { values, tail: Vec::new() }
+    }
+
+    /// The same column with its arbitrary elements in another form.
+    pub(crate) fn map<W>(self, form: impl FnOnce(V) -> W) -> Column<W> {
+        match self {
+            Self::Integers { values, tail } => Column::Integers { values, tail },
+            Self::Field(values) => Column::Field(form(values)),
+            Self::Sums { values, sums } => Column::Sums { values: form(values), sums },
+        }
+    }
+}
+
 impl Column {
+    /// The number of rows.
+    pub(crate) fn rows(&self) -> usize {
+        match self {
+            Self::Integers { values, .. } => values.len(),
+            Self::Field(values) | Self::Sums { values, .. } => values.len(),
+        }
+    }
+
     /// A column that is one in `ones` and zero elsewhere.
     pub(crate) fn indicator(rows: usize, ones: std::ops::Range<usize>) -> Self {
         let mut values = vec![0; rows];
         values[ones].fill(1);
-        Self::Integers { values, tail: Vec::new() }
+        Self::integers(values)
     }
 
     /// Puts `blinding` into the last rows.
@@ -55,9 +94,21 @@ impl Column {
         }
     }
 
+    /// The value in a row.
+    #[must_use]
+    pub fn value(&self, row: usize) -> Fr {
+        match self {
+            Self::Integers { values, tail } => {
+                let head = values.len() - tail.len();
+                if row < head { integer(values[row]) } else { tail[row - head] }
+            }
+            Self::Field(values) | Self::Sums { values, .. } => values[row],
+        }
+    }
+
     /// The values as field elements.
-    #[cfg(test)]
-    pub(crate) fn to_field(&self) -> Vec<Fr> {
+    #[must_use]
+    pub fn to_field(&self) -> Vec<Fr> {
         match self {
             Self::Field(cells) | Self::Sums { values: cells, .. } => cells.clone(),
             Self::Integers { values, tail } => {
@@ -68,16 +119,6 @@ impl Column {
                     .chain(tail.iter().copied())
                     .collect()
             }
-        }
-    }
-}
-
-impl From<AdviceColumn> for Column {
-    fn from(column: AdviceColumn) -> Self {
-        match column {
-            AdviceColumn::Integers(values) => Self::Integers { values, tail: Vec::new() },
-            AdviceColumn::Field(values) => Self::Field(values),
-            AdviceColumn::Sums { values, sums } => Self::Sums { values, sums },
         }
     }
 }
@@ -150,7 +191,7 @@ impl Cells {
     /// halo2.
     pub(crate) fn finish(self) -> Column {
         match self {
-            Self::Integers(values) => Column::Integers { values, tail: Vec::new() },
+            Self::Integers(values) => Column::integers(values),
             Self::Field { mut values, denominators } => {
                 let (rows, mut inverses): (Vec<_>, Vec<_>) = denominators.into_iter().unzip();
                 inverses.iter_mut().batch_invert();
@@ -183,7 +224,7 @@ mod tests {
         let values = [0, 1, -1, i32::MAX, -i32::MAX, 77];
         let cells: Vec<Fr> = values.into_iter().map(integer).collect();
         let column = column(&cells);
-        assert_eq!(column, Column::Integers { values: values.to_vec(), tail: vec![] });
+        assert_eq!(column, Column::integers(values.to_vec()));
         assert_eq!(column.to_field(), cells);
     }
 

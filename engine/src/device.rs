@@ -1,18 +1,61 @@
-//! What the engine needs from the machine that does the work.
+//! Where proofs are made, and what the engine needs from the machine that makes them.
 
 use halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 
-use super::{
+use crate::{
+    assembly::CircuitData,
     column::Column,
+    cpu::{self, CpuOptions},
+    error::{DeviceError, EngineError},
+    key::Keyed,
     program::{Program, Source},
 };
+
+/// Where proofs of a circuit are made: chosen once, when its key is made.
+///
+/// Keys and proofs are the same bytes on every device.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Device {
+    /// The processor.
+    Cpu(CpuOptions),
+}
+
+impl Default for Device {
+    fn default() -> Self {
+        Self::Cpu(CpuOptions::default())
+    }
+}
+
+impl Device {
+    /// The name in reports and on the command line.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Cpu(_) => "cpu",
+        }
+    }
+
+    /// The key of a circuit on this device.
+    pub(crate) fn key(
+        &self,
+        data: CircuitData,
+        lagrange: &[G1Affine],
+        powers: [G1Affine; 2],
+    ) -> Result<Box<dyn Keyed>, EngineError> {
+        match self {
+            Self::Cpu(options) => cpu::key(*options, data, lagrange, powers),
+        }
+    }
+}
 
 /// Operations on columns of `n = 2^k` values, which stay where the device keeps them.
 ///
 /// A column is a polynomial of degree below `n` by its values on `H = <ω>`. Every step of a proof
 /// is one of these operations over whole columns, so that a device with memory of its own moves
-/// only commitments, evaluations and challenges.
-pub(crate) trait Device: std::fmt::Debug + Send + Sync {
+/// only commitments, evaluations and challenges. Whatever a device fails at is an error of the
+/// operation; a processor never fails.
+pub(crate) trait ColumnDevice: std::fmt::Debug + Send + Sync {
     /// A column on the device.
     type Column: Send + Sync + std::fmt::Debug;
     /// What a column is multiplied by to evaluate its polynomial at a point.
@@ -20,14 +63,17 @@ pub(crate) trait Device: std::fmt::Debug + Send + Sync {
     /// A column's values on all cosets over which the quotient is computed.
     type Extended: Send + Sync + std::fmt::Debug;
 
-    /// Moves a column to the device.
-    fn upload(&self, column: Column) -> Self::Column;
+    /// How many columns of the key may be kept on the cosets.
+    fn extensions(&self) -> usize;
+
+    /// Moves columns to the device.
+    fn upload(&self, columns: Vec<Column>) -> Result<Vec<Self::Column>, DeviceError>;
 
     /// The values of a column, for the parts of the argument that sort or compare.
-    fn download(&self, column: &Self::Column) -> Vec<Fr>;
+    fn download(&self, column: &Self::Column) -> Result<Vec<Fr>, DeviceError>;
 
     /// KZG commitments.
-    fn commit(&self, columns: &[&Self::Column]) -> Vec<G1Affine>;
+    fn commit(&self, columns: &[&Self::Column]) -> Result<Vec<G1Affine>, DeviceError>;
 
     /// The outputs of `program` in every row of H.
     fn evaluate_rows<'a>(
@@ -35,15 +81,18 @@ pub(crate) trait Device: std::fmt::Debug + Send + Sync {
         program: &Program,
         uniforms: &[Fr],
         column: &(dyn Fn(Source) -> &'a Self::Column + Sync),
-    ) -> Vec<Self::Column>
+    ) -> Result<Vec<Self::Column>, DeviceError>
     where
         Self: 'a;
 
     /// Running products of fractions.
-    fn running_products(&self, fractions: Vec<Fractions<Self::Column>>) -> Vec<Self::Column>;
+    fn running_products(
+        &self,
+        fractions: Vec<Fractions<Self::Column>>,
+    ) -> Result<Vec<Self::Column>, DeviceError>;
 
     /// Values on the cosets, for columns that many proofs use.
-    fn extend(&self, column: &Self::Column) -> Self::Extended;
+    fn extend(&self, columns: &[&Self::Column]) -> Result<Vec<Self::Extended>, DeviceError>;
 
     /// The pieces `h_i` of `h = Σ X^(n·i)·h_i`, where `h·(X^n - 1)` is the only output of
     /// `program`.
@@ -52,26 +101,31 @@ pub(crate) trait Device: std::fmt::Debug + Send + Sync {
         program: &Program,
         uniforms: &[Fr],
         column: &(dyn Fn(Source) -> Extension<'a, Self> + Sync),
-    ) -> Vec<Self::Column>
+    ) -> Result<Vec<Self::Column>, DeviceError>
     where
         Self: 'a + Sized;
 
     /// The values at `point` of the Lagrange polynomials of H.
-    fn lagrange_at(&self, point: Fr) -> Self::Weights;
+    fn lagrange_at(&self, point: Fr) -> Result<Self::Weights, DeviceError>;
 
-    /// Values of columns at `ω^rotation·point`, where `weights` is [`Device::lagrange_at`] `point`.
-    fn evaluate(&self, weights: &Self::Weights, queries: &[(&Self::Column, i32)]) -> Vec<Fr>;
+    /// Values of columns at `ω^rotation·point`, where `weights` is [`ColumnDevice::lagrange_at`]
+    /// `point`.
+    fn evaluate(
+        &self,
+        weights: &Self::Weights,
+        queries: &[(&Self::Column, i32)],
+    ) -> Result<Vec<Fr>, DeviceError>;
 
     /// `Σ scale·column`.
-    fn combine(&self, terms: &[(&Self::Column, Fr)]) -> Self::Column;
+    fn combine(&self, terms: &[(&Self::Column, Fr)]) -> Result<Self::Column, DeviceError>;
 
     /// `Σ scale·(column - remainder(X))/Π(X - point)`; each division is exact.
-    fn divide(&self, parts: &[Division<'_, Self::Column>]) -> Self::Column;
+    fn divide(&self, parts: &[Division<'_, Self::Column>]) -> Result<Self::Column, DeviceError>;
 }
 
-/// A column as [`Device::quotient`] gets it.
+/// A column as [`ColumnDevice::quotient`] gets it.
 #[derive(Debug)]
-pub(crate) enum Extension<'a, D: Device + ?Sized> {
+pub(crate) enum Extension<'a, D: ColumnDevice + ?Sized> {
     /// On the cosets already.
     Extended(&'a D::Extended),
     /// On H only.
@@ -91,7 +145,7 @@ pub(crate) struct Fractions<C> {
     pub(crate) blinding: Vec<Fr>,
 }
 
-/// One term of [`Device::divide`].
+/// One term of [`ColumnDevice::divide`].
 #[derive(Debug)]
 pub(crate) struct Division<'a, C> {
     /// The dividend, before the remainder is taken off.

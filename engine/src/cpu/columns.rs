@@ -8,39 +8,24 @@ use std::borrow::Cow;
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
 use super::CpuColumn;
-use crate::kernels::{
-    arithmetic::Arithmetic,
-    batch::{self, Weights},
-    msm::{self, Scalars},
-    pack::Pack,
-    parallel,
+use crate::{
+    column::Column,
+    kernels::{
+        arithmetic::Arithmetic,
+        batch::{self, Weights},
+        pack::Pack,
+        parallel,
+    },
 };
 
 /// Packs that one task works on.
 const TASK: usize = 256;
 
-impl<A: Arithmetic> CpuColumn<A> {
-    /// The values as packs.
-    pub(super) fn packs(&self, arithmetic: A) -> Cow<'_, [A::Fr]> {
-        match self {
-            Self::Field(packs) | Self::Sums { packs, .. } => Cow::Borrowed(packs),
-            Self::Integers { values, tail } => Cow::Owned(widen(arithmetic, values, tail)),
-        }
-    }
-
-    /// The values as commitments want them.
-    pub(super) fn scalars(&self) -> Scalars<'_, A> {
-        match self {
-            Self::Field(packs) => Scalars::Field(packs),
-            Self::Integers { values, tail } => {
-                Scalars::Integers { values: &values[..values.len() - tail.len()], tail }
-            }
-            Self::Sums { packs, sums, tail } => {
-                let positions = sums.positions.iter().map(|positions| &positions[..]).collect();
-                let (entries, first) = (&sums.entries, &sums.first);
-                Scalars::Sums { packs, sums: msm::TableSums { entries, positions, first, tail } }
-            }
-        }
+/// The values of a column as packs.
+pub(super) fn packs<A: Arithmetic>(arithmetic: A, column: &CpuColumn<A>) -> Cow<'_, [A::Fr]> {
+    match column {
+        Column::Field(packs) | Column::Sums { values: packs, .. } => Cow::Borrowed(packs),
+        Column::Integers { values, tail } => Cow::Owned(widen(arithmetic, values, tail)),
     }
 }
 
@@ -173,10 +158,10 @@ pub(super) fn dot<A: Arithmetic>(
     rotation: usize,
 ) -> Fr {
     match column {
-        CpuColumn::Field(packs) | CpuColumn::Sums { packs, .. } if rotation == 0 => {
+        Column::Field(packs) | Column::Sums { values: packs, .. } if rotation == 0 => {
             weights.dot(packs)
         }
-        CpuColumn::Field(packs) | CpuColumn::Sums { packs, .. } => {
+        Column::Field(packs) | Column::Sums { values: packs, .. } => {
             let mut moved = Vec::with_capacity(packs.len());
             arithmetic.vectorize(
                 #[inline(always)]
@@ -188,7 +173,7 @@ pub(super) fn dot<A: Arithmetic>(
             );
             weights.dot(&moved)
         }
-        CpuColumn::Integers { values, tail } => {
+        Column::Integers { values, tail } => {
             let by = isize::try_from(rotation).expect("at most 2^28 rows");
             weights.dot_integers(values, by) + tail_dot(arithmetic, weights, tail, rotation)
         }
@@ -237,11 +222,11 @@ pub(super) fn combine<A: Arithmetic>(
     let (mut fields, mut field_scales) = (Vec::new(), Vec::new());
     for (column, scale) in terms {
         match column {
-            CpuColumn::Integers { values, .. } => {
+            Column::Integers { values, .. } => {
                 integers.push(&values[..]);
                 integer_scales.push(*scale);
             }
-            CpuColumn::Field(packs) | CpuColumn::Sums { packs, .. } => {
+            Column::Field(packs) | Column::Sums { values: packs, .. } => {
                 fields.push(&packs[..]);
                 field_scales.push(*scale);
             }
@@ -258,7 +243,7 @@ pub(super) fn combine<A: Arithmetic>(
 fn add_tails<A: Arithmetic>(arithmetic: A, result: &mut [A::Fr], terms: &[(&CpuColumn<A>, Fr)]) {
     let tails = || {
         terms.iter().filter_map(|(column, scale)| match column {
-            CpuColumn::Integers { tail, .. } if !tail.is_empty() => Some((tail, scale)),
+            Column::Integers { tail, .. } if !tail.is_empty() => Some((tail, scale)),
             _ => None,
         })
     };

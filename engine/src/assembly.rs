@@ -9,7 +9,7 @@ use halo2_proofs::{
     },
 };
 
-use super::{
+use crate::{
     column::{Cells, Column as HostColumn},
     copies::Copies,
 };
@@ -17,6 +17,8 @@ use super::{
 /// What a circuit says besides its witness.
 #[derive(Debug)]
 pub(crate) struct CircuitData {
+    /// Log2 of the number of rows.
+    pub(crate) k: u32,
     /// Columns, gates and arguments; selectors are fixed columns by now.
     pub(crate) constraints: ConstraintSystem<Fr>,
     /// The fixed columns, selectors last.
@@ -48,10 +50,10 @@ pub(crate) fn lay_out<C: Circuit<Fr>>(circuit: &C, k: u32) -> Result<CircuitData
     let mut fixed: Vec<_> = assembly.fixed.into_iter().map(Cells::finish).collect();
     fixed.extend(assembly.selectors.iter().map(|rows| {
         let values = rows.iter().map(|&enabled| i32::from(enabled)).collect();
-        HostColumn::Integers { values, tail: Vec::new() }
+        HostColumn::integers(values)
     }));
     let (constraints, _) = constraints.directly_convert_selectors_to_fixed(assembly.selectors);
-    Ok(CircuitData { constraints, fixed, copies: assembly.copies })
+    Ok(CircuitData { k, constraints, fixed, copies: assembly.copies })
 }
 
 struct Assembly {

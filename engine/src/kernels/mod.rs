@@ -17,7 +17,6 @@ pub(crate) mod batch;
 mod fuzz_tests;
 mod lanes;
 pub mod measure;
-#[cfg(any(target_arch = "x86_64", test))]
 mod modulus;
 #[cfg(any(target_arch = "x86_64", test))]
 mod montgomery;

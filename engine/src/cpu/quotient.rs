@@ -10,10 +10,12 @@ use halo2_proofs::halo2curves::{
     ff::{Field, PrimeField},
 };
 
-use super::{CpuColumn, CpuDevice, rows};
+use super::{CpuColumn, CpuDevice, columns, rows};
 use crate::{
-    engine::{device::Extension, program::Program},
+    column::Column,
+    device::Extension,
     kernels::{arithmetic::Arithmetic, batch, ntt::Coset, pack::Pack, parallel},
+    program::Program,
 };
 
 /// The generator of the group of order `2^k`.
@@ -31,7 +33,7 @@ pub(super) fn coset_shifts(k: u32, count: usize) -> Vec<Fr> {
 impl<A: Arithmetic> CpuDevice<A> {
     /// The coefficients of a column's polynomial.
     pub(super) fn interpolate(&self, column: &CpuColumn<A>) -> Vec<A::Fr> {
-        let mut values = column.packs(self.arithmetic).into_owned();
+        let mut values = columns::packs(self.arithmetic, column).into_owned();
         self.domain.interpolate(&mut values);
         values
     }
@@ -95,7 +97,7 @@ impl<A: Arithmetic> CpuDevice<A> {
             let terms: Vec<_> = on_cosets.iter().map(|c| &c[..]).collect();
             let mut coefficients = vec![A::Fr::zero(); self.packs()];
             batch::add_scaled(self.arithmetic, &mut coefficients, &scales, &terms);
-            CpuColumn::Field(self.on_coset(&coefficients, &self.plain))
+            Column::Field(self.on_coset(&coefficients, &self.plain))
         })
     }
 }

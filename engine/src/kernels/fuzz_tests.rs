@@ -7,6 +7,7 @@ use rand_core::{RngCore, SeedableRng};
 
 use self::target::{Case, check};
 use super::{Instructions, measure};
+use crate::column::Column;
 
 #[path = "../../../fuzz/src/kernels.rs"]
 mod target;

@@ -1,18 +1,17 @@
-//! Kernels by themselves, for benchmarks and estimates: prepared once, run many times.
+//! Kernels by themselves, for benchmarks, estimates and tests: prepared once, run many times.
 //!
-//! Not an interface to build on: provers use [`crate::Setup`].
-
-use std::time::Instant;
+//! Provers use [`crate::EngineKey`].
 
 use halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 
 use super::{
     arithmetic::{Arithmetic, Instructions, Run},
     batch,
-    msm::{self, Bases},
+    msm::Bases,
     ntt::{Coset, Domain},
     pack::Pack,
 };
+use crate::column::Column;
 
 /// A kernel with its operands, in the form that it works on.
 pub trait Kernel {
@@ -22,15 +21,6 @@ pub trait Kernel {
     fn run(&mut self);
     /// What the last run gave. Kernels that work in place take it as their next operand.
     fn output(&self) -> Self::Output;
-}
-
-/// One column of scalars to commit to.
-#[derive(Clone, Debug)]
-pub enum Scalars {
-    /// Field elements.
-    Field(Vec<Fr>),
-    /// Small integers.
-    Integers(Vec<i32>),
 }
 
 /// Products of elements, in place and on one thread: `a[i]·b[i]`.
@@ -75,23 +65,6 @@ pub fn interpolate(set: Instructions, values: &[Fr]) -> Box<dyn Kernel<Output = 
         }
     }
     set.run(Task(values))
-}
-
-/// Nanoseconds an element of a transform of 2^12 elements on one core of this machine, as it is now:
-/// a few milliseconds of measuring.
-#[must_use]
-pub fn transform_nanos(set: Instructions) -> f64 {
-    const ELEMENTS: u16 = 1 << 12;
-    const RUNS: usize = 8;
-    let values: Vec<Fr> = (0..ELEMENTS).map(|i| Fr::from(u64::from(i))).collect();
-    let mut kernel = interpolate(set, &values);
-    let mut shortest = f64::INFINITY;
-    for _ in 0..RUNS {
-        let start = Instant::now();
-        kernel.run();
-        shortest = shortest.min(start.elapsed().as_secs_f64());
-    }
-    shortest * 1e9 / f64::from(ELEMENTS)
 }
 
 /// The transform of coefficients to values on the subgroup of order `values.len()`, which are
@@ -144,18 +117,15 @@ pub fn commit(
     set: Instructions,
     points: &[G1Affine],
     table_bytes: usize,
-    scalars: Scalars,
+    scalars: Column,
 ) -> Box<dyn Kernel<Output = G1Affine>> {
-    struct Task<'a>(&'a [G1Affine], usize, Scalars);
+    struct Task<'a>(&'a [G1Affine], usize, Column);
     impl Run for Task<'_> {
         type Output = Box<dyn Kernel<Output = G1Affine>>;
         fn run<A: Arithmetic>(self, arithmetic: A) -> Self::Output {
             let Self(points, table_bytes, scalars) = self;
             let bases = Bases::new(arithmetic, points, table_bytes);
-            let column = match scalars {
-                Scalars::Field(elements) => Column::Field(pack(arithmetic, &elements)),
-                Scalars::Integers(values) => Column::Integers(values),
-            };
+            let column = scalars.map(|elements| pack(arithmetic, &elements));
             Box::new(Commit { bases, column, sum: G1Affine::default() })
         }
     }
@@ -290,14 +260,9 @@ impl<A: Arithmetic> Kernel for Evaluate<A> {
     }
 }
 
-enum Column<A: Arithmetic> {
-    Field(Vec<A::Fr>),
-    Integers(Vec<i32>),
-}
-
 struct Commit<A: Arithmetic> {
     bases: Bases<A>,
-    column: Column<A>,
+    column: Column<Vec<A::Fr>>,
     sum: G1Affine,
 }
 
@@ -305,11 +270,7 @@ impl<A: Arithmetic> Kernel for Commit<A> {
     type Output = G1Affine;
 
     fn run(&mut self) {
-        let column = match &self.column {
-            Column::Field(packs) => msm::Scalars::Field(packs),
-            Column::Integers(values) => msm::Scalars::Integers { values, tail: &[] },
-        };
-        self.sum = self.bases.commit(&[column])[0];
+        self.sum = self.bases.commit(&[&self.column])[0];
     }
 
     fn output(&self) -> G1Affine {

@@ -1,4 +1,4 @@
-use std::iter::repeat_n;
+use std::{iter::repeat_n, sync::Arc};
 
 use halo2_proofs::halo2curves::{
     bn256::{Fr, G1, G1Affine},
@@ -14,8 +14,10 @@ use super::{
         arithmetic::{Arithmetic, Emulated, EmulatedNarrow, Instructions, Portable, Run},
         pack::Pack,
     },
+    table_sums::gather,
     *,
 };
+use crate::column::TableSums;
 
 /// Runs a test on every arithmetic that can run here.
 fn on_all<T: Run<Output = ()> + Copy>(test: T) {
@@ -32,41 +34,27 @@ fn random_points(rng: &mut ChaCha20Rng, len: usize) -> Vec<G1Affine> {
     affine
 }
 
-fn element(value: i32) -> Fr {
-    let magnitude = Fr::from(u64::from(value.unsigned_abs()));
-    if value < 0 { -magnitude } else { magnitude }
-}
-
 fn random_integers(rng: &mut ChaCha20Rng, len: usize, bits: u32) -> Vec<i32> {
     (0..len).map(|_| rng.next_u32().cast_signed() >> (32 - bits)).collect()
 }
 
-/// The columns of a test: elements for all rows, or integers and a tail.
-#[derive(Clone, Debug)]
-enum Column {
-    Field(Vec<Fr>),
-    Integers(Vec<i32>, Vec<Fr>),
+/// Elements in packs.
+fn packs<A: Arithmetic>(elements: &[Fr]) -> Vec<A::Fr> {
+    let width = A::Fr::WIDTH;
+    let missing = elements.len().next_multiple_of(width) - elements.len();
+    // Lanes beyond the points must be ignored, so they are not zero.
+    let padded: Vec<Fr> = elements.iter().copied().chain(repeat_n(Fr::from(7), missing)).collect();
+    padded.chunks_exact(width).map(A::Fr::from_lanes).collect()
 }
 
-impl Column {
-    fn elements(&self) -> Vec<Fr> {
-        match self {
-            Self::Field(elements) => elements.clone(),
-            Self::Integers(values, tail) => {
-                values.iter().map(|&value| element(value)).chain(tail.iter().copied()).collect()
-            }
-        }
-    }
+fn packed<A: Arithmetic>(column: &Column) -> Scalars<A> {
+    column.clone().map(|elements| packs::<A>(&elements))
+}
 
-    fn packs<A: Arithmetic>(&self) -> Vec<A::Fr> {
-        let Self::Field(elements) = self else { return Vec::new() };
-        let width = A::Fr::WIDTH;
-        let missing = elements.len().next_multiple_of(width) - elements.len();
-        // Lanes beyond the points must be ignored, so they are not zero.
-        let padded: Vec<Fr> =
-            elements.iter().copied().chain(repeat_n(Fr::from(7), missing)).collect();
-        padded.chunks_exact(width).map(A::Fr::from_lanes).collect()
-    }
+/// Integers in the first rows, elements in the last.
+fn mixed(mut values: Vec<i32>, tail: &[Fr]) -> Column {
+    values.resize(values.len() + tail.len(), 0);
+    Column::Integers { values, tail: tail.to_vec() }
 }
 
 /// Columns of all kinds for this many rows.
@@ -76,7 +64,7 @@ fn columns(rng: &mut ChaCha20Rng, len: usize) -> Vec<Column> {
     sparse[len / 2] = -Fr::from(3);
     let tail = len.min(5);
     let tails: Vec<Fr> = full[..tail].to_vec();
-    let integers = |values: Vec<i32>| Column::Integers(values, tails.clone());
+    let integers = |values: Vec<i32>| mixed(values, &tails);
     vec![
         Column::Field(vec![Fr::ZERO; len]),
         Column::Field(vec![Fr::ONE; len]),
@@ -97,27 +85,19 @@ fn columns(rng: &mut ChaCha20Rng, len: usize) -> Vec<Column> {
         integers(vec![65535; len - tail]),
         integers(vec![i32::MIN; len - tail]),
         integers(vec![0; len - tail]),
-        Column::Integers(vec![1; len], Vec::new()),
-        Column::Integers(random_integers(rng, len, 1), Vec::new()),
-        Column::Integers(random_integers(rng, len / 2, 9), Vec::new()),
-        Column::Integers(Vec::new(), Vec::new()),
+        Column::integers(vec![1; len]),
+        Column::integers(random_integers(rng, len, 1)),
+        Column::integers(random_integers(rng, len / 2, 9)),
+        Column::integers(Vec::new()),
     ]
 }
 
 fn check<A: Arithmetic>(bases: &Bases<A>, points: &[G1Affine], columns: &[Column]) {
-    let packs: Vec<Vec<A::Fr>> = columns.iter().map(Column::packs::<A>).collect();
-    let scalars: Vec<Scalars<'_, A>> = columns
-        .iter()
-        .zip(&packs)
-        .map(|(column, packs)| match column {
-            Column::Field(_) => Scalars::Field(packs),
-            Column::Integers(values, tail) => Scalars::Integers { values, tail },
-        })
-        .collect();
-    let sums = bases.commit(&scalars);
+    let scalars: Vec<Scalars<A>> = columns.iter().map(packed::<A>).collect();
+    let sums = bases.commit(&scalars.iter().collect::<Vec<_>>());
     assert_eq!(sums.len(), columns.len());
     for (i, (column, sum)) in columns.iter().zip(sums).enumerate() {
-        let elements = column.elements();
+        let elements = column.to_field();
         let expected = msm_best(&elements, &points[..elements.len()]).to_affine();
         assert_eq!(sum, expected, "column {i} of {} points, {bases:?}", points.len());
     }
@@ -230,16 +210,14 @@ fn points_that_meet() {
 fn no_points_and_no_columns() {
     let bases = Bases::new(Portable, &[], 0);
     assert!(bases.commit(&[]).is_empty());
-    let empty = Scalars::Integers { values: &[], tail: &[] };
-    assert_eq!(bases.commit(&[empty]), [G1Affine::identity()]);
+    let empty = Column::integers(Vec::new());
+    assert_eq!(bases.commit(&[&empty]), [G1Affine::identity()]);
 }
 
-/// A column of sums, as [`TableSums`] has it.
+/// A column of sums.
 #[derive(Debug)]
 struct Sums {
-    entries: Vec<Fr>,
-    positions: Vec<Vec<u32>>,
-    first: Vec<Fr>,
+    sums: TableSums,
     tail: Vec<Fr>,
 }
 
@@ -257,26 +235,23 @@ impl Sums {
             };
             (0..len - tail.len()).map(|_| position()).collect()
         };
-        let positions = vec![summand(3, 10), summand(3, 40), summand(0, 5), summand(8, 100)];
-        Self { entries, positions, first, tail }
+        let positions = [summand(3, 10), summand(3, 40), summand(0, 5), summand(8, 100)];
+        let positions = positions.map(Arc::from).to_vec();
+        Self { sums: TableSums { entries: entries.into(), positions, first }, tail }
     }
 
     fn values(&self) -> Vec<Fr> {
-        let rows = self.positions[0].len();
+        let TableSums { entries, positions, first } = &self.sums;
+        let rows = positions[0].len();
         let sum = |row: usize| -> Fr {
-            let entries = self.positions.iter().map(|summand| self.entries[summand[row] as usize]);
-            entries.chain(self.first.get(row).copied()).sum()
+            let entries = positions.iter().map(|summand| entries[summand[row] as usize]);
+            entries.chain(first.get(row).copied()).sum()
         };
         (0..rows).map(sum).chain(self.tail.iter().copied()).collect()
     }
 
-    fn borrowed(&self) -> TableSums<'_> {
-        TableSums {
-            entries: &self.entries,
-            positions: self.positions.iter().map(Vec::as_slice).collect(),
-            first: &self.first,
-            tail: &self.tail,
-        }
+    fn column<A: Arithmetic>(&self) -> Scalars<A> {
+        Column::Sums { values: packs::<A>(&self.values()), sums: self.sums.clone() }
     }
 }
 
@@ -299,15 +274,13 @@ fn sums_of_entries_are_gathered() {
                 let bases = Bases::new(arithmetic, &points, 1 << 20);
                 let mut all_columns: Vec<_> = (0..3).map(|_| Sums::random(&mut rng, len)).collect();
                 // Nothing but bases.
-                all_columns[1].positions = vec![vec![2; len - 7], vec![6; len - 7]];
+                all_columns[1].sums.positions =
+                    vec![vec![2; len - 7].into(), vec![6; len - 7].into()];
                 let values: Vec<_> = all_columns.iter().map(Sums::values).collect();
-                let packs: Vec<Vec<A::Fr>> =
-                    values.iter().map(|v| Column::Field(v.clone()).packs::<A>()).collect();
-                let mut scalars: Vec<_> = iter::zip(&all_columns, &packs)
-                    .map(|(column, packs)| Scalars::Sums { packs, sums: column.borrowed() })
-                    .collect();
-                scalars.insert(1, Scalars::Field(&packs[0]));
-                let is_gathered = |sums: &Sums| sums.borrowed().gather(&bases.table).is_some();
+                let mut scalars: Vec<_> = all_columns.iter().map(Sums::column::<A>).collect();
+                scalars.insert(1, Column::Field(packs::<A>(&values[0])));
+                let scalars: Vec<_> = scalars.iter().collect();
+                let is_gathered = |column: &Sums| gather(&column.sums, &bases.table).is_some();
                 let has_infinite = points.contains(&G1Affine::identity());
                 assert!([0, 2].iter().all(|&i| is_gathered(&all_columns[i]) != has_infinite));
                 let expected: Vec<_> =
@@ -326,8 +299,9 @@ fn few_rows_are_not_gathered() {
     let points = random_points(&mut rng, 32);
     let bases = Bases::new(Portable, &points, 1 << 20);
     let sums = Sums::random(&mut rng, 32);
-    assert!(sums.borrowed().gather(&bases.table).is_none());
-    let packs = Column::Field(sums.values()).packs::<Portable>();
-    let column = Scalars::Sums { packs: &packs, sums: sums.borrowed() };
-    assert_eq!(bases.commit(&[column]), [msm_best(&sums.values(), &points).to_affine()]);
+    assert!(gather(&sums.sums, &bases.table).is_none());
+    assert_eq!(
+        bases.commit(&[&sums.column::<Portable>()]),
+        [msm_best(&sums.values(), &points).to_affine()]
+    );
 }

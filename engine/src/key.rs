@@ -8,20 +8,22 @@ use halo2_proofs::{
         ff::{Field, PrimeField},
         group::Curve,
     },
-    plonk::{self, Circuit, ConstraintSystem, Error, permutation},
+    plonk::{self, ConstraintSystem, permutation},
     poly::EvaluationDomain,
 };
 
-use super::{
+use crate::{
     argument::{self, Shape},
-    assembly::lay_out,
+    assembly::CircuitData,
     column::Column,
     copies::Cell,
-    device::{Device, Extension},
+    device::{ColumnDevice, Extension},
+    error::{DeviceError, EngineError},
+    kernels::parallel,
     powers_of,
     program::{Program, Source},
+    rounds::{self, Round},
 };
-use crate::kernels::parallel;
 
 /// Fewer fixed columns than this, kept on the cosets, are cheaper than the transforms of their
 /// combination.
@@ -29,9 +31,27 @@ const EXTENDED_COMBINATION_MIN: usize = 8;
 /// Where columns of the key are transformed for every proof, their combination is one instead of two.
 const COMBINATION_MIN: usize = 2;
 
+/// The key of a circuit on one device, whichever it is.
+pub(crate) trait Keyed: std::fmt::Debug + Send + Sync {
+    /// Makes a proof.
+    fn prove(&self, round: Round<'_>) -> Result<(), EngineError>;
+    /// halo2's key.
+    fn verifying_key(&self) -> &plonk::VerifyingKey<G1Affine>;
+}
+
+impl<D: ColumnDevice> Keyed for Key<D> {
+    fn prove(&self, round: Round<'_>) -> Result<(), EngineError> {
+        rounds::prove(self, round)
+    }
+
+    fn verifying_key(&self) -> &plonk::VerifyingKey<G1Affine> {
+        &self.verifying_key
+    }
+}
+
 /// Everything that proofs of one circuit share.
 #[derive(Debug)]
-pub(crate) struct Key<D: Device> {
+pub(crate) struct Key<D: ColumnDevice> {
     pub(crate) k: u32,
     pub(crate) constraints: ConstraintSystem<Fr>,
     pub(crate) shape: Shape,
@@ -68,7 +88,7 @@ impl Programs {
 
 /// The columns of a key, by their values on H.
 #[derive(Debug)]
-pub(crate) struct KeyColumns<D: Device> {
+pub(crate) struct KeyColumns<D: ColumnDevice> {
     pub(crate) fixed: Vec<D::Column>,
     pub(crate) permutation: Vec<D::Column>,
     first: D::Column,
@@ -80,7 +100,7 @@ pub(crate) struct KeyColumns<D: Device> {
     pub(crate) point: D::Column,
 }
 
-impl<D: Device> KeyColumns<D> {
+impl<D: ColumnDevice> KeyColumns<D> {
     /// A column of the key, `None` for one of a proof.
     pub(crate) fn column(&self, source: Source) -> Option<&D::Column> {
         match source {
@@ -95,43 +115,37 @@ impl<D: Device> KeyColumns<D> {
     }
 }
 
-impl<D: Device> Key<D> {
-    /// Lays out `circuit` on `2^k` rows and commits to what is fixed in it. `powers` are `[1]₁` and
-    /// `[τ]₁`; at most `extensions` columns are kept on the cosets.
+impl<D: ColumnDevice> Key<D> {
+    /// Commits to what is fixed in a circuit. `powers` are `[1]₁` and `[τ]₁`.
     ///
     /// # Errors
-    /// What the circuit itself refuses, or too few rows.
-    pub(crate) fn new<C: Circuit<Fr>>(
+    /// Those of the device.
+    pub(crate) fn new(
         device: D,
-        circuit: &C,
-        k: u32,
+        data: CircuitData,
         powers: [G1Affine; 2],
-        extensions: usize,
-    ) -> Result<Self, Error> {
-        let data = lay_out(circuit, k)?;
-        let constraints = data.constraints;
+    ) -> Result<Self, DeviceError> {
+        let CircuitData { k, constraints, fixed, copies } = data;
         let shape = Shape::new(&constraints);
         let rows = 1_usize << k;
+        let extensions = device.extensions();
         let domain = EvaluationDomain::new(u32_of(shape.degree), k);
         let omega = domain.get_omega();
         let omegas = powers_of(omega, rows);
-        let permutation = permutation_columns(&data.copies.into_successors(), &omegas);
+        let permutation = permutation_columns(&copies.into_successors(), &omegas);
         let moved = moved_cells(&permutation, &omegas);
-        let moved = parallel::convert(moved, |cells| device.upload(Column::Field(cells)));
-        let columns = KeyColumns::upload(&device, data.fixed, permutation, omegas, &shape);
+        let moved = device.upload(moved.into_iter().map(Column::Field).collect())?;
+        let columns = KeyColumns::upload(&device, fixed, permutation, omegas, &shape)?;
         let programs = Programs::new(&constraints, &shape, extensions);
         let keyed = programs.quotient.sources.iter().filter(|source| source.is_keyed());
         let keyed: Vec<_> = keyed
             .take(extensions)
             .filter_map(|&source| Some((source, columns.column(source)?)))
             .collect();
-        let extended = parallel::map(keyed.len(), |index| {
-            let (source, column) = keyed[index];
-            (source, device.extend(column))
-        });
-        let extended = extended.into_iter().collect();
-        let fixed = device.commit(&columns.fixed.iter().collect::<Vec<_>>());
-        let sigma = device.commit(&moved.iter().collect::<Vec<_>>());
+        let (sources, keyed): (Vec<_>, Vec<_>) = keyed.into_iter().unzip();
+        let extended = sources.into_iter().zip(device.extend(&keyed)?).collect();
+        let fixed = device.commit(&columns.fixed.iter().collect::<Vec<_>>())?;
+        let sigma = device.commit(&moved.iter().collect::<Vec<_>>())?;
         let sigma = (0..).zip(sigma).map(|(column, moved)| {
             let identity = powers[1] * Fr::DELTA.pow_vartime([column]);
             (identity + moved).to_affine()
@@ -177,29 +191,36 @@ impl<D: Device> Key<D> {
     }
 }
 
-impl<D: Device> KeyColumns<D> {
+impl<D: ColumnDevice> KeyColumns<D> {
     fn upload(
         device: &D,
         fixed: Vec<Column>,
         permutation: Vec<Vec<Fr>>,
         omegas: Vec<Fr>,
         shape: &Shape,
-    ) -> Self {
+    ) -> Result<Self, DeviceError> {
         let rows = omegas.len();
         let last = rows - shape.blinding_factors - 1;
-        let indicator = |rows_in| device.upload(Column::indicator(rows, rows_in));
-        Self {
-            fixed: parallel::convert(fixed, |column| device.upload(column)),
-            permutation: parallel::convert(permutation, |cells| {
-                device.upload(Column::Field(cells))
-            }),
-            first: indicator(0..1),
-            last: indicator(last..last + 1),
-            active: indicator(0..last),
-            one: indicator(0..rows),
-            point: device.upload(Column::Field(omegas)),
-        }
+        let upload = |column| upload_one(device, column);
+        let indicator = |rows_in| upload(Column::indicator(rows, rows_in));
+        Ok(Self {
+            fixed: device.upload(fixed)?,
+            permutation: device.upload(permutation.into_iter().map(Column::Field).collect())?,
+            first: indicator(0..1)?,
+            last: indicator(last..last + 1)?,
+            active: indicator(0..last)?,
+            one: indicator(0..rows)?,
+            point: upload(Column::Field(omegas))?,
+        })
     }
+}
+
+/// Moves one column to the device.
+pub(crate) fn upload_one<D: ColumnDevice>(
+    device: &D,
+    column: Column,
+) -> Result<D::Column, DeviceError> {
+    Ok(device.upload(vec![column])?.pop().expect("as many columns as were given"))
 }
 
 /// The quotient's program when `extensions` columns of the key may be kept on the cosets.

@@ -30,7 +30,6 @@ use halo2_proofs::halo2curves::{
     group::prime::PrimeCurveAffine,
 };
 
-pub(crate) use self::table_sums::TableSums;
 use self::{
     digits::{Segment, Source},
     layout::Layout,
@@ -39,6 +38,7 @@ use self::{
     tables::Table,
 };
 use super::{arithmetic::Arithmetic, pack::Pack, parallel};
+use crate::column::Column;
 
 /// Entries that are sorted and summed at once; more columns wait, so that memory is bounded.
 const WAVE_ENTRIES: usize = 1 << 22;
@@ -63,26 +63,9 @@ impl<A: Arithmetic> fmt::Debug for Bases<A> {
     }
 }
 
-/// One column of scalars.
-#[derive(Clone, Debug)]
-pub(crate) enum Scalars<'a, A: Arithmetic> {
-    /// Integers for the first rows, field elements for the next; the other rows are zero.
-    Integers {
-        /// The first rows.
-        values: &'a [i32],
-        /// The rows after them (the blinding rows).
-        tail: &'a [Fr],
-    },
-    /// Field elements, [`Pack::WIDTH`] rows in a pack; lanes beyond the last point are ignored.
-    Field(&'a [A::Fr]),
-    /// Sums of entries of a table, for all rows; as elements in `packs` also.
-    Sums {
-        /// As for [`Scalars::Field`].
-        packs: &'a [A::Fr],
-        /// The sums.
-        sums: TableSums<'a>,
-    },
-}
+/// One column of scalars, packed: [`Pack::WIDTH`] rows in a pack. Rows that it does not have are
+/// zero; lanes beyond the last point are ignored.
+type Scalars<A> = Column<Vec<<A as Arithmetic>::Fr>>;
 
 /// What a column comes down to.
 #[derive(Debug, Default)]
@@ -102,7 +85,7 @@ impl<A: Arithmetic> Bases<A> {
         let table = Table::new(arithmetic, points, table_bytes);
         let mut bases = Self { arithmetic, table, all: G1Affine::identity() };
         let ones = vec![1; points.len()];
-        let all = bases.commit(&[Scalars::Integers { values: &ones, tail: &[] }]);
+        let all = bases.commit(&[&Column::integers(ones)]);
         bases.all = all[0];
         bases
     }
@@ -121,7 +104,7 @@ impl<A: Arithmetic> Bases<A> {
     ///
     /// # Panics
     /// If a column has more rows than there are points.
-    pub(crate) fn commit(&self, columns: &[Scalars<'_, A>]) -> Vec<G1Affine> {
+    pub(crate) fn commit(&self, columns: &[&Scalars<A>]) -> Vec<G1Affine> {
         let mut sums = Vec::with_capacity(columns.len());
         let mut rest = columns;
         while !rest.is_empty() {
@@ -133,12 +116,12 @@ impl<A: Arithmetic> Bases<A> {
     }
 
     /// How many of the columns, at least one, have [`WAVE_ENTRIES`] entries at most.
-    fn wave_len(&self, columns: &[Scalars<'_, A>]) -> usize {
+    fn wave_len(&self, columns: &[&Scalars<A>]) -> usize {
         let mut entries = 0;
-        let fits = |column: &&Scalars<'_, A>| {
+        let fits = |column: &&&Scalars<A>| {
             entries += match column {
-                Scalars::Integers { values, .. } => 4 * values.len(),
-                Scalars::Field(packs) | Scalars::Sums { packs, .. } => {
+                Column::Integers { values, .. } => 4 * values.len(),
+                Column::Field(packs) | Column::Sums { values: packs, .. } => {
                     32 * packs.len() * A::Fr::WIDTH
                 }
             };
@@ -148,8 +131,8 @@ impl<A: Arithmetic> Bases<A> {
     }
 
     /// The sums of the columns.
-    fn commit_wave(&self, columns: &[Scalars<'_, A>]) -> Vec<G1> {
-        let mut parts = parallel::map(columns.len(), |i| self.parts(i, &columns[i]));
+    fn commit_wave(&self, columns: &[&Scalars<A>]) -> Vec<G1> {
+        let mut parts = parallel::map(columns.len(), |i| self.parts(i, columns[i]));
         let segments: Vec<_> = parts.iter_mut().flat_map(|p| p.segments.drain(..)).collect();
         let mut sums = self.sum(&self.table, &segments, columns.len());
         drop(segments);
@@ -199,22 +182,23 @@ impl<A: Arithmetic> Bases<A> {
     ///
     /// # Panics
     /// If it has more rows than there are points.
-    fn parts<'a>(&self, column: usize, scalars: &Scalars<'a, A>) -> Parts<'a> {
+    fn parts<'a>(&self, column: usize, scalars: &'a Scalars<A>) -> Parts<'a> {
         let segment = |first_row, source| segment(&self.table, column, first_row, source);
         match scalars {
-            Scalars::Integers { values, tail } => {
-                assert!(values.len() + tail.len() <= self.len(), "more rows than points");
+            Column::Integers { values, tail } => {
+                assert!(values.len() <= self.len(), "more rows than points");
+                let values = &values[..values.len() - tail.len()];
                 let tail_source = Source::from_elements(tail);
                 let segments =
                     [segment(0, Source::Integers(values)), segment(values.len(), tail_source)];
                 Parts { segments: segments.into_iter().flatten().collect(), ..Parts::default() }
             }
-            Scalars::Sums { packs, sums } => match sums.gather(&self.table) {
+            Column::Sums { values, sums } => match table_sums::gather(sums, &self.table) {
                 Some(gathered) => {
-                    let rows = sums.rows();
-                    assert_eq!(rows + sums.tail.len(), self.len(), "as many rows as points");
-                    let tail: Vec<Fr> = sums.tail.iter().map(|v| v - gathered.common).collect();
-                    let first = segment(0, Source::from_elements(sums.first));
+                    let rows = table_sums::rows(sums);
+                    let tail = self.rows_from(values, rows);
+                    let tail: Vec<Fr> = tail.iter().map(|v| v - gathered.common).collect();
+                    let first = segment(0, Source::from_elements(&sums.first));
                     let tail = segment(rows, Source::from_elements(&tail));
                     Parts {
                         segments: first.into_iter().chain(tail).collect(),
@@ -222,16 +206,39 @@ impl<A: Arithmetic> Bases<A> {
                         gathered: Some(gathered),
                     }
                 }
-                None => self.parts(column, &Scalars::Field(packs)),
+                None => self.field_parts(column, values),
             },
-            Scalars::Field(packs) => {
-                let rows = self.len().next_multiple_of(A::Fr::WIDTH);
-                assert!(packs.len() * A::Fr::WIDTH <= rows, "more rows than points");
-                let (source, common) = Source::from_packs(self.arithmetic, packs, self.len());
-                let segments = segment(0, source).into_iter().collect();
-                Parts { segments, common, gathered: None }
-            }
+            Column::Field(packs) => self.field_parts(column, packs),
         }
+    }
+
+    /// What a column of arbitrary elements comes down to.
+    ///
+    /// # Panics
+    /// If it has more rows than there are points.
+    fn field_parts(&self, column: usize, packs: &[A::Fr]) -> Parts<'static> {
+        let rows = self.len().next_multiple_of(A::Fr::WIDTH);
+        assert!(packs.len() * A::Fr::WIDTH <= rows, "more rows than points");
+        let (source, common) = Source::from_packs(self.arithmetic, packs, self.len());
+        let segments = segment(&self.table, column, 0, source).into_iter().collect();
+        Parts { segments, common, gathered: None }
+    }
+
+    /// The elements of the rows from `first` on, as many as there are points.
+    fn rows_from(&self, packs: &[A::Fr], first: usize) -> Vec<Fr> {
+        let width = A::Fr::WIDTH;
+        let skipped = first / width;
+        let mut elements = vec![Fr::zero(); (packs.len() - skipped) * width];
+        self.arithmetic.vectorize(
+            #[inline(always)]
+            || {
+                for (lanes, pack) in elements.chunks_exact_mut(width).zip(&packs[skipped..]) {
+                    pack.to_lanes(lanes);
+                }
+            },
+        );
+        elements.truncate(self.len() - skipped * width);
+        elements.split_off(first - skipped * width)
     }
 
     /// The entries of the segments, sorted; each segment in parts that are sorted independently.

@@ -7,13 +7,14 @@ use std::collections::HashMap;
 use halo2_proofs::{
     arithmetic::{eval_polynomial, lagrange_interpolate},
     halo2curves::{bn256::Fr, ff::Field},
-    plonk::{ConstraintSystem, Error},
+    plonk::ConstraintSystem,
     transcript::{Transcript, TranscriptWrite},
 };
 
-use super::{
+use crate::{
     argument::Shape,
-    device::{Device, Division},
+    device::{ColumnDevice, Division},
+    error::{DeviceError, EngineError},
     powers_of,
     program::Source,
     rounds::ProofTranscript,
@@ -145,7 +146,7 @@ fn group(queries: &[Query]) -> Vec<Group> {
 }
 
 /// What is opened.
-pub(super) struct Opening<'a, D: Device> {
+pub(super) struct Opening<'a, D: ColumnDevice> {
     pub(super) device: &'a D,
     pub(super) omega: Fr,
     pub(super) point: Fr,
@@ -163,7 +164,7 @@ struct Combined<C> {
     remainder: Vec<Fr>,
 }
 
-impl<D: Device> Opening<'_, D> {
+impl<D: ColumnDevice> Opening<'_, D> {
     fn rotated(&self, rotation: i32) -> Fr {
         let power = self.omega.pow_vartime([u64::from(rotation.unsigned_abs())]);
         let power = if rotation < 0 { power.invert().unwrap_or(Fr::ONE) } else { power };
@@ -171,7 +172,7 @@ impl<D: Device> Opening<'_, D> {
     }
 
     /// `Σ y^j·p_j` of a group, and its remainder.
-    fn combine(&self, group: &Group, y: Fr) -> Combined<D::Column> {
+    fn combine(&self, group: &Group, y: Fr) -> Result<Combined<D::Column>, DeviceError> {
         let weights = powers_of(y, group.polynomials.len());
         let weighted = || group.polynomials.iter().copied().zip(weights.iter().copied());
         let terms: Vec<_> = weighted().map(|(p, weight)| ((self.column)(p), weight)).collect();
@@ -181,15 +182,16 @@ impl<D: Device> Opening<'_, D> {
         let values: Vec<Fr> = group.rotations.iter().map(value).collect();
         let points: Vec<Fr> = group.rotations.iter().map(|&r| self.rotated(r)).collect();
         let remainder = lagrange_interpolate(&points, &values);
-        Combined { column: self.device.combine(&terms), points, remainder }
+        Ok(Combined { column: self.device.combine(&terms)?, points, remainder })
     }
 
     /// Writes the two commitments of the opening.
-    pub(super) fn prove(&self, transcript: &mut ProofTranscript) -> Result<(), Error> {
+    pub(super) fn prove(&self, transcript: &mut ProofTranscript) -> Result<(), EngineError> {
         let y = *transcript.squeeze_challenge_scalar::<()>();
         let v = *transcript.squeeze_challenge_scalar::<()>();
+        let groups = group(&self.queries);
         let groups: Vec<_> =
-            group(&self.queries).iter().map(|group| self.combine(group, y)).collect();
+            groups.iter().map(|group| self.combine(group, y)).collect::<Result<_, _>>()?;
         let weights = powers_of(v, groups.len());
         let parts: Vec<_> = groups
             .iter()
@@ -201,11 +203,11 @@ impl<D: Device> Opening<'_, D> {
                 points: group.points.clone(),
             })
             .collect();
-        let quotient = self.device.divide(&parts);
-        transcript.write_point(self.device.commit(&[&quotient])[0])?;
+        let quotient = self.device.divide(&parts)?;
+        transcript.write_point(self.device.commit(&[&quotient])?[0])?;
         let u = *transcript.squeeze_challenge_scalar::<()>();
-        let linearised = self.linearise(&groups, &weights, &quotient, u);
-        transcript.write_point(self.device.commit(&[&linearised])[0])?;
+        let linearised = self.linearise(&groups, &weights, &quotient, u)?;
+        transcript.write_point(self.device.commit(&[&linearised])?[0])?;
         Ok(())
     }
 
@@ -216,7 +218,7 @@ impl<D: Device> Opening<'_, D> {
         weights: &[Fr],
         quotient: &D::Column,
         u: Fr,
-    ) -> D::Column {
+    ) -> Result<D::Column, DeviceError> {
         let mut rotations: Vec<i32> = self.queries.iter().map(|query| query.rotation).collect();
         rotations.sort_unstable();
         rotations.dedup();
@@ -236,7 +238,7 @@ impl<D: Device> Opening<'_, D> {
             remainders.map(|(group, scale)| scale * eval_polynomial(&group.remainder, u)).sum();
         let first = groups.first().map_or(Fr::ONE, missing);
         self.device.divide(&[Division {
-            column: &self.device.combine(&terms),
+            column: &self.device.combine(&terms)?,
             scale: first.invert().unwrap_or(Fr::ONE),
             remainder: vec![remainder],
             points: vec![u],

@@ -12,7 +12,7 @@ use halo2_proofs::{
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
-use zkinfer_prover::EngineCircuit;
+use zkinfer_engine::EngineCircuit;
 
 /// What kind of circuit.
 #[derive(Clone, Copy, Debug, Default)]
