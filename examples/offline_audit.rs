@@ -59,7 +59,7 @@ fn recompile(
     let options = QuantizeOptions::default();
     let quantized = quantize(&graph, &calibration, &options)?;
     let set = TestSet::read(samples, &graph)?;
-    let report = AccuracyReport::measure(&graph, digest, &quantized, &options, &set)?;
+    let report = AccuracyReport::measure(&graph, digest, &calibration, &options, &set)?;
 
     let plan = Arc::new(CircuitPlan::new(&quantized, PlanOptions::default())?);
     // A key under a ceremony is made again with the ceremony's file: `Srs::load`.

@@ -31,10 +31,9 @@ pub(crate) fn measure(
     };
     let place = || format!("cannot measure accuracy on {}", path.display());
     let set = TestSet::read(path, &model.graph).with_context(place)?;
-    let options = &quantized.settings.options;
-    let report =
-        AccuracyReport::measure(&model.graph, model.digest.0, &quantized.graph, options, &set)
-            .with_context(place)?;
+    let (options, calibration) = (&quantized.settings.options, &quantized.settings.calibration);
+    let report = AccuracyReport::measure(&model.graph, model.digest.0, calibration, options, &set)
+        .with_context(place)?;
     quantized.settings.accuracy_digest = Some(report.digest());
     Ok(Some(report))
 }

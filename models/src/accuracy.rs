@@ -12,19 +12,21 @@ use thiserror::Error;
 
 pub use measure::TestSet;
 
+use crate::calibration::Calibration;
 use crate::digest::{HexDigest, keccak256};
-use crate::error::RunError;
+use crate::error::{QuantizeError, RunError};
 use crate::quantize::QuantizeOptions;
 
 /// Separates the digest of a report from every other use of Keccak-256.
-const DOMAIN: &[u8] = b"zkinfer.accuracy.v1";
+const DOMAIN: &[u8] = b"zkinfer.accuracy.v2";
 /// The version of the format. A change that moves a byte or the meaning of one changes it.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What `*.accuracy.json` holds: how a quantized model does on samples.
 ///
-/// The class that an output names is the place of its largest element, the first of equal ones;
-/// for an output of one element, which is taken for a probability, class 1 from 1/2 on, else 0.
+/// The class that an output names is its answer as [`crate::Reading`] has it, with the threshold
+/// 1/2 for an output of one element that has none of its own. Where several elements share the
+/// largest score there is no class.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccuracyReport {
@@ -33,6 +35,9 @@ pub struct AccuracyReport {
     pub model_digest: HexDigest,
     /// How the model was quantized.
     pub options: QuantizeOptions,
+    /// Digest of the calibration with which it was quantized; see [`Calibration::digest`]. Model,
+    /// options and calibration fix the integers, so the report is of those integers only.
+    pub calibration_digest: HexDigest,
     /// What it was measured on.
     pub samples: SampleSet,
     /// Integers against floats.
@@ -57,6 +62,9 @@ pub struct SampleSet {
 pub struct FloatAgreement {
     /// Samples on which every output names the same class.
     pub same_class: u64,
+    /// Samples on which the integers name none for some output, since several elements share the
+    /// largest score, while the float model names one. They are not among `same_class`.
+    pub ties: u64,
     /// The largest difference of an output element, in ten-thousandths.
     pub max_error_ten_thousandths: u64,
     /// The mean absolute difference of the output elements, in ten-thousandths.
@@ -85,6 +93,9 @@ pub enum AccuracyError {
         /// Why.
         source: RunError,
     },
+    /// The model cannot be quantized so.
+    #[error(transparent)]
+    Quantize(#[from] QuantizeError),
     /// The float model gives infinity or no number.
     #[error("sample {sample}: an output of the float model is not finite")]
     NotFinite {
@@ -139,10 +150,24 @@ impl AccuracyReport {
         text.expect("integers and digests have a form in JSON") + "\n"
     }
 
-    /// The digest that a key binds: Keccak-256 of `zkinfer.accuracy.v1` and the file's bytes.
+    /// The digest that a key binds: Keccak-256 of `zkinfer.accuracy.v2` and the file's bytes.
     #[must_use]
     pub fn digest(&self) -> HexDigest {
         HexDigest(keccak256(&[DOMAIN, self.encode().as_bytes()]))
+    }
+
+    /// Whether the report was measured with the integers that this model becomes by this
+    /// calibration and these options.
+    #[must_use]
+    pub fn is_of(
+        &self,
+        model_digest: [u8; 32],
+        calibration: &Calibration,
+        options: &QuantizeOptions,
+    ) -> bool {
+        self.model_digest.0 == model_digest
+            && self.calibration_digest == calibration.digest()
+            && self.options == *options
     }
 
     fn check(&self) -> Result<(), AccuracyError> {
@@ -151,6 +176,7 @@ impl AccuracyReport {
         let wrong = [
             ("samples.count", count == 0),
             ("float_model.same_class", float.same_class > count),
+            ("float_model.ties", float.ties > count.saturating_sub(float.same_class)),
             (
                 "float_model.mean_error_ten_thousandths",
                 float.mean_error_ten_thousandths > float.max_error_ten_thousandths,

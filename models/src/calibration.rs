@@ -8,10 +8,11 @@ use ndarray::ArrayD;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::digest::{HexDigest, keccak256};
 use crate::error::QuantizeError;
 use crate::graph::{FloatTrace, Graph};
-pub(crate) use bounds::affine_range;
 use bounds::interval_bounds;
+pub(crate) use bounds::{affine_range, calibrated_values};
 
 /// How far beyond the samples the ranges reach: the largest value of the few samples at hand is
 /// smaller than that of all inputs. Chosen by the error on the test sets of the zoo models, which
@@ -25,7 +26,7 @@ const RANGE_BITS: i32 = 12;
 /// Most steps from zero to the largest input for which inputs count as lying on a grid.
 const GRID_LEVELS: u32 = 255;
 /// How far off the grid an input may be, in steps.
-const GRID_TOLERANCE: f64 = 1e-3;
+pub(crate) const GRID_TOLERANCE: f64 = 1e-3;
 
 /// The range of every input and layer of one model.
 ///
@@ -40,7 +41,18 @@ pub struct Calibration {
     pub inputs: BTreeMap<String, InputRange>,
     /// The range before its activation of each layer, by the name of its output tensor.
     pub layers: BTreeMap<String, Range>,
+    /// The range of each graph output as it was on the samples, by name: what errors are measured
+    /// by. It has no part in the quantized graph; settings of earlier versions do not have it.
+    #[serde(default)]
+    pub outputs: BTreeMap<String, Range>,
 }
+
+/// Separates the digest of a calibration from every other use of Keccak-256.
+const DOMAIN: &[u8] = b"zkinfer.calibration.v1";
+/// Measured magnitudes below `2^−SMALLEST` count as 0; larger ones than `2^LARGEST` are refused.
+const SMALLEST: i32 = 160;
+/// See [`SMALLEST`].
+const LARGEST: i32 = 200;
 
 /// What a calibration was measured on.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,12 +116,21 @@ impl Range {
     /// The range with both ends rounded to [`RANGE_BITS`] bits of the larger.
     fn rounded(self) -> Self {
         let magnitude = self.magnitude();
-        if !magnitude.is_normal() {
+        if magnitude < libm::scalbn(1.0, -SMALLEST) {
             return Self { lo: 0.0, hi: 0.0 };
         }
         let step = libm::scalbn(1.0, libm::ilogb(magnitude) - RANGE_BITS);
-        let round = |x: f64| if step.is_normal() { (x / step).round() * step } else { x };
+        let round = |x: f64| (x / step).round() * step;
         Self { lo: round(self.lo), hi: round(self.hi) }
+    }
+
+    /// Whether scales can be chosen from the range: an interval whose larger magnitude is 0 or
+    /// between `2^−200` and `2^200`.
+    pub(crate) fn is_usable(self) -> bool {
+        let magnitude = self.magnitude();
+        let power = |exponent| libm::scalbn(1.0, exponent);
+        self.lo <= self.hi
+            && (magnitude == 0.0 || (power(-LARGEST)..=power(LARGEST)).contains(&magnitude))
     }
 
     fn is_finite(self) -> bool {
@@ -133,6 +154,17 @@ impl Calibration {
         Ok(calibration)
     }
 
+    /// Keccak-256 of `zkinfer.calibration.v1` and the calibration's compact JSON: what an accuracy
+    /// report names the calibration by.
+    ///
+    /// # Panics
+    /// Never: names and numbers have a form in JSON.
+    #[must_use]
+    pub fn digest(&self) -> HexDigest {
+        let text = serde_json::to_vec(self).expect("names and numbers have a form in JSON");
+        HexDigest(keccak256(&[DOMAIN, &text]))
+    }
+
     /// The ranges as they are on the samples.
     fn measure(graph: &Graph, samples: &[Vec<ArrayD<f32>>]) -> Result<Self, QuantizeError> {
         let measured = samples
@@ -142,21 +174,19 @@ impl Calibration {
                 let trace = graph
                     .trace_float(inputs)
                     .map_err(|source| QuantizeError::Sample { sample, source })?;
-                layer_ranges(graph, &trace)
+                Ok([layer_ranges(graph, &trace)?, output_ranges(graph, &trace)?])
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let layers = measured
+        let [layers, outputs] = measured
             .into_iter()
-            .reduce(|all, one| {
-                all.into_iter()
-                    .map(|(name, range)| (name.clone(), range.union(one[&name])))
-                    .collect()
+            .reduce(|[layers, outputs], [more_layers, more_outputs]| {
+                [union(layers, &more_layers), union(outputs, &more_outputs)]
             })
-            .ok_or(QuantizeError::NoSamples)?;
-        let layers = layers.into_iter().map(|(name, range)| (name, range.rounded())).collect();
+            .ok_or(QuantizeError::NoSamples)?
+            .map(|ranges| ranges.into_iter().map(|(name, r)| (name, r.rounded())).collect());
         let inputs = input_ranges(graph, samples)?;
         let source = CalibrationSource::Samples { count: samples.len(), headroom: HEADROOM };
-        Ok(Self { source, inputs, layers })
+        Ok(Self { source, inputs, layers, outputs })
     }
 
     /// Takes the ranges of the one input that is known, widened by a factor of 2 but not beyond
@@ -181,6 +211,9 @@ impl Calibration {
         }
         let proven = interval_bounds(graph, &calibration);
         for (name, range) in &mut calibration.layers {
+            if range.magnitude() == 0.0 {
+                continue;
+            }
             let (wide, proven) = (wide(*range), proven[name]);
             *range = Range { lo: wide.lo.max(proven.lo), hi: wide.hi.min(proven.hi) };
         }
@@ -188,21 +221,29 @@ impl Calibration {
     }
 }
 
-fn layer_ranges(
-    graph: &Graph,
-    trace: &FloatTrace,
-) -> Result<BTreeMap<String, Range>, QuantizeError> {
-    let mut ranges = BTreeMap::new();
-    for (node, accumulators) in graph.nodes.iter().zip(&trace.accumulators) {
-        let Some(accumulators) = accumulators else { continue };
-        let tensor = graph.tensor(node.output).name.clone();
-        let range = Range::of(accumulators.iter().copied());
-        if !range.is_finite() {
-            return Err(QuantizeError::NotFinite { tensor });
-        }
-        ranges.insert(tensor, range);
-    }
-    Ok(ranges)
+/// Ranges of tensors, by name.
+type Ranges = BTreeMap<String, Range>;
+
+fn union(all: Ranges, one: &Ranges) -> Ranges {
+    all.into_iter().map(|(name, range)| (name.clone(), range.union(one[&name]))).collect()
+}
+
+fn layer_ranges(graph: &Graph, trace: &FloatTrace) -> Result<Ranges, QuantizeError> {
+    let layers = graph.nodes.iter().zip(&trace.accumulators);
+    layers
+        .filter_map(|(node, sums)| Some((node.output, sums.as_ref()?)))
+        .map(|(id, sums)| finite_range(&graph.tensor(id).name, sums))
+        .collect()
+}
+
+fn output_ranges(graph: &Graph, trace: &FloatTrace) -> Result<Ranges, QuantizeError> {
+    let outputs = graph.outputs.iter();
+    outputs.map(|id| finite_range(&graph.tensor(*id).name, &trace.values[id.0])).collect()
+}
+
+fn finite_range(tensor: &str, values: &[f64]) -> Result<(String, Range), QuantizeError> {
+    let (tensor, range) = (tensor.to_owned(), Range::of(values.iter().copied()));
+    if range.is_finite() { Ok((tensor, range)) } else { Err(QuantizeError::NotFinite { tensor }) }
 }
 
 fn input_ranges(
@@ -247,10 +288,10 @@ mod tests {
 
     #[test]
     fn ranges_of_nothing_stay_nothing() {
-        for tiny in [0.0, f64::MIN_POSITIVE / 2.0] {
+        for tiny in [0.0, f64::MIN_POSITIVE / 2.0, 1e-60] {
             assert_eq!(Range { lo: -tiny, hi: tiny }.rounded(), Range { lo: 0.0, hi: 0.0 });
         }
-        let smallest = Range { lo: 0.0, hi: f64::MIN_POSITIVE };
+        let smallest = Range { lo: 0.0, hi: libm::scalbn(1.0, -SMALLEST) };
         assert_eq!(smallest.rounded(), smallest);
     }
 }

@@ -68,7 +68,7 @@ impl QuantizedGraph {
     }
 }
 
-fn rounded(x: f32, scale: f64) -> f64 {
+pub(crate) fn rounded(x: f32, scale: f64) -> f64 {
     (f64::from(x) / scale + 0.5).floor()
 }
 

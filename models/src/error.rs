@@ -305,6 +305,30 @@ pub enum QuantizeError {
         /// The tensor.
         tensor: String,
     },
+    /// A range from which no scale can be chosen.
+    #[error(
+        "the calibrated range of tensor `{tensor}` is {lo:e} to {hi:e}: expected an interval that \
+         reaches between 2^-200 and 2^200, or is 0; calibrate again"
+    )]
+    Range {
+        /// The tensor.
+        tensor: String,
+        /// Its smallest value.
+        lo: f64,
+        /// Its largest value.
+        hi: f64,
+    },
+    /// A scale with which nothing can be computed.
+    #[error(
+        "layer `{layer}`: one integer unit would stand for {scale:e}, expected 2^-240 to 2^240; \
+         its weights or inputs are too large or too small"
+    )]
+    Scale {
+        /// The layer, or the input.
+        layer: String,
+        /// The scale.
+        scale: f64,
+    },
     /// An option out of range.
     #[error("{option} is {got}, expected {min} to {max}")]
     Option {

@@ -8,6 +8,8 @@ mod rewrite;
 
 pub use float::FloatTrace;
 
+pub(crate) use float::narrow;
+
 pub(crate) use build::{
     Channels, activate, alias, broadcast_index, pointwise, row_major_strides, strided_index,
 };

@@ -30,6 +30,7 @@
 mod accuracy;
 mod activation;
 mod calibration;
+mod comparison;
 mod convolution;
 mod dequantize;
 mod digest;
@@ -40,12 +41,17 @@ mod input;
 mod onnx;
 mod quantize;
 pub mod quantized;
+mod reading;
 
 pub use accuracy::{
     AccuracyError, AccuracyReport, FloatAgreement, LabelAgreement, SampleSet, TestSet,
 };
 pub use activation::Activation;
 pub use calibration::{Calibration, CalibrationSource, InputRange, Range};
+pub use comparison::{
+    Blame, Cause, Comparison, Forms, InputComparison, LayerComparison, OutputComparison, Tolerance,
+    Warning,
+};
 pub use dequantize::{clamped_inputs, quantize_inputs};
 pub use digest::{HexDigest, model_digest};
 pub use error::{ImportError, InputError, Part, QuantizeError, RunError};
@@ -54,3 +60,4 @@ pub use graph::{Graph, TensorSpec};
 pub use input::{InputFile, read_inputs, read_samples};
 pub use quantize::{QuantizeOptions, quantize};
 pub use quantized::QuantizedGraph;
+pub use reading::Reading;

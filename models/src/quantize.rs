@@ -16,6 +16,9 @@ use crate::graph::{Graph, Node, Op};
 use crate::quantized::{QuantizedGraph, QuantizedNode, QuantizedOp, QuantizedTensor, TensorId};
 use form::Role;
 
+/// Scales lie within `2^−SCALE_BITS` and `2^SCALE_BITS`.
+const SCALE_BITS: i32 = 240;
+
 /// Quantizes a model. Deterministic: the same three arguments give the same integers everywhere.
 ///
 /// # Errors
@@ -34,13 +37,13 @@ pub fn quantize(
     }
     for &id in &graph.inputs {
         let format = quantizer.input_format(id)?;
-        quantizer.define(id, format);
+        quantizer.define(id, &graph.tensor(id).name, format)?;
     }
     let roles = form::roles(graph);
     let mut nodes = Vec::with_capacity(graph.nodes.len());
     for node in &graph.nodes {
         let (op, format) = quantizer.quantize_node(node, roles[node.output.0])?;
-        quantizer.define(node.output, format);
+        quantizer.define(node.output, &node.name, format)?;
         nodes.push(QuantizedNode { name: node.name.clone(), op, output: node.output });
     }
     Ok(QuantizedGraph {
@@ -67,9 +70,12 @@ struct Quantizer<'a> {
 }
 
 impl Quantizer<'_> {
-    fn define(&mut self, id: TensorId, format: Format) {
+    /// Gives tensor `id` its format, which `layer` chose.
+    fn define(&mut self, id: TensorId, layer: &str, format: Format) -> Result<(), QuantizeError> {
+        check_scale(layer, format.scale)?;
         let tensor = &mut self.tensors[id.0];
         (tensor.scale, tensor.lo, tensor.hi) = (format.scale, format.lo, format.hi);
+        Ok(())
     }
 
     fn format(&self, id: TensorId) -> Format {
@@ -80,10 +86,8 @@ impl Quantizer<'_> {
     /// The calibrated range of a layer before its activation.
     fn range(&self, id: TensorId) -> Result<Range, QuantizeError> {
         let tensor = &self.graph.tensor(id).name;
-        match self.calibration.layers.get(tensor) {
-            Some(range) if is_valid(*range) => Ok(*range),
-            _ => Err(QuantizeError::MissingRange { tensor: tensor.clone() }),
-        }
+        let range = self.calibration.layers.get(tensor);
+        usable(tensor, range.copied())
     }
 
     fn quantize_node(
@@ -104,8 +108,23 @@ impl Quantizer<'_> {
     }
 }
 
-fn is_valid(range: Range) -> bool {
-    range.lo.is_finite() && range.hi.is_finite() && range.lo <= range.hi
+/// `range`, where there is one that scales can be chosen from.
+fn usable(tensor: &str, range: Option<Range>) -> Result<Range, QuantizeError> {
+    let tensor = || tensor.to_owned();
+    let range = range.ok_or_else(|| QuantizeError::MissingRange { tensor: tensor() })?;
+    if range.is_usable() {
+        return Ok(range);
+    }
+    Err(QuantizeError::Range { tensor: tensor(), lo: range.lo, hi: range.hi })
+}
+
+/// Refuses scales in which quotients and products could overflow.
+fn check_scale(layer: &str, scale: f64) -> Result<(), QuantizeError> {
+    let largest = libm::scalbn(1.0, SCALE_BITS);
+    if (1.0 / largest..=largest).contains(&scale) {
+        return Ok(());
+    }
+    Err(QuantizeError::Scale { layer: layer.to_owned(), scale })
 }
 
 /// `value` as an integer that is known to be far inside the range of `i64`.

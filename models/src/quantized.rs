@@ -141,8 +141,11 @@ pub struct ConvTerm {
 
 /// From an accumulator `y` to an output: `z = floor((y + 2^(shift−1)) / 2^shift)` (`z = y` when
 /// `shift` is 0), clamped to `[lo, hi]`, then `table[z − lo]` where there is a table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Requant {
+    /// The real number that one unit of `z` stands for; as a tensor's scale, it plays no part in
+    /// the computation.
+    pub scale: f64,
     /// Binary digits dropped, rounding half up. The same for every layer of a graph.
     pub shift: u32,
     /// Smallest `z` after clamping.
@@ -184,7 +187,7 @@ pub struct MaxPool {
 }
 
 /// `acc[e] = factor · a[a_index[e]] · b[b_index[e]]`, then [`Requant`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Mul {
     /// The first factor.
     pub a: TensorId,

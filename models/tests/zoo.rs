@@ -132,7 +132,7 @@ fn a_calibration_of_another_model_is_refused() {
         range.hi = f64::NAN;
     }
     let refused = quantize(&mlp, &damaged, &QuantizeOptions::default());
-    assert!(matches!(refused, Err(QuantizeError::MissingRange { .. })));
+    assert!(matches!(refused, Err(QuantizeError::Range { .. })));
     let refused = Calibration::from_samples(&cnn, &samples);
     assert!(matches!(refused, Err(QuantizeError::Sample { sample: 0, .. })));
     assert_eq!(Calibration::from_samples(&cnn, &[]), Err(QuantizeError::NoSamples));

@@ -161,7 +161,15 @@ mod tests {
             }],
             bias: vec![0],
             output: view(out),
-            requant: Requant { shift: 0, lo: 0, hi: 1, acc_lo: 0, acc_hi: 0, table: None },
+            requant: Requant {
+                scale: 1.0,
+                shift: 0,
+                lo: 0,
+                hi: 1,
+                acc_lo: 0,
+                acc_hi: 0,
+                table: None,
+            },
         }
     }
 

@@ -6,14 +6,16 @@ use ndarray::ArrayD;
 use rayon::prelude::*;
 
 use super::{AccuracyError, AccuracyReport, FORMAT, FloatAgreement, LabelAgreement, SampleSet};
+use crate::calibration::Calibration;
 use crate::dequantize::quantize_inputs;
 use crate::digest::HexDigest;
 use crate::error::{InputError, RunError};
 use crate::execute::execute;
 use crate::graph::Graph;
 use crate::input::InputFile;
-use crate::quantize::QuantizeOptions;
+use crate::quantize::{QuantizeOptions, quantize};
 use crate::quantized::QuantizedGraph;
+use crate::reading::Reading;
 
 /// Samples to measure accuracy on, from one file.
 #[derive(Clone, Debug)]
@@ -41,19 +43,21 @@ impl TestSet {
 }
 
 impl AccuracyReport {
-    /// Runs `quantized`, which `graph` became by `options`, and `graph` itself on every sample.
+    /// Quantizes `graph`, then runs both forms on every sample.
     ///
     /// # Errors
-    /// When a sample cannot be run.
+    /// When the model cannot be quantized so, or a sample cannot be run.
     pub fn measure(
         graph: &Graph,
         model_digest: [u8; 32],
-        quantized: &QuantizedGraph,
+        calibration: &Calibration,
         options: &QuantizeOptions,
         set: &TestSet,
     ) -> Result<Self, AccuracyError> {
+        let quantized = quantize(graph, calibration, options)?;
+        let readings = readings(graph, calibration);
         let runs = set.samples.par_iter().enumerate().map(|(sample, inputs)| {
-            let run = Run::new(graph, quantized, inputs)
+            let run = Run::new(graph, &quantized, &readings, inputs)
                 .map_err(|source| AccuracyError::Sample { sample, source })?;
             if run.error_sum.is_finite() {
                 Ok(run)
@@ -66,6 +70,7 @@ impl AccuracyReport {
             format: FORMAT,
             model_digest: HexDigest(model_digest),
             options: options.clone(),
+            calibration_digest: calibration.digest(),
             samples: SampleSet { digest: set.digest, count: count(runs.iter()) },
             float_model: float_agreement(&runs),
             labels: set.labels.as_ref().map(|labels| label_agreement(&runs, labels)),
@@ -75,9 +80,9 @@ impl AccuracyReport {
 
 /// Both outputs of one sample.
 struct Run {
-    /// The class that each output names.
-    integer: Vec<i64>,
-    float: Vec<i64>,
+    /// The answer of each row of each output.
+    integer: Vec<Vec<Option<usize>>>,
+    float: Vec<Vec<Option<usize>>>,
     max_error: f64,
     error_sum: f64,
     elements: usize,
@@ -87,6 +92,7 @@ impl Run {
     fn new(
         graph: &Graph,
         quantized: &QuantizedGraph,
+        readings: &[Reading],
         inputs: &[ArrayD<f32>],
     ) -> Result<Self, RunError> {
         let execution = execute(quantized, &quantize_inputs(quantized, inputs)?)?;
@@ -94,8 +100,8 @@ impl Run {
         let pairs = integer.iter().flatten().zip(float.iter().flatten());
         let errors: Vec<f64> = pairs.map(|(&a, &b)| (f64::from(a) - f64::from(b)).abs()).collect();
         Ok(Self {
-            integer: integer.iter().map(class).collect(),
-            float: float.iter().map(class).collect(),
+            integer: answers(readings, &integer),
+            float: answers(readings, &float),
             max_error: errors.iter().copied().fold(0.0, f64::max),
             error_sum: errors.iter().sum(),
             elements: errors.len(),
@@ -103,15 +109,28 @@ impl Run {
     }
 }
 
-/// The class that an output names; see [`AccuracyReport`].
-fn class(output: &ArrayD<f32>) -> i64 {
-    if output.len() == 1 {
-        return i64::from(output.iter().all(|&probability| probability >= 0.5));
+impl Run {
+    /// Whether the integers have no answer where the float model has one.
+    fn is_tied(&self) -> bool {
+        let pairs = self.integer.iter().flatten().zip(self.float.iter().flatten());
+        pairs.into_iter().any(|(integer, float)| integer.is_none() && float.is_some())
     }
-    let larger = |best: (i64, f32), (place, &score): (i64, &f32)| {
-        if score > best.1 { (place, score) } else { best }
+}
+
+/// How each output is read; see [`AccuracyReport`].
+fn readings(graph: &Graph, calibration: &Calibration) -> Vec<Reading> {
+    let reading = |&id| match Reading::of(graph, calibration, id, None) {
+        Reading::Values if graph.tensor(id).len() == 1 => Reading::Side { threshold: 0.5 },
+        reading => reading,
     };
-    (0..).zip(output).fold((0, f32::NEG_INFINITY), larger).0
+    graph.outputs.iter().map(reading).collect()
+}
+
+fn answers(readings: &[Reading], outputs: &[ArrayD<f32>]) -> Vec<Vec<Option<usize>>> {
+    let outputs = readings.iter().zip(outputs);
+    outputs
+        .map(|(reading, values)| reading.answers(&values.iter().copied().collect::<Vec<_>>()))
+        .collect()
 }
 
 fn float_agreement(runs: &[Run]) -> FloatAgreement {
@@ -121,15 +140,19 @@ fn float_agreement(runs: &[Run]) -> FloatAgreement {
     let max_error = runs.iter().map(|run| run.max_error).fold(0.0, f64::max);
     FloatAgreement {
         same_class: count(runs.iter().filter(|run| run.integer == run.float)),
+        ties: count(runs.iter().filter(|run| run.is_tied())),
         max_error_ten_thousandths: ten_thousandths(max_error),
         mean_error_ten_thousandths: ten_thousandths(sum / real(elements.max(1))),
     }
 }
 
 fn label_agreement(runs: &[Run], labels: &[i64]) -> LabelAgreement {
-    let correct = |classes: fn(&Run) -> &[i64]| {
+    let correct = |answers: fn(&Run) -> &[Vec<Option<usize>>]| {
         let pairs = runs.iter().zip(labels);
-        count(pairs.filter(|(run, label)| classes(run).first() == Some(*label)))
+        count(pairs.filter(|(run, label)| {
+            let class = answers(run).first().and_then(|rows| *rows.first()?);
+            class.is_some_and(|class| i64::try_from(class) == Ok(**label))
+        }))
     };
     LabelAgreement {
         integer_correct: correct(|run| &run.integer),

@@ -36,6 +36,34 @@ pub(super) fn interval_bounds(graph: &Graph, calibration: &Calibration) -> BTree
     layers
 }
 
+/// The range of every tensor as calibration has it: of a layer, the image of its range before the
+/// activation.
+pub(crate) fn calibrated_values(graph: &Graph, calibration: &Calibration) -> Vec<Range> {
+    let mut values = vec![Range { lo: 0.0, hi: 0.0 }; graph.tensors.len()];
+    for &id in &graph.inputs {
+        if let Some(input) = calibration.inputs.get(&graph.tensor(id).name) {
+            values[id.0] = input.range;
+        }
+    }
+    for node in &graph.nodes {
+        let layer = calibration.layers.get(&graph.tensor(node.output).name);
+        let image = |activation: crate::Activation, range: Range| {
+            let (lo, hi) = activation.image(range.lo, range.hi);
+            Range { lo, hi }
+        };
+        let of_layer = |activation| layer.map_or(values[node.output.0], |r| image(activation, *r));
+        values[node.output.0] = match &node.op {
+            Op::Affine(affine) => of_layer(affine.activation),
+            Op::Mul(mul) => of_layer(mul.activation),
+            Op::Activate(activate) => image(activate.function, values[activate.input.0]),
+            Op::Alias(alias) => values[alias.input.0],
+            Op::MaxPool(pool) => values[pool.input.0],
+            Op::Softmax(_) => Range { lo: 0.0, hi: 1.0 },
+        };
+    }
+    values
+}
+
 /// The range over all output channels.
 pub(crate) fn affine_range(affine: &Affine, values: &[Range]) -> Range {
     let channels = affine.output.channels;

@@ -53,6 +53,13 @@ impl Graph {
         Ok(trace)
     }
 
+    /// Runs the nodes from position `from` on, with the values of all earlier tensors given.
+    pub(crate) fn run_from(&self, from: usize, values: &mut [Vec<f64>]) {
+        for node in &self.nodes[from..] {
+            values[node.output.0] = self.run_node(node, values).1;
+        }
+    }
+
     fn run_node(&self, node: &Node, values: &[Vec<f64>]) -> (Option<Vec<f64>>, Vec<f64>) {
         let len = self.tensors[node.output.0].len();
         match &node.op {
@@ -152,6 +159,6 @@ fn run_softmax(softmax: &Softmax, input: &[f64]) -> Vec<f64> {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "results are reported in single precision")]
-fn narrow(value: f64) -> f32 {
+pub(crate) fn narrow(value: f64) -> f32 {
     value as f32
 }

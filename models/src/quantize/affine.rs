@@ -1,7 +1,7 @@
 //! Linear layers: integer weights that absorb the scales, and bounds of every sum.
 
 use super::form::{Form, Role};
-use super::{Format, Quantizer, integer, power_of_two, real};
+use super::{Format, Quantizer, check_scale, integer, power_of_two, real};
 use crate::calibration::{Range, affine_range};
 use crate::convolution::Patches;
 use crate::error::QuantizeError;
@@ -12,6 +12,9 @@ use crate::quantized::{self, ConvTerm, QuantizedOp, Requant};
 pub(super) const SUM_BITS: u32 = 62;
 /// How much an output's scale grows at a time until rounded weights cannot saturate it.
 const WIDENING: f64 = 1.000_5;
+/// So often it grows by that, in case of need also by as much as is missing, and then no more.
+const SMALL_STEPS: u32 = 8;
+const STEPS: u32 = 16;
 
 impl Quantizer<'_> {
     pub(super) fn affine(
@@ -34,9 +37,8 @@ impl Quantizer<'_> {
         form.scale = self.exact_scale(affine, &form).max(self.smallest_scale(affine));
         let mut layer = self.integers(node, affine, &form)?;
         // A model output never saturates: its proven bounds fit.
-        while role == Role::Output && form.table.is_none() && form.lo < 0 && layer.clamps() {
-            form.scale *= WIDENING;
-            layer = self.integers(node, affine, &form)?;
+        if role == Role::Output && form.table.is_none() && form.lo < 0 {
+            layer = self.widened(node, affine, &mut form, layer)?;
         }
         let mut format = Format { scale: form.scale, lo: form.lo, hi: form.hi };
         if let Some(function) = form.table {
@@ -45,6 +47,25 @@ impl Quantizer<'_> {
             format = table_format;
         }
         Ok((QuantizedOp::Affine(layer.0), format))
+    }
+
+    /// The layer with the first scale at which no input in range saturates it.
+    fn widened(
+        &self,
+        node: &Node,
+        affine: &Affine,
+        form: &mut Form,
+        mut layer: Layer,
+    ) -> Result<Layer, QuantizeError> {
+        for step in 0..STEPS {
+            let excess = layer.excess();
+            if excess <= 1.0 {
+                return Ok(layer);
+            }
+            form.scale *= WIDENING * if step < SMALL_STEPS { 1.0 } else { excess };
+            layer = self.integers(node, affine, form)?;
+        }
+        Err(QuantizeError::Overflow { layer: node.name.clone() })
     }
 
     /// The smallest scale at which every weight fits 32 bits.
@@ -73,6 +94,7 @@ impl Quantizer<'_> {
     }
 
     fn integers(&self, node: &Node, affine: &Affine, form: &Form) -> Result<Layer, QuantizeError> {
+        check_scale(&node.name, form.scale)?;
         let overflow = || QuantizeError::Overflow { layer: node.name.clone() };
         let unit = real(power_of_two(self.options.shift)) / form.scale;
         let limit = real(power_of_two(SUM_BITS - 1));
@@ -100,7 +122,8 @@ impl Quantizer<'_> {
         }
         let (lo, hi) = (small(form.lo), small(form.hi));
         let shift = self.options.shift;
-        let requant = Requant { shift, lo, hi, acc_lo: 0, acc_hi: 0, table: None };
+        let scale = form.scale;
+        let requant = Requant { scale, shift, lo, hi, acc_lo: 0, acc_hi: 0, table: None };
         let output = affine.output.clone();
         let mut layer = Layer(quantized::Affine { terms, bias, output, requant });
         let (acc_lo, acc_hi) = self.sum_bounds(&layer.0).ok_or_else(overflow)?;
@@ -146,11 +169,12 @@ impl Quantizer<'_> {
 struct Layer(quantized::Affine);
 
 impl Layer {
-    /// Whether some input in range saturates.
-    fn clamps(&self) -> bool {
+    /// The furthest that an input in range can go, as a multiple of what does not saturate.
+    fn excess(&self) -> f64 {
         let requant = &self.0.requant;
-        requant.round(requant.acc_lo) < i64::from(requant.lo)
-            || requant.round(requant.acc_hi) > i64::from(requant.hi)
+        let low = real(requant.round(requant.acc_lo)) / f64::from(requant.lo);
+        let high = real(requant.round(requant.acc_hi)) / f64::from(requant.hi);
+        low.max(high)
     }
 }
 

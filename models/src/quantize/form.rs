@@ -124,8 +124,8 @@ fn unsigned(bits: u32, range: Range, is_adjustable: bool) -> Form {
     Form { scale: step(reach, hi), lo: 0, hi, table: None, is_adjustable }
 }
 
-/// The scale at which `hi` units reach that far.
+/// The scale at which `hi` units reach that far; 1 for nothing.
 fn step(reach: f64, hi: i64) -> f64 {
-    let scale = reach / real(hi);
-    if scale.is_normal() { scale } else { 1.0 }
+    let is_nothing = reach < libm::scalbn(1.0, -200);
+    if is_nothing { 1.0 } else { reach / real(hi) }
 }

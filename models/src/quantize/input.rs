@@ -1,6 +1,6 @@
 //! The integer format of model inputs.
 
-use super::{Format, Quantizer, is_valid, power_of_two, real};
+use super::{Format, Quantizer, power_of_two, real, usable};
 use crate::error::QuantizeError;
 use crate::quantized::TensorId;
 
@@ -14,7 +14,8 @@ impl Quantizer<'_> {
     /// Inputs are not range-checked in the proof, so they get more bits than activations.
     pub(super) fn input_format(&self, id: TensorId) -> Result<Format, QuantizeError> {
         let tensor = &self.graph.tensor(id).name;
-        let input = self.calibration.inputs.get(tensor).filter(|input| is_valid(input.range));
+        let input = self.calibration.inputs.get(tensor);
+        usable(tensor, input.map(|input| input.range))?;
         let input = input.ok_or_else(|| QuantizeError::MissingRange { tensor: tensor.clone() })?;
         let signed = input.range.lo < 0.0;
         let grid_bits = GRID_BITS + u32::from(signed);

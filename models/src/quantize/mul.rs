@@ -2,7 +2,7 @@
 
 use super::affine::{SUM_BITS, small};
 use super::form::Role;
-use super::{Format, Quantizer, integer, power_of_two, real};
+use super::{Format, Quantizer, check_scale, integer, power_of_two, real};
 use crate::activation::Activation;
 use crate::calibration::Range;
 use crate::error::QuantizeError;
@@ -34,6 +34,7 @@ impl Quantizer<'_> {
         let step = unit * real(power_of_two(self.options.shift));
         let ideal = (step / form.scale).floor().clamp(1.0, real(power_of_two(SUM_BITS - 1)));
         form.scale = step / ideal;
+        check_scale(&node.name, form.scale)?;
         let factor = integer(ideal);
         let overflow = || QuantizeError::Overflow { layer: node.name.clone() };
         let bound = |corner: i64| {
@@ -50,7 +51,8 @@ impl Quantizer<'_> {
         }
         let (lo, hi) = (small(form.lo), small(form.hi));
         let shift = self.options.shift;
-        let requant = Requant { shift, lo, hi, acc_lo, acc_hi, table };
+        let scale = form.scale;
+        let requant = Requant { scale, shift, lo, hi, acc_lo, acc_hi, table };
         let op = QuantizedOp::Mul(quantized::Mul {
             a: mul.a,
             b: mul.b,

@@ -1,0 +1,149 @@
+//! The alarm: what the integers give beside what the float model gives, layer by layer.
+//!
+//! A proof says that an integer program was run. Whether that program is the model is another
+//! question, and [`Comparison`] answers it for one input: how far inputs, layers and outputs are
+//! from the float model's, whether the answer is the same, and, where it is not, which layer is to
+//! blame and what helps. Nothing here is part of the proof.
+
+mod blame;
+mod inputs;
+mod layers;
+mod outputs;
+mod warning;
+
+use ndarray::ArrayD;
+use serde::Serialize;
+
+pub use blame::{Blame, Cause};
+pub use inputs::InputComparison;
+pub use layers::LayerComparison;
+pub use outputs::OutputComparison;
+pub use warning::Warning;
+
+use crate::calibration::Calibration;
+use crate::dequantize::quantize_inputs;
+use crate::error::RunError;
+use crate::execute::{Execution, execute};
+use crate::graph::{FloatTrace, Graph};
+use crate::quantized::{QuantizedGraph, TensorId};
+
+/// When a difference is worth a warning.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tolerance {
+    /// Largest error of an output, as a share of what calibration saw there.
+    pub max_error: f64,
+    /// Where outputs of one element change sides; `None` takes the default of the activation, see
+    /// [`crate::Reading::of`].
+    pub threshold: Option<f64>,
+}
+
+impl Default for Tolerance {
+    fn default() -> Self {
+        Self { max_error: 0.02, threshold: None }
+    }
+}
+
+/// One model in both forms, as a comparison needs it.
+#[derive(Clone, Copy, Debug)]
+pub struct Forms<'a> {
+    /// The model in real numbers.
+    pub graph: &'a Graph,
+    /// The calibration from which `quantized` was made.
+    pub calibration: &'a Calibration,
+    /// The model in integers.
+    pub quantized: &'a QuantizedGraph,
+}
+
+/// Both forms of a model on one input.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Comparison {
+    /// What became of the inputs, one entry per input.
+    pub inputs: Vec<InputComparison>,
+    /// Every layer that computes, in the order of execution.
+    pub layers: Vec<LayerComparison>,
+    /// The outputs of both forms, in the order of the ONNX file.
+    pub outputs: Vec<OutputComparison>,
+    /// What a user must be told; empty where the integers do what the float model does.
+    pub warnings: Vec<Warning>,
+    /// The integer run itself.
+    #[serde(skip)]
+    pub execution: Execution,
+}
+
+impl Comparison {
+    /// Runs both forms on `inputs` and compares them.
+    ///
+    /// # Errors
+    /// When the inputs are not as many as the model's, of another shape, or not finite.
+    ///
+    /// # Panics
+    /// When `forms` are not of one model.
+    pub fn run(
+        forms: Forms<'_>,
+        inputs: &[ArrayD<f32>],
+        tolerance: &Tolerance,
+    ) -> Result<Self, RunError> {
+        let Forms { graph, calibration, quantized } = forms;
+        let execution = execute(quantized, &quantize_inputs(quantized, inputs)?)?;
+        let trace = graph.trace_float(inputs)?;
+        let runs = Runs { forms, execution: &execution, trace: &trace };
+        let inputs = inputs::compare(quantized, calibration, inputs);
+        let layers = layers::compare(&runs);
+        let outputs = outputs::compare(&runs, tolerance);
+        let warnings = warning::warnings(&runs, &inputs, &layers, &outputs, tolerance);
+        Ok(Self { inputs, layers, outputs, warnings, execution })
+    }
+
+    /// The layers that lost values beyond what they can hold, those that lost most first.
+    #[must_use]
+    pub fn saturated_layers(&self) -> Vec<&LayerComparison> {
+        let mut layers: Vec<_> = self.layers.iter().filter(|layer| layer.saturated > 0).collect();
+        layers.sort_by(|a, b| b.saturated_share().total_cmp(&a.saturated_share()));
+        layers
+    }
+
+    /// The largest error of an output, as a share of what calibration saw there.
+    #[must_use]
+    pub fn error_share(&self) -> f64 {
+        self.outputs.iter().map(|output| output.error_share).fold(0.0, f64::max)
+    }
+}
+
+/// Two runs of one model on one input.
+struct Runs<'a> {
+    forms: Forms<'a>,
+    execution: &'a Execution,
+    trace: &'a FloatTrace,
+}
+
+impl Runs<'_> {
+    /// The real numbers that the integers of a tensor stand for.
+    fn dequantized(&self, id: TensorId) -> Vec<f64> {
+        let scale = self.forms.quantized.tensors[id.0].scale;
+        self.execution.values[id.0].iter().map(|&value| scale * real(value)).collect()
+    }
+}
+
+/// The largest difference of two lists. What is not finite in the float model's has no difference.
+fn max_error(integer: &[f64], float: &[f64]) -> f64 {
+    let pairs = integer.iter().zip(float).filter(|(_, float)| float.is_finite());
+    pairs.map(|(integer, float)| (integer - float).abs()).fold(0.0, f64::max)
+}
+
+/// `error` as a share of `span`; everything where there is no span.
+fn share(error: f64, span: f64) -> f64 {
+    match (error > 0.0, span > 0.0) {
+        (false, _) => 0.0,
+        (true, true) => error / span,
+        (true, false) => 1.0,
+    }
+}
+
+fn real_count(count: usize) -> f64 {
+    u32::try_from(count).map_or(f64::INFINITY, f64::from)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "accumulators above 53 bits are compared roughly")]
+fn real(value: i64) -> f64 {
+    value as f64
+}
