@@ -1,16 +1,18 @@
 //! What the benchmarks share: the models of the zoo, and how results are told.
 
-use std::{fs, path::PathBuf, sync::Arc, thread::available_parallelism};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::available_parallelism,
+};
 
 use anyhow::Result;
-use zkinfer_circuits::{CircuitPlan, PlanOptions};
+use zkinfer::{Model, Quantized, Recipe, plan};
 use zkinfer_engine::{CpuOptions, Device, Instructions};
-use zkinfer_models::{
-    Calibration, Execution, Graph, QuantizeOptions, QuantizedGraph, execute, quantize,
-    quantize_inputs, read_inputs, read_samples,
-};
+use zkinfer_models::{Execution, QuantizedGraph};
 use zkinfer_prover::{ModelIdentity, Setup, Srs};
-use zkinfer_verifier::{JobBinding, keccak256};
+use zkinfer_verifier::JobBinding;
 
 /// The models that are timed, from the smallest circuit to the largest.
 pub const MODELS: [&str; 4] = ["cancer_mlp", "digits_mlp", "digits_cnn", "mnist_lenet"];
@@ -24,13 +26,12 @@ pub const BINDING: JobBinding =
 pub struct ZooModel {
     /// Its folder.
     pub name: &'static str,
-    /// What is proved.
-    pub graph: QuantizedGraph,
     /// The input.
     pub integers: Vec<Vec<i64>>,
     /// The run on the input.
     pub execution: Arc<Execution>,
-    digest: [u8; 32],
+    model: Model,
+    quantized: Quantized,
     srs: Srs,
 }
 
@@ -41,26 +42,32 @@ impl ZooModel {
     /// If a file of the model is missing or damaged.
     pub fn read(name: &'static str) -> Result<Self> {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../models/zoo").join(name);
-        let bytes = fs::read(folder.join("model.onnx"))?;
-        let float = Graph::from_onnx_bytes(&bytes)?;
-        let samples = read_samples(&folder.join("samples.npz"), &float)?;
-        let calibration = Calibration::from_samples(&float, &samples)?;
-        let graph = quantize(&float, &calibration, &QuantizeOptions::default())?;
-        let input = read_inputs(&folder.join("input.json"), &float)?;
-        let integers = quantize_inputs(&graph, &input)?;
-        let execution = Arc::new(execute(&graph, &integers)?);
-        let srs = Srs::insecure_dev(CircuitPlan::new(&graph, PlanOptions::default())?.k())?;
-        Ok(Self { name, graph, integers, execution, digest: keccak256(&[&bytes]), srs })
+        let model = Model::open(&folder.join("model.onnx"))?;
+        let recipe = Recipe { samples: Some(folder.join("samples.npz")), ..Recipe::default() };
+        let quantized = model.quantize(&recipe, Path::new(""), None)?;
+        let run = model.run(&quantized, &model.read_input(&folder.join("input.json"))?)?;
+        let srs = Srs::insecure_dev(plan(&model, &quantized)?.k())?;
+        let (integers, execution) = (run.integers, run.execution);
+        Ok(Self { name, integers, execution, model, quantized, srs })
     }
 
-    /// Plans the circuit and makes its keys.
+    /// What is proved.
+    #[must_use]
+    pub fn graph(&self) -> &QuantizedGraph {
+        &self.quantized.graph
+    }
+
+    /// Plans the circuit and makes its keys, without the time that an SRS takes.
     ///
     /// # Errors
     /// If the model has no circuit.
     pub fn setup(&self, options: CpuOptions) -> Result<Setup> {
-        let plan = CircuitPlan::new(&self.graph, PlanOptions::default())?;
-        let identity =
-            ModelIdentity { name: self.name.into(), digest: self.digest, accuracy_digest: None };
+        let plan = plan(&self.model, &self.quantized)?;
+        let identity = ModelIdentity {
+            name: self.name.into(),
+            digest: self.model.digest().0,
+            accuracy_digest: None,
+        };
         Ok(Setup::on_device(Arc::new(plan), self.srs.clone(), identity, &Device::Cpu(options))?)
     }
 }

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use serde::{Deserialize, Serialize};
-use zkinfer_circuits::Objective;
+use zkinfer::{
+    Error, Expectation, ExpectedSide, Options, Recipe, SrsPolicy, read,
+    verifier::{Digest, SrsDigest, VerifyingKey},
+};
 
 use crate::job::{Hex20, Hex32, Moment};
 
@@ -69,9 +71,23 @@ pub(crate) struct Quantize {
     pub(crate) settings: Option<PathBuf>,
 }
 
+impl Quantize {
+    /// What the arguments ask for.
+    pub(crate) fn recipe(&self) -> Recipe {
+        Recipe {
+            settings: self.settings.clone(),
+            samples: self.calibrate.clone(),
+            options: Options {
+                activation_bits: self.activation_bits,
+                committed: self.commit.iter().copied().map(Into::into).collect(),
+                optimize: self.optimize.map(Into::into),
+            },
+        }
+    }
+}
+
 /// One side of a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Side {
     /// All inputs.
     Input,
@@ -80,11 +96,9 @@ pub(crate) enum Side {
 }
 
 /// What a circuit is planned for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Aim {
     /// The fastest to prove, where a KiB of proof beyond 8 counts as 50 ms.
-    #[default]
     Balanced,
     /// The fastest to prove.
     Time,
@@ -96,7 +110,16 @@ pub(crate) enum Aim {
     Memory,
 }
 
-impl From<Aim> for Objective {
+impl From<Side> for zkinfer::Side {
+    fn from(side: Side) -> Self {
+        match side {
+            Side::Input => Self::Input,
+            Side::Output => Self::Output,
+        }
+    }
+}
+
+impl From<Aim> for zkinfer::Aim {
     fn from(aim: Aim) -> Self {
         match aim {
             Aim::Balanced => Self::Balanced,
@@ -293,6 +316,31 @@ pub(crate) struct Expect {
     /// Accept a proof under the SRS of this digest, as `srs info` prints it.
     #[arg(long, value_name = "HEX", conflicts_with = "allow_insecure_srs")]
     pub(crate) allow_srs: Option<Hex32>,
+}
+
+impl Expect {
+    /// What the arguments expect of proofs under `key`.
+    pub(crate) fn expectation<'a>(&self, key: &'a VerifyingKey) -> Result<Expectation<'a>, Error> {
+        let policy = match self.allow_srs {
+            Some(Hex32(digest)) => SrsPolicy::AllowSrs(SrsDigest(Digest(digest))),
+            None if self.allow_insecure_srs => SrsPolicy::AllowInsecureDev,
+            None => SrsPolicy::CeremonyOnly,
+        };
+        let bytes = |Hex32(bytes)| bytes;
+        Expectation::new(key, policy)
+            .model(self.expect_model.map(|Hex32(digest)| Digest(digest)))
+            .job(self.job.expected())
+            .valid_at(self.valid_at.map(|Moment(seconds)| seconds))
+            .openings(self.opening.as_deref().map(read::openings).transpose()?)
+            .input(ExpectedSide {
+                values: self.expect_input.as_deref(),
+                commitment: self.expect_input_commitment.map(bytes),
+            })?
+            .output(ExpectedSide {
+                values: self.expect_output.as_deref(),
+                commitment: self.expect_output_commitment.map(bytes),
+            })
+    }
 }
 
 #[derive(Debug, clap::Args)]

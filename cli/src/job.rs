@@ -3,7 +3,8 @@
 use std::{str::FromStr, time::SystemTime};
 
 use anyhow::{Context, Result, bail};
-use zkinfer_verifier::JobBinding;
+use serde::Serialize;
+use zkinfer::{ExpectedJob, hex, verifier::JobBinding};
 
 use crate::args::Job;
 
@@ -59,15 +60,10 @@ fn parse<const N: usize>(text: &str) -> Result<[u8; N]> {
     }
 }
 
-/// Bytes as hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 impl Job {
     /// The binding to prove; what is not said is zero.
     pub(crate) fn binding(&self) -> JobBinding {
-        self.expected(&JobBinding {
+        self.expected().binding(&JobBinding {
             chain_id: 0,
             job_id: [0; 32],
             payee: [0; 20],
@@ -76,31 +72,47 @@ impl Job {
         })
     }
 
-    /// What a proof must be bound to: `claimed`, but for what is said.
-    pub(crate) fn expected(&self, claimed: &JobBinding) -> JobBinding {
-        JobBinding {
-            chain_id: self.chain.unwrap_or(claimed.chain_id),
-            job_id: self.job.map_or(claimed.job_id, |Hex32(bytes)| bytes),
-            payee: self.payee.map_or(claimed.payee, |Hex20(bytes)| bytes),
-            expiry: self.expiry.unwrap_or(claimed.expiry),
-            nonce: self.nonce.unwrap_or(claimed.nonce),
+    /// What a proof must be bound to.
+    pub(crate) fn expected(&self) -> ExpectedJob {
+        ExpectedJob {
+            chain_id: self.chain,
+            job_id: self.job.map(|Hex32(bytes)| bytes),
+            payee: self.payee.map(|Hex20(bytes)| bytes),
+            expiry: self.expiry,
+            nonce: self.nonce,
         }
     }
 }
 
-/// The first field of `claimed` that is not the expected one, in words.
-pub(crate) fn difference(expected: &JobBinding, claimed: &JobBinding) -> Option<String> {
-    let fields = [
-        ("chain", expected.chain_id.to_string(), claimed.chain_id.to_string()),
-        ("job", hex(&expected.job_id), hex(&claimed.job_id)),
-        ("payee", hex(&expected.payee), hex(&claimed.payee)),
-        ("expiry", expected.expiry.to_string(), claimed.expiry.to_string()),
-        ("nonce", expected.nonce.to_string(), claimed.nonce.to_string()),
-    ];
-    let differing = fields.into_iter().find(|(_, expected, claimed)| expected != claimed);
-    differing.map(|(name, expected, claimed)| {
-        format!("it was made for {name} {claimed}, not for {name} {expected}")
-    })
+/// The job that a claim is bound to.
+#[derive(Serialize)]
+pub(crate) struct JobReport {
+    pub(crate) chain: u64,
+    pub(crate) job: String,
+    pub(crate) payee: String,
+    pub(crate) expiry: u64,
+    pub(crate) nonce: u64,
+}
+
+impl JobReport {
+    /// Whether nothing was said about the job when it was proved.
+    pub(crate) fn is_none(&self) -> bool {
+        let Self { chain, job, payee, expiry, nonce } = self;
+        let zeros = |hex: &str| hex.bytes().all(|digit| digit == b'0');
+        [*chain, *expiry, *nonce] == [0; 3] && zeros(job) && zeros(payee)
+    }
+}
+
+impl From<&JobBinding> for JobReport {
+    fn from(binding: &JobBinding) -> Self {
+        Self {
+            chain: binding.chain_id,
+            job: hex(&binding.job_id),
+            payee: hex(&binding.payee),
+            expiry: binding.expiry,
+            nonce: binding.nonce,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -114,22 +126,6 @@ mod tests {
         assert_eq!(format!("0x{}", "AB".repeat(20)).parse::<Hex20>().unwrap(), Hex20(bytes));
         for wrong in ["", "0x", "abc", &"ab".repeat(19), &"ab".repeat(21), &"zz".repeat(20), "é"] {
             assert!(wrong.parse::<Hex20>().is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn every_field_of_a_binding_is_compared() {
-        let base = JobBinding { chain_id: 1, job_id: [2; 32], payee: [3; 20], expiry: 4, nonce: 5 };
-        assert_eq!(difference(&base, &base), None);
-        let others = [
-            ("chain", JobBinding { chain_id: 9, ..base }),
-            ("job", JobBinding { job_id: [9; 32], ..base }),
-            ("payee", JobBinding { payee: [9; 20], ..base }),
-            ("expiry", JobBinding { expiry: 9, ..base }),
-            ("nonce", JobBinding { nonce: 9, ..base }),
-        ];
-        for (name, other) in others {
-            assert!(difference(&base, &other).unwrap().contains(name));
         }
     }
 }

@@ -4,20 +4,15 @@
 
 #![forbid(unsafe_code)]
 
-mod accuracy;
-mod accuracy_report;
+mod advice;
 mod args;
 mod command;
 mod cpu;
-mod expectation;
 mod job;
-mod keys;
 mod memory;
-mod model;
 mod output;
 mod progress;
-mod settings;
-mod shown;
+mod text;
 
 use std::process::ExitCode;
 

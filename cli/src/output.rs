@@ -7,6 +7,9 @@ use std::{
 
 use anyhow::{Error, Result};
 use serde::Serialize;
+use zkinfer::{Origin, Quantized, Run, prover::CacheEvent};
+
+use crate::advice;
 
 /// How a command ended, when nothing went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,11 +42,43 @@ impl Output {
         let _ = writeln!(io::stderr(), "{text}");
     }
 
+    /// Says what the reader should know about these settings and this input.
+    pub(crate) fn remark_run(&self, quantized: &Quantized, run: &Run) {
+        if quantized.origin == Origin::Input {
+            self.remark(
+                "note: calibrated with this input alone; for other inputs, calibrate with \
+                 samples of them: --calibrate FILE",
+            );
+        }
+        if run.clamped_inputs > 0 {
+            self.remark(format_args!(
+                "warning: {} input elements lie outside the calibrated range and are clamped to it",
+                run.clamped_inputs
+            ));
+        }
+    }
+
+    /// Says what happened at the cache of SRS files, where that matters.
+    pub(crate) fn remark_srs(&self, event: &CacheEvent) {
+        match event {
+            CacheEvent::Replaced { path, fault } => self.remark(format_args!(
+                "warning: the cached {} was not what it should be and has been replaced: {fault}",
+                path.display()
+            )),
+            CacheEvent::NotStored { path, fault } => self.remark(format_args!(
+                "warning: the SRS could not be cached as {}: {fault}",
+                path.display()
+            )),
+            _ => {}
+        }
+    }
+
     /// Says why there is no result.
     pub(crate) fn error(&self, error: &Error) {
-        self.remark(format_args!("error: {error:#}"));
+        let text = advice::explain(error);
+        self.remark(format_args!("error: {text}"));
         if self.json {
-            let object = serde_json::json!({ "error": format!("{error:#}") });
+            let object = serde_json::json!({ "error": text });
             let _ = print(&object.to_string());
         }
     }

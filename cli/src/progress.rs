@@ -1,11 +1,13 @@
 //! Steps that take time: measured always, shown on a terminal.
 
 use std::{
+    cell::RefCell,
     fmt,
     time::{Duration, Instant},
 };
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use zkinfer::{Step, Watch};
 
 use crate::output::Output;
 
@@ -14,36 +16,55 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(100);
 
 /// Does `work`, which is called `name` on a terminal, and returns its result with the seconds it
-/// took. `estimate` is how many seconds it should take, where that is known.
-pub(crate) fn timed<T>(
-    output: &Output,
-    name: &'static str,
-    estimate: Option<f64>,
-    work: impl FnOnce() -> T,
-) -> (T, f64) {
-    staged(output, name, estimate, |_| work())
-}
-
-/// [`timed`] work that says what it is doing.
-pub(crate) fn staged<T>(
-    output: &Output,
-    name: &'static str,
-    estimate: Option<f64>,
-    work: impl FnOnce(&dyn Fn(&'static str)) -> T,
-) -> (T, f64) {
-    let worth_showing = estimate.is_none_or(|seconds| seconds >= PATIENCE.as_secs_f64());
-    let bar = (output.shows_progress() && worth_showing).then(|| bar(name, estimate));
+/// took.
+pub(crate) fn timed<T>(output: &Output, name: &'static str, work: impl FnOnce() -> T) -> (T, f64) {
+    let bar = output.shows_progress().then(|| bar(name, None));
     let start = Instant::now();
-    let result = work(&|stage| {
-        if let Some(bar) = &bar {
-            bar.set_message(format!("{name}: {stage}"));
-        }
-    });
+    let result = work();
     let seconds = start.elapsed().as_secs_f64();
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }
     (result, seconds)
+}
+
+/// Does `work` and shows the steps that it tells of.
+pub(crate) fn watched<T>(output: &Output, work: impl FnOnce(Watch<'_>) -> T) -> T {
+    let shown: RefCell<Option<(&'static str, ProgressBar)>> = RefCell::new(None);
+    let result = work(&|step| {
+        if !output.shows_progress() {
+            return;
+        }
+        let (name, stage, estimate) = words(step);
+        let mut shown = shown.borrow_mut();
+        if shown.as_ref().is_none_or(|(before, _)| *before != name) {
+            if let Some((_, bar)) = shown.take() {
+                bar.finish_and_clear();
+            }
+            let worth_showing = estimate.is_none_or(|seconds| seconds >= PATIENCE.as_secs_f64());
+            *shown = worth_showing.then(|| (name, bar(name, estimate)));
+        }
+        if let (Some((_, bar)), Some(stage)) = (shown.as_ref(), stage) {
+            bar.set_message(format!("{name}: {stage}"));
+        }
+    });
+    if let Some((_, bar)) = shown.into_inner() {
+        bar.finish_and_clear();
+    }
+    result
+}
+
+/// A step's name, its stage, and the seconds it should take where that is known.
+fn words(step: Step) -> (&'static str, Option<&'static str>, Option<f64>) {
+    match step {
+        Step::Planning => ("planning", None, None),
+        Step::LoadingSrs => ("loading the SRS", None, None),
+        Step::MakingKeys => ("making the keys", None, None),
+        Step::Proving { stage, expected_seconds } => {
+            ("proving", Some(stage.name()), Some(expected_seconds))
+        }
+        _ => ("working", None, None),
+    }
 }
 
 /// Bars tell the share of the estimated time; without an estimate, only the time.

@@ -8,16 +8,17 @@ use serde_json::Value;
 
 /// What each crate of the workspace may depend on. `benches` and `examples` use the public API
 /// only, which is that of every crate.
-const ALLOWED: [(&str, &[&str]); 9] = [
+const ALLOWED: [(&str, &[&str]); 10] = [
     ("zkinfer-verifier", &[]),
     ("zkinfer-models", &[]),
     ("zkinfer-engine", &[]),
     ("zkinfer-circuits", &["engine", "models", "verifier"]),
     ("zkinfer-prover", &["circuits", "engine", "models", "verifier"]),
     ("zkinfer-settlement", &["verifier"]),
-    ("zkinfer-cli", &["circuits", "engine", "models", "prover", "verifier"]),
-    ("zkinfer-benches", &["circuits", "engine", "models", "prover", "settlement", "verifier"]),
-    ("zkinfer-examples", &["circuits", "engine", "models", "prover", "settlement", "verifier"]),
+    ("zkinfer", &["circuits", "engine", "models", "prover", "verifier"]),
+    ("zkinfer-cli", &["zkinfer"]),
+    ("zkinfer-benches", &["circuits", "engine", "models", "prover", "verifier", "zkinfer"]),
+    ("zkinfer-examples", &["settlement", "verifier", "zkinfer"]),
 ];
 
 /// Everything that the verifier may pull in from outside.

@@ -1,30 +1,60 @@
 //! `audit`: what a proof shows, how strongly, and whether a model gives its key. Needs no network.
 
-mod accuracy;
-mod recompile;
 mod report;
-mod strength;
+mod words;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
+use zkinfer::{Audit, Settings, audit::Recompile, read};
 
 use crate::{
     args,
-    command::verify::{read_key, read_proof},
-    expectation::Expectation,
     output::{Outcome, Output},
+    progress::watched,
 };
-use accuracy::Accuracy;
-use recompile::Recompiled;
 use report::Report;
 
 pub(crate) fn run(args: &args::Audit, output: &Output) -> Result<Outcome> {
-    let key = read_key(&args.key)?;
-    let file = read_proof(&args.proof)?;
-    let expectation = Expectation::read(&args.expect, &key)?;
-    let accuracy = Accuracy::read(args.accuracy.as_deref(), &key)?;
-    let rejection = expectation.check(&file).err();
-    let recompiled = Recompiled::new(args, &key, accuracy.digest(), output)?;
-    let report = Report::new(&key, &file, expectation.openings(), rejection, accuracy, recompiled);
+    let key = read::key(&args.key)?;
+    let file = read::proof(&args.proof)?;
+    let expectation = args.expect.expectation(&key)?;
+    let accuracy = args.accuracy.as_deref().map(read::accuracy_report).transpose()?;
+    let recompile = recompile(args)?;
+    let audit = watched(output, |watch| {
+        Audit::new(&key, &file, &expectation, accuracy, recompile.as_ref(), watch)
+    })?;
+    let report = Report::new(&key, &file, audit);
     output.report(&report)?;
     Ok(if report.accepted() { Outcome::Accepted } else { Outcome::Rejected })
+}
+
+/// What the key is to be made again from, if it is.
+fn recompile(args: &args::Audit) -> Result<Option<Recompile>> {
+    let Some(model) = args.model.clone() else {
+        return refuse_options(args).map(|()| None);
+    };
+    Ok(Some(Recompile {
+        model,
+        recipe: args.quantize.recipe(),
+        settings_beside: Settings::path_beside(&args.key),
+        input: args.input.clone(),
+        test_set: args.test_set.test_set.clone(),
+        srs: args.srs.file.clone(),
+    }))
+}
+
+/// Options that only a model gives a meaning to.
+fn refuse_options(args: &args::Audit) -> Result<()> {
+    let given = [
+        ("--calibrate", args.quantize.calibrate.is_some()),
+        ("--activation-bits", args.quantize.activation_bits.is_some()),
+        ("--commit", !args.quantize.commit.is_empty()),
+        ("--optimize", args.quantize.optimize.is_some()),
+        ("--settings", args.quantize.settings.is_some()),
+        ("--test-set", args.test_set.test_set.is_some()),
+        ("--srs", args.srs.file.is_some()),
+    ];
+    match given.into_iter().find(|(_, given)| *given) {
+        Some((option, _)) => bail!("{option} needs the ONNX file to recompile: pass --model"),
+        None => Ok(()),
+    }
 }

@@ -4,19 +4,21 @@ use std::fmt;
 
 use anyhow::Result;
 use serde::Serialize;
-use zkinfer_models::{
-    Graph, TensorSpec,
-    graph::{Node, Op},
+use zkinfer::{
+    Model,
+    models::{
+        Graph, TensorSpec,
+        graph::{Node, Op},
+    },
 };
 
 use crate::{
     args,
-    model::Model,
     output::{Outcome, Output},
 };
 
 pub(crate) fn run(args: &args::Inspect, output: &Output) -> Result<Outcome> {
-    let model = Model::read(&args.model)?;
+    let model = Model::open(&args.model)?;
     output.report(&Report::new(&model))?;
     Ok(Outcome::Accepted)
 }
@@ -50,13 +52,13 @@ struct NodeReport {
 
 impl Report {
     fn new(model: &Model) -> Self {
-        let graph = &model.graph;
+        let graph = model.graph();
         let tensors = |specs: Vec<&TensorSpec>| specs.into_iter().map(Tensor::from).collect();
         let nodes: Vec<_> = graph.nodes().iter().map(|node| describe(graph, node)).collect();
         Self {
             model: model.name(),
-            model_digest: model.digest.to_string(),
-            bytes: model.bytes,
+            model_digest: model.digest().to_string(),
+            bytes: model.byte_count(),
             inputs: tensors(graph.inputs()),
             outputs: tensors(graph.outputs()),
             weights: nodes.iter().map(|node| node.weights).sum(),

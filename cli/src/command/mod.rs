@@ -7,8 +7,8 @@ mod prove;
 mod quote;
 mod run;
 mod setup;
-pub(crate) mod srs;
-pub(crate) mod verify;
+mod srs;
+mod verify;
 
 use anyhow::{Context, Result};
 

@@ -4,28 +4,27 @@ use std::{
     fmt,
     io::Write,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
-use zkinfer_engine::{CpuOptions, Device, Instructions, Stage};
-use zkinfer_models::{execute, quantize_inputs};
-use zkinfer_prover::{Inference, Proven, files};
-use zkinfer_verifier::{Blinding, ClaimedValues, Visibility};
+use zkinfer::{
+    Comparison, Device, Error, Inference, Keys, Model, Proven, Quantized, Run, Settings,
+    accuracy_path_beside, measure_accuracy,
+    models::AccuracyReport,
+    prover::{CpuOptions, Instructions, Stage, files},
+    read_input_blinding,
+    verifier::ClaimedValues,
+    write_accuracy, write_openings,
+};
 
 use crate::{
-    accuracy::Accuracy,
-    accuracy_report::{self, Bound},
     args::{self, DeviceName, InstructionsName},
-    command::{commit, run::accuracy, verify::JobReport},
-    expectation::read_openings,
-    keys::{self, Keys},
+    job::JobReport,
     memory::peak_rss_bytes,
-    model::{Model, Quantized},
     output::{Outcome, Output},
-    progress::{staged, timed},
-    settings::Settings,
+    progress::watched,
+    text::{self, BoundReport, Compared},
 };
 
 /// Where a proof and what belongs to it are written.
@@ -43,16 +42,16 @@ impl Places {
         let key = args.key.clone().unwrap_or_else(|| proof.with_extension("zkvk"));
         let settings =
             args.quantize.settings.clone().unwrap_or_else(|| Settings::path_beside(&key));
-        let accuracy = accuracy_report::path_beside(&key);
+        let accuracy = accuracy_path_beside(&key);
         let opening = args.opening.clone().unwrap_or_else(|| proof.with_extension("zkopening"));
         let written = [&proof, &key, &settings, &accuracy, &opening];
         for (index, path) in written.iter().enumerate() {
             if path.is_dir() {
-                bail!("{} is a folder; name a file", path.display());
+                return Err(Error::Folder { path: path.to_path_buf() }.into());
             }
             let read = [&args.model, &args.input].into_iter().chain(&args.input_opening);
             if read.chain(written[..index].iter().copied()).any(|other| same_file(path, other)) {
-                bail!("{} would be overwritten; name another file", path.display());
+                return Err(Error::Overwritten { path: path.to_path_buf() }.into());
             }
         }
         Ok(Self { proof, key, settings, accuracy, opening })
@@ -67,36 +66,37 @@ fn same_file(a: &Path, b: &Path) -> bool {
 
 pub(crate) fn run(args: &args::Prove, output: &Output) -> Result<Outcome> {
     let places = Places::new(args)?;
-    let model = Model::read(&args.model)?;
+    let model = Model::open(&args.model)?;
     let input = model.read_input(&args.input)?;
-    let mut quantized = model.quantize(&args.quantize, &places.settings, Some(&input))?;
-    let measured =
-        accuracy_report::measure(&model, &mut quantized, args.test_set.test_set.as_deref())?;
-    quantized.remark(&input, output);
-    let integers = quantize_inputs(&quantized.graph, &input)?;
-    let (execution, execute_seconds) =
-        timed(output, "running", None, || execute(&quantized.graph, &integers));
-    let execution = Arc::new(execution.context("the model cannot run on this input")?);
-    let accuracy = accuracy(&model, &quantized, &input, &execution)?;
+    let mut quantized = model.quantize(&args.quantize.recipe(), &places.settings, Some(&input))?;
+    let measured = measure_accuracy(&model, &mut quantized, args.test_set.test_set.as_deref())?;
+    let run = model.run(&quantized, &input)?;
+    output.remark_run(&quantized, &run);
 
-    let device = device(args.device, args.instructions)?;
-    let made = keys::make(&model, &quantized, args.srs.file.as_deref(), &device, output)?;
-    let reused = keys::exists(made.setup.verifying_key(), &places.key)?;
+    let (srs, device) = (args.srs.file.as_deref(), device(args.device, args.instructions)?);
+    let made = watched(output, |watch| Keys::make(&model, &quantized, srs, &device, watch))?;
+    output.remark_srs(&made.srs_event);
+    let reused = made.is_stored(&places.key)?;
+    let key = made.verifying_key();
+    let blinding = args.input_opening.as_deref();
     let inference = Inference {
-        input_blinding: input_blinding(args, &made, &integers)?,
-        ..Inference::new(&execution, args.job.binding())
+        input_blinding: blinding
+            .map(|path| read_input_blinding(path, key, &run.integers.concat()))
+            .transpose()?,
+        ..Inference::new(&run.execution, args.job.binding())
     };
-    let proven = prove(&made, inference, output)?;
+    let proven = watched(output, |watch| made.prove(inference, watch))?;
     write(&places, &made, &quantized, &proven, reused)?;
-    let bound = measured.map(|report| Bound::write(report, &places.accuracy)).transpose()?;
+    if let Some(report) = &measured {
+        write_accuracy(report, &places.accuracy)?;
+    }
     let report = Report::new(Parts {
         places,
         made: &made,
         quantized: &quantized,
         proven: &proven,
-        accuracy,
-        bound,
-        execute_seconds,
+        run,
+        measured,
         key_reused: reused,
     });
     output.report(&report)?;
@@ -125,42 +125,6 @@ fn device(device: DeviceName, name: Option<InstructionsName>) -> Result<Device> 
     })
 }
 
-/// What hides the input, where the proof must be about a commitment that is known already.
-fn input_blinding(
-    args: &args::Prove,
-    made: &Keys,
-    integers: &[Vec<i64>],
-) -> Result<Option<Blinding>> {
-    let Some(path) = &args.input_opening else { return Ok(None) };
-    let openings = read_openings(path)?;
-    let key = made.setup.verifying_key();
-    let path = path.display();
-    ensure!(
-        key.parts().layout.input_visibility == Visibility::Committed,
-        "claims under this key show their input: leave out --input-opening, or --commit input"
-    );
-    ensure!(
-        openings.key == key.digest(),
-        "{path} is for the key {}, this one is {}",
-        openings.key,
-        key.digest()
-    );
-    let opening = openings.input.with_context(|| format!("{path} opens no input"))?;
-    let given = args.input.display();
-    ensure!(opening.values == integers.concat(), "{path} is about another input than {given}");
-    Ok(Some(opening.blinding))
-}
-
-fn prove(made: &Keys, inference: Inference<'_>, output: &Output) -> Result<Proven> {
-    let setup = &made.setup;
-    let estimate = setup.plan().cost().prove_seconds;
-    let (proven, _) = staged(output, "proving", Some(estimate), |say| {
-        let progress = |stage: Stage| say(stage.name());
-        setup.prove_with_progress(inference, &progress)
-    });
-    Ok(proven?)
-}
-
 fn write(
     places: &Places,
     made: &Keys,
@@ -169,12 +133,12 @@ fn write(
     reused: bool,
 ) -> Result<()> {
     if !reused {
-        keys::write(made.setup.verifying_key(), &places.key)?;
+        made.write(&places.key)?;
     }
     quantized.settings.write(&places.settings)?;
     // First, because a proof without it hides its values for good.
     if hides(proven) {
-        commit::write(&proven.openings, &places.opening)?;
+        write_openings(&proven.openings, &places.opening)?;
     }
     write_proof(&places.proof, &proven.file.encode())
 }
@@ -195,9 +159,8 @@ struct Parts<'a> {
     made: &'a Keys,
     quantized: &'a Quantized,
     proven: &'a Proven,
-    accuracy: Accuracy,
-    bound: Option<Bound>,
-    execute_seconds: f64,
+    run: Run,
+    measured: Option<AccuracyReport>,
     key_reused: bool,
 }
 
@@ -232,7 +195,7 @@ struct Report {
     key_bytes: usize,
     peak_rss_bytes: Option<u64>,
     #[serde(flatten)]
-    accuracy: Accuracy,
+    comparison: Comparison,
     device: &'static str,
     threads: usize,
     job: JobReport,
@@ -247,25 +210,25 @@ struct Report {
     input_commitment: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     output_commitment: Option<String>,
-    accuracy_report: Option<Bound>,
+    accuracy_report: Option<BoundReport>,
     srs: String,
     insecure_srs_allowed: bool,
 }
 
 impl Report {
     fn new(parts: Parts<'_>) -> Self {
-        let Parts { places, made, quantized, proven, accuracy, .. } = parts;
-        let (setup, key) = (&made.setup, made.setup.verifying_key());
+        let Parts { places, made, quantized, proven, .. } = parts;
+        let (setup, key) = (made.setup(), made.verifying_key());
         let cost = setup.plan().cost();
         Self {
             model: key.parts().model_name.clone(),
             model_digest: key.parts().model_digest.to_string(),
-            calibration: quantized.origin.to_string(),
+            calibration: text::origin(&quantized.origin),
             k: cost.k,
             advice_columns: cost.advice_columns,
             fixed_columns: cost.fixed_columns,
             setup_seconds: made.seconds,
-            execute_seconds: parts.execute_seconds,
+            execute_seconds: parts.run.seconds,
             witness_seconds: proven.witness_seconds,
             prove_seconds: proven.prove_seconds,
             stages: proven.stages.iter().map(StageReport::new).collect(),
@@ -273,7 +236,7 @@ impl Report {
             proof_bytes: proven.file.proof.as_bytes().len(),
             key_bytes: key.encode().len(),
             peak_rss_bytes: peak_rss_bytes(),
-            accuracy,
+            comparison: parts.run.comparison,
             device: setup.circuit_key().device().name(),
             threads: rayon::current_num_threads(),
             job: (&proven.file.claim.binding).into(),
@@ -285,7 +248,7 @@ impl Report {
             opening: hides(proven).then_some(places.opening),
             input_commitment: commitment(&proven.file.claim.input),
             output_commitment: commitment(&proven.file.claim.output),
-            accuracy_report: parts.bound,
+            accuracy_report: parts.measured.map(|report| BoundReport::new(report, places.accuracy)),
             srs: key.parts().srs.name.clone(),
             insecure_srs_allowed: setup.srs().ceremony().is_insecure(),
         }
@@ -302,7 +265,7 @@ fn commitment(values: &ClaimedValues) -> Option<String> {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "Proved: the model {} gives this output on this input.", self.model)?;
-        writeln!(f, "{}", self.accuracy)?;
+        writeln!(f, "{}", Compared(&self.comparison))?;
         writeln!(f, "  calibrated with the {}", self.calibration)?;
         for (side, commitment) in
             [("input", &self.input_commitment), ("output", &self.output_commitment)]

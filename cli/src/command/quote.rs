@@ -2,26 +2,22 @@
 
 use std::fmt;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::Serialize;
-use zkinfer_circuits::{CircuitPlan, Cost};
-use zkinfer_engine::{Instructions, calibrate};
+use zkinfer::{Model, Quantized, Quote, Settings};
 
 use crate::{
     args,
-    model::{Model, Origin},
     output::{Outcome, Output},
-    settings::Settings,
+    text,
 };
 
 pub(crate) fn run(args: &args::Quote, output: &Output) -> Result<Outcome> {
-    let model = Model::read(&args.model)?;
+    let model = Model::open(&args.model)?;
     let input = args.input.as_deref().map(|path| model.read_input(path)).transpose()?;
     let beside = Settings::path_beside(&args.model);
-    let quantized = model.quantize(&args.quantize, &beside, input.as_deref())?;
-    let plan = CircuitPlan::new(&quantized.graph, quantized.settings.plan_options())
-        .with_context(|| format!("{} has no circuit", args.model.display()))?;
-    output.report(&Report::new(&quantized.settings.model, &quantized.origin, plan.cost()))?;
+    let quantized = model.quantize(&args.quantize.recipe(), &beside, input.as_deref())?;
+    output.report(&Report::new(&quantized, &Quote::new(&model, &quantized)?))?;
     Ok(Outcome::Accepted)
 }
 
@@ -58,13 +54,11 @@ struct UsedRows {
 }
 
 impl Report {
-    fn new(model: &str, origin: &Origin, cost: Cost) -> Self {
-        // The plan's estimate is that of one processor; how fast this one is says a transform.
-        let instructions = Instructions::detect();
-        let slower = calibrate::transform_nanos(instructions) / Cost::REFERENCE_TRANSFORM_NANOS;
+    fn new(quantized: &Quantized, quote: &Quote) -> Self {
+        let cost = &quote.cost;
         Self {
-            model: model.to_owned(),
-            calibration: origin.to_string(),
+            model: quantized.settings.model.clone(),
+            calibration: text::origin(&quantized.origin),
             k: cost.k,
             rows: 1 << cost.k,
             used_rows: UsedRows {
@@ -83,8 +77,8 @@ impl Report {
             full_width_columns: cost.full_width_columns,
             lookups: cost.lookups,
             degree: cost.degree,
-            instructions: instructions.name(),
-            estimated_prove_seconds: slower * cost.prove_seconds,
+            instructions: quote.instructions.name(),
+            estimated_prove_seconds: quote.prove_seconds,
             estimated_memory_bytes: cost.memory_bytes,
             proof_bytes: cost.proof_bytes,
             estimated_gas: cost.gas,

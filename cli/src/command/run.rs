@@ -2,55 +2,32 @@
 
 use std::fmt;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::Serialize;
-use zkinfer_models::{execute, quantize_inputs};
+use zkinfer::{Comparison, Model, Settings};
 
 use crate::{
-    accuracy::Accuracy,
     args,
-    model::{Model, Quantized, tensors},
     output::{Outcome, Output},
-    progress::timed,
-    settings::Settings,
+    text::{self, Compared},
 };
 
 pub(crate) fn run(args: &args::Run, output: &Output) -> Result<Outcome> {
-    let model = Model::read(&args.model)?;
+    let model = Model::open(&args.model)?;
     let input = model.read_input(&args.input)?;
     let beside = Settings::path_beside(&args.model);
-    let quantized = model.quantize(&args.quantize, &beside, Some(&input))?;
-    quantized.remark(&input, output);
-    let integers = quantize_inputs(&quantized.graph, &input)?;
-    let (execution, execute_seconds) =
-        timed(output, "running", None, || execute(&quantized.graph, &integers));
-    let execution = execution.context("the model cannot run on this input")?;
-    let accuracy = accuracy(&model, &quantized, &input, &execution)?;
+    let quantized = model.quantize(&args.quantize.recipe(), &beside, Some(&input))?;
+    let run = model.run(&quantized, &input)?;
+    output.remark_run(&quantized, &run);
+    let outputs = run.execution.outputs(&quantized.graph);
     output.report(&Report {
         model: quantized.settings.model.clone(),
-        calibration: quantized.origin.to_string(),
-        output_integers: execution
-            .outputs(&quantized.graph)
-            .into_iter()
-            .map(<[i64]>::to_vec)
-            .collect(),
-        accuracy,
-        execute_seconds,
+        calibration: text::origin(&quantized.origin),
+        output_integers: outputs.into_iter().map(<[i64]>::to_vec).collect(),
+        comparison: run.comparison,
+        execute_seconds: run.seconds,
     })?;
     Ok(Outcome::Accepted)
-}
-
-/// Compares an execution with the float model.
-pub(crate) fn accuracy(
-    model: &Model,
-    quantized: &Quantized,
-    input: &[ndarray::ArrayD<f32>],
-    execution: &zkinfer_models::Execution,
-) -> Result<Accuracy> {
-    let names = model.graph.outputs().iter().map(|spec| spec.name.clone()).collect();
-    let integer = tensors::lists(&quantized.graph.dequantize(execution));
-    let float = tensors::lists(&model.graph.run_float(input)?);
-    Ok(Accuracy::new(names, integer, float))
 }
 
 #[derive(Serialize)]
@@ -58,7 +35,7 @@ struct Report {
     model: String,
     calibration: String,
     #[serde(flatten)]
-    accuracy: Accuracy,
+    comparison: Comparison,
     output_integers: Vec<Vec<i64>>,
     execute_seconds: f64,
 }
@@ -66,7 +43,7 @@ struct Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} in integers (calibrated with the {})", self.model, self.calibration)?;
-        writeln!(f, "{}", self.accuracy)?;
+        writeln!(f, "{}", Compared(&self.comparison))?;
         write!(f, "  ran in {:.1} ms", self.execute_seconds * 1e3)
     }
 }

@@ -4,39 +4,43 @@ use std::{fmt, path::PathBuf};
 
 use anyhow::Result;
 use serde::Serialize;
-use zkinfer_engine::Device;
+use zkinfer::{
+    Device, Keys, Model, Settings, accuracy_path_beside, measure_accuracy, write_accuracy,
+};
 
 use crate::{
-    accuracy_report::{self, Bound},
-    args, keys,
-    model::Model,
+    args,
     output::{Outcome, Output},
-    settings::Settings,
+    progress::watched,
+    text::{self, BoundReport},
 };
 
 pub(crate) fn run(args: &args::Setup, output: &Output) -> Result<Outcome> {
     let key_path = args.output.clone().unwrap_or_else(|| args.model.with_extension("zkvk"));
     let settings_path =
         args.quantize.settings.clone().unwrap_or_else(|| Settings::path_beside(&key_path));
-    let accuracy_path = accuracy_report::path_beside(&key_path);
-    let model = Model::read(&args.model)?;
+    let accuracy_path = accuracy_path_beside(&key_path);
+    let model = Model::open(&args.model)?;
     let input = args.input.as_deref().map(|path| model.read_input(path)).transpose()?;
-    let mut quantized = model.quantize(&args.quantize, &settings_path, input.as_deref())?;
-    let accuracy =
-        accuracy_report::measure(&model, &mut quantized, args.test_set.test_set.as_deref())?;
-    let made =
-        keys::make(&model, &quantized, args.srs.file.as_deref(), &Device::default(), output)?;
-    let key = made.setup.verifying_key();
-    let reused = keys::exists(key, &key_path)?;
+    let recipe = args.quantize.recipe();
+    let mut quantized = model.quantize(&recipe, &settings_path, input.as_deref())?;
+    let accuracy = measure_accuracy(&model, &mut quantized, args.test_set.test_set.as_deref())?;
+    let (srs, device) = (args.srs.file.as_deref(), Device::default());
+    let made = watched(output, |watch| Keys::make(&model, &quantized, srs, &device, watch))?;
+    output.remark_srs(&made.srs_event);
+    let key = made.verifying_key();
+    let reused = made.is_stored(&key_path)?;
     if !reused {
-        keys::write(key, &key_path)?;
+        made.write(&key_path)?;
     }
     quantized.settings.write(&settings_path)?;
-    let accuracy = accuracy.map(|report| Bound::write(report, &accuracy_path)).transpose()?;
-    let cost = made.setup.plan().cost();
+    if let Some(report) = &accuracy {
+        write_accuracy(report, &accuracy_path)?;
+    }
+    let cost = made.setup().plan().cost();
     output.report(&Report {
         model: quantized.settings.model.clone(),
-        calibration: quantized.origin.to_string(),
+        calibration: text::origin(&quantized.origin),
         k: cost.k,
         advice_columns: cost.advice_columns,
         fixed_columns: cost.fixed_columns,
@@ -44,10 +48,10 @@ pub(crate) fn run(args: &args::Setup, output: &Output) -> Result<Outcome> {
         key_bytes: key.encode().len(),
         key_digest: key.digest().to_string(),
         srs: key.parts().srs.name.clone(),
-        insecure_srs: made.setup.srs().ceremony().is_insecure(),
+        insecure_srs: made.setup().srs().ceremony().is_insecure(),
         key: key_path,
         settings: settings_path,
-        accuracy,
+        accuracy: accuracy.map(|report| BoundReport::new(report, accuracy_path)),
         reused,
     })?;
     Ok(Outcome::Accepted)
@@ -65,7 +69,7 @@ struct Report {
     key_bytes: usize,
     key_digest: String,
     settings: PathBuf,
-    accuracy: Option<Bound>,
+    accuracy: Option<BoundReport>,
     srs: String,
     insecure_srs: bool,
     reused: bool,

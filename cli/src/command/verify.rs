@@ -1,44 +1,32 @@
 //! `verify`: do these proofs prove what I expect?
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use std::{fmt, path::PathBuf, time::Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::Serialize;
-use zkinfer_prover::files;
-use zkinfer_verifier::{
-    BatchItem, INSECURE_DEV, InferenceClaim, JobBinding, Openings, ProofFile, VerifyingKey,
-    verify_batch,
+use zkinfer::{
+    Error, Expectation, NamedTensor, Shown, read,
+    verifier::{Openings, ProofFile, VerifyingKey},
 };
 
 use crate::{
-    args,
-    expectation::{Expectation, with_advice},
-    job::hex,
-    model::tensors,
+    advice, args,
+    job::JobReport,
     output::{Outcome, Output},
-    shown::{Shown, Tensor},
+    text::{Trust, brief},
 };
 
-/// Larger files are neither keys nor proofs.
-const MAX_BYTES: u64 = 1 << 28;
-
 pub(crate) fn run(args: &args::Verify, output: &Output) -> Result<Outcome> {
-    let key = read_key(&args.key)?;
-    let expectation = Expectation::read(&args.expect, &key)?;
-    let files = args.proofs.iter().map(|path| read_proof(path)).collect::<Result<Vec<_>>>()?;
-    let checked = if args.batch {
-        check_batch(&expectation, &files, &key)
-    } else {
-        check(&expectation, &files)
-    };
+    let key = read::key(&args.key)?;
+    let expectation = args.expect.expectation(&key)?;
+    let files: Vec<ProofFile> =
+        args.proofs.iter().map(|path| read::proof(path)).collect::<Result<_, Error>>()?;
+    let checked =
+        if args.batch { check_batch(&expectation, &files) } else { check(&expectation, &files) };
     let reports = files
         .iter()
         .zip(checked)
-        .map(|(file, checked)| Report::new(&key, file, expectation.openings(), checked));
+        .map(|(file, checked)| Report::new(&key, file, expectation.given_openings(), checked));
     let item = |(file, report): (&PathBuf, Report)| FileReport { file: file.clone(), report };
     let list = List(args.proofs.iter().zip(reports).map(item).collect());
     match &list.0[..] {
@@ -49,20 +37,6 @@ pub(crate) fn run(args: &args::Verify, output: &Output) -> Result<Outcome> {
     Ok(if accepted { Outcome::Accepted } else { Outcome::Rejected })
 }
 
-/// Reads a `.zkvk`.
-pub(crate) fn read_key(path: &Path) -> Result<VerifyingKey> {
-    let place = || format!("cannot use {} as a verifying key", path.display());
-    let bytes = files::read_bounded(path, MAX_BYTES).with_context(place)?;
-    VerifyingKey::decode(&bytes).with_context(place)
-}
-
-/// Reads a `.zkproof`.
-pub(crate) fn read_proof(path: &Path) -> Result<ProofFile> {
-    let place = || format!("cannot use {} as a proof", path.display());
-    let bytes = files::read_bounded(path, MAX_BYTES).with_context(place)?;
-    ProofFile::decode(&bytes).with_context(place)
-}
-
 /// Why a proof is rejected, if it is, and the seconds that took.
 type Checked = (Option<String>, f64);
 
@@ -70,32 +44,19 @@ type Checked = (Option<String>, f64);
 fn check(expectation: &Expectation<'_>, files: &[ProofFile]) -> Vec<Checked> {
     let check = |file| {
         let start = Instant::now();
-        (expectation.check(file).err(), start.elapsed().as_secs_f64())
+        let rejection = expectation.check(file).err();
+        (rejection.as_ref().map(advice::rejection), start.elapsed().as_secs_f64())
     };
     files.iter().map(check).collect()
 }
 
 /// All proofs with one pairing; each is said to have taken its share of the time.
-fn check_batch(
-    expectation: &Expectation<'_>,
-    files: &[ProofFile],
-    key: &VerifyingKey,
-) -> Vec<Checked> {
+fn check_batch(expectation: &Expectation<'_>, files: &[ProofFile]) -> Vec<Checked> {
     let start = Instant::now();
-    let claims: Vec<InferenceClaim> = files.iter().map(|file| expectation.claim(file)).collect();
-    let compared =
-        files.iter().zip(&claims).map(|(file, claim)| expectation.compare(file, claim).err());
-    let mut rejections: Vec<Option<String>> = compared.collect();
-    let as_expected: Vec<usize> =
-        (0..files.len()).filter(|&index| rejections[index].is_none()).collect();
-    let item =
-        |&index: &usize| BatchItem { key, expected: &claims[index], proof: &files[index].proof };
-    let items: Vec<_> = as_expected.iter().map(item).collect();
-    for (&index, result) in as_expected.iter().zip(verify_batch(&items, expectation.policy())) {
-        rejections[index] = result.err().map(with_advice);
-    }
+    let results = expectation.check_batch(files);
     let share = start.elapsed().as_secs_f64() / count(files);
-    rejections.into_iter().map(|rejection| (rejection, share)).collect()
+    let checked = |result: Result<_, _>| (result.err().as_ref().map(advice::rejection), share);
+    results.into_iter().map(checked).collect()
 }
 
 fn count(files: &[ProofFile]) -> f64 {
@@ -135,19 +96,6 @@ impl fmt::Display for List {
     }
 }
 
-/// What an accepted proof stands on.
-struct Trust<'a>(&'a str);
-
-impl fmt::Display for Trust<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 == INSECURE_DEV {
-            f.write_str("under the INSECURE development SRS, which you allowed: no evidence")
-        } else {
-            write!(f, "under the trusted setup {}", self.0)
-        }
-    }
-}
-
 #[derive(Serialize)]
 struct Report {
     accepted: bool,
@@ -167,36 +115,6 @@ struct Report {
     verify_seconds: f64,
 }
 
-#[derive(Serialize)]
-pub(crate) struct JobReport {
-    pub(crate) chain: u64,
-    pub(crate) job: String,
-    pub(crate) payee: String,
-    pub(crate) expiry: u64,
-    pub(crate) nonce: u64,
-}
-
-impl JobReport {
-    /// Whether nothing was said about the job when it was proved.
-    pub(crate) fn is_none(&self) -> bool {
-        let Self { chain, job, payee, expiry, nonce } = self;
-        let zeros = |hex: &str| hex.bytes().all(|digit| digit == b'0');
-        [*chain, *expiry, *nonce] == [0; 3] && zeros(job) && zeros(payee)
-    }
-}
-
-impl From<&JobBinding> for JobReport {
-    fn from(binding: &JobBinding) -> Self {
-        Self {
-            chain: binding.chain_id,
-            job: hex(&binding.job_id),
-            payee: hex(&binding.payee),
-            expiry: binding.expiry,
-            nonce: binding.nonce,
-        }
-    }
-}
-
 impl Report {
     fn new(
         key: &VerifyingKey,
@@ -212,7 +130,7 @@ impl Report {
         let input = Shown::new(&parts.layout.inputs, &file.claim.input, of_input);
         let output = Shown::new(&parts.layout.outputs, &file.claim.output, of_output);
         let values =
-            |tensors: Vec<Tensor>| tensors.into_iter().map(|tensor| tensor.values).collect();
+            |tensors: Vec<NamedTensor>| tensors.into_iter().map(|tensor| tensor.values).collect();
         Self {
             accepted: reason.is_none(),
             reason,
@@ -244,7 +162,7 @@ impl fmt::Display for Report {
             writeln!(f, "  output commitment: {commitment}")?;
         }
         for output in self.output.iter().flatten() {
-            writeln!(f, "  output: {}", tensors::brief(output))?;
+            writeln!(f, "  output: {}", brief(output))?;
         }
         let JobReport { chain, job, payee, expiry, nonce } = &self.job;
         writeln!(f, "  job {job} on chain {chain}, nonce {nonce}, expires {expiry}")?;

@@ -1,15 +1,20 @@
 //! Everything an audit found, for people and for scripts.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use serde::Serialize;
-use zkinfer_verifier::{INSECURE_DEV, Openings, ProofFile, SrsId, VerifyingKey};
+use zkinfer::{
+    Audit, NamedTensor, SetupKind,
+    audit::{AccuracySource, AuditFault, BoundAccuracy, Recompiled, Strength},
+    models::AccuracyReport,
+    verifier::{ProofFile, VerifyingKey},
+};
 
-use super::{accuracy::Accuracy, recompile::Recompiled, strength::Strength};
+use super::words;
 use crate::{
-    command::verify::JobReport,
-    model::tensors,
-    shown::{Shown, Tensor},
+    advice,
+    job::JobReport,
+    text::{self, brief},
 };
 
 /// What no proof of this kind says.
@@ -31,7 +36,7 @@ pub(super) struct Report {
     setup: Setup,
     strength: Strength,
     accuracy: Accuracy,
-    recompiled: Option<Recompiled>,
+    recompiled: Option<Remade>,
     not_claimed: [&'static str; 6],
 }
 
@@ -40,10 +45,10 @@ struct Claim {
     model: String,
     model_digest: String,
     key_digest: String,
-    input: Option<Vec<Tensor>>,
+    input: Option<Vec<NamedTensor>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     input_commitment: Option<String>,
-    output: Option<Vec<Tensor>>,
+    output: Option<Vec<NamedTensor>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     output_commitment: Option<String>,
     job: JobReport,
@@ -56,37 +61,61 @@ struct Setup {
     digest: String,
 }
 
+/// What the key binds, and the report that was given for it.
 #[derive(Serialize)]
-#[serde(rename_all = "snake_case")]
-enum SetupKind {
-    Ceremony,
-    InsecureDevelopment,
-    Unknown,
+struct Accuracy {
+    /// The digest in the key.
+    bound: Option<String>,
+    report: Option<AccuracyReport>,
+    /// Why the report is not the key's.
+    fault: Option<String>,
+}
+
+/// A model and the key that it gives.
+#[derive(Serialize)]
+struct Remade {
+    model: PathBuf,
+    /// Whether it is this very key.
+    same_key: bool,
+    /// The key's digest; `None` where the file's digest showed that it is another model.
+    key_digest: Option<String>,
+    calibration: Option<String>,
+    accuracy: Option<AccuracySource>,
+    differences: Vec<Difference>,
+}
+
+/// A part in which two keys differ.
+#[derive(Serialize)]
+struct Difference {
+    part: String,
+    detail: String,
 }
 
 impl Report {
-    pub(super) fn new(
-        key: &VerifyingKey,
-        file: &ProofFile,
-        openings: Option<&Openings>,
-        rejection: Option<String>,
-        accuracy: Accuracy,
-        recompiled: Option<Recompiled>,
-    ) -> Self {
-        // An opening that does not open the claim is not shown as if it did.
-        let opens = rejection.is_none();
-        let of_accuracy = accuracy.fault().map(str::to_owned);
-        let of_model = recompiled.as_ref().and_then(Recompiled::fault);
-        let reasons: Vec<String> =
-            [rejection, of_accuracy, of_model].into_iter().flatten().collect();
+    pub(super) fn new(key: &VerifyingKey, file: &ProofFile, audit: Audit) -> Self {
+        let reasons: Vec<String> = audit.faults().iter().map(reason).collect();
+        let parts = key.parts();
         Self {
             accepted: reasons.is_empty(),
             reasons,
-            claim: Claim::new(key, file, openings.filter(|_| opens)),
-            setup: Setup::new(&key.parts().srs),
-            strength: Strength::new(key.parts()),
-            accuracy,
-            recompiled,
+            claim: Claim {
+                model: parts.model_name.clone(),
+                model_digest: parts.model_digest.to_string(),
+                key_digest: key.digest().to_string(),
+                input: audit.input.tensors,
+                input_commitment: audit.input.commitment,
+                output: audit.output.tensors,
+                output_commitment: audit.output.commitment,
+                job: (&file.claim.binding).into(),
+            },
+            setup: Setup {
+                srs: parts.srs.name.clone(),
+                kind: audit.setup,
+                digest: parts.srs.digest().to_string(),
+            },
+            strength: audit.strength,
+            accuracy: audit.accuracy.into(),
+            recompiled: audit.recompiled.map(Into::into),
             not_claimed: NOT_CLAIMED,
         }
     }
@@ -96,34 +125,37 @@ impl Report {
     }
 }
 
-impl Claim {
-    fn new(key: &VerifyingKey, file: &ProofFile, openings: Option<&Openings>) -> Self {
-        let parts = key.parts();
-        let of_input = openings.and_then(|openings| openings.input.as_ref());
-        let of_output = openings.and_then(|openings| openings.output.as_ref());
-        let input = Shown::new(&parts.layout.inputs, &file.claim.input, of_input);
-        let output = Shown::new(&parts.layout.outputs, &file.claim.output, of_output);
+fn reason(fault: &AuditFault) -> String {
+    match fault {
+        AuditFault::Proof(rejection) => advice::rejection(rejection),
+        fault => fault.to_string(),
+    }
+}
+
+impl From<BoundAccuracy> for Accuracy {
+    fn from(accuracy: BoundAccuracy) -> Self {
         Self {
-            model: parts.model_name.clone(),
-            model_digest: parts.model_digest.to_string(),
-            key_digest: key.digest().to_string(),
-            input: input.tensors,
-            input_commitment: input.commitment,
-            output: output.tensors,
-            output_commitment: output.commitment,
-            job: (&file.claim.binding).into(),
+            bound: accuracy.bound.map(|digest| digest.to_string()),
+            report: accuracy.report,
+            fault: accuracy.fault.map(|fault| fault.to_string()),
         }
     }
 }
 
-impl Setup {
-    fn new(srs: &SrsId) -> Self {
-        let kind = match srs.ceremony() {
-            Some(_) => SetupKind::Ceremony,
-            None if srs.name == INSECURE_DEV => SetupKind::InsecureDevelopment,
-            None => SetupKind::Unknown,
+impl From<Recompiled> for Remade {
+    fn from(recompiled: Recompiled) -> Self {
+        let difference = |difference: zkinfer::audit::Difference| Difference {
+            part: difference.part.to_string(),
+            detail: difference.detail,
         };
-        Self { srs: srs.name.clone(), kind, digest: srs.digest().to_string() }
+        Self {
+            model: recompiled.model,
+            same_key: recompiled.same_key,
+            key_digest: recompiled.key_digest.map(|digest| digest.to_string()),
+            calibration: recompiled.calibration.as_ref().map(text::origin),
+            accuracy: recompiled.accuracy,
+            differences: recompiled.differences.into_iter().map(difference).collect(),
+        }
     }
 }
 
@@ -137,7 +169,7 @@ impl fmt::Display for Report {
         writeln!(f, "{}", if self.accepted { "It shows:" } else { "It claims:" })?;
         writeln!(f, "{}", self.claim)?;
         writeln!(f, "Setup: {}", self.setup)?;
-        writeln!(f, "Strength: {}", self.strength)?;
+        writeln!(f, "Strength: {}", words::Strength(&self.strength))?;
         writeln!(f, "Accuracy: {}", self.accuracy)?;
         match &self.recompiled {
             Some(recompiled) => writeln!(f, "Model: {recompiled}")?,
@@ -155,14 +187,14 @@ impl fmt::Display for Claim {
         if let Some(commitment) = &self.input_commitment {
             writeln!(f, "  on an input committed to as {commitment}")?;
         }
-        for Tensor { name, values, .. } in self.input.iter().flatten() {
-            writeln!(f, "  on the input {name}: {}", tensors::brief(values))?;
+        for NamedTensor { name, values, .. } in self.input.iter().flatten() {
+            writeln!(f, "  on the input {name}: {}", brief(values))?;
         }
         if let Some(commitment) = &self.output_commitment {
             writeln!(f, "  gives an output committed to as {commitment}")?;
         }
-        for Tensor { name, values, .. } in self.output.iter().flatten() {
-            writeln!(f, "  gives the output {name}: {}", tensors::brief(values))?;
+        for NamedTensor { name, values, .. } in self.output.iter().flatten() {
+            writeln!(f, "  gives the output {name}: {}", brief(values))?;
         }
         if self.job.is_none() {
             return write!(f, "  for no job: it pays nobody");
@@ -182,5 +214,45 @@ impl fmt::Display for Setup {
             SetupKind::Unknown => write!(f, "{srs}, which this version does not know")?,
         }
         write!(f, "; digest of [τ]₂ {digest}")
+    }
+}
+
+impl fmt::Display for Accuracy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.bound, &self.report, &self.fault) {
+            (_, _, Some(fault)) => write!(f, "NOT the key's: {fault}"),
+            (Some(_), Some(report), None) => {
+                let (words, samples) = (text::Accuracy(report), report.samples.digest);
+                write!(f, "bound by the key: {words}\n  (samples {samples})")
+            }
+            (Some(digest), None, None) => {
+                write!(f, "the key binds the report {digest}; pass it with --accuracy to read it")
+            }
+            (None, ..) => f.write_str("the key binds no report: nothing is known of its accuracy"),
+        }
+    }
+}
+
+impl fmt::Display for Remade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let model = self.model.display();
+        if self.same_key {
+            write!(f, "{model} gives this very key")?;
+        } else {
+            write!(f, "{model} does NOT give this key")?;
+        }
+        if let Some(calibration) = &self.calibration {
+            write!(f, " (calibrated with the {calibration})")?;
+        }
+        match self.accuracy {
+            Some(AccuracySource::Measured) => write!(f, "\n  accuracy was measured again")?,
+            Some(AccuracySource::Report) => write!(f, "\n  accuracy is that of the report given")?,
+            Some(AccuracySource::Key) => write!(f, "\n  accuracy was taken from the key")?,
+            None => {}
+        }
+        for Difference { part, detail } in &self.differences {
+            write!(f, "\n  {part} differ: {detail}")?;
+        }
+        Ok(())
     }
 }

@@ -1,7 +1,5 @@
 //! How hard it is to forge a proof under a key.
 
-use std::fmt;
-
 use serde::Serialize;
 use zkinfer_verifier::{INSECURE_DEV, KeyParts, Visibility};
 
@@ -17,21 +15,27 @@ const COMMITMENT_BITS: u32 = 126;
 const FIELD_BITS: u32 = 253;
 
 /// Estimates, in bits: who spends less than about 2^bits operations does not succeed.
-#[derive(Serialize)]
-pub(super) struct Strength {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Strength {
     /// The weakest of those below; 0 where the secret of the setup is public.
-    bits: u32,
-    curve_bits: u32,
-    hash_bits: u32,
+    pub bits: u32,
+    /// Discrete logarithms and pairings on BN254.
+    pub curve_bits: u32,
+    /// Keccak-256 against collisions.
+    pub hash_bits: u32,
     /// Where inputs or outputs are hidden.
     #[serde(skip_serializing_if = "Option::is_none")]
-    commitment_bits: Option<u32>,
+    pub commitment_bits: Option<u32>,
     /// −log2 of the chance that a false statement passes all random points of one transcript.
-    random_points_bits: u32,
-    rows: u64,
-    degree: u8,
-    public_values: usize,
-    queries: usize,
+    pub random_points_bits: u32,
+    /// Rows of the circuit.
+    pub rows: u64,
+    /// The degree of its gates.
+    pub degree: u8,
+    /// Public values of a claim.
+    pub public_values: usize,
+    /// Queries of a proof.
+    pub queries: usize,
 }
 
 impl Strength {
@@ -71,27 +75,4 @@ fn roots_log2(key: &KeyParts, queries: usize) -> u32 {
     let folded = queries + system.gates.len() + system.permutation.len();
     let roots = (per_row << key.k).saturating_add(folded);
     roots.next_power_of_two().ilog2()
-}
-
-impl fmt::Display for Strength {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.bits {
-            0 => writeln!(f, "none: the secret of this setup is public")?,
-            bits => writeln!(f, "about {bits} bits, if the setup's secret was destroyed")?,
-        }
-        writeln!(f, "  discrete logarithms and pairings on BN254: about {} bits", self.curve_bits)?;
-        let Self { random_points_bits, rows, degree, queries, .. } = self;
-        writeln!(
-            f,
-            "  random points: a false statement passes with a chance below 2^-{random_points_bits} \
-             a try ({rows} rows, degree {degree}, {queries} queries)"
-        )?;
-        write!(f, "  Keccak-256: {} bits against collisions", self.hash_bits)?;
-        match self.commitment_bits {
-            Some(bits) => {
-                write!(f, "\n  Poseidon, of the commitments: {bits} bits against collisions")
-            }
-            None => Ok(()),
-        }
-    }
 }

@@ -1,28 +1,26 @@
 //! How close the integer output is to the float model's.
 
-use std::fmt;
-
 use serde::Serialize;
-
-use crate::model::tensors::brief;
 
 /// The comparison of one run.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Accuracy {
+pub struct Comparison {
     /// Names of the outputs, in order.
-    pub(crate) output_names: Vec<String>,
+    pub output_names: Vec<String>,
     /// What the integers stand for, one list per output.
-    pub(crate) output: Vec<Vec<f64>>,
+    pub output: Vec<Vec<f64>>,
     /// The float model's outputs.
-    pub(crate) float_output: Vec<Vec<f64>>,
+    pub float_output: Vec<Vec<f64>>,
     /// The largest difference between the two.
-    pub(crate) max_abs_error: f64,
+    pub max_abs_error: f64,
     /// Whether the largest element is at the same place, in every output.
-    pub(crate) argmax_matches: bool,
+    pub argmax_matches: bool,
 }
 
-impl Accuracy {
-    pub(crate) fn new(
+impl Comparison {
+    /// Compares outputs, one list of each kind per name.
+    #[must_use]
+    pub fn new(
         output_names: Vec<String>,
         output: Vec<Vec<f64>>,
         float_output: Vec<Vec<f64>>,
@@ -32,18 +30,6 @@ impl Accuracy {
         let max_abs_error = differences.fold(0.0, f64::max);
         let argmax_matches = pairs().all(|(a, b)| argmax(a) == argmax(b));
         Self { output_names, output, float_output, max_abs_error, argmax_matches }
-    }
-}
-
-impl fmt::Display for Accuracy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let pairs = self.output.iter().zip(&self.float_output);
-        for (name, (output, float)) in self.output_names.iter().zip(pairs) {
-            writeln!(f, "  output {name}: {}", brief(output))?;
-            writeln!(f, "  float model: {}", brief(float))?;
-        }
-        let argmax = if self.argmax_matches { "the same" } else { "ANOTHER" };
-        write!(f, "  largest difference {:.5}; {argmax} largest element", self.max_abs_error)
     }
 }
 
@@ -70,8 +56,8 @@ mod tests {
     fn the_largest_error_counts() {
         let names = vec!["a".to_owned(), "b".to_owned()];
         let output = vec![vec![1.0, 2.0], vec![5.0]];
-        let accuracy = Accuracy::new(names, output, vec![vec![1.5, 2.0], vec![4.0]]);
-        assert!((accuracy.max_abs_error - 1.0).abs() < 1e-12);
-        assert!(accuracy.argmax_matches);
+        let comparison = Comparison::new(names, output, vec![vec![1.5, 2.0], vec![4.0]]);
+        assert!((comparison.max_abs_error - 1.0).abs() < 1e-12);
+        assert!(comparison.argmax_matches);
     }
 }

@@ -1,0 +1,68 @@
+//! Errors and rejections in words, with the options that help.
+
+use std::fmt::Write;
+
+use zkinfer::{Error, KeyDifference, Rejection, Side, verifier::VerifyError};
+
+/// An error, each of its causes once, and what to do about it.
+pub(crate) fn explain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        // Some libraries repeat their cause in their own text.
+        if text.ends_with(&cause) {
+            continue;
+        }
+        let colon = if text.is_empty() { "" } else { ": " };
+        // Writing to a string does not fail.
+        let _ = write!(text, "{colon}{cause}");
+    }
+    match error.downcast_ref().and_then(advice) {
+        Some(advice) => text + "; " + advice,
+        None => text,
+    }
+}
+
+/// What to do about an error, where something can be done.
+fn advice(error: &Error) -> Option<&'static str> {
+    Some(match error {
+        Error::NothingToCalibrateWith => "pass --calibrate FILE with samples, or --input FILE",
+        Error::SettingsOfAnotherModel { .. } => "remove it or name another with --settings",
+        Error::AnotherKey { difference, .. } => match difference {
+            KeyDifference::Srs { .. } => {
+                "choose it with --srs; or remove it, or choose another place"
+            }
+            KeyDifference::AccuracyReport => {
+                "leave out --test-set, or pass the one it was made with; or remove it, or choose \
+                 another place"
+            }
+            KeyDifference::Settings => {
+                "pass them with --settings, or leave out --calibrate, --activation-bits, --commit \
+                 and --optimize; or remove it, or choose another place"
+            }
+            _ => "remove it, or choose another place",
+        },
+        Error::Exists { .. } => "name another file with --output",
+        Error::Shown { side: Side::Input } => {
+            "give it with --expect-input or --input; for a key that commits to it: zkinfer setup \
+             MODEL --commit input"
+        }
+        Error::Shown { side: Side::Output } => "use --expect-output",
+        Error::Hidden { .. } => "pass --opening FILE",
+        Error::SrsNeeded { .. } => "pass --srs FILE",
+        _ => return None,
+    })
+}
+
+/// A rejection, and what to do about it where something can be done.
+pub(crate) fn rejection(rejection: &Rejection) -> String {
+    let advice = match rejection {
+        Rejection::Proof(VerifyError::InsecureDevSrs) => {
+            "; pass --allow-insecure-srs to accept it in development"
+        }
+        Rejection::Proof(VerifyError::UntrustedSrs { .. }) => {
+            "; pass --allow-srs with this digest if you trust it"
+        }
+        _ => "",
+    };
+    format!("{rejection}{advice}")
+}

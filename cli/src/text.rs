@@ -1,0 +1,103 @@
+//! Results of the library in words.
+
+use std::{fmt, path::PathBuf};
+
+use serde::Serialize;
+use zkinfer::{Comparison, Origin, models::AccuracyReport, verifier::INSECURE_DEV};
+
+/// The first elements of a list, for a line of text.
+pub(crate) fn brief(values: &[f64]) -> String {
+    const SHOWN: usize = 12;
+    let shown: Vec<String> = values.iter().take(SHOWN).map(|value| format!("{value:.4}")).collect();
+    let more = if values.len() > SHOWN {
+        format!(", … ({} in all)", values.len())
+    } else {
+        String::new()
+    };
+    format!("[{}{more}]", shown.join(", "))
+}
+
+/// The integer outputs of a run beside the float model's.
+pub(crate) struct Compared<'a>(pub(crate) &'a Comparison);
+
+impl fmt::Display for Compared<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Comparison { output_names, output, float_output, max_abs_error, argmax_matches } =
+            self.0;
+        for (name, (output, float)) in output_names.iter().zip(output.iter().zip(float_output)) {
+            writeln!(f, "  output {name}: {}", brief(output))?;
+            writeln!(f, "  float model: {}", brief(float))?;
+        }
+        let argmax = if *argmax_matches { "the same" } else { "ANOTHER" };
+        write!(f, "  largest difference {max_abs_error:.5}; {argmax} largest element")
+    }
+}
+
+/// Where settings come from.
+pub(crate) fn origin(origin: &Origin) -> String {
+    match origin {
+        Origin::Settings(path) => format!("settings of {}", path.display()),
+        Origin::Samples(path) => format!("samples of {}", path.display()),
+        Origin::Input => "input alone".to_owned(),
+    }
+}
+
+/// An accuracy report.
+pub(crate) struct Accuracy<'a>(pub(crate) &'a AccuracyReport);
+
+impl fmt::Display for Accuracy<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let AccuracyReport { samples, float_model, labels, .. } = self.0;
+        let count = samples.count;
+        write!(f, "the float model's class on {} of {count} samples", float_model.same_class)?;
+        if let Some(labels) = labels {
+            let (integer, float) = (labels.integer_correct, labels.float_correct);
+            write!(f, ", the right class on {integer} (float model {float})")?;
+        }
+        let max = Decimal(float_model.max_error_ten_thousandths);
+        let mean = Decimal(float_model.mean_error_ten_thousandths);
+        write!(f, "; largest difference of a score {max}, mean {mean}")
+    }
+}
+
+/// A report that a key binds, and its file.
+#[derive(Debug, Serialize)]
+pub(crate) struct BoundReport {
+    file: PathBuf,
+    digest: String,
+    report: AccuracyReport,
+}
+
+impl BoundReport {
+    pub(crate) fn new(report: AccuracyReport, file: PathBuf) -> Self {
+        Self { file, digest: report.digest().to_string(), report }
+    }
+}
+
+impl fmt::Display for BoundReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.file.display(), Accuracy(&self.report))
+    }
+}
+
+/// So many ten-thousandths.
+struct Decimal(u64);
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:04}", self.0 / 10_000, self.0 % 10_000)
+    }
+}
+
+/// What an accepted proof stands on: the name of its SRS.
+pub(crate) struct Trust<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Trust<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == INSECURE_DEV {
+            f.write_str("under the INSECURE development SRS, which you allowed: no evidence")
+        } else {
+            write!(f, "under the trusted setup {}", self.0)
+        }
+    }
+}

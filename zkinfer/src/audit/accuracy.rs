@@ -1,0 +1,61 @@
+//! The accuracy report that a key binds.
+
+use thiserror::Error;
+use zkinfer_models::{AccuracyReport, HexDigest};
+use zkinfer_verifier::{Digest, KeyParts};
+
+/// What the key binds, and the report that was given for it.
+#[derive(Clone, Debug)]
+pub struct BoundAccuracy {
+    /// The digest in the key.
+    pub bound: Option<Digest>,
+    /// The report that was given.
+    pub report: Option<AccuracyReport>,
+    /// Why the report is not the key's.
+    pub fault: Option<AccuracyFault>,
+}
+
+/// Why a report is not the one that a key binds.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum AccuracyFault {
+    /// The key binds no report.
+    #[error("the key binds no accuracy report")]
+    Unbound,
+    /// The key binds another report.
+    #[error("the key binds the accuracy report {expected}, this one has {got}")]
+    Digest {
+        /// The digest in the key.
+        expected: Digest,
+        /// The report's.
+        got: HexDigest,
+    },
+    /// The report is about another model than the key.
+    #[error("the key is of the model {expected}, its accuracy report of {got}")]
+    Model {
+        /// The model in the key.
+        expected: Digest,
+        /// The model in the report.
+        got: HexDigest,
+    },
+}
+
+impl BoundAccuracy {
+    pub(super) fn new(report: Option<AccuracyReport>, key: &KeyParts) -> Self {
+        let fault = report.as_ref().and_then(|report| fault(report, key));
+        let bound = Some(key.accuracy_digest).filter(|digest| *digest != Digest::ZERO);
+        Self { bound, report, fault }
+    }
+}
+
+fn fault(report: &AccuracyReport, key: &KeyParts) -> Option<AccuracyFault> {
+    let (expected, got) = (key.accuracy_digest, report.digest());
+    if expected == Digest::ZERO {
+        return Some(AccuracyFault::Unbound);
+    }
+    if expected.0 != got.0 {
+        return Some(AccuracyFault::Digest { expected, got });
+    }
+    let (expected, got) = (key.model_digest, report.model_digest);
+    (expected.0 != got.0).then_some(AccuracyFault::Model { expected, got })
+}

@@ -1,0 +1,116 @@
+//! What a proof shows, how strongly, and whether an ONNX file gives its key. Needs no network.
+
+mod accuracy;
+mod recompile;
+mod strength;
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+use zkinfer_models::AccuracyReport;
+use zkinfer_verifier::{ProofFile, VerifyingKey};
+
+pub use self::{
+    accuracy::{AccuracyFault, BoundAccuracy},
+    recompile::{AccuracySource, Difference, Part, Recompile, Recompiled},
+    strength::Strength,
+};
+
+use crate::{
+    error::Error,
+    expectation::{Expectation, Rejection},
+    progress::Watch,
+    srs::SetupKind,
+    tensors::Shown,
+};
+
+/// Everything that an audit found.
+#[derive(Debug)]
+pub struct Audit {
+    /// Why the proof is not the expected one, if it is not.
+    pub rejection: Option<Rejection>,
+    /// The input that the claim shows. Openings of a rejected proof show nothing.
+    pub input: Shown,
+    /// The output that the claim shows.
+    pub output: Shown,
+    /// What is known of the secret of the setup.
+    pub setup: SetupKind,
+    /// How hard a forgery is.
+    pub strength: Strength,
+    /// What the key says about accuracy.
+    pub accuracy: BoundAccuracy,
+    /// The key made again from the ONNX file, where one was given.
+    pub recompiled: Option<Recompiled>,
+}
+
+/// A reason for which an audit does not accept.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
+pub enum AuditFault {
+    /// The proof is not the expected one.
+    #[error(transparent)]
+    Proof(Rejection),
+    /// The accuracy report is not the key's.
+    #[error(transparent)]
+    Accuracy(AccuracyFault),
+    /// The ONNX file gives another key.
+    #[error("{} does not give this key: {} differ", .model.display(), list(.parts))]
+    Model {
+        /// The file.
+        model: PathBuf,
+        /// The parts that differ.
+        parts: Vec<Part>,
+    },
+}
+
+fn list(parts: &[Part]) -> String {
+    let names: Vec<String> = parts.iter().map(Part::to_string).collect();
+    names.join(", ")
+}
+
+impl Audit {
+    /// Audits a proof: against what is expected of it, the accuracy report it should bind, and the
+    /// ONNX file that should give its key.
+    ///
+    /// # Errors
+    /// If the key cannot be made again. What does not match is no error.
+    pub fn new(
+        key: &VerifyingKey,
+        file: &ProofFile,
+        expectation: &Expectation<'_>,
+        report: Option<AccuracyReport>,
+        recompile: Option<&Recompile>,
+        watch: Watch<'_>,
+    ) -> Result<Self, Error> {
+        let rejection = expectation.check(file).err();
+        let digest = report.as_ref().map(AccuracyReport::digest);
+        let recompiled = recompile.map(|request| request.run(key, digest, watch)).transpose()?;
+        // An opening that does not open the claim is not shown as if it did.
+        let openings = expectation.given_openings().filter(|_| rejection.is_none());
+        let of_input = openings.and_then(|openings| openings.input.as_ref());
+        let of_output = openings.and_then(|openings| openings.output.as_ref());
+        let parts = key.parts();
+        Ok(Self {
+            input: Shown::new(&parts.layout.inputs, &file.claim.input, of_input),
+            output: Shown::new(&parts.layout.outputs, &file.claim.output, of_output),
+            setup: SetupKind::of(&parts.srs),
+            strength: Strength::new(parts),
+            accuracy: BoundAccuracy::new(report, parts),
+            rejection,
+            recompiled,
+        })
+    }
+
+    /// Why the proof is not accepted, one for each thing that failed.
+    #[must_use]
+    pub fn faults(&self) -> Vec<AuditFault> {
+        let proof = self.rejection.clone().map(AuditFault::Proof);
+        let accuracy = self.accuracy.fault.clone().map(AuditFault::Accuracy);
+        let model = self.recompiled.as_ref().filter(|recompiled| !recompiled.same_key);
+        let model = model.map(|recompiled| AuditFault::Model {
+            model: recompiled.model.clone(),
+            parts: recompiled.differences.iter().map(|difference| difference.part).collect(),
+        });
+        [proof, accuracy, model].into_iter().flatten().collect()
+    }
+}

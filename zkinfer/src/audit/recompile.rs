@@ -1,0 +1,238 @@
+//! Making the key again from the ONNX file, and saying where it differs.
+
+use std::{fmt, path::PathBuf};
+
+use serde::Serialize;
+use zkinfer_models::HexDigest;
+use zkinfer_prover::Device;
+use zkinfer_verifier::{G1Affine, INSECURE_DEV, KeyDigest, KeyParts, VerifyingKey};
+
+use crate::{
+    accuracy::measure_accuracy,
+    error::Error,
+    keys::Keys,
+    model::{Model, Origin, Quantized},
+    progress::Watch,
+    settings::Recipe,
+};
+
+/// What a key is to be made again from.
+#[derive(Clone, Debug)]
+pub struct Recompile {
+    /// The ONNX file.
+    pub model: PathBuf,
+    /// How it was quantized.
+    pub recipe: Recipe,
+    /// Where a settings file is looked for when the recipe names none.
+    pub settings_beside: PathBuf,
+    /// The input that it was calibrated with, where there were no samples.
+    pub input: Option<PathBuf>,
+    /// What its accuracy was measured on, if not on the samples.
+    pub test_set: Option<PathBuf>,
+    /// The file of its SRS; the development SRS needs none.
+    pub srs: Option<PathBuf>,
+}
+
+/// A model and the key that it gives.
+#[derive(Clone, Debug)]
+pub struct Recompiled {
+    /// The ONNX file.
+    pub model: PathBuf,
+    /// Whether it gives this very key.
+    pub same_key: bool,
+    /// The key's digest; `None` where the file's digest showed that it is another model.
+    pub key_digest: Option<KeyDigest>,
+    /// What it was calibrated with.
+    pub calibration: Option<Origin>,
+    /// Where its accuracy digest is from.
+    pub accuracy: Option<AccuracySource>,
+    /// The parts in which the keys differ.
+    pub differences: Vec<Difference>,
+}
+
+/// Where a recompiled key has its accuracy digest from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccuracySource {
+    /// Measured again.
+    Measured,
+    /// The report that was given.
+    Report,
+    /// The key itself, unchecked.
+    Key,
+}
+
+/// A part of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Part {
+    /// The digest of the ONNX file.
+    ModelDigest,
+    /// The trusted setup.
+    Srs,
+    /// The number of rows.
+    Rows,
+    /// Inputs and outputs.
+    Layout,
+    /// Columns, gates and copied columns.
+    Circuit,
+    /// The fixed columns.
+    WeightsAndTables,
+    /// The copy constraints.
+    CopyConstraints,
+    /// The digest with which halo2's transcript begins.
+    TranscriptDigest,
+    /// The accuracy report.
+    AccuracyReport,
+}
+
+/// A part in which two keys differ, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The part.
+    pub part: Part,
+    /// How it differs, in words.
+    pub detail: String,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ModelDigest => "model digest",
+            Self::Srs => "SRS",
+            Self::Rows => "rows",
+            Self::Layout => "layout",
+            Self::Circuit => "circuit",
+            Self::WeightsAndTables => "weights and tables",
+            Self::CopyConstraints => "copy constraints",
+            Self::TranscriptDigest => "halo2 digest",
+            Self::AccuracyReport => "accuracy report",
+        })
+    }
+}
+
+impl Recompile {
+    /// Compiles the model; `report` is the digest of the accuracy report that was given.
+    pub(super) fn run(
+        &self,
+        key: &VerifyingKey,
+        report: Option<HexDigest>,
+        watch: Watch<'_>,
+    ) -> Result<Recompiled, Error> {
+        let model = Model::open(&self.model)?;
+        if model.digest() != key.parts().model_digest {
+            return Ok(self.of_another_model(&model, key.parts()));
+        }
+        self.check_srs(key)?;
+        let (quantized, accuracy) = self.quantize(&model, key, report)?;
+        let made = Keys::make(&model, &quantized, self.srs.as_deref(), &Device::default(), watch)?;
+        let ours = made.verifying_key();
+        Ok(Recompiled {
+            model: self.model.clone(),
+            same_key: ours.digest() == key.digest(),
+            key_digest: Some(ours.digest()),
+            calibration: Some(quantized.origin),
+            accuracy: Some(accuracy),
+            differences: differences(key.parts(), ours.parts()),
+        })
+    }
+
+    fn of_another_model(&self, model: &Model, key: &KeyParts) -> Recompiled {
+        let detail = format!("the file has {}, the key names {}", model.digest(), key.model_digest);
+        Recompiled {
+            model: self.model.clone(),
+            same_key: false,
+            key_digest: None,
+            calibration: None,
+            accuracy: None,
+            differences: vec![Difference { part: Part::ModelDigest, detail }],
+        }
+    }
+
+    fn check_srs(&self, key: &VerifyingKey) -> Result<(), Error> {
+        let name = &key.parts().srs.name;
+        if self.srs.is_none() && name != INSECURE_DEV {
+            return Err(Error::SrsNeeded { name: name.clone() });
+        }
+        Ok(())
+    }
+
+    /// Quantizes as setup does. The model's name is a label of the key, so it is taken from there.
+    fn quantize(
+        &self,
+        model: &Model,
+        key: &VerifyingKey,
+        report: Option<HexDigest>,
+    ) -> Result<(Quantized, AccuracySource), Error> {
+        let input = self.input.as_deref().map(|path| model.read_input(path)).transpose()?;
+        let mut quantized =
+            model.quantize(&self.recipe, &self.settings_beside, input.as_deref())?;
+        quantized.settings.model.clone_from(&key.parts().model_name);
+        if measure_accuracy(model, &mut quantized, self.test_set.as_deref())?.is_some() {
+            return Ok((quantized, AccuracySource::Measured));
+        }
+        let bound = key.accuracy_digest().map(|digest| HexDigest(digest.0));
+        quantized.settings.accuracy_digest = report.or(bound);
+        let source = if report.is_some() { AccuracySource::Report } else { AccuracySource::Key };
+        Ok((quantized, source))
+    }
+}
+
+/// Every part that differs. Commitments under two setups are not comparable.
+fn differences(theirs: &KeyParts, ours: &KeyParts) -> Vec<Difference> {
+    let same_srs = theirs.srs == ours.srs;
+    let parts = [
+        (
+            Part::Srs,
+            !same_srs,
+            format!("the key has {}, recompiled {}", theirs.srs.digest(), ours.srs.digest()),
+        ),
+        (
+            Part::Rows,
+            theirs.k != ours.k,
+            format!(
+                "the key has 2^{}, recompiled 2^{}: planned for something else?",
+                theirs.k, ours.k
+            ),
+        ),
+        (
+            Part::Layout,
+            theirs.layout != ours.layout,
+            "names, shapes, scales, bounds or visibility of inputs and outputs: another \
+             calibration, or other sides committed to?"
+                .to_owned(),
+        ),
+        (
+            Part::Circuit,
+            theirs.constraint_system != ours.constraint_system,
+            "columns, gates or copied columns: other options, or another version".to_owned(),
+        ),
+        commitments(Part::WeightsAndTables, theirs, ours, |key| &key.fixed_commitments),
+        commitments(Part::CopyConstraints, theirs, ours, |key| &key.sigma_commitments),
+        (
+            Part::TranscriptDigest,
+            same_srs && theirs.transcript_repr != ours.transcript_repr,
+            "follows from the other parts".to_owned(),
+        ),
+        (
+            Part::AccuracyReport,
+            theirs.accuracy_digest != ours.accuracy_digest,
+            format!("the key binds {}, this is {}", theirs.accuracy_digest, ours.accuracy_digest),
+        ),
+    ];
+    let differing = parts.into_iter().filter(|(_, differs, _)| *differs);
+    differing.map(|(part, _, detail)| Difference { part, detail }).collect()
+}
+
+fn commitments(
+    part: Part,
+    theirs: &KeyParts,
+    ours: &KeyParts,
+    of: fn(&KeyParts) -> &Vec<G1Affine>,
+) -> (Part, bool, String) {
+    let (theirs_list, ours_list) = (of(theirs), of(ours));
+    let same = theirs_list.iter().zip(ours_list).filter(|(a, b)| a == b).count();
+    let count = theirs_list.len().max(ours_list.len());
+    let differ = theirs.srs == ours.srs && same < count;
+    (part, differ, format!("{} of {count} columns", count - same))
+}

@@ -1,0 +1,60 @@
+//! Commitments to inputs, and what opens them.
+
+use std::{io::Write, path::Path};
+
+use zkinfer_prover::{draw_blinding, files};
+use zkinfer_verifier::{Blinding, Commitment, Opening, Openings, VerifyingKey, Visibility};
+
+use crate::{error::Error, read, settings::Side, tensors};
+
+/// Commits to the input in a file, for proofs under a key that does not show inputs.
+///
+/// # Errors
+/// If claims under the key show their input, or the file does not hold its tensors.
+pub fn commit_to_input(key: &VerifyingKey, input: &Path) -> Result<(Commitment, Openings), Error> {
+    let layout = &key.parts().layout;
+    if layout.input_visibility == Visibility::Public {
+        return Err(Error::Shown { side: Side::Input });
+    }
+    let values = tensors::read_input_integers(input, &layout.inputs)?;
+    let opening = Opening { values, blinding: draw_blinding() };
+    let commitment = opening
+        .commitment(&layout.inputs)
+        .map_err(|source| Error::Commitment { side: Side::Input, source })?;
+    Ok((commitment, Openings { key: key.digest(), input: Some(opening), output: None }))
+}
+
+/// Writes a `.zkopening` that only its owner can read.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_openings(openings: &Openings, path: &Path) -> Result<(), Error> {
+    files::write_whole_private(path, |file| file.write_all(openings.encode().as_bytes()))
+        .map_err(|source| Error::Write { path: path.to_owned(), source })
+}
+
+/// What hides the input, from a file that [`write_openings`] wrote; it must be of this key and
+/// about these integers, all inputs in one list.
+///
+/// # Errors
+/// If it is not, or claims under the key show their input.
+pub fn read_input_blinding(
+    path: &Path,
+    key: &VerifyingKey,
+    integers: &[i64],
+) -> Result<Blinding, Error> {
+    let openings = read::openings(path)?;
+    let path = path.to_owned();
+    if key.parts().layout.input_visibility == Visibility::Public {
+        return Err(Error::Shown { side: Side::Input });
+    }
+    if openings.key != key.digest() {
+        let (expected, got) = (key.digest(), openings.key);
+        return Err(Error::OpeningOfAnotherKey { path, expected, got });
+    }
+    match openings.input {
+        None => Err(Error::OpensNoInput { path }),
+        Some(opening) if opening.values != integers => Err(Error::OpensAnotherInput { path }),
+        Some(opening) => Ok(opening.blinding),
+    }
+}

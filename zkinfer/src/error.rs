@@ -1,0 +1,369 @@
+//! One variant for each cause; each names what, where, and what was expected.
+//!
+//! The text of a variant does not repeat its source: print the chain.
+
+use std::{fmt, io, path::PathBuf};
+
+use thiserror::Error;
+use zkinfer_circuits::PlanError;
+use zkinfer_models::{AccuracyError, ImportError, InputError, QuantizeError, RunError};
+use zkinfer_prover::{ExportError, ProveError, PtauError, SetupError, SrsError};
+use zkinfer_verifier::{
+    CommitmentError, Digest, KeyDigest, KeyError, OpeningError, ProofFileError,
+};
+
+use crate::settings::Side;
+
+/// Why something could not be done. A proof that is not the expected one is no error but a
+/// [`Rejection`](crate::Rejection).
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file cannot be read.
+    #[error("cannot read {}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {}", .path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A file is there already and must not be replaced.
+    #[error("{} is already there", .path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file that would be written is also read, or written twice.
+    #[error("{} would be overwritten; name another file", .path.display())]
+    Overwritten {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A folder stands where a file is to be written.
+    #[error("{} is a folder; name a file", .path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+    },
+
+    /// A file is no model that can be proved.
+    #[error("cannot use {} as a model", .path.display())]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: ImportError,
+    },
+    /// A file does not hold the inputs of the model.
+    #[error("cannot use {} as an input", .path.display())]
+    Input {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: InputError,
+    },
+    /// A file does not hold the values of a key's tensors.
+    #[error("cannot use {}", .path.display())]
+    Values {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: InputError,
+    },
+    /// Values of a file cannot be written as integers of a key.
+    #[error("cannot use {}", .path.display())]
+    Integers {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: RunError,
+    },
+    /// An expected output that is out of the range of the key's output.
+    #[error("{} holds values that the model cannot give", .path.display())]
+    ImpossibleOutput {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The model does not run on the input.
+    #[error("the model cannot run on this input")]
+    Run {
+        /// Why not.
+        source: RunError,
+    },
+
+    /// A file does not hold samples of the model's inputs.
+    #[error("cannot calibrate with {}", .path.display())]
+    Samples {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: InputError,
+    },
+    /// Samples that give no ranges.
+    #[error("cannot calibrate with {}", .path.display())]
+    CalibrateSamples {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: QuantizeError,
+    },
+    /// An input that gives no ranges.
+    #[error("cannot calibrate with the input")]
+    CalibrateInput {
+        /// Why not.
+        source: QuantizeError,
+    },
+    /// Neither settings nor samples nor an input.
+    #[error("nothing to calibrate with: neither samples nor an input")]
+    NothingToCalibrateWith,
+    /// The model cannot be written in integers with these settings.
+    #[error("cannot quantize {}", .path.display())]
+    Quantize {
+        /// The model.
+        path: PathBuf,
+        /// Why not.
+        source: QuantizeError,
+    },
+    /// A settings file of another layout.
+    #[error("cannot use {} as settings", .path.display())]
+    Settings {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// A settings file of a format that this version does not read.
+    #[error("{}: format {got} of settings is not supported, expected {expected}", .path.display())]
+    SettingsFormat {
+        /// The file.
+        path: PathBuf,
+        /// The format that is read.
+        expected: u32,
+        /// Its format.
+        got: u32,
+    },
+    /// Settings of another model.
+    #[error(
+        "{} holds the settings of another model (digest {got}, this one has {expected})",
+        .path.display()
+    )]
+    SettingsOfAnotherModel {
+        /// The file.
+        path: PathBuf,
+        /// Digest of the model.
+        expected: Digest,
+        /// The digest in the settings.
+        got: String,
+    },
+
+    /// A file is no accuracy report.
+    #[error("cannot use {} as an accuracy report", .path.display())]
+    AccuracyReport {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: AccuracyError,
+    },
+    /// A file does not hold a test set.
+    #[error("cannot measure accuracy on {}", .path.display())]
+    TestSet {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: InputError,
+    },
+    /// A model that cannot be measured on a test set.
+    #[error("cannot measure accuracy on {}", .path.display())]
+    Measure {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: AccuracyError,
+    },
+
+    /// No circuit can be planned for the model.
+    #[error("{} has no circuit", .path.display())]
+    Plan {
+        /// The model.
+        path: PathBuf,
+        /// Why not.
+        source: PlanError,
+    },
+    /// A file is no SRS.
+    #[error("cannot use {} as an SRS", .path.display())]
+    Srs {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: SrsError,
+    },
+    /// A ceremony's file is refused.
+    #[error("{} is refused", .path.display())]
+    Ceremony {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: PtauError,
+    },
+    /// An SRS that is too small for the model.
+    #[error("{} does not serve this model", .path.display())]
+    SrsOfModel {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: SrsError,
+    },
+    /// The development SRS cannot be made.
+    #[error("no development SRS")]
+    DevelopmentSrs {
+        /// Why not.
+        source: SrsError,
+    },
+    /// An SRS that has no description.
+    #[error("cannot describe the SRS")]
+    DescribeSrs {
+        /// Why not.
+        source: ExportError,
+    },
+    /// The circuit has no keys.
+    #[error("cannot make the keys")]
+    Setup {
+        /// Why not.
+        source: SetupError,
+    },
+    /// There is no proof.
+    #[error("cannot prove")]
+    Prove {
+        /// Why not.
+        source: ProveError,
+    },
+
+    /// A file is no verifying key.
+    #[error("cannot use {} as a verifying key", .path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: KeyError,
+    },
+    /// A file is no proof.
+    #[error("cannot use {} as a proof", .path.display())]
+    Proof {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: ProofFileError,
+    },
+    /// A file is no opening.
+    #[error("cannot use {} as an opening", .path.display())]
+    Opening {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: OpeningError,
+    },
+    /// Another key lies where this one belongs.
+    #[error("{} is another key: {difference}", .path.display())]
+    AnotherKey {
+        /// The file.
+        path: PathBuf,
+        /// In what it differs.
+        difference: KeyDifference,
+    },
+
+    /// A commitment is asked for or given, but claims under the key show this side.
+    #[error("claims under this key show their {side}")]
+    Shown {
+        /// The side.
+        side: Side,
+    },
+    /// Values are expected of a side that claims commit to, and nothing opens the commitment.
+    #[error("claims under this key commit to the {side}: to compare it, give what opens it")]
+    Hidden {
+        /// The side.
+        side: Side,
+    },
+    /// Thirty-two bytes that are no commitment.
+    #[error("the expected {side} commitment is no field element")]
+    NoFieldElement {
+        /// The side.
+        side: Side,
+    },
+    /// Values that cannot be committed to.
+    #[error("the {side} has no commitment")]
+    Commitment {
+        /// The side.
+        side: Side,
+        /// Why not.
+        source: CommitmentError,
+    },
+    /// An opening made for another key.
+    #[error("{} is for the key {got}, this one is {expected}", .path.display())]
+    OpeningOfAnotherKey {
+        /// The file.
+        path: PathBuf,
+        /// The key at hand.
+        expected: KeyDigest,
+        /// The key in the file.
+        got: KeyDigest,
+    },
+    /// An opening without an input.
+    #[error("{} opens no input", .path.display())]
+    OpensNoInput {
+        /// The file.
+        path: PathBuf,
+    },
+    /// An opening of another input than the one to prove.
+    #[error("{} is about another input than the one given", .path.display())]
+    OpensAnotherInput {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key of an audit stands on a ceremony, whose file is needed to make the key again.
+    #[error("the key stands on the SRS {name}; to recompile, give its file")]
+    SrsNeeded {
+        /// The ceremony's name.
+        name: String,
+    },
+}
+
+/// In what a key that was found differs from the one that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyDifference {
+    /// It is of another model.
+    Model {
+        /// That model's name.
+        name: String,
+    },
+    /// It stands on another SRS.
+    Srs {
+        /// The name of its SRS.
+        found: String,
+        /// The name of the SRS of the key that was made.
+        made: String,
+    },
+    /// It binds another accuracy report, and is the same otherwise.
+    AccuracyReport,
+    /// It was made with other settings.
+    Settings,
+}
+
+impl fmt::Display for KeyDifference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Model { name } => write!(f, "it is of another model, {name}"),
+            Self::Srs { found, made } => write!(f, "it is under the SRS {found}, not {made}"),
+            Self::AccuracyReport => f.write_str("it binds another accuracy report"),
+            Self::Settings => f.write_str("it was made with other settings"),
+        }
+    }
+}

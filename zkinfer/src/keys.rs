@@ -1,0 +1,135 @@
+//! Making keys, and keeping to the ones that are there.
+
+use std::{io::Write, path::Path, sync::Arc, time::Instant};
+
+use zkinfer_circuits::CircuitPlan;
+use zkinfer_prover::{CacheEvent, Device, Inference, ModelIdentity, Proven, Setup, files};
+use zkinfer_verifier::{Digest, KeyParts, VerifyingKey};
+
+use crate::{
+    error::{Error, KeyDifference},
+    model::{Model, Quantized},
+    progress::{Step, Watch},
+    read,
+    srs::srs_for_circuit,
+};
+
+/// The keys of a model, with which its runs are proved.
+#[derive(Debug)]
+pub struct Keys {
+    setup: Setup,
+    /// What happened at the cache of SRS files.
+    pub srs_event: CacheEvent,
+    /// Seconds of planning, SRS and key generation.
+    pub seconds: f64,
+}
+
+/// Plans the circuit of a quantized model.
+///
+/// # Errors
+/// If there is none.
+pub fn plan(model: &Model, quantized: &Quantized) -> Result<CircuitPlan, Error> {
+    CircuitPlan::new(&quantized.graph, quantized.settings.plan_options())
+        .map_err(|source| Error::Plan { path: model.path().to_owned(), source })
+}
+
+impl Keys {
+    /// Makes the keys of a quantized model, on a device, under the SRS of a file or the
+    /// development one.
+    ///
+    /// # Errors
+    /// If the model has no circuit, or the SRS does not serve it.
+    pub fn make(
+        model: &Model,
+        quantized: &Quantized,
+        srs: Option<&Path>,
+        device: &Device,
+        watch: Watch<'_>,
+    ) -> Result<Self, Error> {
+        let start = Instant::now();
+        watch(Step::Planning);
+        let plan = plan(model, quantized)?;
+        watch(Step::LoadingSrs);
+        let srs = srs_for_circuit(srs, plan.k())?;
+        watch(Step::MakingKeys);
+        let identity = ModelIdentity {
+            name: quantized.settings.model.clone(),
+            digest: model.digest().0,
+            accuracy_digest: quantized.settings.accuracy_digest.map(|digest| digest.0),
+        };
+        let setup = Setup::on_device(Arc::new(plan), srs.srs, identity, device)
+            .map_err(|source| Error::Setup { source })?;
+        Ok(Self { setup, srs_event: srs.event, seconds: start.elapsed().as_secs_f64() })
+    }
+
+    /// Circuit, SRS and keys.
+    #[must_use]
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// The key that verifiers hold.
+    #[must_use]
+    pub fn verifying_key(&self) -> &VerifyingKey {
+        self.setup.verifying_key()
+    }
+
+    /// Proves a run, and verifies the proof.
+    ///
+    /// # Errors
+    /// If the run is of another model, or the device fails.
+    pub fn prove(&self, inference: Inference<'_>, watch: Watch<'_>) -> Result<Proven, Error> {
+        let expected_seconds = self.setup.plan().cost().prove_seconds;
+        let progress = |stage| watch(Step::Proving { stage, expected_seconds });
+        self.setup
+            .prove_with_progress(inference, &progress)
+            .map_err(|source| Error::Prove { source })
+    }
+
+    /// Whether this very key is in the file; another one there is an error, none is not.
+    ///
+    /// # Errors
+    /// If the file holds another key, or no key.
+    pub fn is_stored(&self, path: &Path) -> Result<bool, Error> {
+        if !path.exists() {
+            return Ok(false);
+        }
+        let found = read::key(path)?;
+        match difference(&found, self.verifying_key()) {
+            None => Ok(true),
+            Some(difference) => Err(Error::AnotherKey { path: path.to_owned(), difference }),
+        }
+    }
+
+    /// Writes the verifying key.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), Error> {
+        let bytes = self.verifying_key().encode();
+        files::write_whole(path, |file| file.write_all(&bytes))
+            .map_err(|source| Error::Write { path: path.to_owned(), source })
+    }
+}
+
+/// The most telling difference of two keys.
+fn difference(found: &VerifyingKey, made: &VerifyingKey) -> Option<KeyDifference> {
+    let (theirs, ours) = (found.parts(), made.parts());
+    if found == made {
+        None
+    } else if theirs.model_digest != ours.model_digest {
+        Some(KeyDifference::Model { name: theirs.model_name.clone() })
+    } else if found.srs_digest() != made.srs_digest() {
+        let (found, made) = (theirs.srs.name.clone(), ours.srs.name.clone());
+        Some(KeyDifference::Srs { found, made })
+    } else if circuit_of(theirs) == circuit_of(ours) {
+        Some(KeyDifference::AccuracyReport)
+    } else {
+        Some(KeyDifference::Settings)
+    }
+}
+
+/// The key without its accuracy report.
+fn circuit_of(key: &KeyParts) -> KeyParts {
+    KeyParts { accuracy_digest: Digest::ZERO, ..key.clone() }
+}

@@ -1,0 +1,70 @@
+//! Proofs that an ONNX model, run on an input, gave an output: the whole way as a library.
+//!
+//! The way through the crate: [`Model::open`] an ONNX file, [`Model::quantize`] it by samples, an
+//! input or a settings file, [`Keys::make`] its keys, [`Model::run`] it, and [`Keys::prove`] the
+//! run. Whoever gets the proof states an [`Expectation`] and checks it; an auditor makes an
+//! [`Audit`]. [`Quote`] tells the cost before anything is proved.
+//!
+//! ```
+//! use zkinfer::{
+//!     Device, Expectation, Inference, Keys, Model, Recipe, SrsPolicy,
+//!     verifier::JobBinding,
+//! };
+//! # fn main() -> Result<(), zkinfer::Error> {
+//! # let zoo = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/zoo/digits_mlp");
+//! # let folder = tempfile::tempdir().unwrap();
+//! let model = Model::open(&zoo.join("model.onnx"))?;
+//! let samples = Recipe { samples: Some(zoo.join("samples.npz")), ..Recipe::default() };
+//! let quantized = model.quantize(&samples, &folder.path().join("none"), None)?;
+//! let keys = Keys::make(&model, &quantized, None, &Device::default(), &|_| ())?;
+//!
+//! let run = model.run(&quantized, &model.read_input(&zoo.join("input.json"))?)?;
+//! let job = JobBinding { chain_id: 1, job_id: [7; 32], payee: [9; 20], expiry: 0, nonce: 1 };
+//! let proven = keys.prove(Inference::new(&run.execution, job), &|_| ())?;
+//!
+//! // The verifier has the key, the proof, and knows what was ordered.
+//! let expectation = Expectation::new(keys.verifying_key(), SrsPolicy::AllowInsecureDev);
+//! assert!(expectation.check(&proven.file).is_ok());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What it is not: it prints nothing, and it decides neither which trusted setup is good enough
+//! nor whether a proof is paid.
+
+#![forbid(unsafe_code)]
+
+mod accuracy;
+pub mod audit;
+mod commit;
+mod comparison;
+mod error;
+mod expectation;
+mod keys;
+mod model;
+mod progress;
+mod quote;
+pub mod read;
+mod settings;
+mod srs;
+mod tensors;
+
+pub use zkinfer_models as models;
+pub use zkinfer_prover as prover;
+pub use zkinfer_prover::{Device, Inference, Proven};
+pub use zkinfer_verifier as verifier;
+pub use zkinfer_verifier::SrsPolicy;
+
+pub use accuracy::{accuracy_path_beside, measure_accuracy, write_accuracy};
+pub use audit::Audit;
+pub use commit::{commit_to_input, read_input_blinding, write_openings};
+pub use comparison::Comparison;
+pub use error::{Error, KeyDifference};
+pub use expectation::{Expectation, ExpectedJob, ExpectedSide, JobField, Rejection, hex};
+pub use keys::{Keys, plan};
+pub use model::{Model, Origin, Quantized, Run};
+pub use progress::{Step, Watch};
+pub use quote::Quote;
+pub use settings::{Aim, Options, Recipe, Settings, Side};
+pub use srs::{SetupKind, development_srs, import_ceremony, load_srs, save_srs, srs_digest};
+pub use tensors::{NamedTensor, Shown, real_values};

@@ -1,0 +1,207 @@
+//! From an ONNX file to a model in integers.
+
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
+
+use ndarray::ArrayD;
+use zkinfer_models::{
+    Calibration, Execution, Graph, QuantizedGraph, clamped_inputs, execute, model_digest, quantize,
+    quantize_inputs, read_inputs, read_samples,
+};
+use zkinfer_prover::files;
+use zkinfer_verifier::Digest;
+
+use crate::{
+    comparison::Comparison,
+    error::Error,
+    settings::{Recipe, Settings},
+    tensors,
+};
+
+/// The format allows no larger files.
+const MAX_BYTES: u64 = 1 << 31;
+
+/// An ONNX model that can be proved.
+#[derive(Debug)]
+pub struct Model {
+    path: PathBuf,
+    digest: Digest,
+    byte_count: usize,
+    graph: Graph,
+}
+
+/// A model in integers, and the settings that made it so.
+#[derive(Debug)]
+pub struct Quantized {
+    /// What is proved.
+    pub graph: QuantizedGraph,
+    /// With the ONNX file, they fix the key.
+    pub settings: Settings,
+    /// Where the settings come from.
+    pub origin: Origin,
+}
+
+/// Where quantization settings come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A settings file.
+    Settings(PathBuf),
+    /// Calibration samples.
+    Samples(PathBuf),
+    /// The input that is run.
+    Input,
+}
+
+/// A run of a model in integers.
+#[derive(Debug)]
+pub struct Run {
+    /// The integer inputs, one list per input.
+    pub integers: Vec<Vec<i64>>,
+    /// All values of the run.
+    pub execution: Arc<Execution>,
+    /// Its outputs beside the float model's.
+    pub comparison: Comparison,
+    /// How many input elements lie outside the calibrated range and are clamped to it.
+    pub clamped_inputs: usize,
+    /// Seconds of the integer run.
+    pub seconds: f64,
+}
+
+impl Model {
+    /// Reads an ONNX file.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is no model that can be proved.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let bytes = files::read_bounded(path, MAX_BYTES)
+            .map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let graph = Graph::from_onnx_bytes(&bytes)
+            .map_err(|source| Error::Model { path: path.to_owned(), source })?;
+        let digest = Digest(model_digest(&bytes));
+        Ok(Self { path: path.to_owned(), digest, byte_count: bytes.len(), graph })
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The digest that keys bind.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Bytes of the file.
+    #[must_use]
+    pub fn byte_count(&self) -> usize {
+        self.byte_count
+    }
+
+    /// The model in floating point.
+    #[must_use]
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The file's name, or its folder's where that says nothing.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let path = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
+        let stem = path.file_stem().and_then(OsStr::to_str);
+        let folder = path.parent().and_then(Path::file_name).and_then(OsStr::to_str);
+        stem.filter(|&stem| stem != "model").or(folder).unwrap_or("model").to_owned()
+    }
+
+    /// Reads one set of inputs.
+    ///
+    /// # Errors
+    /// If the file does not hold exactly the model's inputs.
+    pub fn read_input(&self, path: &Path) -> Result<Vec<ArrayD<f32>>, Error> {
+        read_inputs(path, &self.graph)
+            .map_err(|source| Error::Input { path: path.to_owned(), source })
+    }
+
+    /// Quantizes by the settings file, by samples, or by the input, in this order; `beside` is
+    /// where a settings file is looked for when none is named and none but the usual is asked for.
+    ///
+    /// # Errors
+    /// If a file is not what it should be, nothing is there to calibrate with, or the model cannot
+    /// be written in integers.
+    pub fn quantize(
+        &self,
+        recipe: &Recipe,
+        beside: &Path,
+        input: Option<&[ArrayD<f32>]>,
+    ) -> Result<Quantized, Error> {
+        let found = || Some(beside).filter(|p| !recipe.asks_for_new_settings() && p.exists());
+        if let Some(path) = recipe.settings.as_deref().or_else(found) {
+            let settings = Settings::read(path, self.digest)?;
+            return self.quantize_with(settings, Origin::Settings(path.to_owned()));
+        }
+        let (calibration, origin) = self.calibrate(recipe.samples.as_deref(), input)?;
+        let settings = Settings::new(self.name(), self.digest, calibration, &recipe.options);
+        self.quantize_with(settings, origin)
+    }
+
+    /// Measures ranges on a file of samples, else on the input.
+    fn calibrate(
+        &self,
+        samples: Option<&Path>,
+        input: Option<&[ArrayD<f32>]>,
+    ) -> Result<(Calibration, Origin), Error> {
+        match (samples, input) {
+            (Some(path), _) => {
+                let place = path.to_owned();
+                let samples = read_samples(path, &self.graph)
+                    .map_err(|source| Error::Samples { path: place.clone(), source })?;
+                let calibration = Calibration::from_samples(&self.graph, &samples)
+                    .map_err(|source| Error::CalibrateSamples { path: place.clone(), source })?;
+                Ok((calibration, Origin::Samples(place)))
+            }
+            (None, Some(input)) => {
+                let calibration = Calibration::from_input(&self.graph, input)
+                    .map_err(|source| Error::CalibrateInput { source })?;
+                Ok((calibration, Origin::Input))
+            }
+            (None, None) => Err(Error::NothingToCalibrateWith),
+        }
+    }
+
+    /// Quantizes with settings at hand.
+    ///
+    /// # Errors
+    /// If the model cannot be written in integers with them.
+    pub fn quantize_with(&self, settings: Settings, origin: Origin) -> Result<Quantized, Error> {
+        let graph = quantize(&self.graph, &settings.calibration, &settings.options)
+            .map_err(|source| Error::Quantize { path: self.path.clone(), source })?;
+        Ok(Quantized { graph, settings, origin })
+    }
+
+    /// Runs the model on an input, in integers and in floating point.
+    ///
+    /// # Errors
+    /// If the input does not fit the model.
+    pub fn run(&self, quantized: &Quantized, input: &[ArrayD<f32>]) -> Result<Run, Error> {
+        let failed = |source| Error::Run { source };
+        let integers = quantize_inputs(&quantized.graph, input).map_err(failed)?;
+        let start = Instant::now();
+        let execution = execute(&quantized.graph, &integers).map_err(failed)?;
+        let seconds = start.elapsed().as_secs_f64();
+        let names = self.graph.outputs().iter().map(|spec| spec.name.clone()).collect();
+        let ours = tensors::lists(&quantized.graph.dequantize(&execution));
+        let floats = tensors::lists(&self.graph.run_float(input).map_err(failed)?);
+        Ok(Run {
+            integers,
+            execution: Arc::new(execution),
+            comparison: Comparison::new(names, ours, floats),
+            clamped_inputs: clamped_inputs(&quantized.graph, input),
+            seconds,
+        })
+    }
+}

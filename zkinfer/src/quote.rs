@@ -1,0 +1,36 @@
+//! What a proof would cost, before anything is proved.
+
+use zkinfer_circuits::Cost;
+use zkinfer_engine::{Instructions, calibrate};
+
+use crate::{
+    error::Error,
+    keys::plan,
+    model::{Model, Quantized},
+};
+
+/// The cost of a proof on the processor at hand.
+#[derive(Clone, Debug)]
+pub struct Quote {
+    /// Rows, columns, bytes, gas and memory, as planned.
+    pub cost: Cost,
+    /// The instructions that the engine would run on.
+    pub instructions: Instructions,
+    /// Seconds on two cores like this one: the plan's estimate, scaled by a transform that is timed.
+    pub prove_seconds: f64,
+}
+
+impl Quote {
+    /// Plans the circuit and times a transform.
+    ///
+    /// # Errors
+    /// If the model has no circuit.
+    pub fn new(model: &Model, quantized: &Quantized) -> Result<Self, Error> {
+        let cost = plan(model, quantized)?.cost();
+        // The plan's estimate is that of one processor; how fast this one is says a transform.
+        let instructions = Instructions::detect();
+        let slower = calibrate::transform_nanos(instructions) / Cost::REFERENCE_TRANSFORM_NANOS;
+        let prove_seconds = slower * cost.prove_seconds;
+        Ok(Self { cost, instructions, prove_seconds })
+    }
+}

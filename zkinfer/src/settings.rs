@@ -1,0 +1,204 @@
+//! The settings file: with the ONNX file it fixes the verifying key, so later inputs are proved
+//! under the same key.
+
+use std::{
+    collections::BTreeSet,
+    fmt,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use zkinfer_circuits::{Objective, PlanOptions};
+use zkinfer_models::{Calibration, HexDigest, QuantizeOptions};
+use zkinfer_prover::files;
+use zkinfer_verifier::{Digest, Visibility};
+
+use crate::error::Error;
+
+const FORMAT: u32 = 1;
+const MAX_BYTES: u64 = 1 << 26;
+
+/// One side of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// All inputs.
+    Input,
+    /// All outputs.
+    Output,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Input => "input",
+            Self::Output => "output",
+        })
+    }
+}
+
+/// What a circuit is planned for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aim {
+    /// The fastest to prove, where a KiB of proof beyond 8 counts as 50 ms.
+    #[default]
+    Balanced,
+    /// The fastest to prove.
+    Time,
+    /// The shortest proof.
+    Proof,
+    /// The cheapest to verify on an EVM chain.
+    Gas,
+    /// The least memory to prove.
+    Memory,
+}
+
+impl From<Aim> for Objective {
+    fn from(aim: Aim) -> Self {
+        match aim {
+            Aim::Balanced => Self::Balanced,
+            Aim::Time => Self::Time,
+            Aim::Proof => Self::Proof,
+            Aim::Gas => Self::Gas,
+            Aim::Memory => Self::Memory,
+        }
+    }
+}
+
+/// What a user may choose about a key besides what it is calibrated with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Bits of an activation; 8 by default, up to 16.
+    pub activation_bits: Option<u32>,
+    /// The sides that claims commit to instead of showing them.
+    pub committed: BTreeSet<Side>,
+    /// What the circuit is planned for; balanced by default.
+    pub optimize: Option<Aim>,
+}
+
+/// Where the settings of a model come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recipe {
+    /// A settings file. Then neither samples nor options count.
+    pub settings: Option<PathBuf>,
+    /// A file of samples to calibrate with.
+    pub samples: Option<PathBuf>,
+    /// What else fixes the key.
+    pub options: Options,
+}
+
+impl Recipe {
+    /// Whether new settings are asked for, so that a settings file that lies there is not used.
+    #[must_use]
+    pub fn asks_for_new_settings(&self) -> bool {
+        self.samples.is_some() || self.options != Options::default()
+    }
+}
+
+/// How a model was quantized, and under which name it has its key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    format: u32,
+    /// The name in the key.
+    pub model: String,
+    model_digest: String,
+    /// How real numbers become integers.
+    pub options: QuantizeOptions,
+    /// The range of every input and layer.
+    pub calibration: Calibration,
+    /// What claims commit to instead of showing it, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    committed: Vec<Side>,
+    /// What the circuit is planned for.
+    #[serde(default, skip_serializing_if = "is_default")]
+    optimize: Aim,
+    /// Digest of the accuracy report that the key binds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy_digest: Option<HexDigest>,
+}
+
+fn is_default(aim: &Aim) -> bool {
+    *aim == Aim::default()
+}
+
+impl Settings {
+    /// The settings of a model with this digest, so calibrated and with these options.
+    #[must_use]
+    pub fn new(model: String, digest: Digest, calibration: Calibration, options: &Options) -> Self {
+        let defaults = QuantizeOptions::default();
+        let activation_bits = options.activation_bits.unwrap_or(defaults.activation_bits);
+        Self {
+            format: FORMAT,
+            model,
+            model_digest: digest.to_string(),
+            options: QuantizeOptions { activation_bits, ..defaults },
+            calibration,
+            committed: options.committed.iter().copied().collect(),
+            optimize: options.optimize.unwrap_or_default(),
+            accuracy_digest: None,
+        }
+    }
+
+    /// How circuits of this model are planned.
+    #[must_use]
+    pub fn plan_options(&self) -> PlanOptions {
+        let visibility = |side| match self.committed.contains(&side) {
+            true => Visibility::Committed,
+            false => Visibility::Public,
+        };
+        PlanOptions {
+            input_visibility: visibility(Side::Input),
+            output_visibility: visibility(Side::Output),
+            objective: self.optimize.into(),
+            ..PlanOptions::default()
+        }
+    }
+
+    /// Reads settings that must be of the model with this digest.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is no settings file, or one of another model.
+    pub fn read(path: &Path, model: Digest) -> Result<Self, Error> {
+        let bytes = files::read_bounded(path, MAX_BYTES)
+            .map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let settings: Self = serde_json::from_slice(&bytes)
+            .map_err(|source| Error::Settings { path: path.to_owned(), source })?;
+        if settings.format != FORMAT {
+            let (path, got) = (path.to_owned(), settings.format);
+            return Err(Error::SettingsFormat { path, expected: FORMAT, got });
+        }
+        if settings.model_digest != model.to_string() {
+            let (path, got) = (path.to_owned(), settings.model_digest);
+            return Err(Error::SettingsOfAnotherModel { path, expected: model, got });
+        }
+        Ok(settings)
+    }
+
+    /// The text of the file.
+    ///
+    /// # Panics
+    /// Never: its parts have a form in JSON.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let text = serde_json::to_string_pretty(self);
+        text.expect("strings and numbers have a form in JSON") + "\n"
+    }
+
+    /// Writes the settings of a key that has been written or found.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), Error> {
+        files::write_whole(path, |file| file.write_all(self.encode().as_bytes()))
+            .map_err(|source| Error::Write { path: path.to_owned(), source })
+    }
+
+    /// Where the settings of a key lie when nothing else is said.
+    #[must_use]
+    pub fn path_beside(key: &Path) -> PathBuf {
+        key.with_extension("zkinfer.json")
+    }
+}

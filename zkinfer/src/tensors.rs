@@ -1,0 +1,140 @@
+//! Public tensors: integers as a key describes them, and the real numbers they stand for.
+
+use std::path::Path;
+
+use ndarray::ArrayD;
+use serde::Serialize;
+use zkinfer_models::{
+    InputFile, QuantizedGraph, TensorSpec, clamped_inputs, quantize_inputs,
+    quantized::{QuantizedTensor, TensorId},
+};
+use zkinfer_verifier::{ClaimedValues, Opening, TensorLayout};
+
+use crate::error::Error;
+
+/// What a reader may see of one side of a claim: the real numbers of every tensor where they are
+/// public or opened, and the commitment where there is one.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Shown {
+    /// The commitment, in hexadecimal digits.
+    pub commitment: Option<String>,
+    /// The tensors, in the order of the model.
+    pub tensors: Option<Vec<NamedTensor>>,
+}
+
+/// One tensor of real numbers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NamedTensor {
+    /// Its name in the model.
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<u32>,
+    /// Its elements, in C order.
+    pub values: Vec<f64>,
+}
+
+impl Shown {
+    /// One side of a claim, with what opens its commitment.
+    #[must_use]
+    pub fn new(
+        layout: &[TensorLayout],
+        claimed: &ClaimedValues,
+        opening: Option<&Opening>,
+    ) -> Self {
+        let (commitment, values) = match claimed {
+            ClaimedValues::Public(values) => (None, Some(values)),
+            ClaimedValues::Committed(commitment) => {
+                (Some(commitment.to_string()), opening.map(|opening| &opening.values))
+            }
+        };
+        Self { commitment, tensors: values.map(|values| named(layout, values)) }
+    }
+}
+
+fn named(layout: &[TensorLayout], integers: &[i64]) -> Vec<NamedTensor> {
+    let values = real_values(layout, integers);
+    let tensor = |(tensor, values): (&TensorLayout, Vec<f64>)| NamedTensor {
+        name: tensor.name.clone(),
+        shape: tensor.shape.clone(),
+        values,
+    };
+    layout.iter().zip(values).map(tensor).collect()
+}
+
+/// Reads real numbers for the inputs of a key and gives the integers that the model runs on, all
+/// tensors in one list.
+pub(crate) fn read_input_integers(path: &Path, layout: &[TensorLayout]) -> Result<Vec<i64>, Error> {
+    let (graph, values) = read(path, layout)?;
+    integers(path, &graph, &values)
+}
+
+/// Reads real numbers for the outputs of a key and gives the integers that stand for them.
+pub(crate) fn read_output_integers(
+    path: &Path,
+    layout: &[TensorLayout],
+) -> Result<Vec<i64>, Error> {
+    let (graph, values) = read(path, layout)?;
+    if clamped_inputs(&graph, &values) > 0 {
+        return Err(Error::ImpossibleOutput { path: path.to_owned() });
+    }
+    integers(path, &graph, &values)
+}
+
+/// The tensors of a key as the inputs of a graph without nodes, and their real values.
+fn read(path: &Path, layout: &[TensorLayout]) -> Result<(QuantizedGraph, Vec<ArrayD<f32>>), Error> {
+    let tensors: Vec<QuantizedTensor> = layout.iter().map(quantized_tensor).collect();
+    let spec = |tensor: &QuantizedTensor| TensorSpec {
+        name: tensor.name.clone(),
+        shape: tensor.shape.clone(),
+    };
+    let specs: Vec<TensorSpec> = tensors.iter().map(spec).collect();
+    let values = InputFile::read(path)
+        .and_then(|file| file.tensors(&specs.iter().collect::<Vec<_>>()))
+        .map_err(|source| Error::Values { path: path.to_owned(), source })?;
+    let inputs = (0..tensors.len()).map(TensorId).collect();
+    Ok((QuantizedGraph { tensors, inputs, outputs: Vec::new(), nodes: Vec::new() }, values))
+}
+
+fn integers(
+    path: &Path,
+    graph: &QuantizedGraph,
+    values: &[ArrayD<f32>],
+) -> Result<Vec<i64>, Error> {
+    let lists = quantize_inputs(graph, values)
+        .map_err(|source| Error::Integers { path: path.to_owned(), source })?;
+    Ok(lists.concat())
+}
+
+fn quantized_tensor(layout: &TensorLayout) -> QuantizedTensor {
+    // Where `usize` is narrower than a dimension, no file holds that many elements.
+    let dimension = |&dimension: &u32| usize::try_from(dimension).unwrap_or(usize::MAX);
+    QuantizedTensor {
+        name: layout.name.clone(),
+        shape: layout.shape.iter().map(dimension).collect(),
+        scale: layout.scale,
+        lo: layout.lo,
+        hi: layout.hi,
+    }
+}
+
+/// The real numbers that integers of a key's tensors stand for, one list per tensor.
+#[must_use]
+pub fn real_values(layout: &[TensorLayout], integers: &[i64]) -> Vec<Vec<f64>> {
+    let mut rest = integers;
+    let take = |tensor: &TensorLayout| {
+        let (own, others) = rest.split_at(tensor.element_count().min(rest.len()));
+        rest = others;
+        own.iter().map(|&value| real(value) * tensor.scale).collect()
+    };
+    layout.iter().map(take).collect()
+}
+
+/// The elements of arrays, one list per array.
+pub(crate) fn lists(arrays: &[ArrayD<f32>]) -> Vec<Vec<f64>> {
+    arrays.iter().map(|array| array.iter().copied().map(f64::from).collect()).collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "inputs and outputs have at most 17 bits")]
+fn real(value: i64) -> f64 {
+    value as f64
+}
