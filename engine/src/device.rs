@@ -6,6 +6,7 @@ use crate::{
     assembly::CircuitData,
     column::Column,
     cpu::{self, CpuOptions},
+    cuda::{self, CudaOptions},
     error::{DeviceError, EngineError},
     key::Keyed,
     program::{Program, Source},
@@ -19,6 +20,8 @@ use crate::{
 pub enum Device {
     /// The processor.
     Cpu(CpuOptions),
+    /// An NVIDIA GPU.
+    Cuda(CudaOptions),
 }
 
 impl Default for Device {
@@ -33,6 +36,7 @@ impl Device {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Cpu(_) => "cpu",
+            Self::Cuda(_) => "cuda",
         }
     }
 
@@ -45,6 +49,7 @@ impl Device {
     ) -> Result<Box<dyn Keyed>, EngineError> {
         match self {
             Self::Cpu(options) => cpu::key(*options, data, lagrange, powers),
+            Self::Cuda(options) => cuda::key(options, data, lagrange, powers),
         }
     }
 }

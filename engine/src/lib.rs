@@ -16,7 +16,9 @@ mod assembly;
 pub mod calibrate;
 mod column;
 mod copies;
+mod cosets;
 mod cpu;
+pub mod cuda;
 mod device;
 mod error;
 mod kernels;
@@ -26,6 +28,9 @@ mod opening;
 mod program;
 mod rounds;
 mod witness;
+
+#[cfg(test)]
+extern crate self as zkinfer_engine;
 
 use std::marker::PhantomData;
 

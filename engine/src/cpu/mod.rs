@@ -15,6 +15,7 @@ use halo2_proofs::halo2curves::{
 use crate::{
     assembly::CircuitData,
     column::Column,
+    cosets::{coset_shifts, root_of_unity},
     device::{ColumnDevice, Division, Extension, Fractions},
     error::{DeviceError, EngineError},
     kernels::{
@@ -118,7 +119,7 @@ impl<A: Arithmetic> CpuDevice<A> {
         let k = lagrange.len().trailing_zeros();
         let domain = Domain::new(arithmetic, k);
         let rows = 1_u64 << k;
-        let shifts = quotient::coset_shifts(k, degree - 1);
+        let shifts = coset_shifts(k, degree - 1);
         let cosets = shifts.into_iter().map(|s| (domain.coset(s), s.pow_vartime([rows]))).collect();
         Self {
             arithmetic,
@@ -126,7 +127,7 @@ impl<A: Arithmetic> CpuDevice<A> {
             domain,
             bases: Bases::new(arithmetic, lagrange, options.table_bytes),
             cosets,
-            omega: quotient::root_of_unity(k),
+            omega: root_of_unity(k),
             rows: lagrange.len(),
             extension_bytes: options.extension_bytes,
         }

@@ -5,30 +5,16 @@
 //! `Σ (s^n)^i·h_i(X)`: a polynomial of degree below `n` for each of `m` cosets, and a Vandermonde
 //! system for the pieces `h_i`. So m cosets of n rows are enough, also where m is no power of two.
 
-use halo2_proofs::halo2curves::{
-    bn256::Fr,
-    ff::{Field, PrimeField},
-};
+use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
 use super::{CpuColumn, CpuDevice, columns, rows};
 use crate::{
     column::Column,
+    cosets::inverse_vandermonde,
     device::Extension,
     kernels::{arithmetic::Arithmetic, batch, ntt::Coset, pack::Pack, parallel},
     program::Program,
 };
-
-/// The generator of the group of order `2^k`.
-pub(super) fn root_of_unity(k: u32) -> Fr {
-    (k..Fr::S).fold(Fr::ROOT_OF_UNITY, |root, _| root.square())
-}
-
-/// `count` shifts, of different `n`-th powers, none of them 1.
-pub(super) fn coset_shifts(k: u32, count: usize) -> Vec<Fr> {
-    let root = root_of_unity(k + count.next_power_of_two().trailing_zeros());
-    let shifts = std::iter::successors(Some(Fr::MULTIPLICATIVE_GENERATOR), |s| Some(s * root));
-    shifts.take(count).collect()
-}
 
 impl<A: Arithmetic> CpuDevice<A> {
     /// The coefficients of a column's polynomial.
@@ -113,56 +99,4 @@ pub(super) enum Prepared<'a, A: Arithmetic> {
         /// On the coset at hand.
         values: Vec<A::Fr>,
     },
-}
-
-/// The inverse of the matrix whose row `j` holds the powers of `points[j]`, which are different.
-fn inverse_vandermonde(points: &[Fr]) -> Vec<Vec<Fr>> {
-    let size = points.len();
-    // Column j holds the coefficients of the Lagrange polynomial of point j.
-    let lagrange = |j: usize| {
-        let others = points.iter().enumerate().filter(|(i, _)| *i != j).map(|(_, point)| point);
-        let mut coefficients = vec![Fr::ONE];
-        let mut divisor = Fr::ONE;
-        for other in others {
-            coefficients.insert(0, Fr::ZERO);
-            for i in 1..coefficients.len() {
-                let above = coefficients[i];
-                coefficients[i - 1] -= above * other;
-            }
-            divisor *= points[j] - other;
-        }
-        let scale = divisor.invert().expect("the points are different");
-        coefficients.iter().map(|c| c * scale).collect::<Vec<_>>()
-    };
-    let columns: Vec<_> = (0..size).map(lagrange).collect();
-    (0..size).map(|row| columns.iter().map(|column| column[row]).collect()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_inverse_gives_back_coefficients() {
-        let points: Vec<Fr> = [3, 5, 8].map(Fr::from).to_vec();
-        let polynomial = [11, 7, 2].map(Fr::from);
-        let value = |x: &Fr| polynomial.iter().rev().fold(Fr::ZERO, |sum, c| sum * x + c);
-        let values: Vec<Fr> = points.iter().map(value).collect();
-        for (row, expected) in inverse_vandermonde(&points).iter().zip(polynomial) {
-            let got: Fr = row.iter().zip(&values).map(|(a, b)| a * b).sum();
-            assert_eq!(got, expected);
-        }
-    }
-
-    #[test]
-    fn cosets_are_disjoint_and_not_the_domain() {
-        for count in 1..=7 {
-            let powers: Vec<Fr> =
-                coset_shifts(5, count).iter().map(|s| s.pow_vartime([32])).collect();
-            for (i, power) in powers.iter().enumerate() {
-                assert_ne!(*power, Fr::ONE);
-                assert!(!powers[..i].contains(power));
-            }
-        }
-    }
 }
