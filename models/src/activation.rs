@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::function::Function;
+
 /// A function of one real variable, applied to every element.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Activation {
@@ -63,6 +65,8 @@ pub enum Activation {
     Gelu,
     /// `x / (1 + exp(−x))`.
     Silu,
+    /// One of the functions that are nothing but a table.
+    Function(Function),
 }
 
 impl Activation {
@@ -99,6 +103,7 @@ impl Activation {
             Self::Erf => libm::erf(x),
             Self::Gelu => 0.5 * x * (1.0 + libm::erf(x * std::f64::consts::FRAC_1_SQRT_2)),
             Self::Silu => x * sigmoid(x),
+            Self::Function(function) => function.apply(x),
         }
     }
 
@@ -119,6 +124,7 @@ impl Activation {
             Self::HardSigmoid { alpha, .. } => alpha >= 0.0,
             Self::Selu { alpha, gamma } => alpha >= 0.0 && gamma >= 0.0,
             Self::HardSwish | Self::Abs | Self::Gelu | Self::Silu => false,
+            Self::Function(function) => function.is_monotone(),
         }
     }
 
@@ -144,6 +150,9 @@ impl Activation {
     /// minimum inside.
     #[must_use]
     pub fn image(self, lo: f64, hi: f64) -> (f64, f64) {
+        if let Self::Function(function) = self {
+            return function.image(lo, hi);
+        }
         let (a, b) = (self.apply(lo), self.apply(hi));
         let (low, high) = (a.min(b), a.max(b));
         match self {

@@ -36,6 +36,7 @@ mod dequantize;
 mod digest;
 mod error;
 mod execute;
+mod function;
 pub mod graph;
 mod input;
 mod onnx;
@@ -54,10 +55,15 @@ pub use comparison::{
 };
 pub use dequantize::{clamped_inputs, quantize_inputs};
 pub use digest::{HexDigest, model_digest};
-pub use error::{ImportError, InputError, Part, QuantizeError, RunError};
+pub use error::{InputError, QuantizeError, RunError};
 pub use execute::{Execution, execute};
+pub use function::Function;
 pub use graph::{Graph, TensorSpec};
 pub use input::{InputFile, read_inputs, read_samples};
+pub use onnx::{
+    DeclaredInput, Dimension, Element, ImportError, ImportOptions, OnnxFile, Part, Refusals,
+    Resolver,
+};
 pub use quantize::{QuantizeOptions, quantize};
 pub use quantized::QuantizedGraph;
 pub use reading::Reading;

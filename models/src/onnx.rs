@@ -7,47 +7,57 @@
 mod activations;
 mod arithmetic;
 mod check;
+mod compose;
+mod concat;
 mod constant;
+mod constants;
 mod convolution;
+mod element;
+mod elements;
+mod error;
+mod external;
+mod file;
+mod foreign;
+mod functions;
 mod importer;
 mod input;
 mod limits;
+mod logic;
 mod matrix;
 mod movement;
+mod names;
 mod node;
 mod normalization;
 mod operators;
+mod options;
+mod order;
 mod padding;
 mod pooling;
 mod proto;
 mod reduction;
 mod reshaping;
-mod shape_arithmetic;
+mod resize;
+mod spatial;
+mod transposed_convolution;
 mod wire;
 
-use prost::Message as _;
+pub use element::Element;
+pub use error::{ImportError, Part, Refusals};
+pub use external::Resolver;
+pub use file::OnnxFile;
+pub use input::{DeclaredInput, Dimension};
+pub use options::ImportOptions;
 
-use self::proto::ModelProto;
-
-use crate::error::ImportError;
 use crate::graph::Graph;
 
 impl Graph {
-    /// Reads an ONNX model: checks it, infers shapes, folds constants and fuses layers.
+    /// Reads an ONNX model that is all in these bytes: checks it, infers shapes, folds constants
+    /// and fuses layers.
     ///
     /// # Errors
-    /// When the bytes are not an ONNX model, or not one that can be proved. Unsupported
-    /// operations are found before anything is computed.
+    /// With the first reason why the bytes are not an ONNX model that can be proved;
+    /// [`OnnxFile::import`] gives all of them.
     pub fn from_onnx_bytes(bytes: &[u8]) -> Result<Self, ImportError> {
-        limits::check_file_size(bytes.len())?;
-        wire::check_field_count(bytes)?;
-        let model = ModelProto::decode(bytes)?;
-        let opset = check::operator_set(&model)?;
-        let graph = model.graph.ok_or(ImportError::NoGraph)?;
-        check::nodes(&graph)?;
-        let mut graph = importer::import(&graph, opset)?;
-        graph.fuse();
-        graph.legalize();
-        Ok(graph)
+        Ok(OnnxFile::from_single(bytes)?.import(&ImportOptions::default())?)
     }
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::activation::Activation;
 use crate::calibration::{Calibration, CalibrationSource};
+use crate::function::Function;
 use crate::graph::{Graph, Op};
 use crate::quantized::TensorId;
 
@@ -99,6 +100,12 @@ fn default_threshold(graph: &Graph, calibration: &Calibration, id: TensorId) -> 
         Activation::Clip { min, max } if min == 0.0 && max == 1.0 => Some(0.5),
         Activation::Clip { min, max } if min >= 0.0 || max <= 0.0 => None,
         Activation::Relu | Activation::Softplus | Activation::Exp | Activation::Abs => None,
+        Activation::Function(Function::IsPositive | Function::IsNonNegative | Function::IsZero) => {
+            Some(0.5)
+        }
+        Activation::Function(Function::Sqrt | Function::InverseSqrt { .. } | Function::Cosh) => {
+            None
+        }
         Activation::Identity
         | Activation::Clip { .. }
         | Activation::LeakyRelu { .. }
@@ -109,7 +116,8 @@ fn default_threshold(graph: &Graph, calibration: &Calibration, id: TensorId) -> 
         | Activation::Softsign
         | Activation::Erf
         | Activation::Gelu
-        | Activation::Silu => signed(),
+        | Activation::Silu
+        | Activation::Function(_) => signed(),
     }
 }
 

@@ -30,7 +30,11 @@ fn dense() -> Builder {
 }
 
 fn unary(op: &str, attributes: &[AttributeProto]) -> Builder {
-    Builder::new(13).input("x", &[1, 4]).node(op, &["x"], &["y"], attributes).output("y")
+    unary_of(13, op, attributes)
+}
+
+fn unary_of(opset: i64, op: &str, attributes: &[AttributeProto]) -> Builder {
+    Builder::new(opset).input("x", &[1, 4]).node(op, &["x"], &["y"], attributes).output("y")
 }
 
 /// The type of the first input.
@@ -45,16 +49,16 @@ fn named(text: &str) -> String {
 
 #[test]
 fn bytes_that_are_no_model() {
-    assert!(matches!(Graph::from_onnx_bytes(b"\xff\xff\xff"), Err(ImportError::Decode(_))));
-    assert!(matches!(Graph::from_onnx_bytes(b""), Err(ImportError::OperatorSet { got: None })));
+    assert!(matches!(Graph::from_onnx_bytes(b"\xff\xff\xff"), Err(ImportError::Decode { .. })));
     let mut empty = Builder::new(13);
     empty.proto.graph = None;
     assert_eq!(refusal(&empty), ImportError::NoGraph);
     assert_eq!(refusal(&Builder::new(13)), ImportError::Empty(Part::Outputs));
     assert_eq!(refusal(&Builder::new(13).output("y")), ImportError::Empty(Part::Inputs));
-    for version in [0, 6, 22, -1] {
-        let refused = refusal(&Builder::new(version));
-        assert_eq!(refused, ImportError::OperatorSet { got: Some(version) });
+    for version in [0, 6, 29, -1] {
+        let refused = refusal(&Builder::new(version).input("x", &[1]).output("x"));
+        let what = format!("version {version} is not supported");
+        assert!(matches!(&refused, ImportError::OperatorSet { what: found, .. } if *found == what));
     }
 }
 
@@ -135,7 +139,7 @@ fn an_unsupported_operation_is_refused_before_anything_else_is_looked_at() {
     let refused = refusal(&model);
     let ImportError::UnsupportedOp { node, op, advice } = &refused else { panic!("{refused}") };
     assert_eq!((node.as_str(), op.as_str()), ("LSTM_z", "LSTM"));
-    assert_eq!(*advice, "unroll it into plain operations before export");
+    assert!(advice.contains("LSTMCell"), "{advice}");
     let mut foreign = unary("Relu", &[]);
     foreign.graph().node[0].domain = named("com.microsoft");
     assert!(matches!(refusal(&foreign),
@@ -167,8 +171,9 @@ fn attributes_are_known_and_of_their_type() {
     assert_eq!(axis, attribute("axis", "Flatten", "an axis of the tensor"));
     let dropped = refusal(&unary("Squeeze", &[ints("axes", &[0])]));
     assert_eq!(dropped, unknown("axes", "Squeeze"), "an operand since operator set 13");
-    assert!(matches!(refusal(&unary("Gelu", &[text("approximate", "tanh")])),
-        ImportError::UnsupportedForm { node, .. } if node == "Gelu_y"));
+    let mode = refusal(&unary_of(20, "Gelu", &[text("approximate", "sigmoid")]));
+    assert_eq!(mode, attribute("approximate", "Gelu", "none or tanh"));
+    assert!(matches!(refusal(&unary("Gelu", &[])), ImportError::UnsupportedOp { .. }), "since 20");
 }
 
 #[test]
@@ -207,9 +212,10 @@ fn huge_and_empty_dimensions() {
     assert!(too_many(sized(&[1, i64::MAX]), "x"));
     assert!(too_many(sized(&[1, 1 << 32, 1 << 32]), "x"), "the product overflows 64 bits");
     assert!(too_many(sized(&[1 << 40; 8]), "x"), "the product overflows 128 bits");
-    for bad in [[1, 0], [1, -1], [-2, 1]] {
+    for bad in [[1, 0], [0, 1], [-2, 1]] {
         assert!(matches!(sized(&bad), ImportError::Dimension { tensor, .. } if tensor == "x"));
     }
+    assert!(matches!(sized(&[1, -1]), ImportError::OpenDimension { flag, .. } if flag == "x=1x?"));
     let weights = |dims: &[i64]| {
         let mut model = dense();
         model.graph().initializer[0].dims = dims.to_vec();
@@ -249,16 +255,17 @@ fn symbols_other_than_the_batch_are_refused() {
     input_type(&mut model).shape.as_mut().unwrap().dim[1].value = symbol("length");
     let open_width = model;
     assert_eq!(Graph::from_onnx_bytes(&open_batch.bytes()).unwrap().inputs()[0].shape, [1, 4]);
-    let (tensor, got) = (named("x"), named("the symbol `length`"));
-    assert_eq!(refusal(&open_width), ImportError::Dimension { tensor, axis: 1, got });
+    let (input, dimension) = (named("x"), named("dimension 1 (`length`)"));
+    let flag = named("x=1x?");
+    assert_eq!(refusal(&open_width), ImportError::OpenDimension { input, dimension, flag });
 }
 
 #[test]
 fn element_types() {
     let mut integer = dense();
-    input_type(&mut integer).elem_type = DataType::Int64 as i32;
+    input_type(&mut integer).elem_type = DataType::String as i32;
     assert!(matches!(refusal(&integer),
-        ImportError::ElementType { tensor, dtype, .. } if tensor == "x" && dtype == "INT64"));
+        ImportError::ElementType { tensor, dtype, .. } if tensor == "x" && dtype == "STRING"));
     let mut untyped = dense();
     untyped.graph().input[0].r#type = None;
     assert_eq!(refusal(&untyped), ImportError::Untyped { input: named("x") });
@@ -268,10 +275,6 @@ fn element_types() {
         assert!(matches!(refusal(&model),
             ImportError::ElementType { tensor, dtype, .. } if tensor == "w" && dtype == name));
     }
-    let mut weights = dense();
-    weights.graph().initializer[0].data_type = DataType::Int64 as i32;
-    weights.graph().initializer[0].dims = vec![4, 1];
-    assert!(matches!(refusal(&weights), ImportError::Operand { index: 1, .. }));
     let mut sparse = dense();
     sparse.graph().sparse_initializer.push(SparseTensorProto::default());
     assert!(
@@ -289,7 +292,8 @@ fn weights_in_other_files_are_not_opened() {
     weights
         .external_data
         .push(StringStringEntryProto { key: named(location.0), value: named(location.1) });
-    assert_eq!(refusal(&model), ImportError::ExternalData { tensor: named("w") });
+    assert!(matches!(refusal(&model), ImportError::ExternalData { tensor, file, .. }
+        if tensor == "w" && file == location.1));
 }
 
 #[test]
@@ -323,7 +327,7 @@ fn shapes_that_do_not_fit() {
         model.node(op, &["x", "w"], &["y"], &[]).output("y")
     };
     shape(&two("MatMul", &[3, 2]), "MatMul_y");
-    shape(&two("MatMul", &[2, 4, 2]), "MatMul_y");
+    shape(&two("MatMul", &[2, 3, 2]), "MatMul_y");
     shape(&two("Gemm", &[3, 2]), "Gemm_y");
     shape(&two("Add", &[3]), "Add_y");
     let conv = |w: &[i64], attributes: &[AttributeProto]| {
@@ -334,7 +338,8 @@ fn shapes_that_do_not_fit() {
     shape(&conv(&[3, 2, 5, 5], &[]), "Conv_y");
     shape(&conv(&[3, 2], &[]), "Conv_y");
     shape(&conv(&[3, 1, 3, 3], &[int("group", 2)]), "Conv_y");
-    shape(&conv(&[2, 1, 3, 3], &[int("group", -1)]), "Conv_y");
+    assert!(matches!(refusal(&conv(&[2, 1, 3, 3], &[int("group", -1)])),
+        ImportError::Attribute { attribute, .. } if attribute == "group"));
     let reshape = Builder::new(13).input("x", &[1, 4]).integers("s", &[3]);
     shape(&reshape.node("Reshape", &["x", "s"], &["y"], &[]).output("y"), "Reshape_y");
     let wrong = conv(&[3, 2, 3, 3], &[ints("strides", &[0, 1])]);
@@ -346,16 +351,17 @@ fn shapes_that_do_not_fit() {
 fn operands_of_the_wrong_kind() {
     let two = Builder::new(13).input("a", &[4, 4]).input("b", &[4, 4]);
     let product = two.clone().node("MatMul", &["a", "b"], &["y"], &[]).output("y");
-    assert!(matches!(refusal(&product), ImportError::UnsupportedForm { node, .. }
-        if node == "MatMul_y"));
-    let quotient = two.node("Div", &["a", "b"], &["y"], &[]).output("y");
-    assert!(matches!(refusal(&quotient), ImportError::UnsupportedForm { .. }));
+    assert!(Graph::from_onnx_bytes(&product.bytes()).is_ok());
+    let power = two.node("Pow", &["a", "b"], &["y"], &[]).output("y");
+    assert!(matches!(refusal(&power), ImportError::UnsupportedForm { node, .. }
+        if node == "Pow_y"));
     let absent = Builder::new(13).input("x", &[4, 4]).node("MatMul", &["x"], &["y"], &[]);
     let (node, op) = (named("MatMul_y"), named("MatMul"));
     assert_eq!(refusal(&absent.output("y")), ImportError::MissingOperand { node, op, index: 1 });
     let mask = Builder::new(12).input("x", &[4]).node("Dropout", &["x"], &["y", "mask"], &[]);
+    assert!(Graph::from_onnx_bytes(&mask.clone().output("y").bytes()).is_ok());
     let (node, op) = (named("Dropout_y"), named("Dropout"));
-    assert_eq!(refusal(&mask.output("y")), ImportError::Output { node, op, index: 1 });
+    assert_eq!(refusal(&mask.output("mask")), ImportError::Output { node, op, index: 1 });
     let constant = dense().output("w");
     assert_eq!(refusal(&constant), ImportError::ConstantOutput { output: named("w") });
 }

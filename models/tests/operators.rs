@@ -366,8 +366,6 @@ fn several_inputs_and_outputs_keep_names_and_order() {
 
 #[test]
 fn an_open_batch_dimension_is_one() {
-    for open in [0, -1] {
-        let graph = Graph::from_onnx_bytes(&single(13, &[open, 4], "Relu", &[]).bytes()).unwrap();
-        assert_eq!(graph.inputs()[0].shape, [1, 4]);
-    }
+    let graph = Graph::from_onnx_bytes(&single(13, &[-1, 4], "Relu", &[]).bytes()).unwrap();
+    assert_eq!(graph.inputs()[0].shape, [1, 4]);
 }

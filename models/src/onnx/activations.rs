@@ -1,101 +1,197 @@
 //! Functions of one variable.
 
+use super::compose::{Lowered, result_shape};
 use super::constant::{Constant, Data};
+use super::element::Element;
+use super::error::ImportError;
 use super::importer::Importer;
 use super::node::{OnnxNode, Value};
+use super::operators::{Operator, operator};
 use crate::activation::Activation;
-use crate::error::ImportError;
-use crate::graph::activate;
+use crate::function::Function;
+
+pub(super) const OPERATORS: &[Operator] = &[
+    operator("Abs", &[6, 13], &[], unary),
+    operator("Acos", &[7, 22], &[], unary),
+    operator("Acosh", &[9, 22], &[], unary),
+    operator("Asin", &[7, 22], &[], unary),
+    operator("Asinh", &[9, 22], &[], unary),
+    operator("Atan", &[7, 22], &[], unary),
+    operator("Atanh", &[9, 22], &[], unary),
+    operator("Ceil", &[6, 13], &[], unary),
+    operator("Celu", &[12, 28], &["alpha"], unary),
+    operator("Clip", &[6, 11, 12, 13], &["min", "max"], clip),
+    operator("Cos", &[7, 22], &[], unary),
+    operator("Cosh", &[9, 22], &[], unary),
+    operator("Elu", &[6, 22], &["alpha"], unary),
+    operator("Erf", &[9, 13], &[], unary),
+    operator("Exp", &[6, 13], &[], unary),
+    operator("Floor", &[6, 13], &[], unary),
+    operator("Gelu", &[20], &["approximate"], unary),
+    operator("Gelu", &[1], &[], unary).of_domain("com.microsoft"),
+    operator("HardSigmoid", &[6, 22], &["alpha", "beta"], unary),
+    operator("HardSwish", &[14, 22], &[], unary),
+    operator("LeakyRelu", &[6, 16], &["alpha"], unary),
+    operator("Log", &[6, 13], &[], unary),
+    operator("Mish", &[18, 22], &[], unary),
+    operator("PRelu", &[7, 9, 16], &[], parametric_relu),
+    operator("QuickGelu", &[1], &["alpha"], unary).of_domain("com.microsoft"),
+    operator("Reciprocal", &[6, 13], &[], unary),
+    operator("Relu", &[6, 13, 14], &[], unary),
+    operator("Round", &[11, 22], &[], unary),
+    operator("Selu", &[6, 22], &["alpha", "gamma"], unary),
+    operator("Shrink", &[9], &["bias", "lambd"], unary),
+    operator("Sigmoid", &[6, 13], &[], unary),
+    operator("Sign", &[9, 13], &[], unary),
+    operator("Sin", &[7, 22], &[], unary),
+    operator("Sinh", &[9, 22], &[], unary),
+    operator("Softplus", &[1, 22], &[], unary),
+    operator("Softsign", &[1, 22], &[], unary),
+    operator("Sqrt", &[6, 13], &[], unary),
+    operator("Swish", &[24], &["alpha"], unary),
+    operator("Tan", &[7, 22], &[], unary),
+    operator("Tanh", &[6, 13], &[], unary),
+    operator("ThresholdedRelu", &[10, 22], &["alpha"], unary),
+];
 
 /// Any operation that applies one function to each element.
-pub(super) fn unary(
-    node: &OnnxNode<'_>,
-    importer: &mut Importer,
-) -> Result<Vec<Value>, ImportError> {
+fn unary(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let function = function(node)?;
-    apply(node, importer, function)
-}
-
-/// `Clip`: bounds as attributes before operator set 11, as operands since.
-pub(super) fn clip(
-    node: &OnnxNode<'_>,
-    importer: &mut Importer,
-) -> Result<Vec<Value>, ImportError> {
-    let min = node.real_either("min", 1, 11)?.unwrap_or(f64::NEG_INFINITY);
-    let max = node.real_either("max", 2, 11)?.unwrap_or(f64::INFINITY);
-    if min > max {
-        return Err(node.unsupported("the lower bound is above the upper one"));
-    }
-    let unbounded = f64::from(f32::MAX);
-    let function = match (min, max) {
-        (0.0, max) if max >= unbounded => Activation::Relu,
-        (min, max) if min <= -unbounded && max >= unbounded => Activation::Identity,
-        (min, max) => Activation::Clip { min, max },
-    };
-    apply(node, importer, function)
-}
-
-/// `PRelu` with one slope for all elements.
-pub(super) fn parametric_relu(
-    node: &OnnxNode<'_>,
-    importer: &mut Importer,
-) -> Result<Vec<Value>, ImportError> {
-    let (_, slopes) = node.reals(1)?;
-    match slopes.split_first() {
-        Some((&alpha, rest)) if rest.iter().all(|&slope| slope == alpha) => {
-            apply(node, importer, Activation::LeakyRelu { alpha })
-        }
-        _ => Err(node.unsupported("slopes that differ between channels; use LeakyRelu")),
-    }
+    Ok(vec![importer.apply(node, node.operand(0)?, function)?])
 }
 
 fn function(node: &OnnxNode<'_>) -> Result<Activation, ImportError> {
     let alpha = |default: f64| Ok::<_, ImportError>(node.float("alpha")?.unwrap_or(default));
     Ok(match node.op() {
         "Abs" => Activation::Abs,
+        "Celu" => match alpha(1.0)? {
+            0.0 => return Err(node.wrong_attribute("alpha", "different from 0")),
+            alpha => Activation::Function(Function::Celu { alpha }),
+        },
         "Elu" => Activation::Elu { alpha: alpha(1.0)? },
         "Erf" => Activation::Erf,
         "Exp" => Activation::Exp,
         "Gelu" => match node.text("approximate")? {
             None | Some(b"none") => Activation::Gelu,
-            Some(_) => return Err(node.unsupported("approximate; use the exact function")),
+            Some(b"tanh") => Activation::Function(Function::GeluTanh),
+            Some(_) => return Err(node.wrong_attribute("approximate", "none or tanh")),
         },
         "HardSigmoid" => {
             Activation::HardSigmoid { alpha: alpha(0.2)?, beta: node.float("beta")?.unwrap_or(0.5) }
         }
         "HardSwish" => Activation::HardSwish,
         "LeakyRelu" => Activation::LeakyRelu { alpha: alpha(0.01)? },
+        "QuickGelu" => Activation::Function(Function::Swish { alpha: alpha(1.702)? }),
         "Relu" => Activation::Relu,
         "Selu" => Activation::Selu {
             alpha: alpha(1.673_263_192_176_818_8)?,
             gamma: node.float("gamma")?.unwrap_or(1.050_701_022_148_132_3),
         },
+        "Shrink" => Activation::Function(Function::Shrink {
+            lambda: node.float("lambd")?.unwrap_or(0.5),
+            bias: node.float("bias")?.unwrap_or(0.0),
+        }),
         "Sigmoid" => Activation::Sigmoid,
         "Softplus" => Activation::Softplus,
         "Softsign" => Activation::Softsign,
+        "Swish" => match alpha(1.0)? {
+            1.0 => Activation::Silu,
+            alpha => Activation::Function(Function::Swish { alpha }),
+        },
         "Tanh" => Activation::Tanh,
-        _ => return Err(node.unsupported("not a function of one variable")),
+        "ThresholdedRelu" => Activation::Function(Function::ThresholdedRelu { alpha: alpha(1.0)? }),
+        op => match simple(op) {
+            Some(function) => Activation::Function(function),
+            None => return Err(node.unsupported("not a function of one variable")),
+        },
     })
 }
 
-fn apply(
+/// The functions without parameters that are nothing but a table.
+fn simple(op: &str) -> Option<Function> {
+    Some(match op {
+        "Acos" => Function::Acos,
+        "Acosh" => Function::Acosh,
+        "Asin" => Function::Asin,
+        "Asinh" => Function::Asinh,
+        "Atan" => Function::Atan,
+        "Atanh" => Function::Atanh,
+        "Ceil" => Function::Ceil,
+        "Cos" => Function::Cos,
+        "Cosh" => Function::Cosh,
+        "Floor" => Function::Floor,
+        "Log" => Function::Log,
+        "Mish" => Function::Mish,
+        "Reciprocal" => Function::Reciprocal,
+        "Round" => Function::Round,
+        "Sign" => Function::Sign,
+        "Sin" => Function::Sin,
+        "Sinh" => Function::Sinh,
+        "Sqrt" => Function::Sqrt,
+        "Tan" => Function::Tan,
+        _ => return None,
+    })
+}
+
+/// `Clip`: bounds as attributes before operator set 11, as operands since. Where the bounds cross,
+/// every element is the upper one, as the standard says.
+fn clip(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let value = node.operand(0)?;
+    if let (Value::Constant(constant), true) = (value, node.opset >= 11)
+        && let Data::Integer(data) = &constant.data
+    {
+        let bound = |index: usize| match node.optional(index) {
+            Some(_) => Ok::<_, ImportError>(node.integers(index)?.first().copied()),
+            None => Ok(None),
+        };
+        let (min, max) = (bound(1)?.unwrap_or(i64::MIN), bound(2)?.unwrap_or(i64::MAX));
+        let data = Data::Integer(data.iter().map(|&x| x.max(min).min(max)).collect());
+        return Ok(vec![Constant { shape: constant.shape.clone(), data }.into()]);
+    }
+    let min = node.real_either("min", 1, 11)?.unwrap_or(f64::NEG_INFINITY);
+    let max = node.real_either("max", 2, 11)?.unwrap_or(f64::INFINITY);
+    let unbounded = f64::from(f32::MAX);
+    if min > max {
+        let shape = importer.shape_of(value);
+        let zeros = importer.scaled(node, value, 0.0, 0.0)?;
+        let constant = Constant::reals(vec![1; shape.len()], vec![max]).into();
+        return Ok(vec![importer.add(node, &zeros, &constant)?]);
+    }
+    let function = match (min, max) {
+        (0.0, max) if max >= unbounded => Activation::Relu,
+        (min, max) if min <= -unbounded && max >= unbounded => Activation::Identity,
+        (min, max) => Activation::Clip { min, max },
+    };
+    Ok(vec![importer.apply(node, value, function)?])
+}
+
+/// `PRelu`: with one slope for all elements a LeakyRelu, else `slope·x + (1 − slope)·relu(x)`.
+fn parametric_relu(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let value = node.operand(0)?;
+    let slope = node.operand(1)?;
+    let shape = importer.shape_of(value);
+    if result_shape(node, &shape, &importer.shape_of(slope))? != shape {
+        return Err(node.wrong_shape("slopes must broadcast to the input", &[&shape]));
+    }
+    if let Value::Constant(slopes) = slope
+        && let [alpha, rest @ ..] = &slopes.to_reals()[..]
+        && rest.iter().all(|slope| slope == alpha)
+    {
+        return Ok(vec![importer.apply(node, value, Activation::LeakyRelu { alpha: *alpha })?]);
+    }
+    let positive = importer.apply(node, value, Activation::Relu)?;
+    let negative = importer.sub(node, value, &positive)?;
+    let scaled = importer.product(node, &negative, slope)?;
+    Ok(vec![importer.add(node, &positive, &scaled)?])
+}
+
+/// The integers that a real number becomes without its fraction.
+pub(super) fn truncated(
     node: &OnnxNode<'_>,
     importer: &mut Importer,
-    function: Activation,
-) -> Result<Vec<Value>, ImportError> {
-    let value = match node.operand(0)? {
-        Value::Tensor(id) => {
-            let shape = importer.shape(*id).to_vec();
-            importer.reserve(node, &shape)?;
-            importer.emit(node, shape, activate(*id, function))
-        }
-        Value::Constant(_) => {
-            let (shape, data) = node.reals(0)?;
-            let data = data.iter().map(|&x| function.apply(x)).collect();
-            let constant = Constant { shape: shape.to_vec(), data: Data::Real(data) };
-            constant.check_finite(&node.name)?;
-            Value::Constant(constant.into())
-        }
-    };
-    Ok(vec![value])
+    value: &Value,
+    element: Element,
+) -> Result<Value, ImportError> {
+    let function = Activation::Function(Function::Trunc);
+    Ok(importer.apply(node, value, function)?.with_element(element))
 }

@@ -1,207 +1,246 @@
-//! Addition, subtraction, multiplication and division, with ONNX broadcasting.
+//! Addition, subtraction, multiplication, division, powers and extremes.
 
+use super::compose::Lowered;
 use super::constant::{Constant, Data};
+use super::element::Element;
+use super::error::ImportError;
 use super::importer::Importer;
 use super::node::{OnnxNode, Value};
+use super::operators::{Operator, operator};
 use crate::activation::Activation;
-use crate::error::ImportError;
-use crate::graph::{Affine, Channels, Mul, Op, Term, Window, alias, broadcast_index, pointwise};
-use crate::quantized::TensorId;
+use crate::function::Function;
 
-/// `Add`.
-pub(super) fn add(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
-    sum(node, importer, 1.0)
+pub(super) const OPERATORS: &[Operator] = &[
+    operator("Add", &[7, 13, 14], &[], add),
+    operator("Sub", &[7, 13, 14], &[], sub),
+    operator("Mul", &[7, 13, 14], &[], mul),
+    operator("Div", &[7, 13, 14], &[], div),
+    operator("Neg", &[6, 13], &[], neg),
+    operator("Sum", &[6, 8, 13], &[], sum),
+    operator("Mean", &[6, 8, 13], &[], mean),
+    operator("Max", &[6, 8, 12, 13], &[], max),
+    operator("Min", &[6, 8, 12, 13], &[], min),
+    operator("Mod", &[10, 13, 28], &["fmod"], modulo),
+    operator("Pow", &[7, 12, 13, 15], &[], pow),
+];
+
+fn add(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    Ok(vec![importer.add(node, node.operand(0)?, node.operand(1)?)?])
 }
 
-/// `Sub`.
-pub(super) fn sub(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
-    sum(node, importer, -1.0)
+fn sub(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    Ok(vec![importer.sub(node, node.operand(0)?, node.operand(1)?)?])
 }
 
-/// `Mul`.
-pub(super) fn mul(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
-    match (node.operand(0)?, node.operand(1)?) {
-        (Value::Constant(_), Value::Constant(_)) => fold(node, importer, |a, b| a * b),
-        (Value::Tensor(id), Value::Constant(_)) => {
-            scale_and_shift(node, importer, *id, 1, |c| (c, 0.0))
+fn mul(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    Ok(vec![importer.product(node, node.operand(0)?, node.operand(1)?)?])
+}
+
+/// `Div`: by a constant a scaling, else a product with the reciprocal.
+fn div(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let (a, b) = (node.operand(0)?, node.operand(1)?);
+    let value = match (a, b) {
+        (Value::Constant(a), Value::Constant(b)) => {
+            importer.fold(node, a, b, |a, b| a / b, i64::checked_div)?
         }
-        (Value::Constant(_), Value::Tensor(id)) => {
-            scale_and_shift(node, importer, *id, 0, |c| (c, 0.0))
+        (Value::Tensor(_), _) if Importer::element_of(a) != Element::Real => {
+            return Err(node.unsupported("division of integers that depend on the input"));
         }
-        (Value::Tensor(a), Value::Tensor(b)) => product(node, importer, *a, *b),
-    }
-}
-
-/// `Div`, by a constant.
-pub(super) fn div(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
-    match (node.operand(0)?, node.operand(1)?) {
-        (Value::Constant(_), Value::Constant(_)) => fold(node, importer, |a, b| a / b),
-        (Value::Tensor(id), Value::Constant(_)) => {
-            if node.reals(1)?.1.contains(&0.0) {
+        (Value::Tensor(tensor), Value::Constant(divisor)) => {
+            if divisor.to_reals().contains(&0.0) {
                 return Err(node.wrong_operand(1, "without zeros"));
             }
-            scale_and_shift(node, importer, *id, 1, |c| (1.0 / c, 0.0))
+            importer.scale_and_shift(node, *tensor, divisor, |c| (1.0 / c, 0.0))?
         }
-        _ => Err(node.unsupported("only division by a constant can be proved")),
+        (_, Value::Tensor(_)) => {
+            let reciprocal = importer.apply(node, b, Activation::Function(Function::Reciprocal))?;
+            importer.product(node, a, &reciprocal)?
+        }
+    };
+    Ok(vec![value])
+}
+
+fn neg(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    Ok(vec![importer.scaled(node, node.operand(0)?, -1.0, 0.0)?])
+}
+
+fn sum(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    Ok(vec![folded(node, importer, Importer::add)?])
+}
+
+fn mean(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let sum = folded(node, importer, Importer::add)?;
+    let count = super::compose::count(node.operand_count());
+    Ok(vec![importer.scaled(node, &sum, 1.0 / count, 0.0)?])
+}
+
+fn max(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    Ok(vec![folded(node, importer, Importer::larger)?])
+}
+
+fn min(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    Ok(vec![folded(node, importer, Importer::smaller)?])
+}
+
+type Binary = fn(&mut Importer, &OnnxNode<'_>, &Value, &Value) -> Result<Value, ImportError>;
+
+/// One operation over all operands, from the first on.
+fn folded(
+    node: &OnnxNode<'_>,
+    importer: &mut Importer,
+    apply: Binary,
+) -> Result<Value, ImportError> {
+    let mut result = node.operand(0)?.clone();
+    for index in 1..node.operand_count() {
+        result = apply(importer, node, &result, node.operand(index)?)?;
+    }
+    Ok(result)
+}
+
+impl Importer {
+    /// `max(a, b) = b + relu(a − b)`; with one constant for all elements a `Clip`.
+    pub(super) fn larger(
+        &mut self,
+        node: &OnnxNode<'_>,
+        a: &Value,
+        b: &Value,
+    ) -> Result<Value, ImportError> {
+        match (a, b) {
+            (Value::Constant(a), Value::Constant(b)) => {
+                self.fold(node, a, b, f64::max, |a, b| Some(a.max(b)))
+            }
+            (Value::Constant(_), Value::Tensor(_)) => self.larger(node, b, a),
+            (Value::Tensor(_), Value::Constant(bound)) if bound.data.len() == 1 => {
+                let (min, max) = (bound.to_reals()[0], f64::INFINITY);
+                let shape = super::compose::result_shape(node, &self.shape_of(a), &bound.shape)?;
+                let function = match min {
+                    0.0 => Activation::Relu,
+                    min => Activation::Clip { min, max },
+                };
+                let clipped = self.apply(node, a, function)?;
+                if self.shape_of(&clipped) == shape {
+                    return Ok(clipped);
+                }
+                self.reshaped(node, &clipped, shape)
+            }
+            _ => {
+                let difference = self.sub(node, a, b)?;
+                let excess = self.apply(node, &difference, Activation::Relu)?;
+                self.add(node, &excess, b)
+            }
+        }
+    }
+
+    /// `min(a, b) = −max(−a, −b)`.
+    pub(super) fn smaller(
+        &mut self,
+        node: &OnnxNode<'_>,
+        a: &Value,
+        b: &Value,
+    ) -> Result<Value, ImportError> {
+        if let (Value::Constant(a), Value::Constant(b)) = (a, b) {
+            return self.fold(node, a, b, f64::min, |a, b| Some(a.min(b)));
+        }
+        if let (tensor @ Value::Tensor(_), Value::Constant(bound))
+        | (Value::Constant(bound), tensor @ Value::Tensor(_)) = (a, b)
+            && bound.data.len() == 1
+            && bound.shape.len() <= self.shape_of(tensor).len()
+        {
+            let (min, max) = (f64::NEG_INFINITY, bound.to_reals()[0]);
+            return self.apply(node, tensor, Activation::Clip { min, max });
+        }
+        let a = self.scaled(node, a, -1.0, 0.0)?;
+        let b = self.scaled(node, b, -1.0, 0.0)?;
+        let larger = self.larger(node, &a, &b)?;
+        self.scaled(node, &larger, -1.0, 0.0)
     }
 }
 
-/// `Neg`.
-pub(super) fn neg(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
-    let input = node.tensor(0)?;
-    let shape = importer.shape(input).to_vec();
-    let channels = Channels::flat(importer.reserve(node, &shape)?);
-    let op = pointwise(input, &channels, vec![-1.0], vec![0.0], Activation::Identity);
-    Ok(vec![importer.emit(node, shape, Op::Affine(op))])
+/// `Mod` of constants: the sign is that of the divisor, with `fmod` that of the dividend.
+fn modulo(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let fmod = node.flag("fmod", false)?;
+    let (a, b) = (node.constant(0)?.clone(), node.constant(1)?.clone());
+    let reals = |a: f64, b: f64| {
+        let remainder = a % b;
+        let moves = !fmod && remainder != 0.0 && (remainder < 0.0) != (b < 0.0);
+        if moves { remainder + b } else { remainder }
+    };
+    let integers = |a: i64, b: i64| {
+        let remainder = a.checked_rem(b)?;
+        let moves = !fmod && remainder != 0 && (remainder < 0) != (b < 0);
+        if moves { remainder.checked_add(b) } else { Some(remainder) }
+    };
+    Ok(vec![importer.fold(node, &a, &b, reals, integers)?])
 }
 
-type Lowered = Result<Vec<Value>, ImportError>;
-
-/// `a + sign·b`.
-fn sum(node: &OnnxNode<'_>, importer: &mut Importer, sign: f64) -> Lowered {
-    match (node.operand(0)?, node.operand(1)?) {
-        (Value::Constant(_), Value::Constant(_)) => fold(node, importer, |a, b| a + sign * b),
-        (Value::Tensor(id), Value::Constant(_)) => {
-            scale_and_shift(node, importer, *id, 1, |c| (1.0, sign * c))
-        }
-        (Value::Constant(_), Value::Tensor(id)) => {
-            scale_and_shift(node, importer, *id, 0, |c| (sign, c))
-        }
-        (Value::Tensor(a), Value::Tensor(b)) => {
-            let shape = result_shape(node, importer.shape(*a), importer.shape(*b))?;
-            let (a, b) = (*a, *b);
-            let a = broadcast(node, importer, a, &shape)?;
-            let b = broadcast(node, importer, b, &shape)?;
-            let view = Channels::flat(importer.reserve(node, &shape)?).view();
-            let term = |input, weight| Term {
-                input,
-                view: view.clone(),
-                window: Window::pixel(1),
-                kernel: vec![weight],
+/// `Pow` with one constant exponent, or of one positive constant: `c^x = exp(x · ln c)`.
+fn pow(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let (base, exponent) = (node.operand(0)?, node.operand(1)?);
+    let value = match (base, exponent) {
+        (Value::Constant(a), Value::Constant(b)) => constant_power(node, importer, a, b)?,
+        (Value::Tensor(_), Value::Constant(exponents)) => {
+            let exponents = exponents.to_reals();
+            let [exponent, rest @ ..] = &exponents[..] else {
+                return Err(node.wrong_operand(1, "not empty"));
             };
-            let op = Op::Affine(Affine {
-                terms: vec![term(a, 1.0), term(b, sign)],
-                bias: vec![0.0],
-                output: view.clone(),
-                activation: Activation::Identity,
-            });
-            Ok(vec![importer.emit(node, shape, op)])
+            if rest.iter().any(|other| other != exponent) {
+                return Err(node.unsupported("exponents that differ; split the node by exponent"));
+            }
+            let shape = super::compose::result_shape(
+                node,
+                &importer.shape_of(base),
+                &importer.shape_of(node.operand(1)?),
+            )?;
+            let base = importer.broadcast(node, base, &shape)?;
+            match *exponent {
+                1.0 => base,
+                2.0 => importer.product(node, &base, &base)?,
+                0.5 => importer.apply(node, &base, Activation::Function(Function::Sqrt))?,
+                -1.0 => importer.apply(node, &base, Activation::Function(Function::Reciprocal))?,
+                exponent => {
+                    importer.apply(node, &base, Activation::Function(Function::Pow { exponent }))?
+                }
+            }
         }
-    }
+        (Value::Constant(constant), Value::Tensor(tensor)) => {
+            if constant.to_reals().iter().any(|&base| base <= 0.0) {
+                return Err(node.wrong_operand(0, "positive where the exponent is computed"));
+            }
+            let scaled =
+                importer.scale_and_shift(node, *tensor, constant, |c| (libm::log(c), 0.0))?;
+            importer.apply(node, &scaled, Activation::Exp)?
+        }
+        (Value::Tensor(_), Value::Tensor(_)) => {
+            return Err(node.unsupported("an exponent that depends on the input"));
+        }
+    };
+    Ok(vec![value])
 }
 
-fn product(node: &OnnxNode<'_>, importer: &mut Importer, a: TensorId, b: TensorId) -> Lowered {
-    let shape = result_shape(node, importer.shape(a), importer.shape(b))?;
-    importer.reserve(node, &shape)?;
-    let op = Op::Mul(Mul {
-        a,
-        b,
-        a_index: broadcast_index(importer.shape(a), &shape),
-        b_index: broadcast_index(importer.shape(b), &shape),
-        activation: Activation::Identity,
-    });
-    Ok(vec![importer.emit(node, shape, op)])
-}
-
-/// Scales and shifts each element by what `weights` makes of the constant at `index`.
-fn scale_and_shift(
+fn constant_power(
     node: &OnnxNode<'_>,
     importer: &mut Importer,
-    input: TensorId,
-    index: usize,
-    weights: impl Fn(f64) -> (f64, f64),
-) -> Lowered {
-    let (constant_shape, data) = node.reals(index)?;
-    let shape = result_shape(node, importer.shape(input), constant_shape)?;
-    let input = broadcast(node, importer, input, &shape)?;
-    importer.reserve(node, &shape)?;
-    let (channels, values) = per_channel(constant_shape, data, &shape);
-    let (scale, shift) = values.into_iter().map(weights).unzip();
-    let op = pointwise(input, &channels, scale, shift, Activation::Identity);
-    Ok(vec![importer.emit(node, shape, Op::Affine(op))])
-}
-
-/// The fewest channels of a tensor of shape `to` on which a broadcast constant is constant, and
-/// its value on each.
-fn per_channel(from: &[usize], data: &[f64], to: &[usize]) -> (Channels, Vec<f64>) {
-    let skipped = to.len() - from.len();
-    let varying = |axis: &usize| *axis >= skipped && from[axis - skipped] > 1;
-    let same = data.iter().all(|&value| value == data[0]);
-    let first = (0..to.len()).find(varying).filter(|_| !same);
-    let last = (0..to.len()).rfind(varying);
-    let (Some(first), Some(last)) = (first, last) else {
-        return (Channels::flat(to.iter().product()), vec![data[0]]);
+    base: &Constant,
+    exponent: &Constant,
+) -> Result<Value, ImportError> {
+    let integers = |base: i64, exponent: i64| match u32::try_from(exponent) {
+        Ok(exponent) => base.checked_pow(exponent),
+        // 1 over a power, without its fraction.
+        Err(_) => match base {
+            1 => Some(1),
+            -1 => Some(if exponent % 2 == 0 { 1 } else { -1 }),
+            0 => None,
+            _ => Some(0),
+        },
     };
-    let axes = first..last + 1;
-    let inner = &from[first - skipped..=last - skipped];
-    let index = broadcast_index(inner, &to[axes.clone()]);
-    (Channels::of_axes(to, axes), index.into_iter().map(|i| data[i]).collect())
-}
-
-/// The tensor repeated to `shape`, where it has another.
-fn broadcast(
-    node: &OnnxNode<'_>,
-    importer: &mut Importer,
-    input: TensorId,
-    shape: &[usize],
-) -> Result<TensorId, ImportError> {
-    if importer.shape(input) == shape {
-        return Ok(input);
-    }
-    importer.reserve(node, shape)?;
-    let index = broadcast_index(importer.shape(input), shape);
-    let name = format!("{}/broadcast", importer.graph.tensor(input).name);
-    Ok(importer.graph.add_node(&node.name, &name, shape.to_vec(), alias(input, index)))
-}
-
-/// The shape that both shapes broadcast to.
-pub(super) fn result_shape(
-    node: &OnnxNode<'_>,
-    a: &[usize],
-    b: &[usize],
-) -> Result<Vec<usize>, ImportError> {
-    let rank = a.len().max(b.len());
-    let size = |shape: &[usize], axis: usize| {
-        (axis + shape.len()).checked_sub(rank).map_or(1, |axis| shape[axis])
-    };
-    (0..rank)
-        .map(|axis| match (size(a, axis), size(b, axis)) {
-            (x, y) if x == y || y == 1 => Ok(x),
-            (1, y) => Ok(y),
-            _ => Err(node.wrong_shape("operands must have shapes that broadcast", &[a, b])),
-        })
-        .collect()
-}
-
-/// The operation on two constants.
-fn fold(node: &OnnxNode<'_>, importer: &mut Importer, apply: impl Fn(f64, f64) -> f64) -> Lowered {
-    let (a, b) = (node.constant(0)?, node.constant(1)?);
-    let shape = result_shape(node, &a.shape, &b.shape)?;
-    importer.budget.elements(&node.name, &shape)?;
-    let (i, j) = (broadcast_index(&a.shape, &shape), broadcast_index(&b.shape, &shape));
-    let data = match (a.data.select(&i), b.data.select(&j)) {
-        (Data::Real(a), Data::Real(b)) => {
-            Data::Real(a.into_iter().zip(b).map(|(a, b)| apply(a, b)).collect())
-        }
-        (Data::Integer(a), Data::Integer(b)) => {
-            let pairs = a.into_iter().zip(b);
-            let result: Option<Vec<i64>> = pairs.map(|(a, b)| integer(node, a, b)).collect();
-            Data::Integer(result.ok_or_else(|| {
-                node.unsupported("integer arithmetic that overflows or divides by zero")
-            })?)
-        }
-        _ => return Err(node.wrong_operand(1, "of the same element type as operand 0")),
-    };
-    let constant = Constant { shape, data };
-    constant.check_finite(&node.name)?;
-    Ok(vec![Value::Constant(constant.into())])
-}
-
-fn integer(node: &OnnxNode<'_>, a: i64, b: i64) -> Option<i64> {
-    match node.op() {
-        "Add" => a.checked_add(b),
-        "Sub" => a.checked_sub(b),
-        "Mul" => a.checked_mul(b),
-        _ => a.checked_div(b),
+    let powers = importer.fold(node, base, exponent, libm::pow, integers)?;
+    match (&base.data, powers) {
+        // The result has the base's type.
+        (Data::Integer(_), Value::Constant(constant)) => super::constants::cast_constant(
+            node,
+            &constant,
+            Element::Integer { bits: 64, signed: true },
+        ),
+        (_, powers) => Ok(powers),
     }
 }

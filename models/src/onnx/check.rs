@@ -1,81 +1,140 @@
 //! What can be refused without computing anything.
 
-use super::proto::{AttributeProto, GraphProto, ModelProto, NodeProto};
+use std::collections::{BTreeMap, HashSet};
 
-use super::limits;
-use super::node::node_name;
-use super::operators::operator;
-use crate::error::{ImportError, Part};
+use super::error::{ImportError, Part};
+use super::functions::{FlatNode, standard};
+use super::operators::{self, Operator};
+use super::proto::{FunctionProto, GraphProto, ModelProto, OperatorSetIdProto};
 
-/// The version of the standard operator set.
-pub(super) fn operator_set(model: &ModelProto) -> Result<i64, ImportError> {
-    let standard = |domain: &str| domain.is_empty() || domain == "ai.onnx";
-    let mut versions =
-        model.opset_import.iter().filter(|set| standard(&set.domain)).map(|set| set.version);
-    let got = versions.next();
-    match (got, versions.next()) {
-        (Some(version), None) if (7..=21).contains(&version) => Ok(version),
-        _ => Err(ImportError::OperatorSet { got }),
+/// The versions of the standard operator set that are known.
+pub(super) const STANDARD: std::ops::RangeInclusive<i64> = 7..=28;
+/// Most bytes of the name of an input or output: keys hold them.
+const NAME_BYTES: usize = 256;
+/// Most inputs, and most outputs, that a key holds.
+const TENSORS: usize = 64;
+
+/// The version of each domain's operator set.
+#[derive(Debug)]
+pub(super) struct OperatorSets(BTreeMap<String, i64>);
+
+impl OperatorSets {
+    /// The version of the domain's set; 0 where it is not imported.
+    pub(super) fn version(&self, domain: &str) -> i64 {
+        self.0.get(standard(domain)).copied().unwrap_or(0)
     }
 }
 
-/// Every operation and attribute is known.
-pub(super) fn nodes(graph: &GraphProto) -> Result<(), ImportError> {
-    if graph.node.len() > limits::NODES {
-        return Err(ImportError::Limit {
-            place: graph.name.clone(),
-            what: "nodes",
-            got: graph.node.len() as u128,
-            limit: limits::NODES as u128,
-        });
+/// The operator sets that the model imports. A set may be imported twice, as converters do, but
+/// not in two versions.
+pub(super) fn operator_sets(model: &ModelProto) -> Result<OperatorSets, ImportError> {
+    if model.opset_import.is_empty() {
+        return Err(not_imported());
     }
-    for (position, node) in graph.node.iter().enumerate() {
-        check_node(node, position)?;
+    sets(&model.opset_import)
+}
+
+fn not_imported() -> ImportError {
+    ImportError::OperatorSet {
+        domain: "ai.onnx".to_owned(),
+        what: "the file imports none".to_owned(),
+        expected: expected_versions(),
     }
+}
+
+fn expected_versions() -> String {
+    format!("one version, {} to {}", STANDARD.start(), STANDARD.end())
+}
+
+/// The operator sets of a function's body.
+pub(super) fn function_sets(function: &FunctionProto) -> Result<OperatorSets, ImportError> {
+    sets(&function.opset_import)
+}
+
+fn sets(imports: &[OperatorSetIdProto]) -> Result<OperatorSets, ImportError> {
+    let mut sets = BTreeMap::new();
+    let refused = |domain: &str, what: String| ImportError::OperatorSet {
+        domain: if domain.is_empty() { "ai.onnx" } else { domain }.to_owned(),
+        what,
+        expected: expected_versions(),
+    };
+    for set in imports {
+        let domain = standard(&set.domain);
+        let before = sets.insert(domain.to_owned(), set.version);
+        if let Some(other) = before.filter(|&other| other != set.version) {
+            let what = format!("it is imported in the versions {other} and {}", set.version);
+            return Err(refused(domain, what));
+        }
+        if domain.is_empty() && !STANDARD.contains(&set.version) {
+            return Err(refused(domain, format!("version {} is not supported", set.version)));
+        }
+    }
+    Ok(OperatorSets(sets))
+}
+
+/// Reasons to refuse the graph that show without looking at operands.
+pub(super) fn graph(graph: &GraphProto, nodes: &[FlatNode<'_>]) -> Vec<ImportError> {
+    let mut reasons = Vec::new();
     if graph.output.is_empty() {
-        return Err(ImportError::Empty(Part::Outputs));
+        reasons.push(ImportError::Empty(Part::Outputs));
     }
     if let Some(sparse) = graph.sparse_initializer.first() {
         let name = sparse.values.as_ref().map(|values| values.name.clone());
-        return Err(ImportError::ElementType {
-            tensor: name.unwrap_or_default(),
+        reasons.push(ImportError::ElementType {
+            tensor: super::names::printable(&name.unwrap_or_default()),
             dtype: "sparse".to_owned(),
-            expected: "a dense initializer",
+            expected: "a dense initializer; export the model without sparsity",
         });
     }
-    Ok(())
+    for (what, infos) in [("inputs", &graph.input), ("outputs", &graph.output)] {
+        let initialized: HashSet<&str> = graph.initializer.iter().map(|t| &*t.name).collect();
+        let named = infos.iter().filter(|info| !initialized.contains(&*info.name));
+        let count = named.clone().count();
+        reasons.extend(super::limits::limit("the graph", what, count, TENSORS).err());
+        reasons.extend(named.filter_map(|info| {
+            let place = || format!("the name `{}` of the model's {what}", info.name);
+            let got = info.name.len();
+            super::limits::limit_at(place, "bytes", got, NAME_BYTES).err()
+        }));
+    }
+    reasons.extend(nodes.iter().filter_map(|node| check_node(node).err()));
+    reasons
 }
 
-fn check_node(node: &NodeProto, position: usize) -> Result<(), ImportError> {
-    let unsupported = |op: String, advice| ImportError::UnsupportedOp {
-        node: node_name(node, position),
-        op,
+/// The operator of a node, whose attributes are known.
+pub(super) fn check_node(node: &FlatNode<'_>) -> Result<&'static Operator, ImportError> {
+    let full_name = match node.domain {
+        "" => node.op.to_owned(),
+        domain => format!("{domain}.{}", node.op),
+    };
+    let unsupported = |advice| ImportError::UnsupportedOp {
+        node: node.name.clone(),
+        op: full_name.clone(),
         advice,
     };
-    if !node.domain.is_empty() && node.domain != "ai.onnx" {
+    let operator = operators::find(node.domain, node.op)
+        .ok_or_else(|| unsupported(operators::advice(node.domain, node.op)))?;
+    if node.opset == 0 && node.domain.is_empty() {
+        return Err(not_imported());
+    }
+    let first = operator.sets.first().copied().unwrap_or(1);
+    if node.opset < first {
         return Err(unsupported(
-            format!("{}.{}", node.domain, node.op_type),
-            "export with the standard operator set only",
+            "the operator set that the file imports does not have it; export again with a newer one",
         ));
     }
-    let operator =
-        operator(&node.op_type).map_err(|advice| unsupported(node.op_type.clone(), advice))?;
     let mut seen: Vec<&str> = Vec::new();
-    for attribute in &node.attribute {
-        let known = operator.attributes.contains(&attribute.name.as_str());
-        if !known || seen.contains(&attribute.name.as_str()) || is_reference(attribute) {
+    for &(name, value) in &node.attributes {
+        let known = operator.attributes.contains(&name);
+        // Outside a function no attribute can refer to a caller's.
+        if !known || seen.contains(&name) || !value.ref_attr_name.is_empty() {
             return Err(ImportError::UnknownAttribute {
-                node: node_name(node, position),
-                op: node.op_type.clone(),
-                attribute: attribute.name.clone(),
+                node: node.name.clone(),
+                op: full_name,
+                attribute: name.to_owned(),
             });
         }
-        seen.push(&attribute.name);
+        seen.push(name);
     }
-    Ok(())
-}
-
-/// Whether the value is that of an enclosing function's attribute, which a model cannot have.
-fn is_reference(attribute: &AttributeProto) -> bool {
-    !attribute.ref_attr_name.is_empty()
+    Ok(operator)
 }

@@ -1,17 +1,19 @@
 //! Walks the nodes in dependency order and lowers each one.
 
-use std::collections::HashMap;
-use std::rc::Rc;
+use std::collections::{HashMap, HashSet};
 
-use super::proto::{GraphProto, NodeProto};
-
-use super::constant::Constant;
-use super::input::graph_inputs;
+use super::check::check_node;
+use super::constant::{Constant, Data};
+use super::element::Element;
+use super::error::{ImportError, Refusals};
+use super::functions::FlatNode;
+use super::input::Input;
 use super::limits::Budget;
-use super::node::{OnnxNode, Value, node_name};
-use super::operators::operator;
-use crate::error::ImportError;
-use crate::graph::{Graph, Op, alias};
+use super::node::{OnnxNode, Tensor, Value};
+use super::operators::Operator;
+use super::order::dependency_order;
+use super::proto::GraphProto;
+use crate::graph::{Graph, Node, Op, TensorSpec, alias};
 use crate::quantized::TensorId;
 
 /// The graph as far as it is built.
@@ -19,22 +21,55 @@ use crate::quantized::TensorId;
 pub(super) struct Importer {
     pub(super) graph: Graph,
     pub(super) budget: Budget,
-    values: HashMap<String, Value>,
+    /// What each name stands for; `None` where it could not be made, for a reason that is known.
+    values: HashMap<String, Option<Value>>,
+    /// Names of tensors of the graph, each with the last number tried for another of that name.
+    names: HashMap<String, usize>,
+    reasons: Vec<ImportError>,
 }
 
-/// Lowers a checked graph.
-pub(super) fn import(proto: &GraphProto, opset: i64) -> Result<Graph, ImportError> {
-    let mut importer =
-        Importer { graph: Graph::empty(), budget: Budget::new(), values: HashMap::new() };
-    importer.add_sources(proto)?;
-    for position in dependency_order(&proto.node)? {
-        importer.add_node(&proto.node[position], position, opset)?;
+/// Lowers a graph; `reasons` are those found before.
+pub(super) fn import(
+    proto: &GraphProto,
+    nodes: &[FlatNode<'_>],
+    inputs: &[Input],
+    reasons: Vec<ImportError>,
+) -> Result<Graph, Refusals> {
+    let mut importer = Importer { reasons, ..Importer::new(Budget::new()) };
+    importer.add_initializers(proto)?;
+    for input in &proto.input {
+        // Those that cannot be used have their reason already.
+        importer.values.entry(input.name.clone()).or_insert(None);
+    }
+    inputs.iter().try_for_each(|input| importer.add_input(input))?;
+    let read: HashSet<&str> = nodes
+        .iter()
+        .flat_map(|node| &node.input)
+        .chain(proto.output.iter().map(|output| &output.name))
+        .map(String::as_str)
+        .collect();
+    for position in dependency_order(nodes)? {
+        importer.take(&nodes[position], &read)?;
     }
     importer.add_outputs(proto)?;
-    Ok(importer.graph)
+    match Refusals::of(importer.reasons) {
+        Some(refusals) => Err(refusals),
+        None => Ok(importer.graph),
+    }
 }
 
+/// Building the graph.
 impl Importer {
+    fn new(budget: Budget) -> Self {
+        Self {
+            graph: Graph::empty(),
+            budget,
+            values: HashMap::new(),
+            names: HashMap::new(),
+            reasons: Vec::new(),
+        }
+    }
+
     /// The shape of a tensor.
     pub(super) fn shape(&self, id: TensorId) -> &[usize] {
         &self.graph.tensor(id).shape
@@ -54,82 +89,250 @@ impl Importer {
     }
 
     /// Adds the node's operation, or a step of it.
-    pub(super) fn emit(&mut self, node: &OnnxNode<'_>, shape: Vec<usize>, op: Op) -> Value {
+    pub(super) fn emit(
+        &mut self,
+        node: &OnnxNode<'_>,
+        shape: Vec<usize>,
+        op: Op,
+    ) -> Result<Value, ImportError> {
         let output = node.outputs().iter().find(|name| !name.is_empty());
-        let output = output.map_or(node.name.as_str(), String::as_str);
-        Value::Tensor(self.graph.add_node(&node.name, output, shape, op))
+        let output = output.map_or(node.name.as_str(), String::as_str).to_owned();
+        let id = self.add_node(node, &output, shape, op)?;
+        Ok(Value::Tensor(Tensor { id, element: Element::Real }))
     }
 
-    fn define(&mut self, name: &str, value: Value) -> Result<(), ImportError> {
+    /// Adds a node that defines a new tensor.
+    pub(super) fn add_node(
+        &mut self,
+        node: &OnnxNode<'_>,
+        output: &str,
+        shape: Vec<usize>,
+        op: Op,
+    ) -> Result<TensorId, ImportError> {
+        self.budget.tensor(&node.name)?;
+        let output = self.add_tensor(output, shape);
+        self.graph.nodes.push(Node { name: node.name.clone(), op, output });
+        Ok(output)
+    }
+
+    /// Adds a tensor; a name already taken gets a number.
+    fn add_tensor(&mut self, name: &str, shape: Vec<usize>) -> TensorId {
+        let name = self.free_name(name);
+        self.graph.tensors.push(TensorSpec { name, shape });
+        TensorId(self.graph.tensors.len() - 1)
+    }
+
+    fn free_name(&mut self, name: &str) -> String {
+        let Some(mut number) = self.names.get(name).copied() else {
+            self.names.insert(name.to_owned(), 1);
+            return name.to_owned();
+        };
+        let free = loop {
+            number += 1;
+            let candidate = format!("{name}#{number}");
+            if !self.names.contains_key(&candidate) {
+                break candidate;
+            }
+        };
+        self.names.insert(name.to_owned(), number);
+        self.names.insert(free.clone(), 1);
+        free
+    }
+
+    /// Gives a tensor of a node the name that the file gives it; `first` is the node's first
+    /// tensor. A step of the same node that has the name takes the tensor's.
+    fn name_as_in_file(&mut self, id: TensorId, first: usize, name: &str) {
+        if id.0 < first || self.graph.tensors[id.0].name == name {
+            return;
+        }
+        let step = (first..self.graph.tensors.len()).find(|&i| self.graph.tensors[i].name == name);
+        match step {
+            Some(step) => {
+                let before = std::mem::take(&mut self.graph.tensors[id.0].name);
+                self.graph.tensors[id.0].name =
+                    std::mem::replace(&mut self.graph.tensors[step].name, before);
+            }
+            None if !self.names.contains_key(name) => {
+                self.names.insert(name.to_owned(), 1);
+                name.clone_into(&mut self.graph.tensors[id.0].name);
+            }
+            None => {}
+        }
+    }
+}
+
+/// Reading the file.
+impl Importer {
+    fn define(&mut self, name: &str, value: Option<Value>) -> Result<(), ImportError> {
         match self.values.insert(name.to_owned(), value) {
             Some(_) => Err(ImportError::DuplicateValue { value: name.to_owned() }),
             None => Ok(()),
         }
     }
 
-    fn add_sources(&mut self, proto: &GraphProto) -> Result<(), ImportError> {
+    fn add_initializers(&mut self, proto: &GraphProto) -> Result<(), ImportError> {
         for initializer in &proto.initializer {
-            let constant = Constant::decode(initializer, &initializer.name, &mut self.budget)?;
-            self.define(&initializer.name, Value::Constant(Rc::new(constant)))?;
-        }
-        for (name, shape) in graph_inputs(proto)? {
-            self.budget.elements(&name, &shape)?;
-            let id = self.graph.add_tensor(&name, shape);
-            self.graph.inputs.push(id);
-            self.define(&name, Value::Tensor(id))?;
-        }
-        Ok(())
-    }
-
-    fn add_node(
-        &mut self,
-        proto: &NodeProto,
-        position: usize,
-        opset: i64,
-    ) -> Result<(), ImportError> {
-        let name = node_name(proto, position);
-        let mut operands = Vec::new();
-        for input in &proto.input {
-            operands.push(if input.is_empty() { None } else { Some(self.resolve(input, &name)?) });
-        }
-        let node = OnnxNode::new(name, opset, proto, operands);
-        let lower = operator(node.op())
-            .map_err(|advice| ImportError::UnsupportedOp {
-                node: node.name.clone(),
-                op: node.op().to_owned(),
-                advice,
-            })?
-            .lower;
-        let results = lower(&node, self)?;
-        for (index, output) in proto.output.iter().enumerate() {
-            if output.is_empty() {
-                continue;
-            }
-            let Some(value) = results.get(index) else {
-                let (node, op) = (node.name.clone(), node.op().to_owned());
-                return Err(ImportError::Output { node, op, index });
+            let constant = Constant::decode(initializer, &initializer.name, &mut self.budget);
+            let value = match constant {
+                Ok(constant) => Some(constant.into()),
+                Err(limit @ ImportError::Limit { .. }) => return Err(limit),
+                Err(reason) => {
+                    self.reasons.push(reason);
+                    None
+                }
             };
-            self.define(output, value.clone())?;
+            self.define(&initializer.name, value)?;
         }
         Ok(())
     }
 
-    fn resolve(&self, value: &str, reader: &str) -> Result<Value, ImportError> {
-        self.values.get(value).cloned().ok_or_else(|| ImportError::UndefinedValue {
-            reader: reader.to_owned(),
-            value: value.to_owned(),
-        })
+    fn add_input(&mut self, input: &Input) -> Result<(), ImportError> {
+        let count = self.budget.elements(&input.name, &input.shape)?;
+        let value = match &input.fixed {
+            None => {
+                self.budget.tensor(&input.name)?;
+                let id = self.add_tensor(&input.name, input.shape.clone());
+                self.graph.inputs.push(id);
+                Value::Tensor(Tensor { id, element: input.element })
+            }
+            Some(values) => {
+                let values =
+                    if values.len() == 1 { vec![values[0]; count] } else { values.clone() };
+                let data = match input.element {
+                    Element::Real => Data::Real(values),
+                    _ => Data::Integer(
+                        values.into_iter().filter_map(super::compose::whole).collect(),
+                    ),
+                };
+                Constant { shape: input.shape.clone(), data }.into()
+            }
+        };
+        match self.values.insert(input.name.clone(), Some(value)) {
+            Some(Some(_)) => Err(ImportError::DuplicateValue { value: input.name.clone() }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Lowers a node, or keeps the reason why that is not possible.
+    fn take(&mut self, flat: &FlatNode<'_>, read: &HashSet<&str>) -> Result<(), ImportError> {
+        let first = self.graph.tensors.len();
+        let values = match self.lower(flat, read) {
+            Ok(values) => values,
+            // Nothing of a file that asks for too much is looked at any further.
+            Err(Some(limit @ ImportError::Limit { .. })) => return Err(limit),
+            Err(reason) => {
+                self.reasons.extend(reason);
+                Vec::new()
+            }
+        };
+        for (index, output) in flat.output.iter().enumerate() {
+            if !output.is_empty() {
+                let value = values.get(index).cloned();
+                if let Some(Value::Tensor(tensor)) = value {
+                    self.name_as_in_file(tensor.id, first, output);
+                }
+                self.define(output, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The outputs of a node; an error without a reason has one already.
+    fn lower(
+        &mut self,
+        flat: &FlatNode<'_>,
+        read: &HashSet<&str>,
+    ) -> Result<Vec<Value>, Option<ImportError>> {
+        let mut operands = Vec::new();
+        for input in &flat.input {
+            operands.push(match (input.is_empty(), self.values.get(input)) {
+                (true, _) => None,
+                (false, Some(Some(value))) => Some(value.clone()),
+                (false, Some(None)) => return Err(None),
+                (false, None) => {
+                    let (reader, value) = (flat.name.clone(), input.clone());
+                    return Err(Some(ImportError::UndefinedValue { reader, value }));
+                }
+            });
+        }
+        // An unknown operation is among the reasons already.
+        let operator = check_node(flat).map_err(|_| None)?;
+        let node = OnnxNode::new(flat, operands);
+        let results = self.results(&node, operator)?;
+        for (index, output) in flat.output.iter().enumerate() {
+            if results.get(index).is_none() && read.contains(output.as_str()) {
+                let (node, op) = (flat.name.clone(), flat.op.to_owned());
+                return Err(Some(ImportError::Output { node, op, index }));
+            }
+        }
+        Ok(results)
+    }
+
+    fn results(
+        &mut self,
+        node: &OnnxNode<'_>,
+        operator: &Operator,
+    ) -> Result<Vec<Value>, ImportError> {
+        let mut given = node.operands().iter().flatten().peekable();
+        if operator.folds_by_running && given.peek().is_some() && given.all(Value::is_constant) {
+            return self.run_on_constants(node, operator);
+        }
+        let results = (operator.lower)(node, self)?;
+        node.all_read()?;
+        Ok(results)
+    }
+
+    /// The outputs of a node that is lowered like any other, on operands that are known: a graph
+    /// of its own is made for the first one and run.
+    fn run_on_constants(
+        &mut self,
+        node: &OnnxNode<'_>,
+        operator: &Operator,
+    ) -> Result<Vec<Value>, ImportError> {
+        let data = node.constant(0)?;
+        let mut scratch = Self::new(std::mem::replace(&mut self.budget, Budget::new()));
+        let id = scratch.add_tensor("x", data.shape.clone());
+        scratch.graph.inputs.push(id);
+        let mut operands = node.operands().to_vec();
+        operands[0] = Some(Value::Tensor(Tensor { id, element: Element::Real }));
+        let node = node.with_operands(operands);
+        let results = (operator.lower)(&node, &mut scratch);
+        std::mem::swap(&mut self.budget, &mut scratch.budget);
+        let results = results?;
+        node.all_read()?;
+        let input = ndarray::ArrayD::from_shape_vec(
+            data.shape.clone(),
+            data.to_reals().into_iter().map(single).collect(),
+        );
+        let trace = input.ok().and_then(|input| scratch.graph.trace_float(&[input]).ok());
+        let trace = trace.ok_or_else(|| node.unsupported("its constant operands do not fit"))?;
+        let folded = results.into_iter().map(|value| match value {
+            Value::Tensor(tensor) => {
+                let shape = scratch.shape(tensor.id).to_vec();
+                let constant = Constant::reals(shape, trace.values[tensor.id.0].clone());
+                constant.check_numbers(&node.name)?;
+                Ok(constant.into())
+            }
+            constant @ Value::Constant(_) => Ok(constant),
+        });
+        folded.collect()
     }
 
     fn add_outputs(&mut self, proto: &GraphProto) -> Result<(), ImportError> {
         for output in &proto.output {
-            match self.resolve(&output.name, &output.name)? {
-                Value::Tensor(id) => {
-                    let id = self.named(id, &output.name);
+            let name = &output.name;
+            match self.values.get(name) {
+                Some(Some(Value::Tensor(tensor))) => {
+                    let id = self.named(tensor.id, name);
                     self.graph.outputs.push(id);
                 }
-                Value::Constant(_) => {
-                    return Err(ImportError::ConstantOutput { output: output.name.clone() });
+                Some(Some(Value::Constant(_))) => {
+                    self.reasons.push(ImportError::ConstantOutput { output: name.clone() });
+                }
+                Some(None) => {}
+                None => {
+                    let (reader, value) = (name.clone(), name.clone());
+                    self.reasons.push(ImportError::UndefinedValue { reader, value });
                 }
             }
         }
@@ -152,43 +355,8 @@ impl Importer {
     }
 }
 
-/// Positions of the nodes, each after the ones it reads from.
-fn dependency_order(nodes: &[NodeProto]) -> Result<Vec<usize>, ImportError> {
-    let mut producer = HashMap::new();
-    for (position, node) in nodes.iter().enumerate() {
-        for output in node.output.iter().filter(|name| !name.is_empty()) {
-            if producer.insert(output.as_str(), position).is_some() {
-                return Err(ImportError::DuplicateValue { value: output.clone() });
-            }
-        }
-    }
-    let sources = |position: usize| {
-        nodes[position].input.iter().filter_map(|name| producer.get(name.as_str()).copied())
-    };
-    let mut waiting: Vec<usize> = (0..nodes.len()).map(|node| sources(node).count()).collect();
-    let mut readers = vec![Vec::new(); nodes.len()];
-    for position in 0..nodes.len() {
-        for source in sources(position) {
-            readers[source].push(position);
-        }
-    }
-    let mut order: Vec<usize> = (0..nodes.len()).filter(|&node| waiting[node] == 0).collect();
-    let mut done = 0;
-    while done < order.len() {
-        for &reader in &readers[order[done]] {
-            waiting[reader] -= 1;
-            if waiting[reader] == 0 {
-                order.push(reader);
-            }
-        }
-        done += 1;
-    }
-    let Some(mut stuck) = (0..nodes.len()).find(|&node| waiting[node] > 0) else {
-        return Ok(order);
-    };
-    // A stuck node waits for a stuck node: after as many steps as nodes, we are on a cycle.
-    for _ in 0..nodes.len() {
-        stuck = sources(stuck).find(|&source| waiting[source] > 0).unwrap_or(stuck);
-    }
-    Err(ImportError::Cycle { node: node_name(&nodes[stuck], stuck) })
+/// A number as models store it.
+#[expect(clippy::cast_possible_truncation, reason = "weights are single-precision numbers")]
+fn single(value: f64) -> f32 {
+    value as f32
 }

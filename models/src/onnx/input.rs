@@ -1,54 +1,241 @@
-//! The graph's inputs: element types and shapes.
+//! The graph's inputs: what the file declares, and what the caller makes of it.
 
-use super::proto::{Dim, GraphProto, ValueInfoProto};
+use std::collections::{HashMap, HashSet};
 
-use super::constant::{is_real, type_name};
-use crate::error::{ImportError, Part};
+use super::element::{Element, type_name};
+use super::error::{ImportError, Part};
+use super::options::{ImportOptions, dimensions};
+use super::proto::{Dim, GraphProto, TensorShapeProto, ValueInfoProto};
 
-/// Name and shape of each input that is not an initializer; an open batch dimension becomes 1.
-pub(super) fn graph_inputs(graph: &GraphProto) -> Result<Vec<(String, Vec<usize>)>, ImportError> {
-    let initialized = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);
-    let inputs = graph
-        .input
-        .iter()
-        .filter(|input| !initialized(&input.name))
-        .map(|input| Ok((input.name.clone(), input_shape(input)?)))
-        .collect::<Result<Vec<_>, ImportError>>()?;
-    if inputs.is_empty() {
-        return Err(ImportError::Empty(Part::Inputs));
-    }
-    Ok(inputs)
+/// An input as the file declares it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredInput {
+    /// Its name.
+    pub name: String,
+    /// The ONNX name of its element type.
+    pub dtype: String,
+    /// What its elements are; `None` where they are no numbers.
+    pub element: Option<Element>,
+    /// Its dimensions, where the file says how many there are.
+    pub shape: Option<Vec<Dimension>>,
 }
 
-fn input_shape(input: &ValueInfoProto) -> Result<Vec<usize>, ImportError> {
-    let untyped = || ImportError::Untyped { input: input.name.clone() };
+/// A dimension as the file declares it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Dimension {
+    /// A number.
+    Fixed(usize),
+    /// A symbol: the same number wherever it stands.
+    Symbol(String),
+    /// Anything.
+    Open,
+}
+
+/// An input with all that the importer needs to know.
+#[derive(Clone, Debug)]
+pub(super) struct Input {
+    pub(super) name: String,
+    pub(super) element: Element,
+    pub(super) shape: Vec<usize>,
+    /// The value, where the caller makes the input a constant: one for all elements, or all.
+    pub(super) fixed: Option<Vec<f64>>,
+}
+
+/// The inputs that no initializer gives.
+pub(super) fn declared_inputs(graph: &GraphProto) -> Result<Vec<DeclaredInput>, ImportError> {
+    let initialized: HashSet<&str> =
+        graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
+    let inputs = graph.input.iter().filter(|input| !initialized.contains(input.name.as_str()));
+    inputs.map(declared).collect()
+}
+
+fn declared(input: &ValueInfoProto) -> Result<DeclaredInput, ImportError> {
     let tensor = input.r#type.as_ref().and_then(|ty| ty.tensor_type.as_ref());
-    let tensor = tensor.ok_or_else(untyped)?;
-    if !is_real(tensor.elem_type) {
-        return Err(ImportError::ElementType {
-            tensor: input.name.clone(),
-            dtype: type_name(tensor.elem_type),
-            expected: "a floating-point type",
+    let tensor = tensor.ok_or_else(|| ImportError::Untyped { input: input.name.clone() })?;
+    let shape = tensor.shape.as_ref().map(|shape| declared_shape(&input.name, shape));
+    Ok(DeclaredInput {
+        name: input.name.clone(),
+        dtype: type_name(tensor.elem_type),
+        element: Element::of(tensor.elem_type),
+        shape: shape.transpose()?,
+    })
+}
+
+fn declared_shape(name: &str, shape: &TensorShapeProto) -> Result<Vec<Dimension>, ImportError> {
+    let dimension = |(axis, dim): (usize, &super::proto::DimensionProto)| match &dim.value {
+        None | Some(Dim::Value(-1)) => Ok(Dimension::Open),
+        Some(Dim::Param(symbol)) if symbol.is_empty() => Ok(Dimension::Open),
+        Some(Dim::Param(symbol)) => Ok(Dimension::Symbol(super::names::printable(symbol))),
+        Some(Dim::Value(size)) => match usize::try_from(*size) {
+            Ok(size) if size > 0 => Ok(Dimension::Fixed(size)),
+            _ => Err(ImportError::Dimension { tensor: name.to_owned(), axis, got: *size }),
+        },
+    };
+    shape.dim.iter().enumerate().map(dimension).collect()
+}
+
+/// The inputs under the caller's options; one that cannot be used gives a reason instead.
+pub(super) fn resolve(
+    declared: &[DeclaredInput],
+    options: &ImportOptions,
+    reasons: &mut Vec<ImportError>,
+) -> Vec<Input> {
+    let known = |name: &String| declared.iter().any(|input| input.name == *name);
+    let names = || declared.iter().map(|input| input.name.as_str()).collect::<Vec<_>>().join(", ");
+    for (name, shape) in options.shapes.iter().filter(|(name, _)| !known(name)) {
+        reasons.push(ImportError::GivenShape {
+            input: name.clone(),
+            given: dimensions(shape),
+            what: format!("the model has no such input; it has {}", names()),
         });
     }
-    let shape = tensor.shape.as_ref().ok_or_else(untyped)?;
-    let dims = shape.dim.iter().enumerate();
-    dims.map(|(axis, dim)| dimension(&input.name, axis, dim.value.as_ref())).collect()
+    for (name, _) in options.fixed.iter().filter(|(name, _)| !known(name)) {
+        let what = format!("the model has no such input; it has {}", names());
+        reasons.push(ImportError::Fixed { input: name.clone(), what });
+    }
+    if declared.iter().all(|input| options.fixed.contains_key(&input.name)) {
+        reasons.push(ImportError::Empty(Part::Inputs));
+    }
+    let symbols = match symbols(declared, options) {
+        Ok(symbols) => symbols,
+        Err(reason) => {
+            reasons.push(reason);
+            HashMap::new()
+        }
+    };
+    let mut inputs = Vec::new();
+    for input in declared {
+        match resolve_one(input, options, &symbols) {
+            Ok(input) => inputs.push(input),
+            Err(reason) => reasons.push(reason),
+        }
+    }
+    inputs
 }
 
-fn dimension(input: &str, axis: usize, dim: Option<&Dim>) -> Result<usize, ImportError> {
-    let refused = |got: String| ImportError::Dimension { tensor: input.to_owned(), axis, got };
-    match dim {
-        Some(Dim::Value(size)) if *size > 0 => {
-            usize::try_from(*size).map_err(|_| refused(size.to_string()))
+/// The number that each symbol stands for: given with a shape, or 1 for a batch.
+fn symbols<'a>(
+    declared: &'a [DeclaredInput],
+    options: &ImportOptions,
+) -> Result<HashMap<&'a str, usize>, ImportError> {
+    let mut symbols = HashMap::new();
+    for input in declared {
+        let (Some(shape), Some(given)) = (&input.shape, options.shapes.get(&input.name)) else {
+            continue;
+        };
+        for (dimension, &size) in shape.iter().zip(given) {
+            let Dimension::Symbol(symbol) = dimension else { continue };
+            let before = symbols.insert(symbol.as_str(), size);
+            if let Some(other) = before.filter(|&before| before != size) {
+                return Err(ImportError::GivenShape {
+                    input: input.name.clone(),
+                    given: dimensions(given),
+                    what: format!("`{symbol}` is {other} elsewhere and {size} here"),
+                });
+            }
         }
-        // The batch dimension, left open: one inference is proved at a time.
-        _ if axis == 0 => match dim {
-            Some(Dim::Value(size)) if *size < -1 => Err(refused(size.to_string())),
-            _ => Ok(1),
-        },
-        Some(Dim::Value(size)) => Err(refused(size.to_string())),
-        Some(Dim::Param(symbol)) => Err(refused(format!("the symbol `{symbol}`"))),
-        None => Err(refused("unknown".to_owned())),
     }
+    for input in declared {
+        if let Some(Dimension::Symbol(symbol)) = input.shape.as_ref().and_then(|s| s.first()) {
+            symbols.entry(symbol.as_str()).or_insert(1);
+        }
+    }
+    Ok(symbols)
+}
+
+fn resolve_one(
+    input: &DeclaredInput,
+    options: &ImportOptions,
+    symbols: &HashMap<&str, usize>,
+) -> Result<Input, ImportError> {
+    let element = input.element.ok_or_else(|| ImportError::ElementType {
+        tensor: input.name.clone(),
+        dtype: input.dtype.clone(),
+        expected: "numbers or booleans; export the model without this input",
+    })?;
+    let given = options.shapes.get(&input.name);
+    if let Some(given) = given {
+        check_given(input, given)?;
+    }
+    let size = |(axis, dimension): (usize, &Dimension)| match (dimension, given) {
+        (_, Some(given)) => Some(given[axis]),
+        (Dimension::Fixed(size), _) => Some(*size),
+        (Dimension::Symbol(symbol), _) => symbols.get(symbol.as_str()).copied(),
+        // The batch, left open: one inference is proved at a time.
+        (Dimension::Open, _) => (axis == 0).then_some(1),
+    };
+    let shape = match (&input.shape, given) {
+        (Some(declared), _) => declared.iter().enumerate().map(size).collect::<Vec<_>>(),
+        (None, Some(given)) => given.iter().copied().map(Some).collect(),
+        (None, None) => vec![None],
+    };
+    let complete: Option<Vec<usize>> = shape.iter().copied().collect();
+    let shape = complete.ok_or_else(|| open(input, &shape))?;
+    let fixed = options.fixed.get(&input.name).cloned();
+    if let Some(values) = &fixed {
+        check_fixed(input, element, &shape, values)?;
+    }
+    Ok(Input { name: input.name.clone(), element, shape, fixed })
+}
+
+fn open(input: &DeclaredInput, shape: &[Option<usize>]) -> ImportError {
+    let sizes = shape.iter().map(|size| size.map_or("?".to_owned(), |size| size.to_string()));
+    let axis = shape.iter().position(Option::is_none).unwrap_or(0);
+    let dimension = match input.shape.as_ref().and_then(|shape| shape.get(axis)) {
+        Some(Dimension::Symbol(symbol)) => format!("dimension {axis} (`{symbol}`)"),
+        Some(_) => format!("dimension {axis}"),
+        None => "its number of dimensions".to_owned(),
+    };
+    let flag = format!("{}={}", input.name, sizes.collect::<Vec<_>>().join("x"));
+    ImportError::OpenDimension { input: input.name.clone(), dimension, flag }
+}
+
+fn check_given(input: &DeclaredInput, given: &[usize]) -> Result<(), ImportError> {
+    let refused = |what: String| {
+        Err(ImportError::GivenShape { input: input.name.clone(), given: dimensions(given), what })
+    };
+    if given.contains(&0) {
+        return refused("every dimension must be 1 or more".to_owned());
+    }
+    let Some(shape) = &input.shape else { return Ok(()) };
+    if shape.len() != given.len() {
+        return refused(format!("the model's input has {} dimensions", shape.len()));
+    }
+    for (axis, (dimension, &size)) in shape.iter().zip(given).enumerate() {
+        if let Dimension::Fixed(fixed) = dimension
+            && *fixed != size
+        {
+            return refused(format!("the model fixes dimension {axis} to {fixed}"));
+        }
+    }
+    Ok(())
+}
+
+fn check_fixed(
+    input: &DeclaredInput,
+    element: Element,
+    shape: &[usize],
+    values: &[f64],
+) -> Result<(), ImportError> {
+    let refused = |what: String| Err(ImportError::Fixed { input: input.name.clone(), what });
+    let count = shape.iter().try_fold(1usize, |count, &size| count.checked_mul(size));
+    if values.len() != 1 && Some(values.len()) != count {
+        return refused(format!(
+            "{} values for the shape {}, expected one, or one for each element",
+            values.len(),
+            dimensions(shape)
+        ));
+    }
+    let Some((lo, hi)) = element.bounds() else { return Ok(()) };
+    let fits = |value: &f64| value.fract() == 0.0 && *value >= real(lo) && *value <= real(hi);
+    match values.iter().find(|value| !fits(value)) {
+        Some(value) => refused(format!("{value} is no {}", input.dtype)),
+        None => Ok(()),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "rounds outwards at 2^63, where no input is exact")]
+fn real(bound: i64) -> f64 {
+    bound as f64
 }

@@ -1,26 +1,45 @@
 //! Bounds on what a file may ask for, far above what can be proved.
 
-use crate::error::ImportError;
+use super::error::ImportError;
 
-/// Largest file.
-const FILE_BYTES: usize = 1 << 27;
+/// Largest file, and most bytes of weights in other files.
+pub(super) const FILE_BYTES: u64 = 1 << 27;
 /// Most strings and messages in a file.
 pub(super) const FIELDS: usize = 1 << 19;
 /// Most nodes in a graph.
 pub(super) const NODES: usize = 1 << 13;
+/// Most tensors of a graph: nodes may have many outputs.
+const TENSORS: usize = 1 << 15;
 /// Most elements of all tensors and layers of a graph together.
 const ELEMENTS: u128 = 1 << 27;
 /// Most dimensions of a tensor.
 pub(super) const RANK: usize = 16;
 /// Most multiplications of one run.
 const MULTIPLICATIONS: u128 = 1 << 36;
+/// What a list of elements, as each window of a maximum has, costs besides them.
+const LIST: usize = 4;
 
-/// Refuses a file that is too large.
-pub(super) fn check_file_size(got: usize) -> Result<(), ImportError> {
-    if got > FILE_BYTES {
-        return Err(ImportError::FileSize { got, limit: FILE_BYTES });
+/// Refuses more of something than the limit.
+pub(super) fn limit(
+    place: &str,
+    what: &'static str,
+    got: usize,
+    limit: usize,
+) -> Result<(), ImportError> {
+    limit_at(|| place.to_owned(), what, got, limit)
+}
+
+/// As [`limit`], at a place that is only named where something is refused.
+pub(super) fn limit_at(
+    place: impl FnOnce() -> String,
+    what: &'static str,
+    got: usize,
+    limit: usize,
+) -> Result<(), ImportError> {
+    if got <= limit {
+        return Ok(());
     }
-    Ok(())
+    Err(ImportError::Limit { place: place(), what, got: got as u128, limit: limit as u128 })
 }
 
 /// What the graph may still ask for.
@@ -28,31 +47,48 @@ pub(super) fn check_file_size(got: usize) -> Result<(), ImportError> {
 pub(super) struct Budget {
     elements: u128,
     multiplications: u128,
+    tensors: usize,
 }
 
 impl Budget {
     /// The whole budget of a graph.
     pub(super) const fn new() -> Self {
-        Self { elements: 0, multiplications: 0 }
+        Self { elements: 0, multiplications: 0, tensors: 0 }
+    }
+
+    /// Counts a tensor.
+    pub(super) fn tensor(&mut self, place: &str) -> Result<(), ImportError> {
+        self.tensors += 1;
+        limit(place, "tensors", self.tensors, TENSORS)
     }
 
     /// The number of elements of `shape`, counted against the budget. To be asked before they
     /// are allocated.
     pub(super) fn elements(&mut self, place: &str, shape: &[usize]) -> Result<usize, ImportError> {
-        let limit = |what, got, limit| {
+        let refused = |what, got, limit| {
             Err(ImportError::Limit { place: place.to_owned(), what, got, limit })
         };
         if shape.len() > RANK {
-            return limit("dimensions", shape.len() as u128, RANK as u128);
+            return refused("dimensions", shape.len() as u128, RANK as u128);
         }
         // A 0 must not hide the other dimensions: strides are products of them.
         let got =
             shape.iter().fold(1u128, |product, &size| product.saturating_mul(size.max(1) as u128));
         self.elements = self.elements.saturating_add(got);
         if self.elements > ELEMENTS {
-            return limit("tensor elements", self.elements, ELEMENTS);
+            return refused("tensor elements", self.elements, ELEMENTS);
         }
         Ok(shape.iter().product())
+    }
+
+    /// Counts lists of elements.
+    pub(super) fn lists(
+        &mut self,
+        place: &str,
+        count: usize,
+        length: usize,
+    ) -> Result<(), ImportError> {
+        self.elements(place, &[count, length.saturating_add(LIST)]).map(|_| ())
     }
 
     /// Counts a layer's multiplications, given as factors.

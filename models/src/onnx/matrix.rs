@@ -1,125 +1,307 @@
-//! Matrix products with a constant matrix.
+//! Matrix products.
 
+use super::compose::{Lowered, Reduction};
+use super::constant::{Constant, Data};
+use super::error::ImportError;
 use super::importer::Importer;
-use super::node::{OnnxNode, Value};
+use super::node::{OnnxNode, Tensor, Value};
+use super::operators::{Operator, operator};
 use crate::activation::Activation;
-use crate::error::ImportError;
-use crate::graph::{Affine, Channels, Op, Term, Window, broadcast_index, pointwise};
+use crate::graph::{Affine, Op, Term, Window};
 use crate::quantized::{ImageView, TensorId};
 
-/// `Gemm`: `alpha·A'·B' + beta·C` with constant `C` and one constant matrix.
-pub(super) fn gemm(
-    node: &OnnxNode<'_>,
-    importer: &mut Importer,
-) -> Result<Vec<Value>, ImportError> {
+pub(super) const OPERATORS: &[Operator] = &[
+    operator("Gemm", &[7, 9, 11, 13], &["alpha", "beta", "transA", "transB"], gemm),
+    operator("MatMul", &[1, 9, 13], &[], matmul),
+];
+
+/// `Gemm`: `alpha·A'·B' + beta·C`.
+fn gemm(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let alpha = node.float("alpha")?.unwrap_or(1.0);
+    let beta = node.float("beta")?.unwrap_or(1.0);
     let (trans_a, trans_b) = (node.flag("transA", false)?, node.flag("transB", false)?);
-    let (product, shape) = match (node.operand(0)?, node.operand(1)?) {
-        (Value::Tensor(input), Value::Constant(_)) => {
-            let tensor = Matrix::of(node, importer.shape(*input), trans_a)?;
-            let (weight_shape, weights) = node.reals(1)?;
-            let matrix = Matrix::of(node, weight_shape, trans_b)?;
-            if tensor.columns != matrix.rows {
-                return Err(mismatch(node, importer.shape(*input), weight_shape));
-            }
-            let shape = vec![tensor.rows, matrix.columns];
-            let kernel = matrix.transposed(weights, alpha);
-            let view = image(tensor.columns, 1, tensor.rows, tensor.channel_step());
-            let out = image(matrix.columns, 1, tensor.rows, [1, 0, matrix.columns]);
-            (Product { input: *input, view, kernel, out }, shape)
+    let shapes = [0, 1].map(|index| node.operand(index).map(|value| importer.shape_of(value)));
+    let [a_shape, b_shape] = shapes;
+    let (a_shape, b_shape) = (a_shape?, b_shape?);
+    if a_shape.len() != 2 || b_shape.len() != 2 {
+        return Err(node.wrong_shape("operands must be matrices", &[&a_shape, &b_shape]));
+    }
+    let turned = |importer: &mut Importer, value: &Value, transposed: bool| match transposed {
+        true => importer.transposed(node, value, &[1, 0]),
+        false => Ok(value.clone()),
+    };
+    let mut a = turned(importer, node.operand(0)?, trans_a)?;
+    let mut b = turned(importer, node.operand(1)?, trans_b)?;
+    // A constant factor takes the scale, so that no layer of its own is needed.
+    let scaled = if a.is_constant() { &mut a } else { &mut b };
+    if alpha != 1.0 {
+        *scaled = importer.scaled(node, scaled, alpha, 0.0)?;
+    }
+    let product = importer.matrix_product(node, &a, &b)?;
+    let Some(c) = node.optional(2) else { return Ok(vec![product]) };
+    let shape = importer.shape_of(&product);
+    let c_shape = importer.shape_of(c);
+    if super::compose::result_shape(node, &shape, &c_shape)? != shape {
+        return Err(node.wrong_shape("C must broadcast to the product", &[&c_shape, &shape]));
+    }
+    let c = if beta == 1.0 { c.clone() } else { importer.scaled(node, c, beta, 0.0)? };
+    Ok(vec![importer.add(node, &product, &c)?])
+}
+
+fn matmul(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    Ok(vec![importer.matrix_product(node, node.operand(0)?, node.operand(1)?)?])
+}
+
+impl Importer {
+    /// The product of two matrices, of two stacks of them, or of vectors, as `MatMul` has it.
+    pub(super) fn matrix_product(
+        &mut self,
+        node: &OnnxNode<'_>,
+        a: &Value,
+        b: &Value,
+    ) -> Result<Value, ImportError> {
+        let (a_shape, b_shape) = (self.shape_of(a), self.shape_of(b));
+        let mismatch = || node.wrong_shape("inner dimensions must be equal", &[&a_shape, &b_shape]);
+        if a_shape.is_empty() || b_shape.is_empty() {
+            return Err(mismatch());
         }
-        (Value::Constant(_), Value::Tensor(input)) => {
-            let (weight_shape, weights) = node.reals(0)?;
-            let matrix = Matrix::of(node, weight_shape, !trans_a)?;
-            let tensor = Matrix::of(node, importer.shape(*input), !trans_b)?;
-            if tensor.columns != matrix.rows {
-                return Err(mismatch(node, weight_shape, importer.shape(*input)));
-            }
-            let shape = vec![matrix.columns, tensor.rows];
-            let kernel = matrix.transposed(weights, alpha);
-            let view = image(tensor.columns, 1, tensor.rows, tensor.channel_step());
-            let out = image(matrix.columns, 1, tensor.rows, [tensor.rows, 0, 1]);
-            (Product { input: *input, view, kernel, out }, shape)
+        // A vector is a row on the left and a column on the right; its dimension is taken out
+        // again at the end.
+        let (row, column) = (a_shape.len() == 1, b_shape.len() == 1);
+        let a = if row { self.reshaped(node, a, vec![1, a_shape[0]])? } else { a.clone() };
+        let b = if column { self.reshaped(node, b, vec![b_shape[0], 1])? } else { b.clone() };
+        let (left, right) = (self.shape_of(&a), self.shape_of(&b));
+        let (rows, inner) = (left[left.len() - 2], left[left.len() - 1]);
+        let columns = right[right.len() - 1];
+        if inner != right[right.len() - 2] || inner == 0 {
+            return Err(mismatch());
         }
-        _ => return Err(node.unsupported(ONE_CONSTANT)),
-    };
-    let result = product.emit(node, importer, shape.clone())?;
-    if node.optional(2).is_none() {
-        return Ok(vec![result]);
+        let product = match (&a, &b) {
+            (Value::Tensor(tensor), Value::Constant(matrix)) if is_one_matrix(&matrix.shape) => {
+                self.times_matrix(node, tensor.id, matrix)?
+            }
+            (Value::Constant(matrix), Value::Tensor(tensor)) if is_one_matrix(&matrix.shape) => {
+                self.matrix_times(node, matrix, tensor.id)?
+            }
+            _ => self.stacks(node, &a, &b, [rows, inner, columns])?,
+        };
+        if !row && !column {
+            return Ok(product);
+        }
+        let mut shape = self.shape_of(&product);
+        if column {
+            shape.pop();
+        }
+        if row {
+            shape.remove(shape.len() - usize::from(!column) - 1);
+        }
+        self.reshaped(node, &product, shape)
     }
-    add_constant(node, importer, result, shape)
+
+    /// `[…, k] · [k, n]`, the matrix constant.
+    fn times_matrix(
+        &mut self,
+        node: &OnnxNode<'_>,
+        input: TensorId,
+        matrix: &Constant,
+    ) -> Result<Value, ImportError> {
+        matrix.check_finite(node.constant_name())?;
+        let columns = matrix.shape[matrix.shape.len() - 1];
+        let mut shape = self.shape(input).to_vec();
+        while shape.len() < matrix.shape.len() {
+            shape.insert(0, 1);
+        }
+        let depth = shape.pop().unwrap_or(1);
+        let rows: usize = shape.iter().product();
+        let weights = matrix.to_reals();
+        let transposed = (0..columns).flat_map(|column| {
+            let weights = &weights;
+            (0..depth).map(move |row| weights[row * columns + column])
+        });
+        let kernel = transposed.collect();
+        shape.push(columns);
+        let product = Product {
+            input,
+            view: image(depth, 1, rows, [1, 0, depth]),
+            kernel,
+            out: image(columns, 1, rows, [1, 0, columns]),
+            groups: 1,
+        };
+        product.emit(node, self, shape)
+    }
+
+    /// `[m, k] · […, k, n]`, the matrix constant.
+    fn matrix_times(
+        &mut self,
+        node: &OnnxNode<'_>,
+        matrix: &Constant,
+        input: TensorId,
+    ) -> Result<Value, ImportError> {
+        matrix.check_finite(node.constant_name())?;
+        let rows = matrix.shape[matrix.shape.len() - 2];
+        let mut shape = self.shape(input).to_vec();
+        while shape.len() < matrix.shape.len() {
+            shape.insert(0, 1);
+        }
+        let columns = shape.pop().unwrap_or(1);
+        let depth = shape.pop().unwrap_or(1);
+        let batch: usize = shape.iter().product();
+        shape.extend([rows, columns]);
+        let product = Product {
+            input,
+            view: image(depth, batch, columns, [columns, depth * columns, 1]),
+            kernel: matrix.to_reals(),
+            out: image(rows, batch, columns, [columns, rows * columns, 1]),
+            groups: 1,
+        };
+        product.emit(node, self, shape)
+    }
+
+    /// `[…, m, k] · […, k, n]` where neither is one constant matrix.
+    fn stacks(
+        &mut self,
+        node: &OnnxNode<'_>,
+        a: &Value,
+        b: &Value,
+        [rows, inner, columns]: [usize; 3],
+    ) -> Result<Value, ImportError> {
+        let (left, right) = (self.shape_of(a), self.shape_of(b));
+        let outer =
+            super::compose::result_shape(node, &left[..left.len() - 2], &right[..right.len() - 2])?;
+        let batch: usize = outer.iter().product();
+        let a = self.broadcast(node, a, &[&outer[..], &[rows, inner]].concat())?;
+        let b = self.broadcast(node, b, &[&outer[..], &[inner, columns]].concat())?;
+        let shape = [&outer[..], &[rows, columns]].concat();
+        match (&a, &b) {
+            (Value::Constant(a), Value::Constant(b)) => {
+                self.budget.elements(&node.name, &shape)?;
+                self.budget.multiplications(&node.name, &[batch, rows, inner, columns])?;
+                constant_product(node, a, b, [batch, rows, inner, columns], shape)
+            }
+            (Value::Tensor(tensor), Value::Constant(matrices)) => {
+                self.times_matrices(node, *tensor, matrices, [batch, rows, inner, columns], shape)
+            }
+            (Value::Constant(_), Value::Tensor(_)) => {
+                // (A·B)' = B'·A'.
+                let rank = shape.len();
+                let mut order: Vec<usize> = (0..rank).collect();
+                order.swap(rank - 2, rank - 1);
+                let (a, b) =
+                    (self.transposed(node, &a, &order)?, self.transposed(node, &b, &order)?);
+                let product = self.stacks(node, &b, &a, [columns, inner, rows])?;
+                self.transposed(node, &product, &order)
+            }
+            (Value::Tensor(a), Value::Tensor(b)) => {
+                self.tensor_product(node, [*a, *b], &outer, [rows, inner, columns])
+            }
+        }
+    }
+
+    /// A constant matrix for each matrix of the tensor: each is a group of channels.
+    fn times_matrices(
+        &mut self,
+        node: &OnnxNode<'_>,
+        tensor: Tensor,
+        matrices: &Constant,
+        [batch, rows, inner, columns]: [usize; 4],
+        shape: Vec<usize>,
+    ) -> Result<Value, ImportError> {
+        matrices.check_finite(node.constant_name())?;
+        let flat = self.reshaped(node, &Value::Tensor(tensor), vec![batch, rows, inner])?;
+        let channels_first = self.transposed(node, &flat, &[0, 2, 1])?;
+        let Value::Tensor(input) = channels_first else { return Ok(channels_first) };
+        self.budget.elements(&node.name, &matrices.shape)?;
+        let weights = matrices.to_reals();
+        let kernel = (0..batch * columns).flat_map(|channel| {
+            let weights = &weights;
+            let (group, column) = (channel / columns, channel % columns);
+            (0..inner).map(move |row| weights[(group * inner + row) * columns + column])
+        });
+        let product = Product {
+            input: input.id,
+            view: image(batch * inner, 1, rows, [rows, 0, 1]),
+            kernel: kernel.collect(),
+            out: image(batch * columns, 1, rows, [rows, 0, 1]),
+            groups: batch,
+        };
+        let product = product.emit(node, self, vec![batch, columns, rows])?;
+        let rows_first = self.transposed(node, &product, &[0, 2, 1])?;
+        self.reshaped(node, &rows_first, shape)
+    }
+
+    /// Every product of two elements, and their sums.
+    fn tensor_product(
+        &mut self,
+        node: &OnnxNode<'_>,
+        [a, b]: [Tensor; 2],
+        outer: &[usize],
+        [rows, inner, columns]: [usize; 3],
+    ) -> Result<Value, ImportError> {
+        let products = [outer, &[rows, columns, inner]].concat();
+        self.budget.elements(&node.name, &products)?;
+        let batch: usize = outer.iter().product();
+        let mut a_index = Vec::with_capacity(batch * rows * columns * inner);
+        let mut b_index = Vec::with_capacity(a_index.capacity());
+        for matrix in 0..batch {
+            for row in 0..rows {
+                for column in 0..columns {
+                    let first = (matrix * rows + row) * inner;
+                    a_index.extend(first..first + inner);
+                    b_index.extend((0..inner).map(|k| (matrix * inner + k) * columns + column));
+                }
+            }
+        }
+        let product = self.multiplied(node, [a.id, b.id], [a_index, b_index], products)?;
+        let last = outer.len() + 2;
+        let sum = self.reduced(node, &product, &[last], Reduction::Sum)?;
+        self.reshaped(node, &sum, [outer, &[rows, columns]].concat())
+    }
 }
 
-/// `MatMul` of a tensor and a constant matrix, on either side.
-pub(super) fn matmul(
-    node: &OnnxNode<'_>,
-    importer: &mut Importer,
-) -> Result<Vec<Value>, ImportError> {
-    let value = match (node.operand(0)?, node.operand(1)?) {
-        (Value::Tensor(input), Value::Constant(_)) => matmul_right(node, importer, *input)?,
-        (Value::Constant(_), Value::Tensor(input)) => matmul_left(node, importer, *input)?,
-        _ => return Err(node.unsupported(ONE_CONSTANT)),
-    };
-    Ok(vec![value])
+/// Whether a stack holds one matrix.
+fn is_one_matrix(shape: &[usize]) -> bool {
+    shape[..shape.len() - 2].iter().all(|&size| size == 1)
 }
 
-const ONE_CONSTANT: &str = "exactly one of the two matrices must be a constant";
-
-/// `[…, k] · [k, n]`.
-fn matmul_right(
+fn constant_product(
     node: &OnnxNode<'_>,
-    importer: &mut Importer,
-    input: TensorId,
+    a: &Constant,
+    b: &Constant,
+    [batch, rows, inner, columns]: [usize; 4],
+    shape: Vec<usize>,
 ) -> Result<Value, ImportError> {
-    let (weight_shape, weights) = node.reals(1)?;
-    let shape = importer.shape(input).to_vec();
-    let ([inner, columns], Some((&depth, outer))) = (weight_shape, shape.split_last()) else {
-        return Err(mismatch(node, &shape, weight_shape));
+    let places = (0..batch * rows * columns).map(|place| {
+        let (matrix, place) = (place / (rows * columns), place % (rows * columns));
+        let (row, column) = (place / columns, place % columns);
+        (0..inner).map(move |k| {
+            ((matrix * rows + row) * inner + k, (matrix * inner + k) * columns + column)
+        })
+    });
+    let data = match (&a.data, &b.data) {
+        (Data::Integer(a), Data::Integer(b)) => {
+            let sums = places.map(|mut pairs| {
+                pairs.try_fold(0i64, |sum, (i, j)| sum.checked_add(a[i].checked_mul(b[j])?))
+            });
+            let sums = sums.collect::<Option<Vec<_>>>();
+            Data::Integer(sums.ok_or_else(|| node.unsupported("integers that overflow"))?)
+        }
+        _ => {
+            let (a, b) = (a.to_reals(), b.to_reals());
+            Data::Real(places.map(|pairs| pairs.map(|(i, j)| a[i] * b[j]).sum()).collect())
+        }
     };
-    if depth != *inner {
-        return Err(mismatch(node, &shape, weight_shape));
-    }
-    let rows: usize = outer.iter().product();
-    let matrix = Matrix { rows: *inner, columns: *columns, transposed: false };
-    let product = Product {
-        input,
-        view: image(depth, 1, rows, [1, 0, depth]),
-        kernel: matrix.transposed(weights, 1.0),
-        out: image(*columns, 1, rows, [1, 0, *columns]),
-    };
-    product.emit(node, importer, [outer, &[*columns]].concat())
+    let constant = Constant { shape, data };
+    constant.check_numbers(&node.name)?;
+    Ok(constant.into())
 }
 
-/// `[m, k] · […, k, n]`.
-fn matmul_left(
-    node: &OnnxNode<'_>,
-    importer: &mut Importer,
-    input: TensorId,
-) -> Result<Value, ImportError> {
-    let (weight_shape, weights) = node.reals(0)?;
-    let shape = importer.shape(input).to_vec();
-    let ([rows, inner], [outer @ .., depth, columns]) = (weight_shape, &shape[..]) else {
-        return Err(mismatch(node, weight_shape, &shape));
-    };
-    if depth != inner {
-        return Err(mismatch(node, weight_shape, &shape));
-    }
-    let batch: usize = outer.iter().product();
-    let product = Product {
-        input,
-        view: image(*depth, batch, *columns, [*columns, depth * columns, 1]),
-        kernel: weights.to_vec(),
-        out: image(*rows, batch, *columns, [*columns, rows * columns, 1]),
-    };
-    product.emit(node, importer, [outer, &[*rows, *columns]].concat())
-}
-
-/// A dense layer: every channel of each pixel to every output channel.
+/// A dense layer: every channel of each pixel to every output channel of its group.
 struct Product {
     input: TensorId,
     view: ImageView,
     kernel: Vec<f64>,
     out: ImageView,
+    groups: usize,
 }
 
 impl Product {
@@ -130,82 +312,17 @@ impl Product {
         shape: Vec<usize>,
     ) -> Result<Value, ImportError> {
         let count = importer.reserve(node, &shape)?;
-        importer.budget.multiplications(&node.name, &[count, self.view.channels])?;
+        let depth = self.view.channels / self.groups;
+        importer.budget.multiplications(&node.name, &[count, depth])?;
         let bias = vec![0.0; self.out.channels];
-        let window = Window::pixel(1);
+        let window = Window::pixel(self.groups);
         let term = Term { input: self.input, view: self.view, window, kernel: self.kernel };
         let activation = Activation::Identity;
         let op = Affine { terms: vec![term], bias, output: self.out, activation };
-        Ok(importer.emit(node, shape, Op::Affine(op)))
-    }
-}
-
-/// Adds `beta·C`, which fusion then makes the layer's bias.
-fn add_constant(
-    node: &OnnxNode<'_>,
-    importer: &mut Importer,
-    product: Value,
-    shape: Vec<usize>,
-) -> Result<Vec<Value>, ImportError> {
-    let beta = node.float("beta")?.unwrap_or(1.0);
-    let (bias_shape, bias) = node.reals(2)?;
-    if super::arithmetic::result_shape(node, &shape, bias_shape)? != shape {
-        return Err(node.wrong_shape("C must broadcast to the product", &[bias_shape, &shape]));
-    }
-    let Value::Tensor(input) = product else { return Ok(vec![product]) };
-    importer.reserve(node, &shape)?;
-    let bias: Vec<f64> =
-        broadcast_index(bias_shape, &shape).iter().map(|&i| beta * bias[i]).collect();
-    let same_rows = bias.chunks(shape[1]).all(|row| *row == bias[..shape[1]]);
-    let (axes, bias) = if same_rows { (1..2, bias[..shape[1]].to_vec()) } else { (0..2, bias) };
-    let channels = Channels::of_axes(&shape, axes);
-    let scale = vec![1.0; channels.count];
-    let op = pointwise(input, &channels, scale, bias, Activation::Identity);
-    Ok(vec![importer.emit(node, shape, Op::Affine(op))])
-}
-
-/// A stored matrix, read as `rows × columns`.
-struct Matrix {
-    rows: usize,
-    columns: usize,
-    transposed: bool,
-}
-
-impl Matrix {
-    fn of(node: &OnnxNode<'_>, shape: &[usize], transposed: bool) -> Result<Self, ImportError> {
-        match *shape {
-            [columns, rows] if transposed => Ok(Self { rows, columns, transposed }),
-            [rows, columns] => Ok(Self { rows, columns, transposed }),
-            _ => Err(node.wrong_shape("operands must be matrices", &[shape])),
-        }
-    }
-
-    /// The elements of `scale` times the transposed matrix, row by row.
-    fn transposed(&self, data: &[f64], scale: f64) -> Vec<f64> {
-        let element = |column: usize, row: usize| {
-            scale
-                * data[if self.transposed {
-                    column * self.rows + row
-                } else {
-                    row * self.columns + column
-                }]
-        };
-        (0..self.columns)
-            .flat_map(|column| (0..self.rows).map(move |row| (column, row)))
-            .map(|(column, row)| element(column, row))
-            .collect()
-    }
-
-    /// Strides of an image with the columns as channels and the rows as pixels.
-    fn channel_step(&self) -> [usize; 3] {
-        if self.transposed { [self.rows, 0, 1] } else { [1, 0, self.columns] }
+        importer.emit(node, shape, Op::Affine(op))
     }
 }
 
 fn image(channels: usize, height: usize, width: usize, strides: [usize; 3]) -> ImageView {
     ImageView { channels, height, width, strides, offset: 0 }
-}
-
-fn mismatch(node: &OnnxNode<'_>, a: &[usize], b: &[usize]) -> ImportError {
-    node.wrong_shape("inner dimensions must be equal and the constant a matrix", &[a, b])
 }

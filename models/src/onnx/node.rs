@@ -1,28 +1,48 @@
 //! One ONNX node with its operands resolved, and readers for its attributes.
 
-use super::proto::AttributeType;
-use super::proto::{AttributeProto, NodeProto, TensorProto};
+use std::cell::RefCell;
+use std::rc::Rc;
 
 use super::constant::{Constant, Data};
-use crate::error::ImportError;
+use super::element::Element;
+use super::error::ImportError;
+use super::functions::FlatNode;
+use super::proto::{AttributeProto, AttributeType, TensorProto};
 use crate::quantized::TensorId;
 
 /// What a name in the file stands for.
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     /// A tensor computed from the inputs.
-    Tensor(TensorId),
+    Tensor(Tensor),
     /// Known when the file is read.
-    Constant(std::rc::Rc<Constant>),
+    Constant(Rc<Constant>),
 }
 
-/// The name of a node in messages: its own, or that of its first output.
-pub(super) fn node_name(proto: &NodeProto, position: usize) -> String {
-    let output = proto.output.first().filter(|name| !name.is_empty());
-    match (proto.name.as_str(), output) {
-        ("", Some(output)) => output.clone(),
-        ("", None) => format!("#{position}"),
-        (name, _) => name.to_owned(),
+/// A tensor of the graph, and what its elements are in the file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tensor {
+    pub(super) id: TensorId,
+    pub(super) element: Element,
+}
+
+impl From<Constant> for Value {
+    fn from(constant: Constant) -> Self {
+        Self::Constant(Rc::new(constant))
+    }
+}
+
+impl Value {
+    /// The same numbers as numbers of another kind.
+    pub(super) fn with_element(self, element: Element) -> Self {
+        match self {
+            Self::Tensor(tensor) => Self::Tensor(Tensor { element, ..tensor }),
+            constant @ Self::Constant(_) => constant,
+        }
+    }
+
+    pub(super) fn is_constant(&self) -> bool {
+        matches!(self, Self::Constant(_))
     }
 }
 
@@ -31,22 +51,31 @@ pub(super) fn node_name(proto: &NodeProto, position: usize) -> String {
 pub(super) struct OnnxNode<'a> {
     pub(super) name: String,
     pub(super) opset: i64,
-    proto: &'a NodeProto,
+    flat: &'a FlatNode<'a>,
     operands: Vec<Option<Value>>,
+    /// The attributes that have been asked for, whether given or not.
+    read: RefCell<Vec<&'static str>>,
 }
 
 impl<'a> OnnxNode<'a> {
-    pub(super) fn new(
-        name: String,
-        opset: i64,
-        proto: &'a NodeProto,
-        operands: Vec<Option<Value>>,
-    ) -> Self {
-        Self { name, opset, proto, operands }
+    pub(super) fn new(flat: &'a FlatNode<'a>, operands: Vec<Option<Value>>) -> Self {
+        let (name, opset) = (flat.name.clone(), flat.opset);
+        Self { name, opset, flat, operands, read: RefCell::default() }
+    }
+
+    /// The same node with other operands.
+    pub(super) fn with_operands(&self, operands: Vec<Option<Value>>) -> Self {
+        let read = self.read.clone();
+        Self { name: self.name.clone(), opset: self.opset, flat: self.flat, operands, read }
     }
 
     pub(super) fn op(&self) -> &'a str {
-        &self.proto.op_type
+        self.flat.op
+    }
+
+    /// All operands, those left out included.
+    pub(super) fn operands(&self) -> &[Option<Value>] {
+        &self.operands
     }
 
     pub(super) fn operand_count(&self) -> usize {
@@ -55,7 +84,7 @@ impl<'a> OnnxNode<'a> {
 
     /// Names of the outputs; an empty one is not wanted.
     pub(super) fn outputs(&self) -> &'a [String] {
-        &self.proto.output
+        &self.flat.output
     }
 
     /// The operand at `index`, where the file gives one.
@@ -75,7 +104,7 @@ impl<'a> OnnxNode<'a> {
     /// The operand at `index`, which must depend on the model's inputs.
     pub(super) fn tensor(&self, index: usize) -> Result<TensorId, ImportError> {
         match self.operand(index)? {
-            Value::Tensor(id) => Ok(*id),
+            Value::Tensor(tensor) => Ok(tensor.id),
             Value::Constant(_) => Err(self.wrong_operand(index, "computed from the input")),
         }
     }
@@ -88,9 +117,17 @@ impl<'a> OnnxNode<'a> {
         }
     }
 
-    /// The real numbers of the constant operand at `index`.
+    /// The name of the first constant operand, or the node's.
+    pub(super) fn constant_name(&self) -> &str {
+        let mut operands = self.operands.iter().zip(&self.flat.input);
+        let constant = operands.find(|(value, _)| value.as_ref().is_some_and(Value::is_constant));
+        constant.map_or(self.name.as_str(), |(_, name)| name.as_str())
+    }
+
+    /// The real numbers of the constant operand at `index`, all of them finite.
     pub(super) fn reals(&self, index: usize) -> Result<(&[usize], &[f64]), ImportError> {
         let constant = self.constant(index)?;
+        constant.check_finite(&self.flat.input[index])?;
         match &constant.data {
             Data::Real(data) => Ok((&constant.shape, data)),
             Data::Integer(_) => Err(self.wrong_operand(index, "of a floating-point type")),
@@ -115,7 +152,6 @@ impl<'a> OnnxNode<'a> {
         if self.opset < operand_since {
             return Ok(self.ints(attribute)?.map(<[i64]>::to_vec));
         }
-        self.forbid(attribute)?;
         match self.optional(index) {
             Some(_) => Ok(Some(self.integers(index)?.to_vec())),
             None => Ok(None),
@@ -132,32 +168,41 @@ impl<'a> OnnxNode<'a> {
         if self.opset < operand_since {
             return self.float(attribute);
         }
-        self.forbid(attribute)?;
         if self.optional(index).is_none() {
             return Ok(None);
         }
-        match self.reals(index)?.1 {
-            [value] => Ok(Some(*value)),
+        match self.constant(index)?.to_reals()[..] {
+            [value] => Ok(Some(value)),
             _ => Err(self.wrong_operand(index, "a single number")),
-        }
-    }
-
-    fn forbid(&self, attribute: &'static str) -> Result<(), ImportError> {
-        match self.attribute(attribute) {
-            None => Ok(()),
-            Some(_) => Err(ImportError::UnknownAttribute {
-                node: self.name.clone(),
-                op: self.op().to_owned(),
-                attribute: attribute.to_owned(),
-            }),
         }
     }
 }
 
 /// Attributes.
 impl<'a> OnnxNode<'a> {
-    pub(super) fn attribute(&self, name: &str) -> Option<&'a AttributeProto> {
-        self.proto.attribute.iter().find(|attribute| attribute.name == name)
+    /// The attribute of that name; it counts as read.
+    pub(super) fn attribute(&self, name: &'static str) -> Option<&'a AttributeProto> {
+        self.read.borrow_mut().push(name);
+        self.flat.attributes.iter().find(|(given, _)| *given == name).map(|(_, value)| *value)
+    }
+
+    /// Counts attributes as read that change nothing in inference.
+    pub(super) fn has_no_effect(&self, names: &[&'static str]) {
+        self.read.borrow_mut().extend(names);
+    }
+
+    /// Refuses an attribute that nothing has read: in this operator set, or beside these operands,
+    /// it has no meaning that is known.
+    pub(super) fn all_read(&self) -> Result<(), ImportError> {
+        let read = self.read.borrow();
+        match self.flat.attributes.iter().find(|(name, _)| !read.contains(name)) {
+            None => Ok(()),
+            Some((attribute, _)) => Err(ImportError::UnknownAttribute {
+                node: self.name.clone(),
+                op: self.op().to_owned(),
+                attribute: (*attribute).to_owned(),
+            }),
+        }
     }
 
     fn typed(

@@ -1,19 +1,36 @@
-//! Batch normalization and softmax.
+//! Normalizations and softmax.
 
+use super::compose::{Lowered, Reduction, groups};
+use super::constant::Constant;
+use super::error::ImportError;
 use super::importer::Importer;
 use super::node::{OnnxNode, Value};
+use super::operators::{Operator, operator};
 use crate::activation::Activation;
-use crate::error::ImportError;
+use crate::function::Function;
 use crate::graph::{Channels, Op, Softmax, pointwise};
 
-/// Attributes of `BatchNormalization`.
-pub(super) const BATCH_ATTRIBUTES: &[&str] = &["epsilon", "momentum", "spatial", "training_mode"];
+pub(super) const OPERATORS: &[Operator] = &[
+    operator(
+        "BatchNormalization",
+        &[7, 9, 14, 15],
+        &["epsilon", "momentum", "spatial", "training_mode"],
+        batch_normalization,
+    )
+    .folded_by_running(),
+    operator("GroupNormalization", &[21], &["epsilon", "num_groups", "stash_type"], group),
+    operator("InstanceNormalization", &[6, 22], &["epsilon"], instance),
+    operator("LayerNormalization", &[17], &["axis", "epsilon", "stash_type"], layer),
+    operator("LogSoftmax", &[1, 11, 13], &["axis"], log_softmax),
+    operator("LRN", &[1, 13], &["alpha", "beta", "bias", "size"], local_response),
+    operator("MeanVarianceNormalization", &[9, 13], &["axes"], mean_variance),
+    operator("RMSNormalization", &[23], &["axis", "epsilon", "stash_type"], root_mean_square),
+    operator("Softmax", &[1, 11, 13], &["axis"], softmax).folded_by_running(),
+];
 
 /// `BatchNormalization` in inference: a scale and a shift per channel.
-pub(super) fn batch_normalization(
-    node: &OnnxNode<'_>,
-    importer: &mut Importer,
-) -> Result<Vec<Value>, ImportError> {
+fn batch_normalization(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    node.has_no_effect(&["momentum"]);
     let input = node.tensor(0)?;
     let shape = importer.shape(input).to_vec();
     if node.flag("training_mode", false)? {
@@ -43,27 +60,206 @@ pub(super) fn batch_normalization(
     }
     importer.reserve(node, &shape)?;
     let op = pointwise(input, &channels, scale, shift, Activation::Identity);
-    Ok(vec![importer.emit(node, shape, Op::Affine(op))])
+    Ok(vec![importer.emit(node, shape, Op::Affine(op))?])
 }
 
-/// `Softmax`: along one axis since operator set 13, before that over all dimensions from it on.
-pub(super) fn softmax(
-    node: &OnnxNode<'_>,
-    importer: &mut Importer,
-) -> Result<Vec<Value>, ImportError> {
-    let input = node.tensor(0)?;
-    let shape = importer.shape(input).to_vec();
+/// The dimensions of one group: one axis since operator set 13, before that all from it on.
+fn softmax_axes(node: &OnnxNode<'_>, rank: usize) -> Result<std::ops::Range<usize>, ImportError> {
     let one_axis = node.opset >= 13;
     let default = if one_axis { -1 } else { 1 };
-    let axis = node.axis(node.int("axis")?.unwrap_or(default), shape.len())?;
-    let end = if one_axis { axis + 1 } else { shape.len() };
-    let Channels { before, count, after } = Channels::of_axes(&shape, axis..end);
+    let given = node.int("axis")?;
+    // Set 11 flattens a vector in the only way there is.
+    let given = if given.is_none() && rank == 1 { 0 } else { given.unwrap_or(default) };
+    let axis = node.axis(given, rank)?;
+    Ok(axis..if one_axis { axis + 1 } else { rank })
+}
+
+fn softmax(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let input = node.tensor(0)?;
+    let shape = importer.shape(input).to_vec();
+    let axes = softmax_axes(node, shape.len())?;
     importer.reserve(node, &shape)?;
-    let groups = (0..before * after)
-        .map(|group| {
-            let start = group / after * count * after + group % after;
-            (0..count).map(|position| start + position * after).collect()
-        })
-        .collect();
-    Ok(vec![importer.emit(node, shape, Op::Softmax(Softmax { input, groups }))])
+    let channels = Channels::of_axes(&shape, axes);
+    importer.budget.lists(&node.name, channels.before * channels.after, channels.count)?;
+    let groups = groups(&channels);
+    Ok(vec![importer.emit(node, shape, Op::Softmax(Softmax { input, groups }))?])
+}
+
+fn log_softmax(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let value = node.operand(0)?;
+    let axes: Vec<usize> = softmax_axes(node, importer.shape_of(value).len())?.collect();
+    let sum = importer.log_sum_exp(node, value, &axes)?;
+    Ok(vec![importer.sub(node, value, &sum)?])
+}
+
+/// What a normalization does to each group of elements.
+struct Statistics {
+    axes: Vec<usize>,
+    epsilon: f64,
+    /// Whether the mean is taken off.
+    centered: bool,
+}
+
+impl Statistics {
+    /// `(x − mean) / √(variance + epsilon)`.
+    fn normalize(
+        &self,
+        node: &OnnxNode<'_>,
+        importer: &mut Importer,
+        value: &Value,
+    ) -> Result<Value, ImportError> {
+        let centered = if self.centered {
+            let mean = importer.reduced(node, value, &self.axes, Reduction::Mean)?;
+            importer.sub(node, value, &mean)?
+        } else {
+            value.clone()
+        };
+        let squares = importer.product(node, &centered, &centered)?;
+        let variance = importer.reduced(node, &squares, &self.axes, Reduction::Mean)?;
+        let inverse = Activation::Function(Function::InverseSqrt { epsilon: self.epsilon });
+        let inverse = importer.apply(node, &variance, inverse)?;
+        importer.product(node, &centered, &inverse)
+    }
+}
+
+/// `value · scale + shift`, each where it is given.
+fn scaled_and_shifted(
+    node: &OnnxNode<'_>,
+    importer: &mut Importer,
+    value: Value,
+    [scale, shift]: [Option<&Value>; 2],
+) -> Result<Value, ImportError> {
+    let scaled = match scale {
+        Some(scale) => importer.product(node, &value, scale)?,
+        None => value,
+    };
+    match shift {
+        Some(shift) => importer.add(node, &scaled, shift),
+        None => Ok(scaled),
+    }
+}
+
+/// `LayerNormalization`: over the axis and all after it.
+fn layer(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    over_last_axes(node, importer, true)
+}
+
+/// `RMSNormalization`: the same without the mean.
+fn root_mean_square(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    over_last_axes(node, importer, false)
+}
+
+fn over_last_axes(node: &OnnxNode<'_>, importer: &mut Importer, centered: bool) -> Lowered {
+    // The precision of intermediate numbers; here they are real.
+    node.has_no_effect(&["stash_type"]);
+    let value = node.operand(0)?;
+    let shape = importer.shape_of(value);
+    let axis = node.axis(node.int("axis")?.unwrap_or(-1), shape.len())?;
+    let epsilon = node.float("epsilon")?.unwrap_or(1e-5);
+    let statistics = Statistics { axes: (axis..shape.len()).collect(), epsilon, centered };
+    let normalized = statistics.normalize(node, importer, value)?;
+    let scale = Some(node.operand(1)?);
+    let shift = if centered { node.optional(2) } else { None };
+    let result = scaled_and_shifted(node, importer, normalized, [scale, shift])?;
+    if importer.shape_of(&result) != shape {
+        return Err(node.wrong_shape("scale and bias must broadcast to the input", &[&shape]));
+    }
+    Ok(vec![result])
+}
+
+/// `InstanceNormalization`: over the spatial dimensions of each channel.
+fn instance(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let value = node.operand(0)?;
+    let shape = importer.shape_of(value);
+    if shape.len() < 3 {
+        return Err(node.wrong_shape("batch, channels and spatial dimensions", &[&shape]));
+    }
+    let epsilon = node.float("epsilon")?.unwrap_or(1e-5);
+    let statistics = Statistics { axes: (2..shape.len()).collect(), epsilon, centered: true };
+    let normalized = statistics.normalize(node, importer, value)?;
+    let scale = per_channel(node, importer, 1, &shape)?;
+    let shift = per_channel(node, importer, 2, &shape)?;
+    Ok(vec![scaled_and_shifted(node, importer, normalized, [Some(&scale), Some(&shift)])?])
+}
+
+/// `GroupNormalization`: over groups of channels with their spatial dimensions.
+fn group(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    node.has_no_effect(&["stash_type"]);
+    let value = node.operand(0)?;
+    let shape = importer.shape_of(value);
+    let groups = node.int("num_groups")?.and_then(|groups| usize::try_from(groups).ok());
+    let groups = groups.filter(|&groups| groups > 0 && shape.len() >= 3 && shape[1] % groups == 0);
+    let groups =
+        groups.ok_or_else(|| node.wrong_attribute("num_groups", "a divisor of the channels"))?;
+    let epsilon = node.float("epsilon")?.unwrap_or(1e-5);
+    let count: usize = shape.iter().product();
+    let apart =
+        importer.reshaped(node, value, vec![shape[0], groups, count / shape[0] / groups])?;
+    let statistics = Statistics { axes: vec![2], epsilon, centered: true };
+    let normalized = statistics.normalize(node, importer, &apart)?;
+    let normalized = importer.reshaped(node, &normalized, shape.clone())?;
+    let scale = per_channel(node, importer, 1, &shape)?;
+    let shift = per_channel(node, importer, 2, &shape)?;
+    Ok(vec![scaled_and_shifted(node, importer, normalized, [Some(&scale), Some(&shift)])?])
+}
+
+/// One number for each channel, in the form in which it broadcasts to the input.
+fn per_channel(
+    node: &OnnxNode<'_>,
+    importer: &mut Importer,
+    index: usize,
+    shape: &[usize],
+) -> Result<Value, ImportError> {
+    let value = node.operand(index)?;
+    let given = importer.shape_of(value);
+    if given != [shape[1]] {
+        return Err(node.wrong_shape("one parameter per channel", &[shape, &given]));
+    }
+    let mut wide = vec![1; shape.len() - 1];
+    wide[0] = shape[1];
+    importer.reshaped(node, value, wide)
+}
+
+/// `MeanVarianceNormalization`: epsilon is 1e-9 and added to the deviation.
+fn mean_variance(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let value = node.operand(0)?;
+    let rank = importer.shape_of(value).len();
+    let axes = node.ints("axes")?.unwrap_or(&[0, 2, 3]);
+    let axes = super::reshaping::distinct_axes(node, axes, rank)?;
+    let statistics = Statistics { axes, epsilon: 1e-18, centered: true };
+    Ok(vec![statistics.normalize(node, importer, value)?])
+}
+
+/// `LRN`: each element over a power of the sum of squares of the channels around it.
+fn local_response(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let value = node.operand(0)?;
+    let shape = importer.shape_of(value);
+    let size = node.int("size")?.and_then(|size| usize::try_from(size).ok());
+    let size =
+        size.filter(|&size| size > 0).ok_or_else(|| node.wrong_attribute("size", "given"))?;
+    let alpha = node.float("alpha")?.unwrap_or(1e-4);
+    let beta = node.float("beta")?.unwrap_or(0.75);
+    let bias = node.float("bias")?.unwrap_or(1.0);
+    if shape.len() < 2 {
+        return Err(node.wrong_shape("batch and channels", &[&shape]));
+    }
+    let channels = shape[1];
+    importer.budget.elements(&node.name, &[channels, channels])?;
+    let (below, above) = ((size - 1) / 2, size / 2);
+    let weight = |place: usize| {
+        let (to, from) = (place / channels, place % channels);
+        let near = from + below >= to && from <= to + above;
+        if near { alpha / super::compose::count(size) } else { 0.0 }
+    };
+    let band = (0..channels * channels).map(weight).collect();
+    let band = Constant::reals(vec![channels, channels], band);
+    let squares = importer.product(node, value, value)?;
+    let flat = vec![shape[0], channels, shape[2..].iter().product()];
+    let flat = importer.reshaped(node, &squares, flat)?;
+    let sums = importer.matrix_product(node, &band.into(), &flat)?;
+    let sums = importer.scaled(node, &sums, 1.0, bias)?;
+    let exponent = -beta;
+    let scale = importer.apply(node, &sums, Activation::Function(Function::Pow { exponent }))?;
+    let scale = importer.reshaped(node, &scale, shape)?;
+    Ok(vec![importer.product(node, value, &scale)?])
 }

@@ -1,115 +1,159 @@
-//! The table of operations: which attributes each may have, and how it is lowered.
+//! The table of operations: in which operator sets their definition changed, which attributes each
+//! may have, and how it is lowered. Each family of operations has its rows in its own file.
 
+use super::compose::Lowered;
 use super::importer::Importer;
-use super::node::{OnnxNode, Value};
+use super::node::OnnxNode;
 use super::{
-    activations, arithmetic, convolution, matrix, movement, normalization, pooling, reduction,
-    reshaping, shape_arithmetic,
+    activations, arithmetic, concat, constants, convolution, elements, logic, matrix, movement,
+    normalization, padding, pooling, reduction, reshaping, resize, transposed_convolution,
 };
-use crate::error::ImportError;
 
 /// Adds a node's operations to the graph and returns its outputs, in order.
-pub(super) type Lower = fn(&OnnxNode<'_>, &mut Importer) -> Result<Vec<Value>, ImportError>;
+pub(super) type Lower = fn(&OnnxNode<'_>, &mut Importer) -> Lowered;
 
 /// An operation that can be imported.
+#[derive(Debug)]
 pub(super) struct Operator {
+    /// The domain; empty for the standard one.
+    pub(super) domain: &'static str,
+    pub(super) name: &'static str,
+    /// The versions of the operator set at which the definition changed, from the first one that
+    /// is in force at version 7 or later; all of them are read.
+    pub(super) sets: &'static [i64],
     /// The attributes it may have in any operator set.
     pub(super) attributes: &'static [&'static str],
     /// How it becomes operations of the graph.
     pub(super) lower: Lower,
+    /// Whether constant operands are folded by running the operations instead.
+    pub(super) folds_by_running: bool,
 }
 
-/// The operation of that name, or advice on what to do without it.
-pub(super) fn operator(op: &str) -> Result<Operator, &'static str> {
-    linear(op)
-        .or_else(|| elementwise(op))
-        .or_else(|| data_movement(op))
-        .map(|(attributes, lower)| Operator { attributes, lower })
-        .ok_or_else(|| advice(op))
+/// A row of the table.
+pub(super) const fn operator(
+    name: &'static str,
+    sets: &'static [i64],
+    attributes: &'static [&'static str],
+    lower: Lower,
+) -> Operator {
+    Operator { domain: "", name, sets, attributes, lower, folds_by_running: false }
 }
 
-type Row = (&'static [&'static str], Lower);
+impl Operator {
+    /// The row of an operation whose import function knows nothing of constant data.
+    pub(super) const fn folded_by_running(self) -> Self {
+        Self { folds_by_running: true, ..self }
+    }
 
-fn linear(op: &str) -> Option<Row> {
-    let row: Row = match op {
-        "AveragePool" => (pooling::AVERAGE_ATTRIBUTES, pooling::average_pool),
-        "BatchNormalization" => {
-            (normalization::BATCH_ATTRIBUTES, normalization::batch_normalization)
-        }
-        "Conv" => (convolution::ATTRIBUTES, convolution::conv),
-        "Gemm" => (&["alpha", "beta", "transA", "transB"], matrix::gemm),
-        "GlobalAveragePool" => (&[], reduction::global_average_pool),
-        "GlobalMaxPool" => (&[], pooling::global_max_pool),
-        "MatMul" => (&[], matrix::matmul),
-        "MaxPool" => (pooling::MAX_ATTRIBUTES, pooling::max_pool),
-        "ReduceMean" => (reduction::ATTRIBUTES, reduction::reduce_mean),
-        "ReduceSum" => (reduction::ATTRIBUTES, reduction::reduce_sum),
-        "Softmax" => (&["axis"], normalization::softmax),
-        _ => return None,
-    };
-    Some(row)
+    /// The row of an operation of another domain.
+    pub(super) const fn of_domain(self, domain: &'static str) -> Self {
+        Self { domain, ..self }
+    }
 }
 
-fn elementwise(op: &str) -> Option<Row> {
-    let row: Row = match op {
-        "Add" => (&[], arithmetic::add),
-        "Sub" => (&[], arithmetic::sub),
-        "Mul" => (&[], arithmetic::mul),
-        "Div" => (&[], arithmetic::div),
-        "Neg" => (&[], arithmetic::neg),
-        "Clip" => (&["min", "max"], activations::clip),
-        "Elu" | "LeakyRelu" => (&["alpha"], activations::unary),
-        "Gelu" => (&["approximate"], activations::unary),
-        "HardSigmoid" => (&["alpha", "beta"], activations::unary),
-        "PRelu" => (&[], activations::parametric_relu),
-        "Selu" => (&["alpha", "gamma"], activations::unary),
-        "Abs" | "Erf" | "Exp" | "HardSwish" | "Relu" | "Sigmoid" | "Softplus" | "Softsign"
-        | "Tanh" => (&[], activations::unary),
-        _ => return None,
-    };
-    Some(row)
-}
+const FAMILIES: &[&[Operator]] = &[
+    activations::OPERATORS,
+    arithmetic::OPERATORS,
+    concat::OPERATORS,
+    constants::OPERATORS,
+    convolution::OPERATORS,
+    elements::OPERATORS,
+    logic::OPERATORS,
+    matrix::OPERATORS,
+    movement::OPERATORS,
+    normalization::OPERATORS,
+    padding::OPERATORS,
+    pooling::OPERATORS,
+    reduction::OPERATORS,
+    reshaping::OPERATORS,
+    resize::OPERATORS,
+    transposed_convolution::OPERATORS,
+];
 
-fn data_movement(op: &str) -> Option<Row> {
-    let row: Row = match op {
-        "Cast" => (&["to", "saturate"], shape_arithmetic::cast),
-        "Concat" => (&["axis"], reshaping::concat),
-        "Constant" => (shape_arithmetic::CONSTANT_ATTRIBUTES, shape_arithmetic::constant),
-        "ConstantOfShape" => (&["value"], shape_arithmetic::constant_of_shape),
-        "Dropout" => (&["ratio", "seed"], reshaping::dropout),
-        "Expand" => (&[], movement::expand),
-        "Flatten" => (&["axis"], reshaping::flatten),
-        "Gather" => (&["axis"], movement::gather),
-        "Identity" => (&[], reshaping::identity),
-        "Pad" => (&["mode", "pads", "value"], reshaping::pad),
-        "Reshape" => (&["allowzero"], reshaping::reshape),
-        "Shape" => (&["start", "end"], shape_arithmetic::shape),
-        "Slice" => (&["axes", "ends", "starts"], movement::slice),
-        "Split" => (&["axis", "split", "num_outputs"], movement::split),
-        "Squeeze" => (&["axes"], reshaping::squeeze),
-        "Transpose" => (&["perm"], movement::transpose),
-        "Unsqueeze" => (&["axes"], reshaping::unsqueeze),
-        _ => return None,
-    };
-    Some(row)
+/// The operation of that name.
+pub(super) fn find(domain: &str, name: &str) -> Option<&'static Operator> {
+    let mut rows = FAMILIES.iter().flat_map(|family| family.iter());
+    rows.find(|row| row.name == name && row.domain == domain)
 }
 
 /// What a user can do about an operation that is not in the table.
-fn advice(op: &str) -> &'static str {
-    match op {
-        "ArgMax" | "TopK" | "LogSoftmax" | "Hardmax" => {
+pub(super) fn advice(domain: &str, op: &str) -> &'static str {
+    match (domain, op) {
+        ("", "ArgMax" | "ArgMin" | "TopK" | "Hardmax") => {
             "export the model without it: the order of the outputs before it says the same"
         }
-        "QuantizeLinear"
-        | "DequantizeLinear"
-        | "QLinearConv"
-        | "QLinearMatMul"
-        | "DynamicQuantizeLinear"
-        | "MatMulInteger"
-        | "ConvInteger" => "give the float model: zkinfer quantizes it itself",
-        "LSTM" | "GRU" | "RNN" | "Loop" | "If" | "Scan" => {
-            "unroll it into plain operations before export"
+        (
+            "" | "com.microsoft",
+            "QuantizeLinear"
+            | "DequantizeLinear"
+            | "QLinearConv"
+            | "QLinearMatMul"
+            | "DynamicQuantizeLinear"
+            | "MatMulInteger"
+            | "ConvInteger",
+        ) => "give the float model: zkinfer quantizes it itself",
+        ("", "LSTM" | "GRU" | "RNN") => {
+            "write the cell in a loop (torch.nn.LSTMCell, not torch.nn.LSTM) and export with \
+             dynamo=True, which unrolls it"
         }
-        _ => "export the model without it, or see docs/adding-an-operator.md",
+        ("", "Loop" | "If" | "Scan") => {
+            "export with fixed shapes, so that the exporter decides the branch or unrolls the loop"
+        }
+        ("", "NonMaxSuppression" | "RoiAlign") => {
+            "export the model up to the node before it, and run this step outside the proof"
+        }
+        ("ai.onnx.ml", _) => {
+            "prove the part of the pipeline without it, or a neural network trained on its outputs"
+        }
+        ("", _) => {
+            "export the model up to the node before it; docs/semantics.md lists what is proved"
+        }
+        ("com.microsoft", _) => {
+            "export without onnxruntime's graph optimizations, so that only standard operators are \
+             written"
+        }
+        _ => "export with standard operators, or with the function that defines it in the file",
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    fn rows() -> impl Iterator<Item = &'static Operator> {
+        FAMILIES.iter().flat_map(|family| family.iter())
+    }
+
+    #[test]
+    fn every_operation_has_one_row() {
+        for row in rows() {
+            let same = rows().filter(|other| (other.domain, other.name) == (row.domain, row.name));
+            assert_eq!(same.count(), 1, "{}", row.name);
+            assert!(row.sets.is_sorted() && !row.sets.is_empty(), "{}", row.name);
+        }
+    }
+
+    /// With `ZKINFER_BLESS=1` the page is written instead.
+    #[test]
+    fn the_page_of_operators_is_the_table() {
+        let list = |items: Vec<String>| items.join(", ");
+        let mut lines: Vec<String> = rows()
+            .map(|row| {
+                let domain = if row.domain.is_empty() { "" } else { "com.microsoft." };
+                let sets = list(row.sets.iter().map(ToString::to_string).collect());
+                let attributes = list(row.attributes.iter().map(|a| format!("`{a}`")).collect());
+                format!("| {domain}{} | {sets} | {attributes} |\n", row.name)
+            })
+            .collect();
+        lines.sort();
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operators.md");
+        let page = std::fs::read_to_string(path).unwrap();
+        let (before, _) = page.split_once("|---|---|---|\n").unwrap();
+        let wanted = format!("{before}|---|---|---|\n{}", lines.concat());
+        if std::env::var_os("ZKINFER_BLESS").is_some() {
+            std::fs::write(path, &wanted).unwrap();
+        }
+        assert!(std::fs::read_to_string(path).unwrap() == wanted, "set ZKINFER_BLESS=1");
     }
 }

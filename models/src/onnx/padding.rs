@@ -1,147 +1,238 @@
-//! Strides, dilations and padding of convolutions and pools, in one or two dimensions.
+//! `Pad`, in all its modes.
 
-use super::node::OnnxNode;
-use crate::error::ImportError;
+use super::compose::Lowered;
+use super::constant::{Constant, Data};
+use super::convolution::planes;
+use super::error::ImportError;
+use super::importer::Importer;
+use super::node::{OnnxNode, Tensor, Value};
+use super::operators::{Operator, operator};
+use crate::activation::Activation;
+use crate::graph::{Affine, Op, Term, Window};
 
-/// How a window moves over the last one or two dimensions; a single one is the width.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Spatial {
-    pub(super) input: [usize; 2],
-    pub(super) output: [usize; 2],
-    pub(super) kernel: [usize; 2],
-    pub(super) stride: [usize; 2],
-    pub(super) dilation: [usize; 2],
-    /// Top and left.
-    pub(super) before: [usize; 2],
-    /// Bottom and right.
-    pub(super) after: [usize; 2],
+pub(super) const OPERATORS: &[Operator] =
+    &[operator("Pad", &[2, 11, 13, 18, 19, 21, 23, 24, 25], &["mode", "pads", "value"], pad)];
+
+/// What lies outside a tensor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Mode {
+    /// One number.
+    Constant(f64),
+    /// The element at the edge.
+    Edge,
+    /// The tensor mirrored at the element of the edge.
+    Reflect,
+    /// The tensor again.
+    Wrap,
 }
 
-/// Largest stride, dilation, padding or kernel dimension that is taken seriously.
-const MAX: usize = 1 << 16;
-
-impl Spatial {
-    /// Reads the attributes of a node whose input is `[batch, channels, …]`.
-    pub(super) fn of(
-        node: &OnnxNode<'_>,
-        shape: &[usize],
-        kernel: &[usize],
-    ) -> Result<Self, ImportError> {
-        let rank = kernel.len();
-        if !(1..=2).contains(&rank) || shape.len() != rank + 2 {
-            return Err(
-                node.wrong_shape("one or two spatial dimensions are supported", &[shape, kernel])
-            );
+/// `Pad`: amounts as attributes before operator set 11, as operands since.
+fn pad(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let value = node.operand(0)?;
+    let rank = importer.shape_of(value).len();
+    let mode = match node.text("mode")? {
+        None | Some(b"constant") => {
+            Mode::Constant(node.real_either("value", 2, 11)?.unwrap_or(0.0))
         }
-        let stride = pair(node, "strides", rank)?;
-        let dilation = pair(node, "dilations", rank)?;
-        let kernel = widen(kernel, 1);
-        let input = widen(&shape[2..], 1);
-        if kernel.iter().chain(&stride).chain(&dilation).any(|&n| n == 0 || n > MAX) {
-            return Err(node.unsupported("kernel, strides and dilations must be 1 to 65536"));
+        Some(b"edge") => Mode::Edge,
+        Some(b"reflect") => Mode::Reflect,
+        Some(b"wrap") => Mode::Wrap,
+        Some(_) => return Err(node.wrong_attribute("mode", "constant, edge, reflect or wrap")),
+    };
+    // Old exporters write the constant beside every mode.
+    if !matches!(mode, Mode::Constant(_)) {
+        node.has_no_effect(&["value"]);
+    }
+    let given = node.integers_either("pads", 1, 11)?.unwrap_or_default();
+    let axes = match node.optional(3) {
+        None => (0..rank).collect(),
+        Some(_) => {
+            let axes = node.integers(3)?.iter().map(|&axis| node.axis(axis, rank));
+            axes.collect::<Result<Vec<_>, _>>()?
         }
-        let extent = [0, 1].map(|axis| dilation[axis] * (kernel[axis] - 1) + 1);
-        let (before, after) = padding(node, rank, input, stride, extent)?;
-        let ceil = node.attribute("ceil_mode").is_some() && node.flag("ceil_mode", false)?;
-        let mut output = [0; 2];
-        for axis in 0..2 {
-            let padded = input[axis] + before[axis] + after[axis];
-            let Some(room) = padded.checked_sub(extent[axis]) else {
-                return Err(node.wrong_shape("the kernel must fit the padded input", &[shape]));
-            };
-            output[axis] = if ceil { room.div_ceil(stride[axis]) } else { room / stride[axis] } + 1;
-            // A window that would start in the padding after the input is left out.
-            if ceil && (output[axis] - 1) * stride[axis] >= input[axis] + before[axis] {
-                output[axis] -= 1;
-            }
-        }
-        Ok(Self { input, output, kernel, stride, dilation, before, after })
+    };
+    let mut sorted = axes.clone();
+    sorted.sort_unstable();
+    if given.len() != 2 * axes.len() || sorted.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err(node.wrong_attribute("pads", "two numbers for each axis, none named twice"));
     }
-
-    /// The input positions along `axis` under the window at `position`, padding left out.
-    pub(super) fn taps(&self, axis: usize, position: usize) -> Vec<usize> {
-        let start = position * self.stride[axis];
-        (0..self.kernel[axis])
-            .filter_map(|tap| (start + tap * self.dilation[axis]).checked_sub(self.before[axis]))
-            .filter(|&source| source < self.input[axis])
-            .collect()
+    let mut pads = vec![0; 2 * rank];
+    for (position, &axis) in axes.iter().enumerate() {
+        pads[axis] = given[position];
+        pads[rank + axis] = given[axes.len() + position];
     }
-
-    /// How many positions of the window along `axis` lie in the padded input.
-    pub(super) fn padded_taps(&self, axis: usize, position: usize) -> usize {
-        let end = self.input[axis] + self.before[axis] + self.after[axis];
-        let start = position * self.stride[axis];
-        (0..self.kernel[axis]).filter(|tap| start + tap * self.dilation[axis] < end).count()
-    }
+    Ok(vec![padded(node, importer, value, &pads, mode)?])
 }
 
-/// The shape `[batch, channels, spatial…]` of the output.
-pub(super) fn output_shape(shape: &[usize], channels: usize, spatial: &Spatial) -> Vec<usize> {
-    let mut output = vec![shape[0], channels];
-    output.extend(&spatial.output[4 - shape.len()..]);
-    output
-}
-
-/// A list of spatial sizes, checked to be small and not negative.
-pub(super) fn sizes(
+/// A value with so many elements more, or fewer, at the start and at the end of each axis.
+pub(super) fn padded(
     node: &OnnxNode<'_>,
-    name: &'static str,
-) -> Result<Option<Vec<usize>>, ImportError> {
-    let Some(values) = node.ints(name)? else { return Ok(None) };
-    let sizes = values.iter().map(|&value| usize::try_from(value).ok().filter(|&n| n <= MAX));
-    let sizes: Option<Vec<usize>> = sizes.collect();
-    sizes.map(Some).ok_or_else(|| node.wrong_attribute(name, "a list of numbers 0 to 65536"))
-}
-
-fn pair(node: &OnnxNode<'_>, name: &'static str, rank: usize) -> Result<[usize; 2], ImportError> {
-    match sizes(node, name)? {
-        None => Ok([1, 1]),
-        Some(values) if values.len() == rank => Ok(widen(&values, 1)),
-        Some(_) => Err(node.wrong_attribute(name, "one number per spatial dimension")),
-    }
-}
-
-/// One or two sizes as two.
-fn widen(sizes: &[usize], missing: usize) -> [usize; 2] {
-    match *sizes {
-        [height, width] => [height, width],
-        [width] => [missing, width],
-        _ => [missing; 2],
-    }
-}
-
-fn padding(
-    node: &OnnxNode<'_>,
-    rank: usize,
-    input: [usize; 2],
-    stride: [usize; 2],
-    extent: [usize; 2],
-) -> Result<([usize; 2], [usize; 2]), ImportError> {
-    let explicit = sizes(node, "pads")?;
-    let total = [0, 1].map(|axis| {
-        let output = input[axis].div_ceil(stride[axis]);
-        ((output - 1) * stride[axis] + extent[axis]).saturating_sub(input[axis])
+    importer: &mut Importer,
+    value: &Value,
+    pads: &[i64],
+    mode: Mode,
+) -> Result<Value, ImportError> {
+    let shape = importer.shape_of(value);
+    let axes = (0..shape.len()).map(|axis| {
+        source_positions(shape[axis], pads[axis], pads[shape.len() + axis], mode)
+            .ok_or_else(|| node.wrong_attribute("pads", "small enough for the dimension"))
     });
-    let halves = total.map(|total| total / 2);
-    let rest = [total[0] - halves[0], total[1] - halves[1]];
-    match (node.text("auto_pad")?, explicit) {
-        (None | Some(b"NOTSET"), None) | (Some(b"VALID"), None) => Ok(([0; 2], [0; 2])),
-        (None | Some(b"NOTSET"), Some(pads)) if pads.len() == 2 * rank => {
-            Ok((widen(&pads[..rank], 0), widen(&pads[rank..], 0)))
-        }
-        (Some(b"SAME_UPPER"), None) => Ok((halves, rest)),
-        (Some(b"SAME_LOWER"), None) => Ok((rest, halves)),
-        (None | Some(b"NOTSET"), Some(_)) => {
-            Err(node.wrong_attribute("pads", "two numbers per spatial dimension"))
-        }
-        (Some(_), Some(pads)) if pads.iter().any(|&pad| pad != 0) => {
-            Err(node.wrong_attribute("auto_pad", "left out where pads are given"))
-        }
-        (Some(b"SAME_UPPER"), Some(_)) => Ok((halves, rest)),
-        (Some(b"SAME_LOWER"), Some(_)) => Ok((rest, halves)),
-        (Some(b"VALID"), Some(_)) => Ok(([0; 2], [0; 2])),
-        (Some(_), _) => {
-            Err(node.wrong_attribute("auto_pad", "NOTSET, VALID, SAME_UPPER or SAME_LOWER"))
-        }
+    let axes = axes.collect::<Result<Vec<Vec<Option<usize>>>, _>>()?;
+    let output: Vec<usize> = axes.iter().map(Vec::len).collect();
+    importer.budget.elements(&node.name, &output)?;
+    let Mode::Constant(fill) = mode else {
+        let axes: Vec<Vec<usize>> =
+            axes.iter().map(|axis| axis.iter().filter_map(|&place| place).collect()).collect();
+        return importer.picked(node, value, &axes);
+    };
+    match value {
+        Value::Constant(constant) => Ok(padded_constant(constant, &axes, fill).into()),
+        Value::Tensor(tensor) => padded_tensor(node, importer, *tensor, &axes, fill),
     }
+}
+
+/// For each position along the padded axis, the one that it shows; `None` for the constant.
+fn source_positions(
+    size: usize,
+    before: i64,
+    after: i64,
+    mode: Mode,
+) -> Option<Vec<Option<usize>>> {
+    const LARGEST: i64 = 1 << 26;
+    let signed = i64::try_from(size).ok()?;
+    let small = -LARGEST..=LARGEST;
+    if !small.contains(&before) || !small.contains(&after) || signed > LARGEST {
+        return None;
+    }
+    if !matches!(mode, Mode::Constant(_)) && size == 0 {
+        return None;
+    }
+    let place = |position: i64| match mode {
+        Mode::Constant(_) => usize::try_from(position).ok().filter(|&place| place < size),
+        Mode::Edge => usize::try_from(position.clamp(0, signed - 1)).ok(),
+        Mode::Wrap => usize::try_from(position.rem_euclid(signed)).ok(),
+        Mode::Reflect if signed == 1 => Some(0),
+        Mode::Reflect => {
+            let period = 2 * (signed - 1);
+            let place = position.rem_euclid(period);
+            usize::try_from(place.min(period - place)).ok()
+        }
+    };
+    Some((-before..signed + after).map(place).collect())
+}
+
+fn padded_constant(constant: &Constant, axes: &[Vec<Option<usize>>], fill: f64) -> Constant {
+    let strides = crate::graph::row_major_strides(&constant.shape);
+    let mut index = vec![Some(0)];
+    for (positions, stride) in axes.iter().zip(strides) {
+        index = index
+            .iter()
+            .flat_map(|&start: &Option<usize>| {
+                positions.iter().map(move |&place| Some(start? + place? * stride))
+            })
+            .collect();
+    }
+    let shape = axes.iter().map(Vec::len).collect();
+    let data = match &constant.data {
+        Data::Real(data) => {
+            Data::Real(index.iter().map(|place| place.map_or(fill, |i| data[i])).collect())
+        }
+        Data::Integer(data) => {
+            let fill = super::compose::whole(fill).unwrap_or(0);
+            Data::Integer(index.iter().map(|place| place.map_or(fill, |i| data[i])).collect())
+        }
+    };
+    Constant { shape, data }
+}
+
+/// Crops by choice of elements, adds zeros by layers of two axes each, and then the constant.
+fn padded_tensor(
+    node: &OnnxNode<'_>,
+    importer: &mut Importer,
+    tensor: Tensor,
+    axes: &[Vec<Option<usize>>],
+    fill: f64,
+) -> Result<Value, ImportError> {
+    let kept: Vec<Vec<usize>> =
+        axes.iter().map(|axis| axis.iter().filter_map(|&place| place).collect()).collect();
+    let mut value = Value::Tensor(tensor);
+    if kept.iter().map(Vec::len).ne(importer.shape(tensor.id).iter().copied()) {
+        value = importer.picked(node, &value, &kept)?;
+    }
+    let before = |axis: usize| axes[axis].iter().take_while(|place| place.is_none()).count();
+    let padded: Vec<usize> =
+        (0..axes.len()).filter(|&axis| kept[axis].len() < axes[axis].len()).collect();
+    for chunk in padded.chunks(2) {
+        // A neighbour that stays as it is makes channels fewer.
+        let pair = match *chunk {
+            [0] if axes.len() > 1 => vec![0, 1],
+            [axis] if axis > 0 => vec![axis - 1, axis],
+            _ => chunk.to_vec(),
+        };
+        let shape = importer.shape_of(&value);
+        let amount = |&axis: &usize| match chunk.contains(&axis) {
+            true => [before(axis), axes[axis].len()],
+            false => [0, shape[axis]],
+        };
+        let amounts: Vec<[usize; 2]> = pair.iter().map(amount).collect();
+        value = zeros_around(node, importer, &value, &pair, &amounts)?;
+    }
+    if fill == 0.0 || padded.is_empty() {
+        return Ok(value);
+    }
+    let inside = axes.iter().fold(vec![true], |inside, axis| {
+        let next = |is_inside: &bool| {
+            let is_inside = *is_inside;
+            axis.iter().map(move |place| is_inside && place.is_some())
+        };
+        inside.iter().flat_map(next).collect()
+    });
+    let data = inside.into_iter().map(|inside| if inside { 0.0 } else { fill }).collect();
+    let constant = Constant::reals(axes.iter().map(Vec::len).collect(), data);
+    importer.add(node, &value, &constant.into())
+}
+
+/// Zeros around one or two axes, given by how many come first and how long the axis gets.
+fn zeros_around(
+    node: &OnnxNode<'_>,
+    importer: &mut Importer,
+    value: &Value,
+    axes: &[usize],
+    amounts: &[[usize; 2]],
+) -> Result<Value, ImportError> {
+    let shape = importer.shape_of(value);
+    let others = (0..shape.len()).filter(|axis| !axes.contains(axis));
+    let order: Vec<usize> = others.chain(axes.iter().copied()).collect();
+    let moved = importer.transposed(node, value, &order)?;
+    let Value::Tensor(tensor) = moved else { return Ok(moved) };
+    let mut inner = importer.shape(tensor.id).to_vec();
+    let channels: usize = inner[..shape.len() - axes.len()].iter().product();
+    let image = |sizes: &[usize]| match *sizes {
+        [width] => [1, width],
+        [height, width] => [height, width],
+        _ => [1, 1],
+    };
+    let view = planes(channels, image(&inner[shape.len() - axes.len()..]));
+    let sizes: Vec<usize> = amounts.iter().map(|amount| amount[1]).collect();
+    let first: Vec<usize> = amounts.iter().map(|amount| amount[0]).collect();
+    inner.truncate(shape.len() - axes.len());
+    inner.extend(&sizes);
+    importer.reserve(node, &inner)?;
+    let mut window = Window::pixel(channels);
+    window.padding = match first[..] {
+        [left] => [0, left],
+        [top, left] => [top, left],
+        _ => [0, 0],
+    };
+    let term = Term { input: tensor.id, view, window, kernel: vec![1.0; channels] };
+    let op = Op::Affine(Affine {
+        terms: vec![term],
+        bias: vec![0.0; channels],
+        output: planes(channels, image(&sizes)),
+        activation: Activation::Identity,
+    });
+    let padded = importer.emit(node, inner, op)?.with_element(tensor.element);
+    let mut back = vec![0; order.len()];
+    order.iter().enumerate().for_each(|(position, &axis)| back[axis] = position);
+    importer.transposed(node, &padded, &back)
 }

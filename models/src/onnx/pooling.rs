@@ -1,180 +1,205 @@
-//! Maximum and average over windows.
+//! Maximum, average and norm over windows.
 
-use super::convolution::{planes, window};
+use super::compose::{Lowered, count};
+use super::constant::Constant;
+use super::convolution::{mapped_groups, planes, window};
+use super::error::ImportError;
 use super::importer::Importer;
-use super::node::{OnnxNode, Value};
-use super::padding::{Spatial, output_shape, sizes};
+use super::node::{OnnxNode, Tensor, Value};
+use super::operators::{Operator, operator};
+use super::spatial::{Spatial, output_shape, sizes};
 use crate::activation::Activation;
-use crate::error::ImportError;
-use crate::graph::{Affine, Op, Term, Window};
-use crate::quantized::{ImageView, MaxPool, TensorId};
+use crate::function::Function;
+use crate::graph::{Affine, Op, Term};
+use crate::quantized::MaxPool;
 
-/// Attributes of `MaxPool`.
-pub(super) const MAX_ATTRIBUTES: &[&str] =
-    &["auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "storage_order", "strides"];
-/// Attributes of `AveragePool`.
-pub(super) const AVERAGE_ATTRIBUTES: &[&str] =
-    &["auto_pad", "ceil_mode", "count_include_pad", "dilations", "kernel_shape", "pads", "strides"];
+pub(super) const OPERATORS: &[Operator] = &[
+    operator(
+        "AveragePool",
+        &[7, 10, 11, 19, 22],
+        &[
+            "auto_pad",
+            "ceil_mode",
+            "count_include_pad",
+            "dilations",
+            "kernel_shape",
+            "pads",
+            "strides",
+        ],
+        average_pool,
+    )
+    .folded_by_running(),
+    operator(
+        "LpPool",
+        &[2, 11, 18, 22],
+        &["auto_pad", "ceil_mode", "dilations", "kernel_shape", "p", "pads", "strides"],
+        lp_pool,
+    )
+    .folded_by_running(),
+    operator(
+        "MaxPool",
+        &[1, 8, 10, 11, 12, 22],
+        &["auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "storage_order", "strides"],
+        max_pool,
+    )
+    .folded_by_running(),
+];
 
 /// `MaxPool`; padding is never the largest.
-pub(super) fn max_pool(
-    node: &OnnxNode<'_>,
-    importer: &mut Importer,
-) -> Result<Vec<Value>, ImportError> {
-    let (input, shape, spatial) = pool(node, importer)?;
+fn max_pool(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    // The order of the positions, which nothing reads.
+    node.has_no_effect(&["storage_order"]);
+    let (tensor, shape, spatial) = pool(node, importer)?;
     let output = output_shape(&shape, shape[1], &spatial);
-    let count = importer.reserve(node, &output)?;
-    importer.budget.elements(&node.name, &[count, spatial.kernel[0], spatial.kernel[1]])?;
-    let [height, width] = spatial.input;
-    let mut windows = Vec::with_capacity(count);
-    for plane in 0..shape[0] * shape[1] {
-        for p in 0..spatial.output[0] {
-            let rows = spatial.taps(0, p);
-            for q in 0..spatial.output[1] {
-                let columns = spatial.taps(1, q);
-                let row_start = |row: &usize| (plane * height + row) * width;
-                let window: Vec<usize> = rows
-                    .iter()
-                    .flat_map(|row| columns.iter().map(move |column| row_start(row) + column))
-                    .collect();
-                if window.is_empty() {
-                    return Err(node.unsupported("a window that lies wholly in the padding"));
-                }
-                windows.push(window);
-            }
-        }
+    let outputs = importer.reserve(node, &output)?;
+    let taps: usize = spatial.kernel.iter().product();
+    importer.budget.lists(&node.name, outputs, taps)?;
+    let of_plane = spatial.windows();
+    if of_plane.iter().any(Vec::is_empty) {
+        return Err(node.unsupported("a window that lies wholly in the padding"));
     }
-    Ok(vec![importer.emit(node, output, Op::MaxPool(MaxPool { input, windows }))])
+    let pixels: usize = spatial.input.iter().product();
+    let windows = (0..shape[0] * shape[1]).flat_map(|plane| {
+        of_plane
+            .iter()
+            .map(move |window| window.iter().map(|&pixel| plane * pixels + pixel).collect())
+    });
+    let op = Op::MaxPool(MaxPool { input: tensor.id, windows: windows.collect() });
+    Ok(vec![importer.emit(node, output, op)?.with_element(tensor.element)])
 }
 
-/// `GlobalMaxPool`.
-pub(super) fn global_max_pool(
-    node: &OnnxNode<'_>,
-    importer: &mut Importer,
-) -> Result<Vec<Value>, ImportError> {
-    let input = node.tensor(0)?;
-    let shape = importer.shape(input).to_vec();
-    if shape.len() < 3 {
-        return Err(node.wrong_shape("batch, channels and spatial dimensions", &[&shape]));
-    }
-    let size: usize = shape[2..].iter().product();
-    let mut output = vec![1; shape.len()];
-    output[..2].copy_from_slice(&shape[..2]);
-    importer.reserve(node, &shape)?;
-    let windows = (0..shape[0] * shape[1])
-        .map(|plane| (plane * size..(plane + 1) * size).collect())
-        .collect();
-    Ok(vec![importer.emit(node, output, Op::MaxPool(MaxPool { input, windows }))])
-}
-
-/// `AveragePool`.
-pub(super) fn average_pool(
-    node: &OnnxNode<'_>,
-    importer: &mut Importer,
-) -> Result<Vec<Value>, ImportError> {
-    let (input, shape, spatial) = pool(node, importer)?;
+fn average_pool(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let (tensor, shape, spatial) = pool(node, importer)?;
     let include_pad = node.flag("count_include_pad", false)?;
-    let output = output_shape(&shape, shape[1], &spatial);
-    let count = importer.reserve(node, &output)?;
-    let area = spatial.kernel[0] * spatial.kernel[1];
-    importer.budget.multiplications(&node.name, &[count, area])?;
-    let divisor = |p: usize, q: usize| {
+    let divisor = |axis: usize, position: usize| {
         if include_pad {
-            spatial.padded_taps(0, p) * spatial.padded_taps(1, q)
+            spatial.padded_taps(axis, position)
         } else {
-            spatial.taps(0, p).len() * spatial.taps(1, q).len()
+            spatial.taps(axis, position).len()
         }
     };
-    let pixels = (0..spatial.output[0]).flat_map(|p| (0..spatial.output[1]).map(move |q| (p, q)));
-    let divisors: Vec<usize> = pixels.map(|(p, q)| divisor(p, q)).collect();
+    let divisors = (0..spatial.kernel.len()).fold(vec![1], |divisors: Vec<usize>, axis| {
+        let along: Vec<usize> =
+            (0..spatial.output[axis]).map(|position| divisor(axis, position)).collect();
+        divisors.iter().flat_map(|&n| along.iter().map(move |&m| n * m)).collect()
+    });
     if divisors.contains(&0) {
         return Err(node.unsupported("a window that lies wholly in the padding"));
     }
-    let planes_count = shape[0] * shape[1];
-    let affine = if divisors.iter().all(|&divisor| divisor == divisors[0]) {
-        importer.budget.elements(&node.name, &[planes_count, area])?;
-        uniform_average(input, planes_count, &spatial, divisors[0])
-    } else {
-        let [pixels_in, pixels_out] = [spatial.input, spatial.output].map(|[h, w]| h * w);
-        importer.budget.elements(&node.name, &[pixels_in, pixels_out])?;
-        importer.budget.multiplications(&node.name, &[count, pixels_in])?;
-        varying_average(input, planes_count, &spatial, &divisors)
-    };
-    Ok(vec![importer.emit(node, output, Op::Affine(affine))])
+    let weights: Vec<f64> = divisors.iter().map(|&divisor| 1.0 / count(divisor)).collect();
+    Ok(vec![weighted_windows(node, importer, tensor, &shape, &spatial, &weights)?])
+}
+
+/// `LpPool`: the root of the sum of powers.
+fn lp_pool(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let (tensor, shape, spatial) = pool(node, importer)?;
+    let norm = norm(node)?;
+    let powers = importer.powers(node, &Value::Tensor(tensor), norm)?;
+    let Value::Tensor(powers) = powers else { return Ok(vec![powers]) };
+    let weights = vec![1.0; spatial.output.iter().product()];
+    let sums = weighted_windows(node, importer, powers, &shape, &spatial, &weights)?;
+    Ok(vec![importer.root(node, &sums, norm)?])
+}
+
+/// Which norm a node takes; 2 where it does not say.
+pub(super) fn norm(node: &OnnxNode<'_>) -> Result<f64, ImportError> {
+    match node.int("p")?.unwrap_or(2) {
+        norm @ 1..=64 => Ok(super::constant::real(norm)),
+        _ => Err(node.wrong_attribute("p", "1 to 64")),
+    }
+}
+
+impl Importer {
+    /// `|x|^norm`.
+    pub(super) fn powers(
+        &mut self,
+        node: &OnnxNode<'_>,
+        value: &Value,
+        norm: f64,
+    ) -> Result<Value, ImportError> {
+        match norm {
+            2.0 => self.product(node, value, value),
+            1.0 => self.apply(node, value, Activation::Abs),
+            exponent => {
+                let magnitudes = self.apply(node, value, Activation::Abs)?;
+                self.apply(node, &magnitudes, Activation::Function(Function::Pow { exponent }))
+            }
+        }
+    }
+
+    /// `x^(1/norm)`.
+    pub(super) fn root(
+        &mut self,
+        node: &OnnxNode<'_>,
+        value: &Value,
+        norm: f64,
+    ) -> Result<Value, ImportError> {
+        match norm {
+            1.0 => Ok(value.clone()),
+            2.0 => self.apply(node, value, Activation::Function(Function::Sqrt)),
+            norm => {
+                let exponent = 1.0 / norm;
+                self.apply(node, value, Activation::Function(Function::Pow { exponent }))
+            }
+        }
+    }
 }
 
 fn pool(
     node: &OnnxNode<'_>,
     importer: &Importer,
-) -> Result<(TensorId, Vec<usize>, Spatial), ImportError> {
-    let input = node.tensor(0)?;
-    let shape = importer.shape(input).to_vec();
-    let kernel = sizes(node, "kernel_shape")?
-        .ok_or_else(|| node.wrong_attribute("kernel_shape", "given"))?;
-    let spatial = Spatial::of(node, &shape, &kernel)?;
-    Ok((input, shape, spatial))
-}
-
-/// The same divisor everywhere: a convolution of each plane by itself.
-fn uniform_average(
-    input: TensorId,
-    planes_count: usize,
-    spatial: &Spatial,
-    divisor: usize,
-) -> Affine {
-    let area = spatial.kernel[0] * spatial.kernel[1];
-    let term = Term {
-        input,
-        view: planes(planes_count, spatial.input),
-        window: window(spatial, planes_count),
-        kernel: vec![1.0 / real(divisor); planes_count * area],
+) -> Result<(Tensor, Vec<usize>, Spatial), ImportError> {
+    let (Value::Tensor(tensor), kernel) = (node.operand(0)?.clone(), sizes(node, "kernel_shape")?)
+    else {
+        return Err(node.wrong_operand(0, "computed from the input"));
     };
-    Affine {
-        terms: vec![term],
-        bias: vec![0.0; planes_count],
-        output: planes(planes_count, spatial.output),
-        activation: Activation::Identity,
-    }
+    let shape = importer.shape(tensor.id).to_vec();
+    let kernel = kernel.ok_or_else(|| node.wrong_attribute("kernel_shape", "given"))?;
+    let spatial = Spatial::of(node, &shape, &kernel)?;
+    Ok((tensor, shape, spatial))
 }
 
-/// Divisors that depend on the position: a matrix from input pixels to output pixels.
-fn varying_average(
-    input: TensorId,
-    planes_count: usize,
+/// The sum over each window, times a weight for each output pixel.
+fn weighted_windows(
+    node: &OnnxNode<'_>,
+    importer: &mut Importer,
+    tensor: Tensor,
+    shape: &[usize],
     spatial: &Spatial,
-    divisors: &[usize],
-) -> Affine {
-    let [pixels_in, pixels_out] = [spatial.input, spatial.output].map(|[h, w]| h * w);
-    let mut kernel = vec![0.0; pixels_out * pixels_in];
-    for p in 0..spatial.output[0] {
-        for q in 0..spatial.output[1] {
-            let pixel = p * spatial.output[1] + q;
-            for row in spatial.taps(0, p) {
-                for column in spatial.taps(1, q) {
-                    let source = row * spatial.input[1] + column;
-                    kernel[pixel * pixels_in + source] = 1.0 / real(divisors[pixel]);
-                }
-            }
+    weights: &[f64],
+) -> Result<Value, ImportError> {
+    let output = output_shape(shape, shape[1], spatial);
+    let outputs = importer.reserve(node, &output)?;
+    let area: usize = spatial.kernel.iter().product();
+    importer.budget.multiplications(&node.name, &[outputs, area])?;
+    let planes_count = shape[0] * shape[1];
+    let uniform = weights.iter().all(|weight| weight.to_bits() == weights[0].to_bits());
+    if uniform && spatial.kernel.len() < 3 {
+        importer.budget.elements(&node.name, &[planes_count, area])?;
+        let term = Term {
+            input: tensor.id,
+            view: planes(planes_count, Spatial::plane(&spatial.input, 1)),
+            window: window(spatial, planes_count),
+            kernel: vec![weights[0]; planes_count * area],
+        };
+        let op = Op::Affine(Affine {
+            terms: vec![term],
+            bias: vec![0.0; planes_count],
+            output: planes(planes_count, Spatial::plane(&spatial.output, 1)),
+            activation: Activation::Identity,
+        });
+        return importer.emit(node, output, op);
+    }
+    // Weights that depend on the position: a matrix from input pixels to output pixels.
+    let [pixels_in, pixels_out]: [usize; 2] =
+        [&spatial.input, &spatial.output].map(|sizes| sizes.iter().product());
+    importer.budget.elements(&node.name, &[pixels_in, pixels_out])?;
+    let mut matrix = vec![0.0; pixels_out * pixels_in];
+    for (pixel, window) in spatial.windows().into_iter().enumerate() {
+        for source in window {
+            matrix[pixel * pixels_in + source] = weights[pixel];
         }
     }
-    let columns = |pixels: usize| ImageView {
-        channels: pixels,
-        height: 1,
-        width: planes_count,
-        strides: [1, 0, pixels],
-        offset: 0,
-    };
-    let term = Term { input, view: columns(pixels_in), window: Window::pixel(1), kernel };
-    Affine {
-        terms: vec![term],
-        bias: vec![0.0; pixels_out],
-        output: columns(pixels_out),
-        activation: Activation::Identity,
-    }
-}
-
-/// A count as a real number; counts of elements are far below 2^53.
-#[expect(clippy::cast_precision_loss, reason = "limits keep element counts below 2^53")]
-pub(super) fn real(count: usize) -> f64 {
-    count as f64
+    let matrix = Constant::reals(vec![pixels_out, pixels_in], matrix);
+    mapped_groups(node, importer, &Value::Tensor(tensor), &matrix, output)
 }

@@ -1,78 +1,192 @@
-//! Sums and means over neighbouring dimensions.
+//! Sums, means, extremes and norms over dimensions.
 
+use super::compose::{Lowered, Reduction};
+use super::error::ImportError;
 use super::importer::Importer;
 use super::node::{OnnxNode, Value};
-use super::pooling::real;
+use super::operators::{Operator, operator};
+use super::pooling::norm;
+use super::reshaping::distinct_axes;
 use crate::activation::Activation;
-use crate::error::ImportError;
-use crate::graph::{Affine, Channels, Op, Term, Window};
+use crate::function::Function;
 
-/// Attributes of `ReduceMean` and `ReduceSum`.
-pub(super) const ATTRIBUTES: &[&str] = &["axes", "keepdims", "noop_with_empty_axes"];
+const ATTRIBUTES: &[&str] = &["axes", "keepdims", "noop_with_empty_axes"];
 
-/// `ReduceMean`: axes as an attribute before operator set 18.
-pub(super) fn reduce_mean(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
-    reduce(node, importer, 18, true)
-}
+pub(super) const OPERATORS: &[Operator] = &[
+    operator("GlobalAveragePool", &[1, 22], &[], global_average),
+    operator("GlobalLpPool", &[2, 22], &["p"], global_norm),
+    operator("GlobalMaxPool", &[1, 22], &[], global_max),
+    operator("LpNormalization", &[1, 22], &["axis", "p"], lp_normalization),
+    operator("ReduceL1", &[1, 11, 13, 18], ATTRIBUTES, reduce),
+    operator("ReduceL2", &[1, 11, 13, 18], ATTRIBUTES, reduce),
+    operator("ReduceLogSum", &[1, 11, 13, 18, 28], ATTRIBUTES, reduce),
+    operator("ReduceLogSumExp", &[1, 11, 13, 18, 28], ATTRIBUTES, reduce),
+    operator("ReduceMax", &[1, 11, 12, 13, 18, 20], ATTRIBUTES, reduce),
+    operator("ReduceMean", &[1, 11, 13, 18], ATTRIBUTES, reduce),
+    operator("ReduceMin", &[1, 11, 12, 13, 18, 20], ATTRIBUTES, reduce),
+    operator("ReduceProd", &[1, 11, 13, 18], ATTRIBUTES, reduce),
+    operator("ReduceSum", &[1, 11, 13], ATTRIBUTES, reduce),
+    operator("ReduceSumSquare", &[1, 11, 13, 18], ATTRIBUTES, reduce),
+];
 
-/// `ReduceSum`: axes as an attribute before operator set 13.
-pub(super) fn reduce_sum(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
-    reduce(node, importer, 13, false)
-}
-
-/// `GlobalAveragePool`.
-pub(super) fn global_average_pool(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
-    let rank = importer.shape(node.tensor(0)?).len();
-    if rank < 3 {
-        return Err(node.unsupported("batch, channels and spatial dimensions are needed"));
-    }
-    over(node, importer, 2..rank, true, true)
-}
-
-type Lowered = Result<Vec<Value>, ImportError>;
-
-fn reduce(node: &OnnxNode<'_>, importer: &mut Importer, operand_since: i64, mean: bool) -> Lowered {
-    if node.flag("noop_with_empty_axes", false)? {
-        return Err(node.unsupported("noop_with_empty_axes; name the axes"));
-    }
-    let rank = importer.shape(node.tensor(0)?).len();
-    let mut axes = match node.integers_either("axes", 1, operand_since)? {
-        None => (0..rank).collect(),
-        Some(axes) => {
-            axes.into_iter().map(|axis| node.axis(axis, rank)).collect::<Result<Vec<_>, _>>()?
-        }
-    };
-    axes.sort_unstable();
-    let neighbours = axes.windows(2).all(|pair| pair[0] + 1 == pair[1]);
-    let (Some(&first), Some(&last), true) = (axes.first(), axes.last(), neighbours) else {
-        return Err(node.unsupported("the axes must be neighbours; transpose first"));
-    };
+/// Any reduction; axes are an attribute in older operator sets and an operand in newer ones.
+fn reduce(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let value = node.operand(0)?;
+    let rank = importer.shape_of(value).len();
+    let operand_since = if node.op() == "ReduceSum" { 13 } else { 18 };
     let keep = node.flag("keepdims", true)?;
-    over(node, importer, first..last + 1, keep, mean)
+    let leaves_empty = node.flag("noop_with_empty_axes", false)?;
+    let given = node.integers_either("axes", 1, operand_since)?.unwrap_or_default();
+    let axes = match given.is_empty() {
+        // What is done to each element, or to a sum, is done all the same.
+        true if leaves_empty => Vec::new(),
+        true => (0..rank).collect(),
+        false => distinct_axes(node, &given, rank)?,
+    };
+    let reduced = over(node, importer, value, &axes)?;
+    if keep {
+        return Ok(vec![reduced]);
+    }
+    let shape = importer.shape_of(value);
+    let kept = (0..rank).filter(|axis| !axes.contains(axis)).map(|axis| shape[axis]).collect();
+    Ok(vec![importer.reshaped(node, &reduced, kept)?])
 }
 
 fn over(
     node: &OnnxNode<'_>,
     importer: &mut Importer,
-    axes: std::ops::Range<usize>,
-    keep: bool,
-    mean: bool,
-) -> Lowered {
-    let input = node.tensor(0)?;
-    let shape = importer.shape(input).to_vec();
-    let view = Channels::of_axes(&shape, axes.clone()).view();
-    let kept = vec![1; if keep { axes.len() } else { 0 }];
-    let output = [&shape[..axes.start], &kept, &shape[axes.end..]].concat();
-    importer.reserve(node, &output)?;
-    let weight = if mean { 1.0 / real(view.channels) } else { 1.0 };
-    let mut out = view.clone();
-    (out.channels, out.strides) = (1, [0, view.width, 1]);
-    let kernel = vec![weight; view.channels];
-    let op = Affine {
-        terms: vec![Term { input, view, window: Window::pixel(1), kernel }],
-        bias: vec![0.0],
-        output: out,
-        activation: Activation::Identity,
+    value: &Value,
+    axes: &[usize],
+) -> Result<Value, ImportError> {
+    let logarithm = Activation::Function(Function::Log);
+    match node.op() {
+        "ReduceL1" => importer.norm_over(node, value, axes, 1.0),
+        "ReduceL2" => importer.norm_over(node, value, axes, 2.0),
+        "ReduceLogSum" => {
+            let sum = importer.reduced(node, value, axes, Reduction::Sum)?;
+            importer.apply(node, &sum, logarithm)
+        }
+        "ReduceLogSumExp" => importer.log_sum_exp(node, value, axes),
+        "ReduceMax" => importer.reduced(node, value, axes, Reduction::Max),
+        "ReduceMean" => importer.reduced(node, value, axes, Reduction::Mean),
+        "ReduceMin" => {
+            let opposite = importer.scaled(node, value, -1.0, 0.0)?;
+            let largest = importer.reduced(node, &opposite, axes, Reduction::Max)?;
+            importer.scaled(node, &largest, -1.0, 0.0)
+        }
+        "ReduceProd" => importer.product_over(node, value, axes),
+        "ReduceSum" => importer.reduced(node, value, axes, Reduction::Sum),
+        "ReduceSumSquare" => {
+            let squares = importer.product(node, value, value)?;
+            importer.reduced(node, &squares, axes, Reduction::Sum)
+        }
+        _ => Err(node.unsupported("not a reduction")),
+    }
+}
+
+impl Importer {
+    /// The norm over some dimensions, which become 1.
+    pub(super) fn norm_over(
+        &mut self,
+        node: &OnnxNode<'_>,
+        value: &Value,
+        axes: &[usize],
+        norm: f64,
+    ) -> Result<Value, ImportError> {
+        let powers = self.powers(node, value, norm)?;
+        let sums = self.reduced(node, &powers, axes, Reduction::Sum)?;
+        self.root(node, &sums, norm)
+    }
+
+    /// `m + ln Σ exp(x − m)` with the largest element `m`, so that nothing overflows.
+    pub(super) fn log_sum_exp(
+        &mut self,
+        node: &OnnxNode<'_>,
+        value: &Value,
+        axes: &[usize],
+    ) -> Result<Value, ImportError> {
+        let largest = self.reduced(node, value, axes, Reduction::Max)?;
+        let below = self.sub(node, value, &largest)?;
+        let powers = self.apply(node, &below, Activation::Exp)?;
+        let sums = self.reduced(node, &powers, axes, Reduction::Sum)?;
+        let logarithms = self.apply(node, &sums, Activation::Function(Function::Log))?;
+        self.add(node, &largest, &logarithms)
+    }
+
+    /// The product over some dimensions, by halves.
+    fn product_over(
+        &mut self,
+        node: &OnnxNode<'_>,
+        value: &Value,
+        axes: &[usize],
+    ) -> Result<Value, ImportError> {
+        let mut value = value.clone();
+        for &axis in axes {
+            loop {
+                let shape = self.shape_of(&value);
+                if shape[axis] <= 1 {
+                    break;
+                }
+                let half = shape[axis] / 2;
+                let mut places: Vec<Vec<usize>> = shape.iter().map(|&n| (0..n).collect()).collect();
+                places[axis] = (0..half).collect();
+                let first = self.picked(node, &value, &places)?;
+                places[axis] = (half..2 * half).collect();
+                let second = self.picked(node, &value, &places)?;
+                let products = self.product(node, &first, &second)?;
+                value = if shape[axis] == 2 * half {
+                    products
+                } else {
+                    places[axis] = vec![2 * half];
+                    let rest = self.picked(node, &value, &places)?;
+                    self.joined(node, &[products, rest], axis)?
+                };
+            }
+        }
+        Ok(value)
+    }
+}
+
+/// The spatial dimensions of operand 0.
+fn spatial(node: &OnnxNode<'_>, importer: &Importer) -> Result<Vec<usize>, ImportError> {
+    let rank = importer.shape_of(node.operand(0)?).len();
+    if rank < 3 {
+        return Err(node.unsupported("batch, channels and spatial dimensions are needed"));
+    }
+    Ok((2..rank).collect())
+}
+
+fn global_average(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let axes = spatial(node, importer)?;
+    Ok(vec![importer.reduced(node, node.operand(0)?, &axes, Reduction::Mean)?])
+}
+
+fn global_max(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let axes = spatial(node, importer)?;
+    Ok(vec![importer.reduced(node, node.operand(0)?, &axes, Reduction::Max)?])
+}
+
+fn global_norm(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let axes = spatial(node, importer)?;
+    let norm = norm(node)?;
+    Ok(vec![importer.norm_over(node, node.operand(0)?, &axes, norm)?])
+}
+
+/// `LpNormalization`: each element over the norm of its group.
+fn lp_normalization(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let value = node.operand(0)?;
+    let rank = importer.shape_of(value).len();
+    let axis = node.axis(node.int("axis")?.unwrap_or(-1), rank)?;
+    let norm = norm(node)?;
+    if norm > 2.0 {
+        return Err(node.wrong_attribute("p", "1 or 2"));
+    }
+    let powers = importer.powers(node, value, norm)?;
+    let sums = importer.reduced(node, &powers, &[axis], Reduction::Sum)?;
+    let inverse = match norm {
+        1.0 => Function::Reciprocal,
+        _ => Function::InverseSqrt { epsilon: 0.0 },
     };
-    Ok(vec![importer.emit(node, output, Op::Affine(op))])
+    let inverse = importer.apply(node, &sums, Activation::Function(inverse))?;
+    Ok(vec![importer.product(node, value, &inverse)?])
 }

@@ -1,8 +1,8 @@
 //! A look at the raw protobuf before it is decoded: an empty message takes two bytes in the file
 //! and hundreds in memory, so their number is bounded first.
 
+use super::error::ImportError;
 use super::limits::FIELDS;
-use crate::error::ImportError;
 
 /// Refuses files with more strings and messages than any model needs. Malformed bytes pass: the
 /// decoder has the better message for them.

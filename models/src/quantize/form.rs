@@ -90,8 +90,9 @@ impl Quantizer<'_> {
     /// The table of `function` for `z` in the form's range, and the format of its entries.
     pub(super) fn table(&self, form: &Form, function: Activation) -> (Vec<i32>, super::Format) {
         let bits = self.options.activation_bits;
-        let values: Vec<f64> =
+        let mut values: Vec<f64> =
             (form.lo..=form.hi).map(|z| function.apply(real(z) * form.scale)).collect();
+        fill_poles(&mut values);
         let smallest = values.iter().copied().fold(0.0, f64::min);
         let largest = values.iter().copied().fold(0.0, f64::max);
         let (lo, hi) = if smallest < 0.0 {
@@ -128,4 +129,17 @@ fn unsigned(bits: u32, range: Range, is_adjustable: bool) -> Form {
 fn step(reach: f64, hi: i64) -> f64 {
     let is_nothing = reach < libm::scalbn(1.0, -200);
     if is_nothing { 1.0 } else { reach / real(hi) }
+}
+
+/// Gives each entry where the function is not defined the value of the nearest one where it is.
+fn fill_poles(values: &mut [f64]) {
+    let defined: Vec<usize> = (0..values.len()).filter(|&i| values[i].is_finite()).collect();
+    for position in 0..values.len() {
+        if !values[position].is_finite() {
+            let after = defined.partition_point(|&other| other < position);
+            let around = defined[after.saturating_sub(1)..].iter().take(2);
+            let nearest = around.min_by_key(|other| other.abs_diff(position));
+            values[position] = nearest.map_or(0.0, |&nearest| values[nearest]);
+        }
+    }
 }

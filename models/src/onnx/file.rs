@@ -1,0 +1,167 @@
+//! ONNX files: bytes, the files beside them, and what they declare, before anything is imported.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use prost::Message as _;
+
+use super::error::{ImportError, Refusals};
+use super::external::{self, Resolver};
+use super::input::{DeclaredInput, declared_inputs};
+use super::limits::FILE_BYTES;
+use super::options::ImportOptions;
+use super::proto::ModelProto;
+use super::{check, foreign, functions, importer, names, wire};
+use crate::digest::{keccak256, model_digest};
+use crate::graph::Graph;
+
+/// An ONNX file with its weights, read but not yet imported.
+///
+/// ```
+/// use zkinfer_models::{ImportOptions, OnnxFile};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("zoo/digits_mlp/model.onnx");
+/// let file = OnnxFile::open(&path)?;
+/// let options = ImportOptions::default();
+/// let graph = file.import(&options)?;
+/// assert_eq!(graph.inputs()[0].shape, [1, 64]);
+/// assert_eq!(file.digest(&options), zkinfer_models::model_digest(&std::fs::read(&path)?));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct OnnxFile {
+    model: ModelProto,
+    bytes: usize,
+    digest: [u8; 32],
+    inputs: Vec<DeclaredInput>,
+}
+
+impl OnnxFile {
+    /// Reads a model and the files of weights in its folder.
+    ///
+    /// # Errors
+    /// When a file cannot be read, is too large, lies outside the folder, or is no model.
+    pub fn open(path: &Path) -> Result<Self, ImportError> {
+        let cause = |error: std::io::Error| ImportError::Io {
+            path: names::printable(&path.display().to_string()),
+            cause: error.to_string(),
+        };
+        let file = File::open(path).map_err(cause)?;
+        let got = file.metadata().map_err(cause)?.len();
+        if got > FILE_BYTES {
+            return Err(ImportError::FileSize { got, limit: FILE_BYTES });
+        }
+        let mut bytes = Vec::new();
+        file.take(FILE_BYTES + 1).read_to_end(&mut bytes).map_err(cause)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        Self::from_bytes(&bytes, &|name| external::in_folder(folder, name))
+    }
+
+    /// Reads a model; `resolver` gives the bytes of each file of weights that the model names, a
+    /// path of normal components below the model's folder.
+    ///
+    /// # Errors
+    /// When the bytes are no model, or a file that it names cannot be used.
+    pub fn from_bytes(bytes: &[u8], resolver: &Resolver<'_>) -> Result<Self, ImportError> {
+        let got = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if got > FILE_BYTES {
+            return Err(ImportError::FileSize { got, limit: FILE_BYTES });
+        }
+        foreign::check(bytes)?;
+        wire::check_field_count(bytes)?;
+        let mut model = ModelProto::decode(bytes)
+            .map_err(|error| ImportError::Decode { cause: error.to_string() })?;
+        names::make_printable(&mut model)?;
+        let files = external::load(&mut model, resolver)?;
+        let graph = model.graph.as_ref().ok_or(ImportError::NoGraph)?;
+        let inputs = declared_inputs(graph)?;
+        Ok(Self { bytes: bytes.len(), digest: digest_with(bytes, &files), inputs, model })
+    }
+
+    /// Reads a model that is all in these bytes.
+    ///
+    /// # Errors
+    /// As [`Self::from_bytes`], and when weights are in other files.
+    pub fn from_single(bytes: &[u8]) -> Result<Self, ImportError> {
+        Self::from_bytes(bytes, &external::nothing)
+    }
+
+    /// The size of the ONNX file itself, in bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether the file is empty; such a file is never read.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
+    /// What the file says of its inputs.
+    #[must_use]
+    pub fn inputs(&self) -> &[DeclaredInput] {
+        &self.inputs
+    }
+
+    /// The identity of the model under these options.
+    ///
+    /// Without files beside the model and without fixed inputs it is Keccak-256 of its bytes.
+    /// Each file of weights is bound by name and content, each fixed input by name and value.
+    #[must_use]
+    pub fn digest(&self, options: &ImportOptions) -> [u8; 32] {
+        if options.fixed.is_empty() {
+            return self.digest;
+        }
+        let mut message = b"zkinfer: a model with fixed inputs".to_vec();
+        message.extend(self.digest);
+        for (name, values) in &options.fixed {
+            message.extend(length(name.len()));
+            message.extend(name.as_bytes());
+            message.extend(length(values.len()));
+            message.extend(values.iter().flat_map(|value| (value + 0.0).to_le_bytes()));
+        }
+        keccak256(&[&message])
+    }
+
+    /// Checks the model, infers shapes, folds constants and fuses layers.
+    ///
+    /// # Errors
+    /// With every reason found why the model cannot be proved. Unsupported operations are found
+    /// before anything is computed.
+    pub fn import(&self, options: &ImportOptions) -> Result<Graph, Refusals> {
+        let sets = check::operator_sets(&self.model)?;
+        let nodes = functions::inline(&self.model, &sets)?;
+        let proto = self.model.graph.as_ref().ok_or(ImportError::NoGraph)?;
+        let mut reasons = check::graph(proto, &nodes);
+        let inputs = super::input::resolve(&self.inputs, options, &mut reasons);
+        let mut graph = importer::import(proto, &nodes, &inputs, reasons)?;
+        graph.fuse();
+        graph.legalize();
+        Ok(graph)
+    }
+}
+
+/// The digest of the file and of the files beside it.
+fn digest_with(bytes: &[u8], files: &BTreeMap<String, [u8; 32]>) -> [u8; 32] {
+    let digest = model_digest(bytes);
+    if files.is_empty() {
+        return digest;
+    }
+    let mut message = b"zkinfer: a model with its weights in other files".to_vec();
+    message.extend(digest);
+    for (name, digest) in files {
+        message.extend(length(name.len()));
+        message.extend(name.as_bytes());
+        message.extend(digest);
+    }
+    keccak256(&[&message])
+}
+
+fn length(length: usize) -> [u8; 8] {
+    u64::try_from(length).unwrap_or(u64::MAX).to_le_bytes()
+}

@@ -1,0 +1,198 @@
+//! Nodes as the importer reads them: each with its operator set, calls of the file's own functions
+//! replaced by their bodies.
+
+use std::collections::HashMap;
+
+use super::check::OperatorSets;
+use super::error::ImportError;
+use super::limits::{FIELDS, NODES, limit};
+use super::operators;
+use super::proto::{AttributeProto, FunctionProto, ModelProto, NodeProto};
+
+/// A node of the graph, or of a function's body where it is called.
+#[derive(Clone, Debug)]
+pub(super) struct FlatNode<'a> {
+    /// The name in messages.
+    pub(super) name: String,
+    pub(super) op: &'a str,
+    pub(super) domain: &'a str,
+    pub(super) input: Vec<String>,
+    pub(super) output: Vec<String>,
+    /// Names and values; a value may be another node's, under another name.
+    pub(super) attributes: Vec<(&'a str, &'a AttributeProto)>,
+    /// The version of the operator set of its domain.
+    pub(super) opset: i64,
+}
+
+/// Most calls inside each other.
+const DEPTH: usize = 16;
+
+/// The nodes of the model's graph.
+pub(super) fn inline<'a>(
+    model: &'a ModelProto,
+    sets: &OperatorSets,
+) -> Result<Vec<FlatNode<'a>>, ImportError> {
+    let mut inliner = Inliner { functions: HashMap::new(), nodes: Vec::new(), calls: 0, fields: 0 };
+    for function in &model.functions {
+        let key = (&*function.domain, &*function.name, &*function.overload);
+        if inliner.functions.insert(key, function).is_some() {
+            return Err(refused(function, "it is defined twice"));
+        }
+    }
+    let nodes = model.graph.iter().flat_map(|graph| &graph.node);
+    for (position, node) in nodes.enumerate() {
+        let flat = FlatNode {
+            name: node_name(node, position),
+            op: &node.op_type,
+            domain: standard(&node.domain),
+            input: node.input.clone(),
+            output: node.output.clone(),
+            attributes: node.attribute.iter().map(|value| (value.name.as_str(), value)).collect(),
+            opset: sets.version(&node.domain),
+        };
+        inliner.add(flat, &node.overload, 0)?;
+    }
+    Ok(inliner.nodes)
+}
+
+/// The name of a node in messages: its own, or that of its first output.
+fn node_name(proto: &NodeProto, position: usize) -> String {
+    let output = proto.output.first().filter(|name| !name.is_empty());
+    match (proto.name.as_str(), output) {
+        ("", Some(output)) => output.clone(),
+        ("", None) => format!("#{position}"),
+        (name, _) => name.to_owned(),
+    }
+}
+
+/// The standard domain has two spellings.
+pub(super) fn standard(domain: &str) -> &str {
+    if domain == "ai.onnx" { "" } else { domain }
+}
+
+struct Inliner<'a> {
+    functions: HashMap<(&'a str, &'a str, &'a str), &'a FunctionProto>,
+    nodes: Vec<FlatNode<'a>>,
+    calls: usize,
+    fields: usize,
+}
+
+impl<'a> Inliner<'a> {
+    /// Adds a node, or the body of the function that it calls.
+    fn add(&mut self, node: FlatNode<'a>, overload: &str, depth: usize) -> Result<(), ImportError> {
+        self.fields += 1 + node.input.len() + node.output.len() + node.attributes.len();
+        limit("the graph with its functions", "fields", self.fields, FIELDS)?;
+        let domain = node.domain;
+        let function = [domain, if domain.is_empty() { "ai.onnx" } else { domain }]
+            .iter()
+            .find_map(|domain| self.functions.get(&(*domain, node.op, overload)).copied());
+        match function {
+            Some(function) if operators::find(domain, node.op).is_none() => {
+                if depth == DEPTH {
+                    return Err(refused(
+                        function,
+                        "calls inside calls go too deep, or in a circle",
+                    ));
+                }
+                self.call(&node, function, depth)
+            }
+            _ => {
+                self.nodes.push(node);
+                limit("the graph with its functions", "nodes", self.nodes.len(), NODES)
+            }
+        }
+    }
+
+    fn call(
+        &mut self,
+        node: &FlatNode<'a>,
+        function: &'a FunctionProto,
+        depth: usize,
+    ) -> Result<(), ImportError> {
+        if node.input.len() > function.input.len() || node.output.len() > function.output.len() {
+            return Err(refused(
+                function,
+                "it is called with more operands or results than it has",
+            ));
+        }
+        let known = |name: &str| {
+            function.attribute.iter().any(|known| known == name)
+                || function.attribute_proto.iter().any(|known| known.name == name)
+        };
+        if let Some((attribute, _)) = node.attributes.iter().find(|(name, _)| !known(name)) {
+            return Err(ImportError::UnknownAttribute {
+                node: node.name.clone(),
+                op: node.op.to_owned(),
+                attribute: (*attribute).to_owned(),
+            });
+        }
+        self.calls += 1;
+        let prefix = format!("{}#{}", node.name, self.calls);
+        let mut names: HashMap<&str, String> = HashMap::new();
+        for (position, name) in function.input.iter().enumerate() {
+            names.insert(name, node.input.get(position).cloned().unwrap_or_default());
+        }
+        let sets = super::check::function_sets(function)?;
+        let mut copies = Vec::new();
+        for (name, wanted) in function.output.iter().zip(&node.output) {
+            if names.contains_key(name.as_str()) {
+                copies.push((name, wanted));
+            } else if !wanted.is_empty() {
+                names.insert(name, wanted.clone());
+            }
+        }
+        let rename = |name: &String| match names.get(name.as_str()) {
+            _ if name.is_empty() => String::new(),
+            Some(name) => name.clone(),
+            None => format!("{prefix}/{name}"),
+        };
+        for (position, inner) in function.node.iter().enumerate() {
+            let flat = FlatNode {
+                name: format!("{}/{}", node.name, node_name(inner, position)),
+                op: &inner.op_type,
+                domain: standard(&inner.domain),
+                input: inner.input.iter().map(rename).collect(),
+                output: inner.output.iter().map(rename).collect(),
+                attributes: bound_attributes(inner, node, function)?,
+                opset: sets.version(&inner.domain),
+            };
+            self.add(flat, &inner.overload, depth + 1)?;
+        }
+        for (name, wanted) in copies {
+            let (input, output) = (vec![rename(name)], vec![wanted.clone()]);
+            let (name, attributes, opset) = (prefix.clone(), Vec::new(), sets.version(""));
+            let copy =
+                FlatNode { name, op: "Identity", domain: "", input, output, attributes, opset };
+            self.add(copy, "", depth + 1)?;
+        }
+        Ok(())
+    }
+}
+
+/// The attributes of a node in a function's body, with the caller's values and the defaults.
+fn bound_attributes<'a>(
+    inner: &'a NodeProto,
+    caller: &FlatNode<'a>,
+    function: &'a FunctionProto,
+) -> Result<Vec<(&'a str, &'a AttributeProto)>, ImportError> {
+    let mut bound = Vec::new();
+    for attribute in &inner.attribute {
+        if attribute.g.is_some() || !attribute.graphs.is_empty() {
+            return Err(refused(function, "control flow inside a function is not supported"));
+        }
+        let name = attribute.name.as_str();
+        if attribute.ref_attr_name.is_empty() {
+            bound.push((name, attribute));
+            continue;
+        }
+        let meant = attribute.ref_attr_name.as_str();
+        let given = caller.attributes.iter().find(|(name, _)| *name == meant).map(|(_, v)| *v);
+        let default = function.attribute_proto.iter().find(|value| value.name == meant);
+        bound.extend(given.or(default).map(|value| (name, value)));
+    }
+    Ok(bound)
+}
+
+fn refused(function: &FunctionProto, what: &'static str) -> ImportError {
+    ImportError::Function { function: format!("{}.{}", function.domain, function.name), what }
+}

@@ -1,0 +1,329 @@
+//! `Resize` and `Upsample`: each axis on its own, by choice of elements or by a constant matrix.
+
+use super::compose::{Lowered, count};
+use super::constant::Constant;
+use super::error::ImportError;
+use super::importer::Importer;
+use super::node::{OnnxNode, Value};
+use super::operators::{Operator, operator};
+
+pub(super) const OPERATORS: &[Operator] = &[
+    operator(
+        "Resize",
+        &[10, 11, 13, 18, 19],
+        &[
+            "antialias",
+            "axes",
+            "coordinate_transformation_mode",
+            "cubic_coeff_a",
+            "exclude_outside",
+            "extrapolation_value",
+            "keep_aspect_ratio_policy",
+            "mode",
+            "nearest_mode",
+        ],
+        resize,
+    ),
+    operator("Upsample", &[7, 9], &["mode", "scales"], upsample),
+];
+
+/// How an axis is resampled.
+#[derive(Clone, Copy, Debug)]
+enum Filter {
+    Nearest(fn(f64) -> f64),
+    Linear,
+    Cubic(f64),
+}
+
+/// Where an output position lies in the input: `(position, scale, input length, output length)`.
+type Transformation = fn(f64, f64, f64, f64) -> f64;
+
+/// An axis and its new length.
+#[derive(Clone, Copy, Debug)]
+struct Target {
+    axis: usize,
+    length: usize,
+    scale: f64,
+}
+
+fn resize(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let value = node.operand(0)?;
+    let shape = importer.shape_of(value);
+    let first_set = node.opset < 11;
+    if !first_set && node.flag("antialias", false)? {
+        return Err(node.unsupported("antialias; export the model without it"));
+    }
+    let targets = targets(node, &shape, first_set)?;
+    let transformation = if first_set { asymmetric } else { transformation(node)? };
+    let filter = filter(node, first_set)?;
+    if !matches!(filter, Filter::Cubic(_)) {
+        node.has_no_effect(&["cubic_coeff_a"]);
+    }
+    let excludes = !first_set && node.flag("exclude_outside", false)?;
+    if excludes && !matches!(filter, Filter::Cubic(_)) {
+        return Err(node.unsupported("exclude_outside without cubic interpolation"));
+    }
+    // Only read where the region of interest is cropped.
+    node.has_no_effect(&["extrapolation_value", "keep_aspect_ratio_policy"]);
+    Ok(vec![resampled(node, importer, value, &targets, transformation, filter, excludes)?])
+}
+
+/// `Upsample`: the scales as an attribute before operator set 9, as an operand since.
+fn upsample(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let value = node.operand(0)?;
+    let shape = importer.shape_of(value);
+    let scales: Vec<f64> = if node.opset < 9 {
+        let given = node.floats("scales")?.unwrap_or_default();
+        given.iter().copied().map(f64::from).collect()
+    } else {
+        node.reals(1)?.1.to_vec()
+    };
+    let filter = match node.text("mode")? {
+        None | Some(b"nearest") => Filter::Nearest(f64::floor),
+        Some(b"linear" | b"bilinear") => Filter::Linear,
+        Some(_) => return Err(node.wrong_attribute("mode", "nearest or linear")),
+    };
+    let axes: Vec<usize> = (0..shape.len()).collect();
+    let targets = scaled_targets(node, &shape, &axes, &scales)?;
+    Ok(vec![resampled(node, importer, value, &targets, asymmetric, filter, false)?])
+}
+
+fn targets(
+    node: &OnnxNode<'_>,
+    shape: &[usize],
+    first_set: bool,
+) -> Result<Vec<Target>, ImportError> {
+    let rank = shape.len();
+    let axes = match node.ints("axes")? {
+        None => (0..rank).collect(),
+        Some(axes) => {
+            let axes = axes.iter().map(|&axis| node.axis(axis, rank));
+            axes.collect::<Result<Vec<_>, _>>()?
+        }
+    };
+    let (scales_at, sizes_at) = if first_set { (1, 4) } else { (2, 3) };
+    let scales = match node.optional(scales_at) {
+        Some(_) => node.reals(scales_at)?.1,
+        None => &[],
+    };
+    if !scales.is_empty() {
+        if node.optional(sizes_at).is_some_and(|_| !first_set)
+            && !node.integers(sizes_at)?.is_empty()
+        {
+            return Err(node.unsupported("scales and sizes at once"));
+        }
+        return scaled_targets(node, shape, &axes, scales);
+    }
+    let sizes = node.integers(sizes_at)?;
+    if sizes.len() != axes.len() {
+        return Err(node.wrong_operand(sizes_at, "one size for each axis"));
+    }
+    let keeps_ratio = match node.text("keep_aspect_ratio_policy")? {
+        None | Some(b"stretch") => None,
+        Some(b"not_larger") => Some(f64::min as fn(f64, f64) -> f64),
+        Some(b"not_smaller") => Some(f64::max as fn(f64, f64) -> f64),
+        Some(_) => {
+            return Err(node.wrong_attribute(
+                "keep_aspect_ratio_policy",
+                "stretch, not_larger or not_smaller",
+            ));
+        }
+    };
+    let lengths = sizes.iter().map(|&size| match usize::try_from(size) {
+        Ok(size) if size > 0 => Ok(size),
+        _ => Err(node.wrong_operand(sizes_at, "sizes of 1 or more")),
+    });
+    let lengths = lengths.collect::<Result<Vec<_>, _>>()?;
+    let ratio = |(&axis, &length): (&usize, &usize)| count(length) / count(shape[axis]);
+    if let Some(choose) = keeps_ratio {
+        let scale = axes.iter().zip(&lengths).map(ratio).reduce(choose).unwrap_or(1.0);
+        let target = |&axis: &usize| {
+            let length = rounded(count(shape[axis]) * scale).max(1);
+            Target { axis, length, scale }
+        };
+        return Ok(axes.iter().map(target).collect());
+    }
+    let target = |(&axis, &length): (&usize, &usize)| Target {
+        axis,
+        length,
+        scale: ratio((&axis, &length)),
+    };
+    Ok(axes.iter().zip(&lengths).map(target).collect())
+}
+
+fn scaled_targets(
+    node: &OnnxNode<'_>,
+    shape: &[usize],
+    axes: &[usize],
+    scales: &[f64],
+) -> Result<Vec<Target>, ImportError> {
+    let good = |&scale: &f64| scale > 0.0 && scale <= 65536.0;
+    if scales.len() != axes.len() || !scales.iter().all(good) {
+        return Err(node.unsupported("scales must be positive, one for each axis"));
+    }
+    let target = |(&axis, &scale): (&usize, &f64)| {
+        // In single precision, as onnxruntime computes it.
+        let length = f64::from(single(count(shape[axis])) * single(scale)).floor();
+        Target { axis, length: rounded(length), scale }
+    };
+    Ok(axes.iter().zip(scales).map(target).collect())
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "scales are single-precision numbers")]
+fn single(value: f64) -> f32 {
+    value as f32
+}
+
+/// A length that was computed: at most 2^16 times a dimension.
+fn rounded(length: f64) -> usize {
+    super::compose::whole((length + 0.5).floor())
+        .and_then(|length| usize::try_from(length).ok())
+        .unwrap_or(usize::MAX)
+}
+
+fn asymmetric(x: f64, scale: f64, _: f64, _: f64) -> f64 {
+    x / scale
+}
+
+fn transformation(node: &OnnxNode<'_>) -> Result<Transformation, ImportError> {
+    Ok(match node.text("coordinate_transformation_mode")? {
+        None | Some(b"half_pixel") => |x, scale, _, _| (x + 0.5) / scale - 0.5,
+        Some(b"half_pixel_symmetric") => |x, scale, input, output| {
+            let adjusted = output / (scale * input);
+            let center = input / 2.0;
+            center * (1.0 - adjusted) + (x + 0.5) / scale - 0.5
+        },
+        Some(b"pytorch_half_pixel") => |x, scale, _, output| {
+            if output > 1.0 { (x + 0.5) / scale - 0.5 } else { 0.0 }
+        },
+        Some(b"align_corners") => |x, _, input, output| {
+            if output > 1.0 { x * (input - 1.0) / (output - 1.0) } else { 0.0 }
+        },
+        Some(b"asymmetric") => asymmetric,
+        Some(b"tf_half_pixel_for_nn") => |x, scale, _, _| (x + 0.5) / scale,
+        Some(_) => {
+            return Err(node.unsupported(
+                "this coordinate_transformation_mode; export with half_pixel, align_corners or \
+                 asymmetric",
+            ));
+        }
+    })
+}
+
+fn filter(node: &OnnxNode<'_>, first_set: bool) -> Result<Filter, ImportError> {
+    let nearest = match node.text("mode")? {
+        Some(b"linear") => Some(Filter::Linear),
+        Some(b"cubic") => Some(Filter::Cubic(node.float("cubic_coeff_a")?.unwrap_or(-0.75))),
+        None | Some(b"nearest") => None,
+        Some(_) => return Err(node.wrong_attribute("mode", "nearest, linear or cubic")),
+    };
+    let rounding = if first_set { Some(&b"floor"[..]) } else { node.text("nearest_mode")? };
+    if let Some(filter) = nearest {
+        return Ok(filter);
+    }
+    Ok(Filter::Nearest(match rounding {
+        None | Some(b"round_prefer_floor") => |x| (x - 0.5).ceil(),
+        Some(b"round_prefer_ceil") => |x| (x + 0.5).floor(),
+        Some(b"floor") => f64::floor,
+        Some(b"ceil") => f64::ceil,
+        Some(_) => return Err(node.wrong_attribute("nearest_mode", "a rounding of the standard")),
+    }))
+}
+
+fn resampled(
+    node: &OnnxNode<'_>,
+    importer: &mut Importer,
+    value: &Value,
+    targets: &[Target],
+    transformation: Transformation,
+    filter: Filter,
+    excludes: bool,
+) -> Result<Value, ImportError> {
+    let mut value = value.clone();
+    for &target in targets {
+        let shape = importer.shape_of(&value);
+        let Target { axis, length, scale } = target;
+        let size = shape[axis];
+        importer.budget.elements(&node.name, &[length])?;
+        if length == size && scale == 1.0 {
+            continue;
+        }
+        if length == 0 {
+            return Err(node.wrong_shape("no dimension may become 0", &[&shape]));
+        }
+        let place = |x: usize| transformation(count(x), scale, count(size), count(length));
+        value = match filter {
+            Filter::Nearest(round) => {
+                let nearest = |x| {
+                    let place = round(place(x)).clamp(0.0, count(size - 1));
+                    rounded(place)
+                };
+                let mut places: Vec<Vec<usize>> = shape.iter().map(|&n| (0..n).collect()).collect();
+                places[axis] = (0..length).map(nearest).collect();
+                importer.picked(node, &value, &places)?
+            }
+            Filter::Linear | Filter::Cubic(_) => {
+                importer.budget.elements(&node.name, &[length, size])?;
+                let mut matrix = vec![0.0; length * size];
+                for x in 0..length {
+                    let row = &mut matrix[x * size..(x + 1) * size];
+                    weights(place(x), filter, excludes, row);
+                }
+                let matrix = Constant::reals(vec![length, size], matrix);
+                along_axis(node, importer, &value, axis, &matrix)?
+            }
+        };
+    }
+    Ok(value)
+}
+
+/// Adds the weights of the elements around a place; those outside count for the edge.
+fn weights(place: f64, filter: Filter, excludes: bool, row: &mut [f64]) {
+    let last = count(row.len() - 1);
+    let place = if matches!(filter, Filter::Linear) { place.clamp(0.0, last) } else { place };
+    let base = place.floor();
+    let part = place - base;
+    let taps: Vec<(f64, f64)> = match filter {
+        Filter::Cubic(a) => [-1.0, 0.0, 1.0, 2.0]
+            .into_iter()
+            .map(|tap: f64| (base + tap, cubic((part - tap).abs(), a)))
+            .collect(),
+        _ => vec![(base, 1.0 - part), (base + 1.0, part)],
+    };
+    let inside = |x: f64| !excludes || (0.0..=last).contains(&x);
+    let total: f64 = taps.iter().filter(|(x, _)| inside(*x)).map(|(_, weight)| weight).sum();
+    let total = if excludes { total } else { 1.0 };
+    for (x, weight) in taps.into_iter().filter(|(x, _)| inside(*x)) {
+        row[rounded(x.clamp(0.0, last))] += weight / total;
+    }
+}
+
+/// Keys' cubic kernel with parameter `a`.
+fn cubic(distance: f64, a: f64) -> f64 {
+    let x = distance;
+    if x <= 1.0 {
+        ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0
+    } else if x < 2.0 {
+        ((a * x - 5.0 * a) * x + 8.0 * a) * x - 4.0 * a
+    } else {
+        0.0
+    }
+}
+
+/// The matrix applied to the elements along an axis.
+fn along_axis(
+    node: &OnnxNode<'_>,
+    importer: &mut Importer,
+    value: &Value,
+    axis: usize,
+    matrix: &Constant,
+) -> Result<Value, ImportError> {
+    let shape = importer.shape_of(value);
+    let before: usize = shape[..axis].iter().product();
+    let after: usize = shape[axis + 1..].iter().product();
+    let flat = importer.reshaped(node, value, vec![before, shape[axis], after])?;
+    let product = importer.matrix_product(node, &matrix.clone().into(), &flat)?;
+    let mut output = shape;
+    output[axis] = matrix.shape[0];
+    importer.reshaped(node, &product, output)
+}
