@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+pub use crate::input::{FileKind, InputError, TableFault};
+
 /// Why a model cannot run on these inputs.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
@@ -127,121 +129,4 @@ pub enum QuantizeError {
         /// The layer.
         layer: String,
     },
-}
-
-/// Why a file of inputs or samples cannot be used.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum InputError {
-    /// The file cannot be read.
-    #[error("cannot read the file: {0}")]
-    Io(#[from] std::io::Error),
-    /// The file is larger than any input.
-    #[error("the file or one of its arrays has {got} bytes, more than the limit of {limit}")]
-    FileSize {
-        /// Bytes found.
-        got: u64,
-        /// Most bytes allowed.
-        limit: u64,
-    },
-    /// The extension is not one of those that are read.
-    #[error("unknown kind of file: expected .json, .npy or .npz")]
-    UnknownKind,
-    /// Not JSON.
-    #[error("not valid JSON: {0}")]
-    Json(#[from] serde_json::Error),
-    /// JSON of another layout.
-    #[error("{place}: expected {expected}")]
-    Layout {
-        /// Where in the file.
-        place: String,
-        /// What belongs there.
-        expected: &'static str,
-    },
-    /// Not a zip archive, as `.npz` must be.
-    #[error("not a valid .npz archive: {0}")]
-    Zip(#[from] zip::result::ZipError),
-    /// Not an array in numpy's format.
-    #[error("array `{array}` is not a valid .npy: {expected}")]
-    Npy {
-        /// The array.
-        array: String,
-        /// What is wrong.
-        expected: &'static str,
-    },
-    /// Elements of another type.
-    #[error("input `{input}` has element type {got}, expected float32 or float64")]
-    ElementType {
-        /// The input.
-        input: String,
-        /// numpy's name of the type.
-        got: String,
-    },
-    /// A file with one array for a model with several inputs.
-    #[error("the file holds {got} inputs, the model has {expected}: {names:?}")]
-    InputCount {
-        /// Inputs of the model.
-        expected: usize,
-        /// Inputs in the file.
-        got: usize,
-        /// Names of the model's inputs.
-        names: Vec<String>,
-    },
-    /// An input that the file does not give.
-    #[error("input `{input}` of shape {shape:?} is missing")]
-    Missing {
-        /// The input.
-        input: String,
-        /// Its shape.
-        shape: Vec<usize>,
-    },
-    /// A name that the model does not have.
-    #[error("the model has no input `{name}`; it has {expected:?}")]
-    Extra {
-        /// The name in the file.
-        name: String,
-        /// Names of the model's inputs.
-        expected: Vec<String>,
-    },
-    /// A name given twice.
-    #[error("`{name}` is given twice")]
-    Duplicate {
-        /// The name.
-        name: String,
-    },
-    /// An input of another shape.
-    #[error("input `{input}` has shape {got:?}, expected {expected:?}")]
-    Shape {
-        /// The input.
-        input: String,
-        /// Its shape in the model.
-        expected: Vec<usize>,
-        /// The shape found.
-        got: Vec<usize>,
-    },
-    /// A number that is NaN, infinite or too large for single precision.
-    #[error("input `{input}`: element {index} is not a finite 32-bit number")]
-    NotFinite {
-        /// The input.
-        input: String,
-        /// The element, in C order.
-        index: usize,
-    },
-    /// Labels that are not whole numbers.
-    #[error("labels have element type {got}, expected whole numbers below 2^63")]
-    LabelType {
-        /// numpy's name of the type.
-        got: String,
-    },
-    /// Labels that are not as many as the samples.
-    #[error("the file holds {expected} samples but {got} labels")]
-    LabelCount {
-        /// How many samples.
-        expected: usize,
-        /// How many labels.
-        got: usize,
-    },
-    /// A calibration file without samples.
-    #[error("the file holds no samples")]
-    NoSamples,
 }

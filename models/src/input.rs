@@ -1,26 +1,39 @@
-//! Files with model inputs or calibration samples: JSON, `.npy` and `.npz`.
+//! Files with model inputs or calibration samples: JSON, JSON lines, CSV, `.npy` and `.npz`.
 
+mod array;
+mod error;
 mod json;
+mod kind;
+mod layout;
+mod note;
 mod npy;
 mod npz;
 mod samples;
+mod table;
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::Read;
 use std::path::Path;
 
-use ndarray::{ArrayD, IxDyn};
+use ndarray::ArrayD;
 
 use crate::digest::{HexDigest, keccak256};
-use crate::error::InputError;
 use crate::graph::{Graph, TensorSpec};
+use array::{Array, View, in_order};
 use json::Json;
+use kind::Kind;
 use npz::Archive;
+use table::Table;
+
+pub use error::{FileKind, InputError, TableFault};
+pub use note::InputNote;
 
 /// Most bytes of a file, unpacked.
 const LIMIT: u64 = 1 << 28;
-/// The name of an archive's array of labels.
+/// The name of an archive's array of labels, and of a table's column of them.
 const LABELS: &str = "labels";
+/// The name that stands for standard input.
+const STDIN: &str = "-";
 
 /// Reads one set of model inputs; see [`InputFile`].
 ///
@@ -38,19 +51,34 @@ pub fn read_samples(path: &Path, graph: &Graph) -> Result<Vec<Vec<ArrayD<f32>>>,
     InputFile::read(path)?.samples(graph)
 }
 
-/// The numbers in a file, not yet matched to a model.
+/// The numbers in a file, not yet matched to a model. The content tells the format, never the name.
 ///
-/// As inputs, it holds `{"input_data": [[…], …]}` with one list per input in the order of the
-/// model, or `{"name": […], …}` with one per name; lists are nested like the input or flat. An
-/// `.npz` holds one array per name (or `arr_0`, `arr_1`, … in order), an `.npy` the only input.
+/// | format | one set of inputs | samples |
+/// |---|---|---|
+/// | JSON object | `{"input_data": [[…], …]}`, one list an input in the order of the model, or `{"name": […], …}` | `input_data` with one entry a sample (for several inputs, a list of them); or one entry an input with all samples one after the other, as EZKL calibrates; or a list of samples for each name |
+/// | JSON list | the only input, or the inputs in order | samples of the only input |
+/// | JSON lines | one line | one sample a line, each as above |
+/// | CSV | one line of numbers | one sample a line |
+/// | `.npy` | the only input | a leading sample dimension |
+/// | `.npz` | one array a name, or `arr_0`, `arr_1`, … in order | a leading sample dimension |
 ///
-/// As samples, `input_data` has one entry per sample (for several inputs, a list of them), and
-/// arrays have a leading sample dimension. Archives may prefix names with `in_`, or with `s00_in_`,
-/// `s01_in_`, … for one array per sample, and `{"inputs": [{"name": …}], "samples":
-/// [{"inputs": […]}]}` is read too; arrays with `out` in place of `in` are skipped.
+/// Lists are nested like the input, or flat. Leading dimensions of 1 may be left out or added.
+/// Beside `input_data`, EZKL's `input_shapes` and `output_data` are passed over with a
+/// [note](Self::notes).
+///
+/// A table may begin with a line of column names. They are needed, as `name` or `name[0]`,
+/// `name[1]`, …, where a model has several inputs. Columns are separated by commas, semicolons, tabs
+/// or blanks.
+///
+/// Archives may prefix names with `in_`, or with `s00_in_`, `s01_in_`, … for one array a sample, and
+/// `{"inputs": [{"name": …}], "samples": [{"inputs": […]}]}` is read too; what has `out` in place of
+/// `in` is an output.
 ///
 /// Labels, which say the right class of each sample, are whole numbers in the array `labels` of an
-/// archive, or in `label` of each object of `samples`.
+/// archive, in `label` of each object of `samples`, or in the column `label` or `labels` of a table.
+///
+/// Numbers become 32-bit floats, the nearest of those written as reals. A whole number of a `.npy`
+/// of integers that no 32-bit float holds is refused.
 #[derive(Clone, Debug)]
 pub struct InputFile {
     content: Content,
@@ -60,40 +88,46 @@ pub struct InputFile {
 #[derive(Clone, Debug)]
 enum Content {
     Json(Json),
+    Lines(Vec<Json>),
+    Table(Table),
     Npy(Array),
     Npz(Archive),
 }
 
-/// Numbers with a shape.
-#[derive(Clone, Debug, PartialEq)]
-struct Array {
-    shape: Vec<usize>,
-    data: Vec<f64>,
-}
-
 impl InputFile {
-    /// Reads and parses a file; its extension tells the format.
+    /// Reads and parses a file, or standard input if the path is `-`.
     ///
     /// # Errors
     /// When the file cannot be read, is too large, or malformed.
     pub fn read(path: &Path) -> Result<Self, InputError> {
-        let extension = path.extension().and_then(|extension| extension.to_str());
-        let extension = extension.unwrap_or_default().to_ascii_lowercase();
-        if !["json", "npy", "npz"].contains(&extension.as_str()) {
-            return Err(InputError::UnknownKind);
-        }
         let mut bytes = Vec::new();
-        File::open(path)?.take(LIMIT + 1).read_to_end(&mut bytes)?;
+        if path == Path::new(STDIN) {
+            std::io::stdin().lock().take(LIMIT + 1).read_to_end(&mut bytes)?;
+        } else {
+            File::open(path)?.take(LIMIT + 1).read_to_end(&mut bytes)?;
+        }
+        Self::from_bytes(&bytes)
+    }
+
+    /// Parses the bytes of a file.
+    ///
+    /// # Errors
+    /// When there are too many, or they are of no known kind or malformed.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, InputError> {
         let got = bytes.len() as u64;
         if got > LIMIT {
             return Err(InputError::FileSize { got, limit: LIMIT });
         }
-        let content = match extension.as_str() {
-            "json" => Content::Json(serde_json::from_slice(&bytes)?),
-            "npz" => Content::Npz(npz::decode(&bytes)?),
-            _ => Content::Npy(npy::decode(&bytes, "")?),
+        let content = match kind::of(bytes)? {
+            Kind::Npy => Content::Npy(npy::decode(bytes, "the array")?),
+            Kind::Npz => Content::Npz(npz::decode(bytes)?),
+            Kind::Json(text) => match json::parse(&text)? {
+                (only, None) => Content::Json(only),
+                (first, Some(rest)) => Content::Lines(std::iter::once(first).chain(rest).collect()),
+            },
+            Kind::Table(text) => Content::Table(table::parse(&text)?),
         };
-        Ok(Self { content, digest: HexDigest(keccak256(&[&bytes])) })
+        Ok(Self { content, digest: HexDigest(keccak256(&[bytes])) })
     }
 
     /// Keccak-256 of the file's bytes.
@@ -116,12 +150,14 @@ impl InputFile {
     /// # Errors
     /// When the file does not hold exactly these tensors.
     pub fn tensors(&self, specs: &[&TensorSpec]) -> Result<Vec<ArrayD<f32>>, InputError> {
-        let arrays = match &self.content {
-            Content::Json(json) => json::arrays(json, specs)?,
-            Content::Npy(array) => in_order(vec![array.clone()], specs)?,
-            Content::Npz(archive) => by_name(archive.arrays.clone(), specs)?,
+        let views = match &self.content {
+            Content::Json(json) => layout::inputs(json, specs)?,
+            Content::Lines(lines) => return Err(InputError::Several { got: lines.len() }),
+            Content::Table(table) => table.inputs(specs)?,
+            Content::Npy(array) => in_order(vec![array.view()], specs)?,
+            Content::Npz(archive) => samples::inputs_of_archive(archive, specs)?,
         };
-        specs.iter().zip(arrays).map(|(spec, array)| array.fit(spec)).collect()
+        specs.iter().zip(&views).map(|(spec, view)| view.fit(spec)).collect()
     }
 
     /// The file as samples, each one set of inputs.
@@ -130,94 +166,74 @@ impl InputFile {
     /// When the file holds no sample, or one that does not fit the model.
     pub fn samples(&self, graph: &Graph) -> Result<Vec<Vec<ArrayD<f32>>>, InputError> {
         let specs = graph.inputs();
-        let samples = match &self.content {
-            Content::Json(json) => json::samples(json, &specs)?,
-            Content::Npy(array) => {
-                samples::unstack(in_order(vec![array.clone()], &specs)?, &specs)?
-            }
-            Content::Npz(archive) => samples::of_archive(&archive.arrays, &specs)?,
-        };
+        let samples = self.sets(&specs, samples::INPUT)?;
         if samples.is_empty() {
             return Err(InputError::NoSamples);
         }
-        let fit = |arrays: Vec<Array>| {
-            specs.iter().zip(arrays).map(|(spec, array)| array.fit(spec)).collect()
+        let fit = |views: Vec<View<'_>>| {
+            specs.iter().zip(&views).map(|(spec, view)| view.fit(spec)).collect()
         };
         samples.into_iter().map(fit).collect()
+    }
+
+    /// The outputs that the file gives beside its samples, one set a sample, as an exporter has
+    /// computed them: arrays with `out_` or `s00_out_` before the name in an archive, EZKL's
+    /// `output_data`, `outputs` of each object of `samples`. `None` where it gives none.
+    ///
+    /// # Errors
+    /// When they do not fit the model's outputs.
+    pub fn outputs(&self, graph: &Graph) -> Result<Option<Vec<Vec<ArrayD<f32>>>>, InputError> {
+        let specs = graph.outputs();
+        let views = match &self.content {
+            Content::Json(json) => layout::outputs(json, &specs)?,
+            Content::Npz(archive) if archive.has_outputs() => {
+                Some(samples::of_archive(archive, &specs, samples::OUTPUT)?)
+            }
+            Content::Npz(_) | Content::Lines(_) | Content::Table(_) | Content::Npy(_) => None,
+        };
+        let Some(views) = views else { return Ok(None) };
+        let fit = |views: Vec<View<'_>>| {
+            specs.iter().zip(&views).map(|(spec, view)| view.fit(spec)).collect()
+        };
+        views.into_iter().map(fit).collect::<Result<_, _>>().map(Some)
+    }
+
+    fn sets(
+        &self,
+        specs: &[&TensorSpec],
+        direction: &'static str,
+    ) -> Result<Vec<Vec<View<'_>>>, InputError> {
+        match &self.content {
+            Content::Json(json) => layout::samples(json, specs),
+            Content::Lines(lines) => lines.iter().map(|line| layout::inputs(line, specs)).collect(),
+            Content::Table(table) => table.samples(specs),
+            Content::Npy(array) => samples::unstack(in_order(vec![array.view()], specs)?, specs),
+            Content::Npz(archive) => samples::of_archive(archive, specs, direction),
+        }
     }
 
     /// The right class of each sample, where the file tells.
     ///
     /// # Errors
-    /// When labels are not whole numbers, or only some samples have one.
+    /// When only some samples have a label, or a label is too large.
     pub fn labels(&self) -> Result<Option<Vec<i64>>, InputError> {
         match &self.content {
-            Content::Json(json) => json::labels(json),
-            Content::Npy(_) => Ok(None),
-            Content::Npz(archive) => archive.labels.as_deref().map(npy::decode_labels).transpose(),
+            Content::Json(json) => layout::labels(json),
+            Content::Lines(_) | Content::Npy(_) => Ok(None),
+            Content::Table(table) => Ok(table.labels()),
+            Content::Npz(archive) => archive.labels.as_deref().map_or(Ok(None), npy::decode_labels),
         }
     }
-}
 
-impl Array {
-    /// The array as this input: of its shape, or flat.
-    fn fit(self, spec: &TensorSpec) -> Result<ArrayD<f32>, InputError> {
-        let is_flat = self.shape.len() == 1 && self.data.len() == spec.len();
-        if self.shape != spec.shape && !is_flat {
-            return Err(InputError::Shape {
-                input: spec.name.clone(),
-                expected: spec.shape.clone(),
-                got: self.shape,
-            });
+    /// What the file holds that is not used, and what was decided in reading it.
+    #[must_use]
+    pub fn notes(&self) -> Vec<InputNote> {
+        match &self.content {
+            Content::Json(json) => layout::notes(std::slice::from_ref(json)),
+            Content::Lines(lines) => layout::notes(lines),
+            Content::Table(table) => table.notes(),
+            Content::Npz(archive) => archive.notes(),
+            Content::Npy(_) => Vec::new(),
         }
-        let too_large = |x: &f64| !x.is_finite() || x.abs() > f64::from(f32::MAX);
-        if let Some(index) = self.data.iter().position(too_large) {
-            return Err(InputError::NotFinite { input: spec.name.clone(), index });
-        }
-        let data = self.data.into_iter().map(single).collect();
-        Ok(ArrayD::from_shape_vec(IxDyn(&spec.shape), data)
-            .expect("as many elements as the shape says were found"))
     }
-}
-
-/// Arrays that come without names.
-fn in_order(arrays: Vec<Array>, specs: &[&TensorSpec]) -> Result<Vec<Array>, InputError> {
-    if arrays.len() == specs.len() {
-        return Ok(arrays);
-    }
-    Err(InputError::InputCount { expected: specs.len(), got: arrays.len(), names: names(specs) })
-}
-
-/// Arrays by name, each exactly once; numpy's default names stand for the order.
-fn by_name(
-    mut arrays: Vec<(String, Array)>,
-    specs: &[&TensorSpec],
-) -> Result<Vec<Array>, InputError> {
-    let numbered = (0..specs.len()).map(|position| format!("arr_{position}"));
-    if arrays.iter().map(|(name, _)| name.clone()).eq(numbered) {
-        return Ok(arrays.into_iter().map(|(_, array)| array).collect());
-    }
-    let mut found = Vec::new();
-    for spec in specs {
-        let position = arrays.iter().position(|(name, _)| *name == spec.name).ok_or_else(|| {
-            InputError::Missing { input: spec.name.clone(), shape: spec.shape.clone() }
-        })?;
-        found.push(arrays.remove(position).1);
-    }
-    match arrays.into_iter().next() {
-        None => Ok(found),
-        Some((name, _)) if specs.iter().any(|spec| spec.name == name) => {
-            Err(InputError::Duplicate { name })
-        }
-        Some((name, _)) => Err(InputError::Extra { name, expected: names(specs) }),
-    }
-}
-
-fn names(specs: &[&TensorSpec]) -> Vec<String> {
-    specs.iter().map(|spec| spec.name.clone()).collect()
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "checked to be within single precision")]
-fn single(value: f64) -> f32 {
-    value as f32
 }

@@ -43,6 +43,7 @@ mod onnx;
 mod quantize;
 pub mod quantized;
 mod reading;
+mod shown;
 
 pub use accuracy::{
     AccuracyError, AccuracyReport, FloatAgreement, LabelAgreement, SampleSet, TestSet,
@@ -55,11 +56,11 @@ pub use comparison::{
 };
 pub use dequantize::{clamped_inputs, quantize_inputs};
 pub use digest::{HexDigest, model_digest};
-pub use error::{InputError, QuantizeError, RunError};
+pub use error::{FileKind, InputError, QuantizeError, RunError, TableFault};
 pub use execute::{Execution, execute};
 pub use function::Function;
 pub use graph::{Graph, TensorSpec};
-pub use input::{InputFile, read_inputs, read_samples};
+pub use input::{InputFile, InputNote, read_inputs, read_samples};
 pub use onnx::{
     DeclaredInput, Dimension, Element, ImportError, ImportOptions, OnnxFile, Part, Refusals,
     Resolver,
@@ -67,3 +68,4 @@ pub use onnx::{
 pub use quantize::{QuantizeOptions, quantize};
 pub use quantized::QuantizedGraph;
 pub use reading::Reading;
+pub use shown::Shown;

@@ -5,8 +5,8 @@ mod support;
 
 use support::zoo;
 use zkinfer_models::{
-    AccuracyError, AccuracyReport, Calibration, Graph, InputError, InputFile, QuantizeOptions,
-    TestSet, model_digest, read_samples,
+    AccuracyError, AccuracyReport, Calibration, Graph, InputError, InputFile, InputNote,
+    QuantizeOptions, TestSet, model_digest, read_samples,
 };
 
 fn measured(model: &str, file: &str, activation_bits: u32) -> AccuracyReport {
@@ -65,10 +65,18 @@ fn samples_of_which_some_have_a_label_are_refused() {
     assert!(matches!(labels(&some), Err(InputError::LabelCount { expected: 20, got: 19 })));
     let none = text.replace("\"label\":", "\"remark\":");
     assert_eq!(labels(&none).unwrap(), None);
+}
+
+/// A regression's targets are no classes, and no reason to refuse the samples.
+#[test]
+fn targets_that_are_no_classes_are_passed_over_with_a_note() {
+    let text = std::fs::read_to_string(zoo::path("digits_mlp", "samples.json")).unwrap();
     let half = text.replacen("\"label\":1", "\"label\":1.5", 1);
-    assert!(
-        matches!(labels(&half), Err(InputError::Layout { place, .. }) if place.contains("label"))
-    );
+    let file = InputFile::from_bytes(half.as_bytes()).unwrap();
+    assert_eq!(file.labels().unwrap(), None);
+    assert_eq!(file.notes(), [InputNote::NoClasses]);
+    let whole = InputFile::from_bytes(text.as_bytes()).unwrap();
+    assert_eq!(whole.notes(), []);
 }
 
 #[test]

@@ -1,40 +1,60 @@
-//! JSON files. Duplicate keys are refused, where most readers silently take the last.
+//! JSON values, with nested lists of numbers kept as arrays.
+//!
+//! Memory stays within a small multiple of the text: a number takes four bytes, and what is not a
+//! list of numbers is counted. Duplicate keys are refused, where most readers silently take the
+//! last.
 
+use std::cell::Cell;
+use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
-use super::samples::unstack;
-use super::{Array, by_name, in_order, names};
-use crate::error::InputError;
-use crate::graph::TensorSpec;
+use super::array::{Array, View, single};
+use super::error::InputError;
 
-/// What these files are made of.
+/// Most values that are no numbers in lists of equal lengths.
+const VALUES: u32 = 1 << 20;
+
+/// A JSON value.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Json {
     Number(f64),
     Text(String),
     Null,
+    /// Numbers in lists of equal lengths, or an empty list.
+    Array(Array),
+    /// Any other list.
     List(Vec<Json>),
     Object(Vec<(String, Json)>),
 }
 
+/// A JSON value, or a part of an array.
+#[derive(Clone, Debug)]
+pub(super) enum Node<'a> {
+    View(View<'a>),
+    Json(&'a Json),
+}
+
 impl Json {
-    fn field(&self, name: &str) -> Option<&Json> {
+    pub(super) fn field(&self, name: &str) -> Option<&Json> {
         let Self::Object(fields) = self else { return None };
         fields.iter().find(|(field, _)| field == name).map(|(_, value)| value)
     }
 
-    fn list(&self, place: &str) -> Result<&[Json], InputError> {
+    pub(super) fn node(&self) -> Node<'_> {
         match self {
-            Self::List(items) => Ok(items),
-            _ => Err(layout(place, "a list")),
+            Self::Array(array) => Node::View(array.view()),
+            Self::Number(number) => {
+                Node::View(View { shape: Vec::new(), data: vec![single(*number)].into() })
+            }
+            Self::Text(_) | Self::Null | Self::List(_) | Self::Object(_) => Node::Json(self),
         }
     }
 
     /// A number that is exactly an integer.
     #[expect(clippy::cast_possible_truncation, reason = "whole, and less than 2^53")]
-    fn integer(&self) -> Option<i64> {
+    pub(super) fn integer(&self) -> Option<i64> {
         match self {
             Self::Number(number) if number.fract() == 0.0 && number.abs() < 2f64.powi(53) => {
                 Some(*number as i64)
@@ -43,143 +63,95 @@ impl Json {
         }
     }
 
-    /// A nested list of numbers as an array.
-    fn array(&self, place: &str) -> Result<Array, InputError> {
-        let mut shape = Vec::new();
-        let mut inner = self;
-        while let Self::List(items) = inner {
-            shape.push(items.len());
-            let Some(first) = items.first() else { break };
-            inner = first;
+    /// The items of a list.
+    pub(super) fn items(&self, place: &str) -> Result<Vec<Node<'_>>, InputError> {
+        match self {
+            Self::List(items) => Ok(items.iter().map(Self::node).collect()),
+            Self::Array(array) => Ok(array.view().rows()?.into_iter().map(Node::View).collect()),
+            _ => Err(layout(place, "a list")),
         }
-        let mut data = Vec::new();
-        self.flatten(&shape, place, &mut data)?;
-        Ok(Array { shape, data })
     }
 
-    fn flatten(&self, shape: &[usize], place: &str, data: &mut Vec<f64>) -> Result<(), InputError> {
-        match (self, shape) {
-            (Self::Number(number), []) => data.push(*number),
-            (Self::List(items), [size, inner @ ..]) if items.len() == *size => {
-                for item in items {
-                    item.flatten(inner, place, data)?;
-                }
+    /// A list of objects.
+    pub(super) fn objects(&self, place: &str) -> Result<&[Json], InputError> {
+        match self {
+            Self::List(items) => Ok(items),
+            Self::Array(array) if array.shape == [0] => Ok(&[]),
+            _ => Err(layout(place, "a list of objects")),
+        }
+    }
+
+    /// Numbers, in lists of equal lengths.
+    pub(super) fn view(&self, place: &str) -> Result<View<'_>, InputError> {
+        self.node().view(place)
+    }
+}
+
+impl<'a> Node<'a> {
+    pub(super) fn view(self, place: &str) -> Result<View<'a>, InputError> {
+        match self {
+            Self::View(view) => Ok(view),
+            Self::Json(_) => Err(layout(place, "numbers, in lists of equal lengths")),
+        }
+    }
+
+    /// The items of a list, as numbers.
+    pub(super) fn views(self, place: &str) -> Result<Vec<View<'a>>, InputError> {
+        match self {
+            Self::Json(json) => {
+                json.items(place)?.into_iter().map(|item| item.view(place)).collect()
             }
-            _ => return Err(layout(place, "numbers, in lists of equal lengths")),
-        }
-        Ok(())
-    }
-}
-
-/// One set of inputs.
-pub(super) fn arrays(json: &Json, specs: &[&TensorSpec]) -> Result<Vec<Array>, InputError> {
-    let Json::Object(fields) = json else { return Err(layout("the file", OBJECT)) };
-    if let Some(data) = ezkl(json, specs)? {
-        let items = data.list("input_data")?.iter().enumerate();
-        let arrays = items.map(|(position, item)| item.array(&format!("input_data[{position}]")));
-        return in_order(arrays.collect::<Result<_, _>>()?, specs);
-    }
-    by_name(named(fields)?, specs)
-}
-
-/// Several sets of inputs.
-pub(super) fn samples(json: &Json, specs: &[&TensorSpec]) -> Result<Vec<Vec<Array>>, InputError> {
-    let Json::Object(fields) = json else { return Err(layout("the file", OBJECT)) };
-    let is_input = |name: &str| specs.iter().any(|spec| spec.name == name);
-    if let (Some(samples), Some(inputs), false) =
-        (json.field("samples"), json.field("inputs"), is_input("samples"))
-    {
-        return described(samples, inputs, specs);
-    }
-    let Some(data) = ezkl(json, specs)? else {
-        return unstack(by_name(named(fields)?, specs)?, specs);
-    };
-    let sample = |(position, item): (usize, &Json)| {
-        let place = format!("input_data[{position}]");
-        if specs.len() == 1 {
-            return in_order(vec![item.array(&place)?], specs);
-        }
-        let arrays = item.list(&place)?.iter().map(|array| array.array(&place));
-        in_order(arrays.collect::<Result<_, _>>()?, specs)
-    };
-    data.list("input_data")?.iter().enumerate().map(sample).collect()
-}
-
-const OBJECT: &str = "an object: {\"input_data\": [[…]]} or {\"name\": […]}";
-
-/// The label of each sample, where samples have labels.
-pub(super) fn labels(json: &Json) -> Result<Option<Vec<i64>>, InputError> {
-    let Some(samples) = json.field("samples") else { return Ok(None) };
-    let samples = samples.list("samples")?;
-    let mut labels = Vec::new();
-    for (position, sample) in samples.iter().enumerate() {
-        if let Some(label) = sample.field("label").filter(|label| **label != Json::Null) {
-            let place = || format!("samples[{position}].label");
-            labels.push(label.integer().ok_or_else(|| layout(&place(), "a whole number"))?);
+            Self::View(view) if view.shape.is_empty() => Err(layout(place, "a list")),
+            Self::View(view) => view.rows(),
         }
     }
-    let (expected, got) = (samples.len(), labels.len());
-    match got {
-        0 => Ok(None),
-        _ if got == expected => Ok(Some(labels)),
-        _ => Err(InputError::LabelCount { expected, got }),
-    }
 }
 
-/// The value of `input_data`, where the file has that layout.
-fn ezkl<'a>(json: &'a Json, specs: &[&TensorSpec]) -> Result<Option<&'a Json>, InputError> {
-    let Json::Object(fields) = json else { return Ok(None) };
-    if specs.iter().any(|spec| spec.name == "input_data") {
-        return Ok(None);
-    }
-    let Some(data) = json.field("input_data") else { return Ok(None) };
-    match fields.iter().find(|(name, _)| name != "input_data") {
-        Some((name, _)) => Err(InputError::Extra { name: name.clone(), expected: names(specs) }),
-        None => Ok(Some(data)),
-    }
-}
-
-fn named(fields: &[(String, Json)]) -> Result<Vec<(String, Array)>, InputError> {
-    fields.iter().map(|(name, value)| Ok((name.clone(), value.array(name)?))).collect()
-}
-
-/// Samples with a description of their inputs.
-fn described(
-    samples: &Json,
-    inputs: &Json,
-    specs: &[&TensorSpec],
-) -> Result<Vec<Vec<Array>>, InputError> {
-    let name = |input: &Json| match input.field("name") {
-        Some(Json::Text(name)) => Ok(name.clone()),
-        _ => Err(layout("inputs", "objects with a name")),
-    };
-    let order = inputs.list("inputs")?.iter().map(name).collect::<Result<Vec<_>, _>>()?;
-    let sample = |(position, sample): (usize, &Json)| {
-        let place = format!("samples[{position}].inputs");
-        let arrays = sample.field("inputs").ok_or_else(|| layout(&place, "a list"))?;
-        let arrays = arrays.list(&place)?.iter().map(|array| array.array(&place));
-        let arrays = arrays.collect::<Result<Vec<_>, _>>()?;
-        if arrays.len() != order.len() {
-            return Err(layout(&place, "one list per input"));
-        }
-        by_name(order.iter().cloned().zip(arrays).collect(), specs)
-    };
-    samples.list("samples")?.iter().enumerate().map(sample).collect()
-}
-
-fn layout(place: &str, expected: &'static str) -> InputError {
+pub(super) fn layout(place: &str, expected: &'static str) -> InputError {
     InputError::Layout { place: place.to_owned(), expected }
 }
 
-impl<'de> Deserialize<'de> for Json {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(JsonVisitor)
+/// The first value of a text, and the others, if there are any.
+pub(super) fn parse(text: &str) -> Result<(Json, Option<Vec<Json>>), InputError> {
+    let budget = Cell::new(VALUES);
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let mut values = Vec::new();
+    loop {
+        values.push(Value { budget: &budget }.deserialize(&mut reader)?);
+        spend::<serde_json::Error>(&budget, 1)?;
+        if reader.end().is_ok() {
+            break;
+        }
+    }
+    let rest = values.split_off(1);
+    let first = values.pop().expect("the loop has pushed one value");
+    Ok((first, (!rest.is_empty()).then_some(rest)))
+}
+
+fn spend<E: serde::de::Error>(budget: &Cell<u32>, count: usize) -> Result<(), E> {
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    let left = budget.get().checked_sub(count).ok_or_else(|| {
+        E::custom(format_args!("more than {VALUES} values that are no lists of numbers"))
+    })?;
+    budget.set(left);
+    Ok(())
+}
+
+/// One value, whose parts are counted against a budget.
+#[derive(Clone, Copy)]
+struct Value<'b> {
+    budget: &'b Cell<u32>,
+}
+
+impl<'de> DeserializeSeed<'de> for Value<'_> {
+    type Value = Json;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
+        deserializer.deserialize_any(self)
     }
 }
 
-struct JsonVisitor;
-
-impl<'de> Visitor<'de> for JsonVisitor {
+impl<'de> Visitor<'de> for Value<'_> {
     type Value = Json;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -188,6 +160,10 @@ impl<'de> Visitor<'de> for JsonVisitor {
 
     fn visit_unit<E>(self) -> Result<Json, E> {
         Ok(Json::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+        Ok(Json::Number(f64::from(u8::from(value))))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
@@ -209,21 +185,86 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
+        let mut list = Items::Numbers(Vec::new());
+        while let Some(item) = items.next_element_seed(self)? {
+            list = list.with(item, self.budget)?;
         }
-        Ok(Json::List(list))
+        Ok(list.into_json())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json, A::Error> {
-        let mut fields: Vec<(String, Json)> = Vec::new();
-        while let Some((name, value)) = entries.next_entry::<String, Json>()? {
-            if fields.iter().any(|(field, _)| *field == name) {
+        let mut names = HashSet::new();
+        let mut fields = Vec::new();
+        while let Some(name) = entries.next_key::<String>()? {
+            if !names.insert(name.clone()) {
+                let name = crate::shown::Shown(&name);
                 return Err(A::Error::custom(format_args!("`{name}` is given twice")));
             }
-            fields.push((name, value));
+            spend(self.budget, 1)?;
+            fields.push((name, entries.next_value_seed(self)?));
         }
         Ok(Json::Object(fields))
+    }
+}
+
+/// The items of a list so far.
+enum Items {
+    Numbers(Vec<f32>),
+    /// At least one array, all of one shape, one after the other.
+    Arrays(usize, Array),
+    Mixed(Vec<Json>),
+}
+
+impl Items {
+    fn with<E: serde::de::Error>(self, item: Json, budget: &Cell<u32>) -> Result<Self, E> {
+        Ok(match (self, item) {
+            (Self::Numbers(mut numbers), Json::Number(number)) => {
+                numbers.push(single(number));
+                Self::Numbers(numbers)
+            }
+            (Self::Numbers(numbers), Json::Array(first)) if numbers.is_empty() => {
+                Self::Arrays(1, first)
+            }
+            (Self::Arrays(count, mut all), Json::Array(next)) if all.shape == next.shape => {
+                all.data.extend(next.data);
+                Self::Arrays(count + 1, all)
+            }
+            (items, item) => {
+                let mut mixed = items.into_mixed(budget)?;
+                spend(budget, 1)?;
+                mixed.push(item);
+                Self::Mixed(mixed)
+            }
+        })
+    }
+
+    fn into_mixed<E: serde::de::Error>(self, budget: &Cell<u32>) -> Result<Vec<Json>, E> {
+        match self {
+            Self::Mixed(items) => Ok(items),
+            Self::Numbers(numbers) => {
+                spend(budget, numbers.len())?;
+                Ok(numbers.into_iter().map(|x| Json::Number(f64::from(x))).collect())
+            }
+            Self::Arrays(count, all) => {
+                spend(budget, count)?;
+                let len = all.data.len() / count;
+                let part = |part: usize| Array {
+                    shape: all.shape.clone(),
+                    data: all.data[part * len..][..len].to_vec(),
+                };
+                Ok((0..count).map(|one| Json::Array(part(one))).collect())
+            }
+        }
+    }
+
+    fn into_json(self) -> Json {
+        match self {
+            Self::Mixed(items) => Json::List(items),
+            Self::Numbers(data) => Json::Array(Array { shape: vec![data.len()], data }),
+            Self::Arrays(count, mut all) => {
+                all.shape.insert(0, count);
+                Json::Array(all)
+            }
+        }
     }
 }

@@ -1,26 +1,31 @@
-//! Arrays in numpy's format, of real numbers. Nothing is allocated before the length is checked.
+//! Arrays in numpy's format, of numbers. Nothing is allocated before the length is checked.
 
-use super::{Array, LABELS};
-use crate::error::InputError;
+use super::LABELS;
+use super::array::{Array, single};
+use super::error::InputError;
 
 /// Decodes a whole `.npy` file; `name` is for messages.
 pub(super) fn decode(bytes: &[u8], name: &str) -> Result<Array, InputError> {
     let (header, data) = split(bytes, name)?;
-    let (data, rest) = Element::of(header.descr).read(data).ok_or_else(|| {
-        InputError::ElementType { input: name.to_owned(), got: header.descr.to_owned() }
-    })?;
-    header.check_len(data.len(), rest, name)?;
+    let (input, got) = (|| name.to_owned(), || header.descr.to_owned());
+    let element = Element::of(header.descr)
+        .ok_or_else(|| InputError::ElementType { input: input(), got: got() })?;
+    header.check_len(data, element, name)?;
+    let singles = element.values(data).map(Value::single).enumerate();
+    let data = singles.map(|(index, value)| {
+        value.ok_or_else(|| InputError::Inexact { input: input(), index, got: got() })
+    });
+    let data = data.collect::<Result<Vec<f32>, _>>()?;
     let data = if header.fortran_order { to_c_order(&data, &header.shape) } else { data };
     Ok(Array { shape: header.shape, data })
 }
 
-/// Decodes a whole `.npy` file of whole numbers.
-pub(super) fn decode_labels(bytes: &[u8]) -> Result<Vec<i64>, InputError> {
+/// Decodes a whole `.npy` file of labels; `None` if they are no whole numbers below 2^63.
+pub(super) fn decode_labels(bytes: &[u8]) -> Result<Option<Vec<i64>>, InputError> {
     let (header, data) = split(bytes, LABELS)?;
-    let (labels, rest) = integers(header.descr, data)
-        .ok_or_else(|| InputError::LabelType { got: header.descr.to_owned() })?;
-    header.check_len(labels.len(), rest, LABELS)?;
-    Ok(labels)
+    let Some(element) = Element::of(header.descr) else { return Ok(None) };
+    header.check_len(data, element, LABELS)?;
+    Ok(element.values(data).map(Value::whole).collect())
 }
 
 /// Header and data of a file.
@@ -69,10 +74,10 @@ impl<'a> Header<'a> {
         Some(Self { descr, fortran_order, shape })
     }
 
-    /// Refuses data that are not `len` elements and nothing more.
-    fn check_len(&self, len: usize, rest: usize, name: &str) -> Result<(), InputError> {
-        let count = self.shape.iter().try_fold(1usize, |n, &size| n.checked_mul(size));
-        if count == Some(len) && rest == 0 {
+    /// Refuses data that are not as many elements as the shape says, and nothing more.
+    fn check_len(&self, data: &[u8], element: Element, name: &str) -> Result<(), InputError> {
+        let bytes = self.shape.iter().try_fold(element.width, |n, &size| n.checked_mul(size));
+        if bytes == Some(data.len()) {
             return Ok(());
         }
         let expected = "its data must be as long as its shape says";
@@ -86,74 +91,135 @@ fn field<'a>(header: &'a str, name: &str) -> Option<&'a str> {
     Some(rest.trim_start().strip_prefix(':')?.trim_start())
 }
 
-/// The element types that are read.
+/// What an element is.
 #[derive(Clone, Copy)]
-enum Element {
-    Single { big_endian: bool },
-    Double { big_endian: bool },
-    Other,
+enum Format {
+    Bool,
+    Signed,
+    Unsigned,
+    Float,
+}
+
+/// The type of the elements.
+#[derive(Clone, Copy)]
+struct Element {
+    format: Format,
+    width: usize,
+    big_endian: bool,
+}
+
+/// One element.
+#[derive(Clone, Copy)]
+enum Value {
+    Whole(i128),
+    Real(f64),
 }
 
 impl Element {
-    /// The type of that name.
-    fn of(descr: &str) -> Self {
-        match descr {
-            "<f4" => Self::Single { big_endian: false },
-            ">f4" => Self::Single { big_endian: true },
-            "<f8" => Self::Double { big_endian: false },
-            ">f8" => Self::Double { big_endian: true },
-            _ => Self::Other,
-        }
+    /// The type of numpy's name `descr`; `None` for what is no real number of at most 64 bits.
+    fn of(descr: &str) -> Option<Self> {
+        let (order, name) = descr.split_at_checked(1)?;
+        let (format, width) = match name {
+            "b1" => (Format::Bool, 1),
+            "i1" => (Format::Signed, 1),
+            "i2" => (Format::Signed, 2),
+            "i4" => (Format::Signed, 4),
+            "i8" => (Format::Signed, 8),
+            "u1" => (Format::Unsigned, 1),
+            "u2" => (Format::Unsigned, 2),
+            "u4" => (Format::Unsigned, 4),
+            "u8" => (Format::Unsigned, 8),
+            "f2" => (Format::Float, 2),
+            "f4" => (Format::Float, 4),
+            "f8" => (Format::Float, 8),
+            _ => return None,
+        };
+        let big_endian = match order {
+            "<" | "|" => false,
+            ">" => true,
+            "=" => cfg!(target_endian = "big"),
+            _ => return None,
+        };
+        Some(Self { format, width, big_endian })
     }
 
-    /// All elements, and the number of bytes left over; `None` for other types.
-    fn read(self, data: &[u8]) -> Option<(Vec<f64>, usize)> {
-        match self {
-            Self::Single { big_endian } => Some(read(data, |bytes: [u8; 4]| {
-                let decode = if big_endian { f32::from_be_bytes } else { f32::from_le_bytes };
-                f64::from(decode(bytes))
-            })),
-            Self::Double { big_endian } => {
-                Some(read(data, if big_endian { f64::from_be_bytes } else { f64::from_le_bytes }))
+    /// The elements, of which there is a whole number.
+    fn values(self, data: &[u8]) -> impl Iterator<Item = Value> {
+        data.chunks_exact(self.width).map(move |bytes| self.value(bytes))
+    }
+
+    fn value(self, bytes: &[u8]) -> Value {
+        let byte = |bits: u64, byte: &u8| bits << 8 | u64::from(*byte);
+        let bits = if self.big_endian {
+            bytes.iter().fold(0, byte)
+        } else {
+            bytes.iter().rev().fold(0, byte)
+        };
+        match self.format {
+            Format::Bool => Value::Whole(i128::from(bits != 0)),
+            Format::Unsigned => Value::Whole(i128::from(bits)),
+            Format::Signed => {
+                let unused = 64 - 8 * self.width;
+                Value::Whole(i128::from((bits << unused).cast_signed() >> unused))
             }
-            Self::Other => None,
+            Format::Float => Value::Real(float(bits, self.width)),
         }
     }
 }
 
-fn read<const N: usize>(data: &[u8], decode: impl Fn([u8; N]) -> f64) -> (Vec<f64>, usize) {
-    let (chunks, rest) = data.as_chunks::<N>();
-    (chunks.iter().map(|&chunk| decode(chunk)).collect(), rest.len())
+/// A float of 2, 4 or 8 bytes.
+fn float(bits: u64, width: usize) -> f64 {
+    match width {
+        8 => f64::from_bits(bits),
+        4 => u32::try_from(bits).map_or(f64::NAN, |bits| f64::from(f32::from_bits(bits))),
+        _ => u16::try_from(bits).map_or(f64::NAN, half),
+    }
 }
 
-/// Whole numbers and the number of bytes left over; `None` for other types and too large values.
-fn integers(descr: &str, data: &[u8]) -> Option<(Vec<i64>, usize)> {
-    let (order, kind) = descr.split_at_checked(1)?;
-    let width = match kind {
-        "i1" | "u1" => 1,
-        "i2" | "u2" => 2,
-        "i4" | "u4" => 4,
-        "i8" | "u8" => 8,
-        _ => return None,
+/// A float of 16 bits: a sign, 5 bits of exponent, 10 bits of fraction.
+fn half(bits: u16) -> f64 {
+    let (exponent, fraction) = (i32::from(bits >> 10 & 0x1f), f64::from(bits & 0x3ff));
+    let magnitude = match exponent {
+        0 => fraction * 2f64.powi(-24),
+        0x1f if fraction == 0.0 => f64::INFINITY,
+        0x1f => f64::NAN,
+        _ => (1024.0 + fraction) * 2f64.powi(exponent - 25),
     };
-    let integer = |bytes: &[u8]| {
-        let mut bytes = bytes.to_vec();
-        if order == ">" {
-            bytes.reverse();
+    if bits >> 15 == 0 { magnitude } else { -magnitude }
+}
+
+impl Value {
+    /// The element as a 32-bit float; `None` for a whole number that none is.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "whether the whole number comes back is what is checked"
+    )]
+    fn single(self) -> Option<f32> {
+        match self {
+            Self::Real(value) => Some(single(value)),
+            Self::Whole(value) => {
+                let single = value as f32;
+                (single as i128 == value).then_some(single)
+            }
         }
-        let high_bit = bytes.last().is_some_and(|byte| byte >> 7 == 1);
-        let signed = kind.starts_with('i');
-        bytes.resize(8, if signed && high_bit { 0xff } else { 0 });
-        let value = i64::from_le_bytes(bytes.try_into().ok()?);
-        (signed || value >= 0).then_some(value)
-    };
-    let chunks = data.chunks_exact(width);
-    let rest = chunks.remainder().len();
-    Some((chunks.map(integer).collect::<Option<_>>()?, rest))
+    }
+
+    /// The element as a whole number, if it is one.
+    #[expect(clippy::cast_possible_truncation, reason = "whole, and less than 2^53")]
+    fn whole(self) -> Option<i64> {
+        match self {
+            Self::Whole(value) => i64::try_from(value).ok(),
+            Self::Real(value) if value.fract() == 0.0 && value.abs() < 2f64.powi(53) => {
+                Some(value as i64)
+            }
+            Self::Real(_) => None,
+        }
+    }
 }
 
 /// Elements that lie with the first axis fastest, now with the last one fastest.
-fn to_c_order(data: &[f64], shape: &[usize]) -> Vec<f64> {
+fn to_c_order(data: &[f32], shape: &[usize]) -> Vec<f32> {
     let mut strides = Vec::with_capacity(shape.len());
     let mut stride = 1;
     for size in shape {

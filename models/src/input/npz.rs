@@ -1,11 +1,14 @@
 //! Zip archives of `.npy` files.
 
+use std::collections::HashSet;
 use std::io::{Cursor, Read as _};
 
 use zip::ZipArchive;
 
-use super::{Array, LABELS, LIMIT, npy};
-use crate::error::InputError;
+use super::array::Array;
+use super::error::{FileKind, InputError};
+use super::samples::{Member, OUTPUT};
+use super::{InputNote, LABELS, LIMIT, npy};
 
 /// Most arrays of an archive.
 const ARRAYS: usize = 1 << 16;
@@ -13,40 +16,56 @@ const ARRAYS: usize = 1 << 16;
 /// The arrays of an archive.
 #[derive(Clone, Debug)]
 pub(super) struct Archive {
-    /// All arrays of real numbers, by name.
+    /// All arrays of numbers, by name; no name twice.
     pub(super) arrays: Vec<(String, Array)>,
     /// The array of labels, not decoded: it may be of any type, and most readers need none.
     pub(super) labels: Option<Vec<u8>>,
+}
+
+impl Archive {
+    /// Whether there are outputs beside the inputs.
+    pub(super) fn has_outputs(&self) -> bool {
+        self.arrays.iter().any(|(name, _)| Member::of(name).is_some_and(|m| m.direction == OUTPUT))
+    }
+
+    pub(super) fn notes(&self) -> Vec<InputNote> {
+        let no_classes = |bytes: &Vec<u8>| matches!(npy::decode_labels(bytes), Ok(None));
+        let labels = self.labels.iter().filter(|bytes| no_classes(bytes));
+        labels.map(|_| InputNote::NoClasses).collect()
+    }
 }
 
 /// Decodes every array but the labels.
 pub(super) fn decode(bytes: &[u8]) -> Result<Archive, InputError> {
     let mut archive = ZipArchive::new(Cursor::new(bytes))?;
     if archive.len() > ARRAYS {
-        let (got, limit) = (archive.len() as u64, ARRAYS as u64);
-        return Err(InputError::FileSize { got, limit });
+        return Err(InputError::ManyArrays { got: archive.len(), limit: ARRAYS });
     }
-    let mut arrays: Vec<(String, Array)> = Vec::new();
+    if archive.file_names().any(|name| name.ends_with("data.pkl")) {
+        return Err(InputError::Kind(FileKind::Torch));
+    }
+    let mut names = HashSet::new();
+    let mut arrays = Vec::new();
     let mut labels = None;
     let mut total = 0;
     for position in 0..archive.len() {
         let mut entry = archive.by_index(position)?;
         let name = entry.name().strip_suffix(".npy").unwrap_or(entry.name()).to_owned();
+        if !names.insert(name.clone()) {
+            return Err(InputError::Duplicate { name });
+        }
         let mut bytes = Vec::new();
         entry.by_ref().take(LIMIT + 1 - total).read_to_end(&mut bytes)?;
         total += bytes.len() as u64;
         if total > LIMIT {
             return Err(InputError::FileSize { got: total, limit: LIMIT });
         }
-        if name == LABELS && labels.is_none() {
+        if name == LABELS {
             labels = Some(bytes);
-            continue;
+        } else {
+            let array = npy::decode(&bytes, &name)?;
+            arrays.push((name, array));
         }
-        if name == LABELS || arrays.iter().any(|(other, _)| *other == name) {
-            return Err(InputError::Duplicate { name });
-        }
-        let array = npy::decode(&bytes, &name)?;
-        arrays.push((name, array));
     }
     Ok(Archive { arrays, labels })
 }

@@ -1,17 +1,25 @@
 //! Arrays with a leading sample dimension, taken apart.
 
-use super::{Array, by_name, names};
-use crate::error::InputError;
+use std::collections::{BTreeMap, HashSet};
+
+use super::array::{Array, View, by_name, in_order, names};
+use super::error::InputError;
+use super::npz::Archive;
 use crate::graph::TensorSpec;
 
-/// One set of inputs per position of the arrays' leading dimension.
-pub(super) fn unstack(
-    arrays: Vec<Array>,
+/// How names of inputs begin, in archives that hold outputs too.
+pub(super) const INPUT: &str = "in";
+/// How names of outputs begin.
+pub(super) const OUTPUT: &str = "out";
+
+/// One set of tensors per position of the arrays' leading dimension.
+pub(super) fn unstack<'a>(
+    arrays: Vec<View<'a>>,
     specs: &[&TensorSpec],
-) -> Result<Vec<Vec<Array>>, InputError> {
-    let mut samples: Vec<Vec<Array>> = Vec::new();
+) -> Result<Vec<Vec<View<'a>>>, InputError> {
+    let mut samples: Vec<Vec<View<'a>>> = Vec::new();
     for (position, (array, spec)) in arrays.into_iter().zip(specs).enumerate() {
-        let rows = rows(array, spec)?;
+        let rows = array.samples(spec)?;
         if position > 0 && rows.len() != samples.len() {
             let place = spec.name.clone();
             return Err(InputError::Layout { place, expected: "as many samples as other inputs" });
@@ -26,75 +34,119 @@ pub(super) fn unstack(
     Ok(samples)
 }
 
-/// `[samples, shape…]`, where a leading 1 of the shape may be left out; or a single sample.
-fn rows(array: Array, spec: &TensorSpec) -> Result<Vec<Array>, InputError> {
-    if array.shape == spec.shape {
-        return Ok(vec![array]);
-    }
-    let expected = &spec.shape[..];
-    let without_batch = expected.strip_prefix(&[1]).unwrap_or(expected);
-    let fits =
-        |inner: &[usize]| inner == expected || inner == without_batch || *inner == [spec.len()];
-    match array.shape.split_first() {
-        Some((_, inner)) if fits(inner) && !array.data.is_empty() => {
-            let row = |data: &[f64]| Array { shape: spec.shape.clone(), data: data.to_vec() };
-            Ok(array.data.chunks(spec.len()).map(row).collect())
-        }
-        _ => Err(InputError::Shape {
-            input: spec.name.clone(),
-            expected: [&[1], expected].concat(),
-            got: array.shape,
-        }),
-    }
-}
-
-/// The samples of an archive: one array per input, or one per input and sample.
-pub(super) fn of_archive(
-    arrays: &[(String, Array)],
+/// The one set of inputs of an archive: by name, with or without `in_`, or numbered.
+pub(super) fn inputs_of_archive<'a>(
+    archive: &'a Archive,
     specs: &[&TensorSpec],
-) -> Result<Vec<Vec<Array>>, InputError> {
+) -> Result<Vec<View<'a>>, InputError> {
+    if let Some(views) = numbered(&archive.arrays, specs) {
+        return in_order(views, specs);
+    }
+    let (stacked, single) = sorted(archive, specs, INPUT)?;
+    let mut single = single.into_values();
+    match (single.next(), single.len()) {
+        (None, _) => views(&stacked, specs),
+        (Some(only), 0) if stacked.is_empty() => views(&only, specs),
+        (Some(_), more) => Err(InputError::Several { got: more + 1 }),
+    }
+}
+
+/// The samples of an archive: one array per tensor, or one per tensor and sample.
+pub(super) fn of_archive<'a>(
+    archive: &'a Archive,
+    specs: &[&TensorSpec],
+    direction: &str,
+) -> Result<Vec<Vec<View<'a>>>, InputError> {
+    if let Some(views) = numbered(&archive.arrays, specs) {
+        return unstack(in_order(views, specs)?, specs);
+    }
+    let (stacked, single) = sorted(archive, specs, direction)?;
+    if single.is_empty() {
+        return unstack(views(&stacked, specs)?, specs);
+    }
+    if let Some((name, _)) = stacked.first() {
+        return Err(InputError::Extra { name: (*name).to_owned(), expected: names(specs) });
+    }
+    single.values().map(|tensors| views(tensors, specs)).collect()
+}
+
+/// Arrays by the names of tensors.
+type Named<'a> = Vec<(&'a str, &'a Array)>;
+/// Samples in the order of their numbers, which may have leading zeros.
+type Singles<'a> = BTreeMap<(usize, &'a str), Named<'a>>;
+
+/// The arrays of one direction: those that hold all samples, and those of one sample each.
+fn sorted<'a>(
+    archive: &'a Archive,
+    specs: &[&TensorSpec],
+    direction: &str,
+) -> Result<(Named<'a>, Singles<'a>), InputError> {
     let mut stacked = Vec::new();
-    let mut single: Vec<(&str, Vec<(String, Array)>)> = Vec::new();
-    for (name, array) in arrays {
-        let is_input = |name: &str| specs.iter().any(|spec| spec.name == name);
-        match sample_name(name) {
-            _ if is_input(name) => stacked.push((name.clone(), array.clone())),
-            Some((_, "out", _)) => {}
-            Some(("", _, input)) => stacked.push((input.to_owned(), array.clone())),
-            Some((sample, _, input)) => {
-                let entry = (input.to_owned(), array.clone());
-                match single.iter_mut().find(|(other, _)| *other == sample) {
-                    Some((_, inputs)) => inputs.push(entry),
-                    None => single.push((sample, vec![entry])),
-                }
+    let mut single = Singles::new();
+    for (name, array) in &archive.arrays {
+        if specs.iter().any(|spec| spec.name == *name) {
+            stacked.push((name.as_str(), array));
+            continue;
+        }
+        let Some(member) = Member::of(name) else {
+            // An input that an output is asked for, which must not be in the way.
+            if direction == OUTPUT {
+                continue;
             }
-            None => {
-                return Err(InputError::Extra { name: name.clone(), expected: names(specs) });
+            return Err(InputError::Extra { name: name.clone(), expected: names(specs) });
+        };
+        match member {
+            _ if member.direction != direction => {}
+            Member { sample: None, name, .. } => stacked.push((name, array)),
+            Member { sample: Some(sample), name, .. } => {
+                single.entry((sample.len(), sample)).or_default().push((name, array));
             }
         }
     }
-    if single.is_empty() {
-        return unstack(by_name(stacked, specs)?, specs);
-    }
-    if let Some((name, _)) = stacked.into_iter().next() {
-        return Err(InputError::Extra { name, expected: names(specs) });
-    }
-    single.sort_by(|a, b| a.0.cmp(b.0));
-    single.into_iter().map(|(_, inputs)| by_name(inputs, specs)).collect()
+    Ok((stacked, single))
 }
 
-/// Splits `in_NAME`, `out_NAME`, `s00_in_NAME` and `s00_out_NAME` into sample, direction and
-/// name.
-fn sample_name(name: &str) -> Option<(&str, &str, &str)> {
-    if let Some(input) = name.strip_prefix("in_") {
-        return Some(("", "in", input));
+fn views<'a>(
+    tensors: &[(&'a str, &'a Array)],
+    specs: &[&TensorSpec],
+) -> Result<Vec<View<'a>>, InputError> {
+    let mut seen = HashSet::new();
+    if let Some((twice, _)) = tensors.iter().find(|(name, _)| !seen.insert(*name)) {
+        return Err(InputError::Duplicate { name: (*twice).to_owned() });
     }
-    if let Some(output) = name.strip_prefix("out_") {
-        return Some(("", "out", output));
+    Ok(by_name(tensors, specs)?.into_iter().map(Array::view).collect())
+}
+
+/// Arrays with numpy's default names, which stand for the order.
+fn numbered<'a>(arrays: &'a [(String, Array)], specs: &[&TensorSpec]) -> Option<Vec<View<'a>>> {
+    let numbers = (0..specs.len()).map(|position| format!("arr_{position}"));
+    let is_numbered = arrays.iter().map(|(name, _)| name.clone()).eq(numbers);
+    is_numbered.then(|| arrays.iter().map(|(_, array)| array.view()).collect())
+}
+
+/// A name in an archive: `in_NAME`, `out_NAME`, `s00_in_NAME` or `s00_out_NAME`.
+pub(super) struct Member<'a> {
+    /// The number of the sample.
+    sample: Option<&'a str>,
+    /// [`INPUT`] or [`OUTPUT`].
+    pub(super) direction: &'static str,
+    name: &'a str,
+}
+
+impl<'a> Member<'a> {
+    pub(super) fn of(text: &'a str) -> Option<Self> {
+        let directed = |text: &'a str| {
+            let (prefix, name) = text.split_once('_')?;
+            let direction = [INPUT, OUTPUT].into_iter().find(|direction| *direction == prefix)?;
+            Some((direction, name))
+        };
+        if let Some((direction, name)) = directed(text) {
+            return Some(Self { sample: None, direction, name });
+        }
+        let (sample, rest) = text.split_once('_')?;
+        let sample = sample.strip_prefix('s')?;
+        let is_number = !sample.is_empty() && sample.bytes().all(|byte| byte.is_ascii_digit());
+        let (direction, name) = directed(rest)?;
+        is_number.then_some(Self { sample: Some(sample), direction, name })
     }
-    let (sample, rest) = name.split_once('_')?;
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let (direction, input) = rest.split_once('_')?;
-    (is_number(sample.strip_prefix('s')?) && (direction == "in" || direction == "out"))
-        .then_some((sample, direction, input))
 }
