@@ -109,7 +109,7 @@ fn mnist_lenet_is_proved() {
 #[test]
 fn a_proof_under_a_ceremony_is_trusted_by_its_name() {
     let model = prepared("digits_mlp");
-    let ptau = include_bytes!("data/powersOfTau28_hez_final_08.ptau");
+    let ptau = include_bytes!("../../models/zoo/powersOfTau28_hez_final_08.ptau");
     let k = model.plan.k();
     let srs = Srs::import_ptau(&mut std::io::Cursor::new(ptau), Some(k)).unwrap();
     assert_eq!(srs.ceremony(), Ceremony::Known("hermez"));

@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{fs, io::Cursor};
+use std::{
+    fs,
+    io::{Cursor, Write as _},
+};
 
 use halo2_proofs::{
     halo2curves::{
@@ -17,7 +20,7 @@ use halo2_proofs::{
 use rand_core::OsRng;
 use zkinfer_prover::{CacheEvent, Ceremony, PtauError, PtauPoint, Srs, SrsCache, SrsError};
 
-const HERMEZ: &[u8] = include_bytes!("data/powersOfTau28_hez_final_08.ptau");
+const HERMEZ: &[u8] = include_bytes!("../../models/zoo/powersOfTau28_hez_final_08.ptau");
 /// Offsets in that file: section headers, then the points of sections 2 and 3.
 const HEADER_SECTION: usize = 12;
 const G1_SECTION: usize = 68;
@@ -177,9 +180,69 @@ fn a_file_of_another_kind_is_refused() {
     let refused = changed(|bytes| bytes[4] = 2);
     assert!(matches!(refused, PtauError::Version { got: 2 }));
     let refused = changed(|bytes| bytes[HEADER_SECTION + 12 + 4] ^= 1);
-    assert!(matches!(refused, PtauError::Curve));
+    assert!(matches!(refused, PtauError::Curve { is_bls12_381: false, width: 32 }));
+    let refused = changed(|bytes| bytes[HEADER_SECTION + 12] = 31);
+    assert!(matches!(refused, PtauError::Header));
     let refused = changed(|bytes| bytes[HEADER_SECTION + 12 + 36] = 200);
     assert!(matches!(refused, PtauError::Power { power: 200 }));
+}
+
+/// A file of the other usual curve, whose header is longer.
+#[test]
+fn powers_of_bls12_381_are_refused_by_name() {
+    let modulus = "1a0111ea397fe69a4b1ba7b6434bacd764774b84f38512bf6730d2a0f6b0f6241eabfffeb153ffff\
+                   b9feffffffffaaab";
+    let digit = |at: usize| u8::from_str_radix(&modulus[at..at + 2], 16).unwrap();
+    let little: Vec<u8> = (0..48).rev().map(|byte| digit(2 * byte)).collect();
+    let header = [&48u32.to_le_bytes(), &little[..], &8u32.to_le_bytes(), &8u32.to_le_bytes()];
+    let bytes = [
+        &b"ptau"[..],
+        &1u32.to_le_bytes(),
+        &1u32.to_le_bytes(),
+        &1u32.to_le_bytes(),
+        &60u64.to_le_bytes(),
+        &header.concat(),
+    ];
+    let refused = import(&bytes.concat()).unwrap_err();
+    assert!(refused.to_string().contains("of the curve BLS12-381, not of BN254"), "{refused}");
+}
+
+/// snarkjs's `powersoftau new`: a file of one secret, which is 1.
+#[test]
+fn a_ceremony_without_a_contribution_is_refused() {
+    let refused = changed(|bytes| {
+        let generator = bytes[g1_at(0)].to_vec();
+        (1..511).for_each(|index| bytes[g1_at(index)].copy_from_slice(&generator));
+        bytes.copy_within(G2_POINTS..G2_POINTS + 128, G2_POINTS + 128);
+    });
+    assert!(matches!(refused, PtauError::NoContribution));
+    let forged = with_digest(&Srs::insecure_dev(4).unwrap(), |bytes| {
+        let generator = bytes[48..112].to_vec();
+        (1..16).for_each(|index| bytes[48 + 64 * index..][..64].copy_from_slice(&generator));
+        let g2 = bytes.len() - 256;
+        bytes.copy_within(g2..g2 + 128, g2 + 128);
+    });
+    assert!(matches!(restored(&forged), Err(SrsError::NoContribution)));
+}
+
+/// A file of zeros takes no space on a disk, and was read to its end.
+#[test]
+fn a_sparse_file_is_refused_at_its_first_point() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sparse.srs");
+    let bytes = stored(&Srs::insecure_dev(4).unwrap());
+    for points in [0, 1, 2] {
+        let mut file = fs::File::create(&path).unwrap();
+        file.write_all(&[&bytes[..44], &28u32.to_le_bytes(), &bytes[48..][..64 * points]].concat())
+            .unwrap();
+        file.set_len(48 + (128 << 28) + 256).unwrap();
+        let refused = Srs::load(&path).unwrap_err();
+        match (points, refused) {
+            (0, SrsError::Inconsistent | SrsError::Point { index: 0 }) => {}
+            (points, SrsError::Point { index }) => assert_eq!(index, points as u64),
+            (_, refused) => panic!("{points}: {refused}"),
+        }
+    }
 }
 
 #[test]
@@ -202,6 +265,9 @@ fn a_truncated_file_is_refused_at_every_length() {
     }
     let refused = import(&HERMEZ[..G1_POINTS + 6400]).unwrap_err();
     assert!(matches!(refused, PtauError::Truncated { id: 2, length: 32_704, remaining: 6400 }));
+    assert!(matches!(import(b""), Err(PtauError::Empty)));
+    assert!(matches!(import(&HERMEZ[..11]), Err(PtauError::Cut { length: 11 })));
+    assert!(matches!(restored(b""), Err(SrsError::Empty)));
     let refused = import(&HERMEZ[..G1_SECTION]).unwrap_err();
     assert!(matches!(refused, PtauError::TruncatedTable { index: 1, count: 11 }));
 }

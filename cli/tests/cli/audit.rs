@@ -228,8 +228,8 @@ fn missing_files_and_idle_options_are_errors() {
 fn a_proof_under_a_ceremony_has_the_strength_of_the_curve() {
     let workplace = copy();
     fs::remove_file(workplace.path("model.zkvk")).unwrap();
-    let ptau = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../prover/tests/data/powersOfTau28_hez_final_08.ptau");
+    let ptau =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/zoo/powersOfTau28_hez_final_08.ptau");
     fs::copy(ptau, workplace.path("hez.ptau")).unwrap();
     workplace.json(0, &["srs", "import", "hez.ptau"]);
     workplace.json(0, &["prove", "model.onnx", "--input", "input.json", "--srs", "hez.srs"]);

@@ -149,8 +149,7 @@ fn piped_output_has_no_progress_bars() {
 
 /// The Hermez ceremony's file for up to 2^8 rows.
 fn ptau() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../prover/tests/data/powersOfTau28_hez_final_08.ptau")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/zoo/powersOfTau28_hez_final_08.ptau")
 }
 
 #[test]

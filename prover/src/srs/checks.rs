@@ -23,6 +23,11 @@ pub(super) fn are_successive_powers(points: &[G1Affine], tau_g2: &G2Affine) -> b
     same_ratio(&best_multiexp(&factors, earlier), &best_multiexp(&factors, later), tau_g2)
 }
 
+/// Whether τ is 1, as it is in a ceremony to which nobody has contributed: everybody knows it.
+pub(super) fn is_without_contribution(tau_g2: &G2Affine) -> bool {
+    *tau_g2 == G2Affine::generator()
+}
+
 /// Whether `lagrange` is the Lagrange basis of the powers in `monomial`: a random polynomial has
 /// the same commitment in both.
 pub(super) fn is_lagrange_basis(lagrange: &[G1Affine], monomial: &[G1Affine]) -> bool {

@@ -24,6 +24,9 @@ pub enum SrsError {
         /// What was asked for.
         k: u32,
     },
+    /// A file without content.
+    #[error("the SRS file is empty")]
+    Empty,
     /// The file does not begin as an SRS file of this version.
     #[error("not a zkinfer SRS file of this version; `.ptau` files are read by `srs import`")]
     Magic,
@@ -44,6 +47,11 @@ pub enum SrsError {
         /// Position in the file.
         index: u64,
     },
+    /// Nobody has contributed to the secret.
+    #[error(
+        "the SRS file is of a ceremony without a contribution: τ is 1, anybody can forge proofs"
+    )]
+    NoContribution,
     /// The points are no powers of the τ of `[τ]₂`, or the Lagrange basis is not theirs.
     #[error("the SRS file is not consistent: its points do not belong to its [τ]₂")]
     Inconsistent,
@@ -86,6 +94,15 @@ impl fmt::Display for PtauPoint {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum PtauError {
+    /// A file without content.
+    #[error("the file is empty")]
+    Empty,
+    /// The file ends before its list of sections begins.
+    #[error("the file is cut short: it has {length} bytes")]
+    Cut {
+        /// Bytes of the file.
+        length: u64,
+    },
     /// The file does not begin with `ptau`.
     #[error("not a .ptau file: it begins with {got:02x?}, not with \"ptau\"")]
     Magic {
@@ -99,7 +116,9 @@ pub enum PtauError {
         got: u32,
     },
     /// A section reaches beyond the end of the file.
-    #[error("section {id} claims {length} bytes, {remaining} are left in the file")]
+    #[error(
+        "the file is cut short: section {id} claims {length} bytes, {remaining} are left in the file"
+    )]
     Truncated {
         /// The section.
         id: u32,
@@ -109,7 +128,7 @@ pub enum PtauError {
         remaining: u64,
     },
     /// The file ends within the list of sections.
-    #[error("the file ends where section {index} of {count} should begin")]
+    #[error("the file is cut short: it ends where section {index} of {count} should begin")]
     TruncatedTable {
         /// Sections found so far.
         index: u32,
@@ -138,9 +157,27 @@ pub enum PtauError {
         /// In the file.
         got: u64,
     },
+    /// The header's length is not what its field takes.
+    #[error("section 1, the header, is malformed")]
+    Header,
     /// Powers of another curve than BN254.
-    #[error("the file is not for the BN254 curve")]
-    Curve,
+    #[error(
+        "the powers are of {}, not of BN254 (also called bn128, alt_bn128)",
+        if *is_bls12_381 { "the curve BLS12-381".to_owned() }
+        else { format!("another curve, over a field of {} bits", width * 8) }
+    )]
+    Curve {
+        /// Whether it is BLS12-381.
+        is_bls12_381: bool,
+        /// Bytes of an element of its base field.
+        width: u64,
+    },
+    /// Nobody has contributed to the secret.
+    #[error(
+        "nobody has contributed to this ceremony: its secret τ is 1, so anybody can forge proofs; \
+         take the file of a finished ceremony"
+    )]
+    NoContribution,
     /// A size that no ceremony on this curve can have.
     #[error("the header says 2^{power} powers, at most 2^{} are possible", super::MAX_K)]
     Power {

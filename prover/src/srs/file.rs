@@ -23,7 +23,7 @@ use sha3::{Digest, Keccak256};
 
 use super::{
     MAX_K, Srs, SrsError,
-    checks::{are_successive_powers, is_lagrange_basis},
+    checks::{are_successive_powers, is_lagrange_basis, is_without_contribution},
     dev_digests,
 };
 use crate::files;
@@ -55,18 +55,24 @@ impl Srs {
         let (digest, k) = read_header(reader, length)?;
         let mut points =
             Points { reader, digest: Keccak256::new_with_prefix(k.to_le_bytes()), read: 0 };
-        let g: Vec<G1Affine> =
-            (0..1u64 << k).map(|_| points.next::<64, _>()).collect::<Result<_, _>>()?;
-        let lagrange: Vec<G1Affine> =
-            g.iter().map(|_| points.next::<64, _>()).collect::<Result<_, _>>()?;
+        // Before the rest is read: a file may be much larger than what it took to make it.
+        let first: G1Affine = points.power()?;
+        if first != G1Affine::generator() {
+            return Err(SrsError::Inconsistent);
+        }
+        let rest = (1..1u64 << k).map(|_| points.power());
+        let g = std::iter::once(Ok(first)).chain(rest).collect::<Result<Vec<_>, _>>()?;
+        let lagrange = g.iter().map(|_| points.power()).collect::<Result<Vec<_>, _>>()?;
         let g2: G2Affine = points.next::<128, _>()?;
         let tau_g2: G2Affine = points.next::<128, _>()?;
         if points.digest.finalize()[..] != digest {
             return Err(SrsError::Digest);
         }
-        let trivial = bool::from(tau_g2.is_identity());
-        if g.first() != Some(&G1Affine::generator()) || g2 != G2Affine::generator() || trivial {
+        if g2 != G2Affine::generator() || bool::from(tau_g2.is_identity()) {
             return Err(SrsError::Inconsistent);
+        }
+        if is_without_contribution(&tau_g2) {
+            return Err(SrsError::NoContribution);
         }
         let powers = dev_digests::is_known(k, &digest)
             || are_successive_powers(&g, &tau_g2) && is_lagrange_basis(&lagrange, &g);
@@ -101,6 +107,9 @@ impl Srs {
 
 /// The digest and `k`, once the file is known to have the size that `k` implies.
 fn read_header<R: Read>(reader: &mut R, length: u64) -> Result<([u8; 32], u32), SrsError> {
+    if length == 0 {
+        return Err(SrsError::Empty);
+    }
     if length < HEADER_BYTES {
         return Err(SrsError::Magic);
     }
@@ -130,6 +139,14 @@ struct Points<'r, R> {
 }
 
 impl<R: Read> Points<'_, R> {
+    /// A point of G1 that is not the identity, as no power of τ is, and no member of a Lagrange
+    /// basis of a τ outside its domain.
+    fn power(&mut self) -> Result<G1Affine, SrsError> {
+        let index = self.read;
+        let point: G1Affine = self.next::<64, _>()?;
+        if point.is_identity().into() { Err(SrsError::Point { index }) } else { Ok(point) }
+    }
+
     /// `BYTES` is 64 for a point of G1 and 128 for one of G2.
     fn next<const BYTES: usize, P: SerdeObject>(&mut self) -> Result<P, SrsError> {
         let mut bytes = [0; BYTES];

@@ -16,14 +16,15 @@ use halo2_proofs::halo2curves::{
 
 use super::{
     MAX_K, Srs,
-    checks::are_successive_powers,
+    checks::{are_successive_powers, is_without_contribution},
     error::{PtauError, PtauPoint},
 };
 
 const HEADER: u32 = 1;
 const TAU_G1: u32 = 2;
 const TAU_G2: u32 = 3;
-const HEADER_BYTES: u64 = 44;
+/// Magic, version and section count.
+const PREFIX_BYTES: u64 = 12;
 const G1_BYTES: usize = 64;
 const G2_BYTES: usize = 128;
 
@@ -67,6 +68,12 @@ impl Sections {
     fn read<R: Read + Seek>(reader: &mut R) -> Result<Self, PtauError> {
         let end = reader.seek(SeekFrom::End(0))?;
         reader.seek(SeekFrom::Start(0))?;
+        if end == 0 {
+            return Err(PtauError::Empty);
+        }
+        if end < PREFIX_BYTES {
+            return Err(PtauError::Cut { length: end });
+        }
         let got = array(reader)?;
         if got != *b"ptau" {
             return Err(PtauError::Magic { got });
@@ -77,7 +84,7 @@ impl Sections {
         }
         let count = u32::from_le_bytes(array(reader)?);
         let mut sections = Self::default();
-        let mut position = 12;
+        let mut position = PREFIX_BYTES;
         for index in 0..count.min(MAX_SECTIONS) {
             if end - position < 12 {
                 return Err(PtauError::TruncatedTable { index, count });
@@ -110,11 +117,18 @@ impl Sections {
 
     /// Reads the header: the field's modulus and the size of the ceremony.
     fn power<R: Read + Seek>(&self, reader: &mut R) -> Result<u32, PtauError> {
-        enter(reader, HEADER, self.header, HEADER_BYTES)?;
-        let width = u32::from_le_bytes(array(reader)?);
-        let modulus: [u8; 32] = array(reader)?;
-        if width != 32 || modulus != base_field_modulus() {
-            return Err(PtauError::Curve);
+        let (offset, got) = self.header.ok_or(PtauError::Missing { id: HEADER })?;
+        // Four bytes before the modulus, eight behind it.
+        let width = got.saturating_sub(12);
+        reader.seek(SeekFrom::Start(offset))?;
+        let says = if got < 4 { 0 } else { u64::from(u32::from_le_bytes(array(reader)?)) };
+        if says != width || width > 1024 {
+            return Err(PtauError::Header);
+        }
+        let mut modulus = vec![0; usize::try_from(width).map_err(|_| PtauError::Header)?];
+        reader.read_exact(&mut modulus)?;
+        if modulus != base_field_modulus() {
+            return Err(PtauError::Curve { is_bls12_381: modulus == BLS12_381_MODULUS, width });
         }
         let power = u32::from_le_bytes(array(reader)?);
         if power > MAX_K {
@@ -134,6 +148,9 @@ impl Sections {
             return Err(PtauError::Generator { point: PtauPoint::TauG2(0) });
         }
         let tau = g2_point(&array(reader)?, PtauPoint::TauG2(1))?;
+        if is_without_contribution(&tau) {
+            return Err(PtauError::NoContribution);
+        }
         if !bool::from(G2::from(tau).is_torsion_free()) {
             return Err(PtauError::Subgroup { point: PtauPoint::TauG2(1) });
         }
@@ -223,6 +240,13 @@ fn on_curve<P: PrimeCurveAffine>(decoded: Option<P>, point: PtauPoint) -> Result
     }
     Ok(decoded)
 }
+
+/// The base field of BLS12-381, little-endian: the other curve that such files are made for.
+const BLS12_381_MODULUS: [u8; 48] = [
+    0xab, 0xaa, 0xff, 0xff, 0xff, 0xff, 0xfe, 0xb9, 0xff, 0xff, 0x53, 0xb1, 0xfe, 0xff, 0xab, 0x1e,
+    0x24, 0xf6, 0xb0, 0xf6, 0xa0, 0xd2, 0x30, 0x67, 0xbf, 0x12, 0x85, 0xf3, 0x84, 0x4b, 0x77, 0x64,
+    0xd7, 0xac, 0x4b, 0x43, 0xb6, 0xa7, 0x1b, 0x4b, 0x9a, 0xe6, 0x7f, 0x39, 0xea, 0x11, 0x01, 0x1a,
+];
 
 /// Little-endian.
 fn base_field_modulus() -> [u8; 32] {
