@@ -18,8 +18,8 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use zkinfer_settlement::{
-    Address, Amount, Escrow, EscrowError, JobId, JobTerms, Receipt, RedbStore, Refusal, TransferId,
-    ValuesDigest,
+    Address, Amount, Delivery, DepositId, Escrow, EscrowError, JobId, JobTerms, Receipt, RedbStore,
+    Refusal, ValuesDigest,
 };
 use zkinfer_verifier::{
     ClaimedValues, InferenceClaim, JobBinding, ProofFile, SrsPolicy, VerifyingKey, verify,
@@ -85,8 +85,8 @@ fn order(
     now: u64,
 ) -> Result<()> {
     // Named after the job: if a crash falls between payment and opening, it counts once.
-    match escrow.deposit(TransferId(binding.job_id), BUYER, PRICE) {
-        Ok(()) | Err(EscrowError::Refused(Refusal::TransferExists { .. })) => {}
+    match escrow.deposit(DepositId(binding.job_id), BUYER, PRICE) {
+        Ok(()) | Err(EscrowError::Refused(Refusal::DepositExists { .. })) => {}
         Err(error) => return Err(error.into()),
     }
     let terms = JobTerms {
@@ -94,6 +94,7 @@ fn order(
         payee: Some(Address(binding.payee)),
         model: key.digest(),
         input: ValuesDigest::of(input),
+        delivery: Delivery::Shown,
         nonce: binding.nonce,
         price: PRICE,
         stake: Amount(0),

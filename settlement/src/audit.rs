@@ -1,10 +1,6 @@
 //! The check that no money came into being or was lost.
 
-use crate::{
-    error::Refusal,
-    quantities::Amount,
-    record::{Direction, Entry},
-};
+use crate::{error::Refusal, quantities::Amount, record::Entry};
 
 /// What an escrow holds, summed over all of its records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,7 +12,7 @@ pub struct Audit {
     pub held: Amount,
     /// What was paid in and not out, as the books say.
     pub total: Amount,
-    /// What was paid in and not out, as the transfers say: their sum modulo 2¹²⁸, as more may have
+    /// What was paid in and not out, as deposits and withdrawals say: their sum modulo 2¹²⁸, as more may have
     /// come in over time than there can be at once.
     pub transfers: Amount,
     /// How many jobs were ever opened.
@@ -36,13 +32,13 @@ impl Audit {
                 self.held = self.sum(self.held, job.held());
                 self.jobs = self.jobs.saturating_add(1);
             }
-            Entry::Transfer { transfer: _, direction, account: _, amount } => {
-                let Amount(sum) = self.transfers;
-                self.transfers = Amount(match direction {
-                    Direction::In => sum.wrapping_add(amount.0),
-                    Direction::Out => sum.wrapping_sub(amount.0),
-                });
+            Entry::Deposit { deposit: _, account: _, amount } => {
+                self.transfers = Amount(self.transfers.0.wrapping_add(amount.0));
             }
+            Entry::Withdrawal { withdrawal: _, account: _, amount } => {
+                self.transfers = Amount(self.transfers.0.wrapping_sub(amount.0));
+            }
+            Entry::Opening { job: _, opening: _ } => {}
         }
     }
 

@@ -1,10 +1,10 @@
 //! Every reason for which something is refused.
 
 use thiserror::Error;
-use zkinfer_verifier::{KeyDigest, SrsTrust};
+use zkinfer_verifier::{Commitment, CommitmentError, KeyDigest, SrsTrust};
 
 use crate::{
-    quantities::{Address, Amount, JobId, TransferId, ValuesDigest},
+    quantities::{Address, Amount, DepositId, JobId, ValuesDigest, WithdrawalId},
     record::RecordKey,
 };
 
@@ -39,11 +39,19 @@ pub enum Refusal {
         /// The job.
         job: JobId,
     },
-    /// The transfer was made before.
-    #[error("the transfer {transfer} was made before")]
-    TransferExists {
-        /// The transfer.
-        transfer: TransferId,
+    /// The payment in was credited before.
+    #[error("the deposit {deposit} was credited before")]
+    DepositExists {
+        /// The deposit.
+        deposit: DepositId,
+    },
+    /// The account has used this name for a payment out before.
+    #[error("the account {account} has made the withdrawal {withdrawal} before")]
+    WithdrawalExists {
+        /// The account.
+        account: Address,
+        /// The withdrawal.
+        withdrawal: WithdrawalId,
     },
     /// The job was paid before.
     #[error("the job was settled before, at {at}")]
@@ -91,6 +99,14 @@ pub enum Refusal {
         deadline: u64,
         /// The time of the operation.
         now: u64,
+    },
+    /// The last moment of the job is too far away: what the job holds would be locked up until then.
+    #[error("the deadline {deadline} is after {latest}, the last that is allowed now")]
+    DeadlineTooFar {
+        /// The last moment.
+        deadline: u64,
+        /// The latest deadline of a job that is opened now.
+        latest: u64,
     },
     /// The job can still be done.
     #[error("the deadline {deadline} has not passed, it is {now}")]
@@ -157,6 +173,34 @@ pub enum Refusal {
         /// The input of the proof.
         got: ValuesDigest,
     },
+    /// The proof hides its output, which the job wants to be shown.
+    #[error("the proof hides its output, the job pays only for an output that is shown")]
+    HiddenOutput,
+    /// The proof hides its output, and no opening came with it.
+    #[error("the proof hides its output: the job is paid when its opening is submitted with it")]
+    OpeningMissing,
+    /// The proof shows its output: there is nothing to open.
+    #[error("the proof shows its output, so no opening belongs to it")]
+    NothingToOpen,
+    /// The key that was given for the opening is not the job's.
+    #[error("the opening came with the key {got}, the proof is about the model {expected}")]
+    OpeningKey {
+        /// The model of the proof.
+        expected: KeyDigest,
+        /// The key given.
+        got: KeyDigest,
+    },
+    /// The opening's values are no output of the model.
+    #[error("the opening holds no output of the model: {0}")]
+    OpeningValues(CommitmentError),
+    /// The opening opens another commitment.
+    #[error("the opening is of the commitment {got}, the proof holds {expected}")]
+    Opening {
+        /// The commitment of the proof.
+        expected: Commitment,
+        /// What the opening opens.
+        got: Commitment,
+    },
     /// A sum above the largest amount: of a price and its stake, or of all that the escrow holds.
     #[error("the sum is above the largest amount")]
     Overflow,
@@ -196,6 +240,12 @@ pub enum RecordError {
         /// The byte.
         got: u8,
     },
+    /// A blinding that is no field element.
+    #[error("the blinding at byte {offset} is no field element")]
+    Blinding {
+        /// Where.
+        offset: usize,
+    },
     /// Books of another format or version.
     #[error("it has another format or version")]
     Format,
@@ -219,7 +269,10 @@ pub enum EscrowError<E> {
     #[error("the store holds other data than an escrow's")]
     NotAnEscrow,
     /// A format that this crate does not read.
-    #[error("the store has format version {got}, this program reads version {expected}")]
+    #[error(
+        "the store has format version {got}, this program reads version {expected}: let the program \
+         of that version finish its jobs and pay out its accounts, and begin with a new store"
+    )]
     Version {
         /// The version of this crate.
         expected: u16,

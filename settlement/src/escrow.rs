@@ -1,13 +1,14 @@
 //! The escrow: rules applied to stored records, one durable commit per operation.
 
-use zkinfer_verifier::{SrsPolicy, SrsTrust, VerifiedInference};
+use zkinfer_verifier::{Opening, SrsPolicy, SrsTrust, VerifiedInference, VerifyingKey};
 
 use crate::{
     audit::Audit,
     error::{EscrowError, Refusal},
     job::{AnyJob, Job, JobTerms, Live, Receipt},
-    quantities::{Address, Amount, JobId, TransferId},
-    record::{Direction, Entry, Format, RecordKey, VERSION, format_of},
+    opening::Submitted,
+    quantities::{Address, Amount, DepositId, JobId, WithdrawalId},
+    record::{Entry, Format, RecordKey, VERSION, format_of},
     store::{Record, Store},
 };
 
@@ -48,54 +49,61 @@ impl<S: Store> Escrow<S> {
         if got == expected { Ok(escrow) } else { Err(EscrowError::Chain { expected, got }) }
     }
 
-    /// Credits `account` with what came in from outside by `transfer`, once.
+    /// Credits `account` with what came in from outside by `deposit`, once.
     ///
     /// # Errors
-    /// [`Refusal::TransferExists`], [`Refusal::ZeroAmount`], [`Refusal::Overflow`], or a failure of
+    /// [`Refusal::DepositExists`], [`Refusal::ZeroAmount`], [`Refusal::Overflow`], or a failure of
     /// the store.
     pub fn deposit(
         &mut self,
-        transfer: TransferId,
+        deposit: DepositId,
         account: Address,
         amount: Amount,
     ) -> Result<(), EscrowError<S::Error>> {
-        self.check_transfer(transfer, amount)?;
+        if self.entry(RecordKey::Deposit(deposit))?.is_some() {
+            return Err(Refusal::DepositExists { deposit }.into());
+        }
+        check_amount(amount)?;
         let (chain_id, total) = self.books()?;
         // No balance can overflow that the total does not.
         let total = total.plus(amount)?;
         let credited = self.credited(account, amount)?;
-        let direction = Direction::In;
-        let made = Entry::Transfer { transfer, direction, account, amount };
+        let made = Entry::Deposit { deposit, account, amount };
         self.commit(&[Entry::Books { chain_id, total }, credited, made])
     }
 
-    /// Debits `account` for `transfer`, once. To be called before the money is sent outside.
+    /// Debits `account` for its `withdrawal`, once. To be called before the money is sent outside.
+    ///
+    /// The name is one among the account's own, so nobody can use up a name of somebody else.
     ///
     /// # Errors
-    /// [`Refusal::TransferExists`], [`Refusal::ZeroAmount`], [`Refusal::InsufficientFunds`], or a
+    /// [`Refusal::WithdrawalExists`], [`Refusal::ZeroAmount`], [`Refusal::InsufficientFunds`], or a
     /// failure of the store.
     pub fn withdraw(
         &mut self,
-        transfer: TransferId,
+        withdrawal: WithdrawalId,
         account: Address,
         amount: Amount,
     ) -> Result<(), EscrowError<S::Error>> {
-        self.check_transfer(transfer, amount)?;
+        if self.entry(RecordKey::Withdrawal(account, withdrawal))?.is_some() {
+            return Err(Refusal::WithdrawalExists { account, withdrawal }.into());
+        }
+        check_amount(amount)?;
         let debited = self.debited(account, amount)?;
         let (chain_id, Amount(total)) = self.books()?;
         let Some(total) = Amount(total).minus(amount) else {
             return Err(EscrowError::Unbalanced { holds: amount, total: Amount(total) });
         };
-        let direction = Direction::Out;
-        let made = Entry::Transfer { transfer, direction, account, amount };
+        let made = Entry::Withdrawal { withdrawal, account, amount };
         self.commit(&[Entry::Books { chain_id, total }, debited, made])
     }
 
     /// Opens a job for its buyer, who pays the price into the escrow.
     ///
     /// # Errors
-    /// [`Refusal::JobExists`], [`Refusal::DeadlinePassed`], [`Refusal::ZeroPrice`],
-    /// [`Refusal::Overflow`], [`Refusal::InsufficientFunds`], or a failure of the store.
+    /// [`Refusal::JobExists`], [`Refusal::DeadlinePassed`], [`Refusal::DeadlineTooFar`],
+    /// [`Refusal::ZeroPrice`], [`Refusal::Overflow`], [`Refusal::InsufficientFunds`], or a failure of
+    /// the store.
     pub fn open(
         &mut self,
         job: JobId,
@@ -142,10 +150,38 @@ impl<S: Store> Escrow<S> {
     /// ([`Refusal::AlreadySettled`], [`Refusal::AlreadyRefunded`], [`Refusal::AlreadySlashed`]),
     /// [`Refusal::NotStaked`], [`Refusal::DeadlinePassed`], a proof of something else than the job
     /// asks for ([`Refusal::Expired`], [`Refusal::Model`], [`Refusal::Nonce`], [`Refusal::Payee`],
-    /// [`Refusal::Input`]), or a failure of the store.
+    /// [`Refusal::Input`]), an output that is not delivered ([`Refusal::HiddenOutput`],
+    /// [`Refusal::OpeningMissing`]), or a failure of the store.
     pub fn submit(
         &mut self,
         evidence: VerifiedInference,
+        now: u64,
+    ) -> Result<Receipt, EscrowError<S::Error>> {
+        self.pay(&evidence, None, now)
+    }
+
+    /// Pays as [`submit`](Self::submit) does, for a proof that hides its output: the opening of the
+    /// output is checked and becomes durable together with the payment, for the buyer to
+    /// [read](Self::opening). `key` is the job's, whose bounds the commitment uses.
+    ///
+    /// # Errors
+    /// Those of [`submit`](Self::submit), or an opening that is not the output's
+    /// ([`Refusal::NothingToOpen`], [`Refusal::OpeningKey`], [`Refusal::OpeningValues`],
+    /// [`Refusal::Opening`]).
+    pub fn submit_opened(
+        &mut self,
+        evidence: VerifiedInference,
+        key: &VerifyingKey,
+        opening: &Opening,
+        now: u64,
+    ) -> Result<Receipt, EscrowError<S::Error>> {
+        self.pay(&evidence, Some(Submitted { key, opening }), now)
+    }
+
+    fn pay(
+        &mut self,
+        evidence: &VerifiedInference,
+        opening: Option<Submitted<'_>>,
         now: u64,
     ) -> Result<Receipt, EscrowError<S::Error>> {
         let claim = evidence.claim();
@@ -156,12 +192,16 @@ impl<S: Store> Escrow<S> {
         if expected != got {
             return Err(Refusal::Chain { expected, got }.into());
         }
-        let (settled, payout) = match self.live(JobId(claim.binding.job_id))? {
-            Live::Open(job) => (job.settle(claim, now)?, job.terms().price),
-            Live::Staked(job) => (job.settle(claim, now)?, AnyJob::Staked(job).held()?),
+        let id = JobId(claim.binding.job_id);
+        let (settled, payout) = match self.live(id)? {
+            Live::Open(job) => (job.settle(claim, opening, now)?, job.terms().price),
+            Live::Staked(job) => (job.settle(claim, opening, now)?, AnyJob::Staked(job).held()?),
         };
         let payee = self.credited(settled.state().payee, payout)?;
-        self.commit(&[Entry::Job(AnyJob::Settled(settled)), payee])?;
+        let kept = opening.map(|Submitted { opening, key: _ }| opening.clone());
+        let kept = kept.map(|opening| Entry::Opening { job: id, opening });
+        let paid = [Entry::Job(AnyJob::Settled(settled)), payee];
+        self.commit(&paid.into_iter().chain(kept).collect::<Vec<_>>())?;
         Ok(settled.receipt())
     }
 
@@ -230,6 +270,17 @@ impl<S: Store> Escrow<S> {
         Ok(Some(settled.receipt()))
     }
 
+    /// The opening of a paid job's output, where the proof hid it and [`Escrow::submit_opened`] was
+    /// given it. For the buyer alone: it shows the values.
+    ///
+    /// # Errors
+    /// A damaged record, or a failure of the store.
+    pub fn opening(&self, job: JobId) -> Result<Option<Opening>, EscrowError<S::Error>> {
+        let found = self.entry(RecordKey::Opening(job))?;
+        let Some(Entry::Opening { job: _, opening }) = found else { return Ok(None) };
+        Ok(Some(opening))
+    }
+
     /// Reads every record and sums up: accounts and jobs must hold exactly what was paid in and
     /// not out.
     ///
@@ -262,17 +313,6 @@ impl<S: Store> Escrow<S> {
         let mut empty = true;
         self.store.for_each(&mut |_, _| empty = false).map_err(EscrowError::Store)?;
         if empty { Ok(()) } else { Err(EscrowError::NotAnEscrow) }
-    }
-
-    fn check_transfer(
-        &self,
-        transfer: TransferId,
-        amount: Amount,
-    ) -> Result<(), EscrowError<S::Error>> {
-        if self.entry(RecordKey::Transfer(transfer))?.is_some() {
-            return Err(Refusal::TransferExists { transfer }.into());
-        }
-        if amount == Amount(0) { Err(Refusal::ZeroAmount.into()) } else { Ok(()) }
     }
 
     fn books(&self) -> Result<(u64, Amount), EscrowError<S::Error>> {
@@ -314,6 +354,10 @@ impl<S: Store> Escrow<S> {
 fn decode<E>(key: &[u8], value: &[u8]) -> Result<Entry, EscrowError<E>> {
     let key = RecordKey::decode(key).ok_or(EscrowError::UnknownKey { length: key.len() })?;
     Entry::decode(key, value).map_err(|source| EscrowError::Record { key, source })
+}
+
+fn check_amount(amount: Amount) -> Result<(), Refusal> {
+    if amount == Amount(0) { Err(Refusal::ZeroAmount) } else { Ok(()) }
 }
 
 /// Whether evidence that was verified for the reason `trust` satisfies `policy`.

@@ -13,12 +13,26 @@
 //! A transition takes the job by value and is a method of the one state that it leaves, so no other
 //! can be written down. `Settled`, `Refunded` and `Slashed` have none.
 
-use zkinfer_verifier::{InferenceClaim, JobBinding, KeyDigest};
+use zkinfer_verifier::{ClaimedValues, InferenceClaim, JobBinding, KeyDigest};
 
 use crate::{
     error::Refusal,
+    opening::Submitted,
     quantities::{Address, Amount, JobId, ValuesDigest},
 };
+
+/// Most seconds from the opening of a job to its deadline: 366 days. What a job holds comes back to
+/// its buyer after its deadline, so a deadline without a bound would hold it for good.
+pub const MAX_SECONDS: u64 = 366 * 24 * 60 * 60;
+
+/// How a buyer must get the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// The proof shows it.
+    Shown,
+    /// The proof may hide it: then the escrow is given the opening, and keeps it for the buyer.
+    Opened,
+}
 
 /// What a buyer asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +46,8 @@ pub struct JobTerms {
     pub model: KeyDigest,
     /// The input.
     pub input: ValuesDigest,
+    /// How the output must be delivered.
+    pub delivery: Delivery,
     /// The nonce that the proof must bear.
     pub nonce: u64,
     /// What the payee gets.
@@ -39,7 +55,8 @@ pub struct JobTerms {
     /// What a prover must stake before the job is done: lost if it is not done in time. Zero: no
     /// stake is asked.
     pub stake: Amount,
-    /// The last moment at which the job can be done: Unix time in seconds.
+    /// The last moment at which the job can be done: Unix time in seconds, at most [`MAX_SECONDS`]
+    /// after the job is opened.
     pub deadline: u64,
 }
 
@@ -102,6 +119,8 @@ pub struct Receipt {
     pub input: ValuesDigest,
     /// The output that was proven.
     pub output: ValuesDigest,
+    /// How it had to be delivered.
+    pub delivery: Delivery,
     /// The nonce of the proof.
     pub nonce: u64,
     /// The expiry of the proof.
@@ -146,6 +165,7 @@ impl<S> Job<S> {
     fn settle_for(
         self,
         claim: &InferenceClaim,
+        opening: Option<Submitted<'_>>,
         payee: Option<Address>,
         now: u64,
     ) -> Result<Job<Settled>, Refusal> {
@@ -172,6 +192,17 @@ impl<S> Job<S> {
         if expected != got {
             return Err(Refusal::Input { expected, got });
         }
+        match (output, self.terms.delivery, opening) {
+            (ClaimedValues::Public(_), _, None) => {}
+            (ClaimedValues::Public(_), _, Some(_)) => return Err(Refusal::NothingToOpen),
+            (ClaimedValues::Committed(_), Delivery::Shown, _) => return Err(Refusal::HiddenOutput),
+            (ClaimedValues::Committed(_), Delivery::Opened, None) => {
+                return Err(Refusal::OpeningMissing);
+            }
+            (ClaimedValues::Committed(commitment), Delivery::Opened, Some(opening)) => {
+                opening.check(*model, *commitment)?;
+            }
+        }
         let output = ValuesDigest::of(output);
         Ok(self.into_state(Settled { payee: paid, expiry, output, at: now }))
     }
@@ -181,6 +212,11 @@ impl Job<Open> {
     pub(crate) fn open(id: JobId, terms: JobTerms, now: u64) -> Result<Self, Refusal> {
         let job = Self { id, terms, state: Open(()) };
         job.check_in_time(now)?;
+        // After the latest moment there must be one at which the job is overdue.
+        let latest = now.saturating_add(MAX_SECONDS).min(u64::MAX.saturating_sub(1));
+        if terms.deadline > latest {
+            return Err(Refusal::DeadlineTooFar { deadline: terms.deadline, latest });
+        }
         if terms.price == Amount(0) {
             return Err(Refusal::ZeroPrice);
         }
@@ -200,12 +236,17 @@ impl Job<Open> {
         Ok(self.into_state(Staked { prover }))
     }
 
-    pub(crate) fn settle(self, claim: &InferenceClaim, now: u64) -> Result<Job<Settled>, Refusal> {
+    pub(crate) fn settle(
+        self,
+        claim: &InferenceClaim,
+        opening: Option<Submitted<'_>>,
+        now: u64,
+    ) -> Result<Job<Settled>, Refusal> {
         let JobTerms { payee, stake, .. } = self.terms;
         if stake != Amount(0) {
             return Err(Refusal::NotStaked { stake });
         }
-        self.settle_for(claim, payee, now)
+        self.settle_for(claim, opening, payee, now)
     }
 
     pub(crate) fn refund(self, now: u64) -> Result<Job<Refunded>, Refusal> {
@@ -221,9 +262,14 @@ impl Job<Staked> {
         self.state.prover
     }
 
-    pub(crate) fn settle(self, claim: &InferenceClaim, now: u64) -> Result<Job<Settled>, Refusal> {
+    pub(crate) fn settle(
+        self,
+        claim: &InferenceClaim,
+        opening: Option<Submitted<'_>>,
+        now: u64,
+    ) -> Result<Job<Settled>, Refusal> {
         let payee = Some(self.state.prover);
-        self.settle_for(claim, payee, now)
+        self.settle_for(claim, opening, payee, now)
     }
 
     pub(crate) fn slash(self, now: u64) -> Result<Job<Slashed>, Refusal> {
@@ -236,11 +282,23 @@ impl Job<Staked> {
 impl Job<Settled> {
     /// The receipt. Only of a job that was read from the store or has just been committed.
     pub(crate) fn receipt(&self) -> Receipt {
-        let JobTerms { model, input, nonce, price, stake, buyer: _, payee: _, deadline: _ } =
+        let JobTerms { buyer: _, payee: _, model, input, delivery, nonce, price, stake, .. } =
             self.terms;
-        let Settled { payee, expiry, output, at } = self.state;
-        let (job, settled_at) = (self.id, at);
-        Receipt { job, payee, price, stake, model, input, output, nonce, expiry, settled_at }
+        let Settled { payee, expiry, output, at: settled_at } = self.state;
+        let job = self.id;
+        Receipt {
+            job,
+            payee,
+            price,
+            stake,
+            model,
+            input,
+            output,
+            delivery,
+            nonce,
+            expiry,
+            settled_at,
+        }
     }
 
     /// When it was paid.

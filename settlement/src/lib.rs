@@ -6,6 +6,10 @@
 //! gets the price [back](Escrow::refund), and with it the [stake](Escrow::slash) of a prover who
 //! promised and did not deliver.
 //!
+//! A proof may hide its output behind a commitment. A job says what it takes for delivery: an output
+//! that the proof [shows](Delivery::Shown), or one that the escrow is given the opening of, which it
+//! [checks and keeps for the buyer](Escrow::submit_opened) before it pays.
+//!
 //! Only evidence can be paid; a claim that nobody verified does not compile:
 //!
 //! ```compile_fail,E0308
@@ -28,11 +32,11 @@
 //! Nor can a receipt be made up; only the escrow makes one, after the payment is durable:
 //!
 //! ```compile_fail,E0639
-//! # use zkinfer_settlement::{Address, Amount, JobId, Receipt, ValuesDigest};
-//! # fn forge(job: JobId, payee: Address, price: Amount, input: ValuesDigest,
+//! # use zkinfer_settlement::{Address, Amount, Delivery, JobId, Receipt, ValuesDigest};
+//! # fn forge(job: JobId, payee: Address, price: Amount, input: ValuesDigest, delivery: Delivery,
 //! #     model: zkinfer_verifier::KeyDigest) -> Receipt {
-//! Receipt { job, payee, price, stake: price, model, input, output: input, nonce: 0, expiry: 0,
-//!     settled_at: 0 }
+//! Receipt { job, payee, price, stake: price, model, input, output: input, delivery, nonce: 0,
+//!     expiry: 0, settled_at: 0 }
 //! # }
 //! ```
 //!
@@ -61,6 +65,7 @@ mod audit;
 mod error;
 mod escrow;
 mod job;
+mod opening;
 mod quantities;
 mod record;
 #[cfg(feature = "redb")]
@@ -70,8 +75,10 @@ mod store;
 pub use audit::Audit;
 pub use error::{EscrowError, RecordError, Refusal};
 pub use escrow::Escrow;
-pub use job::{AnyJob, Job, JobTerms, Open, Receipt, Refunded, Settled, Slashed, Staked};
-pub use quantities::{Address, Amount, JobId, TransferId, ValuesDigest};
+pub use job::{
+    AnyJob, Delivery, Job, JobTerms, MAX_SECONDS, Open, Receipt, Refunded, Settled, Slashed, Staked,
+};
+pub use quantities::{Address, Amount, DepositId, JobId, ValuesDigest, WithdrawalId};
 pub use record::RecordKey;
 /// For backends of [`RedbStore`].
 #[cfg(feature = "redb")]

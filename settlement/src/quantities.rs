@@ -45,9 +45,13 @@ pub struct Address(pub [u8; 20]);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(pub [u8; 32]);
 
-/// A transfer into or out of the escrow, named by the outside world: a transaction hash, say.
+/// A payment into the escrow, as the outside world names it: the hash of its transaction, say.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TransferId(pub [u8; 32]);
+pub struct DepositId(pub [u8; 32]);
+
+/// A payment out of the escrow, as the owner of the account names it: among those of one account.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WithdrawalId(pub [u8; 32]);
 
 /// Digest of what a claim says about all input or all output tensors: the integers, or a commitment to
 /// them.
@@ -97,7 +101,7 @@ macro_rules! display_as_hex {
     )*};
 }
 
-display_as_hex!(Address, JobId, TransferId);
+display_as_hex!(Address, DepositId, JobId, WithdrawalId);
 
 #[cfg(test)]
 mod tests {

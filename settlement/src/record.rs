@@ -5,25 +5,27 @@
 //! | books | `00` | magic `ZKESCROW`, version u16, chain id u64, total u128 |
 //! | account | `01`, address 20 | balance u128 |
 //! | job | `02`, id 32 | terms, state |
-//! | transfer | `03`, id 32 | direction u8 (0 in, 1 out), account 20, amount u128 |
+//! | deposit | `03`, id 32 | account 20, amount u128 |
+//! | withdrawal | `04`, account 20, id 32 | amount u128 |
+//! | opening | `05`, id of the job 32 | blinding 32, count u64, values i64 |
 //!
-//! Terms: buyer 20, payee (`00`, or `01` and 20 bytes), model 32, input 32, nonce u64, price u128,
-//! stake u128, deadline u64. State: `00` open; `01` staked, prover 20; `02` settled, payee 20, expiry
+//! Terms: buyer 20, payee (`00`, or `01` and 20 bytes), model 32, input 32, delivery u8 (0 shown, 1
+//! opened), nonce u64, price u128, stake u128, deadline u64. State: `00` open; `01` staked, prover 20; `02` settled, payee 20, expiry
 //! u64, output 32, time u64; `03` refunded, time u64; `04` slashed, prover 20, time u64.
 
-use zkinfer_verifier::{Digest, KeyDigest};
+use zkinfer_verifier::{Blinding, Digest, KeyDigest, Opening};
 
 use crate::{
     error::RecordError,
-    job::{AnyJob, JobTerms, Settled, StoredState},
-    quantities::{Address, Amount, JobId, TransferId, ValuesDigest},
+    job::{AnyJob, Delivery, JobTerms, Settled, StoredState},
+    quantities::{Address, Amount, DepositId, JobId, ValuesDigest, WithdrawalId},
     store::Record,
 };
 
 /// First bytes of the books.
 const MAGIC: [u8; 8] = *b"ZKESCROW";
 /// The version of all records. A change that moves a byte or the meaning of one changes it.
-pub(crate) const VERSION: u16 = 1;
+pub(crate) const VERSION: u16 = 2;
 
 /// Which record of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +36,12 @@ pub enum RecordKey {
     Account(Address),
     /// A job.
     Job(JobId),
-    /// A transfer into or out of the escrow.
-    Transfer(TransferId),
+    /// A payment into the escrow.
+    Deposit(DepositId),
+    /// A payment out of the escrow.
+    Withdrawal(Address, WithdrawalId),
+    /// The opening of a paid job's output.
+    Opening(JobId),
 }
 
 impl RecordKey {
@@ -44,7 +50,11 @@ impl RecordKey {
             Self::Books => vec![0],
             Self::Account(Address(id)) => [&[1], &id[..]].concat(),
             Self::Job(JobId(id)) => [&[2], &id[..]].concat(),
-            Self::Transfer(TransferId(id)) => [&[3], &id[..]].concat(),
+            Self::Deposit(DepositId(id)) => [&[3], &id[..]].concat(),
+            Self::Withdrawal(Address(account), WithdrawalId(id)) => {
+                [&[4], &account[..], &id[..]].concat()
+            }
+            Self::Opening(JobId(id)) => [&[5], &id[..]].concat(),
         }
     }
 
@@ -54,27 +64,28 @@ impl RecordKey {
             0 => id.is_empty().then_some(Self::Books),
             1 => id.try_into().ok().map(Address).map(Self::Account),
             2 => id.try_into().ok().map(JobId).map(Self::Job),
-            3 => id.try_into().ok().map(TransferId).map(Self::Transfer),
+            3 => id.try_into().ok().map(DepositId).map(Self::Deposit),
+            4 => {
+                let (account, id) = id.split_first_chunk()?;
+                let id = id.try_into().ok().map(WithdrawalId)?;
+                Some(Self::Withdrawal(Address(*account), id))
+            }
+            5 => id.try_into().ok().map(JobId).map(Self::Opening),
             _ => None,
         }
     }
 }
 
-/// Whether money came in or went out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Direction {
-    In,
-    Out,
-}
-
 /// The content of a record, with its key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "few live at a time, and a job is the usual one")]
 pub(crate) enum Entry {
     Books { chain_id: u64, total: Amount },
     Account { account: Address, balance: Amount },
     Job(AnyJob),
-    Transfer { transfer: TransferId, direction: Direction, account: Address, amount: Amount },
+    Deposit { deposit: DepositId, account: Address, amount: Amount },
+    Withdrawal { withdrawal: WithdrawalId, account: Address, amount: Amount },
+    Opening { job: JobId, opening: Opening },
 }
 
 /// What the first bytes of the books say.
@@ -100,7 +111,11 @@ impl Entry {
             Self::Books { .. } => RecordKey::Books,
             Self::Account { account, .. } => RecordKey::Account(*account),
             Self::Job(job) => RecordKey::Job(job.id()),
-            Self::Transfer { transfer, .. } => RecordKey::Transfer(*transfer),
+            Self::Deposit { deposit, .. } => RecordKey::Deposit(*deposit),
+            Self::Withdrawal { account, withdrawal, .. } => {
+                RecordKey::Withdrawal(*account, *withdrawal)
+            }
+            Self::Opening { job, .. } => RecordKey::Opening(*job),
         }
     }
 
@@ -118,13 +133,18 @@ impl Entry {
                 encode_terms(job.terms(), &mut value);
                 encode_state(&job.stored_state(), &mut value);
             }
-            Self::Transfer { transfer: _, direction, account, amount } => {
-                value.push(match direction {
-                    Direction::In => 0,
-                    Direction::Out => 1,
-                });
+            Self::Deposit { deposit: _, account, amount } => {
                 value.extend(account.0);
                 value.extend(amount.0.to_be_bytes());
+            }
+            Self::Withdrawal { withdrawal: _, account: _, amount } => {
+                value.extend(amount.0.to_be_bytes());
+            }
+            Self::Opening { job: _, opening: Opening { values, blinding } } => {
+                value.extend(blinding.to_bytes());
+                let count = u64::try_from(values.len()).unwrap_or(u64::MAX);
+                value.extend(count.to_be_bytes());
+                value.extend(values.iter().flat_map(|value| value.to_be_bytes()));
             }
         }
         Record { key: self.key().encode(), value }
@@ -140,12 +160,14 @@ impl Entry {
                 let (terms, state) = (reader.terms()?, reader.state()?);
                 Self::Job(AnyJob::restore(id, terms, state).ok_or(RecordError::Contradiction)?)
             }
-            RecordKey::Transfer(transfer) => Self::Transfer {
-                transfer,
-                direction: reader.direction()?,
-                account: reader.address()?,
-                amount: reader.amount()?,
-            },
+            RecordKey::Deposit(deposit) => {
+                let (account, amount) = (reader.address()?, reader.amount()?);
+                Self::Deposit { deposit, account, amount }
+            }
+            RecordKey::Withdrawal(account, withdrawal) => {
+                Self::Withdrawal { withdrawal, account, amount: reader.amount()? }
+            }
+            RecordKey::Opening(job) => Self::Opening { job, opening: reader.opening()? },
         };
         reader.finish()?;
         Ok(entry)
@@ -153,12 +175,16 @@ impl Entry {
 }
 
 fn encode_terms(terms: &JobTerms, value: &mut Vec<u8>) {
-    let JobTerms { buyer, payee, model, input, nonce, price, stake, deadline } = terms;
+    let JobTerms { buyer, payee, model, input, delivery, nonce, price, stake, deadline } = terms;
     value.extend(buyer.0);
     value.push(u8::from(payee.is_some()));
     value.extend(payee.iter().flat_map(|payee| payee.0));
     value.extend(model.0.0);
     value.extend(input.0.0);
+    value.push(match delivery {
+        Delivery::Shown => 0,
+        Delivery::Opened => 1,
+    });
     value.extend(nonce.to_be_bytes());
     value.extend(price.0.to_be_bytes());
     value.extend(stake.0.to_be_bytes());
@@ -247,8 +273,18 @@ impl<'a> Reader<'a> {
         Ok(Entry::Books { chain_id: self.u64()?, total: self.amount()? })
     }
 
-    fn direction(&mut self) -> Result<Direction, RecordError> {
-        Ok(if self.tag(2)? == 0 { Direction::In } else { Direction::Out })
+    fn opening(&mut self) -> Result<Opening, RecordError> {
+        let offset = self.offset();
+        let blinding = Blinding::from_bytes(&self.array()?);
+        let blinding = blinding.ok_or(RecordError::Blinding { offset })?;
+        // Nothing is allocated for the count: a value that is not there ends the reading.
+        let values = (0..self.u64()?).map(|_| self.array().map(i64::from_be_bytes));
+        let values = values.collect::<Result<_, _>>()?;
+        Ok(Opening { values, blinding })
+    }
+
+    fn delivery(&mut self) -> Result<Delivery, RecordError> {
+        Ok(if self.tag(2)? == 0 { Delivery::Shown } else { Delivery::Opened })
     }
 
     fn terms(&mut self) -> Result<JobTerms, RecordError> {
@@ -257,6 +293,7 @@ impl<'a> Reader<'a> {
             payee: if self.tag(2)? == 0 { None } else { Some(self.address()?) },
             model: KeyDigest(self.digest()?),
             input: ValuesDigest(self.digest()?),
+            delivery: self.delivery()?,
             nonce: self.u64()?,
             price: self.amount()?,
             stake: self.amount()?,
@@ -295,14 +332,17 @@ mod tests {
     fn terms() -> impl Strategy<Value = JobTerms> {
         let amounts = (1..=u128::MAX / 2, 0..=u128::MAX / 2);
         let payee = prop::option::of(any::<[u8; 20]>());
-        let rest = (any::<[u8; 20]>(), any::<[[u8; 32]; 2]>(), any::<[u64; 2]>());
-        (amounts, payee, rest).prop_map(|((price, stake), payee, (buyer, digests, times))| {
-            let ([model, input], [nonce, deadline]) = (digests.map(Digest), times);
+        let rest = (any::<[u8; 20]>(), any::<[[u8; 32]; 2]>(), any::<[u64; 2]>(), any::<bool>());
+        (amounts, payee, rest).prop_map(|((price, stake), payee, rest)| {
+            let (buyer, digests, [nonce, deadline], opened) = rest;
+            let [model, input] = digests.map(Digest);
+            let delivery = if opened { Delivery::Opened } else { Delivery::Shown };
             JobTerms {
                 buyer: Address(buyer),
                 payee: payee.map(Address),
                 model: KeyDigest(model),
                 input: ValuesDigest(input),
+                delivery,
                 nonce,
                 price: Amount(price),
                 stake: Amount(stake),
@@ -358,18 +398,26 @@ mod tests {
         });
         let address = || any::<[u8; 20]>().prop_map(Address);
         let amount = || any::<u128>().prop_map(Amount);
-        let transfer = (any::<[u8; 32]>(), any::<bool>(), address(), amount());
+        let transfer = || (any::<[u8; 32]>(), address(), amount());
+        let opening =
+            (any::<[u8; 32]>(), any::<[u8; 31]>(), prop::collection::vec(any::<i64>(), 0..9));
         let books = (any::<u64>(), amount());
         prop_oneof![
             1 => books.prop_map(|(chain_id, total)| Entry::Books { chain_id, total }),
             1 => (address(), amount())
                 .prop_map(|(account, balance)| Entry::Account { account, balance }),
             3 => job,
-            1 => transfer.prop_map(|(transfer, inward, account, amount)| Entry::Transfer {
-                transfer: TransferId(transfer),
-                direction: if inward { Direction::In } else { Direction::Out },
-                account,
-                amount,
+            1 => transfer().prop_map(|(id, account, amount)| {
+                Entry::Deposit { deposit: DepositId(id), account, amount }
+            }),
+            1 => transfer().prop_map(|(id, account, amount)| {
+                Entry::Withdrawal { withdrawal: WithdrawalId(id), account, amount }
+            }),
+            1 => opening.prop_map(|(job, low, values)| {
+                let mut blinding = [0; 32];
+                blinding[1..].copy_from_slice(&low);
+                let blinding = Blinding::from_bytes(&blinding).unwrap();
+                Entry::Opening { job: JobId(job), opening: Opening { values, blinding } }
             }),
         ]
     }
@@ -377,7 +425,7 @@ mod tests {
     /// Refused, or the encoding of what was decoded.
     fn check_total(key: RecordKey, value: &[u8]) -> bool {
         let decoded = Entry::decode(key, value);
-        if let Ok(entry) = decoded {
+        if let Ok(entry) = &decoded {
             assert_eq!(entry.encode(), Record { key: key.encode(), value: value.to_vec() });
         }
         decoded.is_ok()
@@ -425,7 +473,9 @@ mod tests {
         ) {
             let [a, ..] = id;
             let keys = [RecordKey::Books, RecordKey::Account(Address([a; 20])),
-                RecordKey::Job(JobId(id)), RecordKey::Transfer(TransferId(id))];
+                RecordKey::Job(JobId(id)), RecordKey::Deposit(DepositId(id)),
+                RecordKey::Withdrawal(Address([a; 20]), WithdrawalId(id)),
+                RecordKey::Opening(JobId(id))];
             for key in keys {
                 check_total(key, &value);
             }
@@ -438,7 +488,8 @@ mod tests {
     fn terms_of(price: u128, stake: u128, payee: Option<Address>) -> JobTerms {
         let (model, input) = (KeyDigest(Digest([1; 32])), ValuesDigest(Digest([2; 32])));
         let (price, stake, buyer) = (Amount(price), Amount(stake), Address([3; 20]));
-        JobTerms { buyer, payee, model, input, nonce: 4, price, stake, deadline: 50 }
+        let delivery = Delivery::Opened;
+        JobTerms { buyer, payee, model, input, delivery, nonce: 4, price, stake, deadline: 50 }
     }
 
     /// A damaged file must not make the escrow hold or pay what no operation has led to.
@@ -459,6 +510,8 @@ mod tests {
             (terms_of(9, 5, None), settled(one, 99, 51)),
             (terms_of(9, 5, None), settled(one, 40, 41)),
             (terms_of(9, 5, Some(one)), settled(other, 99, 50)),
+            // After this deadline nobody could be paid back.
+            (JobTerms { deadline: u64::MAX, ..terms_of(9, 5, None) }, StoredState::Open),
         ];
         for (terms, state) in impossible {
             let mut value = Vec::new();
@@ -469,7 +522,7 @@ mod tests {
         }
     }
 
-    /// The bytes of version 1. If this fails, the version must change.
+    /// The bytes of version 2. If this fails, the version must change.
     #[test]
     fn the_bytes_of_this_version_stay() {
         let terms = terms_of(6, 5, Some(Address([7; 20])));
@@ -480,14 +533,27 @@ mod tests {
         let amount = |value: u8| [vec![0; 15], vec![value]].concat();
         let expected = [
             [vec![3; 20], vec![1], vec![7; 20], vec![1; 32], vec![2; 32]].concat(),
-            [small(4), amount(6), amount(5), small(50)].concat(),
+            [vec![1], small(4), amount(6), amount(5), small(50)].concat(),
             [vec![2], vec![7; 20], vec![0; 6], vec![0x11, 0x22], vec![9; 32], small(33)].concat(),
         ];
         let Record { key, value } = Entry::Job(job).encode();
         assert_eq!(key, [&[2][..], &[1; 32]].concat());
         assert_eq!(value, expected.concat());
         let books = Entry::Books { chain_id: 4, total: Amount(6) }.encode();
-        let expected = [b"ZKESCROW".to_vec(), vec![0, 1], small(4), amount(6)].concat();
+        let expected = [b"ZKESCROW".to_vec(), vec![0, 2], small(4), amount(6)].concat();
         assert_eq!(books, Record { key: vec![0], value: expected });
+        let account = Address([7; 20]);
+        let deposit = Entry::Deposit { deposit: DepositId([8; 32]), account, amount: Amount(6) };
+        let value = [vec![7; 20], amount(6)].concat();
+        assert_eq!(deposit.encode(), Record { key: [vec![3], vec![8; 32]].concat(), value });
+        let withdrawal = WithdrawalId([8; 32]);
+        let withdrawal = Entry::Withdrawal { withdrawal, account, amount: Amount(6) };
+        let key = [vec![4], vec![7; 20], vec![8; 32]].concat();
+        assert_eq!(withdrawal.encode(), Record { key, value: amount(6) });
+        let blinding = Blinding::from_bytes(&[9; 32]).unwrap();
+        let opening = Opening { values: vec![-1, 2], blinding };
+        let opening = Entry::Opening { job: JobId([1; 32]), opening };
+        let value = [vec![9; 32], small(2), vec![0xff; 8], small(2)].concat();
+        assert_eq!(opening.encode(), Record { key: [vec![5], vec![1; 32]].concat(), value });
     }
 }

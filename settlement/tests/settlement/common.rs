@@ -3,9 +3,13 @@
 use std::{collections::BTreeMap, path::Path, sync::LazyLock};
 
 use zkinfer_settlement::{
-    Address, Amount, Escrow, EscrowError, JobId, JobTerms, Refusal, Store, TransferId, ValuesDigest,
+    Address, Amount, Delivery, DepositId, Escrow, EscrowError, JobId, JobTerms, Refusal, Store,
+    ValuesDigest, WithdrawalId,
 };
-use zkinfer_verifier::{ProofFile, SrsPolicy, VerifiedInference, VerifyingKey, verify};
+use zkinfer_verifier::{
+    InferenceClaim, Opening, Openings, ProofFile, SrsPolicy, VerifiedInference, VerifyingKey,
+    verify,
+};
 
 pub(crate) const CHAIN: u64 = 1;
 pub(crate) const POLICY: SrsPolicy = SrsPolicy::AllowInsecureDev;
@@ -71,6 +75,7 @@ impl Proof {
             payee: None,
             model: claim.model,
             input: ValuesDigest::of(&claim.input),
+            delivery: Delivery::Shown,
             nonce: claim.binding.nonce,
             price: Amount(100),
             stake: Amount(0),
@@ -79,13 +84,50 @@ impl Proof {
     }
 }
 
+/// A proof that hides its output, and what opens it: of digits_mlp, job 4 for Alice.
+pub(crate) struct Hidden {
+    pub(crate) key: VerifyingKey,
+    pub(crate) file: ProofFile,
+    pub(crate) opening: Opening,
+}
+
+impl Hidden {
+    pub(crate) fn read() -> Self {
+        let openings = Openings::decode(&vector("hidden.zkopening")).unwrap();
+        Self {
+            key: VerifyingKey::decode(&vector("hidden.zkvk")).unwrap(),
+            file: ProofFile::decode(&vector("hidden.zkproof")).unwrap(),
+            opening: openings.output.unwrap(),
+        }
+    }
+
+    pub(crate) fn evidence(&self) -> VerifiedInference {
+        verify(&self.key, &self.file.claim, &self.file.proof, POLICY).unwrap()
+    }
+
+    pub(crate) fn job(&self) -> JobId {
+        JobId(self.file.claim.binding.job_id)
+    }
+
+    pub(crate) fn terms(&self) -> JobTerms {
+        let InferenceClaim { model, input, binding, .. } = &self.file.claim;
+        let (model, input, nonce) = (*model, ValuesDigest::of(input), binding.nonce);
+        JobTerms { model, input, nonce, ..Proof::First.terms() }
+    }
+}
+
 pub(crate) fn srs() -> zkinfer_verifier::SrsDigest {
     KEY.srs_digest()
 }
 
-/// A transfer named by a number.
-pub(crate) fn transfer(number: u8) -> TransferId {
-    TransferId([number; 32])
+/// A payment in, named by a number.
+pub(crate) fn deposit(number: u8) -> DepositId {
+    DepositId([number; 32])
+}
+
+/// A payment out, named by a number.
+pub(crate) fn withdrawal(number: u8) -> WithdrawalId {
+    WithdrawalId([number; 32])
 }
 
 /// Every record of a store.

@@ -9,9 +9,9 @@ use proptest::{
     prelude::*,
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
-use zkinfer_settlement::{Address, Amount, Escrow, JobId, JobTerms, MemoryStore, TransferId};
+use zkinfer_settlement::{Address, Amount, Escrow, JobId, JobTerms, MemoryStore};
 
-use crate::common::{ALICE, BOB, BUYER, CHAIN, POLICY, Proof};
+use crate::common::{ALICE, BOB, BUYER, CHAIN, POLICY, Proof, deposit, withdrawal};
 
 const ACCOUNTS: [Address; 3] = [BUYER, ALICE, BOB];
 
@@ -81,7 +81,8 @@ enum State {
 struct Model {
     balances: BTreeMap<Address, u128>,
     jobs: BTreeMap<u8, (JobTerms, State)>,
-    transfers: BTreeSet<u8>,
+    deposits: BTreeSet<u8>,
+    withdrawals: BTreeSet<(Address, u8)>,
 }
 
 impl Model {
@@ -118,14 +119,14 @@ impl Model {
         match operation {
             Operation::Deposit { transfer, account, amount } => {
                 let fits = self.total().checked_add(amount).is_some();
-                let new = amount > 0 && fits && self.transfers.insert(transfer);
+                let new = amount > 0 && fits && self.deposits.insert(transfer);
                 self.credit(account, if new { amount } else { 0 });
                 new
             }
             Operation::Withdraw { transfer, account, amount } => {
-                let new = amount > 0 && !self.transfers.contains(&transfer);
+                let new = amount > 0 && !self.withdrawals.contains(&(account, transfer));
                 let done = new && self.debit(account, amount);
-                done.then(|| self.transfers.insert(transfer)).is_some()
+                done.then(|| self.withdrawals.insert((account, transfer))).is_some()
             }
             Operation::Open { job, terms } => {
                 let JobTerms { buyer, price, stake, deadline, .. } = terms;
@@ -189,13 +190,13 @@ impl Model {
 }
 
 fn apply(escrow: &mut Escrow<MemoryStore>, operation: Operation, now: u64) -> bool {
-    let (id, named) = (|job| JobId([job; 32]), |transfer| TransferId([transfer; 32]));
+    let id = |job| JobId([job; 32]);
     match operation {
         Operation::Deposit { transfer, account, amount } => {
-            escrow.deposit(named(transfer), account, Amount(amount)).is_ok()
+            escrow.deposit(deposit(transfer), account, Amount(amount)).is_ok()
         }
         Operation::Withdraw { transfer, account, amount } => {
-            escrow.withdraw(named(transfer), account, Amount(amount)).is_ok()
+            escrow.withdraw(withdrawal(transfer), account, Amount(amount)).is_ok()
         }
         Operation::Open { job, terms } => escrow.open(id(job), terms, now).is_ok(),
         Operation::Stake { job, prover } => escrow.stake(id(job), prover, now).is_ok(),

@@ -14,7 +14,9 @@ use zkinfer_settlement::{
 };
 
 use crate::{
-    common::{ALICE, BOB, BUYER, CHAIN, DEADLINE, POLICY, Proof, records, refused, transfer},
+    common::{
+        ALICE, BOB, BUYER, CHAIN, DEADLINE, POLICY, Proof, deposit, records, refused, withdrawal,
+    },
     disk::{Disk, Loss},
 };
 
@@ -36,9 +38,9 @@ fn steps<S: Store>() -> [Step<S>; 15] {
         outcome.map(|()| None)
     }
     [
-        |escrow| none(escrow.deposit(transfer(1), BUYER, Amount(1_000))),
-        |escrow| none(escrow.deposit(transfer(2), ALICE, Amount(50))),
-        |escrow| none(escrow.deposit(transfer(3), BOB, Amount(60))),
+        |escrow| none(escrow.deposit(deposit(1), BUYER, Amount(1_000))),
+        |escrow| none(escrow.deposit(deposit(2), ALICE, Amount(50))),
+        |escrow| none(escrow.deposit(deposit(3), BOB, Amount(60))),
         |escrow| none(escrow.open(Proof::First.job(), staked(Proof::First, 30), NOW)),
         |escrow| none(escrow.open(Proof::Second.job(), Proof::Second.terms(), NOW)),
         |escrow| none(escrow.stake(Proof::First.job(), ALICE, NOW)),
@@ -50,7 +52,7 @@ fn steps<S: Store>() -> [Step<S>; 15] {
         |escrow| none(escrow.stake(MISSED, BOB, NOW)),
         |escrow| escrow.submit(Proof::ShortLived.evidence(), NOW).map(Some),
         |escrow| none(escrow.slash(MISSED, LATE)),
-        |escrow| none(escrow.withdraw(transfer(4), ALICE, Amount(200))),
+        |escrow| none(escrow.withdraw(withdrawal(4), ALICE, Amount(200))),
     ]
 }
 
@@ -175,7 +177,8 @@ fn crash_at(fuse: u64, loss: &str, snapshots: &[Records]) -> Result<bool, String
 fn is_repetition(refusal: Refusal) -> bool {
     matches!(
         refusal,
-        Refusal::TransferExists { .. }
+        Refusal::DepositExists { .. }
+            | Refusal::WithdrawalExists { .. }
             | Refusal::JobExists { .. }
             | Refusal::AlreadyStaked { .. }
             | Refusal::AlreadySettled { .. }

@@ -8,7 +8,7 @@ use zkinfer_settlement::{
     redb::{Database, TableDefinition},
 };
 
-use crate::common::{ALICE, BUYER, CHAIN, POLICY, Proof, records, refusal, transfer};
+use crate::common::{ALICE, BUYER, CHAIN, POLICY, Proof, deposit, records, refusal};
 
 fn folder() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -20,7 +20,7 @@ fn folder() -> (tempfile::TempDir, PathBuf) {
 fn an_escrow_on_disk_is_there_again() {
     let (_folder, path) = folder();
     let mut escrow = Escrow::new(RedbStore::create(&path).unwrap(), CHAIN, POLICY).unwrap();
-    escrow.deposit(transfer(1), BUYER, Amount(100)).unwrap();
+    escrow.deposit(deposit(1), BUYER, Amount(100)).unwrap();
     escrow.open(Proof::First.job(), Proof::First.terms(), 1).unwrap();
     let receipt = escrow.submit(Proof::First.evidence(), 2).unwrap();
     drop(escrow);
@@ -101,7 +101,7 @@ fn a_database_of_something_else_is_refused() {
 fn a_damaged_database_is_refused_or_sound() {
     let (_folder, path) = folder();
     let mut escrow = Escrow::new(RedbStore::create(&path).unwrap(), CHAIN, POLICY).unwrap();
-    escrow.deposit(transfer(1), BUYER, Amount(100)).unwrap();
+    escrow.deposit(deposit(1), BUYER, Amount(100)).unwrap();
     let sound = records(escrow.store());
     drop(escrow);
     let honest = std::fs::read(&path).unwrap();
@@ -134,8 +134,9 @@ fn a_newer_or_foreign_format_is_refused_by_name() {
         books[byte] = value;
         with_record(&[0], &books)
     };
-    assert!(matches!(new(edited(9, 2)), EscrowError::Version { expected: 1, got: 2 }));
-    assert!(matches!(new(edited(8, 1)), EscrowError::Version { expected: 1, got: 257 }));
+    assert!(matches!(new(edited(9, 1)), EscrowError::Version { expected: 2, got: 1 }));
+    assert!(matches!(new(edited(9, 3)), EscrowError::Version { expected: 2, got: 3 }));
+    assert!(matches!(new(edited(8, 1)), EscrowError::Version { expected: 2, got: 258 }));
     assert!(matches!(new(edited(0, b'z')), EscrowError::NotAnEscrow));
     assert!(matches!(new(edited(17, 3)), EscrowError::Chain { expected: 1, got: 3 }));
     assert!(matches!(new(with_record(&[0], b"")), EscrowError::NotAnEscrow));
@@ -154,7 +155,7 @@ fn a_newer_or_foreign_format_is_refused_by_name() {
 #[test]
 fn money_that_was_slipped_in_is_found() {
     let mut escrow = Escrow::new(MemoryStore::default(), CHAIN, POLICY).unwrap();
-    escrow.deposit(transfer(1), BUYER, Amount(100)).unwrap();
+    escrow.deposit(deposit(1), BUYER, Amount(100)).unwrap();
     let honest = escrow.store().clone();
     let account = |balance: u128| Record {
         key: [&[1], &ALICE.0[..]].concat(),

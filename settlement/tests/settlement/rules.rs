@@ -1,11 +1,17 @@
 //! Each rule, and the refusal of each lie.
 
 use zkinfer_settlement::{
-    Address, Amount, AnyJob, Escrow, JobId, JobTerms, MemoryStore, Refusal, ValuesDigest,
+    Address, Amount, AnyJob, Delivery, DepositId, Escrow, JobId, JobTerms, MAX_SECONDS,
+    MemoryStore, Refusal, ValuesDigest, WithdrawalId,
 };
-use zkinfer_verifier::{Digest, KeyDigest, SrsPolicy, SrsTrust};
+use zkinfer_verifier::{
+    ClaimedValues, CommitmentError, Digest, KeyDigest, Opening, SrsPolicy, SrsTrust, VerifyingKey,
+};
 
-use crate::common::{ALICE, BOB, BUYER, CHAIN, DEADLINE, POLICY, Proof, refused, srs, transfer};
+use crate::common::{
+    ALICE, BOB, BUYER, CHAIN, DEADLINE, Hidden, POLICY, Proof, deposit, refusal, refused, srs,
+    withdrawal,
+};
 
 const NOW: u64 = 100;
 const LATE: u64 = DEADLINE + 1;
@@ -14,7 +20,7 @@ const LATE: u64 = DEADLINE + 1;
 fn escrow() -> Escrow<MemoryStore> {
     let mut escrow = Escrow::new(MemoryStore::default(), CHAIN, POLICY).unwrap();
     for (number, account) in [(1, BUYER), (2, ALICE), (3, BOB)] {
-        escrow.deposit(transfer(number), account, Amount(1_000)).unwrap();
+        escrow.deposit(deposit(number), account, Amount(1_000)).unwrap();
     }
     escrow
 }
@@ -126,7 +132,7 @@ fn a_proof_for_another_job_is_not_paid() {
 #[test]
 fn a_proof_for_another_chain_is_not_paid() {
     let mut escrow = Escrow::new(MemoryStore::default(), 7, POLICY).unwrap();
-    escrow.deposit(transfer(1), BUYER, Amount(100)).unwrap();
+    escrow.deposit(deposit(1), BUYER, Amount(100)).unwrap();
     escrow.open(Proof::First.job(), Proof::First.terms(), NOW).unwrap();
     let refusal = refused(&mut escrow, |escrow| escrow.submit(Proof::First.evidence(), NOW));
     assert_eq!(refusal, Refusal::Chain { expected: 7, got: CHAIN });
@@ -162,7 +168,7 @@ fn evidence_under_a_setup_that_is_not_accepted_is_not_paid() {
     ];
     for (policy, verified_under, untrusted) in cases {
         let mut escrow = Escrow::new(MemoryStore::default(), CHAIN, policy).unwrap();
-        escrow.deposit(transfer(1), BUYER, Amount(100)).unwrap();
+        escrow.deposit(deposit(1), BUYER, Amount(100)).unwrap();
         escrow.open(Proof::First.job(), Proof::First.terms(), NOW).unwrap();
         let evidence = Proof::First.evidence_under(verified_under);
         match untrusted {
@@ -350,34 +356,145 @@ fn a_stake_must_be_paid() {
 #[test]
 fn a_transfer_counts_once_and_only_moves_what_is_there() {
     let mut escrow = escrow();
-    let known = Refusal::TransferExists { transfer: transfer(1) };
-    let again = refused(&mut escrow, |escrow| escrow.deposit(transfer(1), BOB, Amount(5)));
-    assert_eq!(again, known);
-    let again = refused(&mut escrow, |escrow| escrow.withdraw(transfer(1), BUYER, Amount(5)));
-    assert_eq!(again, known);
-    let none = refused(&mut escrow, |escrow| escrow.deposit(transfer(9), BOB, Amount(0)));
+    let again = refused(&mut escrow, |escrow| escrow.deposit(deposit(1), BOB, Amount(5)));
+    assert_eq!(again, Refusal::DepositExists { deposit: deposit(1) });
+    let none = refused(&mut escrow, |escrow| escrow.deposit(deposit(9), BOB, Amount(0)));
     assert_eq!(none, Refusal::ZeroAmount);
-    let none = refused(&mut escrow, |escrow| escrow.withdraw(transfer(9), BOB, Amount(0)));
+    let none = refused(&mut escrow, |escrow| escrow.withdraw(withdrawal(9), BOB, Amount(0)));
     assert_eq!(none, Refusal::ZeroAmount);
     let most = Amount(u128::MAX - 2_999);
-    let overflow = refused(&mut escrow, |escrow| escrow.deposit(transfer(9), BOB, most));
+    let overflow = refused(&mut escrow, |escrow| escrow.deposit(deposit(9), BOB, most));
     assert_eq!(overflow, Refusal::Overflow);
     let (balance, needed) = (Amount(1_000), Amount(1_001));
-    let poor = refused(&mut escrow, |escrow| escrow.withdraw(transfer(9), BOB, needed));
+    let poor = refused(&mut escrow, |escrow| escrow.withdraw(withdrawal(9), BOB, needed));
     assert_eq!(poor, Refusal::InsufficientFunds { account: BOB, balance, needed });
-    escrow.withdraw(transfer(9), BOB, balance).unwrap();
+    escrow.withdraw(withdrawal(9), BOB, balance).unwrap();
+    let again = refused(&mut escrow, |escrow| escrow.withdraw(withdrawal(9), BOB, Amount(1)));
+    let (account, withdrawal) = (BOB, withdrawal(9));
+    assert_eq!(again, Refusal::WithdrawalExists { account, withdrawal });
     assert_eq!(balances(&escrow), [1_000, 1_000, 0]);
     assert_eq!(escrow.audit().unwrap().total, Amount(2_000));
     let most = Amount(u128::MAX - 2_000);
-    escrow.deposit(transfer(10), BOB, most).unwrap();
+    escrow.deposit(deposit(10), BOB, most).unwrap();
     assert_eq!(balances(&escrow)[2], most.0);
+}
+
+/// Deposits and withdrawals shared one space of names: who withdrew under the name of a payment that
+/// was on its way kept it from being credited.
+#[test]
+fn a_withdrawal_blocks_nobody_elses_transfer() {
+    let mut escrow = escrow();
+    let name = [7; 32];
+    escrow.withdraw(WithdrawalId(name), ALICE, Amount(1)).unwrap();
+    escrow.deposit(DepositId(name), BUYER, Amount(1_000)).unwrap();
+    escrow.withdraw(WithdrawalId(name), BOB, Amount(1)).unwrap();
+    assert_eq!(balances(&escrow), [2_000, 999, 999]);
+}
+
+/// A job with the largest deadline held its price for ever.
+#[test]
+fn a_deadline_is_bounded() {
+    let open = |deadline: u64, now: u64| {
+        let terms = JobTerms { deadline, ..Proof::First.terms() };
+        let mut escrow = escrow();
+        (escrow.open(Proof::First.job(), terms, now), escrow)
+    };
+    for (deadline, now) in [
+        (NOW + MAX_SECONDS + 1, NOW),
+        (u64::MAX, NOW),
+        (u64::MAX, u64::MAX - 5),
+        (u64::MAX, u64::MAX),
+    ] {
+        let latest = now.saturating_add(MAX_SECONDS).min(u64::MAX - 1);
+        let refused = refusal(open(deadline, now).0.unwrap_err());
+        assert_eq!(refused, Refusal::DeadlineTooFar { deadline, latest });
+    }
+    for (deadline, now) in [(NOW + MAX_SECONDS, NOW), (u64::MAX - 1, u64::MAX - 1)] {
+        let (opened, mut escrow) = open(deadline, now);
+        opened.unwrap();
+        escrow.refund(Proof::First.job(), deadline + 1).unwrap();
+        assert_eq!(balances(&escrow), [1_000; 3]);
+    }
+}
+
+/// A job that the hidden proof does, delivered so.
+fn with_hidden_job(delivery: Delivery) -> (Escrow<MemoryStore>, Hidden) {
+    let hidden = Hidden::read();
+    let mut escrow = escrow();
+    escrow.open(hidden.job(), JobTerms { delivery, ..hidden.terms() }, NOW).unwrap();
+    (escrow, hidden)
+}
+
+/// The escrow paid for a commitment whose opening the buyer never saw.
+#[test]
+fn a_hidden_output_is_not_paid_without_its_opening() {
+    let (mut shown, hidden) = with_hidden_job(Delivery::Shown);
+    let refusal = refused(&mut shown, |escrow| escrow.submit(hidden.evidence(), NOW));
+    assert_eq!(refusal, Refusal::HiddenOutput);
+    // Not even with the opening: the buyer has said how the output must come.
+    let (key, opening) = (&hidden.key, hidden.opening.clone());
+    let refusal =
+        refused(&mut shown, |escrow| escrow.submit_opened(hidden.evidence(), key, &opening, NOW));
+    assert_eq!(refusal, Refusal::HiddenOutput);
+    let (mut opened, hidden) = with_hidden_job(Delivery::Opened);
+    let refusal = refused(&mut opened, |escrow| escrow.submit(hidden.evidence(), NOW));
+    assert_eq!(refusal, Refusal::OpeningMissing);
+}
+
+#[test]
+fn an_opened_output_is_paid_and_kept_for_the_buyer() {
+    let (mut escrow, hidden) = with_hidden_job(Delivery::Opened);
+    assert_eq!(escrow.opening(hidden.job()).unwrap(), None);
+    let (key, opening) = (&hidden.key, &hidden.opening);
+    let receipt = escrow.submit_opened(hidden.evidence(), key, opening, NOW).unwrap();
+    assert_eq!(receipt.delivery, Delivery::Opened);
+    assert_eq!(receipt.output, ValuesDigest::of(&hidden.file.claim.output));
+    assert_eq!(balances(&escrow), [900, 1_100, 1_000]);
+    assert_eq!(escrow.opening(hidden.job()).unwrap(), Some(hidden.opening));
+}
+
+#[test]
+fn the_opening_of_something_else_is_not_paid() {
+    let (mut escrow, hidden) = with_hidden_job(Delivery::Opened);
+    let mut refusal = |key: &VerifyingKey, opening: Opening| {
+        refused(&mut escrow, |escrow| escrow.submit_opened(hidden.evidence(), key, &opening, NOW))
+    };
+    let (key, honest) = (&hidden.key, &hidden.opening);
+    let mut other = honest.clone();
+    other.values[3] -= 1;
+    let ClaimedValues::Committed(expected) = hidden.file.claim.output else { panic!() };
+    let got = other.commitment(&key.parts().layout.outputs).unwrap();
+    assert_eq!(refusal(key, other), Refusal::Opening { expected, got });
+    let short = Opening { values: honest.values[1..].to_vec(), ..honest.clone() };
+    let length = CommitmentError::Length { expected: 10, got: 9 };
+    assert_eq!(refusal(key, short), Refusal::OpeningValues(length));
+    // A key with other bounds would take the values for others.
+    let mut parts = key.parts().clone();
+    parts.model_name.push('!');
+    let other = VerifyingKey::new(parts).unwrap();
+    let (expected, got) = (key.digest(), other.digest());
+    assert_eq!(refusal(&other, honest.clone()), Refusal::OpeningKey { expected, got });
+}
+
+/// An output that the proof shows is delivered in either way.
+#[test]
+fn a_shown_output_needs_no_opening() {
+    let opened = |terms: &mut JobTerms| terms.delivery = Delivery::Opened;
+    let mut escrow = with_job(Proof::First, opened);
+    let hidden = Hidden::read();
+    let refusal = refused(&mut escrow, |escrow| {
+        escrow.submit_opened(Proof::First.evidence(), &hidden.key, &hidden.opening, NOW)
+    });
+    assert_eq!(refusal, Refusal::NothingToOpen);
+    assert_eq!(escrow.submit(Proof::First.evidence(), NOW).unwrap().delivery, Delivery::Opened);
+    assert_eq!(escrow.opening(Proof::First.job()).unwrap(), None);
 }
 
 /// What is held for a job cannot be withdrawn.
 #[test]
 fn money_in_a_job_is_out_of_reach() {
     let mut escrow = with_job(Proof::First, |terms| terms.price = Amount(1_000));
-    let refusal = refused(&mut escrow, |escrow| escrow.withdraw(transfer(9), BUYER, Amount(1)));
+    let refusal = refused(&mut escrow, |escrow| escrow.withdraw(withdrawal(9), BUYER, Amount(1)));
     let (balance, needed) = (Amount(0), Amount(1));
     assert_eq!(refusal, Refusal::InsufficientFunds { account: BUYER, balance, needed });
 }
