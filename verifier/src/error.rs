@@ -74,8 +74,9 @@ pub enum KeyError {
         /// Where.
         offset: usize,
     },
-    /// A name holds control characters.
-    #[error("a name holds control characters")]
+    /// A name holds characters that redraw or hide a part of a line; see
+    /// [`is_hidden`](crate::is_hidden).
+    #[error("a name holds control characters or invisible ones")]
     ControlCharacter,
     /// The SRS bears the name of another ceremony, or a known ceremony another name.
     #[error("the name of the SRS does not belong to its [tau]_2")]

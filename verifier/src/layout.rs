@@ -10,6 +10,10 @@ pub(crate) const MAX_TENSORS: usize = 64;
 /// Most dimensions of a tensor.
 pub(crate) const MAX_RANK: usize = 16;
 
+/// Most elements of all inputs, and of all outputs, shown or committed to: far more than can be
+/// proven, and few enough that whoever makes an array for a key's tensors can.
+pub(crate) const MAX_ELEMENTS: usize = 1 << 24;
+
 /// One public tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TensorLayout {
@@ -123,7 +127,12 @@ impl InstanceLayout {
             }
         }
         let mut tensors = self.inputs.iter().chain(&self.outputs).enumerate();
-        tensors.try_for_each(|(index, tensor)| tensor.check(index))
+        tensors.try_for_each(|(index, tensor)| tensor.check(index))?;
+        let lens = [("input elements", self.input_len()), ("output elements", self.output_len())];
+        match lens.into_iter().find(|(_, got)| *got > MAX_ELEMENTS) {
+            Some((list, got)) => Err(KeyError::Limit { list, limit: MAX_ELEMENTS, got }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -132,16 +141,30 @@ pub(crate) fn element_count(tensors: &[TensorLayout]) -> usize {
     tensors.iter().fold(0usize, |count, tensor| count.saturating_add(tensor.element_count()))
 }
 
-/// Names are printed in reports: no control characters, no unbounded length.
+/// Names are printed in reports: no characters that redraw or hide a part of one, no unbounded
+/// length.
 pub(crate) fn check_name(name: &str) -> Result<(), KeyError> {
     let got = name.len();
     if got > crate::bytes::MAX_NAME {
         return Err(KeyError::Limit { list: "name", limit: crate::bytes::MAX_NAME, got });
     }
-    if name.chars().any(char::is_control) {
+    if name.chars().any(is_hidden) {
         return Err(KeyError::ControlCharacter);
     }
     Ok(())
+}
+
+/// Whether a character may not stand in a name of a key: control characters, separators of lines,
+/// and Unicode's default-ignorable characters, which show nothing or turn the direction of text.
+#[must_use]
+pub fn is_hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+            | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// For every element the tensor that it belongs to.

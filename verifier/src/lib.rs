@@ -134,7 +134,7 @@ pub use error::{OpeningError, ProofFileError};
 pub use expectation::{Expectation, Mismatch, Rejection, Side};
 pub use expression::{Expression, ExpressionError, Instruction};
 pub use key::{KeyParts, VerifyingKey};
-pub use layout::{InstanceLayout, TensorLayout, Visibility};
+pub use layout::{InstanceLayout, TensorLayout, Visibility, is_hidden};
 #[cfg(feature = "json")]
 pub use openings::Openings;
 pub use proof::Proof;

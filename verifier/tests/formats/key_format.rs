@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use zkinfer_verifier::{
     Column, Expression, ExpressionError, Fr, G1Affine, G2Affine, Instruction, KeyError, KeyParts,
-    Query, VerifyingKey,
+    Query, VerifyingKey, Visibility,
 };
 
 use crate::common;
@@ -265,6 +265,26 @@ fn layouts_that_make_no_sense_are_refused() {
         (|parts| parts.layout.inputs[0].lo = 8, KeyError::Bounds { tensor: 0, lo: 8, hi: 7 }),
         (|parts| parts.layout.outputs[0].name.push('\u{1b}'), KeyError::ControlCharacter),
         (|parts| parts.model_name.push('\n'), KeyError::ControlCharacter),
+        // The direction of text, turned; a space of no width; a line of its own.
+        (|parts| parts.model_name.push('\u{202e}'), KeyError::ControlCharacter),
+        (|parts| parts.model_name.push('\u{200b}'), KeyError::ControlCharacter),
+        (|parts| parts.layout.inputs[0].name.push('\u{2028}'), KeyError::ControlCharacter),
+        // Hidden tensors, whose elements are not in the claim.
+        (
+            |parts| {
+                parts.layout.input_visibility = Visibility::Committed;
+                parts.layout.inputs[0].shape = vec![65_536; 4];
+            },
+            KeyError::Limit { list: "input elements", limit: 1 << 24, got: usize::MAX },
+        ),
+        (
+            |parts| {
+                parts.layout.output_visibility = Visibility::Committed;
+                parts.layout.outputs[0].shape = vec![1 << 24, 1];
+                parts.layout.outputs.push(parts.layout.inputs[0].clone());
+            },
+            KeyError::Limit { list: "output elements", limit: 1 << 24, got: (1 << 24) + 4 },
+        ),
         (
             |parts| parts.model_name = "m".repeat(257),
             KeyError::Limit { list: "name", limit: 256, got: 257 },
