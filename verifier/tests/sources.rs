@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const CRATES: [&str; 5] = ["verifier", "models", "circuits", "prover", "cli"];
+const CRATES: [&str; 6] = ["verifier", "models", "circuits", "prover", "settlement", "cli"];
 
 /// Every Rust file in these folders of the crates: its path from the root, and its text.
 fn files(folders: &[&str]) -> Vec<(String, String)> {
@@ -77,6 +77,14 @@ fn the_verifier_is_a_function_of_its_arguments() {
     let words = ["OsRng", "std::time", "std::fs", "std::io", "std::env", "Instant", " as usize"];
     let verifier = files_with(&words).into_iter().filter(|name| name.starts_with("verifier/"));
     assert_eq!(verifier.collect::<Vec<_>>(), Vec::<String>::new());
+}
+
+/// The escrow is told the time, and pays by what its store holds.
+#[test]
+fn settlement_reads_no_clock_and_draws_nothing() {
+    let words = ["OsRng", "std::time", "Instant", "SystemTime", "rand", " as usize", " as u64"];
+    let settlement = files_with(&words).into_iter().filter(|name| name.starts_with("settlement/"));
+    assert_eq!(settlement.collect::<Vec<_>>(), Vec::<String>::new());
 }
 
 /// The table of lies in `docs` names tests that exist.
