@@ -145,7 +145,7 @@ fn openings_of_something_else_are_refused() {
 fn write_the_hidden_proof_of_settlement() {
     let (setup, execution) = prepared(Visibility::Public, Visibility::Committed);
     let binding = JobBinding { job_id: [4; 32], payee: [0xa1; 20], expiry: 2_000, ..BINDING };
-    let proven = setup.prove(&Cpu, &execution, binding).unwrap();
+    let proven = setup.prove(&execution, binding).unwrap();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../settlement/tests/vectors");
     std::fs::write(folder.join("hidden.zkvk"), setup.verifying_key().encode()).unwrap();
     std::fs::write(folder.join("hidden.zkproof"), proven.file.encode()).unwrap();
