@@ -301,7 +301,7 @@ fn layouts_that_make_no_sense_are_refused() {
         // The product of the dimensions overflows.
         (
             |parts| parts.layout.inputs[0].shape = vec![u32::MAX; 16],
-            KeyError::Rows { k: 5, required: usize::MAX },
+            KeyError::Limit { list: "input elements", limit: 1 << 24, got: usize::MAX },
         ),
         (|parts| parts.srs.g2_tau = G2Affine::identity(), KeyError::Tau),
         (|parts| parts.srs.name = "hermez".into(), KeyError::SrsName),
