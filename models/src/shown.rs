@@ -16,7 +16,7 @@ pub struct Shown<'a>(pub &'a str);
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for character in self.0.chars() {
-            if character.is_control() || is_invisible(character) {
+            if is_hidden(character) {
                 write!(f, "{}", character.escape_default())?;
             } else {
                 write!(f, "{character}")?;
@@ -26,10 +26,12 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// Whether a character shows nothing, breaks a line or turns the direction of text: the separators
-/// of lines and the default-ignorable characters of Unicode.
-fn is_invisible(character: char) -> bool {
-    matches!(character,
+/// Whether a terminal obeys or hides a character, or it turns the direction of text: control
+/// characters, separators of lines, and Unicode's default-ignorable characters. The verifier refuses
+/// keys with such names (`zkinfer_verifier::is_hidden`, the same set).
+pub(crate) fn is_hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
         | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'

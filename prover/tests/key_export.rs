@@ -121,3 +121,14 @@ fn the_identity_of_a_setup_does_not_depend_on_its_size() {
     assert_eq!(small, large);
     assert_eq!(SrsPolicy::AllowInsecureDev.accepts(&small), Some(SrsTrust::InsecureDev));
 }
+
+/// What a message escapes is what a key refuses, so that no name which is shown as it is can be
+/// refused later, or the other way round.
+#[test]
+fn names_are_hidden_from_messages_and_keys_alike() {
+    for character in (0..=u32::from(char::MAX)).filter_map(char::from_u32) {
+        let text = character.to_string();
+        let escaped = zkinfer_models::Shown(&text).to_string() != text;
+        assert_eq!(escaped, zkinfer_verifier::is_hidden(character), "{character:?}");
+    }
+}

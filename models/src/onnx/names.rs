@@ -4,6 +4,7 @@
 
 use super::error::ImportError;
 use super::proto::{AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto};
+use crate::shown::is_hidden;
 
 /// Longest name, in bytes.
 const MAX_NAME: usize = 1 << 12;
@@ -87,13 +88,4 @@ pub(super) fn printable(text: &str) -> String {
         }
     }
     shown
-}
-
-/// Control characters, line separators, and those that reorder or hide text.
-fn is_hidden(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}')
 }
