@@ -44,7 +44,7 @@ impl ZooModel {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../models/zoo").join(name);
         let model = Model::open(&folder.join("model.onnx"))?;
         let recipe = Recipe { samples: Some(folder.join("samples.npz")), ..Recipe::default() };
-        let quantized = model.quantize(&recipe, Path::new(""), None)?;
+        let quantized = model.quantize(&recipe, Path::new(""), &[])?;
         let run = model.run(&quantized, &model.read_input(&folder.join("input.json"))?)?;
         let srs = Srs::insecure_dev(plan(&model, &quantized)?.k())?;
         let (integers, execution) = (run.integers, run.execution);

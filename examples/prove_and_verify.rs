@@ -17,7 +17,7 @@ fn main() -> Result<()> {
 
     // Integers, and keys: once per model. The development SRS has a public secret.
     let recipe = Recipe { samples: Some(folder.join("samples.npz")), ..Recipe::default() };
-    let quantized = model.quantize(&recipe, &folder.join("model.zkinfer.json"), None)?;
+    let quantized = model.quantize(&recipe, &folder.join("model.zkinfer.json"), &[])?;
     let keys = Keys::make(&model, &quantized, None, &Device::default(), &|_| ())?;
 
     // A proof for one job.

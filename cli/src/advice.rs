@@ -31,16 +31,23 @@ fn advice(error: &Error) -> Option<&'static str> {
             KeyDifference::Srs { .. } => {
                 "choose it with --srs; or remove it, or choose another place"
             }
+            KeyDifference::Name { .. } => {
+                "give that --name; or remove the key with its settings, or choose another place"
+            }
             KeyDifference::AccuracyReport => {
                 "leave out --test-set, or pass the one it was made with; or remove it, or choose \
                  another place"
             }
             KeyDifference::Settings => {
-                "pass them with --settings, or leave out --calibrate, --activation-bits, --commit \
-                 and --optimize; or remove it, or choose another place"
+                "pass them with --settings, or leave out --calibrate, --activation-bits, --commit, \
+                 --optimize and --name; or remove it, or choose another place"
             }
             _ => "remove it, or choose another place",
         },
+        Error::AnotherSettings { .. } => {
+            "pass them with --settings; or remove them, or choose another place for the key"
+        }
+        Error::SettingsFormat { .. } => "make the key again with zkinfer setup",
         Error::Exists { .. } => "name another file with --output",
         Error::Shown { side: Side::Input } => {
             "give it with --expect-input or --input; for a key that commits to it: zkinfer setup \

@@ -59,14 +59,18 @@ pub(crate) struct Quantize {
     /// What a claim commits to instead of showing it: input, output, or both.
     #[arg(long, value_name = "SIDE", value_enum, value_delimiter = ',')]
     pub(crate) commit: Vec<Side>,
+    /// A label for the key; it becomes part of the key, and by default there is none.
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) name: Option<String>,
     /// What the circuit is planned for: balanced by default.
     #[arg(long, value_name = "AIM", value_enum)]
     pub(crate) optimize: Option<Aim>,
-    /// Settings written by `setup` or `prove`; by default the file beside the key.
+    /// Settings written by `setup` or `prove`; by default the file beside the key, which is looked
+    /// for beside the model.
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with_all = ["calibrate", "activation_bits", "commit", "optimize"]
+        conflicts_with_all = ["calibrate", "activation_bits", "commit", "optimize", "name"]
     )]
     pub(crate) settings: Option<PathBuf>,
 }
@@ -78,6 +82,7 @@ impl Quantize {
             settings: self.settings.clone(),
             samples: self.calibrate.clone(),
             options: Options {
+                name: self.name.clone(),
                 activation_bits: self.activation_bits,
                 committed: self.commit.iter().copied().map(Into::into).collect(),
                 optimize: self.optimize.map(Into::into),
@@ -190,21 +195,20 @@ pub(crate) struct Setup {
 pub(crate) struct Prove {
     /// The ONNX file.
     pub(crate) model: PathBuf,
-    /// The input: EZKL's JSON, a JSON object by input name, .npy or .npz.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) input: PathBuf,
-    /// Where to write the proof; beside the model by default.
+    #[command(flatten)]
+    pub(crate) input: ProveInput,
+    /// Where to write the proof, or the folder for those of --inputs; beside the model by default.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// The verifying key, written where it is missing; beside the proof by default.
+    /// The verifying key; beside the model by default. Where there is none, one is made.
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
     /// The opening of the commitment that the proof must be about, from `commit`; by default a new
     /// commitment is made.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "inputs")]
     pub(crate) input_opening: Option<PathBuf>,
     /// Where to write what opens the proof's commitments; beside the proof by default.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "inputs")]
     pub(crate) opening: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) quantize: Quantize,
@@ -220,6 +224,19 @@ pub(crate) struct Prove {
     pub(crate) srs: SrsFile,
     #[command(flatten)]
     pub(crate) job: Job,
+}
+
+/// What is to be proved: one run, or many.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct ProveInput {
+    /// The input: EZKL's JSON, a JSON object by input name, .npy or .npz.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+    /// Many inputs, each of which gets a proof: a folder of files, an array with a leading axis, or
+    /// a JSON file with an entry for each.
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(crate) inputs: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

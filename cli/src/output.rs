@@ -58,6 +58,24 @@ impl Output {
         }
     }
 
+    /// [`Self::remark_run`] of many runs.
+    pub(crate) fn remark_runs(&self, quantized: &Quantized, runs: &[Run]) {
+        if let Origin::Inputs(_) = quantized.origin {
+            self.remark(
+                "note: calibrated with these inputs; for others, calibrate with samples of them: \
+                 --calibrate FILE",
+            );
+        }
+        let clamped = runs.iter().filter(|run| run.clamped_inputs > 0).count();
+        if clamped > 0 {
+            self.remark(format_args!(
+                "warning: {clamped} of {} inputs have elements outside the calibrated range, which \
+                 are clamped to it",
+                runs.len()
+            ));
+        }
+    }
+
     /// Says what happened at the cache of SRS files, where that matters.
     pub(crate) fn remark_srs(&self, event: &CacheEvent) {
         match event {

@@ -67,6 +67,24 @@ fn words(step: Step) -> (&'static str, Option<&'static str>, Option<f64>) {
     }
 }
 
+/// Does `work` on so many things, and shows how many it has told to be done.
+pub(crate) fn counted<T>(output: &Output, count: usize, work: impl FnOnce(&dyn Fn()) -> T) -> T {
+    const TEMPLATE: &str = "{spinner} proving {bar:24} {pos} of {len}, {eta} left";
+    let bar = output.shows_progress().then(|| {
+        let bar = ProgressBar::new(u64::try_from(count).unwrap_or(u64::MAX));
+        if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
+            bar.set_style(style.progress_chars("█ "));
+        }
+        bar.enable_steady_tick(TICK);
+        bar
+    });
+    let result = work(&|| bar.iter().for_each(|bar| bar.inc(1)));
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    result
+}
+
 /// Bars tell the share of the estimated time; without an estimate, only the time.
 fn bar(name: &'static str, estimate: Option<f64>) -> ProgressBar {
     const WIDTH: f64 = 24.0;

@@ -1,9 +1,16 @@
 //! Results of the library in words.
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use serde::Serialize;
-use zkinfer::{Comparison, Origin, models::AccuracyReport, verifier::INSECURE_DEV};
+use zkinfer::{
+    Comparison, Origin,
+    models::AccuracyReport,
+    verifier::{Digest, INSECURE_DEV},
+};
 
 /// The first elements of a list, for a line of text.
 pub(crate) fn brief(values: &[f64]) -> String {
@@ -15,6 +22,28 @@ pub(crate) fn brief(values: &[f64]) -> String {
         String::new()
     };
     format!("[{}{more}]", shown.join(", "))
+}
+
+/// What a model is called: its label, else by the digest of its file.
+pub(crate) fn model(name: &str, digest: Digest) -> String {
+    let digest = digest.to_string();
+    if name.is_empty() {
+        format!("{}…", digest.get(..12).unwrap_or(&digest))
+    } else {
+        name.to_owned()
+    }
+}
+
+/// A path as a shell reads it back.
+pub(crate) fn shell(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./+@%,:".contains(c);
+    if !text.is_empty() && text.chars().all(plain) && !text.starts_with('-') {
+        return text;
+    }
+    // A word that begins with a dash would be an option.
+    let dash = if text.starts_with('-') { "./" } else { "" };
+    format!("'{dash}{}'", text.replace('\'', r"'\''"))
 }
 
 /// The integer outputs of a run beside the float model's.
@@ -39,6 +68,7 @@ pub(crate) fn origin(origin: &Origin) -> String {
         Origin::Settings(path) => format!("settings of {}", path.display()),
         Origin::Samples(path) => format!("samples of {}", path.display()),
         Origin::Input => "input alone".to_owned(),
+        Origin::Inputs(count) => format!("{count} inputs"),
     }
 }
 
@@ -99,5 +129,21 @@ impl fmt::Display for Trust<'_> {
         } else {
             write!(f, "under the trusted setup {}", self.0)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_reads_back_what_is_quoted() {
+        for name in ["a.onnx", "my model ü (v2).zkproof", "it's", "$HOME", "-rf", "a\\b", "*"] {
+            let command = format!("printf %s {}", shell(Path::new(name)));
+            let output = std::process::Command::new("sh").args(["-c", &command]).output().unwrap();
+            let read = String::from_utf8(output.stdout).unwrap();
+            assert_eq!(read.trim_start_matches("./"), name, "{command}");
+        }
+        assert_eq!(shell(Path::new("models/zoo/a-1.onnx")), "models/zoo/a-1.onnx");
     }
 }

@@ -18,7 +18,20 @@ pub fn write_whole<E: From<io::Error>>(
     path: &Path,
     write: impl FnOnce(&mut File) -> Result<(), E>,
 ) -> Result<(), E> {
-    write_then(path, write, make_shareable)
+    write_then(path, write, make_shareable, replace)
+}
+
+/// [`write_whole`] for a file that must not be there yet: of all who write it at once, one succeeds.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`] if it is there, else as [`write_whole`].
+pub fn write_new<E: From<io::Error>>(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> Result<(), E>,
+) -> Result<(), E> {
+    write_then(path, write, make_shareable, |file, path| {
+        file.persist_noclobber(path).map_err(|error| error.error)
+    })
 }
 
 /// [`write_whole`] for a file that holds secrets: only its owner can read it.
@@ -29,13 +42,14 @@ pub fn write_whole_private<E: From<io::Error>>(
     path: &Path,
     write: impl FnOnce(&mut File) -> Result<(), E>,
 ) -> Result<(), E> {
-    write_then(path, write, |_| Ok(()))
+    write_then(path, write, |_| Ok(()), replace)
 }
 
 fn write_then<E: From<io::Error>>(
     path: &Path,
     write: impl FnOnce(&mut File) -> Result<(), E>,
     set_access: fn(&File) -> io::Result<()>,
+    persist: fn(NamedTempFile, &Path) -> io::Result<File>,
 ) -> Result<(), E> {
     if path.is_dir() {
         return Err(io::Error::from(io::ErrorKind::IsADirectory).into());
@@ -49,9 +63,13 @@ fn write_then<E: From<io::Error>>(
     write(file.as_file_mut())?;
     set_access(file.as_file())?;
     file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
+    persist(file, path)?;
     sync_folder(folder)?;
     Ok(())
+}
+
+fn replace(file: NamedTempFile, path: &Path) -> io::Result<File> {
+    file.persist(path).map_err(|error| error.error)
 }
 
 /// Temporary files are private; most made here are ordinary.
@@ -120,6 +138,26 @@ mod tests {
         assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::StorageFull);
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn of_many_writers_of_a_new_file_one_succeeds() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let write = |byte: u8| {
+            write_new(&path, |file| io::Write::write_all(file, &[byte; 64]))
+                .map_err(|error: io::Error| error.kind())
+        };
+        let results: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|byte| scope.spawn(move || write(byte))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let won: Vec<_> = (0_u8..).zip(&results).filter(|(_, result)| result.is_ok()).collect();
+        assert_eq!(won.len(), 1);
+        assert_eq!(fs::read(&path).unwrap(), [won[0].0; 64]);
+        let lost = results.iter().filter(|result| **result == Err(io::ErrorKind::AlreadyExists));
+        assert_eq!(lost.count(), 7);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
     }
 
     #[test]

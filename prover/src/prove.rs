@@ -39,6 +39,14 @@ pub struct Proven {
     pub verify_seconds: f64,
 }
 
+impl Proven {
+    /// Whether the claim commits to something instead of showing it.
+    #[must_use]
+    pub fn hides(&self) -> bool {
+        self.openings.input.is_some() || self.openings.output.is_some()
+    }
+}
+
 /// Why there is no proof.
 #[derive(Debug, Error)]
 #[non_exhaustive]

@@ -1,12 +1,8 @@
 //! The accuracy report of a key: measured where samples are given, written beside the key.
 
-use std::{
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
 use zkinfer_models::{AccuracyReport, TestSet};
-use zkinfer_prover::files;
 
 use crate::{
     error::Error,
@@ -25,7 +21,7 @@ pub fn measure_accuracy(
 ) -> Result<Option<AccuracyReport>, Error> {
     let Some(path) = test_set.or(match &quantized.origin {
         Origin::Samples(path) => Some(path.as_path()),
-        Origin::Settings(_) | Origin::Input => None,
+        Origin::Settings(_) | Origin::Input | Origin::Inputs(_) => None,
     }) else {
         return Ok(None);
     };
@@ -37,19 +33,4 @@ pub fn measure_accuracy(
         .map_err(|source| Error::Measure { path: path.to_owned(), source })?;
     quantized.settings.accuracy_digest = Some(report.digest());
     Ok(Some(report))
-}
-
-/// Where the report of a key lies.
-#[must_use]
-pub fn accuracy_path_beside(key: &Path) -> PathBuf {
-    key.with_extension("accuracy.json")
-}
-
-/// Writes a report.
-///
-/// # Errors
-/// If the file cannot be written.
-pub fn write_accuracy(report: &AccuracyReport, path: &Path) -> Result<(), Error> {
-    files::write_whole(path, |file| file.write_all(report.encode().as_bytes()))
-        .map_err(|source| Error::Write { path: path.to_owned(), source })
 }

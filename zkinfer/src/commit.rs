@@ -2,7 +2,7 @@
 
 use std::{io::Write, path::Path};
 
-use zkinfer_prover::{draw_blinding, files};
+use zkinfer_prover::{Proven, draw_blinding, files};
 use zkinfer_verifier::{Blinding, Commitment, Opening, Openings, VerifyingKey, Visibility};
 
 use crate::{error::Error, read, settings::Side, tensors};
@@ -31,6 +31,20 @@ pub fn commit_to_input(key: &VerifyingKey, input: &Path) -> Result<(Commitment, 
 pub fn write_openings(openings: &Openings, path: &Path) -> Result<(), Error> {
     files::write_whole_private(path, |file| file.write_all(openings.encode().as_bytes()))
         .map_err(|source| Error::Write { path: path.to_owned(), source })
+}
+
+/// Writes a `.zkproof` and, where the proof hides something, the `.zkopening` that shows it.
+///
+/// # Errors
+/// If a file cannot be written.
+pub fn write_proof(proven: &Proven, proof: &Path, opening: &Path) -> Result<(), Error> {
+    // First, because a proof without it hides its values for good.
+    if proven.hides() {
+        write_openings(&proven.openings, opening)?;
+    }
+    let text = proven.file.encode();
+    files::write_whole(proof, |file| file.write_all(text.as_bytes()))
+        .map_err(|source| Error::Write { path: proof.to_owned(), source })
 }
 
 /// What hides the input, from a file that [`write_openings`] wrote; it must be of this key and

@@ -54,6 +54,27 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// A file stands where a folder is to be written.
+    #[error("{} is no folder; name one for the proofs", .path.display())]
+    NoFolder {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A folder of inputs without a file.
+    #[error("{} holds no inputs", .path.display())]
+    NoInputs {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Two inputs whose proofs would have the same name.
+    #[error("{}: another input is named `{name}` too", .path.display())]
+    SameName {
+        /// The second file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
+
     /// A file is no model that can be proved.
     #[error("cannot use {} as a model", .path.display())]
     Model {
@@ -162,6 +183,13 @@ pub enum Error {
         expected: Digest,
         /// The digest in the settings.
         got: String,
+    },
+
+    /// Other settings lie where those of a new key belong.
+    #[error("{} holds other settings than those of the new key", .path.display())]
+    AnotherSettings {
+        /// The file.
+        path: PathBuf,
     },
 
     /// A file is no accuracy report.
@@ -341,8 +369,15 @@ pub enum Error {
 pub enum KeyDifference {
     /// It is of another model.
     Model {
-        /// That model's name.
-        name: String,
+        /// Digest of that model's file.
+        digest: Digest,
+    },
+    /// It has another label.
+    Name {
+        /// Its label.
+        found: String,
+        /// The label of the key that was made.
+        made: String,
     },
     /// It stands on another SRS.
     Srs {
@@ -360,7 +395,8 @@ pub enum KeyDifference {
 impl fmt::Display for KeyDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Model { name } => write!(f, "it is of another model, {name}"),
+            Self::Model { digest } => write!(f, "it is of another model, of digest {digest}"),
+            Self::Name { found, made } => write!(f, "its name is `{found}`, not `{made}`"),
             Self::Srs { found, made } => write!(f, "it is under the SRS {found}, not {made}"),
             Self::AccuracyReport => f.write_str("it binds another accuracy report"),
             Self::Settings => f.write_str("it was made with other settings"),

@@ -1,16 +1,15 @@
 //! Making keys, and keeping to the ones that are there.
 
-use std::{io::Write, path::Path, sync::Arc, time::Instant};
+use std::{path::Path, sync::Arc, time::Instant};
 
 use zkinfer_circuits::CircuitPlan;
-use zkinfer_prover::{CacheEvent, Device, Inference, ModelIdentity, Proven, Setup, files};
-use zkinfer_verifier::{Digest, KeyParts, VerifyingKey};
+use zkinfer_prover::{CacheEvent, Device, Inference, ModelIdentity, Proven, Setup};
+use zkinfer_verifier::{KeyParts, VerifyingKey};
 
 use crate::{
     error::{Error, KeyDifference},
     model::{Model, Quantized},
     progress::{Step, Watch},
-    read,
     srs::srs_for_circuit,
 };
 
@@ -53,7 +52,7 @@ impl Keys {
         let srs = srs_for_circuit(srs, plan.k())?;
         watch(Step::MakingKeys);
         let identity = ModelIdentity {
-            name: quantized.settings.model.clone(),
+            name: quantized.settings.name.clone(),
             digest: model.digest().0,
             accuracy_digest: quantized.settings.accuracy_digest.map(|digest| digest.0),
         };
@@ -85,51 +84,31 @@ impl Keys {
             .prove_with_progress(inference, &progress)
             .map_err(|source| Error::Prove { source })
     }
-
-    /// Whether this very key is in the file; another one there is an error, none is not.
-    ///
-    /// # Errors
-    /// If the file holds another key, or no key.
-    pub fn is_stored(&self, path: &Path) -> Result<bool, Error> {
-        if !path.exists() {
-            return Ok(false);
-        }
-        let found = read::key(path)?;
-        match difference(&found, self.verifying_key()) {
-            None => Ok(true),
-            Some(difference) => Err(Error::AnotherKey { path: path.to_owned(), difference }),
-        }
-    }
-
-    /// Writes the verifying key.
-    ///
-    /// # Errors
-    /// If the file cannot be written.
-    pub fn write(&self, path: &Path) -> Result<(), Error> {
-        let bytes = self.verifying_key().encode();
-        files::write_whole(path, |file| file.write_all(&bytes))
-            .map_err(|source| Error::Write { path: path.to_owned(), source })
-    }
 }
 
 /// The most telling difference of two keys.
-fn difference(found: &VerifyingKey, made: &VerifyingKey) -> Option<KeyDifference> {
+pub(crate) fn difference(found: &VerifyingKey, made: &VerifyingKey) -> Option<KeyDifference> {
     let (theirs, ours) = (found.parts(), made.parts());
     if found == made {
         None
     } else if theirs.model_digest != ours.model_digest {
-        Some(KeyDifference::Model { name: theirs.model_name.clone() })
+        Some(KeyDifference::Model { digest: theirs.model_digest })
     } else if found.srs_digest() != made.srs_digest() {
         let (found, made) = (theirs.srs.name.clone(), ours.srs.name.clone());
         Some(KeyDifference::Srs { found, made })
-    } else if circuit_of(theirs) == circuit_of(ours) {
+    } else if labelled(theirs, ours) == *ours {
+        let (found, made) = (theirs.model_name.clone(), ours.model_name.clone());
+        Some(KeyDifference::Name { found, made })
+    } else if (KeyParts { accuracy_digest: ours.accuracy_digest, ..labelled(theirs, ours) })
+        == *ours
+    {
         Some(KeyDifference::AccuracyReport)
     } else {
         Some(KeyDifference::Settings)
     }
 }
 
-/// The key without its accuracy report.
-fn circuit_of(key: &KeyParts) -> KeyParts {
-    KeyParts { accuracy_digest: Digest::ZERO, ..key.clone() }
+/// The key with the label of another.
+fn labelled(key: &KeyParts, other: &KeyParts) -> KeyParts {
+    KeyParts { model_name: other.model_name.clone(), ..key.clone() }
 }

@@ -15,7 +15,7 @@
 //! # let folder = tempfile::tempdir().unwrap();
 //! let model = Model::open(&zoo.join("model.onnx"))?;
 //! let samples = Recipe { samples: Some(zoo.join("samples.npz")), ..Recipe::default() };
-//! let quantized = model.quantize(&samples, &folder.path().join("none"), None)?;
+//! let quantized = model.quantize(&samples, &folder.path().join("none"), &[])?;
 //! let keys = Keys::make(&model, &quantized, None, &Device::default(), &|_| ())?;
 //!
 //! let run = model.run(&quantized, &model.read_input(&zoo.join("input.json"))?)?;
@@ -40,6 +40,8 @@ mod commit;
 mod comparison;
 mod error;
 mod expectation;
+mod inputs;
+mod key_files;
 mod keys;
 mod model;
 mod progress;
@@ -55,12 +57,14 @@ pub use zkinfer_prover::{Device, Inference, Proven};
 pub use zkinfer_verifier as verifier;
 pub use zkinfer_verifier::SrsPolicy;
 
-pub use accuracy::{accuracy_path_beside, measure_accuracy, write_accuracy};
+pub use accuracy::measure_accuracy;
 pub use audit::Audit;
-pub use commit::{commit_to_input, read_input_blinding, write_openings};
+pub use commit::{commit_to_input, read_input_blinding, write_openings, write_proof};
 pub use comparison::Comparison;
 pub use error::{Error, KeyDifference};
 pub use expectation::{Expectation, ExpectedJob, ExpectedSide, JobField, Rejection, hex};
+pub use inputs::NamedInput;
+pub use key_files::{KeyFiles, Stored};
 pub use keys::{Keys, plan};
 pub use model::{Model, Origin, Quantized, Run};
 pub use progress::{Step, Watch};

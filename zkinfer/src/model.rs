@@ -1,7 +1,6 @@
 //! From an ONNX file to a model in integers.
 
 use std::{
-    ffi::OsStr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Instant,
@@ -54,6 +53,8 @@ pub enum Origin {
     Samples(PathBuf),
     /// The input that is run.
     Input,
+    /// The inputs that are run, so many.
+    Inputs(usize),
 }
 
 /// A run of a model in integers.
@@ -109,15 +110,6 @@ impl Model {
         &self.graph
     }
 
-    /// The file's name, or its folder's where that says nothing.
-    #[must_use]
-    pub fn name(&self) -> String {
-        let path = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
-        let stem = path.file_stem().and_then(OsStr::to_str);
-        let folder = path.parent().and_then(Path::file_name).and_then(OsStr::to_str);
-        stem.filter(|&stem| stem != "model").or(folder).unwrap_or("model").to_owned()
-    }
-
     /// Reads one set of inputs.
     ///
     /// # Errors
@@ -127,7 +119,7 @@ impl Model {
             .map_err(|source| Error::Input { path: path.to_owned(), source })
     }
 
-    /// Quantizes by the settings file, by samples, or by the input, in this order; `beside` is
+    /// Quantizes by the settings file, by samples, or by the inputs, in this order; `beside` is
     /// where a settings file is looked for when none is named and none but the usual is asked for.
     ///
     /// # Errors
@@ -137,25 +129,25 @@ impl Model {
         &self,
         recipe: &Recipe,
         beside: &Path,
-        input: Option<&[ArrayD<f32>]>,
+        inputs: &[Vec<ArrayD<f32>>],
     ) -> Result<Quantized, Error> {
         let found = || Some(beside).filter(|p| !recipe.asks_for_new_settings() && p.exists());
         if let Some(path) = recipe.settings.as_deref().or_else(found) {
             let settings = Settings::read(path, self.digest)?;
             return self.quantize_with(settings, Origin::Settings(path.to_owned()));
         }
-        let (calibration, origin) = self.calibrate(recipe.samples.as_deref(), input)?;
-        let settings = Settings::new(self.name(), self.digest, calibration, &recipe.options);
+        let (calibration, origin) = self.calibrate(recipe.samples.as_deref(), inputs)?;
+        let settings = Settings::new(self.digest, calibration, &recipe.options);
         self.quantize_with(settings, origin)
     }
 
-    /// Measures ranges on a file of samples, else on the input.
+    /// Measures ranges on a file of samples, else on the inputs.
     fn calibrate(
         &self,
         samples: Option<&Path>,
-        input: Option<&[ArrayD<f32>]>,
+        inputs: &[Vec<ArrayD<f32>>],
     ) -> Result<(Calibration, Origin), Error> {
-        match (samples, input) {
+        match (samples, inputs) {
             (Some(path), _) => {
                 let place = path.to_owned();
                 let samples = read_samples(path, &self.graph)
@@ -164,12 +156,17 @@ impl Model {
                     .map_err(|source| Error::CalibrateSamples { path: place.clone(), source })?;
                 Ok((calibration, Origin::Samples(place)))
             }
-            (None, Some(input)) => {
+            (None, [input]) => {
                 let calibration = Calibration::from_input(&self.graph, input)
                     .map_err(|source| Error::CalibrateInput { source })?;
                 Ok((calibration, Origin::Input))
             }
-            (None, None) => Err(Error::NothingToCalibrateWith),
+            (None, []) => Err(Error::NothingToCalibrateWith),
+            (None, inputs) => {
+                let calibration = Calibration::from_samples(&self.graph, inputs)
+                    .map_err(|source| Error::CalibrateInput { source })?;
+                Ok((calibration, Origin::Inputs(inputs.len())))
+            }
         }
     }
 

@@ -4,7 +4,6 @@
 use std::{
     collections::BTreeSet,
     fmt,
-    io::Write,
     path::{Path, PathBuf},
 };
 
@@ -16,7 +15,8 @@ use zkinfer_verifier::{Digest, Visibility};
 
 use crate::error::Error;
 
-const FORMAT: u32 = 1;
+/// A change of the layout or of what a field means changes it.
+const FORMAT: u32 = 2;
 const MAX_BYTES: u64 = 1 << 26;
 
 /// One side of a model.
@@ -70,6 +70,9 @@ impl From<Aim> for Objective {
 /// What a user may choose about a key besides what it is calibrated with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
+    /// A label for the key; none by default. It is part of the key, and says nothing about the
+    /// model.
+    pub name: Option<String>,
     /// Bits of an activation; 8 by default, up to 16.
     pub activation_bits: Option<u32>,
     /// The sides that claims commit to instead of showing them.
@@ -97,13 +100,15 @@ impl Recipe {
     }
 }
 
-/// How a model was quantized, and under which name it has its key.
+/// How a model was quantized and is to be proved: with the ONNX file and the SRS, all that a key
+/// depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     format: u32,
-    /// The name in the key.
-    pub model: String,
+    /// The label in the key; empty for none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
     model_digest: String,
     /// How real numbers become integers.
     pub options: QuantizeOptions,
@@ -120,6 +125,12 @@ pub struct Settings {
     pub accuracy_digest: Option<HexDigest>,
 }
 
+/// What every format has.
+#[derive(Deserialize)]
+struct Header {
+    format: u32,
+}
+
 fn is_default(aim: &Aim) -> bool {
     *aim == Aim::default()
 }
@@ -127,12 +138,12 @@ fn is_default(aim: &Aim) -> bool {
 impl Settings {
     /// The settings of a model with this digest, so calibrated and with these options.
     #[must_use]
-    pub fn new(model: String, digest: Digest, calibration: Calibration, options: &Options) -> Self {
+    pub fn new(digest: Digest, calibration: Calibration, options: &Options) -> Self {
         let defaults = QuantizeOptions::default();
         let activation_bits = options.activation_bits.unwrap_or(defaults.activation_bits);
         Self {
             format: FORMAT,
-            model,
+            name: options.name.clone().unwrap_or_default(),
             model_digest: digest.to_string(),
             options: QuantizeOptions { activation_bits, ..defaults },
             calibration,
@@ -162,19 +173,25 @@ impl Settings {
     /// # Errors
     /// If the file cannot be read, is no settings file, or one of another model.
     pub fn read(path: &Path, model: Digest) -> Result<Self, Error> {
-        let bytes = files::read_bounded(path, MAX_BYTES)
-            .map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        let settings: Self = serde_json::from_slice(&bytes)
-            .map_err(|source| Error::Settings { path: path.to_owned(), source })?;
-        if settings.format != FORMAT {
-            let (path, got) = (path.to_owned(), settings.format);
-            return Err(Error::SettingsFormat { path, expected: FORMAT, got });
-        }
+        let settings = Self::read_any(path)?;
         if settings.model_digest != model.to_string() {
             let (path, got) = (path.to_owned(), settings.model_digest);
             return Err(Error::SettingsOfAnotherModel { path, expected: model, got });
         }
         Ok(settings)
+    }
+
+    /// Reads settings, of whichever model.
+    pub(crate) fn read_any(path: &Path) -> Result<Self, Error> {
+        let bytes = files::read_bounded(path, MAX_BYTES)
+            .map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let refused = |source| Error::Settings { path: path.to_owned(), source };
+        let Header { format } = serde_json::from_slice(&bytes).map_err(refused)?;
+        if format != FORMAT {
+            let path = path.to_owned();
+            return Err(Error::SettingsFormat { path, expected: FORMAT, got: format });
+        }
+        serde_json::from_slice(&bytes).map_err(refused)
     }
 
     /// The text of the file.
@@ -185,20 +202,5 @@ impl Settings {
     pub fn encode(&self) -> String {
         let text = serde_json::to_string_pretty(self);
         text.expect("strings and numbers have a form in JSON") + "\n"
-    }
-
-    /// Writes the settings of a key that has been written or found.
-    ///
-    /// # Errors
-    /// If the file cannot be written.
-    pub fn write(&self, path: &Path) -> Result<(), Error> {
-        files::write_whole(path, |file| file.write_all(self.encode().as_bytes()))
-            .map_err(|source| Error::Write { path: path.to_owned(), source })
-    }
-
-    /// Where the settings of a key lie when nothing else is said.
-    #[must_use]
-    pub fn path_beside(key: &Path) -> PathBuf {
-        key.with_extension("zkinfer.json")
     }
 }

@@ -4,7 +4,7 @@ mod report;
 mod words;
 
 use anyhow::{Result, bail};
-use zkinfer::{Audit, Settings, audit::Recompile, read};
+use zkinfer::{Audit, KeyFiles, audit::Recompile, read};
 
 use crate::{
     args,
@@ -35,7 +35,7 @@ fn recompile(args: &args::Audit) -> Result<Option<Recompile>> {
     Ok(Some(Recompile {
         model,
         recipe: args.quantize.recipe(),
-        settings_beside: Settings::path_beside(&args.key),
+        settings_beside: KeyFiles::of_key(&args.key).settings,
         input: args.input.clone(),
         test_set: args.test_set.test_set.clone(),
         srs: args.srs.file.clone(),
@@ -48,6 +48,7 @@ fn refuse_options(args: &args::Audit) -> Result<()> {
         ("--calibrate", args.quantize.calibrate.is_some()),
         ("--activation-bits", args.quantize.activation_bits.is_some()),
         ("--commit", !args.quantize.commit.is_empty()),
+        ("--name", args.quantize.name.is_some()),
         ("--optimize", args.quantize.optimize.is_some()),
         ("--settings", args.quantize.settings.is_some()),
         ("--test-set", args.test_set.test_set.is_some()),

@@ -9,6 +9,7 @@ use zkinfer::{Error, commit_to_input, read, write_openings};
 use crate::{
     args,
     output::{Outcome, Output},
+    text,
 };
 
 pub(crate) fn run(args: &args::Commit, output: &Output) -> Result<Outcome> {
@@ -20,7 +21,8 @@ pub(crate) fn run(args: &args::Commit, output: &Output) -> Result<Outcome> {
         return Err(Error::Exists { path }.into());
     }
     write_openings(&openings, &path)?;
-    let model = key.parts().model_name.clone();
+    let parts = key.parts();
+    let model = text::model(&parts.model_name, parts.model_digest);
     output.report(&Report { model, commitment: commitment.to_string(), opening: path })?;
     Ok(Outcome::Accepted)
 }

@@ -56,7 +56,7 @@ impl Report {
         let tensors = |specs: Vec<&TensorSpec>| specs.into_iter().map(Tensor::from).collect();
         let nodes: Vec<_> = graph.nodes().iter().map(|node| describe(graph, node)).collect();
         Self {
-            model: model.name(),
+            model: model.path().display().to_string(),
             model_digest: model.digest().to_string(),
             bytes: model.byte_count(),
             inputs: tensors(graph.inputs()),

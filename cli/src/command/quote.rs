@@ -4,7 +4,7 @@ use std::fmt;
 
 use anyhow::Result;
 use serde::Serialize;
-use zkinfer::{Model, Quantized, Quote, Settings};
+use zkinfer::{Error, KeyFiles, Model, Quantized, Quote};
 
 use crate::{
     args,
@@ -14,10 +14,11 @@ use crate::{
 
 pub(crate) fn run(args: &args::Quote, output: &Output) -> Result<Outcome> {
     let model = Model::open(&args.model)?;
-    let input = args.input.as_deref().map(|path| model.read_input(path)).transpose()?;
-    let beside = Settings::path_beside(&args.model);
-    let quantized = model.quantize(&args.quantize.recipe(), &beside, input.as_deref())?;
-    output.report(&Report::new(&quantized, &Quote::new(&model, &quantized)?))?;
+    let inputs: Vec<_> =
+        args.input.iter().map(|path| model.read_input(path)).collect::<Result<_, Error>>()?;
+    let beside = KeyFiles::beside_model(&args.model).settings;
+    let quantized = model.quantize(&args.quantize.recipe(), &beside, &inputs)?;
+    output.report(&Report::new(&model, &quantized, &Quote::new(&model, &quantized)?))?;
     Ok(Outcome::Accepted)
 }
 
@@ -54,10 +55,10 @@ struct UsedRows {
 }
 
 impl Report {
-    fn new(quantized: &Quantized, quote: &Quote) -> Self {
+    fn new(model: &Model, quantized: &Quantized, quote: &Quote) -> Self {
         let cost = &quote.cost;
         Self {
-            model: quantized.settings.model.clone(),
+            model: text::model(&quantized.settings.name, model.digest()),
             calibration: text::origin(&quantized.origin),
             k: cost.k,
             rows: 1 << cost.k,

@@ -1,10 +1,10 @@
 //! `run`: the integer model natively, without a proof.
 
-use std::fmt;
+use std::{fmt, slice};
 
 use anyhow::Result;
 use serde::Serialize;
-use zkinfer::{Comparison, Model, Settings};
+use zkinfer::{Comparison, KeyFiles, Model};
 
 use crate::{
     args,
@@ -15,13 +15,13 @@ use crate::{
 pub(crate) fn run(args: &args::Run, output: &Output) -> Result<Outcome> {
     let model = Model::open(&args.model)?;
     let input = model.read_input(&args.input)?;
-    let beside = Settings::path_beside(&args.model);
-    let quantized = model.quantize(&args.quantize.recipe(), &beside, Some(&input))?;
+    let beside = KeyFiles::beside_model(&args.model).settings;
+    let quantized = model.quantize(&args.quantize.recipe(), &beside, slice::from_ref(&input))?;
     let run = model.run(&quantized, &input)?;
     output.remark_run(&quantized, &run);
     let outputs = run.execution.outputs(&quantized.graph);
     output.report(&Report {
-        model: quantized.settings.model.clone(),
+        model: text::model(&quantized.settings.name, model.digest()),
         calibration: text::origin(&quantized.origin),
         output_integers: outputs.into_iter().map(<[i64]>::to_vec).collect(),
         comparison: run.comparison,

@@ -4,9 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use anyhow::Result;
 use serde::Serialize;
-use zkinfer::{
-    Device, Keys, Model, Settings, accuracy_path_beside, measure_accuracy, write_accuracy,
-};
+use zkinfer::{Device, Error, KeyFiles, Keys, Model, Stored, measure_accuracy};
 
 use crate::{
     args,
@@ -16,30 +14,23 @@ use crate::{
 };
 
 pub(crate) fn run(args: &args::Setup, output: &Output) -> Result<Outcome> {
-    let key_path = args.output.clone().unwrap_or_else(|| args.model.with_extension("zkvk"));
-    let settings_path =
-        args.quantize.settings.clone().unwrap_or_else(|| Settings::path_beside(&key_path));
-    let accuracy_path = accuracy_path_beside(&key_path);
+    let files = match &args.output {
+        Some(key) => KeyFiles::of_key(key),
+        None => KeyFiles::beside_model(&args.model),
+    };
     let model = Model::open(&args.model)?;
-    let input = args.input.as_deref().map(|path| model.read_input(path)).transpose()?;
-    let recipe = args.quantize.recipe();
-    let mut quantized = model.quantize(&recipe, &settings_path, input.as_deref())?;
+    let inputs: Vec<_> =
+        args.input.iter().map(|path| model.read_input(path)).collect::<Result<_, Error>>()?;
+    let mut quantized = model.quantize(&args.quantize.recipe(), &files.settings, &inputs)?;
     let accuracy = measure_accuracy(&model, &mut quantized, args.test_set.test_set.as_deref())?;
     let (srs, device) = (args.srs.file.as_deref(), Device::default());
     let made = watched(output, |watch| Keys::make(&model, &quantized, srs, &device, watch))?;
     output.remark_srs(&made.srs_event);
     let key = made.verifying_key();
-    let reused = made.is_stored(&key_path)?;
-    if !reused {
-        made.write(&key_path)?;
-    }
-    quantized.settings.write(&settings_path)?;
-    if let Some(report) = &accuracy {
-        write_accuracy(report, &accuracy_path)?;
-    }
+    let stored = files.store(&made, &quantized.settings, accuracy.as_ref())?;
     let cost = made.setup().plan().cost();
     output.report(&Report {
-        model: quantized.settings.model.clone(),
+        model: text::model(&quantized.settings.name, model.digest()),
         calibration: text::origin(&quantized.origin),
         k: cost.k,
         advice_columns: cost.advice_columns,
@@ -49,10 +40,10 @@ pub(crate) fn run(args: &args::Setup, output: &Output) -> Result<Outcome> {
         key_digest: key.digest().to_string(),
         srs: key.parts().srs.name.clone(),
         insecure_srs: made.setup().srs().ceremony().is_insecure(),
-        key: key_path,
-        settings: settings_path,
-        accuracy: accuracy.map(|report| BoundReport::new(report, accuracy_path)),
-        reused,
+        key: files.key,
+        settings: files.settings,
+        accuracy: accuracy.map(|report| BoundReport::new(report, files.accuracy)),
+        reused: stored == Stored::Found,
     })?;
     Ok(Outcome::Accepted)
 }

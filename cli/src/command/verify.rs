@@ -13,7 +13,7 @@ use crate::{
     advice, args,
     job::JobReport,
     output::{Outcome, Output},
-    text::{Trust, brief},
+    text::{Trust, brief, model},
 };
 
 pub(crate) fn run(args: &args::Verify, output: &Output) -> Result<Outcome> {
@@ -134,7 +134,7 @@ impl Report {
         Self {
             accepted: reason.is_none(),
             reason,
-            model: parts.model_name.clone(),
+            model: model(&parts.model_name, parts.model_digest),
             model_digest: parts.model_digest.to_string(),
             key_digest: key.digest().to_string(),
             srs: parts.srs.name.clone(),

@@ -6,6 +6,7 @@ mod audit;
 mod commands;
 mod environment;
 mod hidden;
+mod keys;
 mod prove_and_verify;
 mod several;
 mod support;

@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Child, Command, Output, Stdio},
     sync::OnceLock,
 };
 
@@ -59,13 +59,19 @@ impl Workplace {
     }
 
     pub(crate) fn run(&self, args: &[&str]) -> Run {
-        let output = Command::new(env!("CARGO_BIN_EXE_zkinfer"))
-            .args(args)
-            .current_dir(self.folder.path())
-            .env("ZKINFER_CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"))
-            .output()
-            .unwrap();
-        Run::new(&output)
+        Run::new(&self.command(args).output().unwrap())
+    }
+
+    /// Starts a run whose text nobody reads.
+    pub(crate) fn spawn(&self, args: &[&str]) -> Child {
+        self.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_zkinfer"));
+        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+        command.args(args).current_dir(self.folder.path()).env("ZKINFER_CACHE_DIR", cache);
+        command
     }
 
     /// Runs a command that must end with `code`, and reads its JSON.
@@ -141,7 +147,7 @@ pub(crate) const JOB: &[&str] = &[
     "7",
 ];
 
-fn zoo(model: &str) -> PathBuf {
+pub(crate) fn zoo(model: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/zoo").join(model)
 }
 

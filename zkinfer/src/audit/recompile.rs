@@ -164,10 +164,10 @@ impl Recompile {
         key: &VerifyingKey,
         report: Option<HexDigest>,
     ) -> Result<(Quantized, AccuracySource), Error> {
-        let input = self.input.as_deref().map(|path| model.read_input(path)).transpose()?;
-        let mut quantized =
-            model.quantize(&self.recipe, &self.settings_beside, input.as_deref())?;
-        quantized.settings.model.clone_from(&key.parts().model_name);
+        let inputs: Vec<_> =
+            self.input.iter().map(|path| model.read_input(path)).collect::<Result<_, _>>()?;
+        let mut quantized = model.quantize(&self.recipe, &self.settings_beside, &inputs)?;
+        quantized.settings.name.clone_from(&key.parts().model_name);
         if measure_accuracy(model, &mut quantized, self.test_set.as_deref())?.is_some() {
             return Ok((quantized, AccuracySource::Measured));
         }

@@ -99,7 +99,7 @@ impl Report {
             accepted: reasons.is_empty(),
             reasons,
             claim: Claim {
-                model: parts.model_name.clone(),
+                model: text::model(&parts.model_name, parts.model_digest),
                 model_digest: parts.model_digest.to_string(),
                 key_digest: key.digest().to_string(),
                 input: audit.input.tensors,

@@ -1,0 +1,132 @@
+//! The files of a key: it, its settings and its accuracy report, which are one set.
+//!
+//! A set that is new is made exclusively: of two runs that make one in the same place, one wins,
+//! and the other either would have made the same set or is refused. The settings come first,
+//! because with the model they fix the key; a run that is stopped halfway leaves settings from
+//! which the next run makes the same key.
+
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use zkinfer_models::AccuracyReport;
+use zkinfer_prover::files;
+
+use crate::{
+    error::Error,
+    keys::{Keys, difference},
+    read,
+    settings::Settings,
+};
+
+/// Where the files of a key lie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyFiles {
+    /// The verifying key, `.zkvk`.
+    pub key: PathBuf,
+    /// The settings, `.zkinfer.json`.
+    pub settings: PathBuf,
+    /// The accuracy report, `.accuracy.json`.
+    pub accuracy: PathBuf,
+}
+
+/// What was found where a key is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// No key; it was written.
+    New,
+    /// This very key.
+    Found,
+}
+
+impl KeyFiles {
+    /// The files beside a model: where a key is looked for, and made, when no place is named.
+    #[must_use]
+    pub fn beside_model(model: &Path) -> Self {
+        Self::of_key(&model.with_extension("zkvk"))
+    }
+
+    /// The files that belong to a key at this place.
+    #[must_use]
+    pub fn of_key(key: &Path) -> Self {
+        Self {
+            key: key.to_owned(),
+            settings: key.with_extension("zkinfer.json"),
+            accuracy: key.with_extension("accuracy.json"),
+        }
+    }
+
+    /// Whether this very key is there; another one there is an error, none is not.
+    ///
+    /// # Errors
+    /// If the file holds another key, or no key.
+    pub fn hold(&self, keys: &Keys) -> Result<bool, Error> {
+        if !self.key.exists() {
+            return Ok(false);
+        }
+        let found = read::key(&self.key)?;
+        match difference(&found, keys.verifying_key()) {
+            None => Ok(true),
+            Some(difference) => Err(Error::AnotherKey { path: self.key.clone(), difference }),
+        }
+    }
+
+    /// Writes what is missing of a set, and nothing over another set.
+    ///
+    /// # Errors
+    /// If another key or other settings are there, or a file cannot be written.
+    pub fn store(
+        &self,
+        keys: &Keys,
+        settings: &Settings,
+        report: Option<&AccuracyReport>,
+    ) -> Result<Stored, Error> {
+        let stored = if self.hold(keys)? { Stored::Found } else { Stored::New };
+        match stored {
+            Stored::New => self.store_new_settings(settings)?,
+            // Whatever settings are there: these ones give the key that is.
+            Stored::Found => self.store_settings(settings)?,
+        }
+        if let Some(report) = report {
+            write(&self.accuracy, report.encode().as_bytes())?;
+        }
+        if stored == Stored::New && !write_new(&self.key, &keys.verifying_key().encode())? {
+            // Somebody was faster with the same settings, but perhaps under another SRS.
+            self.hold(keys)?;
+        }
+        Ok(stored)
+    }
+
+    fn store_new_settings(&self, settings: &Settings) -> Result<(), Error> {
+        let path = &self.settings;
+        if write_new(path, settings.encode().as_bytes())? || Settings::read_any(path)? == *settings
+        {
+            return Ok(());
+        }
+        Err(Error::AnotherSettings { path: path.clone() })
+    }
+
+    fn store_settings(&self, settings: &Settings) -> Result<(), Error> {
+        let same = |found: Settings| found == *settings;
+        if self.settings.exists() && Settings::read_any(&self.settings).is_ok_and(same) {
+            return Ok(());
+        }
+        write(&self.settings, settings.encode().as_bytes())
+    }
+}
+
+/// Writes a file that is there already, or not.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    files::write_whole(path, |file| file.write_all(bytes))
+        .map_err(|source| Error::Write { path: path.to_owned(), source })
+}
+
+/// Writes a file that is not there; `false` where it is.
+fn write_new(path: &Path, bytes: &[u8]) -> Result<bool, Error> {
+    match files::write_new(path, |file| file.write_all(bytes)) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(source) => Err(Error::Write { path: path.to_owned(), source }),
+    }
+}
