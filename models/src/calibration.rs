@@ -1,6 +1,6 @@
 //! The ranges that scales are chosen from, and where they come from.
 
-mod bounds;
+mod intervals;
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::digest::{HexDigest, keccak256};
 use crate::error::QuantizeError;
 use crate::graph::{FloatTrace, Graph};
-use bounds::interval_bounds;
-pub(crate) use bounds::{affine_range, calibrated_values};
+pub(crate) use intervals::calibrated_values;
+use intervals::interval_bounds;
 
 /// How far beyond the samples the ranges reach: the largest value of the few samples at hand is
 /// smaller than that of all inputs. Chosen by the error on the test sets of the zoo models, which
@@ -109,7 +109,12 @@ impl Range {
         })
     }
 
-    fn union(self, other: Self) -> Self {
+    /// The products of an element of `a` and one of `b`.
+    pub(crate) fn product(a: Self, b: Self) -> Self {
+        Self::of([a.lo * b.lo, a.lo * b.hi, a.hi * b.lo, a.hi * b.hi])
+    }
+
+    pub(crate) fn union(self, other: Self) -> Self {
         Self { lo: self.lo.min(other.lo), hi: self.hi.max(other.hi) }
     }
 

@@ -1,21 +1,21 @@
 //! From real numbers to integers: scales, integer weights, tables, and the proof that no sum can
 //! overflow.
 
-mod affine;
 mod form;
 mod input;
-mod mul;
 mod options;
-mod softmax;
 
 pub use options::QuantizeOptions;
 
+pub(crate) use form::{Form, Role};
+
 use crate::calibration::{Calibration, Range};
 use crate::error::QuantizeError;
-use crate::graph::{Graph, Node, Op};
-use crate::quantized::{QuantizedGraph, QuantizedNode, QuantizedOp, QuantizedTensor, TensorId};
-use form::Role;
+use crate::graph::Graph;
+use crate::quantized::{QuantizedGraph, QuantizedNode, QuantizedTensor, TensorId};
 
+/// Sums of magnitudes stay below `2^SUM_BITS`.
+pub(crate) const SUM_BITS: u32 = 62;
 /// Scales lie within `2^−SCALE_BITS` and `2^SCALE_BITS`.
 const SCALE_BITS: i32 = 240;
 
@@ -42,7 +42,8 @@ pub fn quantize(
     let roles = form::roles(graph);
     let mut nodes = Vec::with_capacity(graph.nodes.len());
     for node in &graph.nodes {
-        let (op, format) = quantizer.quantize_node(node, roles[node.output.0])?;
+        let role = roles[node.output.0];
+        let (op, format) = node.op.form().quantize(&quantizer, node, role)?;
         quantizer.define(node.output, &node.name, format)?;
         nodes.push(QuantizedNode { name: node.name.clone(), op, output: node.output });
     }
@@ -56,17 +57,18 @@ pub fn quantize(
 
 /// The integers that a tensor holds, and what one unit stands for.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Format {
-    scale: f64,
-    lo: i64,
-    hi: i64,
+pub(crate) struct Format {
+    pub(crate) scale: f64,
+    pub(crate) lo: i64,
+    pub(crate) hi: i64,
 }
 
-struct Quantizer<'a> {
+/// What an operation is quantized with: its inputs are, already.
+pub(crate) struct Quantizer<'a> {
     graph: &'a Graph,
     calibration: &'a Calibration,
-    options: &'a QuantizeOptions,
-    tensors: Vec<QuantizedTensor>,
+    pub(crate) options: &'a QuantizeOptions,
+    pub(crate) tensors: Vec<QuantizedTensor>,
 }
 
 impl Quantizer<'_> {
@@ -78,33 +80,26 @@ impl Quantizer<'_> {
         Ok(())
     }
 
-    fn format(&self, id: TensorId) -> Format {
+    /// The format of a tensor that is defined.
+    pub(crate) fn format(&self, id: TensorId) -> Format {
         let tensor = &self.tensors[id.0];
         Format { scale: tensor.scale, lo: tensor.lo, hi: tensor.hi }
     }
 
     /// The calibrated range of a layer before its activation.
-    fn range(&self, id: TensorId) -> Result<Range, QuantizeError> {
+    pub(crate) fn range(&self, id: TensorId) -> Result<Range, QuantizeError> {
         let tensor = &self.graph.tensor(id).name;
         let range = self.calibration.layers.get(tensor);
         usable(tensor, range.copied())
     }
 
-    fn quantize_node(
-        &self,
-        node: &Node,
-        role: Role,
-    ) -> Result<(QuantizedOp, Format), QuantizeError> {
-        match &node.op {
-            Op::Affine(affine) => self.affine(node, affine, role),
-            Op::Mul(mul) => self.mul(node, mul, role),
-            Op::Activate(activate) => {
-                unreachable!("legalize left an activation on {:?}", activate.input)
-            }
-            Op::Alias(alias) => Ok((QuantizedOp::Alias(alias.clone()), self.format(alias.input))),
-            Op::MaxPool(pool) => Ok((QuantizedOp::MaxPool(pool.clone()), self.format(pool.input))),
-            Op::Softmax(softmax) => Ok(self.softmax(softmax)),
-        }
+    /// The real numbers that each tensor's proven bounds stand for.
+    pub(crate) fn ranges(&self) -> Vec<Range> {
+        let range = |tensor: &QuantizedTensor| Range {
+            lo: real(tensor.lo) * tensor.scale,
+            hi: real(tensor.hi) * tensor.scale,
+        };
+        self.tensors.iter().map(range).collect()
     }
 }
 
@@ -119,7 +114,7 @@ fn usable(tensor: &str, range: Option<Range>) -> Result<Range, QuantizeError> {
 }
 
 /// Refuses scales in which quotients and products could overflow.
-fn check_scale(layer: &str, scale: f64) -> Result<(), QuantizeError> {
+pub(crate) fn check_scale(layer: &str, scale: f64) -> Result<(), QuantizeError> {
     let largest = libm::scalbn(1.0, SCALE_BITS);
     if (1.0 / largest..=largest).contains(&scale) {
         return Ok(());
@@ -129,17 +124,22 @@ fn check_scale(layer: &str, scale: f64) -> Result<(), QuantizeError> {
 
 /// `value` as an integer that is known to be far inside the range of `i64`.
 #[expect(clippy::cast_possible_truncation, reason = "callers bound the value; `as` saturates")]
-fn integer(value: f64) -> i64 {
+pub(crate) fn integer(value: f64) -> i64 {
     value as i64
 }
 
 /// An integer of at most 53 bits as a real number.
 #[expect(clippy::cast_precision_loss, reason = "callers pass at most 53 bits")]
-fn real(value: i64) -> f64 {
+pub(crate) fn real(value: i64) -> f64 {
     value as f64
 }
 
 /// `2^exponent` for the small exponents of options.
-fn power_of_two(exponent: u32) -> i64 {
+pub(crate) fn power_of_two(exponent: u32) -> i64 {
     1 << exponent
+}
+
+/// A bound of `z`, which has at most 16 bits.
+pub(crate) fn small(bound: i64) -> i32 {
+    i32::try_from(bound).expect("bounds of requantized values have at most 16 bits")
 }

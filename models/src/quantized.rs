@@ -6,6 +6,15 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::ops::QuantizedOp;
+pub use crate::ops::affine::{ConvTerm, QuantizedAffine as Affine};
+pub use crate::ops::alias::Alias;
+pub use crate::ops::max_pool::MaxPool;
+pub use crate::ops::mul::QuantizedMul as Mul;
+pub use crate::ops::softmax::QuantizedSoftmax as Softmax;
+
+use crate::ops::Computed;
+
 /// Index of a tensor in [`QuantizedGraph::tensors`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TensorId(pub usize);
@@ -63,22 +72,6 @@ pub struct QuantizedNode {
     pub output: TensorId,
 }
 
-/// The closed set of integer operations.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum QuantizedOp {
-    /// Every linear layer with fixed weights: dense, convolution, average pooling, batch
-    /// normalisation, addition; then requantization and activation.
-    Affine(Affine),
-    /// Elements taken from the input: reshape, transpose, slice. Costs nothing.
-    Alias(Alias),
-    /// The largest element of each window.
-    MaxPool(MaxPool),
-    /// Elementwise product of two tensors, requantized.
-    Mul(Mul),
-    /// Softmax over groups of elements.
-    Softmax(Softmax),
-}
-
 /// A flat tensor read as channels × height × width.
 ///
 /// Element `(c, i, j)` is at `offset + c·strides[0] + i·strides[1] + j·strides[2]`.
@@ -102,41 +95,6 @@ impl ImageView {
     pub fn index(&self, channel: usize, row: usize, column: usize) -> usize {
         self.offset + channel * self.strides[0] + row * self.strides[1] + column * self.strides[2]
     }
-}
-
-/// `acc[o, p, q] = bias[o] + Σ_terms Σ_{c, u, v} kernel[o, c, u, v] · input[g(o) + c, p·s + u·d − pad, …]`
-/// with out-of-range pixels 0, then [`Requant`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Affine {
-    /// The inputs, each with its own kernel; their contributions are added.
-    pub terms: Vec<ConvTerm>,
-    /// One integer per output channel, in accumulator units.
-    pub bias: Vec<i64>,
-    /// Where `(o, p, q)` lies in the output tensor; a bijection onto its elements.
-    pub output: ImageView,
-    /// From accumulator to output.
-    pub requant: Requant,
-}
-
-/// One input of an [`Affine`] with its convolution kernel.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ConvTerm {
-    /// The tensor that is read.
-    pub input: TensorId,
-    /// How it is read.
-    pub view: ImageView,
-    /// Flat `[out_channels, in_channels / groups, kernel_height, kernel_width]`.
-    pub kernel: Vec<i32>,
-    /// `[kernel_height, kernel_width]`.
-    pub kernel_size: [usize; 2],
-    /// Channel groups; divides both channel counts.
-    pub groups: usize,
-    /// `[vertical, horizontal]` step of the window.
-    pub stride: [usize; 2],
-    /// `[vertical, horizontal]` distance between kernel elements.
-    pub dilation: [usize; 2],
-    /// `[top, left]` padding with zeros (bottom and right follow from the output size).
-    pub padding: [usize; 2],
 }
 
 /// From an accumulator `y` to an output: `z = floor((y + 2^(shift−1)) / 2^shift)` (`z = y` when
@@ -166,55 +124,24 @@ impl Requant {
     pub fn round(&self, acc: i64) -> i64 {
         if self.shift == 0 { acc } else { (acc + (1 << (self.shift - 1))) >> self.shift }
     }
-}
 
-/// `output[e] = input[index[e]]`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Alias {
-    /// The tensor that is read.
-    pub input: TensorId,
-    /// For each output element, the input element it is.
-    pub index: Vec<usize>,
-}
+    /// The output for an accumulator.
+    #[must_use]
+    pub fn apply(&self, acc: i64) -> i64 {
+        let z = self.round(acc).clamp(self.lo.into(), self.hi.into());
+        match &self.table {
+            None => z,
+            Some(table) => {
+                let position =
+                    usize::try_from(z - i64::from(self.lo)).expect("z is clamped to at least lo");
+                table[position].into()
+            }
+        }
+    }
 
-/// `output[e] = max of input[i] for i in windows[e]`; padding is left out of the windows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MaxPool {
-    /// The tensor that is read.
-    pub input: TensorId,
-    /// For each output element, the input elements it is the largest of; never empty.
-    pub windows: Vec<Vec<usize>>,
-}
-
-/// `acc[e] = factor · a[a_index[e]] · b[b_index[e]]`, then [`Requant`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Mul {
-    /// The first factor.
-    pub a: TensorId,
-    /// The second factor.
-    pub b: TensorId,
-    /// For each output element, the element of `a` (broadcasting resolved).
-    pub a_index: Vec<usize>,
-    /// For each output element, the element of `b` (broadcasting resolved).
-    pub b_index: Vec<usize>,
-    /// Integer that brings the product to the common shift: `round(2^shift · s_a · s_b / s_out)`.
-    pub factor: i64,
-    /// From accumulator to output.
-    pub requant: Requant,
-}
-
-/// For each group, with `m` its largest element: `e_i = exp_table[min(m − x_i, last)]`,
-/// `s = Σ e_i`, `output_i = floor((2^(bits+1)·e_i + s) / (2·s))`: the probability in units of
-/// `2^−bits`, rounded half up.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Softmax {
-    /// The tensor that is read; the output has the same shape.
-    pub input: TensorId,
-    /// The element indices of each group; every element is in exactly one.
-    pub groups: Vec<Vec<usize>>,
-    /// `round(2^12 · exp(−scale · d))` for `d = 0 … hi − lo` of the input, so no difference is
-    /// outside it. Entry 0 is 4096.
-    pub exp_table: Vec<i32>,
-    /// Fractional bits of the output, 1 to 15.
-    pub bits: u32,
+    /// What an operation with these accumulators computes.
+    pub(crate) fn computed(&self, accumulators: Vec<i64>) -> Computed<i64> {
+        let values = accumulators.iter().map(|&acc| self.apply(acc)).collect();
+        Computed { accumulators: Some(accumulators), values }
+    }
 }

@@ -6,7 +6,7 @@ use super::{Runs, max_error, real, real_count, share};
 use crate::activation::Activation;
 use crate::calibration::calibrated_values;
 use crate::graph::{Node, Op};
-use crate::quantized::{QuantizedOp, Requant};
+use crate::quantized::Requant;
 
 /// One layer of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -60,12 +60,13 @@ pub(super) fn compare(runs: &Runs<'_>) -> Vec<LayerComparison> {
 
 /// How many elements the layer at `position` clamps, and how many of them that changes.
 fn saturation(runs: &Runs<'_>, position: usize, node: &Node) -> (usize, usize) {
-    let (requant, activation) = match (&runs.forms.quantized.nodes[position].op, &node.op) {
-        (QuantizedOp::Affine(integer), Op::Affine(float)) => (&integer.requant, float.activation),
-        (QuantizedOp::Mul(integer), Op::Mul(float)) => (&integer.requant, float.activation),
-        _ => return (0, 0),
+    let requant = runs.forms.quantized.nodes[position].op.requant();
+    let accumulators = runs.execution.accumulators[position].as_ref();
+    let (Some(requant), Some(activation), Some(accumulators)) =
+        (requant, node.op.form().activation(), accumulators)
+    else {
+        return (0, 0);
     };
-    let Some(accumulators) = &runs.execution.accumulators[position] else { return (0, 0) };
     let unit = runs.forms.quantized.tensors[node.output.0].scale;
     let mut counts = (0, 0);
     for &accumulator in accumulators {

@@ -1,10 +1,10 @@
 //! Building blocks from which the importer makes layers.
 
-use super::{Activate, Affine, Graph, Node, Op, TensorSpec, Term, Window};
+use super::{Affine, Graph, Node, Op, TensorSpec, Term, Window};
 use crate::activation::Activation;
-use crate::quantized::{Alias, ImageView, TensorId};
+use crate::quantized::{ImageView, TensorId};
 
-impl Graph {
+impl<F> Graph<F> {
     /// A graph without nodes.
     pub(crate) fn empty() -> Self {
         Self { tensors: Vec::new(), inputs: Vec::new(), outputs: Vec::new(), nodes: Vec::new() }
@@ -41,7 +41,7 @@ impl Graph {
         node: &str,
         output: &str,
         shape: Vec<usize>,
-        op: Op,
+        op: Op<F>,
     ) -> TensorId {
         let output = self.add_tensor(output, shape);
         self.nodes.push(Node { name: node.to_owned(), op, output });
@@ -49,9 +49,9 @@ impl Graph {
     }
 
     /// The identity on a tensor as a layer, for places where one is needed.
-    pub(crate) fn identity_layer(&self, input: TensorId, activation: Activation) -> Op {
+    pub(crate) fn identity_layer(&self, input: TensorId, activation: Activation) -> Affine {
         let size = self.tensors[input.0].len();
-        Op::Affine(pointwise(input, &Channels::flat(size), vec![1.0], vec![0.0], activation))
+        pointwise(input, &Channels::flat(size), vec![1.0], vec![0.0], activation)
     }
 }
 
@@ -105,16 +105,6 @@ pub(crate) fn pointwise(
     let window = Window::pixel(channels.count);
     let term = Term { input, view: view.clone(), window, kernel: scale };
     Affine { terms: vec![term], bias, output: view, activation }
-}
-
-/// An [`Op::Activate`].
-pub(crate) fn activate(input: TensorId, function: Activation) -> Op {
-    Op::Activate(Activate { input, function })
-}
-
-/// An [`Op::Alias`].
-pub(crate) fn alias(input: TensorId, index: Vec<usize>) -> Op {
-    Op::Alias(Alias { input, index })
 }
 
 /// The distance between neighbours along each axis, in C order.

@@ -2,11 +2,11 @@
 
 mod affine;
 
-use super::{Activate, Graph, Node, Op};
+use super::{Activate, Alias, Draft, Node, Op, activate};
 use crate::activation::Activation;
 use crate::quantized::TensorId;
 
-impl Graph {
+impl Draft {
     /// Applies every rule until none applies.
     pub(crate) fn fuse(&mut self) {
         self.prune();
@@ -35,7 +35,7 @@ impl Graph {
         let Some(before) = context.producers[alias.input.0] else { return false };
         let Op::Alias(before) = &self.nodes[before].op else { return false };
         let index = alias.index.iter().map(|&source| before.index[source]).collect();
-        self.nodes[position].op = super::build::alias(before.input, index);
+        self.nodes[position].op = Op::Alias(Alias { input: before.input, index });
         true
     }
 
@@ -69,7 +69,7 @@ impl Graph {
         let Some((x, function)) = gate_of(mul.b, mul.a).or_else(|| gate_of(mul.a, mul.b)) else {
             return false;
         };
-        self.nodes[position].op = super::build::activate(x, function);
+        self.nodes[position].op = activate(x, function);
         true
     }
 
@@ -105,7 +105,7 @@ impl Graph {
         for input in movement.inputs_mut() {
             *input = hoisted;
         }
-        self.nodes[before].op = super::build::activate(source, function);
+        self.nodes[before].op = activate(source, function);
         self.nodes[before].output = hoisted;
         self.nodes[position].op = movement;
         let (head, tail) = self.nodes.split_at_mut(position);
@@ -141,17 +141,5 @@ impl Context<'_> {
     /// The node that defines `id`, where `id` is read exactly once.
     fn sole_producer(&self, id: TensorId) -> Option<usize> {
         (self.uses[id.0] == 1).then_some(self.producers[id.0])?
-    }
-}
-
-impl Op {
-    /// The place for an activation, where the operation has one and it is free.
-    fn free_activation_mut(&mut self) -> Option<&mut Activation> {
-        let activation = match self {
-            Self::Affine(affine) => &mut affine.activation,
-            Self::Mul(mul) => &mut mul.activation,
-            _ => return None,
-        };
-        (*activation == Activation::Identity).then_some(activation)
     }
 }

@@ -1,23 +1,31 @@
-//! The last changes before quantization: every operation in a form that the integer graph has.
+//! The last changes before quantization: every operation in a form that the integer graph has, and
+//! every tensor in the form that its readers ask for.
 
-use super::{Activate, Graph, Node, Op};
+use super::{Draft, Graph, Node, Op};
 use crate::activation::Activation;
+use crate::ops::Requirement;
 use crate::quantized::TensorId;
 
-impl Graph {
+impl Draft {
     /// Turns what is left of free activations into layers, puts a layer before each output that
-    /// is only input data, and before each softmax whose input serves another purpose too.
-    pub(crate) fn legalize(&mut self) {
-        for position in 0..self.nodes.len() {
-            if let Op::Activate(Activate { input, function }) = self.nodes[position].op {
-                self.nodes[position].op = self.identity_layer(input, function);
-            }
-        }
-        self.separate_outputs();
-        self.separate_softmax();
-        self.prune();
+    /// is only input data, and before each operation that asks for one of its own.
+    pub(crate) fn legalize(mut self) -> Graph {
+        let drafts = std::mem::take(&mut self.nodes);
+        let nodes = drafts.into_iter().map(|Node { name, op, output }| {
+            let op = op.finished(|free| self.identity_layer(free.input, free.function));
+            Node { name, op, output }
+        });
+        let nodes = nodes.collect();
+        let Self { tensors, inputs, outputs, .. } = self;
+        let mut graph = Graph { tensors, inputs, outputs, nodes };
+        graph.separate_outputs();
+        graph.separate_arguments();
+        graph.prune();
+        graph
     }
+}
 
+impl Graph {
     fn separate_outputs(&mut self) {
         for slot in 0..self.outputs.len() {
             let output = self.outputs[slot];
@@ -48,16 +56,18 @@ impl Graph {
         }
     }
 
-    fn separate_softmax(&mut self) {
+    /// Gives each operation that asks for arguments of its own a layer that copies its input, where
+    /// there is none yet.
+    fn separate_arguments(&mut self) {
         let mut position = 0;
         while position < self.nodes.len() {
-            if let Op::Softmax(softmax) = &self.nodes[position].op {
-                let input = softmax.input;
-                if !self.is_ready_for_softmax(input) {
-                    let copy = self.insert_identity(input, position);
-                    position += 1;
-                    for input in self.nodes[position].op.inputs_mut() {
-                        *input = copy;
+            if self.nodes[position].op.form().requirement() == Requirement::Argument {
+                for input in 0..self.nodes[position].op.inputs().len() {
+                    let id = self.nodes[position].op.inputs()[input];
+                    if !self.is_own_layer(id) {
+                        let copy = self.insert_identity(id, position);
+                        position += 1;
+                        *self.nodes[position].op.inputs_mut()[input] = copy;
                     }
                 }
             }
@@ -65,16 +75,15 @@ impl Graph {
         }
     }
 
-    /// Whether a layer gives `id`, and nothing but this softmax reads it.
-    fn is_ready_for_softmax(&self, id: TensorId) -> bool {
+    /// Whether a layer gives `id`, and only one operation reads it.
+    fn is_own_layer(&self, id: TensorId) -> bool {
         let (producers, uses) = (self.producers(), self.use_counts());
         let mut id = id;
         while uses[id.0] == 1 {
             let Some(position) = producers[id.0] else { return false };
             match &self.nodes[position].op {
                 Op::Alias(alias) => id = alias.input,
-                Op::Affine(_) | Op::Mul(_) => return true,
-                Op::MaxPool(_) | Op::Softmax(_) | Op::Activate(_) => return false,
+                other => return other.form().activation().is_some(),
             }
         }
         false
@@ -82,7 +91,7 @@ impl Graph {
 
     /// Adds a layer that copies `input`, at `position`.
     fn insert_identity(&mut self, input: TensorId, position: usize) -> TensorId {
-        let op = self.identity_layer(input, Activation::Identity);
+        let op = Op::Affine(self.identity_layer(input, Activation::Identity));
         let spec = self.tensors[input.0].clone();
         let output = self.add_tensor(&format!("{}/copy", spec.name), spec.shape);
         self.nodes.insert(position, Node { name: format!("{}/copy", spec.name), op, output });

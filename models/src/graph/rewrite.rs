@@ -1,9 +1,11 @@
 //! Bookkeeping for rewriting a graph: who makes what, who reads what, what is dead.
 
 use super::{Graph, Op};
+use crate::ops::Reads;
 use crate::quantized::TensorId;
 
-impl Graph {
+#[expect(private_bounds, reason = "the trait serves this crate, and so do these methods")]
+impl<F: Reads> Graph<F> {
     /// For each tensor, the position of the node that defines it; `None` for graph inputs.
     pub(crate) fn producers(&self) -> Vec<Option<usize>> {
         let mut producers = vec![None; self.tensors.len()];

@@ -139,10 +139,9 @@ impl OnnxFile {
         let proto = self.model.graph.as_ref().ok_or(ImportError::NoGraph)?;
         let mut reasons = check::graph(proto, &nodes);
         let inputs = super::input::resolve(&self.inputs, options, &mut reasons);
-        let mut graph = importer::import(proto, &nodes, &inputs, reasons)?;
-        graph.fuse();
-        graph.legalize();
-        Ok(graph)
+        let mut draft = importer::import(proto, &nodes, &inputs, reasons)?;
+        draft.fuse();
+        Ok(draft.legalize())
     }
 }
 

@@ -13,13 +13,13 @@ use super::node::{OnnxNode, Tensor, Value};
 use super::operators::Operator;
 use super::order::dependency_order;
 use super::proto::GraphProto;
-use crate::graph::{Graph, Node, Op, TensorSpec, alias};
+use crate::graph::{Activate, Draft, Node, Op, TensorSpec, alias};
 use crate::quantized::TensorId;
 
 /// The graph as far as it is built.
 #[derive(Debug)]
 pub(super) struct Importer {
-    pub(super) graph: Graph,
+    pub(super) graph: Draft,
     pub(super) budget: Budget,
     /// What each name stands for; `None` where it could not be made, for a reason that is known.
     values: HashMap<String, Option<Value>>,
@@ -34,7 +34,7 @@ pub(super) fn import(
     nodes: &[FlatNode<'_>],
     inputs: &[Input],
     reasons: Vec<ImportError>,
-) -> Result<Graph, Refusals> {
+) -> Result<Draft, Refusals> {
     let mut importer = Importer { reasons, ..Importer::new(Budget::new()) };
     importer.add_initializers(proto)?;
     for input in &proto.input {
@@ -62,7 +62,7 @@ pub(super) fn import(
 impl Importer {
     fn new(budget: Budget) -> Self {
         Self {
-            graph: Graph::empty(),
+            graph: Draft::empty(),
             budget,
             values: HashMap::new(),
             names: HashMap::new(),
@@ -93,7 +93,7 @@ impl Importer {
         &mut self,
         node: &OnnxNode<'_>,
         shape: Vec<usize>,
-        op: Op,
+        op: Op<Activate>,
     ) -> Result<Value, ImportError> {
         let output = node.outputs().iter().find(|name| !name.is_empty());
         let output = output.map_or(node.name.as_str(), String::as_str).to_owned();
@@ -107,7 +107,7 @@ impl Importer {
         node: &OnnxNode<'_>,
         output: &str,
         shape: Vec<usize>,
-        op: Op,
+        op: Op<Activate>,
     ) -> Result<TensorId, ImportError> {
         self.budget.tensor(&node.name)?;
         let output = self.add_tensor(output, shape);

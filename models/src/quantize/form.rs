@@ -1,29 +1,30 @@
 //! Which of the few forms of requantization a layer takes.
 
-use super::{Quantizer, integer, power_of_two, real};
+use super::{Format, Quantizer, integer, power_of_two, real};
 use crate::activation::Activation;
 use crate::calibration::Range;
-use crate::graph::{Graph, Op};
+use crate::graph::Graph;
+use crate::ops::Requirement;
 
 /// What a layer's result is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub(crate) enum Role {
     /// Read by other layers.
     Hidden,
     /// A model output, maybe reordered.
     Output,
-    /// The argument of a softmax, maybe reordered.
-    SoftmaxInput,
+    /// The argument of a table that another operation has, maybe reordered; see
+    /// [`Requirement::Argument`].
+    Argument,
 }
 
 /// The role of each tensor.
 pub(super) fn roles(graph: &Graph) -> Vec<Role> {
     let producers = graph.producers();
     let mut roles = vec![Role::Hidden; graph.tensors.len()];
-    for node in &graph.nodes {
-        if let Op::Softmax(softmax) = &node.op {
-            roles[graph.alias_root(softmax.input, &producers).0] = Role::SoftmaxInput;
-        }
+    let askers = graph.nodes.iter().filter(|n| n.op.form().requirement() == Requirement::Argument);
+    for input in askers.flat_map(|node| node.op.inputs()) {
+        roles[graph.alias_root(input, &producers).0] = Role::Argument;
     }
     for &output in &graph.outputs {
         roles[graph.alias_root(output, &producers).0] = Role::Output;
@@ -33,17 +34,17 @@ pub(super) fn roles(graph: &Graph) -> Vec<Role> {
 
 /// From accumulator to output: `z` in `[lo, hi]` with its scale, then maybe a function.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Form {
+pub(crate) struct Form {
     /// The real number that one unit of `z` stands for.
-    pub(super) scale: f64,
+    pub(crate) scale: f64,
     /// Smallest `z`.
-    pub(super) lo: i64,
+    pub(crate) lo: i64,
     /// Largest `z`.
-    pub(super) hi: i64,
+    pub(crate) hi: i64,
     /// The function that a table must hold.
-    pub(super) table: Option<Activation>,
+    pub(crate) table: Option<Activation>,
     /// Whether the scale may be a little larger, for exact weights.
-    pub(super) is_adjustable: bool,
+    pub(crate) is_adjustable: bool,
 }
 
 /// Bits of a model output that is computed by a layer without activation.
@@ -52,7 +53,7 @@ const OUTPUT_BITS: u32 = 16;
 impl Quantizer<'_> {
     /// The form of a layer with this activation, calibrated range and proven range, both before
     /// the activation.
-    pub(super) fn form(
+    pub(crate) fn form(
         &self,
         activation: Activation,
         role: Role,
@@ -62,9 +63,7 @@ impl Quantizer<'_> {
         let bits = self.options.activation_bits;
         match activation {
             Activation::Identity => match role {
-                Role::SoftmaxInput => {
-                    signed(self.options.table_bits(), calibrated.magnitude(), true)
-                }
+                Role::Argument => signed(self.options.table_bits(), calibrated.magnitude(), true),
                 Role::Output => signed(OUTPUT_BITS, proven.magnitude(), true),
                 // Nothing negative to keep: the sign bit is better spent.
                 Role::Hidden if proven.lo >= 0.0 => unsigned(bits, calibrated, true),
@@ -87,8 +86,17 @@ impl Quantizer<'_> {
         Form { table: Some(function), ..form }
     }
 
+    /// The table of a layer with this form, if it has one, and the format of its output.
+    pub(crate) fn output_of(&self, form: &Form) -> (Option<Vec<i32>>, Format) {
+        let Some(function) = form.table else {
+            return (None, Format { scale: form.scale, lo: form.lo, hi: form.hi });
+        };
+        let (table, format) = self.table(form, function);
+        (Some(table), format)
+    }
+
     /// The table of `function` for `z` in the form's range, and the format of its entries.
-    pub(super) fn table(&self, form: &Form, function: Activation) -> (Vec<i32>, super::Format) {
+    fn table(&self, form: &Form, function: Activation) -> (Vec<i32>, Format) {
         let bits = self.options.activation_bits;
         let mut values: Vec<f64> =
             (form.lo..=form.hi).map(|z| function.apply(real(z) * form.scale)).collect();
@@ -110,7 +118,7 @@ impl Quantizer<'_> {
             .into_iter()
             .map(|entry| i32::try_from(entry).expect("entries have at most 16 bits"))
             .collect();
-        (table, super::Format { scale, lo: smallest, hi: largest })
+        (table, Format { scale, lo: smallest, hi: largest })
     }
 }
 

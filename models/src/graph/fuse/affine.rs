@@ -1,11 +1,11 @@
 //! Linear layers after linear layers become one.
 
-use super::super::{Affine, Graph, Op, Term, Window};
+use super::super::{Affine, Draft, Op, Term, Window};
 use super::Context;
 use crate::activation::Activation;
 use crate::quantized::{ImageView, TensorId};
 
-impl Graph {
+impl Draft {
     /// A sum of scaled tensors takes over a layer that only it reads: batch normalization and
     /// bias after a convolution, or a residual addition.
     pub(super) fn merge_producer(&mut self, position: usize, context: &Context<'_>) -> bool {
@@ -137,7 +137,7 @@ fn fold(layer: &Affine, term: usize, scaling: &Affine) -> Option<Affine> {
     let channels = channel_of_element(&scaling.output);
     let scale = regroup(&inner.kernel, &channels, &outer.view)?;
     let shift = regroup(&scaling.bias, &channels, &outer.view)?;
-    let patches = crate::convolution::Patches {
+    let patches = crate::ops::affine::patches::Patches {
         view: &outer.view,
         window: outer.window,
         rows: layer.output.height,

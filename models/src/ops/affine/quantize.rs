@@ -1,15 +1,15 @@
 //! Linear layers: integer weights that absorb the scales, and bounds of every sum.
 
-use super::form::{Form, Role};
-use super::{Format, Quantizer, check_scale, integer, power_of_two, real};
-use crate::calibration::{Range, affine_range};
-use crate::convolution::Patches;
+use super::patches::Patches;
+use super::{Affine, ConvTerm, QuantizedAffine};
 use crate::error::QuantizeError;
-use crate::graph::{Affine, Node};
-use crate::quantized::{self, ConvTerm, QuantizedOp, Requant};
+use crate::graph::Node;
+use crate::ops::{QuantizedOp, RealForm as _};
+use crate::quantize::{
+    Form, Format, Quantizer, Role, SUM_BITS, check_scale, integer, power_of_two, real, small,
+};
+use crate::quantized::Requant;
 
-/// Sums of magnitudes stay below `2^SUM_BITS`.
-pub(super) const SUM_BITS: u32 = 62;
 /// How much an output's scale grows at a time until rounded weights cannot saturate it.
 const WIDENING: f64 = 1.000_5;
 /// So often it grows by that, in case of need also by as much as is missing, and then no more.
@@ -23,15 +23,7 @@ impl Quantizer<'_> {
         affine: &Affine,
         role: Role,
     ) -> Result<(QuantizedOp, Format), QuantizeError> {
-        let ranges: Vec<Range> = self
-            .tensors
-            .iter()
-            .map(|tensor| Range {
-                lo: real(tensor.lo) * tensor.scale,
-                hi: real(tensor.hi) * tensor.scale,
-            })
-            .collect();
-        let proven = affine_range(affine, &ranges);
+        let proven = affine.range(&self.ranges());
         let calibrated = self.range(node.output)?;
         let mut form = self.form(affine.activation, role, calibrated, proven);
         form.scale = self.exact_scale(affine, &form).max(self.smallest_scale(affine));
@@ -40,12 +32,8 @@ impl Quantizer<'_> {
         if role == Role::Output && form.table.is_none() && form.lo < 0 {
             layer = self.widened(node, affine, &mut form, layer)?;
         }
-        let mut format = Format { scale: form.scale, lo: form.lo, hi: form.hi };
-        if let Some(function) = form.table {
-            let (table, table_format) = self.table(&form, function);
-            layer.0.requant.table = Some(table);
-            format = table_format;
-        }
+        let (table, format) = self.output_of(&form);
+        layer.0.requant.table = table;
         Ok((QuantizedOp::Affine(layer.0), format))
     }
 
@@ -125,14 +113,14 @@ impl Quantizer<'_> {
         let scale = form.scale;
         let requant = Requant { scale, shift, lo, hi, acc_lo: 0, acc_hi: 0, table: None };
         let output = affine.output.clone();
-        let mut layer = Layer(quantized::Affine { terms, bias, output, requant });
+        let mut layer = Layer(QuantizedAffine { terms, bias, output, requant });
         let (acc_lo, acc_hi) = self.sum_bounds(&layer.0).ok_or_else(overflow)?;
         (layer.0.requant.acc_lo, layer.0.requant.acc_hi) = (acc_lo, acc_hi);
         Ok(layer)
     }
 
     /// The smallest and largest sum over all channels; `None` where magnitudes exceed the limit.
-    fn sum_bounds(&self, layer: &quantized::Affine) -> Option<(i64, i64)> {
+    fn sum_bounds(&self, layer: &QuantizedAffine) -> Option<(i64, i64)> {
         let mut sums: Vec<[i128; 3]> = layer
             .bias
             .iter()
@@ -166,7 +154,7 @@ impl Quantizer<'_> {
 }
 
 /// A layer in integers.
-struct Layer(quantized::Affine);
+struct Layer(QuantizedAffine);
 
 impl Layer {
     /// The furthest that an input in range can go, as a multiple of what does not saturate.
@@ -176,9 +164,4 @@ impl Layer {
         let high = real(requant.round(requant.acc_hi)) / f64::from(requant.hi);
         low.max(high)
     }
-}
-
-/// A bound of `z`, which has at most 16 bits.
-pub(super) fn small(bound: i64) -> i32 {
-    i32::try_from(bound).expect("bounds of requantized values have at most 16 bits")
 }

@@ -3,13 +3,14 @@
 
 use ndarray::{ArrayView2, LinalgScalar};
 
-use crate::convolution::{Patches, bias_sums, scatter};
-use crate::quantized::{Affine, ConvTerm, QuantizedGraph, TensorId};
+use super::patches::{Patches, bias_sums, scatter};
+use super::{ConvTerm, QuantizedAffine};
+use crate::quantized::{QuantizedGraph, TensorId};
 
 /// The accumulators in the element order of the output tensor.
 pub(super) fn accumulators(
     graph: &QuantizedGraph,
-    layer: &Affine,
+    layer: &QuantizedAffine,
     values: &[Vec<i64>],
     output: TensorId,
 ) -> Vec<i64> {
@@ -22,7 +23,7 @@ pub(super) fn accumulators(
 }
 
 /// The largest magnitude that any partial sum can have, in any order of summation.
-fn largest_sum(graph: &QuantizedGraph, layer: &Affine) -> u128 {
+fn largest_sum(graph: &QuantizedGraph, layer: &QuantizedAffine) -> u128 {
     let mut sums: Vec<u128> = layer.bias.iter().map(|bias| bias.unsigned_abs().into()).collect();
     for term in &layer.terms {
         let tensor = &graph.tensors[term.input.0];
@@ -37,7 +38,7 @@ fn largest_sum(graph: &QuantizedGraph, layer: &Affine) -> u128 {
 }
 
 fn sums<T: LinalgScalar + Default>(
-    layer: &Affine,
+    layer: &QuantizedAffine,
     values: &[Vec<i64>],
     len: usize,
     convert: fn(i64) -> T,

@@ -3,21 +3,8 @@
 use ndarray::linalg::{general_mat_mul, general_mat_vec_mul};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, LinalgScalar, Slice, Zip};
 
-use crate::graph::Window;
-use crate::quantized::{ConvTerm, ImageView};
-
-impl ConvTerm {
-    /// How the kernel moves.
-    pub(crate) fn window(&self) -> Window {
-        Window {
-            kernel_size: self.kernel_size,
-            groups: self.groups,
-            stride: self.stride,
-            dilation: self.dilation,
-            padding: self.padding,
-        }
-    }
-}
+use super::Window;
+use crate::quantized::ImageView;
 
 /// A kernel's way over an image, and the size of what it gives.
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +92,7 @@ impl Patches<'_> {
 
 /// Writes `sums`, of shape `[channels, height·width]`, in the element order of the tensor that
 /// `view` describes.
-pub(crate) fn scatter<T: Copy + Default>(sums: &Array2<T>, view: &ImageView, len: usize) -> Vec<T> {
+pub(super) fn scatter<T: Copy + Default>(sums: &Array2<T>, view: &ImageView, len: usize) -> Vec<T> {
     let mut flat = vec![T::default(); len];
     for (channel, row) in sums.outer_iter().enumerate() {
         for (pixel, &sum) in row.iter().enumerate() {
@@ -116,6 +103,6 @@ pub(crate) fn scatter<T: Copy + Default>(sums: &Array2<T>, view: &ImageView, len
 }
 
 /// Starts the sums of a layer: its bias, in every pixel.
-pub(crate) fn bias_sums<T: LinalgScalar>(bias: &[T], view: &ImageView) -> Array2<T> {
+pub(super) fn bias_sums<T: LinalgScalar>(bias: &[T], view: &ImageView) -> Array2<T> {
     Array2::from_shape_fn((view.channels, view.height * view.width), |(channel, _)| bias[channel])
 }

@@ -1,0 +1,195 @@
+//! Every linear layer with fixed weights, then its activation.
+
+mod execute;
+pub(crate) mod patches;
+mod quantize;
+
+use ndarray::ArrayView2;
+use serde::{Deserialize, Serialize};
+
+use super::{Computed, IntegerForm, QuantizedOp, Reads, RealForm};
+use crate::activation::Activation;
+use crate::calibration::Range;
+use crate::error::QuantizeError;
+use crate::graph::Node;
+use crate::quantize::{Format, Quantizer, Role};
+use crate::quantized::{ImageView, QuantizedGraph, Requant, TensorId};
+use patches::{Patches, bias_sums, scatter};
+
+/// The real counterpart of [`QuantizedAffine`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Affine {
+    /// The inputs, each with its own kernel; their contributions are added.
+    pub terms: Vec<Term>,
+    /// One number per output channel.
+    pub bias: Vec<f64>,
+    /// Where `(o, p, q)` lies in the output tensor; a bijection onto its elements.
+    pub output: ImageView,
+    /// Applied to each sum.
+    pub activation: Activation,
+}
+
+/// One input of an [`Affine`] with its convolution kernel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Term {
+    /// The tensor that is read.
+    pub input: TensorId,
+    /// How it is read.
+    pub view: ImageView,
+    /// How the kernel moves over it.
+    pub window: Window,
+    /// Flat `[out_channels, in_channels / groups, kernel_height, kernel_width]`.
+    pub kernel: Vec<f64>,
+}
+
+/// How a convolution kernel moves over an image; see [`ConvTerm`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// `[kernel_height, kernel_width]`.
+    pub kernel_size: [usize; 2],
+    /// Channel groups.
+    pub groups: usize,
+    /// `[vertical, horizontal]` step.
+    pub stride: [usize; 2],
+    /// `[vertical, horizontal]` distance between kernel elements.
+    pub dilation: [usize; 2],
+    /// `[top, left]` padding with zeros.
+    pub padding: [usize; 2],
+}
+
+impl Window {
+    /// One pixel, every channel to every channel within `groups` groups.
+    pub(crate) const fn pixel(groups: usize) -> Self {
+        Self { kernel_size: [1, 1], groups, stride: [1, 1], dilation: [1, 1], padding: [0, 0] }
+    }
+}
+
+/// `acc[o, p, q] = bias[o] + Σ_terms Σ_{c, u, v} kernel[o, c, u, v] · input[g(o) + c, p·s + u·d − pad, …]`
+/// with out-of-range pixels 0, then [`Requant`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QuantizedAffine {
+    /// The inputs, each with its own kernel; their contributions are added.
+    pub terms: Vec<ConvTerm>,
+    /// One integer per output channel, in accumulator units.
+    pub bias: Vec<i64>,
+    /// Where `(o, p, q)` lies in the output tensor; a bijection onto its elements.
+    pub output: ImageView,
+    /// From accumulator to output.
+    pub requant: Requant,
+}
+
+/// One input of a [`QuantizedAffine`] with its convolution kernel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConvTerm {
+    /// The tensor that is read.
+    pub input: TensorId,
+    /// How it is read.
+    pub view: ImageView,
+    /// Flat `[out_channels, in_channels / groups, kernel_height, kernel_width]`.
+    pub kernel: Vec<i32>,
+    /// `[kernel_height, kernel_width]`.
+    pub kernel_size: [usize; 2],
+    /// Channel groups; divides both channel counts.
+    pub groups: usize,
+    /// `[vertical, horizontal]` step of the window.
+    pub stride: [usize; 2],
+    /// `[vertical, horizontal]` distance between kernel elements.
+    pub dilation: [usize; 2],
+    /// `[top, left]` padding with zeros (bottom and right follow from the output size).
+    pub padding: [usize; 2],
+}
+
+impl ConvTerm {
+    /// How the kernel moves.
+    pub(crate) fn window(&self) -> Window {
+        Window {
+            kernel_size: self.kernel_size,
+            groups: self.groups,
+            stride: self.stride,
+            dilation: self.dilation,
+            padding: self.padding,
+        }
+    }
+}
+
+impl Term {
+    /// The kernel's way over the input of a layer with this output.
+    fn patches<'a>(&'a self, output: &ImageView) -> Patches<'a> {
+        let (rows, columns) = (output.height, output.width);
+        Patches { view: &self.view, window: self.window, rows, columns }
+    }
+
+    /// The kernel with a row for each output channel.
+    fn matrix(&self, out_channels: usize) -> ArrayView2<'_, f64> {
+        let [height, width] = self.window.kernel_size;
+        let per_output = self.view.channels / self.window.groups * height * width;
+        ArrayView2::from_shape((out_channels, per_output), &self.kernel)
+            .expect("a term's kernel has one weight per output channel and patch element")
+    }
+}
+
+impl Reads for Affine {
+    fn inputs(&self) -> Vec<TensorId> {
+        self.terms.iter().map(|term| term.input).collect()
+    }
+
+    fn inputs_mut(&mut self) -> Vec<&mut TensorId> {
+        self.terms.iter_mut().map(|term| &mut term.input).collect()
+    }
+}
+
+impl RealForm for Affine {
+    fn activation(&self) -> Option<Activation> {
+        Some(self.activation)
+    }
+
+    fn run(&self, values: &[Vec<f64>], len: usize) -> Computed<f64> {
+        let mut sums = bias_sums(&self.bias, &self.output);
+        for term in &self.terms {
+            let kernel = term.matrix(self.output.channels);
+            let patches = term.patches(&self.output);
+            patches.accumulate(kernel, &values[term.input.0], sums.view_mut());
+        }
+        let sums = scatter(&sums, &self.output, len);
+        let values = sums.iter().map(|&x| self.activation.apply(x)).collect();
+        Computed { accumulators: Some(sums), values }
+    }
+
+    /// The range over all output channels.
+    fn range(&self, inputs: &[Range]) -> Range {
+        let mut sums: Vec<Range> =
+            self.bias.iter().map(|&bias| Range { lo: bias, hi: bias }).collect();
+        for term in &self.terms {
+            let mut input = inputs[term.input.0];
+            if term.patches(&self.output).touches_padding() {
+                input = Range { lo: input.lo.min(0.0), hi: input.hi.max(0.0) };
+            }
+            let per_channel = term.kernel.len() / self.output.channels;
+            for (position, &weight) in term.kernel.iter().enumerate() {
+                let part = Range::product(input, Range { lo: weight, hi: weight });
+                let sum = &mut sums[position / per_channel];
+                *sum = Range { lo: sum.lo + part.lo, hi: sum.hi + part.hi };
+            }
+        }
+        sums.into_iter().reduce(Range::union).unwrap_or(Range { lo: 0.0, hi: 0.0 })
+    }
+
+    fn quantize(
+        &self,
+        quantizer: &Quantizer<'_>,
+        node: &Node,
+        role: Role,
+    ) -> Result<(QuantizedOp, Format), QuantizeError> {
+        quantizer.affine(node, self, role)
+    }
+}
+
+impl IntegerForm for QuantizedAffine {
+    fn run(&self, graph: &QuantizedGraph, values: &[Vec<i64>], output: TensorId) -> Computed<i64> {
+        self.requant.computed(execute::accumulators(graph, self, values, output))
+    }
+
+    fn requant(&self) -> Option<&Requant> {
+        Some(&self.requant)
+    }
+}

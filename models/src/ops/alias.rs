@@ -1,0 +1,66 @@
+//! Data movement: elements taken from a tensor.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Computed, IntegerForm, Op, QuantizedOp, Reads, RealForm};
+use crate::calibration::Range;
+use crate::error::QuantizeError;
+use crate::graph::Node;
+use crate::quantize::{Format, Quantizer, Role};
+use crate::quantized::{QuantizedGraph, TensorId};
+
+/// `output[e] = input[index[e]]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alias {
+    /// The tensor that is read.
+    pub input: TensorId,
+    /// For each output element, the input element it is.
+    pub index: Vec<usize>,
+}
+
+/// An [`Op::Alias`].
+pub(crate) fn alias<F>(input: TensorId, index: Vec<usize>) -> Op<F> {
+    Op::Alias(Alias { input, index })
+}
+
+impl Alias {
+    fn take<T: Copy>(&self, values: &[Vec<T>]) -> Computed<T> {
+        let input = &values[self.input.0];
+        Computed::plain(self.index.iter().map(|&source| input[source]).collect())
+    }
+}
+
+impl Reads for Alias {
+    fn inputs(&self) -> Vec<TensorId> {
+        vec![self.input]
+    }
+
+    fn inputs_mut(&mut self) -> Vec<&mut TensorId> {
+        vec![&mut self.input]
+    }
+}
+
+impl RealForm for Alias {
+    fn run(&self, values: &[Vec<f64>], _: usize) -> Computed<f64> {
+        self.take(values)
+    }
+
+    fn range(&self, inputs: &[Range]) -> Range {
+        inputs[self.input.0]
+    }
+
+    fn quantize(
+        &self,
+        quantizer: &Quantizer<'_>,
+        _: &Node,
+        _: Role,
+    ) -> Result<(QuantizedOp, Format), QuantizeError> {
+        Ok((QuantizedOp::Alias(self.clone()), quantizer.format(self.input)))
+    }
+}
+
+impl IntegerForm for Alias {
+    fn run(&self, _: &QuantizedGraph, values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
+        self.take(values)
+    }
+}

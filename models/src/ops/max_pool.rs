@@ -1,0 +1,63 @@
+//! The largest element of each window.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Computed, IntegerForm, QuantizedOp, Reads, RealForm};
+use crate::calibration::Range;
+use crate::error::QuantizeError;
+use crate::graph::Node;
+use crate::quantize::{Format, Quantizer, Role};
+use crate::quantized::{QuantizedGraph, TensorId};
+
+/// `output[e] = max of input[i] for i in windows[e]`; padding is left out of the windows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaxPool {
+    /// The tensor that is read.
+    pub input: TensorId,
+    /// For each output element, the input elements it is the largest of; never empty.
+    pub windows: Vec<Vec<usize>>,
+}
+
+impl MaxPool {
+    fn largest<T: Copy>(&self, values: &[Vec<T>], least: T, max: fn(T, T) -> T) -> Computed<T> {
+        let input = &values[self.input.0];
+        let largest =
+            |window: &Vec<usize>| window.iter().map(|&source| input[source]).fold(least, max);
+        Computed::plain(self.windows.iter().map(largest).collect())
+    }
+}
+
+impl Reads for MaxPool {
+    fn inputs(&self) -> Vec<TensorId> {
+        vec![self.input]
+    }
+
+    fn inputs_mut(&mut self) -> Vec<&mut TensorId> {
+        vec![&mut self.input]
+    }
+}
+
+impl RealForm for MaxPool {
+    fn run(&self, values: &[Vec<f64>], _: usize) -> Computed<f64> {
+        self.largest(values, f64::NEG_INFINITY, f64::max)
+    }
+
+    fn range(&self, inputs: &[Range]) -> Range {
+        inputs[self.input.0]
+    }
+
+    fn quantize(
+        &self,
+        quantizer: &Quantizer<'_>,
+        _: &Node,
+        _: Role,
+    ) -> Result<(QuantizedOp, Format), QuantizeError> {
+        Ok((QuantizedOp::MaxPool(self.clone()), quantizer.format(self.input)))
+    }
+}
+
+impl IntegerForm for MaxPool {
+    fn run(&self, _: &QuantizedGraph, values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
+        self.largest(values, i64::MIN, i64::max)
+    }
+}

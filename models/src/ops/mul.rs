@@ -1,0 +1,133 @@
+//! Products of two tensors.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Computed, IntegerForm, QuantizedOp, Reads, RealForm};
+use crate::activation::Activation;
+use crate::calibration::Range;
+use crate::error::QuantizeError;
+use crate::graph::Node;
+use crate::quantize::{
+    Format, Quantizer, Role, SUM_BITS, check_scale, integer, power_of_two, real, small,
+};
+use crate::quantized::{QuantizedGraph, Requant, TensorId};
+
+/// `output[e] = activation(a[a_index[e]] · b[b_index[e]])`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mul {
+    /// The first factor.
+    pub a: TensorId,
+    /// The second factor.
+    pub b: TensorId,
+    /// For each output element, the element of `a`.
+    pub a_index: Vec<usize>,
+    /// For each output element, the element of `b`.
+    pub b_index: Vec<usize>,
+    /// Applied to each product.
+    pub activation: Activation,
+}
+
+/// `acc[e] = factor · a[a_index[e]] · b[b_index[e]]`, then [`Requant`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QuantizedMul {
+    /// The first factor.
+    pub a: TensorId,
+    /// The second factor.
+    pub b: TensorId,
+    /// For each output element, the element of `a` (broadcasting resolved).
+    pub a_index: Vec<usize>,
+    /// For each output element, the element of `b` (broadcasting resolved).
+    pub b_index: Vec<usize>,
+    /// Integer that brings the product to the common shift: `round(2^shift · s_a · s_b / s_out)`.
+    pub factor: i64,
+    /// From accumulator to output.
+    pub requant: Requant,
+}
+
+impl Reads for Mul {
+    fn inputs(&self) -> Vec<TensorId> {
+        vec![self.a, self.b]
+    }
+
+    fn inputs_mut(&mut self) -> Vec<&mut TensorId> {
+        vec![&mut self.a, &mut self.b]
+    }
+}
+
+impl RealForm for Mul {
+    fn activation(&self) -> Option<Activation> {
+        Some(self.activation)
+    }
+
+    fn run(&self, values: &[Vec<f64>], _: usize) -> Computed<f64> {
+        let (a, b) = (&values[self.a.0], &values[self.b.0]);
+        let pairs = self.a_index.iter().zip(&self.b_index);
+        let products: Vec<f64> = pairs.map(|(&i, &j)| a[i] * b[j]).collect();
+        let values = products.iter().map(|&x| self.activation.apply(x)).collect();
+        Computed { accumulators: Some(products), values }
+    }
+
+    fn range(&self, inputs: &[Range]) -> Range {
+        Range::product(inputs[self.a.0], inputs[self.b.0])
+    }
+
+    /// The factor is a whole number, so the scale gives way instead: a coarse one would change
+    /// the result by a constant factor.
+    fn quantize(
+        &self,
+        quantizer: &Quantizer<'_>,
+        node: &Node,
+        role: Role,
+    ) -> Result<(QuantizedOp, Format), QuantizeError> {
+        let (a, b) = (quantizer.format(self.a), quantizer.format(self.b));
+        let corners = [a.lo * b.lo, a.lo * b.hi, a.hi * b.lo, a.hi * b.hi];
+        let (lo, hi) = corners
+            .iter()
+            .fold((i64::MAX, i64::MIN), |(lo, hi), &corner| (lo.min(corner), hi.max(corner)));
+        let unit = a.scale * b.scale;
+        let proven = Range { lo: real(lo) * unit, hi: real(hi) * unit };
+        // Only layers have wide outputs: a product is no more precise than its factors.
+        let role = if role == Role::Output { Role::Hidden } else { role };
+        let calibrated = quantizer.range(node.output)?;
+        let mut form = quantizer.form(self.activation, role, calibrated, proven);
+        if !form.is_adjustable {
+            form = quantizer.form(Activation::Relu, role, calibrated, proven);
+        }
+        let shift = quantizer.options.shift;
+        let step = unit * real(power_of_two(shift));
+        let ideal = (step / form.scale).floor().clamp(1.0, real(power_of_two(SUM_BITS - 1)));
+        form.scale = step / ideal;
+        check_scale(&node.name, form.scale)?;
+        let factor = integer(ideal);
+        let overflow = || QuantizeError::Overflow { layer: node.name.clone() };
+        let bound = |corner: i64| {
+            corner.checked_mul(factor).filter(|sum| sum.unsigned_abs() < 1 << SUM_BITS)
+        };
+        let acc_lo = bound(lo).ok_or_else(overflow)?;
+        let acc_hi = bound(hi).ok_or_else(overflow)?;
+        let (table, format) = quantizer.output_of(&form);
+        let (lo, hi) = (small(form.lo), small(form.hi));
+        let requant = Requant { scale: form.scale, shift, lo, hi, acc_lo, acc_hi, table };
+        let op = QuantizedMul {
+            a: self.a,
+            b: self.b,
+            a_index: self.a_index.clone(),
+            b_index: self.b_index.clone(),
+            factor,
+            requant,
+        };
+        Ok((QuantizedOp::Mul(op), format))
+    }
+}
+
+impl IntegerForm for QuantizedMul {
+    fn run(&self, _: &QuantizedGraph, values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
+        let (a, b) = (&values[self.a.0], &values[self.b.0]);
+        let pairs = self.a_index.iter().zip(&self.b_index);
+        self.requant.computed(pairs.map(|(&i, &j)| self.factor * a[i] * b[j]).collect())
+    }
+
+    fn requant(&self) -> Option<&Requant> {
+        Some(&self.requant)
+    }
+}

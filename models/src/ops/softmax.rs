@@ -1,0 +1,109 @@
+//! Softmax over groups of elements, by a table of exponentials.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Computed, IntegerForm, QuantizedOp, Reads, RealForm, Requirement};
+use crate::calibration::Range;
+use crate::error::QuantizeError;
+use crate::graph::Node;
+use crate::quantize::{Format, Quantizer, Role, integer, power_of_two, real, small};
+use crate::quantized::{QuantizedGraph, TensorId};
+
+/// Fractional bits of the exponentials.
+const EXP_BITS: u32 = 12;
+
+/// `output_i = exp(x_i) / Σ exp(x_j)` over the group of `i`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Softmax {
+    /// The tensor that is read; the output has the same shape.
+    pub input: TensorId,
+    /// The element indices of each group; every element is in exactly one.
+    pub groups: Vec<Vec<usize>>,
+}
+
+/// For each group, with `m` its largest element: `e_i = exp_table[min(m − x_i, last)]`,
+/// `s = Σ e_i`, `output_i = floor((2^(bits+1)·e_i + s) / (2·s))`: the probability in units of
+/// `2^−bits`, rounded half up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuantizedSoftmax {
+    /// The tensor that is read; the output has the same shape.
+    pub input: TensorId,
+    /// The element indices of each group; every element is in exactly one.
+    pub groups: Vec<Vec<usize>>,
+    /// `round(2^12 · exp(−scale · d))` for `d = 0 … hi − lo` of the input, so no difference is
+    /// outside it. Entry 0 is 4096.
+    pub exp_table: Vec<i32>,
+    /// Fractional bits of the output, 1 to 15.
+    pub bits: u32,
+}
+
+impl Reads for Softmax {
+    fn inputs(&self) -> Vec<TensorId> {
+        vec![self.input]
+    }
+
+    fn inputs_mut(&mut self) -> Vec<&mut TensorId> {
+        vec![&mut self.input]
+    }
+}
+
+impl RealForm for Softmax {
+    fn requirement(&self) -> Requirement {
+        Requirement::Argument
+    }
+
+    fn run(&self, values: &[Vec<f64>], len: usize) -> Computed<f64> {
+        let input = &values[self.input.0];
+        let mut output = vec![0.0; len];
+        for group in &self.groups {
+            let largest = group.iter().map(|&i| input[i]).fold(f64::NEG_INFINITY, f64::max);
+            let sum: f64 = group.iter().map(|&i| libm::exp(input[i] - largest)).sum();
+            for &i in group {
+                output[i] = libm::exp(input[i] - largest) / sum;
+            }
+        }
+        Computed::plain(output)
+    }
+
+    fn range(&self, _: &[Range]) -> Range {
+        Range { lo: 0.0, hi: 1.0 }
+    }
+
+    fn quantize(
+        &self,
+        quantizer: &Quantizer<'_>,
+        _: &Node,
+        _: Role,
+    ) -> Result<(QuantizedOp, Format), QuantizeError> {
+        let input = quantizer.format(self.input);
+        let one = real(power_of_two(EXP_BITS));
+        let exp_table = (0..=input.hi - input.lo)
+            .map(|d| small(integer((one * libm::exp(-input.scale * real(d))).round())))
+            .collect();
+        let bits = quantizer.options.softmax_bits;
+        let (input, groups) = (self.input, self.groups.clone());
+        let op = QuantizedSoftmax { input, groups, exp_table, bits };
+        let hi = power_of_two(bits);
+        Ok((QuantizedOp::Softmax(op), Format { scale: 1.0 / real(hi), lo: 0, hi }))
+    }
+}
+
+impl IntegerForm for QuantizedSoftmax {
+    fn run(&self, _: &QuantizedGraph, values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
+        let input = &values[self.input.0];
+        let mut output = vec![0; input.len()];
+        for group in &self.groups {
+            let largest = group.iter().map(|&i| input[i]).fold(i64::MIN, i64::max);
+            let exponential = |i: usize| {
+                let difference =
+                    usize::try_from(largest - input[i]).expect("no element is above the largest");
+                i64::from(self.exp_table[difference.min(self.exp_table.len() - 1)])
+            };
+            let sum: i64 = group.iter().map(|&i| exponential(i)).sum();
+            for &i in group {
+                output[i] = ((exponential(i) << (self.bits + 1)) + sum) / (2 * sum);
+            }
+        }
+        Computed::plain(output)
+    }
+}
