@@ -9,7 +9,16 @@ use crate::quantized::TensorId;
 impl Draft {
     /// Turns what is left of free activations into layers, puts a layer before each output that
     /// is only input data, and before each operation that asks for one of its own.
-    pub(crate) fn legalize(mut self) -> Graph {
+    pub(crate) fn legalize(self) -> Graph {
+        let mut graph = self.finish();
+        graph.separate_outputs();
+        graph.separate_arguments();
+        graph.prune();
+        graph
+    }
+
+    /// Turns free activations into layers; every tensor keeps its place.
+    pub(crate) fn finish(mut self) -> Graph {
         let drafts = std::mem::take(&mut self.nodes);
         let nodes = drafts.into_iter().map(|Node { name, op, output }| {
             let op = op.finished(|free| self.identity_layer(free.input, free.function));
@@ -17,11 +26,7 @@ impl Draft {
         });
         let nodes = nodes.collect();
         let Self { tensors, inputs, outputs, .. } = self;
-        let mut graph = Graph { tensors, inputs, outputs, nodes };
-        graph.separate_outputs();
-        graph.separate_arguments();
-        graph.prune();
-        graph
+        Graph { tensors, inputs, outputs, nodes }
     }
 }
 

@@ -304,11 +304,12 @@ impl Importer {
             data.shape.clone(),
             data.to_reals().into_iter().map(single).collect(),
         );
-        let trace = input.ok().and_then(|input| scratch.graph.trace_float(&[input]).ok());
+        let graph = scratch.graph.finish();
+        let trace = input.ok().and_then(|input| graph.trace_float(&[input]).ok());
         let trace = trace.ok_or_else(|| node.unsupported("its constant operands do not fit"))?;
         let folded = results.into_iter().map(|value| match value {
             Value::Tensor(tensor) => {
-                let shape = scratch.shape(tensor.id).to_vec();
+                let shape = graph.tensor(tensor.id).shape.clone();
                 let constant = Constant::reals(shape, trace.values[tensor.id.0].clone());
                 constant.check_numbers(&node.name)?;
                 Ok(constant.into())
