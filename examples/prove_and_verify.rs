@@ -30,7 +30,7 @@ fn main() -> Result<()> {
         nonce: 1,
     };
     let proven = keys.prove(Inference::new(&run.execution, job), &|_| ())?;
-    println!("output {:?}, proven in {:.2} s", run.comparison.output, proven.prove_seconds);
+    println!("output {:?}, proven in {:.2} s", run.comparison.outputs, proven.prove_seconds);
 
     // The evidence that a service pays on.
     let file = proven.file;

@@ -55,7 +55,6 @@ fn advice(error: &Error) -> Option<&'static str> {
         }
         Error::Shown { side: Side::Output } => "use --expect-output",
         Error::Hidden { .. } => "pass --opening FILE",
-        Error::SrsNeeded { .. } => "pass --srs FILE",
         _ => return None,
     })
 }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use zkinfer::{
-    Error, Expectation, ExpectedSide, Options, Recipe, SrsPolicy, read,
-    verifier::{Digest, SrsDigest, VerifyingKey},
+    Demands, Error, Expectation, ExpectedSide, Options, Recipe, SrsPolicy, read,
+    verifier::{Digest, KeyDigest, SrsDigest, VerifyingKey},
 };
 
 use crate::job::{Hex20, Hex32, Moment};
@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Explain what a proof shows, how strongly, and whether a model gives its key.
     Audit(Audit),
+    /// Describe a verifying key.
+    Key(Key),
     /// Make, import or describe a structured reference string.
     #[command(subcommand)]
     Srs(Srs),
@@ -136,6 +138,42 @@ impl From<Aim> for zkinfer::Aim {
     }
 }
 
+/// What is asked of the integers before anything is proven.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Alarm {
+    /// Refuse to go on if an output is further from the float model's than this share of its range:
+    /// percent, 2 for instance. Without it, 2 % give a warning.
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub(crate) max_error: Option<f64>,
+    /// Refuse to go on if the answer is not the float model's: another class, or the other side of
+    /// the threshold.
+    #[arg(long)]
+    pub(crate) require_class: bool,
+    /// Where an output of one number changes its answer; by default as its activation says, 0.5 for
+    /// a sigmoid.
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub(crate) threshold: Option<f64>,
+    /// The outputs that the model's exporter has computed from the same inputs: shows whether the
+    /// ONNX file is read as it was meant. In the formats of --input.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) reference: Option<PathBuf>,
+}
+
+impl Alarm {
+    pub(crate) fn demands(&self) -> Demands {
+        Demands {
+            max_error: self.max_error.map(|percent| percent / 100.0),
+            same_answer: self.require_class,
+            threshold: self.threshold,
+        }
+    }
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    let percent: f64 = text.trim_end_matches('%').trim().parse().map_err(|_| "no number")?;
+    if percent.is_finite() && percent >= 0.0 { Ok(percent) } else { Err("below 0 %".to_owned()) }
+}
+
 /// What the key says about how well the integers do.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TestSet {
@@ -171,6 +209,8 @@ pub(crate) struct Run {
     pub(crate) input: PathBuf,
     #[command(flatten)]
     pub(crate) quantize: Quantize,
+    #[command(flatten)]
+    pub(crate) alarm: Alarm,
 }
 
 #[derive(Debug, clap::Args)]
@@ -187,6 +227,8 @@ pub(crate) struct Setup {
     pub(crate) quantize: Quantize,
     #[command(flatten)]
     pub(crate) test_set: TestSet,
+    #[command(flatten)]
+    pub(crate) alarm: Alarm,
     #[command(flatten)]
     pub(crate) srs: SrsFile,
 }
@@ -214,6 +256,8 @@ pub(crate) struct Prove {
     pub(crate) quantize: Quantize,
     #[command(flatten)]
     pub(crate) test_set: TestSet,
+    #[command(flatten)]
+    pub(crate) alarm: Alarm,
     /// Where the proof is made.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) device: DeviceName,
@@ -304,7 +348,12 @@ pub(crate) struct Job {
 /// What a proof must be about, and which setups are trusted.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Expect {
-    /// The digest of the ONNX file that the key must name, as `inspect` prints it.
+    /// The digest that the key must have, as `key` and `setup` print it: it says which circuit,
+    /// weights included, is meant.
+    #[arg(long, value_name = "HEX")]
+    pub(crate) expect_key: Option<Hex32>,
+    /// The digest of the ONNX file that the key must name, as `inspect` prints it. The name is the
+    /// word of the key's maker: only `audit --model` shows that it is true.
     #[arg(long, value_name = "HEX")]
     pub(crate) expect_model: Option<Hex32>,
     /// The input that the proof must be about, in the formats of `prove --input`.
@@ -345,6 +394,7 @@ impl Expect {
         };
         let bytes = |Hex32(bytes)| bytes;
         Expectation::new(key, policy)
+            .key_digest(self.expect_key.map(|Hex32(digest)| KeyDigest(Digest(digest))))
             .model(self.expect_model.map(|Hex32(digest)| Digest(digest)))
             .job(self.job.expected())
             .valid_at(self.valid_at.map(|Moment(seconds)| seconds))
@@ -399,6 +449,12 @@ pub(crate) struct Audit {
     pub(crate) accuracy: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) expect: Expect,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Key {
+    /// The verifying key.
+    pub(crate) key: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]

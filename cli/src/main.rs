@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod advice;
+mod alarm;
 mod args;
 mod command;
 mod cpu;
@@ -17,6 +18,7 @@ mod text;
 use std::process::ExitCode;
 
 use clap::Parser;
+use serde_json::json;
 
 use crate::{
     args::Args,
@@ -24,14 +26,31 @@ use crate::{
 };
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return misuse(&error),
+    };
     let output = Output::new(args.json);
     match cpu::check().and_then(|()| command::run(args, &output)) {
         Ok(Outcome::Accepted) => ExitCode::SUCCESS,
         Ok(Outcome::Rejected) => ExitCode::from(1),
+        Ok(Outcome::Undecided) => ExitCode::from(2),
         Err(error) => {
             output.error(&error);
             ExitCode::from(2)
         }
     }
+}
+
+/// Wrong arguments, or a question about them. Who asks for JSON gets an object all the same.
+fn misuse(error: &clap::Error) -> ExitCode {
+    // A terminal that is gone is no error.
+    let _ = error.print();
+    if !error.use_stderr() {
+        return ExitCode::SUCCESS;
+    }
+    if std::env::args_os().any(|argument| argument == "--json") {
+        println!("{}", json!({ "error": error.to_string(), "code": "usage" }));
+    }
+    ExitCode::from(2)
 }

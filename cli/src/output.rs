@@ -18,6 +18,8 @@ pub(crate) enum Outcome {
     Accepted,
     /// A proof is not what was expected.
     Rejected,
+    /// Something is missing without which nothing is decided.
+    Undecided,
 }
 
 /// Where a command says what it found.

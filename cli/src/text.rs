@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 use zkinfer::{
-    Comparison, Origin,
+    Origin,
     models::AccuracyReport,
     verifier::{Digest, INSECURE_DEV},
 };
@@ -44,22 +44,6 @@ pub(crate) fn shell(path: &Path) -> String {
     // A word that begins with a dash would be an option.
     let dash = if text.starts_with('-') { "./" } else { "" };
     format!("'{dash}{}'", text.replace('\'', r"'\''"))
-}
-
-/// The integer outputs of a run beside the float model's.
-pub(crate) struct Compared<'a>(pub(crate) &'a Comparison);
-
-impl fmt::Display for Compared<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Comparison { output_names, output, float_output, max_abs_error, argmax_matches } =
-            self.0;
-        for (name, (output, float)) in output_names.iter().zip(output.iter().zip(float_output)) {
-            writeln!(f, "  output {name}: {}", brief(output))?;
-            writeln!(f, "  float model: {}", brief(float))?;
-        }
-        let argmax = if *argmax_matches { "the same" } else { "ANOTHER" };
-        write!(f, "  largest difference {max_abs_error:.5}; {argmax} largest element")
-    }
 }
 
 /// Where settings come from.

@@ -11,6 +11,8 @@ mod layers;
 mod outputs;
 mod warning;
 
+use std::sync::Arc;
+
 use ndarray::ArrayD;
 use serde::Serialize;
 
@@ -67,7 +69,7 @@ pub struct Comparison {
     pub warnings: Vec<Warning>,
     /// The integer run itself.
     #[serde(skip)]
-    pub execution: Execution,
+    pub execution: Arc<Execution>,
 }
 
 impl Comparison {
@@ -83,8 +85,25 @@ impl Comparison {
         inputs: &[ArrayD<f32>],
         tolerance: &Tolerance,
     ) -> Result<Self, RunError> {
-        let Forms { graph, calibration, quantized } = forms;
+        let quantized = forms.quantized;
         let execution = execute(quantized, &quantize_inputs(quantized, inputs)?)?;
+        Self::of(forms, inputs, Arc::new(execution), tolerance)
+    }
+
+    /// Compares `execution`, the integer run on `inputs`, with the float model.
+    ///
+    /// # Errors
+    /// When the inputs are not as many as the model's, of another shape, or not finite.
+    ///
+    /// # Panics
+    /// When `forms` are not of one model, or `execution` is of another.
+    pub fn of(
+        forms: Forms<'_>,
+        inputs: &[ArrayD<f32>],
+        execution: Arc<Execution>,
+        tolerance: &Tolerance,
+    ) -> Result<Self, RunError> {
+        let Forms { graph, calibration, quantized } = forms;
         let trace = graph.trace_float(inputs)?;
         let runs = Runs { forms, execution: &execution, trace: &trace };
         let inputs = inputs::compare(quantized, calibration, inputs);

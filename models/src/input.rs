@@ -198,6 +198,22 @@ impl InputFile {
         views.into_iter().map(fit).collect::<Result<_, _>>().map(Some)
     }
 
+    /// The file as outputs of the model, one set a sample: those that it gives beside its samples,
+    /// else all that it holds.
+    ///
+    /// # Errors
+    /// When the file does not hold exactly the model's outputs.
+    pub fn reference(&self, graph: &Graph) -> Result<Vec<Vec<ArrayD<f32>>>, InputError> {
+        if let Some(outputs) = self.outputs(graph)? {
+            return Ok(outputs);
+        }
+        let specs = graph.outputs();
+        let fit = |views: Vec<View<'_>>| {
+            specs.iter().zip(&views).map(|(spec, view)| view.fit(spec)).collect()
+        };
+        self.sets(&specs, samples::OUTPUT)?.into_iter().map(fit).collect()
+    }
+
     fn sets(
         &self,
         specs: &[&TensorSpec],

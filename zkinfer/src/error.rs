@@ -12,7 +12,7 @@ use zkinfer_verifier::{
     CommitmentError, Digest, KeyDigest, KeyError, OpeningError, ProofFileError,
 };
 
-use crate::settings::Side;
+use crate::{alarm::Unmet, settings::Side};
 
 /// Why something could not be done. A proof that is not the expected one is no error but a
 /// [`Rejection`](crate::Rejection).
@@ -118,6 +118,33 @@ pub enum Error {
     Run {
         /// Why not.
         source: RunError,
+    },
+
+    /// The integers do not do what was asked for.
+    #[error("not proven, because {} not met: {}",
+        if unmet.len() == 1 { "a demand is" } else { "demands are" }, list(unmet))]
+    Unmet {
+        /// Every demand that is not met.
+        unmet: Vec<Unmet>,
+    },
+    /// A file does not hold outputs of the model.
+    #[error("cannot use {} as the exporter's outputs", .path.display())]
+    Reference {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: InputError,
+    },
+
+    /// Outputs of more or fewer inputs than there are.
+    #[error("{} holds {got} sets of outputs for {expected} inputs", .path.display())]
+    ReferenceCount {
+        /// The file.
+        path: PathBuf,
+        /// How many inputs there are.
+        expected: usize,
+        /// How many sets of outputs there are.
+        got: usize,
     },
 
     /// A file does not hold samples of the model's inputs.
@@ -355,12 +382,6 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// The key of an audit stands on a ceremony, whose file is needed to make the key again.
-    #[error("the key stands on the SRS {name}; to recompile, give its file")]
-    SrsNeeded {
-        /// The ceremony's name.
-        name: String,
-    },
 }
 
 /// In what a key that was found differs from the one that was made.
@@ -402,4 +423,9 @@ impl fmt::Display for KeyDifference {
             Self::Settings => f.write_str("it was made with other settings"),
         }
     }
+}
+
+fn list(unmet: &[Unmet]) -> String {
+    let texts: Vec<String> = unmet.iter().map(Unmet::to_string).collect();
+    texts.join("; ")
 }

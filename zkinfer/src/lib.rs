@@ -35,9 +35,10 @@
 #![forbid(unsafe_code)]
 
 mod accuracy;
+mod alarm;
 pub mod audit;
 mod commit;
-mod comparison;
+mod describe;
 mod error;
 mod expectation;
 mod inputs;
@@ -52,17 +53,19 @@ mod srs;
 mod tensors;
 
 pub use zkinfer_models as models;
+pub use zkinfer_models::{Comparison, Tolerance, Warning};
 pub use zkinfer_prover as prover;
 pub use zkinfer_prover::{Device, Inference, Proven};
 pub use zkinfer_verifier as verifier;
 pub use zkinfer_verifier::SrsPolicy;
 
 pub use accuracy::measure_accuracy;
+pub use alarm::{Demands, Reference, ReferenceOutput, Survey, Unmet};
 pub use audit::Audit;
 pub use commit::{commit_to_input, read_input_blinding, write_openings, write_proof};
-pub use comparison::Comparison;
+pub use describe::{KeyDescription, KeyTensor};
 pub use error::{Error, KeyDifference};
-pub use expectation::{Expectation, ExpectedJob, ExpectedSide, JobField, Rejection, hex};
+pub use expectation::{Expectation, ExpectedJob, ExpectedSide, Rejection, hex};
 pub use inputs::NamedInput;
 pub use key_files::{KeyFiles, Stored};
 pub use keys::{Keys, plan};

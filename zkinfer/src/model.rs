@@ -8,17 +8,15 @@ use std::{
 
 use ndarray::ArrayD;
 use zkinfer_models::{
-    Calibration, Execution, Graph, QuantizedGraph, clamped_inputs, execute, model_digest, quantize,
-    quantize_inputs, read_inputs, read_samples,
+    Calibration, Comparison, Execution, Graph, InputFile, QuantizedGraph, Tolerance, execute,
+    model_digest, quantize, quantize_inputs, read_inputs, read_samples,
 };
 use zkinfer_prover::files;
 use zkinfer_verifier::Digest;
 
 use crate::{
-    comparison::Comparison,
     error::Error,
     settings::{Recipe, Settings},
-    tensors,
 };
 
 /// The format allows no larger files.
@@ -64,7 +62,7 @@ pub struct Run {
     pub integers: Vec<Vec<i64>>,
     /// All values of the run.
     pub execution: Arc<Execution>,
-    /// Its outputs beside the float model's.
+    /// The run beside the float model's, with warnings.
     pub comparison: Comparison,
     /// How many input elements lie outside the calibrated range and are clamped to it.
     pub clamped_inputs: usize,
@@ -117,6 +115,49 @@ impl Model {
     pub fn read_input(&self, path: &Path) -> Result<Vec<ArrayD<f32>>, Error> {
         read_inputs(path, &self.graph)
             .map_err(|source| Error::Input { path: path.to_owned(), source })
+    }
+
+    /// Reads samples, each one set of inputs.
+    ///
+    /// # Errors
+    /// If the file does not hold samples of the model's inputs.
+    pub fn read_samples(&self, path: &Path) -> Result<Vec<Vec<ArrayD<f32>>>, Error> {
+        read_samples(path, &self.graph)
+            .map_err(|source| Error::Samples { path: path.to_owned(), source })
+    }
+
+    /// Reads the outputs that an exporter has computed from `count` inputs: those that a file of
+    /// inputs or samples holds beside them, or a file of nothing else.
+    ///
+    /// # Errors
+    /// If the file does not hold so many sets of the model's outputs.
+    pub fn read_reference(
+        &self,
+        path: &Path,
+        count: usize,
+    ) -> Result<Vec<Vec<ArrayD<f32>>>, Error> {
+        let read = InputFile::read(path).and_then(|file| file.reference(&self.graph));
+        let outputs =
+            read.map_err(|source| Error::Reference { path: path.to_owned(), source })?;
+        if outputs.len() != count {
+            let (path, got) = (path.to_owned(), outputs.len());
+            return Err(Error::ReferenceCount { path, expected: count, got });
+        }
+        Ok(outputs)
+    }
+
+    /// The outputs that a file of inputs or samples holds beside them, if it does.
+    ///
+    /// # Errors
+    /// If what it holds are no outputs of the model.
+    pub fn outputs_beside(&self, path: &Path) -> Result<Option<Vec<Vec<ArrayD<f32>>>>, Error> {
+        // Standard input was read to its end.
+        if path == Path::new("-") {
+            return Ok(None);
+        }
+        InputFile::read(path)
+            .and_then(|file| file.outputs(&self.graph))
+            .map_err(|source| Error::Reference { path: path.to_owned(), source })
     }
 
     /// Quantizes by the settings file, by samples, or by the inputs, in this order; `beside` is
@@ -185,20 +226,28 @@ impl Model {
     /// # Errors
     /// If the input does not fit the model.
     pub fn run(&self, quantized: &Quantized, input: &[ArrayD<f32>]) -> Result<Run, Error> {
+        self.run_with(quantized, input, &Tolerance::default())
+    }
+
+    /// [`Self::run`], with warnings from another difference on than by default.
+    ///
+    /// # Errors
+    /// If the input does not fit the model.
+    pub fn run_with(
+        &self,
+        quantized: &Quantized,
+        input: &[ArrayD<f32>],
+        tolerance: &Tolerance,
+    ) -> Result<Run, Error> {
         let failed = |source| Error::Run { source };
         let integers = quantize_inputs(&quantized.graph, input).map_err(failed)?;
         let start = Instant::now();
-        let execution = execute(&quantized.graph, &integers).map_err(failed)?;
+        let execution = Arc::new(execute(&quantized.graph, &integers).map_err(failed)?);
         let seconds = start.elapsed().as_secs_f64();
-        let names = self.graph.outputs().iter().map(|spec| spec.name.clone()).collect();
-        let ours = tensors::lists(&quantized.graph.dequantize(&execution));
-        let floats = tensors::lists(&self.graph.run_float(input).map_err(failed)?);
-        Ok(Run {
-            integers,
-            execution: Arc::new(execution),
-            comparison: Comparison::new(names, ours, floats),
-            clamped_inputs: clamped_inputs(&quantized.graph, input),
-            seconds,
-        })
+        let forms = self.forms(quantized);
+        let comparison =
+            Comparison::of(forms, input, execution.clone(), tolerance).map_err(failed)?;
+        let clamped_inputs = comparison.inputs.iter().map(|input| input.clamped).sum();
+        Ok(Run { integers, execution, comparison, clamped_inputs, seconds })
     }
 }

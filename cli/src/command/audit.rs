@@ -22,9 +22,9 @@ pub(crate) fn run(args: &args::Audit, output: &Output) -> Result<Outcome> {
     let audit = watched(output, |watch| {
         Audit::new(&key, &file, &expectation, accuracy, recompile.as_ref(), watch)
     })?;
-    let report = Report::new(&key, &file, audit);
+    let report = Report::new(&key, &file, &expectation, audit);
     output.report(&report)?;
-    Ok(if report.accepted() { Outcome::Accepted } else { Outcome::Rejected })
+    Ok(report.outcome())
 }
 
 /// What the key is to be made again from, if it is.

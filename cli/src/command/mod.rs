@@ -3,6 +3,7 @@
 mod audit;
 mod commit;
 mod inspect;
+mod key;
 mod prove;
 mod quote;
 mod run;
@@ -34,6 +35,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Outcome> {
         Command::Commit(args) => commit::run(&args, output),
         Command::Verify(args) => verify::run(&args, output),
         Command::Audit(args) => audit::run(&args, output),
+        Command::Key(args) => key::run(&args, output),
         Command::Srs(command) => srs::run(command, output),
     }
 }

@@ -1,12 +1,12 @@
 //! `verify`: do these proofs prove what I expect?
 
-use std::{fmt, path::PathBuf, time::Instant};
+use std::{collections::HashSet, fmt, path::PathBuf, time::Instant};
 
 use anyhow::Result;
 use serde::Serialize;
 use zkinfer::{
-    Error, Expectation, NamedTensor, Shown, read,
-    verifier::{Openings, ProofFile, VerifyingKey},
+    Error, Expectation, NamedTensor, Rejection, Shown, Side, models, read,
+    verifier::{ProofFile, SrsTrust, VerifyingKey},
 };
 
 use crate::{
@@ -26,26 +26,29 @@ pub(crate) fn run(args: &args::Verify, output: &Output) -> Result<Outcome> {
     let reports = files
         .iter()
         .zip(checked)
-        .map(|(file, checked)| Report::new(&key, file, expectation.given_openings(), checked));
+        .map(|(file, checked)| Report::new(&key, file, &expectation, checked));
     let item = |(file, report): (&PathBuf, Report)| FileReport { file: file.clone(), report };
-    let list = List(args.proofs.iter().zip(reports).map(item).collect());
-    match &list.0[..] {
+    let list = List {
+        distinct: distinct(&files),
+        files: args.proofs.iter().zip(reports).map(item).collect(),
+    };
+    match &list.files[..] {
         [only] => output.report(&only.report)?,
         _ => output.report(&list)?,
     }
-    let accepted = list.0.iter().all(|item| item.report.accepted);
+    let accepted = list.files.iter().all(|item| item.report.accepted);
     Ok(if accepted { Outcome::Accepted } else { Outcome::Rejected })
 }
 
 /// Why a proof is rejected, if it is, and the seconds that took.
-type Checked = (Option<String>, f64);
+type Checked = (Option<Rejection>, f64);
 
 /// One proof after the other.
 fn check(expectation: &Expectation<'_>, files: &[ProofFile]) -> Vec<Checked> {
     let check = |file| {
         let start = Instant::now();
         let rejection = expectation.check(file).err();
-        (rejection.as_ref().map(advice::rejection), start.elapsed().as_secs_f64())
+        (rejection, start.elapsed().as_secs_f64())
     };
     files.iter().map(check).collect()
 }
@@ -55,7 +58,7 @@ fn check_batch(expectation: &Expectation<'_>, files: &[ProofFile]) -> Vec<Checke
     let start = Instant::now();
     let results = expectation.check_batch(files);
     let share = start.elapsed().as_secs_f64() / count(files);
-    let checked = |result: Result<_, _>| (result.err().as_ref().map(advice::rejection), share);
+    let checked = |result: Result<SrsTrust, _>| (result.err(), share);
     results.into_iter().map(checked).collect()
 }
 
@@ -63,9 +66,19 @@ fn count(files: &[ProofFile]) -> f64 {
     files.iter().map(|_| 1.0).sum()
 }
 
+/// How many of the proofs are different: a proof that is given twice is one proof.
+fn distinct(files: &[ProofFile]) -> usize {
+    files.iter().map(|file| file.proof.as_bytes()).collect::<HashSet<_>>().len()
+}
+
 /// Several proofs, a line each.
 #[derive(Serialize)]
-struct List(Vec<FileReport>);
+#[serde(transparent)]
+struct List {
+    files: Vec<FileReport>,
+    #[serde(skip)]
+    distinct: usize,
+}
 
 #[derive(Serialize)]
 struct FileReport {
@@ -76,20 +89,23 @@ struct FileReport {
 
 impl fmt::Display for List {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for FileReport { file, report } in &self.0 {
-            let file = file.display();
+        for FileReport { file, report } in &self.files {
+            let (file, job) = (file.display(), &report.job);
             match &report.reason {
                 Some(reason) => writeln!(f, "{file}: REJECTED: {reason}")?,
-                None => writeln!(
-                    f,
-                    "{file}: ACCEPTED: pays {}, job {}",
-                    report.job.payee, report.job.job
-                )?,
+                None if job.is_none() => writeln!(f, "{file}: ACCEPTED: for no job, pays nobody")?,
+                None => {
+                    let expired = if job.expired { ", EXPIRED" } else { "" };
+                    writeln!(f, "{file}: ACCEPTED: pays {}, job {}{expired}", job.payee, job.job)?;
+                }
             }
         }
-        let accepted = self.0.iter().filter(|item| item.report.accepted).count();
-        write!(f, "{accepted} of {} proofs accepted", self.0.len())?;
-        match self.0.iter().find(|item| item.report.accepted) {
+        let accepted = self.files.iter().filter(|item| item.report.accepted).count();
+        write!(f, "{accepted} of {} proofs accepted", self.files.len())?;
+        if self.distinct < self.files.len() {
+            write!(f, " (only {} of them different)", self.distinct)?;
+        }
+        match self.files.iter().find(|item| item.report.accepted) {
             Some(item) => write!(f, ", {}", Trust(&item.report.srs)),
             None => Ok(()),
         }
@@ -99,15 +115,24 @@ impl fmt::Display for List {
 #[derive(Serialize)]
 struct Report {
     accepted: bool,
+    /// Why not, in words.
     reason: Option<String>,
+    /// Why not, in words that never change: one for each reason.
+    reason_codes: Vec<&'static str>,
     model: String,
     model_digest: String,
     key_digest: String,
     srs: String,
+    /// What an accepted claim shows; a rejected one shows nothing.
     input: Option<Vec<Vec<f64>>>,
+    input_names: Vec<String>,
+    /// Whether the input was compared with an expected one.
+    input_compared: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     input_commitment: Option<String>,
     output: Option<Vec<Vec<f64>>>,
+    output_names: Vec<String>,
+    output_compared: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     output_commitment: Option<String>,
     job: JobReport,
@@ -119,54 +144,92 @@ impl Report {
     fn new(
         key: &VerifyingKey,
         file: &ProofFile,
-        openings: Option<&Openings>,
-        (reason, seconds): Checked,
+        expectation: &Expectation<'_>,
+        (rejection, seconds): Checked,
     ) -> Self {
         let parts = key.parts();
         // An opening that does not open the claim is not shown as if it did.
-        let openings = openings.filter(|_| reason.is_none());
+        let openings = expectation.given_openings().filter(|_| rejection.is_none());
         let of_input = openings.and_then(|openings| openings.input.as_ref());
         let of_output = openings.and_then(|openings| openings.output.as_ref());
         let input = Shown::new(&parts.layout.inputs, &file.claim.input, of_input);
         let output = Shown::new(&parts.layout.outputs, &file.claim.output, of_output);
-        let values =
-            |tensors: Vec<NamedTensor>| tensors.into_iter().map(|tensor| tensor.values).collect();
+        let values = |tensors: Vec<NamedTensor>| -> Vec<Vec<f64>> {
+            tensors.into_iter().map(|tensor| tensor.values).collect()
+        };
+        let shown = |shown: Option<Vec<NamedTensor>>| {
+            shown.filter(|_| rejection.is_none()).map(values)
+        };
+        let names = |tensors: &[zkinfer::verifier::TensorLayout]| {
+            tensors.iter().map(|tensor| tensor.name.clone()).collect()
+        };
         Self {
-            accepted: reason.is_none(),
-            reason,
+            accepted: rejection.is_none(),
+            reason: rejection.as_ref().map(advice::rejection),
+            reason_codes: rejection.as_ref().map(Rejection::codes).unwrap_or_default(),
             model: model(&parts.model_name, parts.model_digest),
             model_digest: parts.model_digest.to_string(),
             key_digest: key.digest().to_string(),
             srs: parts.srs.name.clone(),
-            input: input.tensors.map(values),
+            input: shown(input.tensors),
+            input_names: names(&parts.layout.inputs),
+            input_compared: expectation.compares(Side::Input),
             input_commitment: input.commitment,
-            output: output.tensors.map(values),
+            output: shown(output.tensors),
+            output_names: names(&parts.layout.outputs),
+            output_compared: expectation.compares(Side::Output),
             output_commitment: output.commitment,
             job: (&file.claim.binding).into(),
             proof_bytes: file.proof.as_bytes().len(),
             verify_seconds: seconds,
         }
     }
+
+    /// One side: what is shown of it, and whether anybody but the prover has said that it is right.
+    fn side(
+        f: &mut fmt::Formatter<'_>,
+        side: Side,
+        compared: bool,
+        commitment: Option<&String>,
+        names: &[String],
+        values: Option<&Vec<Vec<f64>>>,
+    ) -> fmt::Result {
+        let expected = if compared { "as expected" } else { "NOT compared" };
+        if let Some(commitment) = commitment {
+            writeln!(f, "  {side} commitment, {expected}: {commitment}")?;
+        }
+        for (name, values) in names.iter().zip(values.into_iter().flatten()) {
+            let name = models::Shown(name);
+            writeln!(f, "  {side} {name}, {expected}: {}", brief(values))?;
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.reason {
-            Some(reason) => return write!(f, "REJECTED: {reason}"),
-            None => writeln!(f, "ACCEPTED: {} (key {})", self.model, self.key_digest)?,
+        if let Some(reason) = &self.reason {
+            return write!(f, "REJECTED: {reason}");
         }
-        if let Some(commitment) = &self.input_commitment {
-            writeln!(f, "  input commitment: {commitment}")?;
-        }
-        if let Some(commitment) = &self.output_commitment {
-            writeln!(f, "  output commitment: {commitment}")?;
-        }
-        for output in self.output.iter().flatten() {
-            writeln!(f, "  output: {}", brief(output))?;
-        }
-        let JobReport { chain, job, payee, expiry, nonce } = &self.job;
-        writeln!(f, "  job {job} on chain {chain}, nonce {nonce}, expires {expiry}")?;
-        writeln!(f, "  pays {payee}")?;
+        let model = models::Shown(&self.model);
+        writeln!(f, "ACCEPTED under the key {}, which calls itself {model}", self.key_digest)?;
+        Self::side(
+            f,
+            Side::Input,
+            self.input_compared,
+            self.input_commitment.as_ref(),
+            &self.input_names,
+            self.input.as_ref(),
+        )?;
+        Self::side(
+            f,
+            Side::Output,
+            self.output_compared,
+            self.output_commitment.as_ref(),
+            &self.output_names,
+            self.output.as_ref(),
+        )?;
+        writeln!(f, "{}", self.job)?;
         writeln!(f, "  {}", Trust(&self.srs))?;
         write!(f, "  verified in {:.1} ms", self.verify_seconds * 1e3)
     }

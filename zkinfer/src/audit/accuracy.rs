@@ -30,6 +30,14 @@ pub enum AccuracyFault {
         /// The report's.
         got: HexDigest,
     },
+    /// The report was measured on the integers of another calibration than the key's.
+    #[error("the report was measured with the calibration {got}, the key is made with {expected}")]
+    Calibration {
+        /// Of the key.
+        expected: HexDigest,
+        /// Of the report.
+        got: HexDigest,
+    },
     /// The report is about another model than the key.
     #[error("the key is of the model {expected}, its accuracy report of {got}")]
     Model {
@@ -41,14 +49,23 @@ pub enum AccuracyFault {
 }
 
 impl BoundAccuracy {
-    pub(super) fn new(report: Option<AccuracyReport>, key: &KeyParts) -> Self {
-        let fault = report.as_ref().and_then(|report| fault(report, key));
+    /// `calibration` is the digest of the key's, where the key was made again.
+    pub(super) fn new(
+        report: Option<AccuracyReport>,
+        key: &KeyParts,
+        calibration: Option<HexDigest>,
+    ) -> Self {
+        let fault = report.as_ref().and_then(|report| fault(report, key, calibration));
         let bound = Some(key.accuracy_digest).filter(|digest| *digest != Digest::ZERO);
         Self { bound, report, fault }
     }
 }
 
-fn fault(report: &AccuracyReport, key: &KeyParts) -> Option<AccuracyFault> {
+fn fault(
+    report: &AccuracyReport,
+    key: &KeyParts,
+    calibration: Option<HexDigest>,
+) -> Option<AccuracyFault> {
     let (expected, got) = (key.accuracy_digest, report.digest());
     if expected == Digest::ZERO {
         return Some(AccuracyFault::Unbound);
@@ -57,5 +74,10 @@ fn fault(report: &AccuracyReport, key: &KeyParts) -> Option<AccuracyFault> {
         return Some(AccuracyFault::Digest { expected, got });
     }
     let (expected, got) = (key.model_digest, report.model_digest);
-    (expected.0 != got.0).then_some(AccuracyFault::Model { expected, got })
+    if expected.0 != got.0 {
+        return Some(AccuracyFault::Model { expected, got });
+    }
+    let got = report.calibration_digest;
+    let other = calibration.filter(|expected| *expected != got);
+    other.map(|expected| AccuracyFault::Calibration { expected, got })
 }

@@ -1,6 +1,7 @@
 //! What a proof shows, how strongly, and whether an ONNX file gives its key. Needs no network.
 
 mod accuracy;
+mod float;
 mod recompile;
 mod strength;
 
@@ -12,7 +13,8 @@ use zkinfer_verifier::{ProofFile, VerifyingKey};
 
 pub use self::{
     accuracy::{AccuracyFault, BoundAccuracy},
-    recompile::{AccuracySource, Difference, Part, Recompile, Recompiled},
+    float::{FloatOutput, OtherAnswer},
+    recompile::{AccuracySource, Difference, Missing, Part, Recompile, Recompiled},
     strength::Strength,
 };
 
@@ -39,8 +41,11 @@ pub struct Audit {
     pub strength: Strength,
     /// What the key says about accuracy.
     pub accuracy: BoundAccuracy,
-    /// The key made again from the ONNX file, where one was given.
+    /// The key made again from the ONNX file, where one was given and nothing was missing.
     pub recompiled: Option<Recompiled>,
+    /// What else it takes to make the key again from the ONNX file that was given. While something
+    /// is missing, an audit with an ONNX file decides nothing.
+    pub missing: Vec<Missing>,
 }
 
 /// A reason for which an audit does not accept.
@@ -54,13 +59,30 @@ pub enum AuditFault {
     #[error(transparent)]
     Accuracy(AccuracyFault),
     /// The ONNX file gives another key.
-    #[error("{} does not give this key: {} differ", .model.display(), list(.parts))]
+    #[error(
+        "{} does not give this key: {} {}",
+        .model.display(),
+        list(.parts),
+        if parts.len() == 1 { "differs" } else { "differ" }
+    )]
     Model {
         /// The file.
         model: PathBuf,
         /// The parts that differ.
         parts: Vec<Part>,
     },
+}
+
+impl AuditFault {
+    /// Words for programs, one for each reason; they never change their meaning.
+    #[must_use]
+    pub fn codes(&self) -> Vec<&'static str> {
+        match self {
+            Self::Proof(rejection) => rejection.codes(),
+            Self::Accuracy(_) => vec!["accuracy-report"],
+            Self::Model { .. } => vec!["recompiled-key"],
+        }
+    }
 }
 
 fn list(parts: &[Part]) -> String {
@@ -83,21 +105,29 @@ impl Audit {
         watch: Watch<'_>,
     ) -> Result<Self, Error> {
         let rejection = expectation.check(file).err();
-        let digest = report.as_ref().map(AccuracyReport::digest);
-        let recompiled = recompile.map(|request| request.run(key, digest, watch)).transpose()?;
         // An opening that does not open the claim is not shown as if it did.
         let openings = expectation.given_openings().filter(|_| rejection.is_none());
         let of_input = openings.and_then(|openings| openings.input.as_ref());
         let of_output = openings.and_then(|openings| openings.output.as_ref());
         let parts = key.parts();
+        let input = Shown::new(&parts.layout.inputs, &file.claim.input, of_input);
+        let output = Shown::new(&parts.layout.outputs, &file.claim.output, of_output);
+        let digest = report.as_ref().map(AccuracyReport::digest);
+        let missing = recompile.map_or(Vec::new(), |request| request.missing(key));
+        let recompiled = recompile
+            .filter(|_| missing.is_empty())
+            .map(|request| request.run(key, digest, (&input, &output), watch))
+            .transpose()?;
+        let calibration = recompiled.as_ref().and_then(|made| made.calibration_digest);
         Ok(Self {
-            input: Shown::new(&parts.layout.inputs, &file.claim.input, of_input),
-            output: Shown::new(&parts.layout.outputs, &file.claim.output, of_output),
             setup: SetupKind::of(&parts.srs),
             strength: Strength::new(parts),
-            accuracy: BoundAccuracy::new(report, parts),
+            accuracy: BoundAccuracy::new(report, parts, calibration),
+            input,
+            output,
             rejection,
             recompiled,
+            missing,
         })
     }
 
@@ -112,5 +142,27 @@ impl Audit {
             parts: recompiled.differences.iter().map(|difference| difference.part).collect(),
         });
         [proof, accuracy, model].into_iter().flatten().collect()
+    }
+
+    /// Whether the key was made again from the ONNX file: only then are its name and the digest of
+    /// its model more than the word of its maker.
+    #[must_use]
+    pub fn is_of_the_model(&self) -> bool {
+        self.recompiled.as_ref().is_some_and(|recompiled| recompiled.same_key)
+    }
+
+    /// Whether what the key says about accuracy was measured here. Else it is a claim of the key's
+    /// maker, and no part of the verdict.
+    #[must_use]
+    pub fn has_measured_accuracy(&self) -> bool {
+        let measured = Some(AccuracySource::Measured);
+        self.is_of_the_model()
+            && self.recompiled.as_ref().is_some_and(|recompiled| recompiled.accuracy == measured)
+    }
+
+    /// The outputs in which the float model answers otherwise than what was proven.
+    pub fn other_answers(&self) -> impl Iterator<Item = (&FloatOutput, OtherAnswer)> {
+        let outputs = self.recompiled.iter().flat_map(|recompiled| &recompiled.float_outputs);
+        outputs.filter_map(|output| output.other_answer.map(|answer| (output, answer)))
     }
 }

@@ -7,6 +7,7 @@ use zkinfer_models::HexDigest;
 use zkinfer_prover::Device;
 use zkinfer_verifier::{G1Affine, INSECURE_DEV, KeyDigest, KeyParts, VerifyingKey};
 
+use super::float::{self, FloatOutput};
 use crate::{
     accuracy::measure_accuracy,
     error::Error,
@@ -14,6 +15,7 @@ use crate::{
     model::{Model, Origin, Quantized},
     progress::Watch,
     settings::Recipe,
+    tensors::Shown,
 };
 
 /// What a key is to be made again from.
@@ -46,8 +48,26 @@ pub struct Recompiled {
     pub calibration: Option<Origin>,
     /// Where its accuracy digest is from.
     pub accuracy: Option<AccuracySource>,
+    /// Digest of the calibration, in the form that accuracy reports hold.
+    pub calibration_digest: Option<HexDigest>,
+    /// The outputs of the claim beside the float model's on the claim's input; empty where the input
+    /// or output is hidden, or the model is another.
+    pub float_outputs: Vec<FloatOutput>,
     /// The parts in which the keys differ.
     pub differences: Vec<Difference>,
+}
+
+/// What it takes to make a key again, besides the ONNX file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Missing {
+    /// The file of the ceremony on which the key stands.
+    Srs {
+        /// The ceremony's name.
+        name: String,
+    },
+    /// What the key was calibrated with: its settings, samples or input.
+    Calibration,
 }
 
 /// Where a recompiled key has its accuracy digest from.
@@ -112,22 +132,46 @@ impl fmt::Display for Part {
 }
 
 impl Recompile {
-    /// Compiles the model; `report` is the digest of the accuracy report that was given.
+    /// Everything else that must be given to make this key again.
+    #[must_use]
+    pub fn missing(&self, key: &VerifyingKey) -> Vec<Missing> {
+        let mut missing = Vec::new();
+        let name = &key.parts().srs.name;
+        if self.srs.is_none() && name != INSECURE_DEV {
+            missing.push(Missing::Srs { name: name.clone() });
+        }
+        let Recipe { settings, samples, .. } = &self.recipe;
+        let has_settings = settings.is_some()
+            || !self.recipe.asks_for_new_settings() && self.settings_beside.exists();
+        if !has_settings && samples.is_none() && self.input.is_none() {
+            missing.push(Missing::Calibration);
+        }
+        missing
+    }
+
+    /// Compiles the model; `report` is the digest of the accuracy report that was given, `claimed`
+    /// what the claim shows of its input and output.
     pub(super) fn run(
         &self,
         key: &VerifyingKey,
         report: Option<HexDigest>,
+        claimed: (&Shown, &Shown),
         watch: Watch<'_>,
     ) -> Result<Recompiled, Error> {
         let model = Model::open(&self.model)?;
         if model.digest() != key.parts().model_digest {
             return Ok(self.of_another_model(&model, key.parts()));
         }
-        self.check_srs(key)?;
         let (quantized, accuracy) = self.quantize(&model, key, report)?;
         let made = Keys::make(&model, &quantized, self.srs.as_deref(), &Device::default(), watch)?;
         let ours = made.verifying_key();
+        let float_outputs = match (&claimed.0.tensors, &claimed.1.tensors) {
+            (Some(input), Some(output)) => float::compare(&model, &quantized, input, output)?,
+            _ => Vec::new(),
+        };
         Ok(Recompiled {
+            float_outputs,
+            calibration_digest: Some(quantized.settings.calibration.digest()),
             model: self.model.clone(),
             same_key: ours.digest() == key.digest(),
             key_digest: Some(ours.digest()),
@@ -145,16 +189,10 @@ impl Recompile {
             key_digest: None,
             calibration: None,
             accuracy: None,
+            calibration_digest: None,
+            float_outputs: Vec::new(),
             differences: vec![Difference { part: Part::ModelDigest, detail }],
         }
-    }
-
-    fn check_srs(&self, key: &VerifyingKey) -> Result<(), Error> {
-        let name = &key.parts().srs.name;
-        if self.srs.is_none() && name != INSECURE_DEV {
-            return Err(Error::SrsNeeded { name: name.clone() });
-        }
-        Ok(())
     }
 
     /// Quantizes as setup does. The model's name is a label of the key, so it is taken from there.

@@ -4,9 +4,12 @@ use std::{fmt, path::PathBuf};
 
 use serde::Serialize;
 use zkinfer::{
-    Audit, NamedTensor, SetupKind,
-    audit::{AccuracySource, AuditFault, BoundAccuracy, Recompiled, Strength},
-    models::AccuracyReport,
+    Audit, Expectation, NamedTensor, SetupKind, Side,
+    audit::{
+        AccuracySource, AuditFault, BoundAccuracy, FloatOutput, Missing, OtherAnswer, Recompiled,
+        Strength,
+    },
+    models::{AccuracyReport, Shown},
     verifier::{ProofFile, VerifyingKey},
 };
 
@@ -14,9 +17,16 @@ use super::words;
 use crate::{
     advice,
     job::JobReport,
+    output::Outcome,
     text::{self, brief},
 };
 
+/// What a key says of itself, as long as nobody has made it again.
+const NOT_COMPARED: &str = "that this key was made from that ONNX file: name and digest are the word of \
+                            the key's maker; pass the file with --model";
+/// What a key says of its accuracy, as long as nobody has measured it again.
+const NOT_MEASURED: &str =
+    "that the accuracy is as the key's maker says: pass --model and --test-set to measure it";
 /// What no proof of this kind says.
 const NOT_CLAIMED: [&str; 6] = [
     "that the model is good, fair, or the one you need",
@@ -32,23 +42,34 @@ pub(super) struct Report {
     accepted: bool,
     /// Why not, one for each thing that failed.
     reasons: Vec<String>,
+    /// The same in words that never change.
+    reason_codes: Vec<&'static str>,
+    /// What was not given, without which nothing is decided about the ONNX file.
+    missing: Vec<String>,
+    /// The outputs in which the float model answers otherwise than what was proven.
+    other_answers: Vec<String>,
     claim: Claim,
     setup: Setup,
     strength: Strength,
     accuracy: Accuracy,
     recompiled: Option<Remade>,
-    not_claimed: [&'static str; 6],
+    not_claimed: Vec<&'static str>,
 }
 
 #[derive(Serialize)]
 struct Claim {
+    /// Whether the key was made again from the ONNX file. Else its name and digest are only claims.
+    is_of_the_model: bool,
     model: String,
     model_digest: String,
     key_digest: String,
     input: Option<Vec<NamedTensor>>,
+    /// Whether the input was compared with an expected one.
+    input_compared: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     input_commitment: Option<String>,
     output: Option<Vec<NamedTensor>>,
+    output_compared: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     output_commitment: Option<String>,
     job: JobReport,
@@ -66,6 +87,8 @@ struct Setup {
 struct Accuracy {
     /// The digest in the key.
     bound: Option<String>,
+    /// Whether it was measured here. Else it is a claim of the key's maker.
+    measured: bool,
     report: Option<AccuracyReport>,
     /// Why the report is not the key's.
     fault: Option<String>,
@@ -81,6 +104,8 @@ struct Remade {
     key_digest: Option<String>,
     calibration: Option<String>,
     accuracy: Option<AccuracySource>,
+    /// The claim's outputs beside the float model's, on the claim's input.
+    float_outputs: Vec<FloatOutput>,
     differences: Vec<Difference>,
 }
 
@@ -92,13 +117,31 @@ struct Difference {
 }
 
 impl Report {
-    pub(super) fn new(key: &VerifyingKey, file: &ProofFile, audit: Audit) -> Self {
-        let reasons: Vec<String> = audit.faults().iter().map(reason).collect();
+    pub(super) fn new(
+        key: &VerifyingKey,
+        file: &ProofFile,
+        expectation: &Expectation<'_>,
+        audit: Audit,
+    ) -> Self {
+        let faults = audit.faults();
+        let missing: Vec<String> = audit.missing.iter().map(missing).collect();
         let parts = key.parts();
+        let (is_of_the_model, measured) = (audit.is_of_the_model(), audit.has_measured_accuracy());
+        let claims_accuracy = audit.accuracy.bound.is_some();
+        let not_claimed = (!is_of_the_model).then_some(NOT_COMPARED).into_iter();
+        let not_claimed =
+            not_claimed.chain((claims_accuracy && !measured).then_some(NOT_MEASURED));
         Self {
-            accepted: reasons.is_empty(),
-            reasons,
+            accepted: faults.is_empty() && missing.is_empty(),
+            reasons: faults.iter().map(reason).collect(),
+            reason_codes: faults.iter().flat_map(AuditFault::codes).collect(),
+            missing,
+            other_answers: audit.other_answers().map(other_answer).collect(),
+            not_claimed: not_claimed.chain(NOT_CLAIMED).collect(),
             claim: Claim {
+                is_of_the_model,
+                input_compared: expectation.compares(Side::Input),
+                output_compared: expectation.compares(Side::Output),
                 model: text::model(&parts.model_name, parts.model_digest),
                 model_digest: parts.model_digest.to_string(),
                 key_digest: key.digest().to_string(),
@@ -114,14 +157,45 @@ impl Report {
                 digest: parts.srs.digest().to_string(),
             },
             strength: audit.strength,
-            accuracy: audit.accuracy.into(),
+            accuracy: Accuracy::new(audit.accuracy, measured),
             recompiled: audit.recompiled.map(Into::into),
-            not_claimed: NOT_CLAIMED,
         }
     }
 
-    pub(super) fn accepted(&self) -> bool {
-        self.accepted
+    pub(super) fn outcome(&self) -> Outcome {
+        match (self.accepted, self.reasons.is_empty()) {
+            (true, _) => Outcome::Accepted,
+            (false, false) => Outcome::Rejected,
+            (false, true) => Outcome::Undecided,
+        }
+    }
+}
+
+fn missing(missing: &Missing) -> String {
+    match missing {
+        Missing::Srs { name } => {
+            format!("the file of the ceremony {} on which the key stands (--srs FILE)", Shown(name))
+        }
+        Missing::Calibration => "what the key was calibrated with (--settings FILE, --calibrate FILE \
+                                 or --input FILE)"
+            .to_owned(),
+        _ => "something else".to_owned(),
+    }
+}
+
+fn other_answer((output, answer): (&FloatOutput, OtherAnswer)) -> String {
+    let name = Shown(&output.name);
+    match answer {
+        OtherAnswer::Class { proven: Some(proven), float } => {
+            format!("output {name}: proven class {proven}, the float model says class {float}")
+        }
+        OtherAnswer::Class { proven: None, float } => {
+            format!("output {name}: proven a tie, the float model says class {float}")
+        }
+        OtherAnswer::Side { threshold, proven, float } => format!(
+            "output {name}: proven {proven:.4}, the float model says {float:.4}, on the other side \
+             of {threshold}"
+        ),
     }
 }
 
@@ -132,9 +206,10 @@ fn reason(fault: &AuditFault) -> String {
     }
 }
 
-impl From<BoundAccuracy> for Accuracy {
-    fn from(accuracy: BoundAccuracy) -> Self {
+impl Accuracy {
+    fn new(accuracy: BoundAccuracy, measured: bool) -> Self {
         Self {
+            measured,
             bound: accuracy.bound.map(|digest| digest.to_string()),
             report: accuracy.report,
             fault: accuracy.fault.map(|fault| fault.to_string()),
@@ -154,6 +229,7 @@ impl From<Recompiled> for Remade {
             key_digest: recompiled.key_digest.map(|digest| digest.to_string()),
             calibration: recompiled.calibration.as_ref().map(text::origin),
             accuracy: recompiled.accuracy,
+            float_outputs: recompiled.float_outputs,
             differences: recompiled.differences.into_iter().map(difference).collect(),
         }
     }
@@ -161,9 +237,23 @@ impl From<Recompiled> for Remade {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.reasons[..] {
-            [] => writeln!(f, "ACCEPTED")?,
-            reasons => reasons.iter().try_for_each(|reason| writeln!(f, "REJECTED: {reason}"))?,
+        let other = match self.other_answers.is_empty() {
+            true => String::new(),
+            false => {
+                format!(" BUT THE FLOAT MODEL ANSWERS OTHERWISE: {}", self.other_answers.join("; "))
+            }
+        };
+        match (&self.reasons[..], &self.missing[..]) {
+            ([], []) => writeln!(f, "ACCEPTED{other}")?,
+            ([], missing) => writeln!(
+                f,
+                "NOT DECIDED: to make the key again from the ONNX file, give also {}",
+                missing.join(", and ")
+            )?,
+            ([first, reasons @ ..], _) => {
+                writeln!(f, "REJECTED: {first}{other}")?;
+                reasons.iter().try_for_each(|reason| writeln!(f, "REJECTED: {reason}"))?;
+            }
         }
         // A rejected proof claims just as much; it only does not show it.
         writeln!(f, "{}", if self.accepted { "It shows:" } else { "It claims:" })?;
@@ -173,7 +263,10 @@ impl fmt::Display for Report {
         writeln!(f, "Accuracy: {}", self.accuracy)?;
         match &self.recompiled {
             Some(recompiled) => writeln!(f, "Model: {recompiled}")?,
-            None => writeln!(f, "Model: not compared; pass the ONNX file with --model")?,
+            None if self.missing.is_empty() => {
+                writeln!(f, "Model: not compared; pass the ONNX file with --model")?;
+            }
+            None => writeln!(f, "Model: NOT compared, see above")?,
         }
         write!(f, "It does not show:")?;
         self.not_claimed.iter().try_for_each(|line| write!(f, "\n  {line}"))
@@ -182,26 +275,29 @@ impl fmt::Display for Report {
 
 impl fmt::Display for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "  the model {}, an ONNX file of digest {}", self.model, self.model_digest)?;
+        let (model, digest) = (Shown(&self.model), &self.model_digest);
+        if self.is_of_the_model {
+            writeln!(f, "  the model {model}, the ONNX file of digest {digest}")?;
+        } else {
+            writeln!(f, "  a circuit that CLAIMS to be the model {model}, an ONNX file of digest")?;
+            writeln!(f, "    {digest} (not compared)")?;
+        }
         writeln!(f, "  quantized as the key {} fixes it", self.key_digest)?;
+        let expected = |compared| if compared { ", as expected" } else { "" };
+        let (of_input, of_output) = (expected(self.input_compared), expected(self.output_compared));
         if let Some(commitment) = &self.input_commitment {
-            writeln!(f, "  on an input committed to as {commitment}")?;
+            writeln!(f, "  on an input committed to{of_input} as {commitment}")?;
         }
         for NamedTensor { name, values, .. } in self.input.iter().flatten() {
-            writeln!(f, "  on the input {name}: {}", brief(values))?;
+            writeln!(f, "  on the input {}{of_input}: {}", Shown(name), brief(values))?;
         }
         if let Some(commitment) = &self.output_commitment {
-            writeln!(f, "  gives an output committed to as {commitment}")?;
+            writeln!(f, "  gives an output committed to{of_output} as {commitment}")?;
         }
         for NamedTensor { name, values, .. } in self.output.iter().flatten() {
-            writeln!(f, "  gives the output {name}: {}", brief(values))?;
+            writeln!(f, "  gives the output {}{of_output}: {}", Shown(name), brief(values))?;
         }
-        if self.job.is_none() {
-            return write!(f, "  for no job: it pays nobody");
-        }
-        let JobReport { chain, job, payee, expiry, nonce } = &self.job;
-        writeln!(f, "  for job {job} on chain {chain}, nonce {nonce}")?;
-        write!(f, "  pays {payee}, expires at {expiry} (Unix time)")
+        write!(f, "{}", self.job)
     }
 }
 
@@ -223,7 +319,14 @@ impl fmt::Display for Accuracy {
             (_, _, Some(fault)) => write!(f, "NOT the key's: {fault}"),
             (Some(_), Some(report), None) => {
                 let (words, samples) = (text::Accuracy(report), report.samples.digest);
-                write!(f, "bound by the key: {words}\n  (samples {samples})")
+                let who = match self.measured {
+                    true => "measured here",
+                    false => "CLAIMED by the key's maker, not measured here",
+                };
+                write!(f, "{who}: {words}\n  (samples {samples})")
+            }
+            (Some(digest), None, None) if self.measured => {
+                write!(f, "measured here; it is that of the report {digest}, which the key binds")
             }
             (Some(digest), None, None) => {
                 write!(f, "the key binds the report {digest}; pass it with --accuracy to read it")
@@ -246,12 +349,18 @@ impl fmt::Display for Remade {
         }
         match self.accuracy {
             Some(AccuracySource::Measured) => write!(f, "\n  accuracy was measured again")?,
-            Some(AccuracySource::Report) => write!(f, "\n  accuracy is that of the report given")?,
-            Some(AccuracySource::Key) => write!(f, "\n  accuracy was taken from the key")?,
+            Some(AccuracySource::Report | AccuracySource::Key) => {
+                write!(f, "\n  its accuracy was NOT measured here: pass --test-set or --calibrate")?;
+            }
             None => {}
         }
+        for FloatOutput { name, proven, float, max_error, .. } in &self.float_outputs {
+            let name = Shown(name);
+            write!(f, "\n  on this input, output {name} as proven: {}", brief(proven))?;
+            write!(f, "\n    of the float model: {} (max abs error {max_error:.5})", brief(float))?;
+        }
         for Difference { part, detail } in &self.differences {
-            write!(f, "\n  {part} differ: {detail}")?;
+            write!(f, "\n  other {part}: {detail}")?;
         }
         Ok(())
     }

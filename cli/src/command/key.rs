@@ -1,0 +1,64 @@
+//! `key`: what a verifying key says, by itself.
+
+use std::fmt;
+
+use anyhow::Result;
+use serde::Serialize;
+use zkinfer::{KeyDescription, KeyTensor, SetupKind, models::Shown, read};
+
+use crate::{
+    args,
+    output::{Outcome, Output},
+};
+
+pub(crate) fn run(args: &args::Key, output: &Output) -> Result<Outcome> {
+    let key = read::key(&args.key)?;
+    output.report(&Report(KeyDescription::new(&key)))?;
+    Ok(Outcome::Accepted)
+}
+
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Report(KeyDescription);
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = &self.0;
+        writeln!(f, "key {}", key.key_digest)?;
+        match key.name.as_str() {
+            "" => writeln!(f, "  bears no label")?,
+            name => writeln!(f, "  calls itself {}", Shown(name))?,
+        }
+        writeln!(f, "  claims to be made from an ONNX file of digest {}", key.model_digest)?;
+        writeln!(f, "  (to see whether it is: zkinfer audit PROOF --key FILE --model FILE)")?;
+        let sides = [
+            ("input", &key.inputs, key.inputs_committed),
+            ("output", &key.outputs, key.outputs_committed),
+        ];
+        for (side, tensors, committed) in sides {
+            for KeyTensor { name, shape, step, range: (lo, hi) } in tensors {
+                let name = Shown(name);
+                writeln!(f, "  {side} {name} {shape:?}: {lo:.6} to {hi:.6} in steps of {step:.3e}")?;
+            }
+            let shown = if committed { "are hidden behind a commitment" } else { "are shown" };
+            writeln!(f, "    its {side}s {shown} in claims")?;
+        }
+        match key.setup {
+            SetupKind::Ceremony => writeln!(f, "  SRS: the ceremony {}", Shown(&key.srs))?,
+            SetupKind::InsecureDevelopment => {
+                writeln!(f, "  SRS {}: INSECURE, anybody can forge", Shown(&key.srs))?;
+            }
+            SetupKind::Unknown => {
+                writeln!(f, "  SRS {}, which this version does not know", Shown(&key.srs))?;
+            }
+        }
+        writeln!(f, "    digest of [τ]₂ {}", key.srs_digest)?;
+        match &key.accuracy_digest {
+            Some(digest) => writeln!(f, "  binds the accuracy report {digest}")?,
+            None => writeln!(f, "  binds no accuracy report")?,
+        }
+        let (advice, fixed) = (key.advice_columns, key.fixed_columns);
+        writeln!(f, "  2^{} rows, {advice} advice and {fixed} fixed columns", key.k)?;
+        write!(f, "  proofs under it have {} bytes", key.proof_bytes)
+    }
+}
