@@ -6,7 +6,7 @@ use std::{fmt, path::Path};
 use anyhow::Result;
 use serde::Serialize;
 use zkinfer::{
-    Comparison, Model, Reference, Run, Survey, Warning,
+    Comparison, Model, Reference, Run, Survey, Tensors, Warning,
     models::{LayerComparison, Reading, Shown},
 };
 
@@ -18,14 +18,15 @@ pub(crate) struct Compared {
     output_names: Vec<String>,
     output: Vec<Vec<f64>>,
     float_output: Vec<Vec<f64>>,
-    max_abs_error: f64,
+    pub(crate) max_abs_error: f64,
     /// The largest error as a share of what calibration saw of that output.
     error_share: f64,
     /// Whether every answer is the float model's: a class, or a side of a threshold.
-    argmax_matches: bool,
+    pub(crate) argmax_matches: bool,
     /// Whether any output names a class or a side.
     has_answers: bool,
     warnings: Vec<Told>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     layers: Vec<LayerComparison>,
     /// Our float model beside the exporter's outputs, where these were given.
     reference: Option<Reference>,
@@ -62,6 +63,11 @@ impl Compared {
             reference,
         }
     }
+
+    /// One of many: without its layers.
+    pub(crate) fn of_many(comparison: &Comparison) -> Self {
+        Self { layers: Vec::new(), ..Self::new(comparison, None) }
+    }
 }
 
 impl fmt::Display for Compared {
@@ -77,7 +83,11 @@ impl fmt::Display for Compared {
             (true, false) => "; ANOTHER ANSWER than the float model's",
         };
         let percent = 100.0 * self.error_share;
-        writeln!(f, "  max abs error {:.5} ({percent:.2} % of the range){answer}", self.max_abs_error)?;
+        writeln!(
+            f,
+            "  max abs error {:.5} ({percent:.2} % of the range){answer}",
+            self.max_abs_error
+        )?;
         match &self.reference {
             Some(reference) => write!(f, "  {}", ReferenceWords(reference)),
             None => write!(
@@ -107,7 +117,7 @@ pub(crate) fn reference(
     args: &args::Alarm,
     model: &Model,
     file: &Path,
-    inputs: &[Vec<ndarray::ArrayD<f32>>],
+    inputs: &[Tensors],
 ) -> Result<Option<Reference>> {
     let outputs = match &args.reference {
         Some(path) => Some(model.read_reference(path, inputs.len())?),

@@ -3,11 +3,12 @@
 use std::{
     fmt::Display,
     io::{self, IsTerminal, Write},
+    path::Path,
 };
 
 use anyhow::{Error, Result};
 use serde::Serialize;
-use zkinfer::{Origin, Quantized, Run, prover::CacheEvent};
+use zkinfer::{Origin, Quantized, prover::CacheEvent, verifier::is_hidden};
 
 use crate::advice;
 
@@ -35,47 +36,39 @@ impl Output {
 
     /// Shows a command's result: one JSON object, or text.
     pub(crate) fn report<R: Serialize + Display>(&self, report: &R) -> Result<()> {
-        let text = if self.json { serde_json::to_string(report)? } else { report.to_string() };
+        let text = match self.json {
+            true => visible_json(&serde_json::to_string(report)?),
+            false => visible(&report.to_string()),
+        };
         print(&text)
     }
 
     /// Says something about the way to the result. A reader who is gone is no error.
     pub(crate) fn remark(&self, text: impl Display) {
-        let _ = writeln!(io::stderr(), "{text}");
+        let _ = writeln!(io::stderr(), "{}", visible(&text.to_string()));
     }
 
-    /// Says what the reader should know about these settings and this input.
-    pub(crate) fn remark_run(&self, quantized: &Quantized, run: &Run) {
-        if quantized.origin == Origin::Input {
-            self.remark(
+    /// Says what the reader should know about these settings.
+    pub(crate) fn remark_origin(&self, quantized: &Quantized) {
+        match quantized.origin {
+            Origin::Input => self.remark(
                 "note: calibrated with this input alone; for other inputs, calibrate with \
                  samples of them: --calibrate FILE",
-            );
-        }
-        if run.clamped_inputs > 0 {
-            self.remark(format_args!(
-                "warning: {} input elements lie outside the calibrated range and are clamped to it",
-                run.clamped_inputs
-            ));
+            ),
+            Origin::Inputs(_) => self.remark(
+                "note: calibrated with these inputs; for others, calibrate with samples of them: \
+                 --calibrate FILE",
+            ),
+            Origin::Settings(_) | Origin::Samples(_) => {}
         }
     }
 
-    /// [`Self::remark_run`] of many runs.
-    pub(crate) fn remark_runs(&self, quantized: &Quantized, runs: &[Run]) {
-        if let Origin::Inputs(_) = quantized.origin {
-            self.remark(
-                "note: calibrated with these inputs; for others, calibrate with samples of them: \
-                 --calibrate FILE",
-            );
+    /// Says what a reader of these files should know.
+    pub(crate) fn remark_file(&self, path: &Path) -> Result<(), zkinfer::Error> {
+        for note in zkinfer::notes_of_inputs(path)? {
+            self.remark(format_args!("note: {}: {note}", path.display()));
         }
-        let clamped = runs.iter().filter(|run| run.clamped_inputs > 0).count();
-        if clamped > 0 {
-            self.remark(format_args!(
-                "warning: {clamped} of {} inputs have elements outside the calibrated range, which \
-                 are clamped to it",
-                runs.len()
-            ));
-        }
+        Ok(())
     }
 
     /// Says what happened at the cache of SRS files, where that matters.
@@ -99,7 +92,7 @@ impl Output {
         self.remark(format_args!("error: {text}"));
         if self.json {
             let object = serde_json::json!({ "error": text });
-            let _ = print(&object.to_string());
+            let _ = print(&visible_json(&object.to_string()));
         }
     }
 
@@ -109,10 +102,55 @@ impl Output {
     }
 }
 
+/// Text with an escape in place of every character of a foreign file that a terminal would obey or
+/// hide.
+fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' | '\t' => shown.push(character),
+            _ if is_hidden(character) => shown.extend(character.escape_unicode()),
+            _ => shown.push(character),
+        }
+    }
+    shown
+}
+
+/// The same in JSON, where such characters stand in strings only.
+fn visible_json(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_hidden(character) {
+            let units = &mut [0; 2];
+            for unit in character.encode_utf16(units) {
+                shown.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
 /// A reader who has seen enough, such as `head`, is no error.
 fn print(text: &str) -> Result<()> {
     match writeln!(io::stdout().lock(), "{}", text.trim_end()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_obeys_is_escaped() {
+        assert_eq!(visible("a\u{1b}[31m\nb\u{202e}ü"), "a\\u{1b}[31m\nb\\u{202e}ü");
+        let json = serde_json::json!({ "name": "a\u{1b}\u{9b}\u{202e}\u{e0001}ü" });
+        let text = visible_json(&json.to_string());
+        assert!(text.is_ascii() || text.contains('ü'), "{text}");
+        assert!(!text.chars().any(is_hidden), "{text}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), json);
     }
 }

@@ -11,7 +11,7 @@ use zkinfer_models::{Comparison, Forms, Reading, Tolerance, Warning};
 
 use crate::{
     error::Error,
-    model::{Model, Quantized, Run},
+    model::{Model, Quantized},
 };
 
 /// Share of its largest element up to which an output of ours may differ from the exporter's: both
@@ -91,23 +91,25 @@ impl Model {
         input: &[ArrayD<f32>],
         tolerance: &Tolerance,
     ) -> Result<Comparison, Error> {
-        Comparison::run(self.forms(quantized), input, tolerance).map_err(|source| Error::Run { source })
+        Comparison::run(self.forms(quantized), input, tolerance)
+            .map_err(|source| Error::Run { source })
     }
 
     /// The integers beside the float model on many inputs.
     ///
     /// # Errors
-    /// If an input does not fit the model.
+    /// If an input does not fit the model, or one is not run as is demanded.
     pub fn compare_all(
         &self,
         quantized: &Quantized,
         inputs: &[Vec<ArrayD<f32>>],
-        tolerance: &Tolerance,
+        demands: &Demands,
     ) -> Result<Survey, Error> {
-        let mut survey = Survey { samples: inputs.len(), ..Survey::default() };
-        for (sample, input) in inputs.iter().enumerate() {
-            let warnings = self.compare(quantized, input, tolerance)?.warnings;
-            survey.add(sample, warnings);
+        let mut survey = Survey::default();
+        for input in inputs {
+            let comparison = self.compare(quantized, input, &demands.tolerance())?;
+            demands.check(&comparison)?;
+            survey.add(&comparison);
         }
         Ok(survey)
     }
@@ -150,23 +152,20 @@ pub struct Survey {
 }
 
 impl Survey {
-    fn add(&mut self, sample: usize, warnings: Vec<Warning>) {
+    /// Adds the comparison of the next input.
+    pub fn add(&mut self, comparison: &Comparison) {
+        let warnings = &comparison.warnings;
         let is_other = |warnings: &[Warning]| warnings.iter().any(Warning::is_other_answer);
         self.warned += usize::from(!warnings.is_empty());
-        self.other_answers += usize::from(is_other(&warnings));
+        self.other_answers += usize::from(is_other(warnings));
         let is_worse = match &self.worst {
             None => !warnings.is_empty(),
-            Some((_, worst)) => is_other(&warnings) && !is_other(worst),
+            Some((_, worst)) => is_other(warnings) && !is_other(worst),
         };
         if is_worse {
-            self.worst = Some((sample, warnings));
+            self.worst = Some((self.samples, warnings.clone()));
         }
-    }
-
-    /// Adds a run.
-    pub fn add_run(&mut self, sample: usize, run: &Run) {
         self.samples += 1;
-        self.add(sample, run.comparison.warnings.clone());
     }
 }
 

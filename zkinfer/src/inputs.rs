@@ -6,7 +6,7 @@ use std::{
 };
 
 use ndarray::ArrayD;
-use zkinfer_models::{read_inputs, read_samples};
+use zkinfer_models::{InputFile, InputNote, read_inputs, read_samples};
 
 use crate::{error::Error, model::Model};
 
@@ -57,6 +57,21 @@ impl Model {
         }
         Ok(inputs)
     }
+}
+
+/// What a reader of a file of inputs or samples should know beside its numbers: what is not used in
+/// it, and what was decided in reading it. Nothing for a folder, or for what is not a regular file
+/// and cannot be read twice.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn notes_of_inputs(path: &Path) -> Result<Vec<InputNote>, Error> {
+    if !path.is_file() {
+        return Ok(Vec::new());
+    }
+    let file = InputFile::read(path);
+    let file = file.map_err(|source| Error::Input { path: path.to_owned(), source })?;
+    Ok(file.notes())
 }
 
 /// The files of a folder that are not hidden, sorted by their names without suffix.

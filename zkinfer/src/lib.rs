@@ -66,10 +66,10 @@ pub use commit::{commit_to_input, read_input_blinding, write_openings, write_pro
 pub use describe::{KeyDescription, KeyTensor};
 pub use error::{Error, KeyDifference};
 pub use expectation::{Expectation, ExpectedJob, ExpectedSide, Rejection, hex};
-pub use inputs::NamedInput;
+pub use inputs::{NamedInput, notes_of_inputs};
 pub use key_files::{KeyFiles, Stored};
 pub use keys::{Keys, plan};
-pub use model::{Model, Origin, Quantized, Run};
+pub use model::{Model, Origin, Quantized, Run, Tensors};
 pub use progress::{Step, Watch};
 pub use quote::Quote;
 pub use settings::{Aim, Options, Recipe, Settings, Side};

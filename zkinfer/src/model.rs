@@ -22,6 +22,9 @@ use crate::{
 /// The format allows no larger files.
 const MAX_BYTES: u64 = 1 << 31;
 
+/// One set of inputs or outputs: an array for each, in the order of the model.
+pub type Tensors = Vec<ArrayD<f32>>;
+
 /// An ONNX model that can be proved.
 #[derive(Debug)]
 pub struct Model {
@@ -137,8 +140,7 @@ impl Model {
         count: usize,
     ) -> Result<Vec<Vec<ArrayD<f32>>>, Error> {
         let read = InputFile::read(path).and_then(|file| file.reference(&self.graph));
-        let outputs =
-            read.map_err(|source| Error::Reference { path: path.to_owned(), source })?;
+        let outputs = read.map_err(|source| Error::Reference { path: path.to_owned(), source })?;
         if outputs.len() != count {
             let (path, got) = (path.to_owned(), outputs.len());
             return Err(Error::ReferenceCount { path, expected: count, got });
@@ -151,8 +153,8 @@ impl Model {
     /// # Errors
     /// If what it holds are no outputs of the model.
     pub fn outputs_beside(&self, path: &Path) -> Result<Option<Vec<Vec<ArrayD<f32>>>>, Error> {
-        // Standard input was read to its end.
-        if path == Path::new("-") {
+        // What is no regular file cannot be read twice.
+        if !path.is_file() {
             return Ok(None);
         }
         InputFile::read(path)

@@ -129,11 +129,6 @@ pub fn real_values(layout: &[TensorLayout], integers: &[i64]) -> Vec<Vec<f64>> {
     layout.iter().map(take).collect()
 }
 
-/// The elements of arrays, one list per array.
-pub(crate) fn lists(arrays: &[ArrayD<f32>]) -> Vec<Vec<f64>> {
-    arrays.iter().map(|array| array.iter().copied().map(f64::from).collect()).collect()
-}
-
 #[expect(clippy::cast_precision_loss, reason = "inputs and outputs have at most 17 bits")]
 fn real(value: i64) -> f64 {
     value as f64

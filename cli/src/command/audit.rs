@@ -24,6 +24,9 @@ pub(crate) fn run(args: &args::Audit, output: &Output) -> Result<Outcome> {
     })?;
     let report = Report::new(&key, &file, &expectation, audit);
     output.report(&report)?;
+    if let Some(missing) = report.missing() {
+        output.remark(format_args!("error: the model was not compared; give also {missing}"));
+    }
     Ok(report.outcome())
 }
 

@@ -38,7 +38,10 @@ impl fmt::Display for Report {
         for (side, tensors, committed) in sides {
             for KeyTensor { name, shape, step, range: (lo, hi) } in tensors {
                 let name = Shown(name);
-                writeln!(f, "  {side} {name} {shape:?}: {lo:.6} to {hi:.6} in steps of {step:.3e}")?;
+                writeln!(
+                    f,
+                    "  {side} {name} {shape:?}: {lo:.6} to {hi:.6} in steps of {step:.3e}"
+                )?;
             }
             let shown = if committed { "are hidden behind a commitment" } else { "are shown" };
             writeln!(f, "    its {side}s {shown} in claims")?;

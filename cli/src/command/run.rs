@@ -4,12 +4,13 @@ use std::{fmt, slice};
 
 use anyhow::Result;
 use serde::Serialize;
-use zkinfer::{Comparison, KeyFiles, Model};
+use zkinfer::{KeyFiles, Model};
 
 use crate::{
+    alarm::{Compared, reference},
     args,
     output::{Outcome, Output},
-    text::{self, Compared},
+    text,
 };
 
 pub(crate) fn run(args: &args::Run, output: &Output) -> Result<Outcome> {
@@ -17,14 +18,20 @@ pub(crate) fn run(args: &args::Run, output: &Output) -> Result<Outcome> {
     let input = model.read_input(&args.input)?;
     let beside = KeyFiles::beside_model(&args.model).settings;
     let quantized = model.quantize(&args.quantize.recipe(), &beside, slice::from_ref(&input))?;
-    let run = model.run(&quantized, &input)?;
-    output.remark_run(&quantized, &run);
+    let demands = args.alarm.demands();
+    let run = model.run_with(&quantized, &input, &demands.tolerance())?;
+    let reference = reference(&args.alarm, &model, &args.input, slice::from_ref(&input))?;
+    output.remark_file(&args.input)?;
+    output.remark_origin(&quantized);
+    output.alarm(&run);
+    output.alarm_reference(reference.as_ref());
+    demands.check(&run.comparison)?;
     let outputs = run.execution.outputs(&quantized.graph);
     output.report(&Report {
         model: text::model(&quantized.settings.name, model.digest()),
         calibration: text::origin(&quantized.origin),
         output_integers: outputs.into_iter().map(<[i64]>::to_vec).collect(),
-        comparison: run.comparison,
+        comparison: Compared::new(&run.comparison, reference),
         execute_seconds: run.seconds,
     })?;
     Ok(Outcome::Accepted)
@@ -35,7 +42,7 @@ struct Report {
     model: String,
     calibration: String,
     #[serde(flatten)]
-    comparison: Comparison,
+    comparison: Compared,
     output_integers: Vec<Vec<i64>>,
     execute_seconds: f64,
 }
@@ -43,7 +50,7 @@ struct Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} in integers (calibrated with the {})", self.model, self.calibration)?;
-        writeln!(f, "{}", Compared(&self.comparison))?;
+        writeln!(f, "{}", self.comparison)?;
         write!(f, "  ran in {:.1} ms", self.execute_seconds * 1e3)
     }
 }

@@ -4,9 +4,13 @@ use std::{fmt, path::PathBuf};
 
 use anyhow::Result;
 use serde::Serialize;
-use zkinfer::{Device, Error, KeyFiles, Keys, Model, Stored, measure_accuracy};
+use zkinfer::{
+    Device, Error, KeyFiles, Keys, Model, Origin, Quantized, Reference, Stored, Survey, Tensors,
+    measure_accuracy,
+};
 
 use crate::{
+    alarm::reference,
     args,
     output::{Outcome, Output},
     progress::watched,
@@ -23,6 +27,7 @@ pub(crate) fn run(args: &args::Setup, output: &Output) -> Result<Outcome> {
         args.input.iter().map(|path| model.read_input(path)).collect::<Result<_, Error>>()?;
     let mut quantized = model.quantize(&args.quantize.recipe(), &files.settings, &inputs)?;
     let accuracy = measure_accuracy(&model, &mut quantized, args.test_set.test_set.as_deref())?;
+    let (survey, reference) = alarm(args, &model, &quantized, inputs, output)?;
     let (srs, device) = (args.srs.file.as_deref(), Device::default());
     let made = watched(output, |watch| Keys::make(&model, &quantized, srs, &device, watch))?;
     output.remark_srs(&made.srs_event);
@@ -44,8 +49,32 @@ pub(crate) fn run(args: &args::Setup, output: &Output) -> Result<Outcome> {
         settings: files.settings,
         accuracy: accuracy.map(|report| BoundReport::new(report, files.accuracy)),
         reused: stored == Stored::Found,
+        survey,
+        reference,
     })?;
     Ok(Outcome::Accepted)
+}
+
+/// Compares the integers with the float model, and that with its exporter, on what the key is made
+/// from; before the key is written.
+fn alarm(
+    args: &args::Setup,
+    model: &Model,
+    quantized: &Quantized,
+    inputs: Vec<Tensors>,
+    output: &Output,
+) -> Result<(Survey, Option<Reference>)> {
+    let (file, inputs) = match (&quantized.origin, &args.input) {
+        (Origin::Samples(path), _) => (path.clone(), model.read_samples(path)?),
+        (_, Some(path)) => (path.clone(), inputs),
+        _ => return Ok((Survey::default(), None)),
+    };
+    let reference = reference(&args.alarm, model, &file, &inputs)?;
+    output.remark_file(&file)?;
+    output.alarm_reference(reference.as_ref());
+    let survey = model.compare_all(quantized, &inputs, &args.alarm.demands())?;
+    output.alarm_all(&survey);
+    Ok((survey, reference))
 }
 
 #[derive(Serialize)]
@@ -64,6 +93,10 @@ struct Report {
     srs: String,
     insecure_srs: bool,
     reused: bool,
+    /// The integers beside the float model on what the key was calibrated with.
+    survey: Survey,
+    /// The float model beside the exporter's outputs, where these were given.
+    reference: Option<Reference>,
 }
 
 impl fmt::Display for Report {

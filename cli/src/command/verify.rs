@@ -157,9 +157,8 @@ impl Report {
         let values = |tensors: Vec<NamedTensor>| -> Vec<Vec<f64>> {
             tensors.into_iter().map(|tensor| tensor.values).collect()
         };
-        let shown = |shown: Option<Vec<NamedTensor>>| {
-            shown.filter(|_| rejection.is_none()).map(values)
-        };
+        let shown =
+            |shown: Option<Vec<NamedTensor>>| shown.filter(|_| rejection.is_none()).map(values);
         let names = |tensors: &[zkinfer::verifier::TensorLayout]| {
             tensors.iter().map(|tensor| tensor.name.clone()).collect()
         };

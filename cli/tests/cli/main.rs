@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod alarm;
 mod audit;
 mod commands;
 mod environment;
@@ -10,3 +11,4 @@ mod keys;
 mod prove_and_verify;
 mod several;
 mod support;
+mod words;

@@ -39,7 +39,7 @@ pub struct Strength {
 }
 
 impl Strength {
-    pub(super) fn new(key: &KeyParts) -> Self {
+    pub(crate) fn new(key: &KeyParts) -> Self {
         let system = &key.constraint_system;
         let queries = [&system.advice_queries, &system.fixed_queries].map(Vec::len);
         let queries = queries.iter().sum::<usize>() + system.instance_queries.len();

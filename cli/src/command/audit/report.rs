@@ -129,8 +129,7 @@ impl Report {
         let (is_of_the_model, measured) = (audit.is_of_the_model(), audit.has_measured_accuracy());
         let claims_accuracy = audit.accuracy.bound.is_some();
         let not_claimed = (!is_of_the_model).then_some(NOT_COMPARED).into_iter();
-        let not_claimed =
-            not_claimed.chain((claims_accuracy && !measured).then_some(NOT_MEASURED));
+        let not_claimed = not_claimed.chain((claims_accuracy && !measured).then_some(NOT_MEASURED));
         Self {
             accepted: faults.is_empty() && missing.is_empty(),
             reasons: faults.iter().map(reason).collect(),
@@ -162,6 +161,11 @@ impl Report {
         }
     }
 
+    /// What must be given for the ONNX file to be compared.
+    pub(super) fn missing(&self) -> Option<String> {
+        (!self.missing.is_empty()).then(|| self.missing.join(", and "))
+    }
+
     pub(super) fn outcome(&self) -> Outcome {
         match (self.accepted, self.reasons.is_empty()) {
             (true, _) => Outcome::Accepted,
@@ -176,9 +180,11 @@ fn missing(missing: &Missing) -> String {
         Missing::Srs { name } => {
             format!("the file of the ceremony {} on which the key stands (--srs FILE)", Shown(name))
         }
-        Missing::Calibration => "what the key was calibrated with (--settings FILE, --calibrate FILE \
+        Missing::Calibration => {
+            "what the key was calibrated with (--settings FILE, --calibrate FILE \
                                  or --input FILE)"
-            .to_owned(),
+                .to_owned()
+        }
         _ => "something else".to_owned(),
     }
 }
@@ -350,7 +356,10 @@ impl fmt::Display for Remade {
         match self.accuracy {
             Some(AccuracySource::Measured) => write!(f, "\n  accuracy was measured again")?,
             Some(AccuracySource::Report | AccuracySource::Key) => {
-                write!(f, "\n  its accuracy was NOT measured here: pass --test-set or --calibrate")?;
+                write!(
+                    f,
+                    "\n  its accuracy was NOT measured here: pass --test-set or --calibrate"
+                )?;
             }
             None => {}
         }

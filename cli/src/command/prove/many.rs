@@ -8,10 +8,13 @@ use std::{
 
 use anyhow::{Context, Result};
 use serde::Serialize;
-use zkinfer::{Inference, Model, NamedInput, Proven, Run, verifier::JobBinding, write_proof};
+use zkinfer::{
+    Inference, Model, NamedInput, Proven, Reference, Run, Survey, verifier::JobBinding, write_proof,
+};
 
 use super::{KeyReport, Places, ready};
 use crate::{
+    alarm::{Compared, reference},
     args,
     memory::peak_rss_bytes,
     output::{Outcome, Output},
@@ -22,16 +25,28 @@ use crate::{
 pub(super) fn run(args: &args::Prove, inputs: &Path, output: &Output) -> Result<Outcome> {
     let places = Places::of_many(args, inputs)?;
     let model = Model::open(&args.model)?;
-    let inputs = model.read_many_inputs(inputs)?;
+    let (file, demands) = (inputs, args.alarm.demands());
+    let inputs = model.read_many_inputs(file)?;
     let recipe = args.quantize.recipe();
     let tensors: Vec<_> = inputs.iter().map(|input| input.tensors.clone()).collect();
     let quantized = model.quantize(&recipe, &places.key.settings, &tensors)?;
     // All runs come first: what cannot be run is found before anything is proved.
     let runs = inputs
         .iter()
-        .map(|input| model.run(&quantized, &input.tensors).context(input.name.clone()))
+        .map(|input| {
+            let run = model.run_with(&quantized, &input.tensors, &demands.tolerance());
+            let run = run.with_context(|| input.name.clone())?;
+            demands.check(&run.comparison).with_context(|| input.name.clone())?;
+            Ok(run)
+        })
         .collect::<Result<Vec<Run>>>()?;
-    output.remark_runs(&quantized, &runs);
+    let reference = reference(&args.alarm, &model, file, &tensors)?;
+    let mut survey = Survey::default();
+    runs.iter().for_each(|run| survey.add(&run.comparison));
+    output.remark_file(file)?;
+    output.remark_origin(&quantized);
+    output.alarm_all(&survey);
+    output.alarm_reference(reference.as_ref());
     let ready = ready(args, &model, quantized, &places, output)?;
 
     let start = Instant::now();
@@ -56,6 +71,8 @@ pub(super) fn run(args: &args::Prove, inputs: &Path, output: &Output) -> Result<
         key: KeyReport::new(&ready, &places),
         folder: places.proof,
         proofs,
+        survey,
+        reference,
         seconds: start.elapsed().as_secs_f64(),
         peak_rss_bytes: peak_rss_bytes(),
     })?;
@@ -80,10 +97,8 @@ struct ProofReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     opening: Option<PathBuf>,
     nonce: u64,
-    output: Vec<Vec<f64>>,
-    float_output: Vec<Vec<f64>>,
-    max_abs_error: f64,
-    argmax_matches: bool,
+    #[serde(flatten)]
+    comparison: Compared,
     prove_seconds: f64,
     proof_bytes: usize,
 }
@@ -100,10 +115,7 @@ impl ProofReport {
             proof,
             opening: proven.hides().then_some(opening),
             nonce: proven.file.claim.binding.nonce,
-            output: run.comparison.output.clone(),
-            float_output: run.comparison.float_output.clone(),
-            max_abs_error: run.comparison.max_abs_error,
-            argmax_matches: run.comparison.argmax_matches,
+            comparison: Compared::of_many(&run.comparison),
             prove_seconds: proven.prove_seconds,
             proof_bytes: proven.file.proof.as_bytes().len(),
         }
@@ -116,6 +128,8 @@ struct Report {
     key: KeyReport,
     folder: PathBuf,
     proofs: Vec<ProofReport>,
+    survey: Survey,
+    reference: Option<Reference>,
     /// Seconds of all proofs, without the set-up.
     seconds: f64,
     peak_rss_bytes: Option<u64>,
@@ -126,11 +140,12 @@ impl fmt::Display for Report {
         let KeyReport { model, key, setup_seconds, srs, .. } = &self.key;
         let count = self.proofs.len();
         writeln!(f, "Proved: the model {model} on {count} inputs.")?;
-        let error = self.proofs.iter().map(|proof| proof.max_abs_error).fold(0.0, f64::max);
-        let others = self.proofs.iter().filter(|proof| !proof.argmax_matches).count();
-        writeln!(f, "  largest difference from the float model {error:.5}")?;
+        let error =
+            self.proofs.iter().map(|proof| proof.comparison.max_abs_error).fold(0.0, f64::max);
+        let others = self.proofs.iter().filter(|proof| !proof.comparison.argmax_matches).count();
+        writeln!(f, "  max abs error from the float model {error:.5}")?;
         if others > 0 {
-            writeln!(f, "  ANOTHER largest element than the float model's in {others} of {count}")?;
+            writeln!(f, "  ANOTHER ANSWER than the float model's in {others} of {count}")?;
         }
         writeln!(f, "  setup {setup_seconds:.3} s, then {:.3} s for all proofs", self.seconds)?;
         writeln!(f, "  proofs in {}", self.folder.display())?;

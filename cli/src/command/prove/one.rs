@@ -9,28 +9,37 @@ use std::{
 use anyhow::Result;
 use serde::Serialize;
 use zkinfer::{
-    Comparison, Inference, Model, Proven, Run, prover::Stage, read_input_blinding,
+    Inference, Model, Proven, Reference, Run, prover::Stage, read_input_blinding,
     verifier::ClaimedValues, write_proof,
 };
 
 use super::{KeyReport, Places, Ready, ready};
 use crate::{
+    alarm::{Compared, reference},
     args,
     job::JobReport,
     memory::peak_rss_bytes,
     output::{Outcome, Output},
     progress::watched,
-    text::{Compared, shell},
+    text::shell,
 };
 
 pub(super) fn run(args: &args::Prove, input: &Path, output: &Output) -> Result<Outcome> {
     let places = Places::of_one(args, input)?;
     let model = Model::open(&args.model)?;
-    let input = model.read_input(input)?;
+    let file = input;
+    let input = model.read_input(file)?;
     let recipe = args.quantize.recipe();
     let quantized = model.quantize(&recipe, &places.key.settings, slice::from_ref(&input))?;
-    let run = model.run(&quantized, &input)?;
-    output.remark_run(&quantized, &run);
+    let demands = args.alarm.demands();
+    let run = model.run_with(&quantized, &input, &demands.tolerance())?;
+    let reference = reference(&args.alarm, &model, file, slice::from_ref(&input))?;
+    output.remark_file(file)?;
+    output.remark_origin(&quantized);
+    output.alarm(&run);
+    output.alarm_reference(reference.as_ref());
+    // Before any key or proof is written.
+    demands.check(&run.comparison)?;
     let ready = ready(args, &model, quantized, &places, output)?;
 
     let key = ready.keys.verifying_key();
@@ -43,7 +52,7 @@ pub(super) fn run(args: &args::Prove, input: &Path, output: &Output) -> Result<O
     };
     let proven = watched(output, |watch| ready.keys.prove(inference, watch))?;
     write_proof(&proven, &places.proof, &places.opening)?;
-    output.report(&Report::new(places, &ready, run, &proven))?;
+    output.report(&Report::new(places, &ready, (run, reference), &proven))?;
     Ok(Outcome::Accepted)
 }
 
@@ -72,7 +81,7 @@ struct Report {
     proof_bytes: usize,
     peak_rss_bytes: Option<u64>,
     #[serde(flatten)]
-    comparison: Comparison,
+    comparison: Compared,
     job: JobReport,
     proof: PathBuf,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,7 +93,12 @@ struct Report {
 }
 
 impl Report {
-    fn new(places: Places, ready: &Ready, run: Run, proven: &Proven) -> Self {
+    fn new(
+        places: Places,
+        ready: &Ready,
+        (run, reference): (Run, Option<Reference>),
+        proven: &Proven,
+    ) -> Self {
         Self {
             key: KeyReport::new(ready, &places),
             execute_seconds: run.seconds,
@@ -94,7 +108,7 @@ impl Report {
             verify_seconds: proven.verify_seconds,
             proof_bytes: proven.file.proof.as_bytes().len(),
             peak_rss_bytes: peak_rss_bytes(),
-            comparison: run.comparison,
+            comparison: Compared::new(&run.comparison, reference),
             job: (&proven.file.claim.binding).into(),
             proof: places.proof,
             opening: proven.hides().then_some(places.opening),
@@ -115,7 +129,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let KeyReport { model, k, advice_columns, fixed_columns, .. } = &self.key;
         writeln!(f, "Proved: the model {model} gives this output on this input.")?;
-        writeln!(f, "{}", Compared(&self.comparison))?;
+        writeln!(f, "{}", self.comparison)?;
         writeln!(f, "  calibrated with the {}", self.key.calibration)?;
         for (side, commitment) in
             [("input", &self.input_commitment), ("output", &self.output_commitment)]
