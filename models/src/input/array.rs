@@ -33,8 +33,7 @@ impl Array {
 impl<'a> View<'a> {
     /// The numbers as this tensor: of its shape, flat, or with other leading dimensions of 1.
     pub(super) fn fit(&self, spec: &TensorSpec) -> Result<ArrayD<f32>, InputError> {
-        let is_flat = self.shape.len() == 1 && self.data.len() == spec.len();
-        if !is_flat && without_leading_ones(&self.shape) != without_leading_ones(&spec.shape) {
+        if !self.is_one(spec) {
             return Err(match self.sample_len(spec) {
                 Some(len) if self.data.len() > len => {
                     InputError::Several { got: self.data.len() / len }
@@ -49,9 +48,15 @@ impl<'a> View<'a> {
             .expect("as many elements as the shape says were found"))
     }
 
+    /// Whether these are the numbers of one tensor: flat, or of its shape but for leading ones.
+    fn is_one(&self, spec: &TensorSpec) -> bool {
+        let is_flat = self.shape.len() == 1 && self.data.len() == spec.len();
+        is_flat || without_leading_ones(&self.shape) == without_leading_ones(&spec.shape)
+    }
+
     /// The samples along a leading dimension, or the only one.
     pub(super) fn samples(self, spec: &TensorSpec) -> Result<Vec<View<'a>>, InputError> {
-        if self.shape == spec.shape {
+        if self.is_one(spec) {
             return Ok(vec![self]);
         }
         let Some(len) = self.sample_len(spec) else {
