@@ -2,10 +2,19 @@
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::PrimeField};
 
-use crate::witness::field;
+use crate::integers::field;
 
 /// Rows of the instance column taken by the binding digest.
 pub(crate) const BINDING_ROWS: usize = 2;
+
+/// What hides committed inputs and outputs; ignored for public ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Blindings {
+    /// Uniform element for the inputs.
+    pub input: Fr,
+    /// Uniform element for the outputs.
+    pub output: Fr,
+}
 
 /// What the instance column holds for all inputs, or all outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -22,22 +22,30 @@
 
 #![forbid(unsafe_code)]
 
+mod algebra;
+mod cells;
 mod chain;
+mod challenges;
 mod circuit;
 mod config;
-mod copies;
 mod error;
-mod gates;
+mod frame;
 mod instance;
+mod integers;
+mod lookup;
 mod plan;
-mod shape;
-mod table;
-mod witness;
+mod units;
 
 pub use chain::Monomial;
-pub use circuit::{InferenceCircuit, Tamper};
+pub use circuit::{InferenceCircuit, Tamper, Witness};
 pub use error::PlanError;
-pub use instance::{InstanceValues, instance_values};
+pub use instance::{Blindings, InstanceValues, instance_values};
 pub use plan::{CircuitPlan, Cost, Objective, PlanOptions, UnitRows};
-pub use shape::{CommitmentShape, InputDigits, Shape, SoftmaxShape};
-pub use witness::{Blindings, Witness};
+pub use units::{
+    Shape,
+    commitment::{CommitmentShape, InputDigits},
+    linear::LinearShape,
+    pool::PoolShape,
+    slots::SlotShape,
+    softmax::SoftmaxShape,
+};

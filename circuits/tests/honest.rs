@@ -84,7 +84,7 @@ fn products_in_several_lanes_have_a_witness() {
     for model in models {
         let broken = broken(&model);
         assert!(broken.is_empty(), "{:?}: {broken:?}", model.plan.shape());
-        lanes.push(model.plan.shape().slot_lanes);
+        lanes.push(model.plan.shape().slots.lanes);
     }
     assert!(lanes.iter().any(|&lanes| lanes > 1), "{lanes:?}");
 }
@@ -108,7 +108,7 @@ fn windows_in_several_lanes_have_a_witness() {
         let broken = broken(&model);
         let shape = model.plan.shape();
         assert!(broken.is_empty(), "{shape:?}: {broken:?}");
-        lanes.push(shape.window_limbs.as_ref().map(|_| shape.slot_lanes));
+        lanes.push(shape.slots.window_limbs.as_ref().map(|_| shape.slots.lanes));
     }
     assert!(lanes.iter().flatten().filter(|&&lanes| lanes > 1).count() > 2, "{lanes:?}");
 }

@@ -141,7 +141,7 @@ fn slot_lie(model: &Model, column: usize, row: usize, delta: u64) -> Vec<String>
 #[test]
 fn an_overflow_inside_the_clamp_breaks_the_overflow_gate() {
     let model = conv_model();
-    let overflow = first_remainder_column(&model) + model.plan.shape().remainder_limbs.len();
+    let overflow = model.column("slot overflow");
     // At either end of the clamp an overflow is well formed, and only the sum is wrong.
     let gate = "slot overflow: w·u·(u − high) = 0".to_string();
     let caught = (1..40).filter(|&row| slot_lie(&model, overflow, row, 1).contains(&gate));
@@ -163,8 +163,8 @@ fn carries(model: &Model, higher: [usize; 2], lower: [usize; 2]) -> Vec<Vec<Stri
 #[test]
 fn a_carry_between_packed_channels_breaks_the_ranges_alone() {
     let model = conv_model();
-    assert_eq!(model.plan.shape().slot_lanes, 1);
-    let remainder = first_remainder_column(&model);
+    assert_eq!(model.plan.shape().slots.lanes, 1);
+    let remainder = model.column("slot remainder");
     // The last position of a channel is the first of the next: 36 to a channel.
     let found = carries(&model, [remainder, 37], [remainder, 36]);
     // The linear sum cannot see a carry of the very base, whatever the challenges.
@@ -176,14 +176,13 @@ fn a_carry_between_packed_channels_breaks_the_ranges_alone() {
 #[test]
 fn a_carry_from_the_idle_lanes_of_a_wide_row_breaks_the_gate_for_them() {
     let model = support::pool();
-    let shape = model.plan.shape();
-    assert!(shape.wide && shape.slot_lanes > 1);
-    let limbs = shape.remainder_limbs.len() + shape.overflow_limbs.len();
-    let lane = first_remainder_column(&model) + limbs;
-    let remainder = first_remainder_column(&model);
+    let shape = &model.plan.shape().slots;
+    assert!(shape.wide && shape.lanes > 1);
+    let remainders = model.columns("slot remainder");
+    let [remainder, of_second_lane] = [remainders[0], remainders[shape.remainder_limbs.len()]];
     // The outputs are the last rows of slots.
     let row = model.plan.cost().rows.slots - 1;
-    let found = carries(&model, [lane + remainder, row], [remainder, row]);
+    let found = carries(&model, [of_second_lane, row], [remainder, row]);
     let gate = "wide output: nothing in the other lanes".to_owned();
     assert!(found.iter().all(|broken| broken.contains(&gate)), "{found:?}");
     assert_eq!(found.iter().filter(|broken| !broken.contains(&LINEAR.to_owned())).count(), 1);
@@ -192,15 +191,14 @@ fn a_carry_from_the_idle_lanes_of_a_wide_row_breaks_the_gate_for_them() {
 #[test]
 fn a_remainder_beyond_its_range_breaks_the_lookup() {
     let model = conv_model();
-    let found = slot_lie(&model, first_remainder_column(&model), 1, 1 << 20);
+    let found = slot_lie(&model, model.column("slot remainder"), 1, 1 << 20);
     assert!(found.contains(&LOOKUPS.to_string()), "{found:?}");
 }
 
 #[test]
 fn a_table_value_of_another_activation_breaks_the_lookup() {
     let model = support::table();
-    let activation = 1 + model.plan.shape().value_limbs.len();
-    let found = slot_lie(&model, activation, 1, 1);
+    let found = slot_lie(&model, model.column("slot activation"), 1, 1);
     assert!(found.contains(&LOOKUPS.to_string()), "{found:?}");
 }
 
@@ -208,27 +206,13 @@ fn a_table_value_of_another_activation_breaks_the_lookup() {
 fn a_smaller_maximum_breaks_the_range_and_a_larger_one_the_product() {
     let model = support::pool();
     let pool = |name: &str| name.starts_with("pool") || name == LOOKUPS;
-    let column = pool_maximum_column(&model);
+    let column = model.column("pool maximum");
     for delta in [Fr::ONE, -Fr::ONE] {
         let circuit = model.circuit().tampered(Tamper { column, row: 0, delta });
         let found = broken(&model, &circuit, &model.instance);
         assert!(found.iter().any(|name| pool(name)), "{found:?}");
         assert!(!found.iter().any(|name| name == LINEAR), "{found:?}");
     }
-}
-
-/// A lane without tables has its output, the limbs of its value where there are several, then the
-/// limbs of the remainder and of the overflow.
-fn first_remainder_column(model: &Model) -> usize {
-    let limbs = model.plan.shape().value_limbs.len();
-    if limbs > 1 { 1 + limbs } else { 1 }
-}
-
-/// The pool's columns follow the slots and the reads: four inputs, then the maximum.
-fn pool_maximum_column(model: &Model) -> usize {
-    let shape = model.plan.shape();
-    let limbs = shape.remainder_limbs.len() + shape.overflow_limbs.len();
-    shape.slot_lanes * (first_remainder_column(model) + limbs) + shape.read_lanes + 4
 }
 
 /// A layer whose accumulators are exactly the given biases: its weights are 0.
@@ -262,18 +246,18 @@ fn rounding_the_other_way_breaks_the_remainders_range() {
     // Exact halves, below and above zero, and a value between two halves.
     for accumulator in [128, -128, 384, 100, -300] {
         let model = constants(&[accumulator]);
-        let remainders = &model.plan.shape().remainder_limbs;
-        let top: u32 = remainders[..remainders.len() - 1].iter().sum();
+        let widths = &model.plan.shape().slots.remainder_limbs;
+        let top: u32 = widths[..widths.len() - 1].iter().sum();
         let limb = 1i64 << (support::SHIFT - top);
-        let values = model.plan.shape().value_limbs.len();
         for direction in [1i64, -1] {
             let lie = |column, delta: i64| Tamper { column, row: 1, delta: signed(delta) };
-            let mut circuit = model.circuit().tampered(lie(0, direction)).tampered(lie(
-                first_remainder_column(&model) + remainders.len() - 1,
-                -direction * limb,
-            ));
-            if values > 1 {
-                circuit = circuit.tampered(lie(1, direction));
+            let highest = model.columns("slot remainder")[widths.len() - 1];
+            let mut circuit = model
+                .circuit()
+                .tampered(lie(model.column("slot output"), direction))
+                .tampered(lie(highest, -direction * limb));
+            if let Some(&lowest) = model.columns("slot value").first() {
+                circuit = circuit.tampered(lie(lowest, direction));
             }
             let mut instance = model.instance.clone();
             *instance.last_mut().expect("an output") += signed(direction);

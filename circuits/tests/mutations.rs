@@ -69,5 +69,5 @@ no_cell_is_free!(
 fn some_units_have_several_lanes() {
     let table_lanes = [support::table(), support::softmax()].map(|m| m.plan.shape().table_lanes);
     assert!(table_lanes.iter().all(|&lanes| lanes > 1), "{table_lanes:?}");
-    assert!(support::overlapping_pool().plan.shape().pool_lanes > 1);
+    assert!(support::overlapping_pool().plan.shape().pool.lanes > 1);
 }

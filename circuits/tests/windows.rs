@@ -20,7 +20,7 @@ fn model(side: usize, form: Form, rest: impl Fn(&mut GraphBuilder, TensorId) -> 
 }
 
 fn has_windows(model: &Model) -> bool {
-    model.plan.shape().window_limbs.is_some()
+    model.plan.shape().slots.window_limbs.is_some()
 }
 
 fn broken(model: &Model, lies: &[Tamper]) -> Vec<String> {
@@ -100,12 +100,11 @@ fn activations_that_decrease_keep_their_pool() {
 /// Columns of the first lane: the lowest limb of its remainder, and those of each shortfall with
 /// the bit that says whose it is.
 fn unit_columns(model: &Model) -> (usize, Vec<[usize; 2]>) {
-    let shape = model.plan.shape();
-    let remainder = 1 + if shape.value_limbs.len() > 1 { shape.value_limbs.len() } else { 0 };
-    let first = remainder + shape.remainder_limbs.len() + shape.overflow_limbs.len();
-    let limbs = shape.window_limbs.as_ref().expect("windows").len();
-    let columns = |shortfall| first + shortfall * (limbs + 1);
-    (remainder, (0..3).map(|j| [columns(j), columns(j) + limbs]).collect())
+    let widths = model.plan.shape().slots.window_limbs.as_ref().expect("windows");
+    let limbs = model.columns("slot shortfall").into_iter().step_by(widths.len());
+    let bits = model.columns("slot shortfall is next");
+    let shortfalls = limbs.zip(bits).map(|(limb, bit)| [limb, bit]).take(3).collect();
+    (model.column("slot remainder"), shortfalls)
 }
 
 /// What breaks in each of the first rows when its maximum is off by `delta` and every shortfall is

@@ -235,7 +235,7 @@ fn a_forged_witness_gives_a_proof_that_both_verifiers_refuse() {
     let model = standard("digits_mlp");
     assert_every_column_is_bound(&model.halo2(), &model);
     // By default a layer states what its pool gives; the smallest circuit has a pool unit.
-    assert!(standard("digits_cnn").setup.plan().shape().window_limbs.is_some());
+    assert!(standard("digits_cnn").setup.plan().shape().slots.window_limbs.is_some());
     let pooled = smallest("digits_cnn");
     assert!(pooled.setup.plan().cost().rows.pool > 0);
     assert_every_column_is_bound(&Prover::Engine, &pooled);

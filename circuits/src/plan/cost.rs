@@ -2,11 +2,8 @@
 
 use halo2_proofs::{halo2curves::bn256::Fr, plonk::ConstraintSystem};
 
-use super::CircuitPlan;
 use crate::{
-    config::Config,
-    gates::{MAX_DEGREE, logup},
-    shape::Shape,
+    algebra::MAX_DEGREE, config::Config, frame::usable_rows, lookup::helper_count, units::Shape,
 };
 
 /// Nanoseconds on two cores with AVX-512 but without IFMA, set by hand and compared with measured
@@ -92,19 +89,23 @@ impl Cost {
     /// The cost of a circuit of this shape.
     pub(crate) fn of_shape(shape: &Shape, rows: UnitRows) -> Self {
         let mut cs = ConstraintSystem::<Fr>::default();
-        Config::configure(&mut cs, shape);
-        Self::of_system(&cs, shape, rows)
+        let config = Config::configure(&mut cs, shape);
+        Self::of_system((&cs, &config), shape, rows)
     }
 
     /// No more than [`Self::of_shape`], without the gates, which take most of its time: they query
     /// every column, some of them in more than one row.
     pub(crate) fn at_least(shape: &Shape, rows: UnitRows) -> Self {
         let mut cs = ConstraintSystem::<Fr>::default();
-        Config::allocate(&mut cs, shape);
-        Self::of_system(&cs, shape, rows)
+        let config = Config::allocate(&mut cs, shape);
+        Self::of_system((&cs, &config), shape, rows)
     }
 
-    fn of_system(cs: &ConstraintSystem<Fr>, shape: &Shape, rows: UnitRows) -> Self {
+    fn of_system(
+        (cs, config): (&ConstraintSystem<Fr>, &Config),
+        shape: &Shape,
+        rows: UnitRows,
+    ) -> Self {
         let advice_columns = cs.num_advice_columns();
         let small_columns = cs.advice_column_phase().iter().filter(|&&phase| phase == 0).count();
         let permutation_columns = cs.permutation().get_columns().len();
@@ -121,12 +122,13 @@ impl Cost {
         let of_key = cs.num_fixed_columns() + permutation_columns;
         let row_count = 2f64.powi(i32::try_from(shape.k).unwrap_or(i32::MAX));
         let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
-        let helpers = logup::helper_count(shape);
+        let lookups = config.lookup_count();
+        let helpers = helper_count(lookups, shape.table_lanes);
         let nanos = count(transformed) * TRANSFORM_NANOS
             + count(of_key) * KEY_COLUMN_NANOS
             + count(small_columns) * SMALL_COMMIT_NANOS
             + count(full_width_columns - helpers) * FULL_COMMIT_NANOS;
-        let gathered = count(logup::lookup_count(shape)) * row_count
+        let gathered = count(lookups) * row_count
             + count(helpers * rows.table * shape.table_lanes) * ADDITIONS_TO_ENTRY;
         let of_helpers =
             (gathered * ADDITION_NANOS).min(count(helpers) * row_count * FULL_COMMIT_NANOS);
@@ -136,14 +138,14 @@ impl Cost {
         let commitments = points + cs.num_fixed_columns() + permutation_columns;
         Self {
             k: shape.k,
-            usable_rows: shape.usable_rows(),
+            usable_rows: usable_rows(shape.k),
             rows,
             advice_columns,
             small_columns,
             fixed_columns: cs.num_fixed_columns(),
             permutation_columns,
             full_width_columns,
-            lookups: logup::lookup_count(shape),
+            lookups,
             degree: degree(cs),
             proof_bytes,
             prove_seconds: (row_count * nanos + of_helpers + of_columns) * 1e-9,
@@ -166,21 +168,4 @@ fn degree(cs: &ConstraintSystem<Fr>) -> usize {
 fn gas(commitments: usize, proof_bytes: usize, instance: usize) -> u64 {
     let of = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     21_000 + 113_000 + 6_300 * of(commitments) + 16 * of(proof_bytes) + 60_000 + 700 * of(instance)
-}
-
-impl CircuitPlan {
-    /// What a proof of this plan costs.
-    #[must_use]
-    pub fn cost(&self) -> Cost {
-        let rows = UnitRows {
-            slots: self.slots.rows.len(),
-            linear: self.linear.rows.len(),
-            pool: self.cells.pool_rows().len(),
-            softmax: self.cells.softmax.len(),
-            commitment: self.commitment.as_ref().map_or(0, |c| c.rows.len()),
-            table: self.table.height(),
-            instance: self.instance_len(),
-        };
-        Cost::of_shape(&self.shape, rows)
-    }
 }

@@ -1,19 +1,28 @@
 //! The choice of k, lanes, weight columns and limb width: the cheapest layout that fits.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 use zkinfer_models::{QuantizedGraph, quantized::QuantizedOp};
 
 use super::{
-    Sizes, Tables,
-    commitment::CommitmentPlan,
+    PlanOptions, Sizes,
+    cells::Cells,
     cost::{Cost, UnitRows},
-    format::RowFormat,
-    linear::{self, LinearLayout, LinearWidths},
-    range_widths, shape,
-    slots::{self, Layer},
-    units::Cells,
+    pooled, shape,
 };
-use crate::{PlanError, PlanOptions, shape::Shape, table::Table};
+use crate::{
+    error::PlanError,
+    frame::{Frame, usable_rows},
+    lookup::{Table, ValueTables},
+    units::{
+        Shape, Units,
+        commitment::CommitmentRows,
+        linear::{self, LinearRows, LinearWidths},
+        slots::{self, Layer, RowFormat, SlotRows},
+        softmax::SoftmaxRows,
+    },
+};
 
 /// Columns of packed weights that the search tries.
 const WEIGHT_COLUMNS: [usize; 23] =
@@ -77,9 +86,9 @@ impl Objective {
 }
 
 struct Search<'a> {
-    graph: &'a QuantizedGraph,
+    graph: &'a Arc<QuantizedGraph>,
     format: &'a RowFormat,
-    commitment: Option<&'a CommitmentPlan>,
+    commitment: Option<&'a CommitmentRows>,
     /// Maxima of up to four elements that have a row of their own.
     pool_windows: usize,
     softmax_rows: usize,
@@ -104,13 +113,13 @@ struct Bounded<'a> {
 
 /// The cheapest of the layouts that some of `formats` allows.
 pub(super) fn sizes<'a>(
-    graph: &QuantizedGraph,
+    graph: &Arc<QuantizedGraph>,
     formats: &'a [RowFormat],
     options: PlanOptions,
-    commitment: Option<&CommitmentPlan>,
+    (commitment, instance): (Option<&CommitmentRows>, usize),
 ) -> Result<(&'a RowFormat, Sizes), PlanError> {
     let searches: Vec<_> =
-        formats.iter().map(|format| Search::new(graph, format, commitment)).collect();
+        formats.iter().map(|format| Search::new(graph, format, (commitment, instance))).collect();
     let objective = options.objective;
     let mut candidates = Vec::new();
     let (measure, span) = objective.limit();
@@ -171,28 +180,28 @@ fn weight_count(graph: &QuantizedGraph) -> usize {
 
 impl<'a> Search<'a> {
     fn new(
-        graph: &'a QuantizedGraph,
+        graph: &'a Arc<QuantizedGraph>,
         format: &'a RowFormat,
-        commitment: Option<&'a CommitmentPlan>,
+        (commitment, instance): (Option<&'a CommitmentRows>, usize),
     ) -> Self {
         let layers = slots::layers(graph, format, 1);
-        let layout = slots::layout(graph, &layers, 1);
-        let cells = Cells::of(graph, &layers, &layout, (1, 1), commitment);
+        let mut tables = ValueTables::default();
+        let slots = SlotRows::new(graph, &layers, 1, &mut tables);
+        let cells = Cells::of(graph, &slots, (&pooled(format), 1), commitment, &mut tables);
         Self {
             graph,
             format,
             commitment,
-            pool_windows: cells.pool.len(),
-            softmax_rows: cells.softmax.len(),
-            instance: cells.instance_len,
-            // Their values do not depend on the shape, only the tags of ranges do.
-            tables: Tables::of(graph, &layers, &Shape::default()).values,
+            pool_windows: cells.pool.window_count(),
+            softmax_rows: cells.softmax.as_ref().map_or(0, SoftmaxRows::row_count),
+            instance,
+            tables: tables.values,
         }
     }
 
     fn at_size(&self, k: u32) -> Vec<Candidate> {
-        let rows = (Shape { k, ..Shape::default() }).usable_rows().saturating_sub(1);
-        let committed = self.commitment.map_or(0, |commitment| commitment.rows.len());
+        let rows = usable_rows(k).saturating_sub(1);
+        let committed = self.commitment.map_or(0, CommitmentRows::row_count);
         let units = [self.instance + 1, self.softmax_rows, committed];
         let pool_lanes = self.pool_windows.div_ceil(rows.max(1));
         if pool_lanes > POOL_LANES || units.into_iter().any(|used| used > rows) {
@@ -205,7 +214,7 @@ impl<'a> Search<'a> {
         let Some(lanes) = lanes else { return Vec::new() };
         let layers = slots::layers(self.graph, self.format, lanes);
         let steps = slots::layout(self.graph, &layers, lanes).steps;
-        let of_linear = |(widths, linear): &(LinearWidths, LinearLayout)| {
+        let of_linear = |(widths, linear): &(LinearWidths, LinearRows)| {
             let base = Sizes {
                 k,
                 slot_lanes: lanes,
@@ -216,8 +225,11 @@ impl<'a> Search<'a> {
             };
             let shape = |limb_bits| {
                 let sizes = Sizes { limb_bits, ..base };
-                let shape = shape(self.graph, self.format, sizes, self.commitment);
-                (sizes, shape.laid_out(&layers, &steps, linear))
+                let mut shape = shape(self.graph, self.format, sizes, self.commitment);
+                shape.slots.layers = layers.len();
+                shape.slots.steps = steps.clone();
+                linear.describe(&layers, &mut shape.linear);
+                (sizes, shape)
             };
             let mut shapes: Vec<_> = LIMB_BITS.map(shape).collect();
             shapes.dedup_by(|a, b| a.1 == b.1);
@@ -234,8 +246,8 @@ impl<'a> Search<'a> {
 
     /// The candidate whose table has as few entries to a row as fit it into `rows`.
     fn with_table(&self, rows: usize, sizes: Sizes, shape: Shape) -> Option<Candidate> {
-        let widths = range_widths(&shape);
-        let height = |&lanes: &usize| Table::height_of(&widths, &self.tables, lanes);
+        let owed = Frame::count(|frame| Units::allocate(&shape, frame));
+        let height = |&lanes: &usize| Table::height_of(&owed.ranges, &self.tables, lanes);
         let table_lanes = (1..=TABLE_LANES).find(|lanes| height(lanes) <= rows)?;
         let table = height(&table_lanes);
         Some(Candidate {
@@ -252,7 +264,7 @@ impl<'a> Search<'a> {
         layers: &[Layer],
         lanes: usize,
         rows: usize,
-    ) -> impl Iterator<Item = (LinearWidths, LinearLayout)> + use<> {
+    ) -> impl Iterator<Item = (LinearWidths, LinearRows)> + use<> {
         let fitting = |direct| {
             let widths = |columns| LinearWidths { lanes, columns, direct };
             let columns = self.fewest_columns(layers, rows, widths)?;

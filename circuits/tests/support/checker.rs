@@ -1,6 +1,9 @@
 //! A fast judge of one witness: synthesizes once, then evaluates every gate and every copy.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
 use halo2_proofs::{
     circuit::Value,
@@ -61,6 +64,20 @@ impl Recorder {
         )
         .expect("synthesis has no way to fail");
         recorder
+    }
+
+    /// A number that says which circuit this is: gates, columns, fixed cells and copies in order.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        let gates = self.cs.gates().iter().map(|gate| format!("{:?}", gate.polynomials()));
+        gates.collect::<Vec<_>>().hash(&mut hasher);
+        format!("{:?}", self.cs.advice_queries()).hash(&mut hasher);
+        format!("{:?}", self.cs.fixed_queries()).hash(&mut hasher);
+        format!("{:?}", self.cs.permutation().get_columns()).hash(&mut hasher);
+        format!("{:?}", self.copies).hash(&mut hasher);
+        format!("{:?}", self.fixed).hash(&mut hasher);
+        format!("{:?}", self.advice).hash(&mut hasher);
+        hasher.finish()
     }
 
     /// Whether a column is committed after the challenges: nothing follows from its cells.

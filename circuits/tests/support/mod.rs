@@ -324,6 +324,17 @@ impl Model {
             .with_blindings(Blindings { input, output })
     }
 
+    /// The advice columns of that name, by index.
+    pub(crate) fn columns(&self, name: &str) -> Vec<usize> {
+        let names = self.circuit().column_names().into_iter().enumerate();
+        names.filter(|(_, of)| *of == name).map(|(column, _)| column).collect()
+    }
+
+    /// The first advice column of that name.
+    pub(crate) fn column(&self, name: &str) -> usize {
+        self.columns(name)[0]
+    }
+
     pub(crate) fn failures(&self, circuit: &InferenceCircuit) -> Vec<VerifyFailure> {
         self.failures_with(circuit, self.instance.clone())
     }

@@ -1,0 +1,295 @@
+//! The frame that hands out columns, each with what it owes.
+//!
+//! A unit gets its columns here and nowhere else, and cannot get one without its obligation:
+//! [`Frame::limbs`] registers the range lookup of every limb, a [`Copied`] column owes a copy
+//! constraint for every cell that is assigned, a [`Frame::source`] is where other units find an
+//! element. So the lists of lookups, of ranges, of columns under copy constraints and of cells
+//! that tests lie about are not written by hand anywhere.
+
+use std::collections::BTreeSet;
+
+use halo2_proofs::{
+    halo2curves::bn256::Fr,
+    plonk::{Advice, Column, ColumnType, ConstraintSystem, Fixed, SecondPhase},
+};
+
+use crate::{
+    cells::Place,
+    lookup::{KeyTerm, Lookup, Tag},
+};
+
+/// Rows at the end of every column that halo2 fills with blinding values, plus the last row of
+/// its permutation argument. Every advice column here is queried at two rotations at most.
+const RESERVED_ROWS: usize = 6;
+
+/// Rows that hold data in a circuit of `2^k`; the last one only ends the running sums.
+pub(crate) fn usable_rows(k: u32) -> usize {
+    (1usize << k).saturating_sub(RESERVED_ROWS)
+}
+
+/// Columns whose cells add up to an integer, each cell looked up in a range.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Limbs {
+    columns: Vec<Column<Advice>>,
+    widths: Vec<u32>,
+}
+
+impl Limbs {
+    /// The columns, lowest limb first.
+    pub(crate) fn columns(&self) -> &[Column<Advice>] {
+        &self.columns
+    }
+
+    /// Bits of each limb.
+    pub(crate) fn widths(&self) -> &[u32] {
+        &self.widths
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.columns.is_empty()
+    }
+}
+
+/// A column each of whose assigned cells is a copy of a cell elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Copied(Column<Advice>);
+
+impl Copied {
+    /// The column, to be read.
+    pub(crate) fn column(self) -> Column<Advice> {
+        self.0
+    }
+}
+
+/// Where a column comes among all of its kind; those of one order follow each other as they were
+/// asked for. Keys depend on it: a format that moves every key may do without.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Order {
+    #[default]
+    First,
+    Second,
+    Third,
+}
+
+/// Orders that there are.
+const ORDERS: usize = 3;
+
+/// What the columns of a circuit owe, in the order in which they were asked for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Obligations {
+    /// Every lookup, in every row.
+    pub(crate) lookups: Vec<Lookup>,
+    /// The ranges that some lookup uses.
+    pub(crate) ranges: BTreeSet<u32>,
+    /// Columns under copy constraints.
+    equality: Vec<Column<Advice>>,
+    /// The columns whose cells are copies, by what they are copies of.
+    pub(crate) copied: Vec<(Copied, &'static str)>,
+    /// The columns in which other units find elements.
+    pub(crate) places: Vec<(Place, Column<Advice>)>,
+    /// The advice columns, by index.
+    advice: Vec<Column<Advice>>,
+    /// What each advice column is called, by index.
+    pub(crate) names: Vec<&'static str>,
+}
+
+impl Obligations {
+    /// Puts the columns that are copied, or copied from, under halo2's permutation argument.
+    pub(crate) fn enable_copies(&self, meta: &mut ConstraintSystem<Fr>) {
+        self.equality.iter().for_each(|&column| meta.enable_equality(column));
+    }
+
+    /// The advice columns, by index.
+    pub(crate) fn columns(&self) -> &[Column<Advice>] {
+        &self.advice
+    }
+}
+
+/// Columns of one kind.
+struct Supply<C: ColumnType> {
+    /// Handed out when columns are only counted.
+    spare: Column<C>,
+    columns: Vec<Column<C>>,
+    /// For each order the next column, or how many were asked for.
+    next: [usize; ORDERS],
+}
+
+impl<C: ColumnType> Supply<C> {
+    fn counting(spare: Column<C>) -> Self {
+        Self { spare, columns: Vec::new(), next: [0; ORDERS] }
+    }
+
+    /// So many columns as were counted.
+    fn filled(counted: &Self, mut column: impl FnMut() -> Column<C>) -> Self {
+        let [first, second, third] = counted.next;
+        let columns = (0..first + second + third).map(|_| column()).collect();
+        Self { spare: counted.spare, columns, next: [0, first, first + second] }
+    }
+
+    fn take(&mut self, order: Order) -> Column<C> {
+        let next = &mut self.next[order as usize];
+        let index = *next;
+        *next += 1;
+        if self.columns.is_empty() { self.spare } else { self.columns[index] }
+    }
+}
+
+/// Hands out columns, and keeps what they owe.
+pub(crate) struct Frame {
+    fixed: Supply<Fixed>,
+    first: Supply<Advice>,
+    second: Supply<Advice>,
+    order: Order,
+    owed: Obligations,
+}
+
+impl Frame {
+    /// A frame that counts: its columns mean nothing.
+    fn counting() -> Self {
+        let mut spare = ConstraintSystem::<Fr>::default();
+        Self {
+            fixed: Supply::counting(spare.fixed_column()),
+            first: Supply::counting(spare.advice_column()),
+            second: Supply::counting(spare.advice_column_in(SecondPhase)),
+            order: Order::default(),
+            owed: Obligations::default(),
+        }
+    }
+
+    /// What the columns that `build` asks for owe, without making them: their columns mean nothing.
+    pub(crate) fn count<T>(build: impl FnOnce(&mut Self) -> T) -> Obligations {
+        let mut frame = Self::counting();
+        build(&mut frame);
+        frame.owed
+    }
+
+    /// Makes the columns that `build` asks for: it is called twice, first to count them.
+    pub(crate) fn build<T>(
+        meta: &mut ConstraintSystem<Fr>,
+        build: impl Fn(&mut Self) -> T,
+    ) -> (T, Obligations) {
+        let mut counted = Self::counting();
+        build(&mut counted);
+        let fixed = Supply::filled(&counted.fixed, || meta.fixed_column());
+        let first = Supply::filled(&counted.first, || meta.advice_column());
+        let second = Supply::filled(&counted.second, || meta.advice_column_in(SecondPhase));
+        let advice = [&first.columns[..], &second.columns].concat();
+        let owed = Obligations { names: vec![""; advice.len()], advice, ..Obligations::default() };
+        let mut frame = Self { fixed, first, second, order: Order::default(), owed };
+        (build(&mut frame), frame.owed)
+    }
+
+    /// Sets the order of the columns that follow.
+    pub(crate) fn order(&mut self, order: Order) {
+        self.order = order;
+    }
+
+    pub(crate) fn fixed(&mut self) -> Column<Fixed> {
+        self.fixed.take(self.order)
+    }
+
+    pub(crate) fn fixed_columns(&mut self, count: usize) -> Vec<Column<Fixed>> {
+        (0..count).map(|_| self.fixed()).collect()
+    }
+
+    /// A column of integers, committed to before any challenge is drawn.
+    pub(crate) fn advice(&mut self, name: &'static str) -> Column<Advice> {
+        let column = self.first.take(self.order);
+        self.name(column, name)
+    }
+
+    /// A column that is committed to when the challenges are known.
+    pub(crate) fn later(&mut self, name: &'static str) -> Column<Advice> {
+        let column = self.second.take(self.order);
+        self.name(column, name)
+    }
+
+    fn name(&mut self, column: Column<Advice>, name: &'static str) -> Column<Advice> {
+        if let Some(place) = self.owed.names.get_mut(column.index()) {
+            *place = name;
+        }
+        column
+    }
+
+    /// A column of the first phase whose cells are copies, which is also what `name` says they are.
+    pub(crate) fn copied(&mut self, name: &'static str) -> Copied {
+        let copied = Copied(self.advice(name));
+        self.owed.equality.push(copied.0);
+        self.owed.copied.push((copied, name));
+        copied
+    }
+
+    /// A column of the first phase in which other units find elements.
+    pub(crate) fn source(&mut self, name: &'static str, place: Place) -> Column<Advice> {
+        let column = self.advice(name);
+        self.owed.equality.push(column);
+        self.owed.places.push((place, column));
+        column
+    }
+
+    /// A column of the second phase some of whose cells the instance shows.
+    pub(crate) fn shown(&mut self, name: &'static str) -> Column<Advice> {
+        let column = self.later(name);
+        self.owed.equality.push(column);
+        column
+    }
+
+    /// Limbs of the given widths, each in its range by a lookup.
+    pub(crate) fn limbs(&mut self, name: &'static str, widths: &[u32]) -> Limbs {
+        let columns: Vec<_> = widths.iter().map(|_| self.advice(name)).collect();
+        for (&column, &bits) in columns.iter().zip(widths) {
+            self.lookup(vec![KeyTerm::Plus(column)], Tag::Range(bits), None);
+        }
+        Limbs { columns, widths: widths.to_vec() }
+    }
+
+    /// Limbs of which the lowest is looked up where `tag` says, together with the cell of the column
+    /// that is called `value`, if there is one; the others are in their ranges.
+    pub(crate) fn tabled_limbs(
+        &mut self,
+        name: &'static str,
+        widths: &[u32],
+        tag: Tag,
+        value: Option<&'static str>,
+    ) -> (Limbs, Option<Column<Advice>>) {
+        let columns: Vec<_> = widths.iter().map(|_| self.advice(name)).collect();
+        let value = value.map(|name| self.advice(name));
+        for (place, (&column, &bits)) in columns.iter().zip(widths).enumerate() {
+            let (tag, value) = if place == 0 { (tag, value) } else { (Tag::Range(bits), None) };
+            self.lookup(vec![KeyTerm::Plus(column)], tag, value);
+        }
+        (Limbs { columns, widths: widths.to_vec() }, value)
+    }
+
+    /// Limbs each of which is looked up in the range that its tag of the row says.
+    pub(crate) fn tagged_limbs(
+        &mut self,
+        name: &'static str,
+        widths: &[u32],
+        tags: &[Column<Fixed>],
+    ) -> Limbs {
+        let columns: Vec<_> = widths.iter().map(|_| self.advice(name)).collect();
+        for (&column, &tag) in columns.iter().zip(tags) {
+            self.lookup(vec![KeyTerm::Plus(column)], Tag::Row(tag), None);
+        }
+        Limbs { columns, widths: widths.to_vec() }
+    }
+
+    /// One lookup in every row. Which ranges a tag of the row may name is told by [`Self::range`].
+    pub(crate) fn lookup(&mut self, key: Vec<KeyTerm>, tag: Tag, value: Option<Column<Advice>>) {
+        if let Tag::Range(bits) = tag {
+            self.range(bits);
+        }
+        self.owed.lookups.push(Lookup { key, tag, value });
+    }
+
+    /// A range that the tags of some rows name.
+    pub(crate) fn range(&mut self, bits: u32) {
+        self.owed.ranges.insert(bits);
+    }
+
+    /// Lookups so far.
+    pub(crate) fn lookups(&self) -> &[Lookup] {
+        &self.owed.lookups
+    }
+}

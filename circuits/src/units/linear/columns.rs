@@ -1,0 +1,64 @@
+//! The columns of the linear unit.
+
+use halo2_proofs::plonk::{Column, Fixed};
+
+use crate::{
+    chain::{ChainColumns, StepSet},
+    frame::{Copied, Frame, Order},
+};
+
+/// Reads and weights to a row, and lattice steps, of the linear unit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LinearShape {
+    /// Elements read to a row.
+    pub lanes: usize,
+    /// Packs of fixed weights to a row.
+    pub weight_columns: usize,
+    /// Whether some lanes are read downwards.
+    pub vertical: bool,
+    /// Whether two committed tensors are multiplied.
+    pub product: bool,
+    /// Per linear layer, each of which has a challenge of its own: whether the slot unit multiplies
+    /// its side of the check with the weight of a whole window.
+    pub is_scaled: Vec<bool>,
+    /// log2 of the base that products of neighbouring lanes are digits to.
+    pub(crate) digit_bits: u32,
+    pub(crate) steps: StepSet,
+}
+
+/// The linear unit.
+#[derive(Clone, Debug)]
+pub(crate) struct LinearUnit {
+    pub(super) reads: Vec<Copied>,
+    pub(super) weights: Vec<Column<Fixed>>,
+    pub(super) chain: ChainColumns,
+    /// 1 where the layer's challenge itself enters the chain.
+    pub(super) q_one: Option<Column<Fixed>>,
+    /// Integer factor of the products of neighbouring lanes.
+    pub(super) q_product: Option<Column<Fixed>>,
+    /// 1 where the lanes lie below each other in the image.
+    pub(super) q_vertical: Option<Column<Fixed>>,
+    pub(super) is_scaled: Vec<bool>,
+    pub(super) digit_bits: u32,
+}
+
+impl LinearUnit {
+    pub(super) fn new(shape: &LinearShape, frame: &mut Frame) -> Self {
+        let reads = (0..shape.lanes).map(|_| frame.copied("linear read")).collect();
+        frame.order(Order::Third);
+        let weights = frame.fixed_columns(shape.weight_columns);
+        let layers = shape.is_scaled.len();
+        let unit = Self {
+            reads,
+            weights,
+            chain: ChainColumns::allocate("linear evaluation", &shape.steps, layers, frame),
+            q_one: shape.product.then(|| frame.fixed()),
+            q_product: shape.product.then(|| frame.fixed()),
+            q_vertical: shape.vertical.then(|| frame.fixed()),
+            is_scaled: shape.is_scaled.clone(),
+            digit_bits: shape.digit_bits,
+        };
+        frame.order(Order::First);
+        unit
+    }
+}

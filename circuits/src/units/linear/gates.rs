@@ -1,0 +1,80 @@
+//! The linear unit: every linear layer as one identity between evaluations.
+//!
+//! With `w(o, p, q) = d · B^digit(o) · α^pack(o) · σ^p · ρ^q` the weight of an output (`d` the
+//! layer's challenge, `B` a constant),
+//!
+//! ```text
+//! Σ_outputs w·(y − bias) = Σ_channels Σ_taps E · V
+//! ```
+//!
+//! where `E` is the window of an input channel that a tap of the kernel sees, evaluated at
+//! (σ, ρ), and `V = Σ_k α^k · Σ_digits B^digit · weight` one row of fixed cells, each the weights
+//! of a pack of channels. Both sides are polynomials in the challenges, which are drawn after
+//! every tensor is committed; they are equal as polynomials exactly when every output is the
+//! layer's accumulator, since the errors of a pack are digits below `B` (the packing of slots;
+//! by induction over the layers: the first wrong one has right inputs). Schwartz–Zippel: they are
+//! equal at the challenges otherwise with probability at most the degree, which is below the
+//! number of outputs, over the field's 2^254. All integers are below 2^62.
+//!
+//! Where some layers' slots are maxima of windows, both sides of all other layers have a factor `μ`
+//! (the gates of slots).
+//!
+//! The chain `e` reads and moves: `den·(e' − d·(R + one)) = num·e`, with `R = Σ ρ^lane·x` for
+//! lanes side by side and `Σ σ^lane·x` for lanes below each other. From one tap to the next the
+//! window slides: what leaves is read with `−d`, what enters with `d`.
+
+use halo2_proofs::{halo2curves::bn256::Fr, plonk::Expression};
+
+use super::columns::LinearUnit;
+use crate::{
+    algebra::{Gates, Row, horner, power_of_two, sum},
+    units::slots::position_weights,
+};
+
+pub(super) fn configure(unit: &LinearUnit, gates: &mut Gates<'_>) {
+    let chain = &unit.chain;
+    gates.create("linear evaluations", |row| {
+        // `μ = Σ_t μ_t` for layers without windows, in a circuit that has some: the slot unit has
+        // this factor in all rows.
+        let lattice = row.lattice();
+        let whole = unit.is_scaled.contains(&true).then(|| sum(position_weights(&lattice)));
+        let step = chain.step(row, |layer, challenge| match &whole {
+            Some(whole) if unit.is_scaled[layer] => challenge * whole.clone(),
+            _ => challenge,
+        });
+        let (current, following) = (row.cur(chain.weight), row.next(chain.weight));
+        let read = match unit.q_one {
+            Some(q_one) => reading(unit, row) + row.fixed(q_one),
+            None => reading(unit, row),
+        };
+        let injected = step.layer * read;
+        let identity = step.denominator * (following - injected) - step.numerator * current;
+        [("den·(e' − layer·read) = num·e", row.on() * identity)]
+    });
+}
+
+/// `Σ_lanes ρ^lane · x`, with σ instead of ρ in rows whose lanes lie below each other.
+fn reading(unit: &LinearUnit, row: &mut Row<'_, '_>) -> Expression<Fr> {
+    let lattice = row.lattice();
+    let lanes: Vec<_> = unit.reads.iter().map(|read| row.cur(read.column())).collect();
+    let horizontal = horner(lanes.clone(), &lattice.column);
+    match unit.q_vertical {
+        Some(q_vertical) => {
+            let vertical = horner(lanes, &lattice.row);
+            horizontal.clone() + row.fixed(q_vertical) * (vertical - horizontal)
+        }
+        None => horizontal,
+    }
+}
+
+/// What `e` weighs in this row: fixed weights and products of neighbouring lanes.
+pub(super) fn weighed(unit: &LinearUnit, row: &mut Row<'_, '_>) -> Expression<Fr> {
+    let alpha = row.lattice().channel;
+    let weights = unit.weights.iter().map(|&column| row.fixed(column)).collect();
+    let total = horner(weights, &alpha);
+    let Some(q_product) = unit.q_product else { return total };
+    let pairs = unit.reads.as_chunks::<2>().0;
+    let products = pairs.iter().map(|&[a, b]| row.cur(a.column()) * row.cur(b.column())).collect();
+    let base = power_of_two(unit.digit_bits);
+    total + row.fixed(q_product) * horner(products, &base)
+}

@@ -1,0 +1,161 @@
+//! The columns of the slot unit.
+
+use halo2_proofs::plonk::{Advice, Column, Fixed};
+
+use super::{packing::Packing, windows::POSITIONS};
+use crate::{
+    cells::Place,
+    chain::{ChainColumns, StepSet},
+    frame::{Frame, Limbs, Order},
+    integers::index,
+    lookup::{KeyTerm, Tag},
+};
+
+/// Slots to a row, limb widths and lattice steps of the slot unit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SlotShape {
+    /// Requantized values to a row.
+    pub lanes: usize,
+    /// Binary digits that requantization drops.
+    pub shift: u32,
+    /// Widths of the limbs of the remainder; they add up to `shift`.
+    pub remainder_limbs: Vec<u32>,
+    /// Bits of a clamped value.
+    pub clamp_bits: u32,
+    /// Widths of the limbs of the clamped value; they add up to `clamp_bits`.
+    pub value_limbs: Vec<u32>,
+    /// Bits of the input of an activation table, if a layer has one.
+    pub table_bits: Option<u32>,
+    /// Widths of the limbs of the overflow beyond the clamp.
+    pub overflow_limbs: Vec<u32>,
+    /// Whether some layer has outputs wider than `clamp_bits`.
+    pub wide: bool,
+    /// How the channels of clamped and table layers are packed; wide layers have their own.
+    pub(crate) packing: Packing,
+    /// Widths of the limbs of a difference from the largest accumulator of a window, if some
+    /// layer's slots are maxima of windows.
+    pub window_limbs: Option<Vec<u32>>,
+    /// Linear layers, each of which has a challenge of its own.
+    pub layers: usize,
+    pub(crate) steps: StepSet,
+}
+
+impl SlotShape {
+    /// Whether outputs have a column of their own beside the clamped value's limbs.
+    pub(crate) fn has_output_column(&self) -> bool {
+        self.table_bits.is_some() || self.value_limbs.len() > 1
+    }
+}
+
+/// The columns of one lane.
+#[derive(Clone, Debug)]
+pub(crate) struct SlotLane {
+    /// The output `q`.
+    pub(super) output: Column<Advice>,
+    /// Limbs of `u`; empty when `u = q − low` needs none.
+    pub(super) value: Limbs,
+    /// What the activation table gives, 0 where there is none.
+    pub(super) activation: Option<Column<Advice>>,
+    pub(super) remainder: Limbs,
+    pub(super) overflow: Limbs,
+    /// What the accumulators of a window fall short of the largest by: one less than there are
+    /// positions, or none where no layer has windows.
+    pub(super) shortfalls: Vec<Shortfall>,
+    /// `half + bias − low·2^shift`, a fixed integer per value.
+    pub(super) offset: Column<Fixed>,
+}
+
+/// What the accumulator of a position of a window, or of the next, falls short of the largest by.
+#[derive(Clone, Debug)]
+pub(super) struct Shortfall {
+    pub(super) limbs: Limbs,
+    /// 1 if it is that of the next position.
+    pub(super) is_next: Column<Advice>,
+}
+
+/// The slot unit.
+#[derive(Clone, Debug)]
+pub(crate) struct SlotUnit {
+    pub(super) shape: SlotShape,
+    pub(super) lanes: Vec<SlotLane>,
+    /// `q + 2^clamp_bits · overflow` of lane 0, for layers wider than the clamp.
+    pub(super) wide_output: Option<Column<Advice>>,
+    pub(super) low: Column<Fixed>,
+    /// 1 where a value is clamped, if some values are beyond the clamp.
+    pub(super) q_clamp: Option<Column<Fixed>>,
+    pub(super) q_table: Option<Column<Fixed>>,
+    pub(super) q_wide: Option<Column<Fixed>>,
+    /// 1 where a slot is the maximum of a window.
+    pub(super) q_window: Option<Column<Fixed>>,
+    pub(super) tag: Option<Column<Fixed>>,
+    pub(super) chain: ChainColumns,
+}
+
+impl SlotLane {
+    fn allocate(
+        shape: &SlotShape,
+        (lane, low, tag): (u32, Column<Fixed>, Option<Column<Fixed>>),
+        frame: &mut Frame,
+    ) -> Self {
+        let output = frame.source("slot output", Place::Slot(lane));
+        let (value, activation) = if shape.has_output_column() {
+            let range = shape.value_limbs.first().map_or(0, |&bits| bits);
+            let tag_of_row = tag.map_or(Tag::Range(range), Tag::Row);
+            let activation = tag.map(|_| "slot activation");
+            frame.range(range);
+            frame.tabled_limbs("slot value", &shape.value_limbs, tag_of_row, activation)
+        } else {
+            let key = vec![KeyTerm::Plus(output), KeyTerm::MinusFixed(low)];
+            frame.lookup(key, Tag::Range(shape.clamp_bits), None);
+            (Limbs::default(), None)
+        };
+        let remainder = frame.limbs("slot remainder", &shape.remainder_limbs);
+        let overflow = frame.limbs("slot overflow", &shape.overflow_limbs);
+        let shortfall = |widths: &Vec<u32>| Shortfall {
+            limbs: frame.limbs("slot shortfall", widths),
+            is_next: frame.advice("slot shortfall is next"),
+        };
+        let widths = shape.window_limbs.iter();
+        let shortfalls = widths.flat_map(|widths| [widths; POSITIONS - 1]).map(shortfall).collect();
+        let offset = frame.fixed();
+        Self { output, value, activation, remainder, overflow, shortfalls, offset }
+    }
+
+    /// How many columns of integers there are.
+    pub(super) fn width(&self) -> usize {
+        let limbs = [&self.value, &self.remainder, &self.overflow].map(|l| l.columns().len());
+        let shortfalls = self.shortfalls.iter().map(|s| s.limbs.columns().len() + 1);
+        1 + self.activation.iter().count() + limbs.iter().sum::<usize>() + shortfalls.sum::<usize>()
+    }
+}
+
+impl SlotUnit {
+    pub(super) fn new(shape: &SlotShape, frame: &mut Frame) -> Self {
+        frame.order(Order::Third);
+        let low = frame.fixed();
+        let q_clamp = (!shape.overflow_limbs.is_empty()).then(|| frame.fixed());
+        let q_table = shape.table_bits.map(|_| frame.fixed());
+        let q_wide = shape.wide.then(|| frame.fixed());
+        let q_window = shape.window_limbs.as_ref().map(|_| frame.fixed());
+        let tag = shape.table_bits.map(|_| frame.fixed());
+        frame.order(Order::First);
+        let lanes = 0..index(shape.lanes);
+        let lanes = lanes.map(|lane| SlotLane::allocate(shape, (lane, low, tag), frame)).collect();
+        frame.order(Order::Third);
+        let wide_output = shape.wide.then(|| frame.source("wide output", Place::Wide));
+        let chain = ChainColumns::allocate("slot weight", &shape.steps, shape.layers, frame);
+        frame.order(Order::First);
+        Self {
+            shape: shape.clone(),
+            lanes,
+            wide_output,
+            low,
+            q_clamp,
+            q_table,
+            q_wide,
+            q_window,
+            tag,
+            chain,
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The outputs' side of the linear check: slot weights, and what each row adds to the total.
+
+use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
+use rayon::prelude::*;
+
+use super::{
+    columns::{SlotLane, SlotUnit},
+    gates::slope,
+    kind::RequantKind,
+    rows::{SlotRow, SlotRows},
+    windows::{POSITION_WEIGHTS, POSITIONS},
+};
+use crate::{
+    cells::{FieldCells, FixedCells, IntegerCells},
+    chain::Lattice,
+    integers::{field, from_limbs, power_of_two},
+    units::unit::Drawn,
+};
+
+/// The weights, and what the rows add: whatever the integers of the first phase are.
+pub(super) fn finish(
+    unit: &SlotUnit,
+    rows: &SlotRows,
+    drawn: Drawn<'_>,
+    cells: &mut FieldCells,
+) -> Vec<Fr> {
+    let challenges = drawn.challenges;
+    let started =
+        |slot: &SlotRow| slot.starts.map_or(Fr::ZERO, |layer| challenges.layers[layer as usize]);
+    let steps = rows.layout.rows.iter().map(|slot| (slot.step, started(slot)));
+    let weights = unit.chain.factors(&challenges.lattice).chain(steps, drawn.last + 1);
+    cells.fill(unit.chain.weight, &weights);
+    let view = View::new(unit, rows, drawn);
+    let of_row = |row: usize| weights[row] * view.outputs(row);
+    (0..rows.row_count()).into_par_iter().map(of_row).collect()
+}
+
+/// `Σ_i base^i · terms[i]`.
+fn horner(terms: impl DoubleEndedIterator<Item = Fr>, base: Fr) -> Fr {
+    terms.rev().fold(Fr::ZERO, |acc, term| acc * base + term)
+}
+
+/// The integers of the slots, row by row as the gates see them.
+struct View<'a> {
+    unit: &'a SlotUnit,
+    rows: &'a SlotRows,
+    advice: &'a IntegerCells,
+    fixed: &'a FixedCells,
+    lattice: &'a Lattice<Fr>,
+    /// `2/high` of clamped rows, and of those with a table.
+    slopes: [Fr; 2],
+    /// The base of packed channels.
+    base: Fr,
+    /// What a step of a rounded accumulator is worth.
+    step: Fr,
+    /// The weights of a window's positions, and their sum.
+    window: Option<([Fr; POSITIONS], Fr)>,
+}
+
+impl<'a> View<'a> {
+    fn new(unit: &'a SlotUnit, rows: &'a SlotRows, drawn: Drawn<'a>) -> Self {
+        let (shape, lattice) = (&unit.shape, &drawn.challenges.lattice);
+        let high = |bits: u32| slope((1 << bits) - 1);
+        let window = unit.q_window.map(|_| {
+            let weights = POSITION_WEIGHTS.map(|weight| weight.evaluate(lattice));
+            (weights, weights.iter().sum::<Fr>())
+        });
+        Self {
+            unit,
+            rows,
+            advice: drawn.cells,
+            fixed: drawn.fixed,
+            lattice,
+            slopes: [high(shape.clamp_bits), shape.table_bits.map_or(Fr::ZERO, high)],
+            base: power_of_two(shape.packing.digit_bits),
+            step: power_of_two(shape.shift),
+            window,
+        }
+    }
+
+    /// `Σ_t μ_t · Σ_runs α^run · Σ_lanes B^lane · (y_t − bias)`.
+    fn outputs(&self, row: usize) -> Fr {
+        let Some(layer) = self.rows.layer(row) else { return Fr::ZERO };
+        let largest = self.largest(row, layer.kind);
+        let Some((weights, whole)) = &self.window else { return largest };
+        if layer.pooling.is_none() {
+            return largest * whole;
+        }
+        let lane = |lane: &SlotLane| {
+            let shortfalls = lane.shortfalls.iter().zip(weights.windows(2));
+            let weighed = shortfalls.map(|(shortfall, weights)| {
+                let weight = match self.advice.get(shortfall.is_next, row) {
+                    0 => weights[0],
+                    1 => weights[1],
+                    lie => weights[0] + field(lie) * (weights[1] - weights[0]),
+                };
+                field(self.advice.joined(&shortfall.limbs, row)) * weight
+            });
+            weighed.sum()
+        };
+        largest * whole - self.packed(lane)
+    }
+
+    /// `Σ_runs α^run · Σ_lanes B^lane · (y − bias)`.
+    fn largest(&self, row: usize, kind: RequantKind) -> Fr {
+        let shape = &self.unit.shape;
+        let [of_clamp, of_table] = self.slopes;
+        let low = self.fixed.get(self.unit.low, row);
+        let lane = |lane: &SlotLane| {
+            let value = if shape.has_output_column() {
+                self.advice.joined(&lane.value, row)
+            } else {
+                self.advice.get(lane.output, row) - low
+            };
+            let remainder = self.advice.joined(&lane.remainder, row);
+            let offset = self.fixed.get(lane.offset, row);
+            let inside = (i128::from(value) << shape.shift) + i128::from(remainder - offset);
+            // A lie may be as large as a word.
+            let inside =
+                i64::try_from(inside).map_or_else(|_| from_limbs([inside, 0, 0, 0]), field);
+            let overflow = self.advice.joined(&lane.overflow, row);
+            if overflow == 0 {
+                return inside;
+            }
+            let factor = match kind {
+                RequantKind::Clamp => field(value) * of_clamp - Fr::ONE,
+                RequantKind::Table => field(value) * of_table - Fr::ONE,
+                RequantKind::Wide => field(1 << shape.clamp_bits),
+            };
+            inside + field(overflow) * factor * self.step
+        };
+        self.packed(lane)
+    }
+
+    /// `Σ_runs α^run · Σ_lanes B^lane · lane`.
+    fn packed(&self, lane: impl Fn(&SlotLane) -> Fr) -> Fr {
+        let lanes: Vec<Fr> = self.unit.lanes.iter().map(lane).collect();
+        let runs = lanes.chunks(self.unit.shape.packing.run);
+        let runs = runs.map(|run| horner(run.iter().copied(), self.base));
+        horner(runs, self.lattice.channel)
+    }
+}

@@ -1,0 +1,223 @@
+//! The slot unit: requantization, saturation and activation of one accumulator to a lane.
+//!
+//! An accumulator `y` is never committed. With `u` the clamped value counted from the low end,
+//! `r` the remainder and `w` the overflow beyond the clamp, it is *defined* as
+//!
+//! ```text
+//! y + half = 2^shift · (low + u + w·σ) + r,   σ = 2u/high − 1,   w·u·(u − high) = 0
+//! ```
+//!
+//! where `0 ≤ r < 2^shift`, `0 ≤ u ≤ high`, `w ≥ 0` by lookup. If `w ≠ 0` then `u` is 0 or `high`
+//! and `σ` is −1 or 1, so the value in brackets is `low − w` or `low + high + w`, outside the
+//! clamp; if `w = 0` it is inside. So `z = floor((y + half) / 2^shift)` fixes `r`, `u` and `w`:
+//! there is one witness for every `y`. In a wide layer `z = low + u + 2^clamp_bits·w` instead.
+//!
+//! Where a max pool follows, a row states the accumulators of a window by the largest of them, `y`,
+//! and what the others fall short of it by: shortfall `j`, at least 0 by lookup, is that of position
+//! `j`, or of position `j + 1` where a bit says so. There is one shortfall less than there are
+//! positions, so whatever the bits, some position falls short by nothing, and none exceeds `y`.
+//! As requantization never decreases, the output of `y` is the largest of the outputs.
+//!
+//! All quantities are below 2^(shift + 40) or 2^63 in magnitude, far below the field's 2^253, so
+//! equality in the field is equality of integers. The linear unit forces `y` to be the layer's accumulator.
+
+use halo2_proofs::{halo2curves::bn256::Fr, plonk::Expression};
+
+use super::{
+    columns::{Shortfall, SlotLane, SlotUnit},
+    packing::Packing,
+    windows::position_weights,
+};
+use crate::{
+    algebra::{Gates, Row, horner, integer, power_of_two, sum},
+    integers,
+};
+
+pub(super) fn configure(unit: &SlotUnit, gates: &mut Gates<'_>) {
+    weights_follow_the_lattice(unit, gates);
+    for lane in &unit.lanes {
+        if !lane.overflow.is_empty() {
+            overflow_only_at_the_ends(unit, lane, gates);
+        }
+        if unit.shape.has_output_column() {
+            output_is_the_value_or_the_activation(unit, lane, gates);
+        }
+        if !lane.shortfalls.is_empty() {
+            shortfalls_have_one_position(lane, gates);
+        }
+    }
+    wide_output(unit, gates);
+}
+
+/// `p(next) · den = p · num + layer · den`: the weight of this row's values in the linear check.
+fn weights_follow_the_lattice(unit: &SlotUnit, gates: &mut Gates<'_>) {
+    gates.create("slot weights", |row| {
+        let step = unit.chain.step(row, |_, challenge| challenge);
+        let (current, following) = (row.cur(unit.chain.weight), row.next(unit.chain.weight));
+        let identity = step.denominator * (following - step.layer) - step.numerator * current;
+        [("den·(p' − layer) = num·p", row.on() * identity)]
+    });
+}
+
+/// `w·u·(u − high) = 0` in clamped rows.
+fn overflow_only_at_the_ends(unit: &SlotUnit, lane: &SlotLane, gates: &mut Gates<'_>) {
+    gates.create("slot overflow", |row| {
+        let value = clamped_value(unit, lane, row);
+        let overflow = row.limbs(&lane.overflow);
+        let kinds = clamp_kinds(unit, row).into_iter();
+        let to_high = sum(kinds.map(|(selector, high)| selector * (value.clone() - integer(high))));
+        [("w·u·(u − high) = 0", overflow * value * to_high)]
+    });
+}
+
+/// `q = low + u` in a row without table, the table's entry in a row with one.
+fn output_is_the_value_or_the_activation(unit: &SlotUnit, lane: &SlotLane, gates: &mut Gates<'_>) {
+    gates.create("slot output", |row| {
+        let (low, output) = (row.fixed(unit.low), row.cur(lane.output));
+        let value = row.limbs(&lane.value);
+        let on = row.on();
+        let Some((q_table, activation)) = unit.q_table.zip(lane.activation) else {
+            return vec![("q = low + u", on * (output - low - value))];
+        };
+        let (table, activation) = (row.fixed(q_table), row.cur(activation));
+        let linear = (integer(1) - table.clone()) * (low + value);
+        let mut constraints =
+            vec![("q = low + u or the activation", on * (output - linear - activation))];
+        // The table is indexed by the lowest limb alone.
+        for &limb in lane.value.columns().iter().skip(1) {
+            constraints.push(("no high limbs under a table", table.clone() * row.cur(limb)));
+        }
+        constraints
+    });
+}
+
+/// A shortfall is that of its position or of the next, not parts of both.
+fn shortfalls_have_one_position(lane: &SlotLane, gates: &mut Gates<'_>) {
+    gates.create("slot shortfall", |row| {
+        let on = row.on();
+        let is_bit = |shortfall: &Shortfall| {
+            let bit = row.cur(shortfall.is_next);
+            ("next is 0 or 1", on.clone() * bit.clone() * (bit - integer(1)))
+        };
+        lane.shortfalls.iter().map(is_bit).collect::<Vec<_>>()
+    });
+}
+
+/// `Σ_t μ_t·(y − y_t)`, `μ_t` the weight of a position.
+fn weighed_shortfalls(
+    lane: &SlotLane,
+    weights: &[Expression<Fr>],
+    row: &mut Row<'_, '_>,
+) -> Expression<Fr> {
+    sum(lane.shortfalls.iter().zip(weights.windows(2)).map(|(shortfall, weights)| {
+        let step = weights[1].clone() - weights[0].clone();
+        let weight = weights[0].clone() + row.cur(shortfall.is_next) * step;
+        row.limbs(&shortfall.limbs) * weight
+    }))
+}
+
+/// `out = q + 2^clamp_bits·w` in the rows of a wide layer. Its channels are packed with a base of
+/// their own, which is not that of the lanes, so what the other lanes state must be 0.
+fn wide_output(unit: &SlotUnit, gates: &mut Gates<'_>) {
+    let Some((q_wide, column)) = unit.q_wide.zip(unit.wide_output) else { return };
+    let Some(lane) = unit.lanes.first() else { return };
+    let clamp = power_of_two(unit.shape.clamp_bits);
+    gates.create("wide output", |row| {
+        let high_part = row.limbs(&lane.overflow) * clamp.clone();
+        let difference = row.cur(column) - row.cur(lane.output) - high_part;
+        let q_wide = row.fixed(q_wide);
+        let mut constraints = vec![("out = q + 2^b·w", q_wide.clone() * difference)];
+        for lane in &unit.lanes[1..] {
+            let overflow = row.limbs(&lane.overflow);
+            let total = clamped_value(unit, lane, row) + overflow * clamp.clone();
+            let stated = accumulator(unit, lane, total, row);
+            constraints.push(("nothing in the other lanes", q_wide.clone() * stated));
+        }
+        constraints
+    });
+}
+
+/// `u`, counted from the low end of the clamp.
+fn clamped_value(unit: &SlotUnit, lane: &SlotLane, row: &mut Row<'_, '_>) -> Expression<Fr> {
+    if unit.shape.has_output_column() {
+        row.limbs(&lane.value)
+    } else {
+        row.cur(lane.output) - row.fixed(unit.low)
+    }
+}
+
+/// The selectors of the clamped kinds of rows, each with its largest `u`.
+fn clamp_kinds(unit: &SlotUnit, row: &mut Row<'_, '_>) -> Vec<(Expression<Fr>, i64)> {
+    let high = |bits: u32| (1i64 << bits) - 1;
+    let clamp = unit.q_clamp.map(|column| (column, unit.shape.clamp_bits));
+    let table = unit.q_table.zip(unit.shape.table_bits);
+    let kinds = clamp.into_iter().chain(table);
+    kinds.map(|(column, bits)| (row.fixed(column), high(bits))).collect()
+}
+
+/// `y − bias` of a lane whose rounded accumulator, counted from the low end, is `total`.
+fn accumulator(
+    unit: &SlotUnit,
+    lane: &SlotLane,
+    total: Expression<Fr>,
+    row: &mut Row<'_, '_>,
+) -> Expression<Fr> {
+    let remainder = row.limbs(&lane.remainder);
+    total * power_of_two(unit.shape.shift) + remainder - row.fixed(lane.offset)
+}
+
+/// `Σ_runs α^run · Σ_lanes B^lane · (y − bias)`: this row's share of the linear check, before its
+/// weight.
+///
+/// With windows it is `Σ_t μ_t · (y_t − bias) = μ·(y − bias) − Σ_t μ_t·(y − y_t)`, `μ_t` the weight of a
+/// position and `μ = Σ_t μ_t`. A row without a window has the factor `μ` as well, as this leaves
+/// the degree what it is: the linear unit multiplies the other side of such layers with it.
+pub(super) fn accumulators(unit: &SlotUnit, row: &mut Row<'_, '_>) -> Expression<Fr> {
+    let lattice = row.lattice();
+    let lanes = unit.lanes.iter().map(|lane| whole_accumulator(unit, lane, row)).collect();
+    let outputs = packed(unit.shape.packing, lanes, &lattice.channel);
+    let Some(q_window) = unit.q_window else { return outputs };
+    let weights = position_weights(&lattice);
+    let lanes = unit.lanes.iter().map(|lane| weighed_shortfalls(lane, &weights, row)).collect();
+    let short = packed(unit.shape.packing, lanes, &lattice.channel);
+    outputs * sum(weights) - row.fixed(q_window) * short
+}
+
+/// `y − bias` of a lane.
+fn whole_accumulator(unit: &SlotUnit, lane: &SlotLane, row: &mut Row<'_, '_>) -> Expression<Fr> {
+    let value = clamped_value(unit, lane, row);
+    let mut total = value.clone();
+    if !lane.overflow.is_empty() {
+        let overflow = row.limbs(&lane.overflow);
+        total = total + overflow * overflow_factor(unit, &value, row);
+    }
+    accumulator(unit, lane, total, row)
+}
+
+/// What a unit of overflow adds to the rounded accumulator: `σ(u)`, or the first value beyond the
+/// clamp in the rows of a wide layer.
+fn overflow_factor(
+    unit: &SlotUnit,
+    value: &Expression<Fr>,
+    row: &mut Row<'_, '_>,
+) -> Expression<Fr> {
+    let clamped = sum(clamp_kinds(unit, row)
+        .into_iter()
+        .map(|(selector, high)| selector * (value.clone() * slope(high) - integer(1))));
+    match unit.q_wide {
+        Some(q_wide) => clamped + row.fixed(q_wide) * power_of_two(unit.shape.clamp_bits),
+        None => clamped,
+    }
+}
+
+/// `2/high`, and 0 for a single value.
+pub(super) fn slope(high: i64) -> Fr {
+    integers::field(high).invert().unwrap_or(Fr::zero()).double()
+}
+
+/// `Σ_runs α^run · Σ_lanes B^lane · lane`.
+fn packed(packing: Packing, lanes: Vec<Expression<Fr>>, alpha: &Expression<Fr>) -> Expression<Fr> {
+    let base = power_of_two(packing.digit_bits);
+    let runs = lanes.chunks(packing.run).map(|run| horner(run.to_vec(), &base)).collect();
+    horner(runs, alpha)
+}

@@ -1,0 +1,333 @@
+//! Where every requantized value lies, and the walk of the slot weights over the lattice.
+
+use std::sync::Arc;
+
+use zkinfer_models::{
+    QuantizedGraph,
+    quantized::{QuantizedNode, QuantizedOp, Requant, TensorId},
+};
+
+use super::{
+    format::RowFormat,
+    kind::{PADDING, RequantKind, accumulators},
+    packing::Packing,
+    windows::{POSITIONS, Pooling, WINDOW},
+};
+use crate::{
+    cells::{CellRef, Place},
+    chain::{Monomial, Step, StepSet},
+    integers::{index, int},
+    lookup::ValueTables,
+};
+
+/// A linear layer: a node with an accumulator.
+#[derive(Clone, Debug)]
+pub(crate) struct Layer {
+    pub(crate) index: u32,
+    pub(crate) node: usize,
+    pub(crate) output: TensorId,
+    pub(crate) kind: RequantKind,
+    /// Smallest value after clamping.
+    pub(super) low: i64,
+    /// Channels to a row of slots: in a wide layer one, in the first lane.
+    pub(crate) lanes: usize,
+    /// The digits of its channels.
+    pub(crate) packing: Packing,
+    /// The pool that it takes over: its rows of slots are windows.
+    pub(crate) pooling: Option<Pooling>,
+    pub(crate) channels: usize,
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+}
+
+impl Layer {
+    /// Rows and columns of accumulators that one row of slots states.
+    fn window(&self) -> [usize; 2] {
+        if self.pooling.is_some() { WINDOW } else { [1, 1] }
+    }
+
+    /// The tensor whose elements its rows of slots state: its own, or the pool's.
+    pub(crate) fn stated(&self) -> TensorId {
+        self.pooling.as_ref().map_or(self.output, |pooling| pooling.output)
+    }
+
+    /// Rows of slots.
+    fn row_count(&self) -> usize {
+        let [height, width] = self.window();
+        let positions = self.height.div_ceil(height) * self.width.div_ceil(width);
+        self.channels.div_ceil(self.lanes) * positions
+    }
+}
+
+/// One row of the slot unit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct SlotRow {
+    /// The layer whose values the row holds; `None` in the first row.
+    pub(super) layer: Option<u32>,
+    /// How the weight goes on to the next row.
+    pub(super) step: Step,
+    /// The layer whose challenge starts the weight of the next row.
+    pub(super) starts: Option<u32>,
+}
+
+/// The slot unit of a plan.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SlotLayout {
+    pub(super) rows: Vec<SlotRow>,
+    pub(crate) steps: StepSet,
+    /// For each row, lane and position of a window.
+    elements: Vec<u32>,
+    lanes: usize,
+    /// Positions to a lane: those of a window, if some layer has windows.
+    positions: usize,
+}
+
+impl SlotLayout {
+    /// The elements of the layer's output tensor whose accumulators a lane of a row states:
+    /// [`PADDING`] beyond the layer's channels, beyond the image, and after the first where the
+    /// layer has no windows.
+    pub(super) fn elements(&self, row: usize, lane: usize) -> &[u32] {
+        &self.elements[(row * self.lanes + lane) * self.positions..][..self.positions]
+    }
+}
+
+/// The linear layers of a graph, in order.
+pub(crate) fn layers(graph: &QuantizedGraph, format: &RowFormat, lanes: usize) -> Vec<Layer> {
+    let layer = |(node, n): (usize, &QuantizedNode)| {
+        let (requant, [channels, height, width]) = accumulators(graph, node)?;
+        let kind = format.kind(requant, n.output);
+        let packing = format.packing(kind, lanes);
+        Some(Layer {
+            index: 0,
+            node,
+            output: n.output,
+            kind,
+            low: requant.lo.into(),
+            lanes: if kind == RequantKind::Wide { 1 } else { lanes },
+            packing,
+            pooling: format.pooling(node).cloned(),
+            channels,
+            height,
+            width,
+        })
+    };
+    let found = graph.nodes.iter().enumerate().filter_map(layer);
+    (0..).zip(found).map(|(index, layer)| Layer { index, ..layer }).collect()
+}
+
+/// The element of a layer's output tensor at a lattice position.
+fn output_element(
+    graph: &QuantizedGraph,
+    node: usize,
+    channel: usize,
+    [row, column]: [usize; 2],
+) -> u32 {
+    let element = match &graph.nodes[node].op {
+        QuantizedOp::Affine(affine) => affine.output.index(channel, row, column),
+        _ => channel,
+    };
+    index(element)
+}
+
+/// Rows that the slot unit needs, the first one included.
+pub(crate) fn row_count(layers: &[Layer]) -> usize {
+    1 + layers.iter().map(Layer::row_count).sum::<usize>()
+}
+
+/// Lays the layers out: blocks of `lanes` channels, each a walk over the positions, or over the
+/// windows, forth and back in turn.
+pub(crate) fn layout(graph: &QuantizedGraph, layers: &[Layer], lanes: usize) -> SlotLayout {
+    let positions = if layers.iter().any(|layer| layer.pooling.is_some()) { POSITIONS } else { 1 };
+    let mut layout = SlotLayout {
+        rows: vec![SlotRow::default()],
+        steps: StepSet::default(),
+        elements: vec![PADDING; lanes * positions],
+        lanes,
+        positions,
+    };
+    for layer in layers {
+        if let Some(row) = layout.rows.last_mut() {
+            row.starts = Some(layer.index);
+        }
+        place(graph, layer, &mut layout);
+    }
+    layout
+}
+
+fn place(graph: &QuantizedGraph, layer: &Layer, layout: &mut SlotLayout) {
+    let blocks = layer.channels.div_ceil(layer.lanes);
+    let [height, width] = layer.window();
+    let steps = |len: usize, step| (0..int(len)).step_by(step).collect();
+    let mut path = boustrophedon(steps(layer.height, height), steps(layer.width, width));
+    let mut previous: Option<[i32; 2]> = None;
+    for block in 0..blocks {
+        for (turn, &position) in path.iter().enumerate() {
+            if let (Some([p, q]), Some(row)) = (previous, layout.rows.last_mut()) {
+                let channels = match turn {
+                    0 => layer.packing.step((block - 1) * layer.lanes, block * layer.lanes),
+                    _ => Monomial::ONE,
+                };
+                let (row_step, column) = (position[0] - p, position[1] - q);
+                row.step = layout.steps.step(Monomial { row: row_step, column, ..channels });
+            }
+            previous = Some(position);
+            layout.rows.push(SlotRow { layer: Some(layer.index), ..SlotRow::default() });
+            push_elements(graph, layer, block, position, layout);
+        }
+        path.reverse();
+    }
+}
+
+/// The elements of the row that is at `position` in a block of channels.
+fn push_elements(
+    graph: &QuantizedGraph,
+    layer: &Layer,
+    block: usize,
+    position: [i32; 2],
+    layout: &mut SlotLayout,
+) {
+    let [top, left] = position.map(|p| usize::try_from(p).expect("positions are not negative"));
+    let [height, width] = layer.window();
+    for lane in 0..layout.lanes {
+        let channel = block * layer.lanes + lane;
+        let is_used = lane < layer.lanes && channel < layer.channels;
+        let element = |at: usize| {
+            let [row, column] = [top + at / width, left + at % width];
+            let is_inside = row < layer.height && column < layer.width && at < height * width;
+            let position = (is_used && is_inside).then_some([row, column]);
+            position.map_or(PADDING, |at| output_element(graph, layer.node, channel, at))
+        };
+        layout.elements.extend((0..layout.positions).map(element));
+    }
+}
+
+/// Rows in the given order, columns forth in the first row, back in the second, and so on: every
+/// position is next to the one before.
+fn boustrophedon(rows: Vec<i32>, columns: Vec<i32>) -> Vec<[i32; 2]> {
+    rows.into_iter()
+        .enumerate()
+        .flat_map(|(turn, row)| {
+            let forth = columns.iter().copied();
+            let line: Vec<_> = if turn % 2 == 0 { forth.collect() } else { forth.rev().collect() };
+            line.into_iter().map(move |column| [row, column])
+        })
+        .collect()
+}
+
+/// The slot unit of a plan, with the graph whose values its rows hold.
+#[derive(Clone, Debug)]
+pub(crate) struct SlotRows {
+    pub(super) graph: Arc<QuantizedGraph>,
+    pub(super) layers: Vec<Layer>,
+    pub(super) layout: SlotLayout,
+    /// Per layer the bias of every element of its output tensor.
+    pub(super) biases: Vec<Vec<i64>>,
+    /// Per layer the table that its outputs are looked up in.
+    pub(super) tables: Vec<Option<LayerTable>>,
+}
+
+/// The table of a layer, which begins at its lower bound.
+#[derive(Clone, Debug)]
+pub(super) struct LayerTable {
+    pub(super) values: Vec<i64>,
+    pub(super) tag: i64,
+}
+
+impl SlotRows {
+    pub(crate) fn new(
+        graph: &Arc<QuantizedGraph>,
+        layers: &[Layer],
+        lanes: usize,
+        tables: &mut ValueTables,
+    ) -> Self {
+        Self {
+            graph: graph.clone(),
+            layers: layers.to_vec(),
+            layout: layout(graph, layers, lanes),
+            biases: layers.iter().map(|layer| biases(graph, layer)).collect(),
+            tables: layers.iter().map(|layer| layer_table(graph, layer, tables)).collect(),
+        }
+    }
+
+    pub(super) fn layer(&self, row: usize) -> Option<&Layer> {
+        self.layout.rows[row].layer.map(|layer| &self.layers[layer as usize])
+    }
+
+    /// Rows.
+    pub(crate) fn row_count(&self) -> usize {
+        self.layout.rows.len()
+    }
+
+    /// The lattice steps of the weights.
+    pub(crate) fn steps(&self) -> &StepSet {
+        &self.layout.steps
+    }
+
+    /// The tensors that the rows state, with the cell of each element.
+    pub(crate) fn cells(&self) -> Vec<(TensorId, Vec<CellRef>)> {
+        let stated = |layer: &Layer| {
+            let TensorId(tensor) = layer.stated();
+            vec![None; self.graph.tensors[tensor].len()]
+        };
+        let mut cells: Vec<_> = self.layers.iter().map(stated).collect();
+        for (row, slot) in self.layout.rows.iter().enumerate() {
+            let Some(of) = slot.layer else { continue };
+            let layer = &self.layers[of as usize];
+            for lane in 0..self.layout.lanes {
+                let first = self.layout.elements(row, lane)[0];
+                let maxima = layer.pooling.as_ref().map(|pooling| &pooling.maxima);
+                let element = match maxima {
+                    Some(maxima) if first != PADDING => maxima[first as usize],
+                    _ => first,
+                };
+                if element == PADDING {
+                    continue;
+                }
+                let place = match layer.kind {
+                    RequantKind::Wide => Place::Wide,
+                    RequantKind::Clamp | RequantKind::Table => Place::Slot(index(lane)),
+                };
+                cells[of as usize][element as usize] = Some(CellRef { place, row: index(row) });
+            }
+        }
+        let whole = |(layer, cells): (&Layer, Vec<Option<CellRef>>)| {
+            let cells: Option<Vec<_>> = cells.into_iter().collect();
+            (layer.stated(), cells.expect("every element has a slot"))
+        };
+        self.layers.iter().zip(cells).map(whole).collect()
+    }
+}
+
+/// `bias` of every element of a layer's output tensor.
+fn biases(graph: &QuantizedGraph, layer: &Layer) -> Vec<i64> {
+    let mut biases = vec![0; graph.tensors[layer.output.0].len()];
+    if let QuantizedOp::Affine(affine) = &graph.nodes[layer.node].op {
+        let view = &affine.output;
+        for (channel, &bias) in affine.bias.iter().enumerate() {
+            for row in 0..view.height {
+                for column in 0..view.width {
+                    biases[view.index(channel, row, column)] = bias;
+                }
+            }
+        }
+    }
+    biases
+}
+
+/// The table of a layer of that kind: the activation, or the identity.
+fn layer_table(
+    graph: &QuantizedGraph,
+    layer: &Layer,
+    tables: &mut ValueTables,
+) -> Option<LayerTable> {
+    if layer.kind != RequantKind::Table {
+        return None;
+    }
+    let Requant { lo, hi, table, .. } = accumulators(graph, layer.node)?.0;
+    let values: Vec<_> = match table {
+        Some(table) => table.iter().map(|&v| i64::from(v)).collect(),
+        None => (*lo..=*hi).map(i64::from).collect(),
+    };
+    let tag = tables.tag(values.clone());
+    Some(LayerTable { values, tag })
+}

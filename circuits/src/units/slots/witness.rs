@@ -1,0 +1,127 @@
+//! The slot unit's first phase: every requantized value, in small integers.
+
+use rayon::prelude::*;
+use zkinfer_models::quantized::Requant;
+
+use super::{
+    columns::{SlotLane, SlotShape, SlotUnit},
+    kind::{RequantKind, accumulators},
+    rows::{LayerTable, SlotRows},
+    windows::POSITIONS,
+};
+use crate::{
+    cells::{Group, IntegerCells, Run},
+    integers::{half, split},
+};
+
+/// Lane by lane, then the wide outputs.
+pub(super) fn assign(unit: &SlotUnit, rows: &SlotRows, run: Run<'_>, cells: &mut IntegerCells) {
+    let Some(first) = unit.lanes.first() else { return };
+    let groups: Vec<_> = cells.groups(first.output, first.width()).zip(&unit.lanes).collect();
+    groups.into_par_iter().enumerate().for_each(|(index, (mut group, lane))| {
+        assign_lane(&unit.shape, (rows, run), (index, lane), &mut group);
+    });
+    let Some(wide) = unit.wide_output else { return };
+    for row in 0..rows.row_count() {
+        if rows.layer(row).is_some_and(|layer| layer.kind == RequantKind::Wide) {
+            let overflow = cells.joined(&first.overflow, row);
+            let output = cells.get(first.output, row);
+            cells.set(wide, row, output + (overflow << unit.shape.clamp_bits));
+        }
+    }
+}
+
+fn assign_lane(
+    shape: &SlotShape,
+    (rows, run): (&SlotRows, Run<'_>),
+    (index, lane): (usize, &SlotLane),
+    cells: &mut Group<'_>,
+) {
+    for row in 0..rows.row_count() {
+        let Some(layer) = rows.layer(row) else { continue };
+        let Some((requant, _)) = accumulators(run.graph, layer.node) else { continue };
+        let of_layer = layer.index as usize;
+        let elements = rows.layout.elements(row, index);
+        // Where there is no element there are no inputs: the accumulator is the bias.
+        let bias = rows.biases[of_layer].get(elements[0] as usize).map_or(0, |&bias| bias);
+        let known = run.execution.accumulators[layer.node].as_deref().unwrap_or_default();
+        let accumulators =
+            elements.iter().map(|&element| known.get(element as usize).copied().unwrap_or(bias));
+        let positions = if layer.pooling.is_some() { POSITIONS } else { 1 };
+        let accumulators: Vec<_> = accumulators.take(positions).collect();
+        let largest = accumulators.iter().copied().fold(i64::MIN, i64::max);
+        let table = rows.tables[of_layer].as_ref();
+        let slot = Slot::of(shape, (layer.kind, requant), table, largest);
+        slot.assign(shape, lane, row, cells);
+        for (place, (shortfall, is_next)) in shortfalls(&accumulators, largest).enumerate() {
+            let columns = &lane.shortfalls[place];
+            cells.set_limbs(&columns.limbs, row, shortfall);
+            cells.set(columns.is_next, row, i64::from(is_next));
+        }
+    }
+}
+
+/// What all but one of the accumulators fall short of the largest by, and whether that is one of
+/// those before.
+fn shortfalls(accumulators: &[i64], largest: i64) -> impl Iterator<Item = (i64, bool)> {
+    let without = accumulators.iter().position(|&accumulator| accumulator == largest);
+    let others = accumulators.iter().enumerate().filter(move |(i, _)| Some(*i) != without);
+    others.map(move |(i, accumulator)| (largest - accumulator, Some(i) > without))
+}
+
+/// The parts of one accumulator.
+struct Slot {
+    output: i64,
+    value: i64,
+    /// What the table gives, if there is one.
+    activation: Option<i64>,
+    remainder: i64,
+    overflow: i64,
+}
+
+impl Slot {
+    fn of(
+        shape: &SlotShape,
+        (kind, requant): (RequantKind, &Requant),
+        table: Option<&LayerTable>,
+        accumulator: i64,
+    ) -> Self {
+        let rounded = requant.round(accumulator);
+        let remainder = accumulator + half(requant.shift) - (rounded << requant.shift);
+        let (low, high) = (i64::from(requant.lo), i64::from(requant.hi));
+        let clamped = rounded.clamp(low, high);
+        let (value, overflow) = match kind {
+            RequantKind::Wide => {
+                let bits = shape.clamp_bits;
+                ((rounded - low) & ((1 << bits) - 1), (rounded - low) >> bits)
+            }
+            RequantKind::Clamp | RequantKind::Table => (clamped - low, (rounded - clamped).abs()),
+        };
+        let entry = |table: &LayerTable| {
+            let index = usize::try_from(clamped - low).expect("a clamped value is not below `low`");
+            table.values[index]
+        };
+        let activation = table.map(entry);
+        let output = activation.map_or(low + value, |activation| activation);
+        Self { output, value, activation, remainder, overflow }
+    }
+
+    /// Puts them into a lane. Under a table the lowest limb has the whole value.
+    fn assign(&self, shape: &SlotShape, lane: &SlotLane, row: usize, cells: &mut Group<'_>) {
+        cells.set(lane.output, row, self.output);
+        let limbs: Vec<_> = split(self.value, &shape.value_limbs).collect();
+        for (place, &column) in lane.value.columns().iter().enumerate() {
+            let limb = match (self.activation, place) {
+                (Some(_), 0) => self.value,
+                (Some(_), _) => 0,
+                (None, _) => limbs[place],
+            };
+            cells.set(column, row, limb);
+        }
+        if let Some(column) = lane.activation {
+            cells.set(column, row, self.activation.unwrap_or(0));
+        }
+        cells.set_limbs(&lane.remainder, row, self.remainder);
+        cells.set_limbs(&lane.overflow, row, self.overflow);
+    }
+}
