@@ -11,7 +11,6 @@ use zkinfer_models::{Execution, QuantizedGraph, quantized::TensorId};
 
 use crate::{
     frame::{Copied, Limbs},
-    instance::BINDING_ROWS,
     integers::{join, split},
 };
 
@@ -101,24 +100,19 @@ impl<T: Clone> ColumnCells<T> {
 pub(crate) struct IntegerCells {
     columns: Vec<ColumnCells<i64>>,
     places: HashMap<Place, usize>,
-    /// The inputs, one after another.
-    inputs: Vec<i64>,
     /// What is added to copied cells as they are assigned: lies, column and row.
     lies: HashMap<(usize, usize), i64>,
 }
 
 impl IntegerCells {
-    /// So many columns and rows for `run`; `tracked` if it matters which cells are assigned.
+    /// So many columns and rows; `tracked` if it matters which cells are assigned.
     pub(crate) fn new(
         (columns, rows, tracked): (usize, usize, bool),
         places: &[(Place, Column<Advice>)],
-        run: Run<'_>,
     ) -> Self {
-        let inputs = run.graph.inputs.iter().flat_map(|&TensorId(t)| &run.execution.values[t]);
         Self {
             columns: vec![ColumnCells::new(0, rows, tracked); columns],
             places: places.iter().map(|(place, column)| (*place, column.index())).collect(),
-            inputs: inputs.copied().collect(),
             lies: HashMap::new(),
         }
     }
@@ -155,13 +149,9 @@ impl IntegerCells {
         join(limbs.columns().iter().map(|&column| self.get(column, row)), limbs.widths())
     }
 
-    /// The value of a cell that is assigned already, or of a public input.
+    /// The value of a cell of this unit that is assigned already.
     pub(crate) fn at(&self, cell: CellRef) -> i64 {
-        let row = cell.row as usize;
-        match cell.place {
-            Place::Instance => self.inputs[row - BINDING_ROWS],
-            place => self.columns[self.places[&place]].values[row],
-        }
+        self.columns[self.places[&cell.place]].values[cell.row as usize]
     }
 
     pub(crate) fn set(&mut self, column: Column<Advice>, row: usize, value: i64) {

@@ -4,8 +4,15 @@ use halo2_proofs::{
     halo2curves::bn256::Fr,
     plonk::{Challenge, ConstraintSystem, FirstPhase},
 };
+use zkinfer_verifier::MAX_CHALLENGES;
 
 use crate::chain::Lattice;
+
+/// Challenges that are drawn whatever the layers are.
+const SHARED: usize = 5;
+
+/// Linear layers of a circuit, each of which has a challenge: as many as a key can describe.
+pub(crate) const MAX_LAYERS: usize = MAX_CHALLENGES - SHARED;
 
 /// The challenges, their values, or expressions of them.
 #[derive(Clone, Debug)]
@@ -24,7 +31,7 @@ impl Challenges<Challenge> {
     /// Those of a circuit with so many linear layers.
     pub(crate) fn allocate(meta: &mut ConstraintSystem<Fr>, layers: usize) -> Self {
         let mut draw = || meta.challenge_usable_after(FirstPhase);
-        let [channel, theta, pole, row, column] = [(); 5].map(|()| draw());
+        let [channel, theta, pole, row, column] = [(); SHARED].map(|()| draw());
         let layers = (0..layers).map(|_| draw()).collect();
         Self { lattice: Lattice { channel, row, column }, theta, pole, layers }
     }

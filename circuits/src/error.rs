@@ -27,6 +27,29 @@ pub enum PlanError {
         /// Bits allowed.
         limit: u32,
     },
+    /// Two softmax nodes whose outputs have unlike precision.
+    #[error(
+        "node {node}: its outputs have {got} fractional bits, those of another softmax {expected}"
+    )]
+    SoftmaxBits {
+        /// The node's name.
+        node: String,
+        /// Fractional bits of the first softmax.
+        expected: u32,
+        /// Fractional bits of this one.
+        got: u32,
+    },
+    /// More layers than a key has challenges for.
+    #[error(
+        "the model has {layers} layers that add up products, a key has challenges for {limit}; \
+         split the model in two"
+    )]
+    TooManyLayers {
+        /// Layers of the model: dense, convolution, addition, product, ….
+        layers: usize,
+        /// Layers that a key can have.
+        limit: usize,
+    },
     /// A committed input whose bounds are not those of an integer of some bits.
     #[error("input {tensor} cannot be committed to: {lo}..={hi} is not a range of 2^b values")]
     InputBounds {
@@ -37,7 +60,8 @@ pub enum PlanError {
         /// Its upper bound.
         hi: i64,
     },
-    /// The layers of a graph disagree on the shift or on the clamping widths.
+    /// A layer's requantization that no row of slots can state, or another shift than that of the
+    /// layers before.
     #[error("node {node}: requantization to {got} does not fit the plan's {expected}")]
     Requant {
         /// The node's name.

@@ -29,5 +29,10 @@ fn circuits_cost_what_they_cost() {
         })
         .collect();
     let expected = include_str!("costs.txt");
-    assert_eq!(costs.join("\n"), expected.trim_end(), "update circuits/tests/costs.txt");
+    assert_eq!(
+        costs.join("\n"),
+        expected.trim_end(),
+        "update circuits/tests/costs.txt with:\n{}",
+        costs.join("\n")
+    );
 }

@@ -1,5 +1,5 @@
-//! Does every constraint bite? For each kind of layer, lies about single cells, and the constraints
-//! that catch them: together they are all constraints of the circuit.
+//! Does every constraint bite? For every model, lies about single cells, and the constraints that
+//! catch them: together they are all constraints of the circuit.
 
 mod support;
 
@@ -61,4 +61,4 @@ macro_rules! every_constraint_bites {
     )*};
 }
 
-every_constraint_bites!(dense, convolution, strided_convolution, pool, table, product, softmax);
+support::for_every_model!(every_constraint_bites);

@@ -112,3 +112,47 @@ fn windows_in_several_lanes_have_a_witness() {
     }
     assert!(lanes.iter().flatten().filter(|&&lanes| lanes > 1).count() > 2, "{lanes:?}");
 }
+
+/// A table, a layer that a softmax reads, and the softmax: whatever the bits of the two are.
+#[test]
+fn a_softmax_beside_a_table_has_a_circuit_at_all_bits() {
+    for bits in 2..=16u32 {
+        for table in [4, bits, 9] {
+            let mut builder = GraphBuilder::new(bits.into(), [1, 1, 3]);
+            let hidden = builder.dense(TensorId(0), 3, Form::Table(table));
+            let hidden = builder.dense(hidden, 3, Form::Relu);
+            let logits = builder.dense(hidden, 3, Form::Clip(0, (1 << bits) - 1));
+            let output = builder.softmax(logits);
+            let model = builder.finish(output);
+            let broken = broken(&model);
+            assert!(broken.is_empty(), "{bits} and {table} bits: {broken:?}");
+        }
+    }
+}
+
+/// Layers of unlike widths beside each other, which no two limbs fit.
+#[test]
+fn clamps_of_any_range_have_a_circuit() {
+    for (seed, clip) in (0..).zip([(0, 5), (-100, 27), (-1, 0), (3, 300), (-20_000, 20_000)]) {
+        let mut builder = GraphBuilder::new(seed, [1, 1, 3]);
+        let hidden = builder.dense(TensorId(0), 3, Form::Relu);
+        let hidden = builder.dense(hidden, 3, Form::Clip(clip.0, clip.1));
+        let output = builder.dense(hidden, 2, Form::Wide);
+        let model = builder.finish(output);
+        let broken = broken(&model);
+        assert!(broken.is_empty(), "{clip:?}: {broken:?}");
+    }
+}
+
+/// Max pools and softmax in any order.
+#[test]
+fn pools_and_softmax_follow_each_other_in_any_order() {
+    let mut builder = GraphBuilder::new(19, [1, 4, 4]);
+    let conv = Conv { out: 1, kernel: [1, 1], ..Conv::default() };
+    let hidden = builder.conv(TensorId(0), &conv, Form::Signed);
+    let pooled = builder.max_pool(hidden, 2, 1);
+    let probabilities = builder.softmax(pooled);
+    let output = builder.max_pool(probabilities, 3, 1);
+    let model = builder.finish(output);
+    assert_eq!(broken(&model), BTreeSet::new());
+}

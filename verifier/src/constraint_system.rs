@@ -13,8 +13,8 @@ pub(crate) const MAX_COLUMNS: usize = 1 << 13;
 pub(crate) const MAX_QUERIES: usize = 1 << 14;
 /// Most rotations of the instance column; each costs time linear in the instance.
 pub(crate) const MAX_INSTANCE_QUERIES: usize = 16;
-/// Most challenges.
-pub(crate) const MAX_CHALLENGES: usize = 256;
+/// Most challenges of a circuit.
+pub const MAX_CHALLENGES: usize = 256;
 /// Most gate polynomials.
 pub(crate) const MAX_GATES: usize = 1 << 13;
 /// Largest degree of the constraint system.

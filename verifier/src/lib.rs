@@ -122,7 +122,7 @@ pub use ark_bn254::{Fr, G1Affine, G2Affine};
 pub use batch::{BatchItem, verify_batch};
 pub use claim::{ClaimedValues, InferenceClaim, JobBinding};
 pub use commitment::{Blinding, Commitment, Opening};
-pub use constraint_system::{Column, ConstraintSystem, Query};
+pub use constraint_system::{Column, ConstraintSystem, MAX_CHALLENGES, Query};
 pub use curve::{
     decode_g2, decode_point, decode_scalar, encode_g2, encode_point, encode_scalar,
     scalar_from_digest,

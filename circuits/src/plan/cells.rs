@@ -44,10 +44,10 @@ impl Cells {
                     let source = &tensors[alias.input.0];
                     alias.index.iter().map(|&i| source[i]).collect()
                 }
-                QuantizedOp::MaxPool(op) => pool.pool(op, &tensors[op.input.0]),
+                QuantizedOp::MaxPool(op) => pool.pool(op),
                 QuantizedOp::Softmax(op) => {
                     let rows = softmax.get_or_insert_default();
-                    rows.softmax(op, &tensors[op.input.0], tables)
+                    rows.softmax(op, tensors[op.input.0].len(), tables)
                 }
             };
             tensors[node.output.0] = found;

@@ -11,6 +11,7 @@ use zkinfer_verifier::Visibility;
 
 use crate::{
     cells::{CellRef, Place},
+    challenges::MAX_LAYERS,
     error::PlanError,
     frame::Frame,
     instance::BINDING_ROWS,
@@ -106,6 +107,11 @@ impl CircuitPlan {
     /// When no size up to `options.max_k` holds the model, or a bound of the graph is not one the
     /// gates are sound for.
     pub fn new(graph: &QuantizedGraph, options: PlanOptions) -> Result<Self, PlanError> {
+        let layers = slots::layer_count(graph);
+        if layers > MAX_LAYERS {
+            return Err(PlanError::TooManyLayers { layers, limit: MAX_LAYERS });
+        }
+        SoftmaxShape::check(graph)?;
         let format = RowFormat::of(graph)?;
         let windows = format.with_windows(graph);
         let formats: Vec<_> = [format].into_iter().chain(windows).collect();

@@ -13,7 +13,7 @@
 use halo2_proofs::plonk::{Advice, Column};
 use zkinfer_models::{
     QuantizedGraph,
-    quantized::{MaxPool, QuantizedOp},
+    quantized::{MaxPool, QuantizedOp, TensorId},
 };
 
 use super::unit::Unit;
@@ -52,11 +52,19 @@ impl PoolShape {
     }
 }
 
+/// What a lane of a row reads.
+#[derive(Clone, Copy, Debug)]
+enum Input {
+    Element(TensorId, u32),
+    /// The maximum so far, of a lane before.
+    Maximum(CellRef),
+}
+
 /// What each window reads, from lane to lane and then from row to row.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PoolRows {
     lanes: usize,
-    windows: Vec<[CellRef; WIDTH]>,
+    windows: Vec<[Input; WIDTH]>,
 }
 
 impl PoolRows {
@@ -70,7 +78,7 @@ impl PoolRows {
         self.windows.len()
     }
 
-    fn rows(&self) -> std::slice::Chunks<'_, [CellRef; WIDTH]> {
+    fn rows(&self) -> std::slice::Chunks<'_, [Input; WIDTH]> {
         self.windows.chunks(self.lanes)
     }
 
@@ -78,13 +86,14 @@ impl PoolRows {
         self.rows().len()
     }
 
-    /// Takes the maxima of a pool of the elements that `source` holds, and says where they are.
-    pub(crate) fn pool(&mut self, pool: &MaxPool, source: &[CellRef]) -> Vec<CellRef> {
-        pool.windows.iter().map(|window| self.window(window.iter().map(|&i| source[i]))).collect()
+    /// Takes the maxima of a pool, and says where they are.
+    pub(crate) fn pool(&mut self, pool: &MaxPool) -> Vec<CellRef> {
+        let element = |&element: &usize| Input::Element(pool.input, index(element));
+        pool.windows.iter().map(|window| self.window(window.iter().map(element))).collect()
     }
 
     /// The maximum of a window: of four elements, then of the maximum so far and three more.
-    fn window(&mut self, mut elements: impl ExactSizeIterator<Item = CellRef>) -> CellRef {
+    fn window(&mut self, mut elements: impl ExactSizeIterator<Item = Input>) -> CellRef {
         let mut so_far = elements.next().expect("a window of a pool is never empty");
         loop {
             let mut inputs = [so_far; WIDTH];
@@ -93,11 +102,12 @@ impl PoolRows {
             }
             let at = self.windows.len();
             let place = Place::Pool(index(at % self.lanes));
-            so_far = CellRef { place, row: index(at / self.lanes) };
+            let maximum = CellRef { place, row: index(at / self.lanes) };
             self.windows.push(inputs);
             if elements.len() == 0 {
-                return so_far;
+                return maximum;
             }
+            so_far = Input::Maximum(maximum);
         }
     }
 }
@@ -166,13 +176,16 @@ impl Unit for PoolUnit {
 
     fn fixed(&self, _rows: &PoolRows, _cells: &mut FixedCells) {}
 
-    /// A window may read maxima of earlier ones, so the cells themselves are the source.
-    fn assign(&self, rows: &PoolRows, _run: Run<'_>, cells: &mut IntegerCells) {
+    fn assign(&self, rows: &PoolRows, run: Run<'_>, cells: &mut IntegerCells) {
         for (row, windows) in rows.rows().enumerate() {
             for (lane, sources) in self.lanes.iter().zip(windows) {
                 let mut inputs = [0; WIDTH];
                 for ((value, &input), &source) in inputs.iter_mut().zip(&lane.inputs).zip(sources) {
-                    *value = cells.copy(input, row, cells.at(source));
+                    let honest = match source {
+                        Input::Element(tensor, element) => run.value(Some((tensor, element))),
+                        Input::Maximum(cell) => cells.at(cell),
+                    };
+                    *value = cells.copy(input, row, honest);
                 }
                 let maximum = inputs.into_iter().fold(i64::MIN, i64::max);
                 cells.set(lane.maximum, row, maximum);
@@ -187,6 +200,10 @@ impl Unit for PoolUnit {
         for (row, windows) in rows.rows().enumerate() {
             for (lane, sources) in self.lanes.iter().zip(windows) {
                 for (&input, &source) in lane.inputs.iter().zip(sources) {
+                    let source = match source {
+                        Input::Element(tensor, element) => copies.element(Some((tensor, element))),
+                        Input::Maximum(cell) => cell,
+                    };
                     copies.copy(input, row, source);
                 }
             }

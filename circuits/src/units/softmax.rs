@@ -16,13 +16,14 @@ use halo2_proofs::{
 };
 use zkinfer_models::{
     QuantizedGraph,
-    quantized::{QuantizedOp, Softmax},
+    quantized::{QuantizedOp, Softmax, TensorId},
 };
 
 use super::unit::Unit;
 use crate::{
     algebra::{Gates, Row, integer, power_of_two},
     cells::{CellRef, Copies, FixedCells, IntegerCells, Place, Run},
+    error::PlanError,
     frame::{Copied, Frame, Limbs},
     integers::{bits, index, limb_widths},
     lookup::{KeyTerm, Tag, ValueTables},
@@ -40,6 +41,25 @@ pub struct SoftmaxShape {
 }
 
 impl SoftmaxShape {
+    /// Checks that one unit serves all softmax nodes of a graph.
+    ///
+    /// # Errors
+    /// [`PlanError::SoftmaxBits`] for outputs of unlike precision.
+    pub(crate) fn check(graph: &QuantizedGraph) -> Result<(), PlanError> {
+        let softmax = graph.nodes.iter().filter_map(|node| match &node.op {
+            QuantizedOp::Softmax(softmax) => Some((&node.name, softmax.bits)),
+            _ => None,
+        });
+        let mut first = None;
+        for (node, got) in softmax {
+            let expected = *first.get_or_insert(got);
+            if got != expected {
+                return Err(PlanError::SoftmaxBits { node: node.clone(), expected, got });
+            }
+        }
+        Ok(())
+    }
+
     /// The unit for the softmax nodes of a graph, if it has any.
     pub(crate) fn of(graph: &QuantizedGraph, limit: u32) -> Option<Self> {
         let needs = |op: &QuantizedOp| match op {
@@ -65,7 +85,7 @@ impl SoftmaxShape {
 /// One element.
 #[derive(Clone, Copy, Debug)]
 struct SoftmaxRow {
-    input: CellRef,
+    input: (TensorId, u32),
     /// The group's table.
     table: usize,
     first: bool,
@@ -86,30 +106,32 @@ impl SoftmaxRows {
         self.rows.len()
     }
 
-    /// Adds a node that reads the elements of `source`, and says where its outputs are.
+    /// Adds a node, whose tensors have so many elements, and says where its outputs are.
     pub(crate) fn softmax(
         &mut self,
         softmax: &Softmax,
-        source: &[CellRef],
+        elements: usize,
         tables: &mut ValueTables,
     ) -> Vec<CellRef> {
         let exponentials: Vec<_> = softmax.exp_table.iter().map(|&v| i64::from(v)).collect();
         let tag = tables.tag(exponentials.clone());
         let table = self.tables.len();
         self.tables.push((exponentials, tag));
-        let mut output = source.to_vec();
+        let mut output = vec![None; elements];
         for group in &softmax.groups {
             for (position, &element) in group.iter().enumerate() {
-                output[element] = CellRef { place: Place::Softmax, row: index(self.rows.len()) };
+                let row = index(self.rows.len());
+                output[element] = Some(CellRef { place: Place::Softmax, row });
                 self.rows.push(SoftmaxRow {
-                    input: source[element],
+                    input: (softmax.input, index(element)),
                     table,
                     first: position == 0,
                     last: position + 1 == group.len(),
                 });
             }
         }
-        output
+        let output: Option<Vec<_>> = output.into_iter().collect();
+        output.expect("every element is in a group")
     }
 }
 
@@ -197,18 +219,19 @@ impl Unit for SoftmaxUnit {
         }
     }
 
-    fn assign(&self, rows: &SoftmaxRows, _run: Run<'_>, cells: &mut IntegerCells) {
+    fn assign(&self, rows: &SoftmaxRows, run: Run<'_>, cells: &mut IntegerCells) {
         let mut start = 0;
         for group in rows.rows.chunk_by(|row, _| !row.last) {
             let (exponentials, _) = &rows.tables[group[0].table];
-            self.assign_group(group, exponentials, start, cells);
+            let inputs = group.iter().map(|row| run.value(Some(row.input)));
+            self.assign_group(inputs, exponentials, start, cells);
             start += group.len();
         }
     }
 
     fn copies(&self, rows: &SoftmaxRows, copies: &mut Copies<'_>) {
         for (row, softmax) in rows.rows.iter().enumerate() {
-            copies.copy(self.input, row, softmax.input);
+            copies.copy(self.input, row, copies.element(Some(softmax.input)));
         }
     }
 }
@@ -250,17 +273,13 @@ impl SoftmaxUnit {
     /// The rows of one group, from `start` on.
     fn assign_group(
         &self,
-        group: &[SoftmaxRow],
+        inputs: impl Iterator<Item = i64>,
         exponentials: &[i64],
         start: usize,
         cells: &mut IntegerCells,
     ) {
-        let rows = start..start + group.len();
-        let inputs: Vec<_> = rows
-            .clone()
-            .zip(group)
-            .map(|(row, softmax)| cells.copy(self.input, row, cells.at(softmax.input)))
-            .collect();
+        let inputs: Vec<_> =
+            (start..).zip(inputs).map(|(row, x)| cells.copy(self.input, row, x)).collect();
         let maximum = inputs.iter().copied().fold(i64::MIN, i64::max);
         let marked = inputs.iter().position(|&x| x == maximum);
         // Inputs in range have an entry; what a lie has instead is in no table.
@@ -270,7 +289,7 @@ impl SoftmaxUnit {
         };
         let sum: i64 = inputs.iter().map(|&x| exponential(x)).sum();
         let mut partial = 0;
-        for (index, (row, &input)) in rows.zip(&inputs).enumerate() {
+        for (index, (row, &input)) in (start..).zip(&inputs).enumerate() {
             let entry = exponential(input);
             partial += entry;
             let numerator = (entry << (self.bits + 1)) + sum;

@@ -1,9 +1,6 @@
 //! A fast judge of one witness: synthesizes once, then evaluates every gate and every copy.
 
-use std::{
-    collections::BTreeSet,
-    hash::{DefaultHasher, Hash, Hasher},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use halo2_proofs::{
     circuit::Value,
@@ -24,6 +21,10 @@ pub(crate) struct Recorder {
     instance: Vec<Fr>,
     copies: Vec<[(Column<Any>, usize); 2]>,
     challenges: Vec<Fr>,
+    /// What the advice columns whose cells are copies are copies of, by index.
+    copied: BTreeMap<usize, &'static str>,
+    /// The column of the hash that the instance shows.
+    digest: Option<usize>,
     cs: ConstraintSystem<Fr>,
     /// `assign_advice` must hand out a reference that outlives the call.
     sink: &'static Assigned<Fr>,
@@ -52,6 +53,8 @@ impl Recorder {
             fixed: vec![vec![Fr::ZERO; rows]; cs.num_fixed_columns()],
             instance,
             copies: vec![],
+            copied: circuit.copied_columns().into_iter().collect(),
+            digest: circuit.column_names().iter().position(|name| *name == "hash digest"),
             challenges: (0..cs.num_challenges() as u64).map(challenge).collect(),
             cs,
             sink: Box::leak(Box::new(Assigned::Zero)),
@@ -64,20 +67,6 @@ impl Recorder {
         )
         .expect("synthesis has no way to fail");
         recorder
-    }
-
-    /// A number that says which circuit this is: gates, columns, fixed cells and copies in order.
-    pub(crate) fn fingerprint(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        let gates = self.cs.gates().iter().map(|gate| format!("{:?}", gate.polynomials()));
-        gates.collect::<Vec<_>>().hash(&mut hasher);
-        format!("{:?}", self.cs.advice_queries()).hash(&mut hasher);
-        format!("{:?}", self.cs.fixed_queries()).hash(&mut hasher);
-        format!("{:?}", self.cs.permutation().get_columns()).hash(&mut hasher);
-        format!("{:?}", self.copies).hash(&mut hasher);
-        format!("{:?}", self.fixed).hash(&mut hasher);
-        format!("{:?}", self.advice).hash(&mut hasher);
-        hasher.finish()
     }
 
     /// Whether a column is committed after the challenges: nothing follows from its cells.
@@ -117,6 +106,48 @@ impl Recorder {
 
     fn holds(&self, polynomial: &Expression<Fr>, row: usize) -> bool {
         self.value(polynomial, row) == Fr::ZERO
+    }
+
+    /// The family of a copy: what its first cell is a copy of.
+    fn family(&self, [(to, _), (from, _)]: [(Column<Any>, usize); 2]) -> &'static str {
+        match to.column_type() {
+            Any::Advice(_) => self.copied[&to.index()],
+            Any::Fixed => unreachable!("no fixed cell is a copy"),
+            Any::Instance if Some(from.index()) == self.digest => "shown commitment",
+            Any::Instance => "shown output",
+        }
+    }
+
+    /// The families of copies that there are.
+    pub(crate) fn families(&self) -> BTreeSet<&'static str> {
+        self.copies.iter().map(|&copy| self.family(copy)).collect()
+    }
+
+    /// The same circuit without one family of copies.
+    pub(crate) fn without(mut self, family: &str) -> Self {
+        let kept = self.copies.iter().copied().filter(|&copy| self.family(copy) != family);
+        self.copies = kept.collect();
+        self
+    }
+
+    /// The same witness with an instance that shows what its cells hold.
+    pub(crate) fn shown(mut self) -> Self {
+        for &[(to, row), (from, from_row)] in &self.copies {
+            if matches!(to.column_type(), Any::Instance) {
+                self.instance[row] = self.advice_or_other(from, from_row);
+            }
+        }
+        self
+    }
+
+    /// Cells of columns that are copies without a copy constraint on them.
+    pub(crate) fn uncopied(&self, assigned: &[(usize, usize)]) -> Vec<(usize, usize)> {
+        let copies = self.copies.iter().map(|[(to, row), _]| (*to, *row));
+        let is_advice = |column: &Column<Any>| matches!(column.column_type(), Any::Advice(_));
+        let made: BTreeSet<_> =
+            copies.filter(|(to, _)| is_advice(to)).map(|(to, row)| (to.index(), row)).collect();
+        let owed = assigned.iter().filter(|(column, _)| self.copied.contains_key(column));
+        owed.filter(|cell| !made.contains(cell)).copied().collect()
     }
 
     fn copies_hold(&self) -> bool {

@@ -63,6 +63,8 @@ pub(crate) enum Form {
     Wide,
     Table(u32),
     SoftmaxInput(u32),
+    /// Clamped to these bounds.
+    Clip(i32, i32),
 }
 
 pub(crate) fn chw([channels, height, width]: [usize; 3]) -> ImageView {
@@ -156,6 +158,7 @@ impl GraphBuilder {
                 let table = (0..1 << bits).map(|_| self.below(256) as i32 - 128).collect();
                 (-(1 << (bits - 1)), (1 << (bits - 1)) - 1, Some(table))
             }
+            Form::Clip(lo, hi) => (lo, hi, None),
             Form::SoftmaxInput(bits) => (-(1 << (bits - 1)), (1 << (bits - 1)) - 1, None),
         };
         Requant { scale: 1.0, shift: SHIFT, lo, hi, acc_lo: -reach, acc_hi: reach, table }
@@ -349,31 +352,51 @@ impl Model {
     }
 }
 
-/// One model per kind of layer, each small enough to try every lie about it.
-pub(crate) fn models() -> Vec<(&'static str, Model)> {
-    vec![
-        ("dense", dense()),
-        ("convolution", convolution()),
-        ("strided convolution", strided_convolution()),
-        ("pool", pool()),
-        ("overlapping pool", overlapping_pool()),
-        ("windows", windows()),
-        ("odd windows", odd_windows()),
-        ("table", table()),
-        ("product", product()),
-        ("softmax", softmax()),
-        ("committed", committed()),
-        ("committed input", committed_input()),
-        ("committed output", committed_output()),
-    ]
+/// Calls a macro with the name of every model: one per kind of layer, each small enough to try every
+/// lie about it. The one list of them.
+macro_rules! for_every_model {
+    ($macro:ident) => {
+        $macro!(
+            dense,
+            convolution,
+            strided_convolution,
+            pool,
+            overlapping_pool,
+            windows,
+            odd_windows,
+            table,
+            tables_of_two_widths,
+            product,
+            softmax,
+            softmax_of_relu,
+            pool_of_softmax,
+            committed,
+            committed_input,
+            committed_constant,
+            committed_output
+        );
+    };
 }
+#[allow(unused_imports, reason = "each test binary uses its own part")]
+pub(crate) use for_every_model;
+
+macro_rules! list_models {
+    ($($name:ident),*) => {
+        /// Every model with its name.
+        pub(crate) fn models() -> Vec<(String, Model)> {
+            vec![$((stringify!($name).replace('_', " "), $name())),*]
+        }
+    };
+}
+for_every_model!(list_models);
 
 /// Input and output hidden; the input takes several limbs and permutations.
 pub(crate) fn committed() -> Model {
     let mut builder = GraphBuilder::new(8, [1, 1, 70]);
     builder.graph.tensors[0].lo = -1024;
     builder.graph.tensors[0].hi = 1023;
-    let output = builder.dense(TensorId(0), 3, Form::Wide);
+    let hidden = builder.dense(TensorId(0), 3, Form::Relu);
+    let output = builder.dense(hidden, 3, Form::Wide);
     builder.graph.outputs = vec![output];
     let inputs = (0..70).map(|i| if i == 5 { -1024 } else { 1023 - 29 * i }).collect();
     Model::with_visibility(builder.graph, inputs, [Visibility::Committed; 2])
@@ -388,6 +411,17 @@ pub(crate) fn committed_input() -> Model {
     builder.graph.outputs = vec![output];
     let inputs = vec![-16, 15, 0, 5, -6, 1, 2, 3, -7];
     Model::with_visibility(builder.graph, inputs, [Visibility::Committed, Visibility::Public])
+}
+
+/// A hidden input of which there is one value only.
+pub(crate) fn committed_constant() -> Model {
+    let mut builder = GraphBuilder::new(15, [1, 1, 3]);
+    builder.graph.tensors[0].lo = 7;
+    builder.graph.tensors[0].hi = 7;
+    let output = builder.dense(TensorId(0), 2, Form::Signed);
+    builder.graph.outputs = vec![output];
+    let visibility = [Visibility::Committed, Visibility::Public];
+    Model::with_visibility(builder.graph, vec![7; 3], visibility)
 }
 
 /// Output alone hidden.
@@ -470,6 +504,16 @@ pub(crate) fn table() -> Model {
     builder.finish(output)
 }
 
+/// An activation, and a clamp to fewer values than any other layer has.
+pub(crate) fn tables_of_two_widths() -> Model {
+    let mut builder = GraphBuilder::new(16, [1, 1, 5]);
+    let hidden = builder.dense(TensorId(0), 4, Form::Table(7));
+    let hidden = builder.dense(hidden, 4, Form::Relu);
+    let hidden = builder.dense(hidden, 4, Form::Clip(-3, 5));
+    let output = builder.dense(hidden, 2, Form::Table(6));
+    builder.finish(output)
+}
+
 pub(crate) fn product() -> Model {
     let mut builder = GraphBuilder::new(6, [1, 1, 5]);
     let a = builder.dense(TensorId(0), 5, Form::Signed);
@@ -483,5 +527,24 @@ pub(crate) fn softmax() -> Model {
     let mut builder = GraphBuilder::new(7, [1, 1, 4]);
     let logits = builder.dense(TensorId(0), 5, Form::SoftmaxInput(7));
     let output = builder.softmax(logits);
+    builder.finish(output)
+}
+
+/// A softmax of outputs that are clamped to another range than the table of the layer before.
+pub(crate) fn softmax_of_relu() -> Model {
+    let mut builder = GraphBuilder::new(17, [1, 1, 4]);
+    let hidden = builder.dense(TensorId(0), 5, Form::Table(7));
+    let logits = builder.dense(hidden, 5, Form::Clip(0, 63));
+    let output = builder.softmax(logits);
+    builder.finish(output)
+}
+
+/// The largest of some probabilities.
+pub(crate) fn pool_of_softmax() -> Model {
+    let mut builder = GraphBuilder::new(18, [1, 2, 4]);
+    let conv = Conv { out: 1, kernel: [1, 1], ..Conv::default() };
+    let logits = builder.conv(TensorId(0), &conv, Form::SoftmaxInput(7));
+    let probabilities = builder.softmax(logits);
+    let output = builder.max_pool(probabilities, 2, 1);
     builder.finish(output)
 }

@@ -106,9 +106,9 @@ impl CommittedInputs {
         } else {
             frame.tagged_limbs("committed input limb", &digits.limbs, &tags)
         };
-        for bits in digits.tensor_bits.iter().flat_map(|&bits| digits.limbs_of(bits)) {
-            frame.range(bits);
-        }
+        // Rows of a tensor ask for its own ranges, all others for the widest.
+        let of_tensors = digits.tensor_bits.iter().flat_map(|&bits| digits.limbs_of(bits));
+        of_tensors.chain(digits.limbs.iter().copied()).for_each(|bits| frame.range(bits));
         Self { packed, limbs, tags, digits: digits.clone() }
     }
 }

@@ -24,8 +24,9 @@ pub struct SlotShape {
     pub clamp_bits: u32,
     /// Widths of the limbs of the clamped value; they add up to `clamp_bits`.
     pub value_limbs: Vec<u32>,
-    /// Bits of the input of an activation table, if a layer has one.
-    pub table_bits: Option<u32>,
+    /// For each kind of layer whose outputs are looked up the largest clamped value, counted from
+    /// the low end: one less than its table has entries.
+    pub table_highs: Vec<i64>,
     /// Widths of the limbs of the overflow beyond the clamp.
     pub overflow_limbs: Vec<u32>,
     /// Whether some layer has outputs wider than `clamp_bits`.
@@ -43,7 +44,7 @@ pub struct SlotShape {
 impl SlotShape {
     /// Whether outputs have a column of their own beside the clamped value's limbs.
     pub(crate) fn has_output_column(&self) -> bool {
-        self.table_bits.is_some() || self.value_limbs.len() > 1
+        !self.table_highs.is_empty() || self.value_limbs.len() > 1
     }
 }
 
@@ -83,7 +84,8 @@ pub(crate) struct SlotUnit {
     pub(super) low: Column<Fixed>,
     /// 1 where a value is clamped, if some values are beyond the clamp.
     pub(super) q_clamp: Option<Column<Fixed>>,
-    pub(super) q_table: Option<Column<Fixed>>,
+    /// 1 where an output is looked up, by [`SlotShape::table_highs`].
+    pub(super) q_tables: Vec<Column<Fixed>>,
     pub(super) q_wide: Option<Column<Fixed>>,
     /// 1 where a slot is the maximum of a window.
     pub(super) q_window: Option<Column<Fixed>>,
@@ -134,10 +136,10 @@ impl SlotUnit {
         frame.order(Order::Third);
         let low = frame.fixed();
         let q_clamp = (!shape.overflow_limbs.is_empty()).then(|| frame.fixed());
-        let q_table = shape.table_bits.map(|_| frame.fixed());
+        let q_tables = frame.fixed_columns(shape.table_highs.len());
         let q_wide = shape.wide.then(|| frame.fixed());
         let q_window = shape.window_limbs.as_ref().map(|_| frame.fixed());
-        let tag = shape.table_bits.map(|_| frame.fixed());
+        let tag = (!q_tables.is_empty()).then(|| frame.fixed());
         frame.order(Order::First);
         let lanes = 0..index(shape.lanes);
         let lanes = lanes.map(|lane| SlotLane::allocate(shape, (lane, low, tag), frame)).collect();
@@ -151,7 +153,7 @@ impl SlotUnit {
             wide_output,
             low,
             q_clamp,
-            q_table,
+            q_tables,
             q_wide,
             q_window,
             tag,

@@ -7,7 +7,7 @@ use super::{
     columns::{SlotLane, SlotUnit},
     gates::slope,
     kind::RequantKind,
-    rows::{SlotRow, SlotRows},
+    rows::{Layer, SlotRow, SlotRows},
     windows::{POSITION_WEIGHTS, POSITIONS},
 };
 use crate::{
@@ -47,8 +47,8 @@ struct View<'a> {
     advice: &'a IntegerCells,
     fixed: &'a FixedCells,
     lattice: &'a Lattice<Fr>,
-    /// `2/high` of clamped rows, and of those with a table.
-    slopes: [Fr; 2],
+    /// `2/high` of every layer.
+    slopes: Vec<Fr>,
     /// The base of packed channels.
     base: Fr,
     /// What a step of a rounded accumulator is worth.
@@ -60,7 +60,6 @@ struct View<'a> {
 impl<'a> View<'a> {
     fn new(unit: &'a SlotUnit, rows: &'a SlotRows, drawn: Drawn<'a>) -> Self {
         let (shape, lattice) = (&unit.shape, &drawn.challenges.lattice);
-        let high = |bits: u32| slope((1 << bits) - 1);
         let window = unit.q_window.map(|_| {
             let weights = POSITION_WEIGHTS.map(|weight| weight.evaluate(lattice));
             (weights, weights.iter().sum::<Fr>())
@@ -71,7 +70,7 @@ impl<'a> View<'a> {
             advice: drawn.cells,
             fixed: drawn.fixed,
             lattice,
-            slopes: [high(shape.clamp_bits), shape.table_bits.map_or(Fr::ZERO, high)],
+            slopes: rows.layers.iter().map(|layer| slope(layer.high)).collect(),
             base: power_of_two(shape.packing.digit_bits),
             step: power_of_two(shape.shift),
             window,
@@ -81,7 +80,7 @@ impl<'a> View<'a> {
     /// `Σ_t μ_t · Σ_runs α^run · Σ_lanes B^lane · (y_t − bias)`.
     fn outputs(&self, row: usize) -> Fr {
         let Some(layer) = self.rows.layer(row) else { return Fr::ZERO };
-        let largest = self.largest(row, layer.kind);
+        let largest = self.largest(row, layer);
         let Some((weights, whole)) = &self.window else { return largest };
         if layer.pooling.is_none() {
             return largest * whole;
@@ -102,9 +101,8 @@ impl<'a> View<'a> {
     }
 
     /// `Σ_runs α^run · Σ_lanes B^lane · (y − bias)`.
-    fn largest(&self, row: usize, kind: RequantKind) -> Fr {
+    fn largest(&self, row: usize, layer: &Layer) -> Fr {
         let shape = &self.unit.shape;
-        let [of_clamp, of_table] = self.slopes;
         let low = self.fixed.get(self.unit.low, row);
         let lane = |lane: &SlotLane| {
             let value = if shape.has_output_column() {
@@ -122,9 +120,10 @@ impl<'a> View<'a> {
             if overflow == 0 {
                 return inside;
             }
-            let factor = match kind {
-                RequantKind::Clamp => field(value) * of_clamp - Fr::ONE,
-                RequantKind::Table => field(value) * of_table - Fr::ONE,
+            let factor = match layer.kind {
+                RequantKind::Clamp | RequantKind::Table => {
+                    field(value) * self.slopes[layer.index as usize] - Fr::ONE
+                }
                 RequantKind::Wide => field(1 << shape.clamp_bits),
             };
             inside + field(overflow) * factor * self.step

@@ -7,7 +7,7 @@ use zkinfer_models::{
 
 use super::{
     columns::SlotShape,
-    kind::{RequantKind, accumulators},
+    kind::{RequantKind, accumulators, span},
     packing::Packing,
     windows::{Pooling, poolings},
 };
@@ -19,6 +19,12 @@ use crate::{
 /// Bits of the output of a wide layer.
 pub(crate) const WIDE_BITS: u32 = 16;
 
+/// Bits of a clamped value where no layer asks for any.
+const DEFAULT_CLAMP_BITS: u32 = 8;
+
+/// Bits of the index of the largest table.
+const MAX_TABLE_BITS: u32 = 17;
+
 /// Largest magnitude of an accumulator, in bits; everything derived from it stays below 2^120.
 const ACCUMULATOR_BITS: u32 = 62;
 
@@ -27,7 +33,8 @@ const ACCUMULATOR_BITS: u32 = 62;
 pub(crate) struct RowFormat {
     pub(crate) shift: u32,
     pub(crate) clamp_bits: u32,
-    pub(crate) table_bits: Option<u32>,
+    /// For each kind of table its largest index.
+    pub(crate) table_highs: Vec<i64>,
     pub(crate) wide: bool,
     pub(crate) overflow_bits: u32,
     /// Bits of the largest difference between an accumulator that a row of slots can state and
@@ -38,53 +45,87 @@ pub(crate) struct RowFormat {
     pub(crate) poolings: Vec<Pooling>,
     /// Bits of what an accumulator of such a layer can fall short of another by.
     pub(crate) window_bits: u32,
-    /// Outputs that a softmax reads: clamped to `table_bits`, with the identity as table.
+    /// Outputs that a softmax reads, which are never wide.
     softmax_inputs: Vec<TensorId>,
 }
 
-fn width_bits(requant: &Requant) -> u32 {
-    bits(i64::from(requant.hi) - i64::from(requant.lo))
+/// Whether a layer clamps to exactly the values of so many bits.
+fn has_bits(requant: &Requant, bits: u32) -> bool {
+    span(requant) == (1 << bits) - 1
+}
+
+/// Whether some accumulator is beyond the clamp.
+fn escapes(requant: &Requant) -> bool {
+    overflow(requant) > 0
+}
+
+/// By how much a rounded accumulator can be beyond the clamp; not positive if none is.
+fn overflow(requant: &Requant) -> i64 {
+    let below = i64::from(requant.lo) - requant.round(requant.acc_lo);
+    below.max(requant.round(requant.acc_hi) - i64::from(requant.hi))
 }
 
 impl RowFormat {
+    /// The format that serves every layer of a graph.
+    ///
+    /// # Errors
+    /// [`PlanError::AccumulatorTooWide`] and [`PlanError::Requant`] for a layer that none serves.
     pub(crate) fn of(graph: &QuantizedGraph) -> Result<Self, PlanError> {
         let softmax_inputs = softmax_inputs(graph);
         let requants: Vec<_> = (0..graph.nodes.len())
             .filter_map(|node| Some((node, accumulators(graph, node)?.0)))
             .collect();
-        let tabled = |node: usize, r: &Requant| {
-            r.table.is_some() || softmax_inputs.contains(&graph.nodes[node].output)
-        };
-        let plain = requants.iter().filter(|(n, r)| !tabled(*n, r)).map(|(_, r)| width_bits(r));
-        let clamp_bits = plain.filter(|&b| b != WIDE_BITS).min();
+        let shift = requants.first().map_or(0, |(_, requant)| requant.shift);
+        for &(node, requant) in &requants {
+            admit(graph, node, requant, shift)?;
+        }
+        let output = |node: usize| graph.nodes[node].output;
+        let plain: Vec<_> = requants
+            .iter()
+            .filter(|(n, r)| r.table.is_none() && !softmax_inputs.contains(&output(*n)))
+            .map(|(_, requant)| *requant)
+            .collect();
+        let widths = plain.iter().map(|requant| bits(span(requant)));
+        let whole = widths.zip(&plain).filter(|(width, requant)| has_bits(requant, *width));
+        let clamp_bits = whole.map(|(width, _)| width).filter(|&width| width != WIDE_BITS).min();
+        // All layers have 16 bits: wide outputs only, unless one of them can leave its range.
+        let is_wide = !plain.iter().any(|requant| escapes(requant));
+        let without = if is_wide { DEFAULT_CLAMP_BITS } else { WIDE_BITS };
         let mut format = Self {
-            shift: requants.first().map_or(0, |(_, r)| r.shift),
-            clamp_bits: clamp_bits.unwrap_or(8),
-            table_bits: None,
+            shift,
+            clamp_bits: clamp_bits.unwrap_or(without),
+            table_highs: Vec::new(),
             wide: false,
             overflow_bits: 0,
             wide_digit_bits: 0,
             digit_bits: 0,
             poolings: Vec::new(),
             window_bits: 0,
-            softmax_inputs: softmax_inputs.clone(),
+            softmax_inputs,
         };
-        // All layers have 16 bits: wide outputs only, unless one of them can leave its range.
-        let escapes = |r: &Requant| {
-            r.round(r.acc_lo) < i64::from(r.lo) || r.round(r.acc_hi) > i64::from(r.hi)
-        };
-        if clamp_bits.is_none() && requants.iter().any(|(n, r)| !tabled(*n, r) && escapes(r)) {
-            format.clamp_bits = WIDE_BITS;
+        for (node, requant) in requants {
+            format.widen(requant, output(node));
         }
-        let kinds: Vec<_> =
-            requants.iter().map(|(node, r)| format.kind(r, graph.nodes[*node].output)).collect();
-        let tables = requants.iter().zip(&kinds).filter(|(_, kind)| **kind == RequantKind::Table);
-        format.table_bits = tables.map(|((_, r), _)| width_bits(r)).max();
-        for (node, requant) in &requants {
-            format.admit(graph, *node, requant)?;
-        }
+        format.table_highs.sort_unstable();
+        format.table_highs.dedup();
         format.set_digit_bits(graph);
         Ok(format)
+    }
+
+    /// Widens the format so that it serves a layer.
+    fn widen(&mut self, requant: &Requant, output: TensorId) {
+        let overflow_bits = match self.kind(requant, output) {
+            RequantKind::Wide => {
+                self.wide = true;
+                WIDE_BITS - self.clamp_bits
+            }
+            RequantKind::Table => {
+                self.table_highs.push(span(requant));
+                bits(overflow(requant))
+            }
+            RequantKind::Clamp => bits(overflow(requant)),
+        };
+        self.overflow_bits = self.overflow_bits.max(overflow_bits);
     }
 
     /// The same with max pools taken over by the layers before them, if any can be.
@@ -136,53 +177,6 @@ impl RowFormat {
         u128::BITS - (stated + short + u128::from(given)).leading_zeros()
     }
 
-    /// Checks that the format serves a layer and widens the overflow for it.
-    fn admit(
-        &mut self,
-        graph: &QuantizedGraph,
-        node: usize,
-        requant: &Requant,
-    ) -> Result<(), PlanError> {
-        let name = || graph.nodes[node].name.clone();
-        let reach = bits(requant.acc_hi.max(requant.acc_lo.saturating_neg()));
-        if reach > ACCUMULATOR_BITS {
-            return Err(PlanError::AccumulatorTooWide {
-                node: name(),
-                bits: reach,
-                limit: ACCUMULATOR_BITS,
-            });
-        }
-        let kind = self.kind(requant, graph.nodes[node].output);
-        let width = match kind {
-            RequantKind::Clamp => self.clamp_bits,
-            RequantKind::Table => self.table_bits.unwrap_or(0),
-            RequantKind::Wide => WIDE_BITS,
-        };
-        let (lo, hi) = (i64::from(requant.lo), i64::from(requant.hi));
-        let below = lo - requant.round(requant.acc_lo);
-        let above = requant.round(requant.acc_hi) - hi;
-        let wide_escapes = kind == RequantKind::Wide && below.max(above) > 0;
-        if hi - lo + 1 != 1i64 << width || requant.shift != self.shift || wide_escapes {
-            return Err(PlanError::Requant {
-                node: name(),
-                expected: format!("{width} bits after a shift of {}", self.shift),
-                got: format!(
-                    "[{lo}, {hi}] after a shift of {}, accumulators in [{}, {}]",
-                    requant.shift, requant.acc_lo, requant.acc_hi
-                ),
-            });
-        }
-        let overflow = match kind {
-            RequantKind::Wide => {
-                self.wide = true;
-                WIDE_BITS - self.clamp_bits
-            }
-            RequantKind::Clamp | RequantKind::Table => bits(below.max(above)),
-        };
-        self.overflow_bits = self.overflow_bits.max(overflow);
-        Ok(())
-    }
-
     /// How the channels of a layer are packed, with `lanes` slots to a row.
     pub(crate) fn packing(&self, kind: RequantKind, lanes: usize) -> Packing {
         match kind {
@@ -200,7 +194,7 @@ impl RowFormat {
             remainder_limbs: limb_widths(self.shift, limit),
             clamp_bits: self.clamp_bits,
             value_limbs: self.value_limbs(limit),
-            table_bits: self.table_bits,
+            table_highs: self.table_highs.clone(),
             overflow_limbs: limb_widths(self.overflow_bits, limit),
             wide: self.wide,
             packing: self.packing(RequantKind::Clamp, lanes),
@@ -211,26 +205,60 @@ impl RowFormat {
 
     /// Limbs of the clamped value; the lowest must hold the index of a table.
     fn value_limbs(&self, limit: u32) -> Vec<u32> {
-        match self.table_bits {
-            Some(_) if self.clamp_bits > limit => {
-                let mut widths = vec![limit];
-                widths.extend(limb_widths(self.clamp_bits - limit, limit));
-                widths
-            }
-            _ => limb_widths(self.clamp_bits, limit),
+        if self.table_highs.is_empty() || self.clamp_bits <= limit {
+            return limb_widths(self.clamp_bits, limit);
         }
+        let mut widths = vec![limit];
+        widths.extend(limb_widths(self.clamp_bits - limit, limit));
+        widths
     }
 
+    /// How a layer with that output becomes it.
     pub(crate) fn kind(&self, requant: &Requant, output: TensorId) -> RequantKind {
-        let for_softmax = self.softmax_inputs.contains(&output);
-        if requant.table.is_some() || (for_softmax && width_bits(requant) != self.clamp_bits) {
-            RequantKind::Table
-        } else if width_bits(requant) == WIDE_BITS && self.clamp_bits != WIDE_BITS {
-            RequantKind::Wide
-        } else {
-            RequantKind::Clamp
+        if requant.table.is_some() {
+            return RequantKind::Table;
         }
+        if has_bits(requant, self.clamp_bits) {
+            return RequantKind::Clamp;
+        }
+        let is_read_by_softmax = self.softmax_inputs.contains(&output);
+        if has_bits(requant, WIDE_BITS) && !is_read_by_softmax && !escapes(requant) {
+            return RequantKind::Wide;
+        }
+        RequantKind::Table
     }
+}
+
+/// Checks that rows of slots can state a layer at all.
+fn admit(
+    graph: &QuantizedGraph,
+    node: usize,
+    requant: &Requant,
+    shift: u32,
+) -> Result<(), PlanError> {
+    let name = || graph.nodes[node].name.clone();
+    let reach = bits(requant.acc_hi.max(requant.acc_lo.saturating_neg()));
+    if reach > ACCUMULATOR_BITS {
+        let limit = ACCUMULATOR_BITS;
+        return Err(PlanError::AccumulatorTooWide { node: name(), bits: reach, limit });
+    }
+    // `σ` has two values only where the clamp has: it cannot tell the sides of a single one apart.
+    let has_sides = span(requant) > 0 || requant.round(requant.acc_hi) <= requant.hi.into();
+    let entries = requant.table.as_ref().map(Vec::len);
+    let has_its_table = entries.is_none_or(|len| i64::try_from(len) == Ok(span(requant) + 1));
+    if !(0..1 << MAX_TABLE_BITS).contains(&span(requant))
+        || requant.shift != shift
+        || !has_its_table
+        || !has_sides
+    {
+        let (lo, hi) = (requant.lo, requant.hi);
+        return Err(PlanError::Requant {
+            node: name(),
+            expected: format!("at most {MAX_TABLE_BITS} bits after a shift of {shift}"),
+            got: format!("[{lo}, {hi}] after a shift of {}", requant.shift),
+        });
+    }
+    Ok(())
 }
 
 /// The tensors with accumulators that a softmax reads, seen through aliases.

@@ -52,10 +52,11 @@ pub(super) fn configure(unit: &SlotUnit, gates: &mut Gates<'_>) {
 /// `p(next) · den = p · num + layer · den`: the weight of this row's values in the linear check.
 fn weights_follow_the_lattice(unit: &SlotUnit, gates: &mut Gates<'_>) {
     gates.create("slot weights", |row| {
+        let on = row.on();
         let step = unit.chain.step(row, |_, challenge| challenge);
         let (current, following) = (row.cur(unit.chain.weight), row.next(unit.chain.weight));
         let identity = step.denominator * (following - step.layer) - step.numerator * current;
-        [("den·(p' − layer) = num·p", row.on() * identity)]
+        [("den·(p' − layer) = num·p", on * identity)]
     });
 }
 
@@ -76,10 +77,11 @@ fn output_is_the_value_or_the_activation(unit: &SlotUnit, lane: &SlotLane, gates
         let (low, output) = (row.fixed(unit.low), row.cur(lane.output));
         let value = row.limbs(&lane.value);
         let on = row.on();
-        let Some((q_table, activation)) = unit.q_table.zip(lane.activation) else {
+        let Some(activation) = lane.activation else {
             return vec![("q = low + u", on * (output - low - value))];
         };
-        let (table, activation) = (row.fixed(q_table), row.cur(activation));
+        let table = sum(unit.q_tables.iter().map(|&q_table| row.fixed(q_table)));
+        let activation = row.cur(activation);
         let linear = (integer(1) - table.clone()) * (low + value);
         let mut constraints =
             vec![("q = low + u or the activation", on * (output - linear - activation))];
@@ -148,11 +150,10 @@ fn clamped_value(unit: &SlotUnit, lane: &SlotLane, row: &mut Row<'_, '_>) -> Exp
 
 /// The selectors of the clamped kinds of rows, each with its largest `u`.
 fn clamp_kinds(unit: &SlotUnit, row: &mut Row<'_, '_>) -> Vec<(Expression<Fr>, i64)> {
-    let high = |bits: u32| (1i64 << bits) - 1;
-    let clamp = unit.q_clamp.map(|column| (column, unit.shape.clamp_bits));
-    let table = unit.q_table.zip(unit.shape.table_bits);
-    let kinds = clamp.into_iter().chain(table);
-    kinds.map(|(column, bits)| (row.fixed(column), high(bits))).collect()
+    let clamp = unit.q_clamp.map(|column| (column, (1 << unit.shape.clamp_bits) - 1));
+    let tables = unit.q_tables.iter().copied().zip(unit.shape.table_highs.iter().copied());
+    let kinds = clamp.into_iter().chain(tables);
+    kinds.map(|(column, high)| (row.fixed(column), high)).collect()
 }
 
 /// `y − bias` of a lane whose rounded accumulator, counted from the low end, is `total`.

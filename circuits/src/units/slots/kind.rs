@@ -13,10 +13,16 @@ pub(super) const PADDING: u32 = u32::MAX;
 pub(crate) enum RequantKind {
     /// Clamped to `clamp_bits`; the output is the clamped value.
     Clamp,
-    /// Clamped to `table_bits`; the output is looked up.
+    /// Clamped to the entries of a table; the output is looked up: an activation, or the value
+    /// itself where its range is none that limbs can have.
     Table,
     /// Never clamped, `WIDE_BITS` bits.
     Wide,
+}
+
+/// Largest value after clamping, counted from the smallest.
+pub(super) fn span(requant: &Requant) -> i64 {
+    i64::from(requant.hi) - i64::from(requant.lo)
 }
 
 /// The requantization of a node and the shape of its accumulators, if it has any.
@@ -29,4 +35,9 @@ pub(super) fn accumulators(graph: &QuantizedGraph, node: usize) -> Option<(&Requ
         QuantizedOp::Mul(mul) => Some((&mul.requant, [mul.a_index.len(), 1, 1])),
         QuantizedOp::Alias(_) | QuantizedOp::MaxPool(_) | QuantizedOp::Softmax(_) => None,
     }
+}
+
+/// Nodes that have accumulators.
+pub(crate) fn layer_count(graph: &QuantizedGraph) -> usize {
+    (0..graph.nodes.len()).filter(|&node| accumulators(graph, node).is_some()).count()
 }

@@ -12,7 +12,7 @@ mod witness;
 
 use halo2_proofs::{
     halo2curves::bn256::Fr,
-    plonk::{Advice, Column, Expression},
+    plonk::{Advice, Column, Expression, Fixed},
 };
 
 use super::unit::{Drawn, Unit};
@@ -27,9 +27,17 @@ use crate::{
 pub use columns::SlotShape;
 pub(crate) use columns::SlotUnit;
 pub(crate) use format::RowFormat;
-pub(crate) use kind::RequantKind;
+pub(crate) use kind::{RequantKind, layer_count};
 pub(crate) use rows::{Layer, SlotRows, layers, layout, row_count};
 pub(crate) use windows::{POSITION_WEIGHTS, position_weights};
+
+impl SlotUnit {
+    /// The selector of layers with so large a table.
+    fn q_table(&self, high: i64) -> Column<Fixed> {
+        let mut kinds = self.q_tables.iter().zip(&self.shape.table_highs);
+        *kinds.find(|(_, of)| **of == high).expect("a table has its selector").0
+    }
+}
 
 impl Unit for SlotUnit {
     type Shape = SlotShape;
@@ -55,7 +63,7 @@ impl Unit for SlotUnit {
             let index = layer.index as usize;
             let selector = match layer.kind {
                 RequantKind::Clamp => self.q_clamp,
-                RequantKind::Table => self.q_table,
+                RequantKind::Table => Some(self.q_table(layer.high)),
                 RequantKind::Wide => self.q_wide,
             };
             let window = self.q_window.filter(|_| layer.pooling.is_some());

@@ -9,7 +9,7 @@ use zkinfer_models::{
 
 use super::{
     format::RowFormat,
-    kind::{PADDING, RequantKind, accumulators},
+    kind::{PADDING, RequantKind, accumulators, span},
     packing::Packing,
     windows::{POSITIONS, Pooling, WINDOW},
 };
@@ -29,6 +29,8 @@ pub(crate) struct Layer {
     pub(crate) kind: RequantKind,
     /// Smallest value after clamping.
     pub(super) low: i64,
+    /// Largest value after clamping, counted from the smallest.
+    pub(super) high: i64,
     /// Channels to a row of slots: in a wide layer one, in the first lane.
     pub(crate) lanes: usize,
     /// The digits of its channels.
@@ -103,6 +105,7 @@ pub(crate) fn layers(graph: &QuantizedGraph, format: &RowFormat, lanes: usize) -
             output: n.output,
             kind,
             low: requant.lo.into(),
+            high: span(requant),
             lanes: if kind == RequantKind::Wide { 1 } else { lanes },
             packing,
             pooling: format.pooling(node).cloned(),

@@ -1,0 +1,142 @@
+//! Copies, family by family: without it a lie passes, with it nothing else refuses that lie.
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
+use support::{Conv, Form, GraphBuilder, Model, checker::Recorder};
+use zkinfer_circuits::{InferenceCircuit, Tamper};
+use zkinfer_models::{execute, quantized::TensorId};
+
+fn record(model: &Model, circuit: &InferenceCircuit, instance: &[Fr]) -> Recorder {
+    Recorder::synthesize(circuit, model.plan.k(), instance)
+}
+
+/// A witness with lies about copied cells, from which all else follows, shown in the instance.
+fn told(model: &Model, lies: &[Tamper]) -> Recorder {
+    let circuit = lies.iter().fold(model.circuit(), |circuit, &lie| circuit.tampered(lie));
+    record(model, &circuit, &model.instance).shown()
+}
+
+/// A layer computes on another input than the public one.
+fn another_input_is_read() -> Recorder {
+    let model = support::dense();
+    let graph = model.plan.graph();
+    let honest = &model.execution.values[graph.inputs[0].0];
+    let other: Vec<i64> = honest.iter().map(|value| -1 - value).collect();
+    let execution = execute(graph, &[other]).expect("in range");
+    assert_ne!(execution.values[graph.outputs[0].0], model.execution.values[graph.outputs[0].0]);
+    let circuit = InferenceCircuit::with_execution(model.plan.clone(), execution.into());
+    record(&model, &circuit, &model.instance).shown()
+}
+
+/// A pool is shown a larger element than there is, so that its maximum is larger.
+fn another_element_is_pooled() -> Recorder {
+    let mut builder = GraphBuilder::new(30, [1, 6, 6]);
+    let conv = Conv { kernel: [1, 1], ..Conv::default() };
+    let hidden = builder.conv(TensorId(0), &conv, Form::Signed);
+    let pooled = builder.max_pool(hidden, 3, 3);
+    let model = builder.finish(pooled);
+    let values = &model.execution.values[pooled.0];
+    let at = values.iter().position(|&maximum| maximum < 127).expect("one is not the largest");
+    // Three rows to a window of nine; in the first one the first element becomes larger than all.
+    let windows_to_row = model.plan.shape().pool.lanes;
+    let index = 3 * at;
+    let (row, lane) = (index / windows_to_row, index % windows_to_row);
+    let column = model.columns("pool input")[4 * lane];
+    let graph = model.plan.graph();
+    let zkinfer_models::quantized::QuantizedOp::MaxPool(pool) = &graph.nodes[1].op else {
+        panic!("a pool")
+    };
+    let first = model.execution.values[hidden.0][pool.windows[at][0]];
+    let delta = Fr::from((values[at] + 1 - first).unsigned_abs());
+    told(&model, &[Tamper { column, row, delta }])
+}
+
+/// All inputs of a group are others, with another largest among them.
+fn another_group_is_normalized() -> Recorder {
+    let model = support::softmax();
+    let graph = model.plan.graph();
+    let inputs = &model.execution.values[graph.nodes[0].output.0];
+    let column = model.column("softmax input");
+    let lies: Vec<_> = inputs
+        .iter()
+        .enumerate()
+        .map(|(row, &input)| {
+            let told = i64::try_from(row).expect("few rows") * 3;
+            let (added, taken) = (Fr::from(64), Fr::from((input + 64 - told).unsigned_abs()));
+            let sign = if input + 64 - told < 0 { Fr::ONE } else { -Fr::ONE };
+            Tamper { column, row, delta: added - Fr::from(64) + sign * taken + Fr::from(64) }
+        })
+        .collect();
+    told(&model, &lies)
+}
+
+/// Another output than the model's is committed to.
+fn another_output_is_committed_to() -> Recorder {
+    let model = support::committed_output();
+    let column = model.column("committed output");
+    let cells = model.circuit().assigned_cells();
+    let row = cells.iter().find(|cell| cell.0 == column).expect("a packed output").1;
+    told(&model, &[Tamper { column, row, delta: Fr::ONE }])
+}
+
+/// The instance shows another output.
+fn another_output_is_shown() -> Recorder {
+    let model = support::dense();
+    let mut instance = model.instance.clone();
+    *instance.last_mut().expect("an output") += Fr::ONE;
+    record(&model, &model.circuit(), &instance)
+}
+
+/// The instance shows another commitment.
+fn another_commitment_is_shown() -> Recorder {
+    let model = support::committed_input();
+    let mut instance = model.instance.clone();
+    instance[2] += Fr::ONE;
+    record(&model, &model.circuit(), &instance)
+}
+
+/// For each family a lie that only it refuses.
+fn lies() -> Vec<(&'static str, Recorder)> {
+    vec![
+        ("linear read", another_input_is_read()),
+        ("pool input", another_element_is_pooled()),
+        ("softmax input", another_group_is_normalized()),
+        ("committed output", another_output_is_committed_to()),
+        ("shown output", another_output_is_shown()),
+        ("shown commitment", another_commitment_is_shown()),
+    ]
+}
+
+#[test]
+fn without_a_family_of_copies_a_lie_passes() {
+    for (family, lie) in lies() {
+        assert_eq!(lie.broken(), BTreeSet::from(["copy".to_owned()]), "{family}");
+        for other in lie.families() {
+            let broken = lie.clone().without(other).broken();
+            assert_eq!(broken.is_empty(), other == family, "{family} without {other}: {broken:?}");
+        }
+    }
+}
+
+/// A new family needs a lie of its own.
+#[test]
+fn every_family_of_copies_has_its_lie() {
+    let models = support::models().into_iter();
+    let families =
+        models.flat_map(|(_, model)| record(&model, &model.circuit(), &model.instance).families());
+    let lied_about: BTreeSet<_> = lies().into_iter().map(|(family, _)| family).collect();
+    assert_eq!(families.collect::<BTreeSet<_>>(), lied_about);
+}
+
+#[test]
+fn every_cell_of_a_copied_column_is_a_copy() {
+    for (name, model) in support::models() {
+        let circuit = model.circuit();
+        let uncopied =
+            record(&model, &circuit, &model.instance).uncopied(&circuit.assigned_cells());
+        assert!(uncopied.is_empty(), "{name}: {uncopied:?}");
+    }
+}
