@@ -6,7 +6,7 @@ use halo2_proofs::{
     poly::Rotation,
 };
 
-use crate::{chain::Lattice, challenges::Challenges, frame::Limbs, integers};
+use crate::{chain::monomial::Lattice, challenges::Challenges, frame::Limbs, integers};
 
 /// The largest degree of any gate: four cosets for the quotient.
 pub(crate) const MAX_DEGREE: usize = 5;

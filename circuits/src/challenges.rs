@@ -6,7 +6,7 @@ use halo2_proofs::{
 };
 use zkinfer_verifier::MAX_CHALLENGES;
 
-use crate::chain::Lattice;
+use crate::chain::monomial::Lattice;
 
 /// Challenges that are drawn whatever the layers are.
 const SHARED: usize = 5;

@@ -15,7 +15,7 @@ use halo2_proofs::{
 
 use crate::{
     cells::Place,
-    lookup::{KeyTerm, Lookup, Tag},
+    lookup::entry::{KeyTerm, Lookup, Tag},
 };
 
 /// Rows at the end of every column that halo2 fills with blinding values, plus the last row of

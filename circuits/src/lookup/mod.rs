@@ -1,11 +1,10 @@
 //! Lookups: the table, the argument that all lookups are in it, and its witness.
 
 mod argument;
-mod entry;
+pub(crate) mod entry;
 mod table;
 mod witness;
 
 pub(crate) use argument::{LookupArgument, helper_count};
-pub(crate) use entry::{KeyTerm, Lookup, Tag};
 pub(crate) use table::{Table, ValueTables};
 pub(crate) use witness::{Helper, LookupCells, Positions, helpers};

@@ -22,7 +22,7 @@ use crate::{
     cells::{CellRef, Copies, FixedCells, IntegerCells, Place, Run},
     frame::{Copied, Frame, Limbs},
     integers::{bits, index, limb_widths},
-    lookup::{KeyTerm, Tag},
+    lookup::entry::{KeyTerm, Tag},
 };
 
 /// Elements that one lane of a row takes the maximum of.

@@ -26,7 +26,10 @@ use crate::{
     error::PlanError,
     frame::{Copied, Frame, Limbs},
     integers::{bits, index, limb_widths},
-    lookup::{KeyTerm, Tag, ValueTables},
+    lookup::{
+        ValueTables,
+        entry::{KeyTerm, Tag},
+    },
 };
 
 /// Limb widths of the softmax unit.

@@ -7,7 +7,7 @@ use super::rows::Side;
 use crate::{
     cells::Place,
     frame::{Copied, Frame, Limbs, Order},
-    lookup::{KeyTerm, Tag},
+    lookup::entry::{KeyTerm, Tag},
 };
 
 /// What the commitment unit packs.

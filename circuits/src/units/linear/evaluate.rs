@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     cells::{FieldCells, IntegerCells},
-    chain::Lattice,
+    chain::monomial::Lattice,
     integers::{field, power_of_two},
     units::{slots::POSITION_WEIGHTS, unit::Drawn},
 };

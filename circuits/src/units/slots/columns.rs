@@ -8,7 +8,7 @@ use crate::{
     chain::{ChainColumns, StepSet},
     frame::{Frame, Limbs, Order},
     integers::index,
-    lookup::{KeyTerm, Tag},
+    lookup::entry::{KeyTerm, Tag},
 };
 
 /// Slots to a row, limb widths and lattice steps of the slot unit.

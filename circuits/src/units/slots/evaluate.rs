@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     cells::{FieldCells, FixedCells, IntegerCells},
-    chain::Lattice,
+    chain::monomial::Lattice,
     integers::{field, from_limbs, power_of_two},
     units::unit::Drawn,
 };

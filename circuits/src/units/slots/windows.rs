@@ -14,7 +14,7 @@ use zkinfer_models::{
 
 use super::kind::{PADDING, RequantKind};
 use crate::{
-    chain::{Lattice, Monomial},
+    chain::{Monomial, monomial::Lattice},
     integers::index,
 };
 
