@@ -246,7 +246,7 @@ fn a_forged_witness_gives_a_proof_that_both_verifiers_refuse() {
 #[test]
 fn lies_about_every_kind_of_layer_are_refused_by_both_verifiers() {
     for (name, graph) in graphs::models() {
-        assert_every_column_is_bound(&Prover::Engine, &planned(name, graph.plan, graph.execution));
+        assert_every_column_is_bound(&Prover::Engine, &planned(&name, graph.plan, graph.execution));
     }
 }
 
