@@ -8,6 +8,7 @@ use crate::{
     cpu::{self, CpuOptions},
     cuda::{self, CudaOptions},
     error::{DeviceError, EngineError},
+    icicle::{self, IcicleOptions},
     key::Keyed,
     program::{Program, Source},
 };
@@ -22,6 +23,8 @@ pub enum Device {
     Cpu(CpuOptions),
     /// An NVIDIA GPU.
     Cuda(CudaOptions),
+    /// Whatever ICICLE has a backend for.
+    Icicle(IcicleOptions),
 }
 
 impl Default for Device {
@@ -37,6 +40,7 @@ impl Device {
         match self {
             Self::Cpu(_) => "cpu",
             Self::Cuda(_) => "cuda",
+            Self::Icicle(_) => "icicle",
         }
     }
 
@@ -50,8 +54,22 @@ impl Device {
         match self {
             Self::Cpu(options) => cpu::key(*options, data, lagrange, powers),
             Self::Cuda(options) => cuda::key(options, data, lagrange, powers),
+            Self::Icicle(options) => icicle::key(options, data, lagrange, powers),
         }
     }
+}
+
+/// What a key and its proofs asked of a device that is another machine than the host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeviceUsage {
+    /// Calls to the device.
+    pub operations: u64,
+    /// What it could not do and the host did.
+    pub host_operations: u64,
+    /// Bytes to the device.
+    pub uploaded_bytes: u64,
+    /// Bytes from the device.
+    pub downloaded_bytes: u64,
 }
 
 /// Operations on columns of `n = 2^k` values, which stay where the device keeps them.
@@ -70,6 +88,11 @@ pub(crate) trait ColumnDevice: std::fmt::Debug + Send + Sync {
 
     /// How many columns of the key may be kept on the cosets.
     fn extensions(&self) -> usize;
+
+    /// What went to the device and back so far, where that is another machine than the host.
+    fn usage(&self) -> Option<DeviceUsage> {
+        None
+    }
 
     /// Moves columns to the device.
     fn upload(&self, columns: Vec<Column>) -> Result<Vec<Self::Column>, DeviceError>;

@@ -17,7 +17,7 @@ use crate::{
     assembly::CircuitData,
     column::Column,
     copies::Cell,
-    device::{ColumnDevice, Extension},
+    device::{ColumnDevice, DeviceUsage, Extension},
     error::{DeviceError, EngineError},
     kernels::parallel,
     powers_of,
@@ -35,6 +35,8 @@ const COMBINATION_MIN: usize = 2;
 pub(crate) trait Keyed: std::fmt::Debug + Send + Sync {
     /// Makes a proof.
     fn prove(&self, round: Round<'_>) -> Result<(), EngineError>;
+    /// What the device was asked for.
+    fn usage(&self) -> Option<DeviceUsage>;
     /// halo2's key.
     fn verifying_key(&self) -> &plonk::VerifyingKey<G1Affine>;
 }
@@ -42,6 +44,10 @@ pub(crate) trait Keyed: std::fmt::Debug + Send + Sync {
 impl<D: ColumnDevice> Keyed for Key<D> {
     fn prove(&self, round: Round<'_>) -> Result<(), EngineError> {
         rounds::prove(self, round)
+    }
+
+    fn usage(&self) -> Option<DeviceUsage> {
+        self.device.usage()
     }
 
     fn verifying_key(&self) -> &plonk::VerifyingKey<G1Affine> {

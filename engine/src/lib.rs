@@ -21,6 +21,7 @@ mod cpu;
 pub mod cuda;
 mod device;
 mod error;
+pub mod icicle;
 mod kernels;
 mod key;
 mod lookup;
@@ -47,7 +48,7 @@ use self::{assembly::lay_out, key::Keyed, rounds::Round};
 pub use self::{
     column::{Column, TableSums},
     cpu::CpuOptions,
-    device::Device,
+    device::{Device, DeviceUsage},
     error::{DeviceError, EngineError},
     kernels::{Instructions, measure},
     rounds::{ProofTranscript, Stage},
@@ -89,6 +90,12 @@ impl<C: EngineCircuit> EngineKey<C> {
     #[must_use]
     pub fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// What went to the device and back since the key was begun; `None` for the processor.
+    #[must_use]
+    pub fn usage(&self) -> Option<DeviceUsage> {
+        self.key.usage()
     }
 
     /// Proves `circuit` with `instance`, writing to `transcript`; `rng` blinds the witness, so it

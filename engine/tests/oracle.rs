@@ -3,28 +3,25 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod random_circuit;
+mod srs;
 
 use halo2_proofs::{
     halo2curves::{
         bn256::{Bn256, Fr, G1Affine},
         ff::Field,
-        group::Curve,
     },
     plonk::{Error, ProvingKey, create_proof, keygen_pk, keygen_vk_custom, verify_proof},
-    poly::{
-        EvaluationDomain,
-        commitment::{Blind, Params, ParamsProver},
-        kzg::{
-            commitment::{KZGCommitmentScheme, ParamsKZG},
-            multiopen::{ProverSHPLONK, VerifierSHPLONK},
-            strategy::SingleStrategy,
-        },
+    poly::kzg::{
+        commitment::KZGCommitmentScheme,
+        multiopen::{ProverSHPLONK, VerifierSHPLONK},
+        strategy::SingleStrategy,
     },
     transcript::{Challenge255, Keccak256Read, TranscriptReadBuffer, TranscriptWriterBuffer},
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use random_circuit::{Kind, RandomCircuit};
+use srs::Srs;
 use zkinfer_engine::{CpuOptions, Device, EngineError, EngineKey, Instructions, ProofTranscript};
 
 const K: u32 = 6;
@@ -59,31 +56,6 @@ fn kinds() -> Vec<(&'static str, Kind)> {
     ]
 }
 
-/// Parameters of a known secret, and their Lagrange basis, which halo2 keeps to itself.
-struct Srs {
-    params: ParamsKZG<Bn256>,
-    lagrange: Vec<G1Affine>,
-}
-
-impl Srs {
-    fn new() -> Self {
-        let params = ParamsKZG::<Bn256>::setup(K, ChaCha20Rng::seed_from_u64(SEED));
-        let domain = EvaluationDomain::<Fr>::new(1, K);
-        let commit = |row| {
-            let mut unit = domain.empty_lagrange();
-            unit[row] = Fr::ONE;
-            params.commit_lagrange(&unit, Blind::default()).to_affine()
-        };
-        let lagrange = (0..1 << K).map(commit).collect();
-        Self { params, lagrange }
-    }
-
-    fn first_powers(&self) -> [G1Affine; 2] {
-        let powers = self.params.get_g();
-        [powers[0], powers[1]]
-    }
-}
-
 struct Oracle {
     srs: Srs,
     circuit: RandomCircuit,
@@ -93,7 +65,7 @@ struct Oracle {
 
 impl Oracle {
     fn new(kind: Kind) -> Self {
-        let srs = Srs::new();
+        let srs = Srs::new(K);
         let circuit = RandomCircuit::honest(kind);
         let blank = RandomCircuit { known: false, ..circuit.clone() };
         let key = keygen_vk_custom(&srs.params, &blank, false).unwrap();
