@@ -1,10 +1,12 @@
 //! What can be said on the command line.
 
-use std::path::PathBuf;
+use std::{env, io, path::PathBuf, process};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use zkinfer::{
-    Demands, Error, Expectation, ExpectedSide, Options, Recipe, SrsPolicy, read,
+    Demands, DeviceChoice, Devices, Error, Expectation, ExpectedSide, Options, Recipe, SrsPolicy,
+    engine::{CpuOptions, Instructions, cuda::CudaOptions, icicle::IcicleOptions},
+    read,
     verifier::{Digest, KeyDigest, SrsDigest, VerifyingKey},
 };
 
@@ -47,6 +49,11 @@ pub(crate) enum Command {
     /// Make, import or describe a structured reference string.
     #[command(subcommand)]
     Srs(Srs),
+    /// Tell where proofs can be made on this machine.
+    Devices(FindDevices),
+    /// Try ICICLE's libraries, which may end this process.
+    #[command(hide = true)]
+    TryIcicle(Icicle),
 }
 
 /// How real numbers become integers, and what a claim hides; fixes the key.
@@ -198,6 +205,8 @@ pub(crate) struct Quote {
     pub(crate) input: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) quantize: Quantize,
+    #[command(flatten)]
+    pub(crate) icicle: Icicle,
 }
 
 #[derive(Debug, clap::Args)]
@@ -258,12 +267,14 @@ pub(crate) struct Prove {
     pub(crate) test_set: TestSet,
     #[command(flatten)]
     pub(crate) alarm: Alarm,
-    /// Where the proof is made.
+    /// Where the proof is made: by default on the fastest device.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) device: DeviceName,
     /// The instructions that the processor runs; by default its fastest.
     #[arg(long, value_enum)]
     pub(crate) instructions: Option<InstructionsName>,
+    #[command(flatten)]
+    pub(crate) icicle: Icicle,
     #[command(flatten)]
     pub(crate) srs: SrsFile,
     #[command(flatten)]
@@ -310,12 +321,94 @@ pub(crate) enum InstructionsName {
     Portable,
 }
 
+impl From<InstructionsName> for Instructions {
+    fn from(name: InstructionsName) -> Self {
+        match name {
+            InstructionsName::Avx512Ifma => Self::Avx512Ifma,
+            InstructionsName::Avx512 => Self::Avx512,
+            InstructionsName::Avx2 => Self::Avx2,
+            InstructionsName::Portable => Self::Portable,
+        }
+    }
+}
+
 /// The devices that can be chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DeviceName {
-    /// The processor.
+    /// The fastest that can be used.
     #[default]
+    Auto,
+    /// The processor.
     Cpu,
+    /// An NVIDIA GPU.
+    Cuda,
+    /// What ICICLE has a backend for, where it is installed.
+    Icicle,
+}
+
+impl From<DeviceName> for DeviceChoice {
+    fn from(name: DeviceName) -> Self {
+        match name {
+            DeviceName::Auto => Self::Auto,
+            DeviceName::Cpu => Self::Cpu,
+            DeviceName::Cuda => Self::Cuda,
+            DeviceName::Icicle => Self::Icicle,
+        }
+    }
+}
+
+/// Where ICICLE is, and which of its devices.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Icicle {
+    /// The folder of libicicle_device.so; by default where ICICLE_BACKEND_INSTALL_DIR and its
+    /// installers put it.
+    #[arg(long, value_name = "FOLDER")]
+    icicle_dir: Option<PathBuf>,
+    /// ICICLE's name of the device.
+    #[arg(long, value_name = "NAME", default_value = "CUDA")]
+    icicle_device: String,
+}
+
+impl Icicle {
+    /// ICICLE's device as it was asked for.
+    pub(crate) fn options(&self) -> IcicleOptions {
+        IcicleOptions { folder: self.icicle_dir.clone(), kind: self.icicle_device.clone() }
+    }
+
+    /// All devices, with these instructions of the processor or its fastest.
+    pub(crate) fn devices(
+        &self,
+        instructions: Option<InstructionsName>,
+    ) -> anyhow::Result<Devices<'static>> {
+        let mut cpu = CpuOptions::default();
+        if let Some(name) = instructions {
+            cpu.instructions = name.into();
+            let (name, fastest) = (cpu.instructions.name(), Instructions::detect().name());
+            anyhow::ensure!(
+                cpu.instructions.is_available(),
+                "this processor does not have the instructions {name}; its fastest are {fastest}"
+            );
+        }
+        let (cuda, icicle) = (CudaOptions::default(), self.options());
+        Ok(Devices { cpu, cuda, icicle, trial: &trial })
+    }
+}
+
+/// This very program, as a process in which ICICLE's libraries may do what they like.
+fn trial(options: &IcicleOptions) -> io::Result<process::Command> {
+    let mut command = process::Command::new(env::current_exe()?);
+    command.args(["try-icicle", "--icicle-device", &options.kind]);
+    if let Some(folder) = &options.folder {
+        command.arg("--icicle-dir").arg(folder);
+    }
+    Ok(command)
+}
+
+/// What `devices` looks for.
+#[derive(Debug, clap::Args)]
+pub(crate) struct FindDevices {
+    #[command(flatten)]
+    pub(crate) icicle: Icicle,
 }
 
 #[derive(Debug, clap::Args)]

@@ -43,6 +43,11 @@ impl Output {
         print(&text)
     }
 
+    /// Shows a line of text, whatever was asked for.
+    pub(crate) fn line(&self, text: &str) -> Result<()> {
+        print(text)
+    }
+
     /// Says something about the way to the result. A reader who is gone is no error.
     pub(crate) fn remark(&self, text: impl Display) {
         let _ = writeln!(io::stderr(), "{}", visible(&text.to_string()));

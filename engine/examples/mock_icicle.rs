@@ -98,7 +98,7 @@ impl State {
         // SAFETY: as in `scalars`.
         let bytes = unsafe { std::slice::from_raw_parts_mut(bytes, SCALAR * scalars.len()) };
         for (to, scalar) in bytes.as_chunks_mut::<SCALAR>().0.iter_mut().zip(scalars) {
-            *to = scalar.to_repr().into();
+            *to = scalar.to_repr();
         }
         if is_wrong {
             bytes[0] ^= 1;
@@ -503,7 +503,7 @@ pub unsafe extern "C" fn bn254_msm(
             false => [sum.x * z, sum.y * z, z],
         };
         for (i, coordinate) in sum.iter().enumerate() {
-            let bytes: [u8; SCALAR] = coordinate.to_repr().into();
+            let bytes: [u8; SCALAR] = coordinate.to_repr();
             // SAFETY: the host has room for three coordinates.
             unsafe { to.add(SCALAR * i).copy_from(bytes.as_ptr(), SCALAR) };
         }

@@ -4,6 +4,7 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod mock;
 mod random_circuit;
 mod srs;
 
@@ -11,8 +12,7 @@ use std::{
     env,
     ffi::CString,
     fs,
-    os::unix::fs::symlink,
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
     sync::{LazyLock, Mutex, MutexGuard, PoisonError},
 };
@@ -38,35 +38,13 @@ struct Mock {
 
 /// One test at a time sets the faults of the library.
 static MOCK: LazyLock<Mutex<Mock>> = LazyLock::new(|| {
-    let path = build();
-    let folder = folder_with(&path);
+    let path = mock::library();
+    let folder = mock::folder_with(&path);
     // SAFETY: the library was just built from this crate.
     #[expect(unsafe_code, reason = "a shared library")]
     let library = unsafe { Library::new(&path) }.unwrap();
     Mutex::new(Mock { folder, library })
 });
-
-fn build() -> PathBuf {
-    // This test is in `TARGET/PROFILE/deps`.
-    let test = env::current_exe().unwrap();
-    let profile = test.ancestors().nth(2).unwrap();
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--offline", "--quiet", "--package", "zkinfer-engine"]);
-    cargo.args(["--example", "mock_icicle", "--target-dir"]).arg(profile.parent().unwrap());
-    if profile.ends_with("release") {
-        cargo.arg("--release");
-    }
-    assert!(cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap().success());
-    profile.join("examples/libmock_icicle.so")
-}
-
-fn folder_with(library: &Path) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for name in ["device", "field_bn254", "curve_bn254"] {
-        symlink(library, folder.path().join(format!("libicicle_{name}.so"))).unwrap();
-    }
-    folder
-}
 
 impl Mock {
     /// The library without faults, for one test.
@@ -137,22 +115,34 @@ fn kinds() -> [Kind; 3] {
         lookups: 2,
         copies: 15,
         weights: 20,
-        ..Kind::default()
     };
     [gates, all, Kind { seed: 10, degree: 4, ..all }]
+}
+
+/// What a key says it needs where there is next to nothing.
+fn least_memory(mock: &Mock, srs: &Srs, circuit: &RandomCircuit) -> u64 {
+    mock.set_faults("memory=100000");
+    match device_error(key(srs, circuit, &Device::Icicle(mock.options())).unwrap_err()) {
+        DeviceError::OutOfMemory { device: "icicle", needed, available } => {
+            assert!(needed > available && available <= 100_000, "{needed}, {available}");
+            needed
+        }
+        other => panic!("{other}"),
+    }
 }
 
 #[test]
 fn proofs_are_the_processors() {
     let mock = Mock::new();
+    let larger = Srs::new(K + 1);
     let srs = Srs::new(K);
-    for kind in kinds() {
+    for (kind, srs) in kinds().into_iter().map(|kind| (kind, &srs)).chain([(kinds()[0], &larger)]) {
         let circuit = RandomCircuit::honest(kind);
-        let ours = key(&srs, &circuit, &Device::default()).unwrap();
-        // Enough for all columns of the key on the cosets, and for none.
-        for memory in [1 << 30, 1 << 19] {
+        let ours = key(srs, &circuit, &Device::default()).unwrap();
+        // Enough for all columns of the key on the cosets, and what the plan says is the least.
+        for memory in [1 << 30, least_memory(&mock, srs, &circuit)] {
             mock.set_faults(&format!("memory={memory}"));
-            let theirs = key(&srs, &circuit, &Device::Icicle(mock.options())).unwrap();
+            let theirs = key(srs, &circuit, &Device::Icicle(mock.options())).unwrap();
             let pinned = |key: &EngineKey<_>| format!("{:?}", key.verifying_key().pinned());
             assert_eq!(pinned(&theirs), pinned(&ours), "{kind:?}");
             for _ in 0..2 {
@@ -172,14 +162,7 @@ fn proofs_are_the_processors() {
 fn a_circuit_that_does_not_fit_is_refused_with_figures() {
     let mock = Mock::new();
     let (srs, circuit) = (Srs::new(K), RandomCircuit::honest(kinds()[1]));
-    mock.set_faults("memory=100000");
-    let device = Device::Icicle(mock.options());
-    match device_error(key(&srs, &circuit, &device).unwrap_err()) {
-        DeviceError::OutOfMemory { device: "icicle", needed, available } => {
-            assert!(needed > available && available <= 100_000, "{needed}, {available}");
-        }
-        other => panic!("{other}"),
-    }
+    assert!(least_memory(&mock, &srs, &circuit) > 100_000);
     assert_eq!(mock.used(), 0);
 }
 
@@ -241,7 +224,7 @@ fn what_cannot_be_used_says_why() {
     fs::write(empty.path().join("libicicle_device.so"), "no library").unwrap();
     let said = refused(options(empty.path()));
     assert!(said.contains("cannot be loaded"), "{said}");
-    let other = folder_with(&env::current_exe().unwrap());
+    let other = mock::folder_with(&env::current_exe().unwrap());
     let said = refused(options(other.path()));
     assert!(said.contains("cannot be loaded"), "{said}");
 }

@@ -6,6 +6,7 @@ use std::{fmt, io, path::PathBuf};
 
 use thiserror::Error;
 use zkinfer_circuits::PlanError;
+use zkinfer_engine::{DeviceError, EngineError};
 use zkinfer_models::{AccuracyError, ImportError, InputError, QuantizeError, RunError};
 use zkinfer_prover::{ExportError, ProveError, PtauError, SetupError, SrsError};
 use zkinfer_verifier::{
@@ -288,6 +289,12 @@ pub enum Error {
         /// Why not.
         source: ExportError,
     },
+    /// The device that was asked for cannot be used.
+    #[error("cannot prove on the device that was asked for")]
+    Device {
+        /// Why not.
+        source: DeviceError,
+    },
     /// The circuit has no keys.
     #[error("cannot make the keys")]
     Setup {
@@ -425,7 +432,21 @@ impl fmt::Display for KeyDifference {
     }
 }
 
+<<<<<<< HEAD
 fn list(unmet: &[Unmet]) -> String {
     let texts: Vec<String> = unmet.iter().map(Unmet::to_string).collect();
     texts.join("; ")
+=======
+impl Error {
+    /// Whether a device failed, where another might not have.
+    #[must_use]
+    pub fn is_of_device(&self) -> bool {
+        matches!(
+            self,
+            Self::Device { .. }
+                | Self::Setup { source: SetupError::Engine(EngineError::Device(_)) }
+                | Self::Prove { source: ProveError::Engine { source: EngineError::Device(_), .. } }
+        )
+    }
+>>>>>>> ccebc95 (Command line: devices, --device auto|cpu|cuda|icicle, a quote for each)
 }

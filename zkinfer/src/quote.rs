@@ -4,6 +4,7 @@ use zkinfer_circuits::Cost;
 use zkinfer_engine::{Instructions, calibrate};
 
 use crate::{
+    devices::{DeviceQuote, Devices},
     error::Error,
     keys::plan,
     model::{Model, Quantized},
@@ -21,6 +22,12 @@ pub struct Quote {
 }
 
 impl Quote {
+    /// What the proof takes on every device.
+    #[must_use]
+    pub fn on(&self, devices: &Devices<'_>) -> Vec<DeviceQuote> {
+        devices.quote(self.cost.k, self.prove_seconds)
+    }
+
     /// Plans the circuit and times a transform.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 mod audit;
 mod commit;
+mod devices;
 mod inspect;
 mod key;
 mod prove;
@@ -12,6 +13,7 @@ mod srs;
 mod verify;
 
 use anyhow::{Context, Result};
+use zkinfer::engine::icicle;
 
 use crate::{
     args::{Args, Command},
@@ -37,5 +39,10 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Outcome> {
         Command::Audit(args) => audit::run(&args, output),
         Command::Key(args) => key::run(&args, output),
         Command::Srs(command) => srs::run(command, output),
+        Command::Devices(args) => devices::run(&args, output),
+        Command::TryIcicle(args) => {
+            output.line(&icicle::report(&args.options()))?;
+            Ok(Outcome::Accepted)
+        }
     }
 }

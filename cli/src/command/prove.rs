@@ -6,16 +6,15 @@ mod places;
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, bail};
 use serde::Serialize;
 use zkinfer::{
-    Device, Keys, Model, Quantized, Stored, measure_accuracy,
-    models::AccuracyReport,
-    prover::{CpuOptions, Instructions},
+    Device, Keys, Model, Quantized, Stored, engine::DeviceUsage, measure_accuracy,
+    models::AccuracyReport, plan,
 };
 
 use crate::{
-    args::{self, DeviceName, InstructionsName},
+    args::{self, DeviceName},
     output::{Outcome, Output},
     progress::watched,
     text::{self, BoundReport},
@@ -47,8 +46,7 @@ fn ready(
     output: &Output,
 ) -> Result<Ready> {
     let measured = measure_accuracy(model, &mut quantized, args.test_set.test_set.as_deref())?;
-    let (srs, device) = (args.srs.file.as_deref(), device(args.device, args.instructions)?);
-    let keys = watched(output, |watch| Keys::make(model, &quantized, srs, &device, watch))?;
+    let keys = make_keys(args, model, &quantized, output)?;
     output.remark_srs(&keys.srs_event);
     let stored = places.key.store(&keys, &quantized.settings, measured.as_ref())?;
     if stored == Stored::New {
@@ -62,26 +60,46 @@ fn ready(
     Ok(Ready { quantized, keys, stored, measured })
 }
 
-/// The device that was asked for, with the instructions, if this processor has them.
-fn device(device: DeviceName, name: Option<InstructionsName>) -> Result<Device> {
-    let mut options = CpuOptions::default();
-    if let Some(name) = name {
-        options.instructions = match name {
-            InstructionsName::Avx512Ifma => Instructions::Avx512Ifma,
-            InstructionsName::Avx512 => Instructions::Avx512,
-            InstructionsName::Avx2 => Instructions::Avx2,
-            InstructionsName::Portable => Instructions::Portable,
-        };
-        let name = options.instructions.name();
-        let fastest = Instructions::detect().name();
-        ensure!(
-            options.instructions.is_available(),
-            "this processor does not have the instructions {name}; its fastest are {fastest}"
-        );
+/// Makes the keys on the device that was asked for. Where that is a choice, and the device that
+/// was chosen fails or has too little memory, the processor does the work, and a remark says so.
+fn make_keys(
+    args: &args::Prove,
+    model: &Model,
+    quantized: &Quantized,
+    output: &Output,
+) -> Result<Keys> {
+    let (srs, devices) = (args.srs.file.as_deref(), args.icicle.devices(args.instructions)?);
+    let make =
+        |device: &Device| watched(output, |watch| Keys::make(model, quantized, srs, device, watch));
+    let is_chosen = args.device == DeviceName::Auto;
+    // Only a choice depends on the size of the circuit.
+    let k = if is_chosen { plan(model, quantized)?.k() } else { 0 };
+    let device = devices.choose(args.device.into(), k)?;
+    match make(&device) {
+        Err(why) if is_chosen && why.is_of_device() && !matches!(device, Device::Cpu(_)) => {
+            let why = anyhow::Error::from(why);
+            output.remark(format_args!("note: proving on the processor instead: {why:#}"));
+            Ok(make(&Device::Cpu(devices.cpu))?)
+        }
+        made => Ok(made?),
     }
-    Ok(match device {
-        DeviceName::Cpu => Device::Cpu(options),
-    })
+}
+
+/// What went to a device and back.
+#[derive(Serialize)]
+struct UsageReport {
+    operations: u64,
+    /// What the device could not do.
+    host_operations: u64,
+    uploaded_bytes: u64,
+    downloaded_bytes: u64,
+}
+
+impl UsageReport {
+    fn new(usage: DeviceUsage) -> Self {
+        let DeviceUsage { operations, host_operations, uploaded_bytes, downloaded_bytes } = usage;
+        Self { operations, host_operations, uploaded_bytes, downloaded_bytes }
+    }
 }
 
 /// What every report of `prove` says of model and keys.
@@ -96,6 +114,9 @@ struct KeyReport {
     setup_seconds: f64,
     key_bytes: usize,
     device: &'static str,
+    /// What another machine than the processor was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_usage: Option<UsageReport>,
     threads: usize,
     key: PathBuf,
     key_digest: String,
@@ -122,6 +143,7 @@ impl KeyReport {
             setup_seconds: ready.keys.seconds,
             key_bytes: key.encode().len(),
             device: setup.circuit_key().device().name(),
+            device_usage: setup.circuit_key().usage().map(UsageReport::new),
             threads: rayon::current_num_threads(),
             key: places.key.key.clone(),
             key_digest: key.digest().to_string(),

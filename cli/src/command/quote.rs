@@ -4,7 +4,7 @@ use std::fmt;
 
 use anyhow::Result;
 use serde::Serialize;
-use zkinfer::{Error, KeyFiles, Model, Quantized, Quote};
+use zkinfer::{DeviceQuote, Error, KeyFiles, Model, Quantized, Quote};
 
 use crate::{
     args,
@@ -18,7 +18,9 @@ pub(crate) fn run(args: &args::Quote, output: &Output) -> Result<Outcome> {
         args.input.iter().map(|path| model.read_input(path)).collect::<Result<_, Error>>()?;
     let beside = KeyFiles::beside_model(&args.model).settings;
     let quantized = model.quantize(&args.quantize.recipe(), &beside, &inputs)?;
-    output.report(&Report::new(&model, &quantized, &Quote::new(&model, &quantized)?))?;
+    let quote = Quote::new(&model, &quantized)?;
+    let devices = quote.on(&args.icicle.devices(None)?);
+    output.report(&Report::new(&model, &quantized, &quote, &devices))?;
     Ok(Outcome::Accepted)
 }
 
@@ -37,9 +39,28 @@ struct Report {
     degree: usize,
     instructions: &'static str,
     estimated_prove_seconds: f64,
+    devices: Vec<DeviceRow>,
     estimated_memory_bytes: u64,
     proof_bytes: usize,
     estimated_gas: u64,
+}
+
+/// What the proof takes on a device, or why it cannot be used.
+#[derive(Serialize)]
+struct DeviceRow {
+    device: &'static str,
+    estimated_prove_seconds: Option<f64>,
+    reason: Option<String>,
+}
+
+impl DeviceRow {
+    fn new(quote: &DeviceQuote) -> Self {
+        Self {
+            device: quote.device.name(),
+            estimated_prove_seconds: quote.prove_seconds.as_ref().ok().copied(),
+            reason: quote.prove_seconds.as_ref().err().cloned(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -55,7 +76,7 @@ struct UsedRows {
 }
 
 impl Report {
-    fn new(model: &Model, quantized: &Quantized, quote: &Quote) -> Self {
+    fn new(model: &Model, quantized: &Quantized, quote: &Quote, devices: &[DeviceQuote]) -> Self {
         let cost = &quote.cost;
         Self {
             model: text::model(&quantized.settings.name, model.digest()),
@@ -80,6 +101,7 @@ impl Report {
             degree: cost.degree,
             instructions: quote.instructions.name(),
             estimated_prove_seconds: quote.prove_seconds,
+            devices: devices.iter().map(DeviceRow::new).collect(),
             estimated_memory_bytes: cost.memory_bytes,
             proof_bytes: cost.proof_bytes,
             estimated_gas: cost.gas,
@@ -116,6 +138,11 @@ impl fmt::Display for Report {
             "  proving (estimated, 2 cores like this one, {}): {:.3} s",
             self.instructions, self.estimated_prove_seconds
         )?;
+        for DeviceRow { device, estimated_prove_seconds, .. } in &self.devices {
+            if let Some(seconds) = estimated_prove_seconds.filter(|_| *device != "cpu") {
+                writeln!(f, "  proving on {device} (estimated): {seconds:.3} s")?;
+            }
+        }
         writeln!(f, "  memory (estimated): {} MB", self.estimated_memory_bytes / 1_000_000)?;
         writeln!(f, "  proof: {} bytes", self.proof_bytes)?;
         write!(f, "  verifying on an EVM chain (estimated): {} gas", self.estimated_gas)

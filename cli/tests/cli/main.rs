@@ -5,6 +5,7 @@
 mod alarm;
 mod audit;
 mod commands;
+mod devices;
 mod environment;
 mod hidden;
 mod keys;

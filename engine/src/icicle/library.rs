@@ -50,8 +50,11 @@ pub(super) fn unavailable(reason: impl Into<String>) -> DeviceError {
     DeviceError::Unavailable { device: DEVICE, reason: reason.into() }
 }
 
-/// The folder of the libraries.
-fn find(options: &IcicleOptions) -> Result<PathBuf, DeviceError> {
+/// The folder of ICICLE's libraries, without loading them.
+///
+/// # Errors
+/// If they are not there, where they were looked for.
+pub fn find(options: &IcicleOptions) -> Result<PathBuf, DeviceError> {
     let has = |folder: &PathBuf| folder.join(DEVICE_LIBRARY).is_file();
     if let Some(given) = &options.folder {
         let folders = [given.clone(), given.join("lib")];

@@ -30,7 +30,7 @@ const TASK: usize = 1 << 13;
 
 /// A scalar as the device has it: canonical, low byte first.
 pub(super) fn canonical(value: &Fr) -> [u8; SCALAR] {
-    value.to_repr().into()
+    value.to_repr()
 }
 
 /// One device, and the vectors of `n` elements on it that are free for use.
@@ -52,7 +52,6 @@ impl fmt::Debug for Machine {
 /// An address on the device.
 struct Pointer(*mut c_void);
 
-#[expect(clippy::non_send_fields_in_send_ty, reason = "see the argument")]
 // SAFETY: the address means nothing to the host; only calls into the library use it, one at a time.
 unsafe impl Send for Pointer {}
 

@@ -31,12 +31,15 @@ use std::{
 
 use halo2_proofs::halo2curves::bn256::G1Affine;
 
-pub use self::probe::{Probe, probe, report};
 use self::{
     abi::DeviceId,
     device::IcicleDevice,
     library::{Library, unavailable},
     memory::{Machine, SCALAR},
+};
+pub use self::{
+    library::find,
+    probe::{Probe, probe, report},
 };
 use crate::{
     assembly::CircuitData,
