@@ -432,11 +432,11 @@ impl fmt::Display for KeyDifference {
     }
 }
 
-<<<<<<< HEAD
 fn list(unmet: &[Unmet]) -> String {
     let texts: Vec<String> = unmet.iter().map(Unmet::to_string).collect();
     texts.join("; ")
-=======
+}
+
 impl Error {
     /// Whether a device failed, where another might not have.
     #[must_use]
@@ -448,5 +448,4 @@ impl Error {
                 | Self::Prove { source: ProveError::Engine { source: EngineError::Device(_), .. } }
         )
     }
->>>>>>> ccebc95 (Command line: devices, --device auto|cpu|cuda|icicle, a quote for each)
 }

@@ -38,12 +38,8 @@ mod accuracy;
 mod alarm;
 pub mod audit;
 mod commit;
-<<<<<<< HEAD
 mod describe;
-=======
-mod comparison;
 mod devices;
->>>>>>> ccebc95 (Command line: devices, --device auto|cpu|cuda|icicle, a quote for each)
 mod error;
 mod expectation;
 mod inputs;
@@ -69,14 +65,10 @@ pub use accuracy::measure_accuracy;
 pub use alarm::{Demands, Reference, ReferenceOutput, Survey, Unmet};
 pub use audit::Audit;
 pub use commit::{commit_to_input, read_input_blinding, write_openings, write_proof};
-<<<<<<< HEAD
 pub use describe::{KeyDescription, KeyTensor};
-=======
-pub use comparison::Comparison;
 pub use devices::{
     DeviceChoice, DeviceFacts, DeviceQuote, Devices, FoundDevice, reason as device_reason,
 };
->>>>>>> ccebc95 (Command line: devices, --device auto|cpu|cuda|icicle, a quote for each)
 pub use error::{Error, KeyDifference};
 pub use expectation::{Expectation, ExpectedJob, ExpectedSide, Rejection, hex};
 pub use inputs::{NamedInput, notes_of_inputs};
