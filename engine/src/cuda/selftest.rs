@@ -1,4 +1,6 @@
-//! The kernels of a machine against the processor: arithmetic, points, a transform and a sum.
+//! The kernels of a machine against the processor: every kernel of a proof, at the ends of ranges.
+//!
+//! A GPU is not trusted before: what a compiler or a driver makes of the sources shows only there.
 
 use halo2_proofs::{
     arithmetic::best_multiexp,
@@ -10,10 +12,22 @@ use halo2_proofs::{
 };
 
 use super::{
-    DEVICE, accelerator::Kernel, columns::CudaColumn, machine::Machine, plain, sums::Bases,
+    DEVICE,
+    accelerator::Kernel,
+    columns::{self, CudaColumn},
+    machine::Machine,
+    plain, rows,
+    sums::Bases,
     transform::Domain,
 };
-use crate::{cosets::root_of_unity, error::DeviceError, kernels::pack::Words, powers_of};
+use crate::{
+    column::Column,
+    cosets::root_of_unity,
+    error::DeviceError,
+    kernels::pack::Words,
+    powers_of,
+    program::{ProgramBuilder, Source},
+};
 
 /// log2 of the elements that are transformed and added up.
 const K: u32 = 11;
@@ -29,7 +43,9 @@ pub(super) fn run(machine: &Machine) -> Result<(), DeviceError> {
     field::<Fq>(machine, Kernel::CheckCoordinates)?.ok_or_else(|| wrong("coordinates"))?;
     points(machine)?.ok_or_else(|| wrong("points"))?;
     transform(machine)?.ok_or_else(|| wrong("transforms"))?;
-    sum(machine)?.ok_or_else(|| wrong("sums"))
+    sum(machine)?.ok_or_else(|| wrong("sums"))?;
+    row_operations(machine)?.ok_or_else(|| wrong("rows"))?;
+    program(machine)?.ok_or_else(|| wrong("programs"))
 }
 
 /// The ends of the range, and what has many carries, besides powers of an arbitrary element.
@@ -113,4 +129,98 @@ fn sum(machine: &Machine) -> Result<Option<()>, DeviceError> {
     let column = CudaColumn::from(machine.upload_elements(&scalars)?);
     let commitment = on_machine.commit(&[&column])?[0];
     Ok((commitment == best_multiexp(&scalars, &bases).to_affine()).then_some(()))
+}
+
+/// Columns of elements and of integers, with elements in the last rows.
+fn operands() -> [Column; 2] {
+    let size = 1 << K;
+    let extremes = [0, 1, -1, i32::MAX, -i32::MAX, i32::MIN, 1 << 16, -77];
+    let values = extremes.into_iter().cycle().take(size).collect();
+    let cells = elements().into_iter().cycle().take(size).collect();
+    let mut integers = Column::integers(values);
+    integers.blind(elements());
+    [Column::Field(cells), integers]
+}
+
+/// Sums of columns over rows, inverses and running products. There are enough terms that sums are
+/// reduced on the way.
+fn row_operations(machine: &Machine) -> Result<Option<()>, DeviceError> {
+    let (size, some, weights) = (1 << K, operands(), elements());
+    let on_host: Vec<Vec<Fr>> = some.iter().map(Column::to_field).collect();
+    let on_machine: Vec<CudaColumn> =
+        some.iter().map(|column| CudaColumn::upload(machine, column)).collect::<Result<_, _>>()?;
+    let terms: Vec<_> =
+        weights.iter().enumerate().map(|(i, &weight)| (&on_machine[i % 2], weight)).collect();
+    let combined = columns::combine(machine, &terms, size)?;
+    let by_row = |row: usize| -> Fr {
+        weights.iter().enumerate().map(|(i, weight)| weight * on_host[i % 2][row]).sum()
+    };
+    let expected: Vec<Fr> = (0..size).map(by_row).collect();
+    let mut is_right = machine.read_elements(&combined, 0, size)? == expected;
+
+    let queries = [(&on_machine[0], 0), (&on_machine[1], 0), (&on_machine[1], 1)];
+    let dots = columns::dot(machine, &combined, &queries, size)?;
+    let dot = |column: &[Fr], by: usize| -> Fr {
+        (0..size).map(|row| expected[row] * column[(row + by) % size]).sum()
+    };
+    is_right &= dots == [dot(&on_host[0], 0), dot(&on_host[1], 0), dot(&on_host[1], 1)];
+
+    let inverses = columns::invert(machine, &combined, size)?;
+    let read = machine.read_elements(&inverses, 0, size)?;
+    let is_inverse =
+        |(x, y): (&Fr, &Fr)| if bool::from(x.is_zero()) { x == y } else { x * y == Fr::ONE };
+    is_right &= expected.iter().zip(&read).all(is_inverse);
+
+    let products = columns::running_products(machine, &combined, size)?;
+    let running = expected
+        .iter()
+        .scan(Fr::ONE, |product, factor| Some(std::mem::replace(product, *product * factor)));
+    is_right &= running.eq(machine.read_elements(&products, 0, size)?);
+    Ok(is_right.then_some(()))
+}
+
+/// Products and sums of both columns at rotations.
+fn program(machine: &Machine) -> Result<Option<()>, DeviceError> {
+    const PRODUCTS: i32 = 11;
+    let (size, some) = (1 << K, operands());
+    let on_host: Vec<Vec<Fr>> = some.iter().map(Column::to_field).collect();
+    let on_machine: Vec<CudaColumn> =
+        some.iter().map(|column| CudaColumn::upload(machine, column)).collect::<Result<_, _>>()?;
+    let at = |i: i32| (i % 2 == 0, if i % 3 == 0 { -i } else { i });
+    let source = |is_first: bool| Source::Advice(usize::from(!is_first));
+    let mut builder = ProgramBuilder::new();
+    let mut total = builder.parameter(0);
+    for i in 0..PRODUCTS {
+        let (is_first, by) = at(i);
+        let left = builder.query(source(is_first), by);
+        let right = builder.query(source(!is_first), -by);
+        let product = builder.multiply(&left, &right);
+        total = if i % 4 == 0 {
+            builder.subtract(&total, &product)
+        } else {
+            builder.add(&total, &product)
+        };
+        total = builder.subtract(&total, &left);
+    }
+    let program = builder.outputs(&[total]);
+    let parameter = -Fr::TWO_INV;
+    let sources: Vec<&CudaColumn> = program
+        .sources
+        .iter()
+        .map(|known| &on_machine[usize::from(*known != Source::Advice(0))])
+        .collect();
+    let outputs = rows::run(machine, &program, &program.uniforms(&[parameter]), &sources, size)?;
+    let value = |column: bool, row: usize, by: i32| {
+        on_host[usize::from(!column)][(row + columns::rotation(by, size)) % size]
+    };
+    let by_row = |row: usize| {
+        (0..PRODUCTS).fold(parameter, |total, i| {
+            let (is_first, by) = at(i);
+            let left = value(is_first, row, by);
+            let product = left * value(!is_first, row, -by);
+            (if i % 4 == 0 { total - product } else { total + product }) - left
+        })
+    };
+    let expected: Vec<Fr> = (0..size).map(by_row).collect();
+    Ok((machine.read_elements(&outputs[0], 0, size)? == expected).then_some(()))
 }

@@ -21,6 +21,7 @@ use rand_core::SeedableRng;
 
 use super::{
     CudaOptions,
+    accelerator::SOURCES,
     columns::{self, CudaColumn},
     emulator::Emulator,
     key_on,
@@ -69,6 +70,18 @@ fn points(count: usize) -> Vec<G1Affine> {
 #[test]
 fn kernels_pass_the_self_test() {
     selftest::run(&machine()).unwrap();
+}
+
+/// A GPU's compiler once gave the carry of a chain the register of a limb that was zero like it: the
+/// chain then read what it had written. What a chain writes must be marked as written early.
+#[test]
+fn chains_of_carries_share_no_registers() {
+    let constraints: Vec<&str> = SOURCES
+        .split('"')
+        .filter(|text| text.starts_with(['+', '=']) && text.ends_with('r'))
+        .collect();
+    assert!(constraints.len() > 40, "the chains were found");
+    assert!(constraints.iter().all(|text| text.contains('&')), "{constraints:?}");
 }
 
 #[test]

@@ -33,8 +33,8 @@ FN u32 add8_carrying(u32 *r, const u32 *a, u32 carry) {
       "addc.cc.u32 %6, %6, %15;\n\t"
       "addc.cc.u32 %7, %7, %16;\n\t"
       "addc.u32 %8, 0, 0;"
-      : "+r"(r[0]), "+r"(r[1]), "+r"(r[2]), "+r"(r[3]), "+r"(r[4]), "+r"(r[5]), "+r"(r[6]),
-        "+r"(r[7]), "+r"(carry)
+      : "+&r"(r[0]), "+&r"(r[1]), "+&r"(r[2]), "+&r"(r[3]), "+&r"(r[4]), "+&r"(r[5]), "+&r"(r[6]),
+        "+&r"(r[7]), "+&r"(carry)
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(a[4]), "r"(a[5]), "r"(a[6]), "r"(a[7]));
   return carry;
 }
@@ -70,8 +70,8 @@ FN u32 add_row(u32 *sum, u32 a0, u32 a1, u32 a2, u32 a3, u32 b) {
       "madc.lo.cc.u32 %6, %12, %13, %6;\n\t"
       "madc.hi.cc.u32 %7, %12, %13, %7;\n\t"
       "addc.u32 %8, 0, 0;"
-      : "+r"(sum[0]), "+r"(sum[1]), "+r"(sum[2]), "+r"(sum[3]), "+r"(sum[4]), "+r"(sum[5]),
-        "+r"(sum[6]), "+r"(sum[7]), "=&r"(carry)
+      : "+&r"(sum[0]), "+&r"(sum[1]), "+&r"(sum[2]), "+&r"(sum[3]), "+&r"(sum[4]), "+&r"(sum[5]),
+        "+&r"(sum[6]), "+&r"(sum[7]), "=&r"(carry)
       : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b));
   return carry;
 }
@@ -87,8 +87,8 @@ FN void shift_row(u32 *low, u32 *high, u32 a0, u32 a1, u32 a2, u32 a3, u32 b) {
       "madc.hi.cc.u32 %6, %11, %13, %8;\n\t"
       "madc.lo.cc.u32 %7, %12, %13, 0;\n\t"
       "madc.hi.u32 %8, %12, %13, 0;"
-      : "+r"(low[0]), "+r"(high[0]), "+r"(high[1]), "+r"(high[2]), "+r"(high[3]), "+r"(high[4]),
-        "+r"(high[5]), "+r"(high[6]), "+r"(high[7])
+      : "+&r"(low[0]), "+&r"(high[0]), "+&r"(high[1]), "+&r"(high[2]), "+&r"(high[3]), "+&r"(high[4]),
+        "+&r"(high[5]), "+&r"(high[6]), "+&r"(high[7])
       : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b));
 }
 
