@@ -1,11 +1,6 @@
 //! What the benchmarks share: the models of the zoo, and how results are told.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-    thread::available_parallelism,
-};
+use std::{fs, path::Path, sync::Arc, thread::available_parallelism};
 
 use anyhow::Result;
 use zkinfer::{Model, Quantized, Recipe, plan};
@@ -24,8 +19,8 @@ pub const BINDING: JobBinding =
 /// A model of the zoo, calibrated with its samples, run on its input.
 #[derive(Debug)]
 pub struct ZooModel {
-    /// Its folder.
-    pub name: &'static str,
+    /// The name of its folder.
+    pub name: String,
     /// The input.
     pub integers: Vec<Vec<i64>>,
     /// The run on the input.
@@ -40,12 +35,23 @@ impl ZooModel {
     ///
     /// # Errors
     /// If a file of the model is missing or damaged.
-    pub fn read(name: &'static str) -> Result<Self> {
-        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../models/zoo").join(name);
+    pub fn read(name: &str) -> Result<Self> {
+        Self::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/zoo").join(name))
+    }
+
+    /// Reads `model.onnx` and `input.json` of a folder; calibrates with `samples.npz`, or with the
+    /// input if there are no samples.
+    ///
+    /// # Errors
+    /// If a file of the model is missing or damaged.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let model = Model::open(&folder.join("model.onnx"))?;
-        let recipe = Recipe { samples: Some(folder.join("samples.npz")), ..Recipe::default() };
-        let quantized = model.quantize(&recipe, Path::new(""), &[])?;
-        let run = model.run(&quantized, &model.read_input(&folder.join("input.json"))?)?;
+        let samples = Some(folder.join("samples.npz")).filter(|samples| samples.exists());
+        let recipe = Recipe { samples, ..Recipe::default() };
+        let input = model.read_input(&folder.join("input.json"))?;
+        let quantized = model.quantize(&recipe, Path::new(""), std::slice::from_ref(&input))?;
+        let run = model.run(&quantized, &input)?;
         let srs = Srs::insecure_dev(plan(&model, &quantized)?.k())?;
         let (integers, execution) = (run.integers, run.execution);
         Ok(Self { name, integers, execution, model, quantized, srs })
@@ -62,13 +68,21 @@ impl ZooModel {
     /// # Errors
     /// If the model has no circuit.
     pub fn setup(&self, options: CpuOptions) -> Result<Setup> {
+        self.setup_on(&Device::Cpu(options))
+    }
+
+    /// [`ZooModel::setup`] on any device.
+    ///
+    /// # Errors
+    /// If the model has no circuit, or there is no such device.
+    pub fn setup_on(&self, device: &Device) -> Result<Setup> {
         let plan = plan(&self.model, &self.quantized)?;
         let identity = ModelIdentity {
-            name: self.name.into(),
+            name: self.name.clone(),
             digest: self.model.digest().0,
             accuracy_digest: None,
         };
-        Ok(Setup::on_device(Arc::new(plan), self.srs.clone(), identity, &Device::Cpu(options))?)
+        Ok(Setup::on_device(Arc::new(plan), self.srs.clone(), identity, device)?)
     }
 }
 

@@ -15,7 +15,7 @@ fn bench(criterion: &mut Criterion, model: &ZooModel) -> Result<()> {
     let setup = model.setup(CpuOptions::default())?;
     // The proof verifies, or there is nothing to time.
     let proven = setup.prove(&model.execution, BINDING)?;
-    let mut group = criterion.benchmark_group(model.name);
+    let mut group = criterion.benchmark_group(&model.name);
     group.sample_size(10).measurement_time(Duration::from_secs(10));
     group.bench_function("execute", |b| b.iter(|| execute(model.graph(), &model.integers)));
     group.bench_function("setup", |b| b.iter(|| model.setup(CpuOptions::default())));
