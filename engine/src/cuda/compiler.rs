@@ -216,3 +216,41 @@ unsafe fn text_of(
         if code == SUCCESS { Ok(buffer) } else { Err(format!("NVRTC failed (error {code})")) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_cache_counts_as_none() {
+        let folder = env::temp_dir().join(format!("zkinfer-cache-{}", std::process::id()));
+        let path = folder.join("deeper").join("some.kernels");
+        assert_eq!(read_cached(&path), None);
+        write_cached(&path, b"image").unwrap();
+        assert_eq!(read_cached(&path).as_deref(), Some(&b"image"[..]));
+        let whole = fs::read(&path).unwrap();
+        for length in 0..whole.len() {
+            fs::write(&path, &whole[..length]).unwrap();
+            assert_eq!(read_cached(&path), None, "{length} bytes");
+        }
+        for byte in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[byte] ^= 1;
+            fs::write(&path, damaged).unwrap();
+            assert_eq!(read_cached(&path), None, "byte {byte}");
+        }
+        write_cached(&path, b"again").unwrap();
+        assert_eq!(read_cached(&path).as_deref(), Some(&b"again"[..]));
+        let left: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().collect();
+        assert_eq!(left.len(), 1, "nothing but the file is left");
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn files_are_named_by_what_they_depend_on() {
+        assert_ne!(file_name("sm_80"), file_name("sm_90"));
+        assert!(file_name("sm_90").starts_with("sm_90-"));
+        assert_eq!(architecture((9, 0)), "sm_90");
+        assert_eq!(architecture((12, 1)), "sm_121");
+    }
+}

@@ -1,6 +1,9 @@
 //! The device on emulated kernels, against the processor.
 
-use std::marker::PhantomData;
+use std::{
+    marker::PhantomData,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use halo2_proofs::{
     arithmetic::best_multiexp,
@@ -21,7 +24,7 @@ use rand_core::SeedableRng;
 
 use super::{
     CudaOptions,
-    accelerator::SOURCES,
+    accelerator::{Accelerator, Grid, Kernel, MemorySize, SOURCES},
     columns::{self, CudaColumn},
     emulator::Emulator,
     key_on,
@@ -35,7 +38,7 @@ use crate::{
     assembly::lay_out,
     column::{Column, integer},
     cosets::root_of_unity,
-    error::DeviceError,
+    error::{DeviceError, EngineError},
 };
 
 #[path = "../../tests/random_circuit/mod.rs"]
@@ -285,4 +288,118 @@ fn a_circuit_that_does_not_fit_is_refused_with_figures() {
             if needed > 4096),
         "{error}"
     );
+}
+
+/// A machine that is lost after so many launches.
+#[derive(Debug)]
+struct Failing {
+    emulator: Emulator,
+    left: AtomicUsize,
+}
+
+impl Failing {
+    fn check(&self) -> Result<(), DeviceError> {
+        let is_lost = self.left.load(Ordering::Relaxed) == 0;
+        let reason = "CUDA_ERROR_UNKNOWN".to_owned();
+        let error = DeviceError::Failed { device: "cuda", operation: "cuLaunchKernel", reason };
+        if is_lost { Err(error) } else { Ok(()) }
+    }
+}
+
+impl Accelerator for Failing {
+    fn memory(&self) -> Result<MemorySize, DeviceError> {
+        self.emulator.memory()
+    }
+
+    fn allocate(&self, bytes: usize) -> Result<Option<u64>, DeviceError> {
+        self.check()?;
+        self.emulator.allocate(bytes)
+    }
+
+    fn release(&self, address: u64) {
+        self.emulator.release(address);
+    }
+
+    fn clear(&self, address: u64, bytes: usize) -> Result<(), DeviceError> {
+        self.check()?;
+        self.emulator.clear(address, bytes)
+    }
+
+    fn write(&self, address: u64, bytes: &[u8]) -> Result<(), DeviceError> {
+        self.check()?;
+        self.emulator.write(address, bytes)
+    }
+
+    fn read(&self, address: u64, bytes: &mut [u8]) -> Result<(), DeviceError> {
+        self.check()?;
+        self.emulator.read(address, bytes)
+    }
+
+    fn launch(&self, kernel: Kernel, grid: Grid, arguments: &[u64]) -> Result<(), DeviceError> {
+        self.check()?;
+        self.left.fetch_sub(1, Ordering::Relaxed);
+        self.emulator.launch(kernel, grid, arguments)
+    }
+
+    fn finish(&self) -> Result<(), DeviceError> {
+        self.check()
+    }
+}
+
+/// Makes a key and a proof on a machine that is lost after so many launches.
+fn prove_until(launches: usize) -> Result<Vec<u8>, EngineError> {
+    let params = ParamsKZG::<Bn256>::setup(K, rng(7));
+    let powers = [params.get_g()[0], params.get_g()[1]];
+    let circuit = RandomCircuit::honest(kinds()[0].1);
+    let emulator = Emulator::new(BYTES);
+    let failing = Failing { emulator, left: AtomicUsize::new(launches) };
+    let machine = Machine::new(Box::new(failing), BYTES);
+    let data = lay_out(&circuit, K).unwrap();
+    let key = key_on(&machine, data, &lagrange(&params), powers)?;
+    let device = Device::Cuda(CudaOptions::default());
+    let key = EngineKey { key, device, circuit: PhantomData };
+    let mut transcript = ProofTranscript::init(vec![]);
+    let instance = circuit.instance();
+    let instance: Vec<&[Fr]> = instance.iter().map(|column| &column[..]).collect();
+    key.prove(&circuit, &instance, &mut rng(12), &mut transcript, &|_| {})?;
+    Ok(transcript.finalize())
+}
+
+#[test]
+fn a_device_that_is_lost_is_an_error_wherever_it_happens() {
+    let expected = prove_until(usize::MAX).unwrap();
+    let mut launches = 0;
+    let mut failures = 0;
+    loop {
+        match prove_until(launches) {
+            Ok(proof) => {
+                assert_eq!(proof, expected);
+                break;
+            }
+            Err(EngineError::Device(DeviceError::Failed { device, operation, reason })) => {
+                let lost = ("cuda", "cuLaunchKernel", "CUDA_ERROR_UNKNOWN");
+                assert_eq!((device, operation, reason.as_str()), lost);
+                failures += 1;
+            }
+            Err(other) => panic!("after {launches} launches: {other}"),
+        }
+        // Not every launch: the key alone has more than a hundred.
+        launches += 23;
+    }
+    assert!(failures > 10, "{failures} failures");
+}
+
+#[test]
+fn memory_that_runs_out_in_a_proof_is_an_error_with_figures() {
+    let machine = Machine::new(Box::new(Emulator::new(BYTES)), 1 << 12);
+    let one = machine.elements(64).unwrap();
+    let two = machine.elements(64).unwrap();
+    let error = machine.elements(1).unwrap_err();
+    let expected = DeviceError::OutOfMemory { device: "cuda", needed: 256, available: 0 };
+    assert_eq!(error, expected);
+    drop(one);
+    // What is free but of another size is given back first.
+    let all = machine.elements(32).unwrap();
+    drop((two, all));
+    assert_eq!(machine.available(), 1 << 12);
 }
