@@ -78,8 +78,9 @@ impl ZooModel {
     pub fn setup_on(&self, device: &Device) -> Result<Setup> {
         let plan = plan(&self.model, &self.quantized)?;
         let identity = ModelIdentity {
-            name: self.name.clone(),
+            name: Some(self.name.clone()),
             digest: self.model.digest().0,
+            graph_digest: None,
             accuracy_digest: None,
         };
         Ok(Setup::on_device(Arc::new(plan), self.srs.clone(), identity, device)?)

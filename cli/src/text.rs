@@ -25,12 +25,11 @@ pub(crate) fn brief(values: &[f64]) -> String {
 }
 
 /// What a model is called: its label, else by the digest of its file.
-pub(crate) fn model(name: &str, digest: Digest) -> String {
+pub(crate) fn model(name: Option<&str>, digest: Digest) -> String {
     let digest = digest.to_string();
-    if name.is_empty() {
-        format!("{}…", digest.get(..12).unwrap_or(&digest))
-    } else {
-        name.to_owned()
+    match name {
+        None => format!("{}…", digest.get(..12).unwrap_or(&digest)),
+        Some(name) => name.to_owned(),
     }
 }
 

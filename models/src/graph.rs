@@ -37,6 +37,7 @@ pub struct Graph<F = Infallible> {
     pub(crate) inputs: Vec<TensorId>,
     pub(crate) outputs: Vec<TensorId>,
     pub(crate) nodes: Vec<Node<F>>,
+    pub(crate) digest: [u8; 32],
 }
 
 /// Name and shape of a tensor.
@@ -84,6 +85,12 @@ impl<F> Graph<F> {
     #[must_use]
     pub fn outputs(&self) -> Vec<&TensorSpec> {
         self.outputs.iter().map(|id| &self.tensors[id.0]).collect()
+    }
+
+    /// Digest of the ONNX graph: the same for every file that holds it, whoever wrote the file.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        self.digest
     }
 
     /// The operations after fusion, each after the ones it reads from.

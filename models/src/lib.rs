@@ -69,3 +69,7 @@ pub use quantize::{QuantizeOptions, quantize};
 pub use quantized::QuantizedGraph;
 pub use reading::Reading;
 pub use shown::Shown;
+
+/// The version of the integer semantics of `docs/semantics.md`, which keys name. A change that gives
+/// other integers for some model, samples and input makes a new one.
+pub const SEMANTICS: u16 = 1;

@@ -19,6 +19,7 @@ mod external;
 mod file;
 mod foreign;
 mod functions;
+mod graph_digest;
 mod importer;
 mod input;
 mod limits;

@@ -12,7 +12,7 @@ use halo2_proofs::{
 use thiserror::Error;
 use zkinfer_verifier as verifier;
 use zkinfer_verifier::{
-    Column, ExpressionError, Instruction, KeyError, KeyParts, Query, SrsId, VerifyingKey,
+    Column, ExpressionError, Instruction, KeyError, KeyFormat, KeyParts, Query, SrsId, VerifyingKey,
 };
 
 /// What a verifying key says besides the circuit.
@@ -22,10 +22,14 @@ pub struct KeyMetadata {
     pub srs: SrsId,
     /// Names, shapes, scales and bounds of the public tensors.
     pub layout: verifier::InstanceLayout,
-    /// The model's name.
-    pub model_name: String,
+    /// The version of the integer semantics that the circuit was compiled for.
+    pub semantics: u16,
+    /// A name for reports, where there is one.
+    pub model_name: Option<String>,
     /// Digest of the ONNX file.
     pub model_digest: verifier::Digest,
+    /// Digest of the model's graph; all zeros for none.
+    pub graph_digest: verifier::Digest,
     /// Digest of the accuracy report; all zeros for none.
     pub accuracy_digest: verifier::Digest,
 }
@@ -40,11 +44,13 @@ pub enum ExportError {
         /// How many.
         count: usize,
     },
-    /// The circuit has not exactly one instance column.
-    #[error("the circuit has {count} instance columns instead of one")]
+    /// The circuit has not the instance columns in which the layout places the public values.
+    #[error("the circuit has {got} instance columns, the layout {expected}")]
     InstanceColumns {
-        /// How many.
-        count: usize,
+        /// Columns of the layout.
+        expected: usize,
+        /// Columns of the circuit.
+        got: usize,
     },
     /// A gate holds a selector that was not turned into a fixed column.
     #[error("gate polynomial {gate} holds a virtual selector")]
@@ -124,9 +130,24 @@ pub fn export_key(
     key: &plonk::VerifyingKey<G1Affine>,
     metadata: KeyMetadata,
 ) -> Result<VerifyingKey, ExportError> {
-    let KeyMetadata { srs, layout, model_name, model_digest, accuracy_digest } = metadata;
+    let KeyMetadata {
+        srs,
+        layout,
+        semantics,
+        model_name,
+        model_digest,
+        graph_digest,
+        accuracy_digest,
+    } = metadata;
     let degree = key.get_domain().get_quotient_poly_degree() + 1;
+    let (expected, got) =
+        (layout.placement.column_lengths().len(), key.cs().num_instance_columns());
+    if expected != got {
+        return Err(ExportError::InstanceColumns { expected, got });
+    }
     let parts = KeyParts {
+        format: KeyFormat::V4,
+        semantics,
         k: narrow("k", key.get_domain().k())?,
         constraint_system: constraint_system(key.cs(), degree)?,
         fixed_commitments: points("fixed commitment", key.fixed_commitments())?,
@@ -134,8 +155,11 @@ pub fn export_key(
         transcript_repr: scalar("transcript_repr", &key.transcript_repr())?,
         srs,
         layout,
+        // No circuit of this crate is a part of a model.
+        boundaries: Vec::new(),
         model_name,
         model_digest,
+        graph_digest,
         accuracy_digest,
     };
     Ok(VerifyingKey::new(parts)?)
@@ -147,9 +171,6 @@ fn constraint_system(
 ) -> Result<verifier::ConstraintSystem, ExportError> {
     if !system.lookups().is_empty() {
         return Err(ExportError::Lookups { count: system.lookups().len() });
-    }
-    if system.num_instance_columns() != 1 {
-        return Err(ExportError::InstanceColumns { count: system.num_instance_columns() });
     }
     let required = required_degree(system);
     if required != degree {
@@ -193,7 +214,7 @@ fn permutation(system: &ConstraintSystem<Fr>) -> Result<Vec<Column>, ExportError
         Ok(match column.column_type() {
             Any::Advice(_) => Column::Advice(index()?),
             Any::Fixed => Column::Fixed(index()?),
-            Any::Instance => Column::Instance,
+            Any::Instance => Column::Instance(index()?),
         })
     };
     columns.iter().map(column).collect()
@@ -203,13 +224,14 @@ fn permutation(system: &ConstraintSystem<Fr>) -> Result<Vec<Column>, ExportError
 struct Queries {
     advice: Vec<Query>,
     fixed: Vec<Query>,
-    instance: Vec<i32>,
+    instance: Vec<Query>,
 }
 
 impl Queries {
     fn new(system: &ConstraintSystem<Fr>) -> Result<Self, ExportError> {
         let advice = system.advice_queries().iter();
         let fixed = system.fixed_queries().iter();
+        let instance = system.instance_queries().iter();
         Ok(Self {
             advice: advice
                 .map(|(column, rotation)| query(column.index(), *rotation))
@@ -217,7 +239,9 @@ impl Queries {
             fixed: fixed
                 .map(|(column, rotation)| query(column.index(), *rotation))
                 .collect::<Result<_, _>>()?,
-            instance: system.instance_queries().iter().map(|(_, rotation)| rotation.0).collect(),
+            instance: instance
+                .map(|(column, rotation)| query(column.index(), *rotation))
+                .collect::<Result<_, _>>()?,
         })
     }
 
@@ -251,7 +275,8 @@ impl Queries {
                 Instruction::Advice(position(&self.advice, &wanted).ok_or(missing)?)
             }
             Expression::Instance(cell) => {
-                Instruction::Instance(position(&self.instance, &cell.rotation().0).ok_or(missing)?)
+                let wanted = query(cell.column_index(), cell.rotation())?;
+                Instruction::Instance(position(&self.instance, &wanted).ok_or(missing)?)
             }
             Expression::Challenge(challenge) => {
                 Instruction::Challenge(narrow("challenge index", challenge.index())?)

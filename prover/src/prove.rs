@@ -144,7 +144,10 @@ impl Setup {
         progress: &dyn Fn(Stage),
     ) -> Result<Proven, ProveError> {
         let Statement { claim, openings, blindings } = Statement::new(self, inference, rng)?;
-        let instance: Vec<Fr> = claim.instance().iter().map(halo2_scalar).collect();
+        let columns = self.verifying_key().instance(&claim).into_iter();
+        let columns: Vec<Vec<Fr>> =
+            columns.map(|column| column.iter().map(halo2_scalar).collect()).collect();
+        let instance: Vec<&[Fr]> = columns.iter().map(Vec::as_slice).collect();
         let plan = Arc::clone(self.plan());
         let circuit = InferenceCircuit::with_execution(plan, Arc::clone(inference.execution))
             .with_blindings(blindings);
@@ -157,8 +160,7 @@ impl Setup {
         };
         let digest = self.verifying_key().digest().0.0;
         let start = Instant::now();
-        let proof =
-            prove_circuit(self.circuit_key(), &digest, &circuit, &[&instance], rng, &progress);
+        let proof = prove_circuit(self.circuit_key(), &digest, &circuit, &instance, rng, &progress);
         let proof = Proof::new(proof.map_err(|source| ProveError::Engine { device, source })?);
         let prove_seconds = start.elapsed().as_secs_f64();
         let stages = clock.finish();

@@ -5,7 +5,7 @@ use std::{env, sync::Arc};
 use thiserror::Error;
 use zkinfer_circuits::{CircuitPlan, InferenceCircuit};
 use zkinfer_engine::{Device, EngineError, EngineKey};
-use zkinfer_models::{QuantizedGraph, quantized::TensorId};
+use zkinfer_models::{QuantizedGraph, SEMANTICS, quantized::TensorId};
 use zkinfer_verifier::{Digest, InstanceLayout, SrsPolicy, TensorLayout, VerifyingKey};
 
 use crate::{ExportError, KeyMetadata, Srs, export_key, export_srs};
@@ -25,10 +25,12 @@ pub struct Setup {
 /// What a key says about its model besides the circuit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelIdentity {
-    /// A name for reports.
-    pub name: String,
+    /// A name for reports, where there is one: a label that identifies nothing.
+    pub name: Option<String>,
     /// Digest of the ONNX file.
     pub digest: [u8; 32],
+    /// Digest of the model's graph, where it is known.
+    pub graph_digest: Option<[u8; 32]>,
     /// Digest of the accuracy report, where there is one.
     pub accuracy_digest: Option<[u8; 32]>,
 }
@@ -93,8 +95,10 @@ impl Setup {
         let metadata = KeyMetadata {
             srs: export_srs(srs.params(), &srs.ceremony().to_string())?,
             layout: instance_layout(&plan)?,
+            semantics: SEMANTICS,
             model_name: model.name,
             model_digest: Digest(model.digest),
+            graph_digest: model.graph_digest.map_or(Digest::ZERO, Digest),
             accuracy_digest: model.accuracy_digest.map_or(Digest::ZERO, Digest),
         };
         let circuit = InferenceCircuit::new(Arc::clone(&plan));
@@ -145,12 +149,9 @@ fn instance_layout(plan: &CircuitPlan) -> Result<InstanceLayout, SetupError> {
     let graph = plan.graph();
     let tensors =
         |ids: &[TensorId]| ids.iter().map(|&id| tensor_layout(graph, id)).collect::<Result<_, _>>();
-    Ok(InstanceLayout {
-        inputs: tensors(&graph.inputs)?,
-        outputs: tensors(&graph.outputs)?,
-        input_visibility: plan.input_visibility(),
-        output_visibility: plan.output_visibility(),
-    })
+    let (inputs, outputs) = (tensors(&graph.inputs)?, tensors(&graph.outputs)?);
+    let (input, output) = (plan.input_visibility(), plan.output_visibility());
+    Ok(InstanceLayout::new(inputs, outputs, input, output))
 }
 
 fn tensor_layout(graph: &QuantizedGraph, id: TensorId) -> Result<TensorLayout, SetupError> {
@@ -159,6 +160,6 @@ fn tensor_layout(graph: &QuantizedGraph, id: TensorId) -> Result<TensorLayout, S
     let shape = shape
         .collect::<Result<_, _>>()
         .map_err(|_| SetupError::Dimension { tensor: tensor.name.clone() })?;
-    let (name, scale) = (tensor.name.clone(), tensor.scale);
-    Ok(TensorLayout { name, shape, scale, lo: tensor.lo, hi: tensor.hi })
+    let (name, scales) = (tensor.name.clone(), vec![tensor.scale]);
+    Ok(TensorLayout { name, shape, scales, lo: tensor.lo, hi: tensor.hi })
 }

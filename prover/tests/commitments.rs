@@ -31,7 +31,8 @@ fn prepared(
     let options = PlanOptions { input_visibility, output_visibility, ..PlanOptions::default() };
     let plan = CircuitPlan::new(&graph, options).unwrap();
     let srs = Srs::insecure_dev(plan.k()).unwrap();
-    let identity = ModelIdentity { name: "digits".into(), digest: [7; 32], accuracy_digest: None };
+    let identity =
+        ModelIdentity { name: None, digest: [7; 32], graph_digest: None, accuracy_digest: None };
     (Setup::new(Arc::new(plan), srs, identity).unwrap(), Arc::new(execution))
 }
 

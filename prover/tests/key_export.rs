@@ -74,17 +74,20 @@ fn halo2_key(srs: &Srs, kind: Kind) -> plonk::VerifyingKey<G1Affine> {
 }
 
 fn metadata(srs: &Srs, len: u32) -> KeyMetadata {
-    let tensor = TensorLayout { name: "t".into(), shape: vec![len], scale: 1.0, lo: 0, hi: 1 };
+    let tensor =
+        TensorLayout { name: "t".into(), shape: vec![len], scales: vec![1.0], lo: 0, hi: 1 };
     KeyMetadata {
         srs: export_srs(srs.params(), INSECURE_DEV).unwrap(),
-        layout: InstanceLayout {
-            inputs: vec![tensor.clone()],
-            outputs: vec![tensor],
-            input_visibility: Visibility::Public,
-            output_visibility: Visibility::Public,
-        },
-        model_name: "empty".into(),
+        layout: InstanceLayout::new(
+            vec![tensor.clone()],
+            vec![tensor],
+            Visibility::Public,
+            Visibility::Public,
+        ),
+        semantics: 1,
+        model_name: None,
         model_digest: Digest([0; 32]),
+        graph_digest: Digest::ZERO,
         accuracy_digest: Digest::ZERO,
     }
 }
@@ -95,7 +98,10 @@ fn uncovered_circuits_are_refused_by_name() {
     let export = |kind| export_key(&halo2_key(&srs, kind), metadata(&srs, 1)).map(|_| ());
     assert_eq!(export(Kind::Plain), Ok(()));
     assert_eq!(export(Kind::Lookup), Err(ExportError::Lookups { count: 1 }));
-    assert_eq!(export(Kind::TwoInstanceColumns), Err(ExportError::InstanceColumns { count: 2 }));
+    assert_eq!(
+        export(Kind::TwoInstanceColumns),
+        Err(ExportError::InstanceColumns { expected: 1, got: 2 })
+    );
     assert_eq!(export(Kind::Degree(5)), Ok(()));
     // halo2 silently makes a key of degree 5, under which nothing could be proven.
     assert_eq!(export(Kind::Degree(6)), Err(ExportError::Degree { required: 6, got: 5 }));

@@ -40,8 +40,9 @@ fn prepared(name: &str) -> Prepared {
     Prepared {
         plan: Arc::new(CircuitPlan::new(&quantized, PlanOptions::default()).unwrap()),
         identity: ModelIdentity {
-            name: name.to_owned(),
+            name: None,
             digest: model_digest(&bytes),
+            graph_digest: Some(graph.digest()),
             accuracy_digest: None,
         },
         execution: Arc::new(execute(&quantized, &integers).unwrap()),
@@ -182,7 +183,7 @@ fn the_same_model_has_the_same_key() {
     let (first, second) = (prepared("cancer_mlp"), prepared("cancer_mlp"));
     let key = |model: &Prepared| model.dev_setup().verifying_key().encode();
     assert_eq!(key(&first), key(&second));
-    let renamed = ModelIdentity { name: "other".to_owned(), ..first.identity.clone() };
+    let renamed = ModelIdentity { name: Some("other".to_owned()), ..first.identity.clone() };
     assert_ne!(key(&first), key(&Prepared { identity: renamed, ..second }));
 }
 

@@ -44,7 +44,7 @@ fn everything_is_absorbed_before_the_challenges_that_depend_on_it() {
     let claim = common::claim(&key);
     let mut recorder = Recorder(KeccakTranscript::new(), Vec::new());
     // The proof has the right shape and proves nothing: only the pairing would notice.
-    assert!(reduce(&key, &claim, &common::shaped_proof(), &mut recorder).is_ok());
+    assert!(reduce(&key, &claim.instance(), &common::shaped_proof(), &mut recorder).is_ok());
 
     let mut expected = vec![
         // SRS, k, circuit, bounds and model are in the digest.

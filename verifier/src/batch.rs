@@ -16,7 +16,7 @@ use crate::{
     proof::Proof,
     shplonk::PairingEquation,
     srs::SrsPolicy,
-    verify::{Checked, VerifiedInference, pairings_cancel},
+    verify::{Checked, VerifiedInference, pairings_cancel, whole},
 };
 
 const SEED_DOMAIN: &[u8] = b"zkinfer.batch.v1";
@@ -43,7 +43,10 @@ pub fn verify_batch(
 ) -> Vec<Result<VerifiedInference, VerifyError>> {
     let checked: Vec<_> = items
         .iter()
-        .map(|item| Checked::new(item.key, item.expected, item.proof, policy))
+        .map(|item| {
+            whole(item.key)?;
+            Checked::new(item.key, item.expected, item.proof, policy)
+        })
         .collect();
     let all_hold = sum_holds(items, &checked);
     let results = items.iter().zip(checked).map(|(item, checked)| match checked {

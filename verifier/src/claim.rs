@@ -140,7 +140,8 @@ pub struct InferenceClaim {
 }
 
 impl InferenceClaim {
-    /// The instance column: `[binding lo, binding hi, input…, output…]`.
+    /// The public values, in order: `[binding lo, binding hi, input…, output…]`. The key says where in
+    /// the instance columns they lie.
     #[must_use]
     pub fn instance(&self) -> Vec<Fr> {
         let mut instance: Vec<Fr> = self.binding.limbs().into_iter().map(Fr::from).collect();

@@ -205,7 +205,7 @@ mod tests {
     use super::*;
 
     fn tensor(len: u32, lo: i64, hi: i64) -> TensorLayout {
-        TensorLayout { name: "x".into(), shape: vec![len], scale: 1.0, lo, hi }
+        TensorLayout { name: "x".into(), shape: vec![len], scales: vec![1.0], lo, hi }
     }
 
     fn blinding(seed: u64) -> Blinding {

@@ -11,8 +11,8 @@ use crate::{
 pub(crate) const MAX_COLUMNS: usize = 1 << 13;
 /// Most queries of a kind.
 pub(crate) const MAX_QUERIES: usize = 1 << 14;
-/// Most rotations of the instance column; each costs time linear in the instance.
-pub(crate) const MAX_INSTANCE_QUERIES: usize = 16;
+/// Most rotations of one instance column; each costs time linear in the column.
+pub(crate) const MAX_INSTANCE_ROTATIONS: usize = 16;
 /// Most challenges of a circuit.
 pub const MAX_CHALLENGES: usize = 256;
 /// Most gate polynomials.
@@ -31,8 +31,8 @@ pub enum Column {
     Advice(u16),
     /// The fixed column with this index.
     Fixed(u16),
-    /// The instance column.
-    Instance,
+    /// The instance column with this index.
+    Instance(u16),
 }
 
 /// A column opened at `ω^rotation · x`.
@@ -44,8 +44,9 @@ pub struct Query {
     pub rotation: i32,
 }
 
-/// Columns, queries, gates and copy constraints of a circuit with one instance column and no
-/// lookup arguments (zkinfer writes its lookups as gates).
+/// Columns, queries, gates and copy constraints of a circuit without lookup arguments (zkinfer
+/// writes its lookups as gates). Where the public values lie in the instance columns is said by the
+/// [`InstanceLayout`](crate::InstanceLayout).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConstraintSystem {
     /// The phase (0, 1 or 2) of every advice column.
@@ -56,8 +57,8 @@ pub struct ConstraintSystem {
     pub advice_queries: Vec<Query>,
     /// Fixed queries, in the order of their evaluations in a proof.
     pub fixed_queries: Vec<Query>,
-    /// Rotations at which the instance column is read.
-    pub instance_queries: Vec<i32>,
+    /// Instance queries; the verifier computes their evaluations, no proof has them.
+    pub instance_queries: Vec<Query>,
     /// Every polynomial of every gate, in order.
     pub gates: Vec<Expression>,
     /// Columns under copy constraints, in the order of their sigma commitments.
@@ -66,11 +67,14 @@ pub struct ConstraintSystem {
     pub degree: u8,
 }
 
-/// Where the evaluation of a column at the current row is found: an index into a query list.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum CurrentRow {
+/// Where the evaluation of a column at the current row is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CurrentRow {
+    /// Index into the advice queries.
     Advice(usize),
+    /// Index into the fixed queries.
     Fixed(usize),
+    /// Index into the instance queries.
     Instance(usize),
 }
 
@@ -110,16 +114,21 @@ impl ConstraintSystem {
         0..=self.advice_phases.iter().copied().fold(0, u8::max)
     }
 
-    /// Checks limits, indexes, phases and degree against `row_count` rows and `fixed_columns`.
-    pub(crate) fn check(&self, row_count: u64, fixed_columns: usize) -> Result<(), KeyError> {
+    /// Checks limits, indexes, phases and degree against the numbers of rows and columns.
+    pub(crate) fn check(
+        &self,
+        row_count: u64,
+        fixed_columns: usize,
+        instance_columns: usize,
+    ) -> Result<(), KeyError> {
         self.check_limits()?;
         self.check_phases()?;
         let advice = self.advice_phases.len();
         check_queries("advice queries", &self.advice_queries, advice, row_count)?;
         check_queries("fixed queries", &self.fixed_queries, fixed_columns, row_count)?;
-        let instance: Vec<Query> =
-            self.instance_queries.iter().map(|&rotation| Query { column: 0, rotation }).collect();
-        check_queries("instance queries", &instance, 1, row_count)?;
+        let queries = &self.instance_queries;
+        check_queries("instance queries", queries, instance_columns, row_count)?;
+        self.check_instance_rotations()?;
         self.check_gates()?;
         self.check_permutation()
     }
@@ -130,7 +139,7 @@ impl ConstraintSystem {
             ("challenge phases", self.challenge_phases.len(), MAX_CHALLENGES),
             ("advice queries", self.advice_queries.len(), MAX_QUERIES),
             ("fixed queries", self.fixed_queries.len(), MAX_QUERIES),
-            ("instance queries", self.instance_queries.len(), MAX_INSTANCE_QUERIES),
+            ("instance queries", self.instance_queries.len(), MAX_QUERIES),
             ("gates", self.gates.len(), MAX_GATES),
             ("permutation", self.permutation.len(), MAX_COLUMNS),
             ("instructions", self.instruction_count(), MAX_INSTRUCTIONS),
@@ -144,6 +153,21 @@ impl ConstraintSystem {
     fn instruction_count(&self) -> usize {
         let lengths = self.gates.iter().map(|gate| gate.instructions().len());
         lengths.fold(0, usize::saturating_add)
+    }
+
+    fn check_instance_rotations(&self) -> Result<(), KeyError> {
+        let mut counts: BTreeMap<u16, usize> = BTreeMap::new();
+        for query in &self.instance_queries {
+            let count = counts.entry(query.column).or_default();
+            *count = count.saturating_add(1);
+        }
+        match counts.into_values().find(|&count| count > MAX_INSTANCE_ROTATIONS) {
+            Some(got) => {
+                let (list, limit) = ("rotations of an instance column", MAX_INSTANCE_ROTATIONS);
+                Err(KeyError::Limit { list, limit, got })
+            }
+            None => Ok(()),
+        }
     }
 
     fn check_phases(&self) -> Result<(), KeyError> {
@@ -205,11 +229,9 @@ impl ConstraintSystem {
         match column {
             Column::Advice(index) => find(&self.advice_queries, index).map(CurrentRow::Advice),
             Column::Fixed(index) => find(&self.fixed_queries, index).map(CurrentRow::Fixed),
-            Column::Instance => self
-                .instance_queries
-                .iter()
-                .position(|&rotation| rotation == 0)
-                .map(CurrentRow::Instance),
+            Column::Instance(index) => {
+                find(&self.instance_queries, index).map(CurrentRow::Instance)
+            }
         }
     }
 }

@@ -47,6 +47,11 @@ impl Domain {
         Some(Self { n, omega, omega_inverse, n_inverse })
     }
 
+    /// The generator.
+    pub(crate) fn omega(&self) -> Fr {
+        self.omega
+    }
+
     pub(crate) fn row_count(&self) -> u64 {
         self.n
     }

@@ -189,6 +189,52 @@ pub enum KeyError {
         /// Position among inputs, then outputs.
         tensor: usize,
     },
+    /// Neither one scale nor one for each index of the last dimension.
+    #[error("tensor {tensor} has {got} scales: one, or one for each of {columns} columns, needed")]
+    ScaleCount {
+        /// Position among inputs, then outputs.
+        tensor: usize,
+        /// Indexes of its last dimension.
+        columns: usize,
+        /// How many scales there are.
+        got: usize,
+    },
+    /// The blocks do not take every public value.
+    #[error("{got} public values are placed in the instance columns, there are {expected}")]
+    Placement {
+        /// Public values of a proof.
+        expected: usize,
+        /// Values that the blocks take.
+        got: usize,
+    },
+    /// A block without values or columns, or one that covers cells of an earlier one.
+    #[error("block {index} of the instance is empty or covers cells of an earlier one")]
+    Block {
+        /// Position among the blocks.
+        index: usize,
+    },
+    /// No claim, or several claims that show values.
+    #[error("{got} claims: at least one needed, and several must be committed to")]
+    Claims {
+        /// How many.
+        got: u32,
+    },
+    /// A boundary without columns, or with a column that does not exist, is not of the first phase
+    /// or belongs to another boundary.
+    #[error("boundary {boundary} has no columns of its own in the first phase")]
+    Boundary {
+        /// Position among the boundaries.
+        boundary: usize,
+    },
+    /// A label that is there and empty.
+    #[error("the label is empty: leave it out")]
+    EmptyLabel,
+    /// Something that keys of format 3 cannot say.
+    #[error("format 3 has no {field}")]
+    Format3 {
+        /// What.
+        field: &'static str,
+    },
     /// The lower bound of a tensor is above the upper one.
     #[error("tensor {tensor}: lower bound {lo} above upper bound {hi}")]
     Bounds {
@@ -205,6 +251,37 @@ pub enum KeyError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum VerifyError {
+    /// The key is of a part of a model: see [`verify_part`](crate::verify_part).
+    #[error("the key is of a part of a model, which proves nothing alone")]
+    Part,
+    /// The key is of a whole model and has no boundaries.
+    #[error("the key is of a whole model, not of a part")]
+    Whole,
+    /// A proof under this key is about several claims: see [`joint`](crate::joint).
+    #[error("a proof under this key is about {claims} claims together")]
+    Joint {
+        /// How many.
+        claims: u32,
+    },
+    /// A proof under this key is about one claim.
+    #[error("a proof under this key is about one claim")]
+    Single,
+    /// Another number of claims than a proof under this key is about.
+    #[error("{got} claims, a proof under this key is about {expected}")]
+    ClaimCount {
+        /// What the key prescribes.
+        expected: usize,
+        /// How many were given.
+        got: usize,
+    },
+    /// The path does not lead from this claim to the root.
+    #[error("no path from claim {index} to the root of {claims} claims")]
+    Path {
+        /// How many claims a proof under this key is about.
+        claims: usize,
+        /// Index of the claim.
+        index: usize,
+    },
     /// The key stands on the development setup and the policy does not allow it.
     #[error("the key uses the insecure development SRS")]
     InsecureDevSrs,
@@ -323,6 +400,12 @@ impl VerifyError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Part => "part",
+            Self::Whole => "whole",
+            Self::Joint { .. } => "joint",
+            Self::Single => "single",
+            Self::ClaimCount { .. } => "claim-count",
+            Self::Path { .. } => "path",
             Self::InsecureDevSrs => "insecure-srs",
             Self::UntrustedSrs { .. } => "untrusted-srs",
             Self::Model { .. } => "key",
@@ -341,6 +424,38 @@ impl VerifyError {
             Self::MalformedKey => "malformed-key",
         }
     }
+}
+
+/// Why one part of a model is not continued by another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PartError {
+    /// The parts were proven for different jobs.
+    #[error("the parts were proven for different jobs")]
+    Job,
+    /// The parts stand on different trusted setups, or have different numbers of rows.
+    #[error("the parts have different trusted setups or numbers of rows")]
+    Setup,
+    /// One part gives another number of boundaries than the other takes.
+    #[error("one part gives {expected} boundaries, the next takes {got}")]
+    Count {
+        /// Given.
+        expected: usize,
+        /// Taken.
+        got: usize,
+    },
+    /// The parts do not agree on what the cells of a boundary mean.
+    #[error("boundary {index} has another layout in the next part")]
+    Layout {
+        /// Position among the boundaries between the two.
+        index: usize,
+    },
+    /// The boundary holds other values, or is blinded in another way.
+    #[error("boundary {index} is committed to otherwise in the next part")]
+    Commitment {
+        /// Position among the boundaries between the two.
+        index: usize,
+    },
 }
 
 /// Why there is no commitment to some values.

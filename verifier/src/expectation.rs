@@ -28,6 +28,8 @@ pub struct Expectation<'a> {
     pub key_digest: Option<KeyDigest>,
     /// The digest of the ONNX file that the key must name. The name is the key maker's word.
     pub model: Option<Digest>,
+    /// The digest of the graph that the key must name, whatever file it is in. Likewise.
+    pub graph: Option<Digest>,
     /// The input, or the commitment to it.
     pub input: Option<ClaimedValues>,
     /// The output, or the commitment to it.
@@ -54,6 +56,7 @@ impl<'a> Expectation<'a> {
             key,
             key_digest: None,
             model: None,
+            graph: None,
             input: None,
             output: None,
             chain_id: None,
@@ -95,6 +98,9 @@ impl<'a> Expectation<'a> {
         });
         differs(self.model, key.parts().model_digest, &mut found, |expected, got| {
             Mismatch::Model { expected, got }
+        });
+        differs(self.graph, key.parts().graph_digest, &mut found, |expected, got| {
+            Mismatch::Graph { expected, got }
         });
         differs(Some(key.digest()), claimed.model, &mut found, |expected, got| Mismatch::Key {
             expected,
@@ -263,8 +269,8 @@ impl Side {
             side: self,
             tensor: tensor.name.clone(),
             element,
-            expected: tensor.real(expected),
-            got: tensor.real(got),
+            expected: tensor.real(element, expected),
+            got: tensor.real(element, got),
             differing,
             of: len,
         })
@@ -298,6 +304,14 @@ pub enum Mismatch {
         /// Digest of the expected ONNX file.
         expected: Digest,
         /// Digest in the key.
+        got: Digest,
+    },
+    /// The key names another graph, or none.
+    #[error("the key names the graph {got}, not the expected {expected}")]
+    Graph {
+        /// Digest of the expected graph.
+        expected: Digest,
+        /// Digest in the key; zeros for none.
         got: Digest,
     },
     /// The proof was made under another key than the one at hand.
@@ -427,6 +441,7 @@ impl Mismatch {
         match self {
             Self::ExpectedKey { .. } => "expected-key",
             Self::Model { .. } => "model",
+            Self::Graph { .. } => "graph",
             Self::Key { .. } => "key",
             Self::Srs { .. } => "srs",
             Self::SrsName => "srs-name",

@@ -3,10 +3,12 @@
 use alloc::{string::String, vec::Vec};
 use core::fmt;
 
-use crate::error::KeyError;
+use crate::{boundary::Boundary, error::KeyError, expectation::Side, placement::Placement};
 
 /// Most input tensors, and most output tensors, of a model.
 pub(crate) const MAX_TENSORS: usize = 64;
+/// Most scales of a tensor.
+pub(crate) const MAX_SCALES: usize = 1 << 16;
 /// Most dimensions of a tensor.
 pub(crate) const MAX_RANK: usize = 16;
 
@@ -21,8 +23,9 @@ pub struct TensorLayout {
     pub name: String,
     /// Its dimensions, none of them zero; no dimensions at all for a single number.
     pub shape: Vec<u32>,
-    /// The real number that one integer unit stands for: finite and positive.
-    pub scale: f64,
+    /// The real number that one integer unit stands for, finite and positive: one for all elements,
+    /// or one for each index of the last dimension (a column).
+    pub scales: Vec<f64>,
     /// Smallest value allowed, inclusive.
     pub lo: i64,
     /// Largest value allowed, inclusive.
@@ -38,6 +41,14 @@ impl TensorLayout {
         })
     }
 
+    /// The scale of an element, by its flat index in C order.
+    #[must_use]
+    pub fn scale_of(&self, element: usize) -> f64 {
+        let column = element.checked_rem(self.scales.len()).unwrap_or(0);
+        // One scale at least is there in every layout that a key may have.
+        self.scales.get(column).copied().unwrap_or(f64::NAN)
+    }
+
     fn check(&self, tensor: usize) -> Result<(), KeyError> {
         check_name(&self.name)?;
         if self.shape.len() > MAX_RANK {
@@ -47,7 +58,12 @@ impl TensorLayout {
         if self.shape.contains(&0) {
             return Err(KeyError::EmptyTensor { tensor });
         }
-        if !self.scale.is_finite() || self.scale <= 0.0 {
+        let columns = self.shape.last().map_or(1, |&last| usize::try_from(last).unwrap_or(0));
+        let got = self.scales.len();
+        if got != 1 && got != columns {
+            return Err(KeyError::ScaleCount { tensor, columns, got });
+        }
+        if !self.scales.iter().all(|scale| scale.is_finite() && *scale > 0.0) {
             return Err(KeyError::Scale { tensor });
         }
         if self.lo > self.hi {
@@ -76,21 +92,43 @@ impl fmt::Display for Visibility {
     }
 }
 
-/// The instance column after the binding: the elements of the inputs, then of the outputs, each
-/// tensor flat in C order; one commitment in place of all inputs, or all outputs, that are committed.
+/// What the public values of a proof mean, and where in the instance columns they lie.
+///
+/// The public values of a claim are, in this order: the two of its binding; the elements of the
+/// inputs, each tensor flat in C order, or one commitment to all of them; the outputs likewise. A
+/// key of several claims has one public value, the root of its [claims](crate::joint).
 #[derive(Clone, Debug, PartialEq)]
 pub struct InstanceLayout {
-    /// The model's inputs.
+    /// The model's inputs; none only for a part of a model that takes all from its neighbour.
     pub inputs: Vec<TensorLayout>,
-    /// The model's outputs.
+    /// The model's outputs; none only for a part that gives all to its neighbour.
     pub outputs: Vec<TensorLayout>,
     /// Whether a claim shows the inputs.
     pub input_visibility: Visibility,
     /// Whether a claim shows the outputs.
     pub output_visibility: Visibility,
+    /// How many claims a proof is about; not zero. Several are all committed.
+    pub claims: u32,
+    /// Where the public values lie.
+    pub placement: Placement,
 }
 
 impl InstanceLayout {
+    /// One claim, all of whose public values lie in one column from the first row on.
+    #[must_use]
+    pub fn new(
+        inputs: Vec<TensorLayout>,
+        outputs: Vec<TensorLayout>,
+        input_visibility: Visibility,
+        output_visibility: Visibility,
+    ) -> Self {
+        let placement = Placement(Vec::new());
+        let layout =
+            Self { inputs, outputs, input_visibility, output_visibility, claims: 1, placement };
+        let placement = Placement::one_column(layout.instance_len());
+        Self { placement, ..layout }
+    }
+
     /// Number of input elements; saturates.
     #[must_use]
     pub fn input_len(&self) -> usize {
@@ -103,9 +141,12 @@ impl InstanceLayout {
         element_count(&self.outputs)
     }
 
-    /// Number of public values: two for the binding, then inputs and outputs; saturates.
+    /// Number of public values; saturates.
     #[must_use]
     pub fn instance_len(&self) -> usize {
+        if self.claims != 1 {
+            return 1;
+        }
         let shown = |visibility, len| match visibility {
             Visibility::Public => len,
             Visibility::Committed => 1,
@@ -115,24 +156,31 @@ impl InstanceLayout {
         inputs.saturating_add(outputs).saturating_add(2)
     }
 
-    /// Checks every tensor; `tensor` in an error counts inputs, then outputs.
-    pub(crate) fn check(&self) -> Result<(), KeyError> {
-        for (list, tensors) in [("inputs", &self.inputs), ("outputs", &self.outputs)] {
+    /// Checks every tensor; `tensor` in an error counts inputs, then outputs. A side may be without
+    /// tensors where a boundary stands for it.
+    pub(crate) fn check(&self, boundaries: &[Boundary]) -> Result<(), KeyError> {
+        let sides =
+            [("inputs", &self.inputs, Side::Input), ("outputs", &self.outputs, Side::Output)];
+        for (list, tensors, side) in sides {
             let got = tensors.len();
             if got > MAX_TENSORS {
                 return Err(KeyError::Limit { list, limit: MAX_TENSORS, got });
             }
-            if got == 0 {
+            if got == 0 && !boundaries.iter().any(|boundary| boundary.side == side) {
                 return Err(KeyError::NoTensors { list });
             }
         }
         let mut tensors = self.inputs.iter().chain(&self.outputs).enumerate();
         tensors.try_for_each(|(index, tensor)| tensor.check(index))?;
         let lens = [("input elements", self.input_len()), ("output elements", self.output_len())];
-        match lens.into_iter().find(|(_, got)| *got > MAX_ELEMENTS) {
-            Some((list, got)) => Err(KeyError::Limit { list, limit: MAX_ELEMENTS, got }),
-            None => Ok(()),
+        if let Some((list, got)) = lens.into_iter().find(|(_, got)| *got > MAX_ELEMENTS) {
+            return Err(KeyError::Limit { list, limit: MAX_ELEMENTS, got });
         }
+        let hidden = [self.input_visibility, self.output_visibility] == [Visibility::Committed; 2];
+        if self.claims == 0 || (self.claims > 1 && !hidden) {
+            return Err(KeyError::Claims { got: self.claims });
+        }
+        self.placement.check(self.instance_len())
     }
 }
 

@@ -84,7 +84,9 @@ extern crate self as zkinfer_verifier;
 #[cfg(test)]
 mod absorption;
 mod batch;
+mod boundary;
 mod bytes;
+pub mod checks;
 mod claim;
 pub mod commitment;
 mod constraint_system;
@@ -97,6 +99,7 @@ mod expression;
 mod gates;
 #[cfg(feature = "json")]
 mod hex;
+pub mod joint;
 mod key;
 mod layout;
 mod msm;
@@ -104,6 +107,7 @@ mod opening_plan;
 #[cfg(feature = "json")]
 mod openings;
 mod permutation;
+mod placement;
 pub mod poseidon;
 mod proof;
 #[cfg(feature = "json")]
@@ -120,23 +124,27 @@ mod error;
 
 pub use ark_bn254::{Fr, G1Affine, G2Affine};
 pub use batch::{BatchItem, verify_batch};
+pub use boundary::{Boundary, VerifiedPart, verify_part};
 pub use claim::{ClaimedValues, InferenceClaim, JobBinding};
 pub use commitment::{Blinding, Commitment, Opening};
-pub use constraint_system::{Column, ConstraintSystem, MAX_CHALLENGES, Query};
+pub use constraint_system::{Column, ConstraintSystem, CurrentRow, MAX_CHALLENGES, Query};
 pub use curve::{
     decode_g2, decode_point, decode_scalar, encode_g2, encode_point, encode_scalar,
     scalar_from_digest,
 };
 pub use digest::{Digest, KeyDigest, SrsDigest, keccak256};
-pub use error::{CommitmentError, KeyError, VerifyError};
+pub use error::{CommitmentError, KeyError, PartError, VerifyError};
 #[cfg(feature = "json")]
 pub use error::{OpeningError, ProofFileError};
 pub use expectation::{Expectation, Mismatch, Rejection, Side};
 pub use expression::{Expression, ExpressionError, Instruction};
-pub use key::{KeyParts, VerifyingKey};
+pub use joint::{verify_joint, verify_leaf};
+pub use key::{KeyFormat, KeyParts, VerifyingKey};
 pub use layout::{InstanceLayout, TensorLayout, Visibility, is_hidden};
+pub use opening_plan::{Evaluations, Group, Opened, OpenedCommitment, OpeningPlan};
 #[cfg(feature = "json")]
 pub use openings::Openings;
+pub use placement::{Block, Placement};
 pub use proof::Proof;
 #[cfg(feature = "json")]
 pub use proof_file::ProofFile;

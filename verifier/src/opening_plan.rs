@@ -20,37 +20,41 @@ const MAX_ROTATIONS: usize = 256;
 
 /// A commitment that is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Commitment {
+pub enum OpenedCommitment {
     /// One of the proof: advice columns, permutation products, random polynomial, in this order.
     Proof(usize),
     /// One of the key: fixed columns, sigmas, in this order.
     Key(usize),
-    /// The quotient pieces, combined.
+    /// The quotient pieces, combined with the powers of `x^n`.
     Quotient,
 }
 
 /// A commitment and where its evaluations are found, one per point of its group.
-#[derive(Clone, Debug)]
-pub(crate) struct Opened {
-    pub(crate) commitment: Commitment,
-    /// Indexes into the evaluations of the proof, the quotient's coming after the last.
-    pub(crate) evaluations: Vec<usize>,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// The commitment.
+    pub commitment: OpenedCommitment,
+    /// Indexes into the evaluations of the proof, the quotient's coming after the last; in the order
+    /// of the group's points.
+    pub evaluations: Vec<usize>,
 }
 
 /// Commitments opened at the same points.
-#[derive(Clone, Debug)]
-pub(crate) struct Group {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
     /// For every rotation of the plan, whether the group is opened there.
-    pub(crate) at: Vec<bool>,
-    pub(crate) members: Vec<Opened>,
+    pub at: Vec<bool>,
+    /// The commitments, in the order of the powers of the challenge that combines them.
+    pub members: Vec<Opened>,
 }
 
 /// All openings of a proof.
-#[derive(Clone, Debug)]
-pub(crate) struct OpeningPlan {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpeningPlan {
     /// The points, as rotations in `0..row_count`, in ascending order.
-    pub(crate) rotations: Vec<i32>,
-    pub(crate) groups: Vec<Group>,
+    pub rotations: Vec<i32>,
+    /// The groups, in the order of the powers of the challenge that combines them.
+    pub groups: Vec<Group>,
 }
 
 /// Rotation → index of the evaluation, for one commitment.
@@ -63,48 +67,59 @@ impl OpeningPlan {
         fixed_columns: usize,
         row_count: u64,
     ) -> Result<Self, KeyError> {
+        use OpenedCommitment::{Key, Proof};
         let mut builder = Builder { row_count, ..Builder::default() };
-        let products = system.permutation_product_count();
         let first_product = system.advice_phases.len();
-        let random = first_product.saturating_add(products);
+        let random = first_product.saturating_add(system.permutation_product_count());
+        let evaluations = Evaluations::new(system);
+        let Evaluations { advice, fixed, random: random_evaluation, sigmas, .. } = evaluations;
 
-        let advice = Evaluations::starting_at(0);
-        let fixed = advice.after(system.advice_queries.len());
-        let random_evaluation = fixed.after(system.fixed_queries.len());
-        let sigmas = random_evaluation.after(1);
-        let product_evaluations = sigmas.after(system.permutation.len());
-        let quotient = product_evaluations.after(products.saturating_mul(3).saturating_sub(1));
-
-        builder.columns("advice queries", &system.advice_queries, Commitment::Proof, advice)?;
-        builder.products(system, first_product, product_evaluations)?;
-        builder.columns("fixed queries", &system.fixed_queries, Commitment::Key, fixed)?;
+        builder.columns("advice queries", &system.advice_queries, Proof, advice)?;
+        builder.products(system, first_product, &evaluations)?;
+        builder.columns("fixed queries", &system.fixed_queries, Key, fixed)?;
         for index in 0..system.permutation.len() {
-            let commitment = Commitment::Key(fixed_columns.saturating_add(index));
-            builder.open("sigmas", commitment, 0, sigmas.at(index))?;
+            let commitment = Key(fixed_columns.saturating_add(index));
+            builder.open("sigmas", commitment, 0, sigmas.saturating_add(index))?;
         }
-        builder.open("quotient", Commitment::Quotient, 0, quotient.at(0))?;
-        builder.open("random", Commitment::Proof(random), 0, random_evaluation.at(0))?;
+        builder.open("quotient", OpenedCommitment::Quotient, 0, evaluations.quotient)?;
+        builder.open("random", Proof(random), 0, random_evaluation)?;
         builder.finish()
     }
 }
 
-/// A run of evaluations in a proof.
-#[derive(Clone, Copy)]
-struct Evaluations {
-    first: usize,
+/// Where the evaluations of a proof begin, kind by kind, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Evaluations {
+    /// One an advice query.
+    pub advice: usize,
+    /// One a fixed query.
+    pub fixed: usize,
+    /// That of the random polynomial.
+    pub random: usize,
+    /// One a column under copy constraints.
+    pub sigmas: usize,
+    /// Of each permutation product at the current row, the next row and, but for the last product,
+    /// at the last usable row.
+    pub products: usize,
+    /// How many a proof has; the index of the quotient's, which no proof has.
+    pub quotient: usize,
 }
 
 impl Evaluations {
-    fn starting_at(first: usize) -> Self {
-        Self { first }
+    pub(crate) fn new(system: &ConstraintSystem) -> Self {
+        let fixed = system.advice_queries.len();
+        let random = fixed.saturating_add(system.fixed_queries.len());
+        let sigmas = random.saturating_add(1);
+        let products = sigmas.saturating_add(system.permutation.len());
+        let of_products = system.permutation_product_count().saturating_mul(3).saturating_sub(1);
+        let quotient = products.saturating_add(of_products);
+        Self { advice: 0, fixed, random, sigmas, products, quotient }
     }
 
-    fn after(self, count: usize) -> Self {
-        Self { first: self.at(count) }
-    }
-
-    fn at(self, index: usize) -> usize {
-        self.first.saturating_add(index)
+    /// Where the three evaluations of a permutation product begin.
+    #[must_use]
+    pub fn product(&self, index: usize) -> usize {
+        self.products.saturating_add(index.saturating_mul(3))
     }
 }
 
@@ -112,8 +127,8 @@ impl Evaluations {
 struct Builder {
     row_count: u64,
     /// In the order of the first query of each.
-    commitments: Vec<(Commitment, Openings)>,
-    positions: BTreeMap<Commitment, usize>,
+    commitments: Vec<(OpenedCommitment, Openings)>,
+    positions: BTreeMap<OpenedCommitment, usize>,
 }
 
 impl Builder {
@@ -121,12 +136,12 @@ impl Builder {
         &mut self,
         list: &'static str,
         queries: &[Query],
-        commitment: impl Fn(usize) -> Commitment,
-        evaluations: Evaluations,
+        commitment: impl Fn(usize) -> OpenedCommitment,
+        first: usize,
     ) -> Result<(), KeyError> {
         for (index, query) in queries.iter().enumerate() {
             let commitment = commitment(usize::from(query.column));
-            self.open(list, commitment, query.rotation, evaluations.at(index))?;
+            self.open(list, commitment, query.rotation, first.saturating_add(index))?;
         }
         Ok(())
     }
@@ -137,22 +152,22 @@ impl Builder {
         &mut self,
         system: &ConstraintSystem,
         first_product: usize,
-        evaluations: Evaluations,
+        evaluations: &Evaluations,
     ) -> Result<(), KeyError> {
         let count = system.permutation_product_count();
         let blinding = i32::try_from(system.blinding_factors()).unwrap_or(i32::MAX);
         let last_row = blinding.saturating_neg().saturating_sub(1);
         let (list, product) = ("permutation products", |index: usize| {
-            Commitment::Proof(first_product.saturating_add(index))
+            OpenedCommitment::Proof(first_product.saturating_add(index))
         });
         for index in 0..count {
-            let first = evaluations.after(index.saturating_mul(3));
-            self.open(list, product(index), 0, first.at(0))?;
-            self.open(list, product(index), 1, first.at(1))?;
+            let first = evaluations.product(index);
+            self.open(list, product(index), 0, first)?;
+            self.open(list, product(index), 1, first.saturating_add(1))?;
         }
         for index in (0..count).rev().skip(1) {
-            let first = evaluations.after(index.saturating_mul(3));
-            self.open(list, product(index), last_row, first.at(2))?;
+            let last = evaluations.product(index).saturating_add(2);
+            self.open(list, product(index), last_row, last)?;
         }
         Ok(())
     }
@@ -160,7 +175,7 @@ impl Builder {
     fn open(
         &mut self,
         list: &'static str,
-        commitment: Commitment,
+        commitment: OpenedCommitment,
         rotation: i32,
         evaluation: usize,
     ) -> Result<(), KeyError> {

@@ -6,7 +6,7 @@ use ark_bn254::{Fr, G1Affine};
 use ark_ec::AffineRepr;
 
 use crate::{
-    constraint_system::ConstraintSystem,
+    checks::{Challenge, ProofPoint, Step},
     curve::{decode_point, decode_scalar, scalar_from_digest},
     error::VerifyError,
     key::VerifyingKey,
@@ -41,6 +41,8 @@ impl From<Vec<u8>> for Proof {
 pub(crate) struct Messages {
     /// Advice commitments by column, permutation products, random polynomial.
     pub(crate) commitments: Vec<G1Affine>,
+    /// Where the permutation products begin among them.
+    first_product: usize,
     /// Pieces of the quotient polynomial, lowest powers first.
     pub(crate) quotient: Vec<G1Affine>,
     /// Evaluations, in the order of the opening plan.
@@ -52,6 +54,7 @@ pub(crate) struct Messages {
     pub(crate) binder: Fr,
 }
 
+#[derive(Default)]
 pub(crate) struct Challenges {
     /// Those of the circuit, by index.
     pub(crate) circuit: Vec<Fr>,
@@ -70,11 +73,11 @@ pub(crate) struct Challenges {
 }
 
 impl Messages {
-    /// Reads `proof` under `key` for the public values `instance`, absorbing everything into
-    /// `transcript` before the first challenge that may depend on it.
+    /// Reads `proof` under `key` for the instance columns `instance`, absorbing everything into
+    /// `transcript` in the order of the key's [steps](crate::checks::Checks::steps).
     pub(crate) fn read(
         key: &VerifyingKey,
-        instance: &[Fr],
+        instance: &[Vec<Fr>],
         proof: &Proof,
         transcript: &mut impl Transcript,
     ) -> Result<Self, VerifyError> {
@@ -82,36 +85,85 @@ impl Messages {
         if expected != got {
             return Err(VerifyError::ProofLength { expected, got });
         }
-        let system = &key.parts().constraint_system;
-        transcript.absorb_scalar(&scalar_from_digest(&key.digest().0.0));
-        transcript.absorb_scalar(&key.parts().transcript_repr);
-        instance.iter().for_each(|value| transcript.absorb_scalar(value));
-
+        let mut messages = Self::blank(key);
         let mut reader = Reader { rest: &proof.0, element: 0, expected, transcript };
-        let (mut commitments, circuit) = reader.phases(system)?;
-        // Drawn by halo2 for lookup arguments, of which there are none.
-        let _theta = reader.transcript.challenge();
-        let beta = reader.transcript.challenge();
-        let gamma = reader.transcript.challenge();
-        for _ in 0..system.permutation_product_count() {
-            commitments.push(reader.point()?);
+        for step in &key.checks().steps {
+            match *step {
+                Step::KeyDigest => {
+                    reader.transcript.absorb_scalar(&scalar_from_digest(&key.digest().0.0));
+                }
+                Step::TranscriptRepr => {
+                    reader.transcript.absorb_scalar(&key.parts().transcript_repr);
+                }
+                Step::InstanceColumn(index) => {
+                    let values = instance.get(index).ok_or(VerifyError::MalformedKey)?;
+                    values.iter().for_each(|value| reader.transcript.absorb_scalar(value));
+                }
+                Step::Point(point) => {
+                    let value = reader.point(point)?;
+                    *messages.point_mut(point).ok_or(VerifyError::MalformedKey)? = value;
+                }
+                Step::Evaluations(count) => {
+                    let evaluations = (0..count).map(|_| reader.scalar());
+                    messages.evaluations = evaluations.collect::<Result<_, _>>()?;
+                }
+                Step::Challenge(challenge) => {
+                    let value = reader.transcript.challenge();
+                    messages.draw(challenge, value).ok_or(VerifyError::MalformedKey)?;
+                }
+            }
         }
-        commitments.push(reader.point()?);
-        let y = reader.transcript.challenge();
-        let quotient = (0..system.quotient_piece_count())
-            .map(|_| reader.quotient_piece())
-            .collect::<Result<_, _>>()?;
-        let x = reader.transcript.challenge();
-        let evaluations =
-            (0..key.evaluation_count()).map(|_| reader.scalar()).collect::<Result<_, _>>()?;
-        let opening_y = reader.transcript.challenge();
-        let opening_v = reader.transcript.challenge();
-        let first_opening = reader.point()?;
-        let opening_u = reader.transcript.challenge();
-        let openings = [first_opening, reader.point()?];
-        let binder = reader.transcript.challenge();
-        let challenges = Challenges { circuit, beta, gamma, y, x, opening_y, opening_v, opening_u };
-        Ok(Self { commitments, quotient, evaluations, openings, challenges, binder })
+        Ok(messages)
+    }
+
+    /// Everything in its number, nothing read.
+    fn blank(key: &VerifyingKey) -> Self {
+        let system = &key.parts().constraint_system;
+        let (advice, products) = (system.advice_phases.len(), system.permutation_product_count());
+        let points = |count: usize| alloc::vec![G1Affine::identity(); count];
+        let circuit = alloc::vec![Fr::default(); system.challenge_phases.len()];
+        Self {
+            commitments: points(advice.saturating_add(products).saturating_add(1)),
+            first_product: advice,
+            quotient: points(system.quotient_piece_count()),
+            evaluations: Vec::new(),
+            openings: [G1Affine::identity(); 2],
+            challenges: Challenges { circuit, ..Challenges::default() },
+            binder: Fr::default(),
+        }
+    }
+
+    fn point_mut(&mut self, point: ProofPoint) -> Option<&mut G1Affine> {
+        let [opening, opening_at_u] = &mut self.openings;
+        match point {
+            ProofPoint::Advice(column) => self.commitments.get_mut(column),
+            ProofPoint::Product(index) => {
+                self.commitments.get_mut(self.first_product.saturating_add(index))
+            }
+            ProofPoint::Random => self.commitments.last_mut(),
+            ProofPoint::Quotient(piece) => self.quotient.get_mut(piece),
+            ProofPoint::Opening => Some(opening),
+            ProofPoint::OpeningAtU => Some(opening_at_u),
+        }
+    }
+
+    fn draw(&mut self, challenge: Challenge, value: Fr) -> Option<()> {
+        let challenges = &mut self.challenges;
+        let place = match challenge {
+            Challenge::Circuit(index) => challenges.circuit.get_mut(index)?,
+            // For lookup arguments, of which there are none.
+            Challenge::Theta => return Some(()),
+            Challenge::Beta => &mut challenges.beta,
+            Challenge::Gamma => &mut challenges.gamma,
+            Challenge::Y => &mut challenges.y,
+            Challenge::X => &mut challenges.x,
+            Challenge::OpeningY => &mut challenges.opening_y,
+            Challenge::OpeningV => &mut challenges.opening_v,
+            Challenge::OpeningU => &mut challenges.opening_u,
+            Challenge::Binder => &mut self.binder,
+        };
+        *place = value;
+        Some(())
     }
 }
 
@@ -123,38 +175,17 @@ struct Reader<'a, T> {
 }
 
 impl<T: Transcript> Reader<'_, T> {
-    /// Advice commitments and challenges, phase by phase; both by index.
-    fn phases(
-        &mut self,
-        system: &ConstraintSystem,
-    ) -> Result<(Vec<G1Affine>, Vec<Fr>), VerifyError> {
-        let mut commitments = Vec::with_capacity(system.advice_phases.len());
-        let mut challenges = Vec::with_capacity(system.challenge_phases.len());
-        for phase in system.phases() {
-            for column in positions(&system.advice_phases, phase) {
-                commitments.push((column, self.point()?));
-            }
-            for index in positions(&system.challenge_phases, phase) {
-                challenges.push((index, self.transcript.challenge()));
-            }
-        }
-        Ok((by_index(commitments), by_index(challenges)))
-    }
-
-    /// A commitment to a polynomial that an honest prover blinds: never at infinity.
-    fn point(&mut self) -> Result<G1Affine, VerifyError> {
-        let element = self.element;
-        let point = self.quotient_piece()?;
-        if point.is_zero() { Err(VerifyError::Infinity { element }) } else { Ok(point) }
-    }
-
-    /// A commitment that may be at infinity: the quotient of a circuit whose gates never reach the
-    /// full degree has zero pieces.
-    fn quotient_piece(&mut self) -> Result<G1Affine, VerifyError> {
+    /// A commitment. An honest prover blinds all but quotient pieces, so they are never at infinity;
+    /// the quotient of a circuit whose gates never reach the full degree has zero pieces.
+    fn point(&mut self, point: ProofPoint) -> Result<G1Affine, VerifyError> {
         let (element, bytes) = self.next()?;
-        let point = decode_point(&bytes).ok_or(VerifyError::Point { element })?;
-        self.transcript.absorb_point(&point);
-        Ok(point)
+        let value = decode_point(&bytes).ok_or(VerifyError::Point { element })?;
+        let may_vanish = matches!(point, ProofPoint::Quotient(_));
+        if value.is_zero() && !may_vanish {
+            return Err(VerifyError::Infinity { element });
+        }
+        self.transcript.absorb_point(&value);
+        Ok(value)
     }
 
     fn scalar(&mut self) -> Result<Fr, VerifyError> {
@@ -173,13 +204,4 @@ impl<T: Transcript> Reader<'_, T> {
         self.element = element.saturating_add(1);
         Ok((element, *bytes))
     }
-}
-
-fn positions(phases: &[u8], phase: u8) -> impl Iterator<Item = usize> {
-    phases.iter().enumerate().filter_map(move |(index, &own)| (own == phase).then_some(index))
-}
-
-fn by_index<T>(mut items: Vec<(usize, T)>) -> Vec<T> {
-    items.sort_unstable_by_key(|(index, _)| *index);
-    items.into_iter().map(|(_, item)| item).collect()
 }

@@ -63,7 +63,9 @@ impl TensorLayout {
         if let Some(index) = values.iter().position(|value| !value.is_finite()) {
             return Err(QuantizeError::NotFinite { index });
         }
-        let rounded: Vec<i64> = values.iter().map(|x| floor(x / self.scale + 0.5)).collect();
+        let rounded = values.iter().enumerate();
+        let rounded: Vec<i64> =
+            rounded.map(|(element, x)| floor(x / self.scale_of(element) + 0.5)).collect();
         let inside = |value: &&i64| (self.lo..=self.hi).contains(*value);
         let clamped = rounded.len().saturating_sub(rounded.iter().filter(inside).count());
         let values = rounded.into_iter().map(|value| value.clamp(self.lo, self.hi)).collect();
@@ -72,14 +74,14 @@ impl TensorLayout {
 
     /// The real number that the integer of an element stands for, in double precision.
     #[must_use]
-    pub fn real(&self, value: i64) -> f64 {
-        double(value) * self.scale
+    pub fn real(&self, element: usize, value: i64) -> f64 {
+        double(value) * self.scale_of(element)
     }
 
     /// The real numbers that integers of this tensor stand for.
     #[must_use]
     pub fn dequantize(&self, values: &[i64]) -> Vec<f64> {
-        values.iter().map(|&value| self.real(value)).collect()
+        values.iter().enumerate().map(|(element, &value)| self.real(element, value)).collect()
     }
 }
 
@@ -129,7 +131,7 @@ mod tests {
     use super::*;
 
     fn tensor(scale: f64, lo: i64, hi: i64, shape: &[u32]) -> TensorLayout {
-        TensorLayout { name: "x".into(), shape: shape.to_vec(), scale, lo, hi }
+        TensorLayout { name: "x".into(), shape: shape.to_vec(), scales: vec![scale], lo, hi }
     }
 
     #[test]
@@ -147,6 +149,15 @@ mod tests {
         let tensor = tensor(1.0, i64::MIN, i64::MAX, &[4]);
         let quantized = tensor.quantize(&[1e300, -1e300, -0.6, 4.5e15]).unwrap();
         assert_eq!(quantized.values, [i64::MAX, i64::MIN, -1, 4_500_000_000_000_000]);
+    }
+
+    #[test]
+    fn each_column_has_its_own_scale() {
+        let scales = vec![0.5, 10.0];
+        let tensor = TensorLayout { scales, ..tensor(1.0, -9, 9, &[2, 2]) };
+        let quantized = tensor.quantize(&[1.0, 20.0, -2.0, 200.0]).unwrap();
+        assert_eq!(quantized, Quantized { values: vec![2, 2, -4, 9], clamped: 1 });
+        assert_eq!(tensor.dequantize(&quantized.values), [1.0, 20.0, -2.0, 90.0]);
     }
 
     #[test]

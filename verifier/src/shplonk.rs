@@ -18,7 +18,7 @@ use ark_ff::{Field, One, Zero, batch_inversion};
 use crate::{
     error::VerifyError,
     key::VerifyingKey,
-    opening_plan::{Commitment, Group},
+    opening_plan::{Group, OpenedCommitment},
     proof::Messages,
 };
 
@@ -43,7 +43,7 @@ impl PairingEquation {
         let challenges = &messages.challenges;
         let u = challenges.opening_u;
         let points = points(key, challenges.x)?;
-        let groups = &key.plan().groups;
+        let groups = &key.checks().openings.groups;
         let first = groups.first().ok_or(VerifyError::MalformedKey)?;
         let first_vanishing = vanishing(select(&points, &first.at, true), u);
         let normalizer = vanishing(select(&points, &first.at, false), u);
@@ -105,14 +105,14 @@ impl Sum<'_> {
         }
     }
 
-    fn add_commitment(&mut self, commitment: Commitment, mut scalar: Fr) -> Option<()> {
+    fn add_commitment(&mut self, commitment: OpenedCommitment, mut scalar: Fr) -> Option<()> {
         match commitment {
-            Commitment::Proof(index) => {
+            OpenedCommitment::Proof(index) => {
                 let point = *self.messages.commitments.get(index)?;
                 self.equation.terms.push((point, scalar));
             }
-            Commitment::Key(index) => *self.equation.key_scalars.get_mut(index)? += scalar,
-            Commitment::Quotient => {
+            OpenedCommitment::Key(index) => *self.equation.key_scalars.get_mut(index)? += scalar,
+            OpenedCommitment::Quotient => {
                 for &piece in &self.messages.quotient {
                     self.equation.terms.push((piece, scalar));
                     scalar *= self.quotient_step;
@@ -128,7 +128,7 @@ fn points(key: &VerifyingKey, x: Fr) -> Result<Vec<Fr>, VerifyError> {
     if x.is_zero() {
         return Err(VerifyError::Challenge);
     }
-    let rotations = key.plan().rotations.iter();
+    let rotations = key.checks().openings.rotations.iter();
     Ok(rotations.map(|&rotation| key.domain().rotate(x, rotation)).collect())
 }
 

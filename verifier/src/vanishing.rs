@@ -11,6 +11,7 @@ use ark_bn254::Fr;
 use ark_ff::{Field, One, Zero};
 
 use crate::{
+    constraint_system::Query,
     error::VerifyError,
     gates::Evaluations,
     key::VerifyingKey,
@@ -30,7 +31,7 @@ pub(crate) struct Rows {
 
 impl Rows {
     fn new(key: &VerifyingKey, x: Fr) -> Option<Self> {
-        let blinding_rows = key.parts().constraint_system.blinding_factors();
+        let blinding_rows = key.checks().blinding_rows;
         // Rows −(blinding + 1), …, −1, 0.
         let count = blinding_rows.checked_add(2)?;
         let first_row = i32::try_from(blinding_rows).ok()?.checked_neg()?.checked_sub(1)?;
@@ -42,11 +43,11 @@ impl Rows {
 }
 
 /// The value at `x` of the quotient: all constraints combined by powers of `y`, divided by
-/// `x^n − 1`. `instance` is the instance column.
+/// `x^n − 1`. `instance` are the instance columns.
 pub(crate) fn quotient_evaluation(
     key: &VerifyingKey,
     messages: &Messages,
-    instance: &[Fr],
+    instance: &[Vec<Fr>],
 ) -> Result<Fr, VerifyError> {
     let x = messages.challenges.x;
     let vanishing = key.domain().power(x) - Fr::one();
@@ -57,22 +58,21 @@ pub(crate) fn quotient_evaluation(
     Ok(combined * inverse)
 }
 
-fn constraints(key: &VerifyingKey, messages: &Messages, instance: &[Fr]) -> Option<Vec<Fr>> {
+fn constraints(key: &VerifyingKey, messages: &Messages, instance: &[Vec<Fr>]) -> Option<Vec<Fr>> {
     let system = &key.parts().constraint_system;
     let challenges = &messages.challenges;
-    let instance: Vec<Fr> = system
-        .instance_queries
-        .iter()
-        .map(|&rotation| {
-            let point = key.domain().rotate(challenges.x, rotation);
-            key.domain().interpolate(point, instance)
-        })
-        .collect();
+    let instance_evaluation = |query: &Query| {
+        let point = key.domain().rotate(challenges.x, query.rotation);
+        Some(key.domain().interpolate(point, instance.get(usize::from(query.column))?))
+    };
+    let instance = system.instance_queries.iter().map(instance_evaluation);
+    let instance = instance.collect::<Option<Vec<Fr>>>()?;
 
-    let (advice, rest) = messages.evaluations.split_at_checked(system.advice_queries.len())?;
-    let (fixed, rest) = rest.split_at_checked(system.fixed_queries.len())?;
-    let (_random, rest) = rest.split_first()?;
-    let (sigmas, products) = rest.split_at_checked(system.permutation.len())?;
+    let at = key.checks().evaluations;
+    let values = messages.evaluations.as_slice();
+    let (advice, fixed) = (values.get(at.advice..at.fixed)?, values.get(at.fixed..at.random)?);
+    let sigmas = values.get(at.sigmas..at.products)?;
+    let products = values.get(at.products..at.quotient)?;
     let evaluations =
         Evaluations { advice, fixed, instance: &instance, challenges: &challenges.circuit };
 
@@ -80,7 +80,7 @@ fn constraints(key: &VerifyingKey, messages: &Messages, instance: &[Fr]) -> Opti
     let gates = system.gates.iter().map(|gate| evaluations.evaluate(gate, &mut stack));
     let mut constraints = gates.collect::<Option<Vec<Fr>>>()?;
 
-    let columns = key.permutation().iter().zip(sigmas).map(|(&column, &sigma)| {
+    let columns = key.checks().permutation.iter().zip(sigmas).map(|(&column, &sigma)| {
         evaluations.current_row(column).map(|value| CopiedColumn { value, sigma })
     });
     let columns = columns.collect::<Option<Vec<_>>>()?;

@@ -84,7 +84,19 @@ pub fn verify(
     proof: &Proof,
     policy: SrsPolicy,
 ) -> Result<VerifiedInference, VerifyError> {
+    whole(key)?;
     Checked::new(key, expected, proof, policy)?.finish(key, expected)
+}
+
+/// Whether a proof under this key is about one claim of a whole model.
+pub(crate) fn whole(key: &VerifyingKey) -> Result<(), VerifyError> {
+    if !key.parts().boundaries.is_empty() {
+        return Err(VerifyError::Part);
+    }
+    match key.parts().layout.claims {
+        1 => Ok(()),
+        claims => Err(VerifyError::Joint { claims }),
+    }
 }
 
 /// A proof of which only the pairing is left to check.
@@ -93,9 +105,12 @@ pub(crate) struct Checked {
     pub(crate) srs: SrsTrust,
     /// Depends on every byte of key, claim and proof.
     pub(crate) binder: Fr,
+    /// The commitments to the advice columns.
+    pub(crate) advice: Vec<G1Affine>,
 }
 
 impl Checked {
+    /// Checks everything but the pairing, of one claim.
     pub(crate) fn new(
         key: &VerifyingKey,
         claim: &InferenceClaim,
@@ -104,9 +119,21 @@ impl Checked {
     ) -> Result<Self, VerifyError> {
         let srs = trust(key, policy)?;
         check_claim(key, claim)?;
+        Self::of(key, &claim.instance(), proof, srs)
+    }
+
+    /// Checks everything but the pairing, of public values that have passed their own checks.
+    pub(crate) fn of(
+        key: &VerifyingKey,
+        public_values: &[Fr],
+        proof: &Proof,
+        srs: SrsTrust,
+    ) -> Result<Self, VerifyError> {
         let mut transcript = KeccakTranscript::new();
-        let (equation, binder) = reduce(key, claim, proof, &mut transcript)?;
-        Ok(Self { equation, srs, binder })
+        let (equation, messages) = reduce(key, public_values, proof, &mut transcript)?;
+        let mut advice = messages.commitments;
+        advice.truncate(key.parts().constraint_system.advice_phases.len());
+        Ok(Self { equation, srs, binder: messages.binder, advice })
     }
 
     /// Checks the pairing, for the key and claim of [`new`](Self::new).
@@ -115,12 +142,15 @@ impl Checked {
         key: &VerifyingKey,
         claim: &InferenceClaim,
     ) -> Result<VerifiedInference, VerifyError> {
+        self.pairing(key)?;
+        Ok(VerifiedInference::new(key, claim, self.srs))
+    }
+
+    /// Checks the pairing, for the key of [`of`](Self::of).
+    pub(crate) fn pairing(&self, key: &VerifyingKey) -> Result<(), VerifyError> {
         let left = (self.equation.left.into(), key.prepared_tau().clone());
-        if pairings_cancel(key, [left], msm(self.right(key))) {
-            Ok(VerifiedInference::new(key, claim, self.srs))
-        } else {
-            Err(VerifyError::Pairing)
-        }
+        let holds = pairings_cancel(key, [left], msm(self.right(key)));
+        if holds { Ok(()) } else { Err(VerifyError::Pairing) }
     }
 
     /// All terms of the equation's right side.
@@ -131,20 +161,20 @@ impl Checked {
     }
 }
 
-/// Everything between the claim and the pairing.
+/// Everything between the public values and the pairing.
 pub(crate) fn reduce(
     key: &VerifyingKey,
-    claim: &InferenceClaim,
+    public_values: &[Fr],
     proof: &Proof,
     transcript: &mut impl Transcript,
-) -> Result<(PairingEquation, Fr), VerifyError> {
-    let instance = claim.instance();
+) -> Result<(PairingEquation, Messages), VerifyError> {
+    let instance = key.parts().layout.placement.columns(public_values);
     let messages = Messages::read(key, &instance, proof, transcript)?;
     let quotient = quotient_evaluation(key, &messages, &instance)?;
-    Ok((PairingEquation::new(key, &messages, quotient)?, messages.binder))
+    Ok((PairingEquation::new(key, &messages, quotient)?, messages))
 }
 
-fn trust(key: &VerifyingKey, policy: SrsPolicy) -> Result<SrsTrust, VerifyError> {
+pub(crate) fn trust(key: &VerifyingKey, policy: SrsPolicy) -> Result<SrsTrust, VerifyError> {
     let srs = &key.parts().srs;
     let refused = if srs.name == INSECURE_DEV {
         VerifyError::InsecureDevSrs
@@ -154,7 +184,7 @@ fn trust(key: &VerifyingKey, policy: SrsPolicy) -> Result<SrsTrust, VerifyError>
     policy.accepts(srs).ok_or(refused)
 }
 
-fn check_claim(key: &VerifyingKey, claim: &InferenceClaim) -> Result<(), VerifyError> {
+pub(crate) fn check_claim(key: &VerifyingKey, claim: &InferenceClaim) -> Result<(), VerifyError> {
     if claim.model != key.digest() {
         return Err(VerifyError::Model { expected: claim.model, got: key.digest() });
     }

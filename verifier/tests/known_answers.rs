@@ -1,7 +1,7 @@
 //! Keys and proofs of this format version, made once: every later version must accept them, or
 //! the format version changes.
 //!
-//! Each `NAME.zkvk` in `vectors` comes with proofs `NAME-*.zkproof`, and `NAME-*.zkopening` for those
+//! Each `NAME.zkvk` in `vectors` and `vectors/format3` comes with proofs `NAME-*.zkproof`, and `NAME-*.zkopening` for those
 //! that hide something. The test of the same name in
 //! the prover adds what is missing: `cargo test --release --test known_answers -- --ignored`.
 
@@ -14,8 +14,8 @@ use std::{
 };
 
 use zkinfer_verifier::{
-    BatchItem, INSECURE_DEV, Openings, Proof, ProofFile, SrsPolicy, SrsTrust, VerifyError,
-    VerifyingKey, decode_point, decode_scalar, verify, verify_batch,
+    BatchItem, INSECURE_DEV, KeyFormat, Openings, Proof, ProofFile, SrsPolicy, SrsTrust,
+    VerifyError, VerifyingKey, decode_point, decode_scalar, verify, verify_batch,
 };
 
 const POLICY: SrsPolicy = SrsPolicy::AllowInsecureDev;
@@ -28,11 +28,18 @@ struct Vector {
     openings: Vec<Option<Openings>>,
 }
 
-/// Every key of the folder with its proofs; a file of neither kind, or a proof without a key, fails.
+/// The folders of known answers: of the format that is written now, and of those before it.
+const FOLDERS: [&str; 2] = ["vectors", "vectors/format3"];
+
 fn vectors() -> Vec<Vector> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors");
-    let mut paths: Vec<PathBuf> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    FOLDERS.into_iter().flat_map(vectors_of).collect()
+}
+
+/// Every key of the folder with its proofs; a file of neither kind, or a proof without a key, fails.
+fn vectors_of(folder: &str) -> Vec<Vector> {
+    let files = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap();
+    let files = files.map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+    let mut paths: Vec<PathBuf> = files.collect();
     paths.sort();
     let stem = |path: &Path| path.file_stem().unwrap().to_str().unwrap().to_owned();
     let of_kind =
@@ -53,9 +60,10 @@ fn vectors() -> Vec<Vector> {
         let key = VerifyingKey::decode(&fs::read(path).unwrap());
         let key = key.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert_eq!(key.encode(), fs::read(path).unwrap(), "{}", path.display());
-        let name = stem(path);
-        let proofs = proofs.remove(&name).unwrap_or_default();
-        let openings = openings.remove(&name).unwrap_or_default();
+        let stem = stem(path);
+        let proofs = proofs.remove(&stem).unwrap_or_default();
+        let openings = openings.remove(&stem).unwrap_or_default();
+        let name = format!("{folder}/{stem}");
         Vector { name, key, proofs, openings }
     });
     let vectors: Vec<Vector> = keys.collect();
@@ -83,6 +91,26 @@ fn every_vector_verifies() {
             let refused = verify(&key, &file.claim, &file.proof, SrsPolicy::CeremonyOnly);
             assert_eq!(refused, Err(VerifyError::InsecureDevSrs), "{name}");
         }
+    }
+}
+
+/// What the digests of keys of format 3 were when it was current.
+#[test]
+fn keys_of_format_3_keep_their_digests() {
+    let expected = [
+        ("cancer_mlp", "424d20e086baeb9041b995bea046d9b7bddca518b106efcbe3dd007c87a8adf0"),
+        ("digits_cnn", "b1eb81e7f0144d23e0236ade86bab4bbf44246a0b74a3536a7c2c9e835e35839"),
+        ("digits_mlp", "ab897afd3d1812ade0e82660fbf22b63190e01a22377e52e6aae0e3a02f0ed24"),
+        ("digits_mlp_hidden", "80f34c607726375dda74a9e93de7db2302b3354021b3065da360b70f88ec769d"),
+        ("mnist_lenet", "d9145433f722d4bed8765cd271f5966a1ad9be0a696c99382fb8b9307c4bbe29"),
+        ("toy", "3f8f90f92dd73906b6b33cea4188debb7b8422407519dace729954017294692f"),
+    ];
+    let vectors = vectors_of("vectors/format3");
+    let digests = vectors.iter().map(|vector| vector.key.digest().to_string());
+    assert_eq!(digests.collect::<Vec<_>>(), expected.map(|(_, digest)| digest));
+    for (vector, (name, _)) in vectors.iter().zip(expected) {
+        assert_eq!(vector.name, format!("vectors/format3/{name}"));
+        assert_eq!(vector.key.parts().format, KeyFormat::V3);
     }
 }
 

@@ -22,6 +22,12 @@ pub struct KeyDescription {
     pub outputs: Vec<KeyTensor>,
     /// Whether claims show the outputs, or commit to them.
     pub outputs_committed: bool,
+    /// The version of the key format.
+    pub format: u16,
+    /// The version of the integer semantics.
+    pub semantics: u16,
+    /// The digest of the graph that it claims, the same in every file that holds it.
+    pub graph_digest: Option<String>,
     /// The name of its trusted setup.
     pub srs: String,
     /// The digest of that setup's \[τ\]₂.
@@ -49,9 +55,9 @@ pub struct KeyTensor {
     pub name: String,
     /// Its shape.
     pub shape: Vec<u32>,
-    /// The real number that one step of its integers is.
+    /// The real number that one step of its integers is; the largest, where columns differ.
     pub step: f64,
-    /// Smallest and largest real number that its integers hold.
+    /// Smallest and largest real number that its integers hold, in that column.
     pub range: (f64, f64),
 }
 
@@ -64,7 +70,10 @@ impl KeyDescription {
         let tensors = |tensors: &[TensorLayout]| tensors.iter().map(KeyTensor::new).collect();
         Self {
             key_digest: key.digest().to_string(),
-            name: parts.model_name.clone(),
+            format: parts.format.number(),
+            semantics: parts.semantics,
+            graph_digest: key.graph_digest().map(|digest| digest.to_string()),
+            name: parts.model_name.clone().unwrap_or_default(),
             model_digest: parts.model_digest.to_string(),
             inputs: tensors(&layout.inputs),
             inputs_committed: layout.input_visibility == Visibility::Committed,
@@ -85,11 +94,14 @@ impl KeyDescription {
 
 impl KeyTensor {
     fn new(tensor: &TensorLayout) -> Self {
+        let steps = tensor.scales.iter().copied().enumerate();
+        let largest = steps.max_by(|(_, one), (_, other)| one.total_cmp(other));
+        let (column, step) = largest.unwrap_or_default();
         Self {
             name: tensor.name.clone(),
             shape: tensor.shape.clone(),
-            step: tensor.scale,
-            range: (tensor.real(tensor.lo), tensor.real(tensor.hi)),
+            step,
+            range: (tensor.real(column, tensor.lo), tensor.real(column, tensor.hi)),
         }
     }
 }

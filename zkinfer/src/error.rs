@@ -10,7 +10,7 @@ use zkinfer_engine::{DeviceError, EngineError};
 use zkinfer_models::{AccuracyError, ImportError, InputError, QuantizeError, RunError};
 use zkinfer_prover::{ExportError, ProveError, PtauError, SetupError, SrsError};
 use zkinfer_verifier::{
-    CommitmentError, Digest, KeyDigest, KeyError, OpeningError, ProofFileError,
+    CommitmentError, Digest, KeyDigest, KeyError, KeyFormat, OpeningError, ProofFileError,
 };
 
 use crate::{alarm::Unmet, settings::Side};
@@ -106,7 +106,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// Why not.
-        source: RunError,
+        source: zkinfer_verifier::QuantizeError,
     },
     /// An expected output that is out of the range of the key's output.
     #[error("{} holds values that the model cannot give", .path.display())]
@@ -407,6 +407,13 @@ pub enum KeyDifference {
         /// The label of the key that was made.
         made: String,
     },
+    /// It is of another version of the key format.
+    Format {
+        /// Its version.
+        found: KeyFormat,
+        /// The version of the key that was made.
+        made: KeyFormat,
+    },
     /// It stands on another SRS.
     Srs {
         /// The name of its SRS.
@@ -425,6 +432,13 @@ impl fmt::Display for KeyDifference {
         match self {
             Self::Model { digest } => write!(f, "it is of another model, of digest {digest}"),
             Self::Name { found, made } => write!(f, "its name is `{found}`, not `{made}`"),
+            Self::Format { found, made } => {
+                let (found, made) = (found.number(), made.number());
+                write!(
+                    f,
+                    "it is of key format {found}, new keys are of {made}: keep it for its proofs"
+                )
+            }
             Self::Srs { found, made } => write!(f, "it is under the SRS {found}, not {made}"),
             Self::AccuracyReport => f.write_str("it binds another accuracy report"),
             Self::Settings => f.write_str("it was made with other settings"),

@@ -52,8 +52,9 @@ impl Keys {
         let srs = srs_for_circuit(srs, plan.k())?;
         watch(Step::MakingKeys);
         let identity = ModelIdentity {
-            name: quantized.settings.name.clone(),
+            name: quantized.settings.label().map(str::to_owned),
             digest: model.digest().0,
+            graph_digest: Some(model.graph().digest()),
             accuracy_digest: quantized.settings.accuracy_digest.map(|digest| digest.0),
         };
         let setup = Setup::on_device(Arc::new(plan), srs.srs, identity, device)
@@ -93,11 +94,14 @@ pub(crate) fn difference(found: &VerifyingKey, made: &VerifyingKey) -> Option<Ke
         None
     } else if theirs.model_digest != ours.model_digest {
         Some(KeyDifference::Model { digest: theirs.model_digest })
+    } else if theirs.format != ours.format {
+        Some(KeyDifference::Format { found: theirs.format, made: ours.format })
     } else if found.srs_digest() != made.srs_digest() {
         let (found, made) = (theirs.srs.name.clone(), ours.srs.name.clone());
         Some(KeyDifference::Srs { found, made })
     } else if labelled(theirs, ours) == *ours {
-        let (found, made) = (theirs.model_name.clone(), ours.model_name.clone());
+        let name = |key: &KeyParts| key.model_name.clone().unwrap_or_default();
+        let (found, made) = (name(theirs), name(ours));
         Some(KeyDifference::Name { found, made })
     } else if (KeyParts { accuracy_digest: ours.accuracy_digest, ..labelled(theirs, ours) })
         == *ours

@@ -136,6 +136,12 @@ fn is_default(aim: &Aim) -> bool {
 }
 
 impl Settings {
+    /// The label that keys get, where there is one.
+    #[must_use]
+    pub fn label(&self) -> Option<&str> {
+        Some(self.name.as_str()).filter(|name| !name.is_empty())
+    }
+
     /// The settings of a model with this digest, so calibrated and with these options.
     #[must_use]
     pub fn new(digest: Digest, calibration: Calibration, options: &Options) -> Self {

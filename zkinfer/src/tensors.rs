@@ -4,11 +4,8 @@ use std::path::Path;
 
 use ndarray::ArrayD;
 use serde::Serialize;
-use zkinfer_models::{
-    InputFile, QuantizedGraph, TensorSpec, clamped_inputs, quantize_inputs,
-    quantized::{QuantizedTensor, TensorId},
-};
-use zkinfer_verifier::{ClaimedValues, Opening, TensorLayout};
+use zkinfer_models::{InputFile, TensorSpec};
+use zkinfer_verifier::{ClaimedValues, Opening, Quantized, TensorLayout};
 
 use crate::error::Error;
 
@@ -64,8 +61,7 @@ fn named(layout: &[TensorLayout], integers: &[i64]) -> Vec<NamedTensor> {
 /// Reads real numbers for the inputs of a key and gives the integers that the model runs on, all
 /// tensors in one list.
 pub(crate) fn read_input_integers(path: &Path, layout: &[TensorLayout]) -> Result<Vec<i64>, Error> {
-    let (graph, values) = read(path, layout)?;
-    integers(path, &graph, &values)
+    Ok(read(path, layout)?.into_iter().flat_map(|tensor| tensor.values).collect())
 }
 
 /// Reads real numbers for the outputs of a key and gives the integers that stand for them.
@@ -73,48 +69,30 @@ pub(crate) fn read_output_integers(
     path: &Path,
     layout: &[TensorLayout],
 ) -> Result<Vec<i64>, Error> {
-    let (graph, values) = read(path, layout)?;
-    if clamped_inputs(&graph, &values) > 0 {
+    let tensors = read(path, layout)?;
+    if tensors.iter().any(|tensor| tensor.clamped > 0) {
         return Err(Error::ImpossibleOutput { path: path.to_owned() });
     }
-    integers(path, &graph, &values)
+    Ok(tensors.into_iter().flat_map(|tensor| tensor.values).collect())
 }
 
-/// The tensors of a key as the inputs of a graph without nodes, and their real values.
-fn read(path: &Path, layout: &[TensorLayout]) -> Result<(QuantizedGraph, Vec<ArrayD<f32>>), Error> {
-    let tensors: Vec<QuantizedTensor> = layout.iter().map(quantized_tensor).collect();
-    let spec = |tensor: &QuantizedTensor| TensorSpec {
-        name: tensor.name.clone(),
-        shape: tensor.shape.clone(),
-    };
-    let specs: Vec<TensorSpec> = tensors.iter().map(spec).collect();
+/// Reads real numbers for tensors of a key.
+fn read(path: &Path, layout: &[TensorLayout]) -> Result<Vec<Quantized>, Error> {
+    let specs: Vec<TensorSpec> = layout.iter().map(spec).collect();
     let values = InputFile::read(path)
         .and_then(|file| file.tensors(&specs.iter().collect::<Vec<_>>()))
         .map_err(|source| Error::Values { path: path.to_owned(), source })?;
-    let inputs = (0..tensors.len()).map(TensorId).collect();
-    Ok((QuantizedGraph { tensors, inputs, outputs: Vec::new(), nodes: Vec::new() }, values))
+    let quantized = |(tensor, values): (&TensorLayout, ArrayD<f32>)| {
+        let reals: Vec<f64> = values.iter().copied().map(f64::from).collect();
+        tensor.quantize(&reals).map_err(|source| Error::Integers { path: path.to_owned(), source })
+    };
+    layout.iter().zip(values).map(quantized).collect()
 }
 
-fn integers(
-    path: &Path,
-    graph: &QuantizedGraph,
-    values: &[ArrayD<f32>],
-) -> Result<Vec<i64>, Error> {
-    let lists = quantize_inputs(graph, values)
-        .map_err(|source| Error::Integers { path: path.to_owned(), source })?;
-    Ok(lists.concat())
-}
-
-fn quantized_tensor(layout: &TensorLayout) -> QuantizedTensor {
+fn spec(layout: &TensorLayout) -> TensorSpec {
     // Where `usize` is narrower than a dimension, no file holds that many elements.
     let dimension = |&dimension: &u32| usize::try_from(dimension).unwrap_or(usize::MAX);
-    QuantizedTensor {
-        name: layout.name.clone(),
-        shape: layout.shape.iter().map(dimension).collect(),
-        scale: layout.scale,
-        lo: layout.lo,
-        hi: layout.hi,
-    }
+    TensorSpec { name: layout.name.clone(), shape: layout.shape.iter().map(dimension).collect() }
 }
 
 /// The real numbers that integers of a key's tensors stand for, one list per tensor.
@@ -124,12 +102,7 @@ pub fn real_values(layout: &[TensorLayout], integers: &[i64]) -> Vec<Vec<f64>> {
     let take = |tensor: &TensorLayout| {
         let (own, others) = rest.split_at(tensor.element_count().min(rest.len()));
         rest = others;
-        own.iter().map(|&value| real(value) * tensor.scale).collect()
+        tensor.dequantize(own)
     };
     layout.iter().map(take).collect()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "inputs and outputs have at most 17 bits")]
-fn real(value: i64) -> f64 {
-    value as f64
 }

@@ -271,7 +271,7 @@ pub(crate) fn commitment(
         TensorLayout {
             name: tensor.name.clone(),
             shape: tensor.shape.iter().map(|&d| d.try_into().expect("small")).collect(),
-            scale: 1.0,
+            scales: vec![1.0],
             lo: tensor.lo,
             hi: tensor.hi,
         }

@@ -22,7 +22,7 @@ pub(crate) fn run(args: &args::Commit, output: &Output) -> Result<Outcome> {
     }
     write_openings(&openings, &path)?;
     let parts = key.parts();
-    let model = text::model(&parts.model_name, parts.model_digest);
+    let model = text::model(parts.model_name.as_deref(), parts.model_digest);
     output.report(&Report { model, commitment: commitment.to_string(), opening: path })?;
     Ok(Outcome::Accepted)
 }

@@ -30,6 +30,9 @@ impl fmt::Display for Report {
             name => writeln!(f, "  calls itself {}", Shown(name))?,
         }
         writeln!(f, "  claims to be made from an ONNX file of digest {}", key.model_digest)?;
+        if let Some(digest) = &key.graph_digest {
+            writeln!(f, "  and that the file holds the graph {digest}")?;
+        }
         writeln!(f, "  (to see whether it is: zkinfer audit PROOF --key FILE --model FILE)")?;
         let sides = [
             ("input", &key.inputs, key.inputs_committed),
@@ -62,6 +65,7 @@ impl fmt::Display for Report {
         }
         let (advice, fixed) = (key.advice_columns, key.fixed_columns);
         writeln!(f, "  2^{} rows, {advice} advice and {fixed} fixed columns", key.k)?;
+        writeln!(f, "  key format {}, integer semantics {}", key.format, key.semantics)?;
         write!(f, "  proofs under it have {} bytes", key.proof_bytes)
     }
 }

@@ -134,7 +134,7 @@ impl KeyReport {
         let bound =
             |report: &AccuracyReport| BoundReport::new(report.clone(), places.key.accuracy.clone());
         Self {
-            model: text::model(&parts.model_name, parts.model_digest),
+            model: text::model(parts.model_name.as_deref(), parts.model_digest),
             model_digest: parts.model_digest.to_string(),
             calibration: text::origin(&ready.quantized.origin),
             k: cost.k,

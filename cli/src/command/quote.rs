@@ -79,7 +79,7 @@ impl Report {
     fn new(model: &Model, quantized: &Quantized, quote: &Quote, devices: &[DeviceQuote]) -> Self {
         let cost = &quote.cost;
         Self {
-            model: text::model(&quantized.settings.name, model.digest()),
+            model: text::model(quantized.settings.label(), model.digest()),
             calibration: text::origin(&quantized.origin),
             k: cost.k,
             rows: 1 << cost.k,

@@ -28,7 +28,7 @@ pub(crate) fn run(args: &args::Run, output: &Output) -> Result<Outcome> {
     demands.check(&run.comparison)?;
     let outputs = run.execution.outputs(&quantized.graph);
     output.report(&Report {
-        model: text::model(&quantized.settings.name, model.digest()),
+        model: text::model(quantized.settings.label(), model.digest()),
         calibration: text::origin(&quantized.origin),
         output_integers: outputs.into_iter().map(<[i64]>::to_vec).collect(),
         comparison: Compared::new(&run.comparison, reference),

@@ -35,7 +35,7 @@ pub(crate) fn run(args: &args::Setup, output: &Output) -> Result<Outcome> {
     let stored = files.store(&made, &quantized.settings, accuracy.as_ref())?;
     let cost = made.setup().plan().cost();
     output.report(&Report {
-        model: text::model(&quantized.settings.name, model.digest()),
+        model: text::model(quantized.settings.label(), model.digest()),
         calibration: text::origin(&quantized.origin),
         k: cost.k,
         advice_columns: cost.advice_columns,

@@ -166,7 +166,7 @@ impl Report {
             accepted: rejection.is_none(),
             reason: rejection.as_ref().map(advice::rejection),
             reason_codes: rejection.as_ref().map(Rejection::codes).unwrap_or_default(),
-            model: model(&parts.model_name, parts.model_digest),
+            model: model(parts.model_name.as_deref(), parts.model_digest),
             model_digest: parts.model_digest.to_string(),
             key_digest: key.digest().to_string(),
             srs: parts.srs.name.clone(),

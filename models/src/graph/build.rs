@@ -7,7 +7,13 @@ use crate::quantized::{ImageView, TensorId};
 impl<F> Graph<F> {
     /// A graph without nodes.
     pub(crate) fn empty() -> Self {
-        Self { tensors: Vec::new(), inputs: Vec::new(), outputs: Vec::new(), nodes: Vec::new() }
+        Self {
+            tensors: Vec::new(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            nodes: Vec::new(),
+            digest: [0; 32],
+        }
     }
 
     /// Adds a tensor; a name already taken gets a number.

@@ -25,8 +25,8 @@ impl Draft {
             Node { name, op, output }
         });
         let nodes = nodes.collect();
-        let Self { tensors, inputs, outputs, .. } = self;
-        Graph { tensors, inputs, outputs, nodes }
+        let Self { tensors, inputs, outputs, digest, .. } = self;
+        Graph { tensors, inputs, outputs, nodes, digest }
     }
 }
 

@@ -13,7 +13,7 @@ use super::input::{DeclaredInput, declared_inputs};
 use super::limits::FILE_BYTES;
 use super::options::ImportOptions;
 use super::proto::ModelProto;
-use super::{check, foreign, functions, importer, names, wire};
+use super::{check, foreign, functions, graph_digest, importer, names, wire};
 use crate::digest::{keccak256, model_digest};
 use crate::graph::Graph;
 
@@ -140,6 +140,7 @@ impl OnnxFile {
         let mut reasons = check::graph(proto, &nodes);
         let inputs = super::input::resolve(&self.inputs, options, &mut reasons);
         let mut draft = importer::import(proto, &nodes, &inputs, reasons)?;
+        draft.digest = graph_digest::graph_digest(proto, &nodes, &inputs)?;
         draft.fuse();
         Ok(draft.legalize())
     }

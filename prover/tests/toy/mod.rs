@@ -299,8 +299,10 @@ impl Toy {
         let metadata = KeyMetadata {
             srs: export_srs(srs.params(), INSECURE_DEV).unwrap(),
             layout: layout(),
-            model_name: "toy".into(),
+            semantics: 1,
+            model_name: Some("toy".into()),
             model_digest: Digest([7; 32]),
+            graph_digest: Digest([9; 32]),
             accuracy_digest: Digest([8; 32]),
         };
         let key = export_key(circuit_key.verifying_key(), metadata).unwrap();
@@ -346,14 +348,11 @@ fn layout() -> InstanceLayout {
     let tensor = |name: &str, len, bound: i64| TensorLayout {
         name: name.into(),
         shape: vec![len],
-        scale: 0.5,
+        scales: vec![0.5],
         lo: -bound,
         hi: bound,
     };
-    InstanceLayout {
-        inputs: vec![tensor("x", 2, 100), tensor("x2", 1, 100)],
-        outputs: vec![tensor("y", 2, 20_000)],
-        input_visibility: Visibility::Public,
-        output_visibility: Visibility::Public,
-    }
+    let inputs = vec![tensor("x", 2, 100), tensor("x2", 1, 100)];
+    let outputs = vec![tensor("y", 2, 20_000)];
+    InstanceLayout::new(inputs, outputs, Visibility::Public, Visibility::Public)
 }

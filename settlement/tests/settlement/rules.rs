@@ -470,7 +470,7 @@ fn the_opening_of_something_else_is_not_paid() {
     assert_eq!(refusal(key, short), Refusal::OpeningValues(length));
     // A key with other bounds would take the values for others.
     let mut parts = key.parts().clone();
-    parts.model_name.push('!');
+    parts.model_name = Some("another".into());
     let other = VerifyingKey::new(parts).unwrap();
     let (expected, got) = (key.digest(), other.digest());
     assert_eq!(refusal(&other, honest.clone()), Refusal::OpeningKey { expected, got });

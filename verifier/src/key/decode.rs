@@ -4,23 +4,29 @@ use alloc::vec::Vec;
 
 use ark_bn254::{Fr, G1Affine};
 
-use super::{KeyParts, MAGIC, VERSION};
+use super::{KeyFormat, KeyParts, MAGIC, format3};
 use crate::{
+    boundary::{Boundary, MAX_BOUNDARIES},
     bytes::Reader,
     constraint_system::{
-        Column, ConstraintSystem, MAX_CHALLENGES, MAX_COLUMNS, MAX_GATES, MAX_INSTANCE_QUERIES,
-        MAX_QUERIES, Query,
+        Column, ConstraintSystem, MAX_CHALLENGES, MAX_COLUMNS, MAX_GATES, MAX_QUERIES, Query,
     },
     curve::{decode_g2, decode_point, decode_scalar},
     digest::Digest,
     error::KeyError,
+    expectation::Side,
     expression::{Expression, Instruction, MAX_INSTRUCTIONS},
-    layout::{InstanceLayout, MAX_RANK, MAX_TENSORS, TensorLayout, Visibility},
+    layout::{InstanceLayout, MAX_RANK, MAX_SCALES, MAX_TENSORS, TensorLayout, Visibility},
+    placement::{Block, MAX_BLOCKS, Placement},
     srs::SrsId,
 };
 
-/// Bytes of the shortest tensor: empty name, no dimensions.
+/// Bytes of the shortest tensor: empty name, no dimensions, in format 3 (one scale without a count).
 const TENSOR_BYTES: usize = 30;
+/// Bytes of a block.
+const BLOCK_BYTES: usize = 12;
+/// Bytes of a boundary without columns.
+const BOUNDARY_BYTES: usize = 37;
 
 pub(super) fn decode(bytes: &[u8]) -> Result<KeyParts, KeyError> {
     let mut r = Reader::new(bytes);
@@ -28,41 +34,71 @@ pub(super) fn decode(bytes: &[u8]) -> Result<KeyParts, KeyError> {
     if r.array()? != MAGIC {
         return Err(KeyError::Magic);
     }
-    let got = r.u16()?;
-    if got != VERSION {
-        return Err(KeyError::Version { got });
-    }
-    let parts = KeyParts {
-        k: r.u8()?,
-        constraint_system: system(r)?,
-        fixed_commitments: r.list("fixed commitments", MAX_COLUMNS, 32, point)?,
-        sigma_commitments: r.list("sigma commitments", MAX_COLUMNS, 32, point)?,
-        transcript_repr: scalar(r)?,
-        srs: SrsId { name: r.name()?, g2_tau: decode_g2(&r.array()?).ok_or(KeyError::Tau)? },
-        layout: InstanceLayout {
-            inputs: r.list("inputs", MAX_TENSORS, TENSOR_BYTES, tensor)?,
-            outputs: r.list("outputs", MAX_TENSORS, TENSOR_BYTES, tensor)?,
-            input_visibility: visibility(r)?,
-            output_visibility: visibility(r)?,
-        },
-        model_name: r.name()?,
-        model_digest: Digest(r.array()?),
-        accuracy_digest: Digest(r.array()?),
+    let format = match r.u16()? {
+        3 => KeyFormat::V3,
+        4 => KeyFormat::V4,
+        got => return Err(KeyError::Version { got }),
     };
+    let parts = parts(r, format)?;
     r.finish()?;
     Ok(parts)
 }
 
-fn system(r: &mut Reader<'_>) -> Result<ConstraintSystem, KeyError> {
+fn parts(r: &mut Reader<'_>, format: KeyFormat) -> Result<KeyParts, KeyError> {
+    let v4 = format == KeyFormat::V4;
+    Ok(KeyParts {
+        format,
+        semantics: if v4 { r.u16()? } else { format3::SEMANTICS },
+        k: r.u8()?,
+        constraint_system: system(r, format)?,
+        fixed_commitments: r.list("fixed commitments", MAX_COLUMNS, 32, point)?,
+        sigma_commitments: r.list("sigma commitments", MAX_COLUMNS, 32, point)?,
+        transcript_repr: scalar(r)?,
+        srs: SrsId { name: r.name()?, g2_tau: decode_g2(&r.array()?).ok_or(KeyError::Tau)? },
+        layout: layout(r, format)?,
+        boundaries: if v4 {
+            r.list("boundaries", MAX_BOUNDARIES, BOUNDARY_BYTES, boundary)?
+        } else {
+            Vec::new()
+        },
+        model_name: Some(r.name()?).filter(|name| !name.is_empty()),
+        model_digest: Digest(r.array()?),
+        graph_digest: if v4 { Digest(r.array()?) } else { Digest::ZERO },
+        accuracy_digest: Digest(r.array()?),
+    })
+}
+
+fn layout(r: &mut Reader<'_>, format: KeyFormat) -> Result<InstanceLayout, KeyError> {
+    let tensor = |r: &mut Reader<'_>| tensor(r, format);
+    let inputs = r.list("inputs", MAX_TENSORS, TENSOR_BYTES, tensor)?;
+    let outputs = r.list("outputs", MAX_TENSORS, TENSOR_BYTES, tensor)?;
+    let layout = InstanceLayout::new(inputs, outputs, visibility(r)?, visibility(r)?);
+    match format {
+        KeyFormat::V3 => Ok(layout),
+        KeyFormat::V4 => {
+            let claims = r.u32()?;
+            let placement = Placement(r.list("placement", MAX_BLOCKS, BLOCK_BYTES, block)?);
+            Ok(InstanceLayout { claims, placement, ..layout })
+        }
+    }
+}
+
+fn system(r: &mut Reader<'_>, format: KeyFormat) -> Result<ConstraintSystem, KeyError> {
     Ok(ConstraintSystem {
         degree: r.u8()?,
         advice_phases: r.list("advice phases", MAX_COLUMNS, 1, Reader::u8)?,
         challenge_phases: r.list("challenge phases", MAX_CHALLENGES, 1, Reader::u8)?,
         advice_queries: r.list("advice queries", MAX_QUERIES, 6, query)?,
         fixed_queries: r.list("fixed queries", MAX_QUERIES, 6, query)?,
-        instance_queries: r.list("instance queries", MAX_INSTANCE_QUERIES, 4, Reader::i32)?,
+        instance_queries: match format {
+            KeyFormat::V3 => {
+                let only_column = |r: &mut Reader<'_>| Ok(Query { column: 0, rotation: r.i32()? });
+                r.list("instance queries", format3::MAX_INSTANCE_QUERIES, 4, only_column)?
+            }
+            KeyFormat::V4 => r.list("instance queries", MAX_QUERIES, 6, query)?,
+        },
         gates: gates(r)?,
-        permutation: r.list("permutation", MAX_COLUMNS, 1, column)?,
+        permutation: r.list("permutation", MAX_COLUMNS, 1, |r| column(r, format))?,
     })
 }
 
@@ -96,12 +132,13 @@ fn instruction(r: &mut Reader<'_>) -> Result<Instruction, KeyError> {
     })
 }
 
-fn column(r: &mut Reader<'_>) -> Result<Column, KeyError> {
+fn column(r: &mut Reader<'_>, format: KeyFormat) -> Result<Column, KeyError> {
     let offset = r.offset();
     Ok(match r.u8()? {
         0 => Column::Advice(r.u16()?),
         1 => Column::Fixed(r.u16()?),
-        2 => Column::Instance,
+        2 if format == KeyFormat::V3 => Column::Instance(0),
+        2 => Column::Instance(r.u16()?),
         got => return Err(KeyError::Tag { offset, got }),
     })
 }
@@ -129,12 +166,31 @@ fn scalar(r: &mut Reader<'_>) -> Result<Fr, KeyError> {
     decode_scalar(&r.array()?).ok_or(KeyError::Scalar { offset })
 }
 
-fn tensor(r: &mut Reader<'_>) -> Result<TensorLayout, KeyError> {
+fn tensor(r: &mut Reader<'_>, format: KeyFormat) -> Result<TensorLayout, KeyError> {
+    let scale = |r: &mut Reader<'_>| r.u64().map(f64::from_bits);
     Ok(TensorLayout {
         name: r.name()?,
         shape: r.list("tensor shape", MAX_RANK, 4, Reader::u32)?,
-        scale: f64::from_bits(r.u64()?),
+        scales: match format {
+            KeyFormat::V3 => alloc::vec![scale(r)?],
+            KeyFormat::V4 => r.list("scales", MAX_SCALES, 8, scale)?,
+        },
         lo: r.i64()?,
         hi: r.i64()?,
     })
+}
+
+fn block(r: &mut Reader<'_>) -> Result<Block, KeyError> {
+    Ok(Block { first_column: r.u16()?, columns: r.u16()?, first_row: r.u32()?, values: r.u32()? })
+}
+
+fn boundary(r: &mut Reader<'_>) -> Result<Boundary, KeyError> {
+    let offset = r.offset();
+    let side = match r.u8()? {
+        0 => Side::Input,
+        1 => Side::Output,
+        got => return Err(KeyError::Tag { offset, got }),
+    };
+    let columns = r.list("boundary columns", MAX_COLUMNS, 2, Reader::u16)?;
+    Ok(Boundary { side, columns, layout: Digest(r.array()?) })
 }

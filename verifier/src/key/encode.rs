@@ -2,18 +2,23 @@
 
 use alloc::vec::Vec;
 
-use super::{KeyParts, MAGIC, VERSION};
+use super::{KeyFormat, KeyParts, MAGIC};
 use crate::{
+    boundary::Boundary,
     bytes::Writer,
     constraint_system::{Column, ConstraintSystem, Query},
     curve::{encode_g2, encode_point, encode_scalar},
+    expectation::Side,
     expression::{Expression, Instruction},
     layout::{InstanceLayout, TensorLayout, Visibility},
+    placement::Block,
     srs::SrsId,
 };
 
 pub(super) fn encode(parts: &KeyParts) -> Vec<u8> {
     let KeyParts {
+        format,
+        semantics,
         k,
         constraint_system,
         fixed_commitments,
@@ -21,32 +26,67 @@ pub(super) fn encode(parts: &KeyParts) -> Vec<u8> {
         transcript_repr,
         srs: SrsId { name, g2_tau },
         layout,
+        boundaries,
         model_name,
         model_digest,
+        graph_digest,
         accuracy_digest,
     } = parts;
     let mut w = Writer::default();
     w.bytes(&MAGIC);
-    w.u16(VERSION);
+    w.u16(format.number());
+    let v4 = *format == KeyFormat::V4;
+    if v4 {
+        w.u16(*semantics);
+    }
     w.u8(*k);
-    system(&mut w, constraint_system);
+    system(&mut w, *format, constraint_system);
     w.list(fixed_commitments, |w, point| w.bytes(&encode_point(point)));
     w.list(sigma_commitments, |w, point| w.bytes(&encode_point(point)));
     w.bytes(&encode_scalar(transcript_repr));
     w.name(name);
     w.bytes(&encode_g2(g2_tau));
-    let InstanceLayout { inputs, outputs, input_visibility, output_visibility } = layout;
-    w.list(inputs, tensor);
-    w.list(outputs, tensor);
-    visibility(&mut w, *input_visibility);
-    visibility(&mut w, *output_visibility);
-    w.name(model_name);
+    self::layout(&mut w, *format, layout);
+    if v4 {
+        w.list(boundaries, boundary);
+    }
+    w.name(model_name.as_deref().unwrap_or_default());
     w.bytes(&model_digest.0);
+    if v4 {
+        w.bytes(&graph_digest.0);
+    }
     w.bytes(&accuracy_digest.0);
     w.finish()
 }
 
-fn system(w: &mut Writer, system: &ConstraintSystem) {
+fn layout(w: &mut Writer, format: KeyFormat, layout: &InstanceLayout) {
+    let InstanceLayout { inputs, outputs, input_visibility, output_visibility, claims, placement } =
+        layout;
+    w.list(inputs, |w, input| tensor(w, format, input));
+    w.list(outputs, |w, output| tensor(w, format, output));
+    visibility(w, *input_visibility);
+    visibility(w, *output_visibility);
+    if format == KeyFormat::V4 {
+        w.u32(*claims);
+        w.list(&placement.0, |w, Block { first_column, columns, first_row, values }| {
+            w.u16(*first_column);
+            w.u16(*columns);
+            w.u32(*first_row);
+            w.u32(*values);
+        });
+    }
+}
+
+fn boundary(w: &mut Writer, Boundary { side, columns, layout }: &Boundary) {
+    w.u8(match side {
+        Side::Input => 0,
+        Side::Output => 1,
+    });
+    w.list(columns, |w, &column| w.u16(column));
+    w.bytes(&layout.0);
+}
+
+fn system(w: &mut Writer, format: KeyFormat, system: &ConstraintSystem) {
     let ConstraintSystem {
         advice_phases,
         challenge_phases,
@@ -62,12 +102,16 @@ fn system(w: &mut Writer, system: &ConstraintSystem) {
     w.list(challenge_phases, |w, &phase| w.u8(phase));
     w.list(advice_queries, query);
     w.list(fixed_queries, query);
-    w.list(instance_queries, |w, &rotation| w.i32(rotation));
+    match format {
+        KeyFormat::V3 => w.list(instance_queries, |w, query| w.i32(query.rotation)),
+        KeyFormat::V4 => w.list(instance_queries, query),
+    }
     w.list(gates, gate);
     w.list(permutation, |w, column| match *column {
         Column::Advice(index) => tagged(w, 0, index),
         Column::Fixed(index) => tagged(w, 1, index),
-        Column::Instance => w.u8(2),
+        Column::Instance(_) if format == KeyFormat::V3 => w.u8(2),
+        Column::Instance(index) => tagged(w, 2, index),
     });
 }
 
@@ -108,11 +152,15 @@ fn tagged(w: &mut Writer, tag: u8, index: u16) {
     w.u16(index);
 }
 
-fn tensor(w: &mut Writer, tensor: &TensorLayout) {
-    let TensorLayout { name, shape, scale, lo, hi } = tensor;
+fn tensor(w: &mut Writer, format: KeyFormat, tensor: &TensorLayout) {
+    let TensorLayout { name, shape, scales, lo, hi } = tensor;
     w.name(name);
     w.list(shape, |w, &dimension| w.u32(dimension));
-    w.u64(scale.to_bits());
+    match format {
+        // The only one.
+        KeyFormat::V3 => scales.iter().for_each(|scale| w.u64(scale.to_bits())),
+        KeyFormat::V4 => w.list(scales, |w, scale| w.u64(scale.to_bits())),
+    }
     w.i64(*lo);
     w.i64(*hi);
 }

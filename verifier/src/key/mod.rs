@@ -2,6 +2,7 @@
 
 mod decode;
 mod encode;
+mod format3;
 
 use alloc::{string::String, vec::Vec};
 
@@ -9,25 +10,53 @@ use ark_bn254::{Bn254, Fr, G1Affine, G2Affine};
 use ark_ec::{AffineRepr, pairing::Pairing};
 
 use crate::{
-    constraint_system::{ConstraintSystem, CurrentRow, MAX_COLUMNS},
+    boundary::{self, Boundary},
+    checks::Checks,
+    claim::InferenceClaim,
+    constraint_system::{ConstraintSystem, MAX_COLUMNS},
     digest::{Digest, KeyDigest, SrsDigest, keccak256},
     domain::Domain,
     error::KeyError,
     layout::{InstanceLayout, check_name},
-    opening_plan::OpeningPlan,
+    placement::MAX_INSTANCE_COLUMNS,
     srs::SrsId,
 };
 
 /// First bytes of a `.zkvk` file.
 const MAGIC: [u8; 8] = *b"ZKINFVK\0";
-/// The version of the key format. A change that moves a byte or the meaning of one changes it.
-const VERSION: u16 = 3;
+
+/// A version of the key format. A change that moves a byte or the meaning of one makes a new one;
+/// keys of an older one keep their bytes, their digest and their proofs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeyFormat {
+    /// One claim in one instance column, one scale a tensor, integer semantics 1, no graph digest.
+    V3,
+    /// What this version writes.
+    #[default]
+    V4,
+}
+
+impl KeyFormat {
+    /// The number in the file.
+    #[must_use]
+    pub fn number(self) -> u16 {
+        match self {
+            Self::V3 => 3,
+            Self::V4 => 4,
+        }
+    }
+}
 
 type Prepared = <Bn254 as Pairing>::G2Prepared;
 
 /// The content of a verifying key.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeyParts {
+    /// The format of the file, which is part of the key's identity.
+    pub format: KeyFormat,
+    /// The version of the integer semantics that the circuit was compiled for; the verifier does not
+    /// read it, whoever recompiles the model does.
+    pub semantics: u16,
     /// Binary logarithm of the number of rows.
     pub k: u8,
     /// Columns, queries, gates and copy constraints.
@@ -42,10 +71,14 @@ pub struct KeyParts {
     pub srs: SrsId,
     /// Meaning of the public values.
     pub layout: InstanceLayout,
-    /// The model's name.
-    pub model_name: String,
+    /// Columns that are shared with proofs of neighbouring parts; none for a whole model.
+    pub boundaries: Vec<Boundary>,
+    /// A name for reports, if the key's maker has given one; not empty. It identifies nothing.
+    pub model_name: Option<String>,
     /// Digest of the ONNX file.
     pub model_digest: Digest,
+    /// Digest of the model's graph, the same in every file that holds it; all zeros for none.
+    pub graph_digest: Digest,
     /// Digest of the report on how well the integers agree with the float model; all zeros where
     /// none is bound. The verifier does not read the report: whoever has it compares its digest.
     pub accuracy_digest: Digest,
@@ -58,8 +91,7 @@ pub struct VerifyingKey {
     digest: KeyDigest,
     srs_digest: SrsDigest,
     domain: Domain,
-    plan: OpeningPlan,
-    permutation: Vec<CurrentRow>,
+    checks: Checks,
     prepared_tau: Prepared,
     prepared_generator: Prepared,
 }
@@ -82,17 +114,19 @@ impl VerifyingKey {
         if got > MAX_COLUMNS {
             return Err(KeyError::Limit { list: "fixed commitments", limit: MAX_COLUMNS, got });
         }
-        system.check(domain.row_count(), parts.fixed_commitments.len())?;
+        check_sizes(&parts, domain.row_count())?;
+        parts.layout.check(&parts.boundaries)?;
+        let instance_columns = parts.layout.placement.column_lengths();
+        system.check(domain.row_count(), got, instance_columns.len())?;
         check_sigmas(&parts)?;
         parts.srs.check()?;
-        parts.layout.check()?;
-        check_name(&parts.model_name)?;
-        check_rows(&parts, domain.row_count())?;
-        // Neither can fail after the checks above; an error is better than a panic.
-        let permutation = system.permutation.iter().map(|&column| system.current_row(column));
-        let permutation =
-            permutation.collect::<Option<_>>().ok_or(KeyError::PermutationQuery { position: 0 })?;
-        let plan = OpeningPlan::new(system, got, domain.row_count())?;
+        boundary::check(&parts.boundaries, system)?;
+        parts.model_name.as_deref().map_or(Ok(()), check_label)?;
+        check_rows(&parts, &instance_columns, domain.row_count())?;
+        if parts.format == KeyFormat::V3 {
+            format3::check(&parts)?;
+        }
+        let checks = Checks::new(system, got, instance_columns.len(), &domain)?;
         Ok(Self {
             digest: KeyDigest(Digest(keccak256(&[&encode::encode(&parts)]))),
             srs_digest: parts.srs.digest(),
@@ -100,8 +134,7 @@ impl VerifyingKey {
             prepared_generator: G2Affine::generator().into(),
             parts,
             domain,
-            plan,
-            permutation,
+            checks,
         })
     }
 
@@ -133,6 +166,13 @@ impl VerifyingKey {
         (digest != Digest::ZERO).then_some(digest)
     }
 
+    /// Digest of the model's graph, where the key names one.
+    #[must_use]
+    pub fn graph_digest(&self) -> Option<Digest> {
+        let digest = self.parts.graph_digest;
+        (digest != Digest::ZERO).then_some(digest)
+    }
+
     /// Digest of the trusted setup's \[τ\]₂.
     #[must_use]
     pub fn srs_digest(&self) -> SrsDigest {
@@ -151,49 +191,26 @@ impl VerifyingKey {
         self.parts
     }
 
+    /// What is checked of every proof under this key, as data.
+    #[must_use]
+    pub fn checks(&self) -> &Checks {
+        &self.checks
+    }
+
+    /// The instance columns of a claim under this key.
+    #[must_use]
+    pub fn instance(&self, claim: &InferenceClaim) -> Vec<Vec<Fr>> {
+        self.parts.layout.placement.columns(&claim.instance())
+    }
+
     /// Length in bytes of every proof under this key.
     #[must_use]
     pub fn proof_len(&self) -> usize {
-        let system = &self.parts.constraint_system;
-        let products = system.permutation_product_count();
-        let counts = [
-            // Points: advice, permutation products, random polynomial, quotient, two openings.
-            system.advice_phases.len(),
-            products,
-            1,
-            system.quotient_piece_count(),
-            2,
-            // Scalars: advice, fixed, random polynomial, sigmas, permutation products.
-            self.evaluation_count(),
-        ];
-        counts.into_iter().fold(0, usize::saturating_add).saturating_mul(32)
-    }
-
-    /// Number of evaluations in every proof under this key.
-    pub(crate) fn evaluation_count(&self) -> usize {
-        let system = &self.parts.constraint_system;
-        let products = system.permutation_product_count();
-        let counts = [
-            system.advice_queries.len(),
-            system.fixed_queries.len(),
-            1,
-            system.permutation.len(),
-            // At the current and the next row, and all but the last at the last row.
-            products.saturating_mul(3).saturating_sub(1),
-        ];
-        counts.into_iter().fold(0, usize::saturating_add)
+        self.checks.element_count().saturating_mul(32)
     }
 
     pub(crate) fn domain(&self) -> &Domain {
         &self.domain
-    }
-
-    pub(crate) fn plan(&self) -> &OpeningPlan {
-        &self.plan
-    }
-
-    pub(crate) fn permutation(&self) -> &[CurrentRow] {
-        &self.permutation
     }
 
     /// Fixed, then sigma commitments.
@@ -222,10 +239,24 @@ fn check_sigmas(parts: &KeyParts) -> Result<(), KeyError> {
     }
 }
 
-/// The instance must end before the blinding rows, and halo2 wants three rows besides them.
-fn check_rows(parts: &KeyParts, row_count: u64) -> Result<(), KeyError> {
-    let used = parts.layout.instance_len().saturating_add(1).max(3);
+/// More public values than all instance columns could hold are refused before anything is counted.
+fn check_sizes(parts: &KeyParts, row_count: u64) -> Result<(), KeyError> {
+    let required = parts.layout.instance_len();
+    let rows = usize::try_from(row_count).unwrap_or(usize::MAX);
+    let fits =
+        u32::try_from(required).is_ok() && required <= rows.saturating_mul(MAX_INSTANCE_COLUMNS);
+    if fits { Ok(()) } else { Err(KeyError::Rows { k: parts.k, required }) }
+}
+
+/// Every instance column must end before the blinding rows, and halo2 wants three rows besides them.
+fn check_rows(parts: &KeyParts, columns: &[usize], row_count: u64) -> Result<(), KeyError> {
+    let longest = columns.iter().copied().fold(0, usize::max);
+    let used = longest.saturating_add(1).max(3);
     let required = used.saturating_add(parts.constraint_system.blinding_factors());
     let available = usize::try_from(row_count).unwrap_or(usize::MAX);
     if required <= available { Ok(()) } else { Err(KeyError::Rows { k: parts.k, required }) }
+}
+
+fn check_label(label: &str) -> Result<(), KeyError> {
+    if label.is_empty() { Err(KeyError::EmptyLabel) } else { check_name(label) }
 }

@@ -3,8 +3,8 @@
 use ark_ec::{AffineRepr, CurveGroup};
 use zkinfer_verifier::{
     Column, ConstraintSystem, Digest, Expression, Fr, G1Affine, G2Affine, INSECURE_DEV,
-    InferenceClaim, InstanceLayout, Instruction, JobBinding, KeyParts, Proof, Query, SrsId,
-    TensorLayout, VerifyingKey, Visibility, encode_point, encode_scalar,
+    InferenceClaim, InstanceLayout, Instruction, JobBinding, KeyFormat, KeyParts, Proof, Query,
+    SrsId, TensorLayout, VerifyingKey, Visibility, encode_point, encode_scalar,
 };
 
 /// `i·G`.
@@ -31,15 +31,17 @@ pub(crate) fn parts() -> KeyParts {
     ];
     let query = |column, rotation| Query { column, rotation };
     KeyParts {
+        format: KeyFormat::V4,
+        semantics: 1,
         k: 5,
         constraint_system: ConstraintSystem {
             advice_phases: vec![2, 0, 1, 0],
             challenge_phases: vec![1, 0, 2, 0],
             advice_queries: vec![query(0, 0), query(1, -1), query(2, 1), query(3, 0), query(1, 0)],
             fixed_queries: vec![query(1, 0), query(0, 0)],
-            instance_queries: vec![0, 1],
+            instance_queries: vec![query(0, 0), query(0, 1)],
             gates: vec![Expression::new(gate).unwrap()],
-            permutation: vec![Column::Advice(3), Column::Fixed(0), Column::Instance],
+            permutation: vec![Column::Advice(3), Column::Fixed(0), Column::Instance(0)],
             degree: 4,
         },
         fixed_commitments: vec![point(21), G1Affine::identity()],
@@ -49,20 +51,22 @@ pub(crate) fn parts() -> KeyParts {
             name: INSECURE_DEV.into(),
             g2_tau: (G2Affine::generator() * Fr::from(5)).into_affine(),
         },
-        layout: InstanceLayout {
-            inputs: vec![tensor("x", &[2, 2]), tensor("mask", &[])],
-            outputs: vec![tensor("y", &[3])],
-            input_visibility: Visibility::Public,
-            output_visibility: Visibility::Public,
-        },
-        model_name: "a model".into(),
+        layout: InstanceLayout::new(
+            vec![tensor("x", &[2, 2]), tensor("mask", &[])],
+            vec![tensor("y", &[3])],
+            Visibility::Public,
+            Visibility::Public,
+        ),
+        boundaries: vec![],
+        model_name: Some("a model".into()),
         model_digest: Digest([8; 32]),
+        graph_digest: Digest([7; 32]),
         accuracy_digest: Digest([9; 32]),
     }
 }
 
 fn tensor(name: &str, shape: &[u32]) -> TensorLayout {
-    TensorLayout { name: name.into(), shape: shape.to_vec(), scale: 0.25, lo: -8, hi: 7 }
+    TensorLayout { name: name.into(), shape: shape.to_vec(), scales: vec![0.25], lo: -8, hi: 7 }
 }
 
 pub(crate) fn key() -> VerifyingKey {

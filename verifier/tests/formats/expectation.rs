@@ -2,7 +2,7 @@
 
 use zkinfer_verifier::{
     Blinding, ClaimedValues, Commitment, Digest, Expectation, InferenceClaim, JobBinding,
-    KeyDigest, Mismatch, ProofFile, Rejection, Side, SrsDigest, SrsPolicy, VerifyError,
+    KeyDigest, Mismatch, Placement, ProofFile, Rejection, Side, SrsDigest, SrsPolicy, VerifyError,
     VerifyingKey, Visibility,
 };
 
@@ -21,6 +21,7 @@ fn exactly<'a>(key: &'a VerifyingKey, claim: &InferenceClaim) -> Expectation<'a>
         key,
         key_digest: Some(key.digest()),
         model: Some(key.parts().model_digest),
+        graph: Some(key.parts().graph_digest),
         input: Some(claim.input.clone()),
         output: Some(claim.output.clone()),
         chain_id: Some(chain_id),
@@ -62,6 +63,7 @@ fn every_field_that_differs_is_named() {
                            key: _,
                            key_digest: _,
                            model: _,
+                           graph: _,
                            input: _,
                            output: _,
                            chain_id: _,
@@ -72,9 +74,10 @@ fn every_field_that_differs_is_named() {
                            valid_at: _,
                        }: Expectation<'_>| {};
     type Lie = fn(&mut Expectation<'_>);
-    let lies: [(&str, &str, Lie); 12] = [
+    let lies: [(&str, &str, Lie); 13] = [
         ("expected-key", "the key is", |e| e.key_digest = Some(KeyDigest(Digest([1; 32])))),
         ("model", "the key names the model 0808", |e| e.model = Some(Digest([1; 32]))),
+        ("graph", "the key names the graph 0707", |e| e.graph = Some(Digest([1; 32]))),
         (
             "input",
             "the input \"mask\" differs: element 0 is 0.75, expected -2.0 (1 of 5 elements differ)",
@@ -148,6 +151,7 @@ fn every_mismatch_is_listed() {
 fn a_side_is_shown_as_the_key_says() {
     let mut parts = common::parts();
     parts.layout.output_visibility = Visibility::Committed;
+    parts.layout.placement = Placement::one_column(8);
     let key = VerifyingKey::new(parts).unwrap();
     let blinding = Blinding::from_bytes(&[7; 32]).unwrap();
     let commit = |values: &[i64]| {

@@ -2,13 +2,14 @@
 
 use proptest::prelude::*;
 use zkinfer_verifier::{
-    Column, Expression, ExpressionError, Fr, G1Affine, G2Affine, Instruction, KeyError, KeyParts,
-    Query, VerifyingKey, Visibility,
+    Block, Boundary, Column, Digest, Expression, ExpressionError, Fr, G1Affine, G2Affine,
+    Instruction, KeyError, KeyFormat, KeyParts, Placement, Query, Side, VerifyingKey, Visibility,
 };
 
 use crate::common;
 
 const TOY: &[u8] = include_bytes!("../vectors/toy.zkvk");
+const FORMAT_3: &[u8] = include_bytes!("../../vectors/format3/toy.zkvk");
 
 /// Either refused, or the one key whose encoding the bytes are.
 fn decode_is_exact(bytes: &[u8]) -> Option<VerifyingKey> {
@@ -22,11 +23,117 @@ fn keys_round_trip() {
     let key = common::key();
     assert_eq!(decode_is_exact(&key.encode()), Some(key));
     assert!(decode_is_exact(TOY).is_some());
+    assert_eq!(decode_is_exact(FORMAT_3).unwrap().parts().format, KeyFormat::V3);
+    let part = VerifyingKey::new(part()).unwrap();
+    assert_eq!(decode_is_exact(&part.encode()), Some(part));
+}
+
+/// A key of a part of a model, with one of everything that format 4 has and 3 has not.
+fn part() -> KeyParts {
+    let mut parts = common::parts();
+    parts.constraint_system.advice_phases[3] = 0;
+    parts.semantics = 2;
+    parts.layout.inputs[0].scales = vec![0.5, 0.25];
+    parts.layout.outputs.clear();
+    parts.layout.placement = Placement(vec![
+        Block { first_column: 0, columns: 1, first_row: 0, values: 2 },
+        Block { first_column: 1, columns: 2, first_row: 1, values: 5 },
+    ]);
+    parts.constraint_system.instance_queries.push(Query { column: 2, rotation: -1 });
+    let layout = Digest([6; 32]);
+    parts.boundaries = vec![Boundary { side: Side::Output, columns: vec![3, 1], layout }];
+    parts.model_name = None;
+    parts
+}
+
+/// What the bytes of format 3 have no place for must not be lost in them.
+#[test]
+fn format_3_says_what_it_cannot_say() {
+    let edits: [(&str, fn(&mut KeyParts)); 8] = [
+        ("other semantics", |parts| parts.semantics = 2),
+        ("graph digest", |parts| parts.graph_digest = Digest([1; 32])),
+        ("boundaries", |parts| {
+            parts.boundaries =
+                vec![Boundary { side: Side::Output, columns: vec![1], layout: Digest::ZERO }];
+        }),
+        ("scale per column", |parts| parts.layout.inputs[0].scales = vec![0.5; 2]),
+        ("number of claims", |parts| {
+            parts.layout.claims = 2;
+            parts.layout.input_visibility = Visibility::Committed;
+            parts.layout.output_visibility = Visibility::Committed;
+            parts.layout.placement = Placement::one_column(1);
+        }),
+        ("placement", |parts| parts.layout.placement.0[0].first_row = 1),
+        ("second instance column", |parts| {
+            parts.layout.placement.0[0].values = 9;
+            let rest = Block { first_column: 1, columns: 1, first_row: 0, values: 1 };
+            parts.layout.placement.0.push(rest);
+        }),
+        ("second instance column", |parts| {
+            parts.layout.placement.0[0].values = 9;
+            let rest = Block { first_column: 1, columns: 1, first_row: 0, values: 1 };
+            parts.layout.placement.0.push(rest);
+            parts.constraint_system.instance_queries.push(Query { column: 1, rotation: 0 });
+        }),
+    ];
+    let mut format_3 = common::parts();
+    format_3.format = KeyFormat::V3;
+    format_3.graph_digest = Digest::ZERO;
+    assert!(decode_is_exact(&VerifyingKey::new(format_3.clone()).unwrap().encode()).is_some());
+    for (field, edit) in edits {
+        let mut parts = format_3.clone();
+        edit(&mut parts);
+        let refused = VerifyingKey::new(parts.clone()).unwrap_err();
+        // A second column shows in the placement first.
+        let named = matches!(refused, KeyError::Format3 { field: got }
+            if got == field || (got, field) == ("placement", "second instance column"));
+        assert!(named, "{field}: {refused}");
+        parts.format = KeyFormat::V4;
+        assert!(decode_is_exact(&VerifyingKey::new(parts).unwrap().encode()).is_some(), "{field}");
+    }
+}
+
+#[test]
+fn parts_and_claims_that_make_no_sense_are_refused() {
+    refused(&[
+        (|parts| parts.layout.claims = 0, KeyError::Claims { got: 0 }),
+        (|parts| parts.layout.claims = 2, KeyError::Claims { got: 2 }),
+        (|parts| parts.model_name = Some(String::new()), KeyError::EmptyLabel),
+        (
+            |parts| parts.layout.placement.0[0].values -= 1,
+            KeyError::Placement { expected: 10, got: 9 },
+        ),
+        (|parts| parts.layout.placement.0[0].columns = 0, KeyError::Block { index: 0 }),
+        (
+            |parts| parts.layout.inputs[0].scales = vec![1.0; 3],
+            KeyError::ScaleCount { tensor: 0, columns: 2, got: 3 },
+        ),
+        (
+            |parts| parts.layout.inputs[1].scales.clear(),
+            KeyError::ScaleCount { tensor: 1, columns: 1, got: 0 },
+        ),
+    ]);
+    let boundary = |columns: &[u16]| {
+        let (side, columns) = (Side::Input, columns.to_vec());
+        let mut parts = part();
+        parts.boundaries.push(Boundary { side, columns, layout: Digest::ZERO });
+        VerifyingKey::new(parts).map(|_| ())
+    };
+    let wrong = Err(KeyError::Boundary { boundary: 1 });
+    // Columns 0 and 2 are of later phases, 1 and 3 belong to the other boundary, there is no 4.
+    for columns in [&[] as &[u16], &[0], &[1], &[2], &[3], &[4]] {
+        assert_eq!(boundary(columns), wrong, "{columns:?}");
+    }
+    let mut none = part();
+    none.boundaries[0].side = Side::Input;
+    let refused = VerifyingKey::new(none).map(|_| ());
+    assert_eq!(refused, Err(KeyError::NoTensors { list: "outputs" }));
 }
 
 #[test]
 fn every_flipped_byte_is_refused_or_another_key() {
-    for original in [TOY.to_vec(), common::key().encode()] {
+    let part = VerifyingKey::new(part()).unwrap();
+    for original in [TOY.to_vec(), FORMAT_3.to_vec(), common::key().encode(), part.encode()] {
         let digest = VerifyingKey::decode(&original).unwrap().digest();
         let mut bytes = original;
         for index in 0..bytes.len() {
@@ -43,7 +150,7 @@ fn every_flipped_byte_is_refused_or_another_key() {
 
 #[test]
 fn every_truncation_and_trailing_bytes_are_refused() {
-    let bytes = common::key().encode();
+    let bytes = VerifyingKey::new(part()).unwrap().encode();
     for len in 0..bytes.len() {
         let error = VerifyingKey::decode(&bytes[..len]).unwrap_err();
         let truncated = matches!(error, KeyError::Truncated { offset } if offset <= len);
@@ -79,8 +186,8 @@ fn hostile_lengths_are_refused_before_allocation() {
             }
         }
     }
-    // 14 lists in the file, each hit by every hostile length.
-    assert!(limited >= 14 && truncated >= 14, "{limited} {truncated}");
+    // 16 lists in the file, each hit by every hostile length.
+    assert!(limited >= 16 && truncated >= 16, "{limited} {truncated}");
 }
 
 type Edit = fn(&mut KeyParts);
@@ -112,7 +219,9 @@ fn queries_that_collide_or_lead_nowhere_are_refused() {
             KeyError::DuplicateQuery { list: "advice queries", index: 5 },
         ),
         (
-            |parts| parts.constraint_system.instance_queries.push(-31),
+            |parts| {
+                parts.constraint_system.instance_queries.push(Query { column: 0, rotation: -31 })
+            },
             KeyError::DuplicateQuery { list: "instance queries", index: 2 },
         ),
         (
@@ -259,15 +368,15 @@ fn layouts_that_make_no_sense_are_refused() {
         (|parts| parts.layout.inputs.clear(), KeyError::NoTensors { list: "inputs" }),
         (|parts| parts.layout.outputs.clear(), KeyError::NoTensors { list: "outputs" }),
         (|parts| parts.layout.inputs[0].shape[1] = 0, KeyError::EmptyTensor { tensor: 0 }),
-        (|parts| parts.layout.inputs[1].scale = f64::NAN, KeyError::Scale { tensor: 1 }),
-        (|parts| parts.layout.inputs[1].scale = f64::INFINITY, KeyError::Scale { tensor: 1 }),
-        (|parts| parts.layout.outputs[0].scale = -0.0, KeyError::Scale { tensor: 2 }),
+        (|parts| parts.layout.inputs[1].scales[0] = f64::NAN, KeyError::Scale { tensor: 1 }),
+        (|parts| parts.layout.inputs[1].scales[0] = f64::INFINITY, KeyError::Scale { tensor: 1 }),
+        (|parts| parts.layout.outputs[0].scales[0] = -0.0, KeyError::Scale { tensor: 2 }),
         (|parts| parts.layout.inputs[0].lo = 8, KeyError::Bounds { tensor: 0, lo: 8, hi: 7 }),
         (|parts| parts.layout.outputs[0].name.push('\u{1b}'), KeyError::ControlCharacter),
-        (|parts| parts.model_name.push('\n'), KeyError::ControlCharacter),
+        (|parts| parts.model_name = Some("\n".into()), KeyError::ControlCharacter),
         // The direction of text, turned; a space of no width; a line of its own.
-        (|parts| parts.model_name.push('\u{202e}'), KeyError::ControlCharacter),
-        (|parts| parts.model_name.push('\u{200b}'), KeyError::ControlCharacter),
+        (|parts| parts.model_name = Some("\u{202e}".into()), KeyError::ControlCharacter),
+        (|parts| parts.model_name = Some("\u{200b}".into()), KeyError::ControlCharacter),
         (|parts| parts.layout.inputs[0].name.push('\u{2028}'), KeyError::ControlCharacter),
         // Hidden tensors, whose elements are not in the claim.
         (
@@ -286,7 +395,7 @@ fn layouts_that_make_no_sense_are_refused() {
             KeyError::Limit { list: "output elements", limit: 1 << 24, got: (1 << 24) + 4 },
         ),
         (
-            |parts| parts.model_name = "m".repeat(257),
+            |parts| parts.model_name = Some("m".repeat(257)),
             KeyError::Limit { list: "name", limit: 256, got: 257 },
         ),
         (|parts| parts.k = 29, KeyError::Rows { k: 29, required: 0 }),
@@ -294,7 +403,6 @@ fn layouts_that_make_no_sense_are_refused() {
         (
             |parts| {
                 parts.k = 3;
-                parts.constraint_system.instance_queries = vec![0, 1];
             },
             KeyError::Rows { k: 3, required: 16 },
         ),
@@ -332,7 +440,8 @@ proptest! {
     #[test]
     fn decoding_is_total(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
         decode_is_exact(&bytes);
-        decode_is_exact(&[b"ZKINFVK\0\0\x02", &bytes[..]].concat());
+        decode_is_exact(&[b"ZKINFVK\0\0\x03", &bytes[..]].concat());
+        decode_is_exact(&[b"ZKINFVK\0\0\x04", &bytes[..]].concat());
     }
 
     #[test]

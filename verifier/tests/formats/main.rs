@@ -7,4 +7,5 @@ mod expectation;
 mod key_format;
 mod proof_bytes;
 mod proof_file;
+mod statements;
 mod tamper_manifest;

@@ -2,9 +2,9 @@
 
 use ark_ec::AffineRepr;
 use zkinfer_verifier::{
-    ClaimedValues, Column, ConstraintSystem, Fr, G2Affine, InferenceClaim, InstanceLayout,
-    JobBinding, KeyParts, Proof, ProofFile, Query, SrsId, SrsPolicy, TensorLayout, VerifyError,
-    VerifyingKey, Visibility, verify,
+    Block, Boundary, ClaimedValues, Column, ConstraintSystem, Digest, Fr, G2Affine, InferenceClaim,
+    InstanceLayout, JobBinding, KeyFormat, KeyParts, Proof, ProofFile, Query, Side, SrsId,
+    SrsPolicy, TensorLayout, VerifyError, VerifyingKey, Visibility, verify,
 };
 
 use crate::common;
@@ -38,7 +38,10 @@ fn key_edit_is_noticed(place: &str, edit: impl FnOnce(&mut KeyParts)) {
     assert_ne!(key.encode(), honest_key.encode(), "{place}");
     let policy = SrsPolicy::AllowSrs(key.srs_digest());
     let (expected, got) = (file.claim.model, key.digest());
-    let wrong = VerifyError::Model { expected, got };
+    let wrong = match key.parts().boundaries[..] {
+        [] => VerifyError::Model { expected, got },
+        [..] => VerifyError::Part,
+    };
     assert_eq!(verify(&key, &file.claim, &file.proof, policy), Err(wrong), "{place}");
     let claim = InferenceClaim { model: key.digest(), ..file.claim };
     let error = verify(&key, &claim, &file.proof, policy).unwrap_err();
@@ -53,6 +56,7 @@ fn key_edit_is_noticed(place: &str, edit: impl FnOnce(&mut KeyParts)) {
             | VerifyError::InputRange { .. }
             | VerifyError::InputVisibility { .. }
             | VerifyError::OutputVisibility { .. }
+            | VerifyError::Part
     );
     assert!(fits, "{place}: {error:?}");
 }
@@ -66,6 +70,11 @@ fn shown(values: &mut ClaimedValues) -> &mut Vec<i64> {
 #[test]
 fn every_field_of_a_key_is_bound() {
     let edits = manifest!(KeyParts {
+        format => |key| {
+            key.format = KeyFormat::V3;
+            key.graph_digest = Digest::ZERO;
+        },
+        semantics => |key| key.semantics += 1,
         k => |key| key.k += 1,
         constraint_system => |key| key.constraint_system.degree += 1,
         fixed_commitments => |key| key.fixed_commitments.swap(0, 1),
@@ -73,8 +82,13 @@ fn every_field_of_a_key_is_bound() {
         transcript_repr => |key| key.transcript_repr += Fr::from(1),
         srs => |key| key.srs.name.push('x'),
         layout => |key| key.layout.inputs.reverse(),
-        model_name => |key| key.model_name.push('x'),
+        boundaries => |key| {
+            let (side, columns) = (Side::Output, vec![0]);
+            key.boundaries.push(Boundary { side, columns, layout: Digest::ZERO });
+        },
+        model_name => |key| key.model_name = None,
         model_digest => |key| key.model_digest.0[31] ^= 1,
+        graph_digest => |key| key.graph_digest.0[31] ^= 1,
         accuracy_digest => |key| key.accuracy_digest.0[31] ^= 1,
     });
     edits.into_iter().for_each(|(field, edit)| key_edit_is_noticed(field, edit));
@@ -104,7 +118,7 @@ fn every_field_of_a_constraint_system_is_bound() {
         key_edit_is_noticed(field, |key| edit(&mut key.constraint_system.fixed_queries[0]));
     }
     key_edit_is_noticed("permutation column", |key| {
-        key.constraint_system.permutation.retain(|column| *column != Column::Instance);
+        key.constraint_system.permutation.retain(|column| !matches!(column, Column::Instance(_)));
     });
 }
 
@@ -122,6 +136,8 @@ fn every_field_of_setup_and_layout_is_bound() {
         outputs => |layout| layout.outputs.extend_from_within(..),
         input_visibility => |layout| layout.input_visibility = Visibility::Committed,
         output_visibility => |layout| layout.output_visibility = Visibility::Committed,
+        claims => |layout| layout.claims += 1,
+        placement => |layout| layout.placement.0[0].first_row += 1,
     });
     for (field, edit) in edits {
         key_edit_is_noticed(field, |key| edit(&mut key.layout));
@@ -129,10 +145,19 @@ fn every_field_of_setup_and_layout_is_bound() {
     let edits = manifest!(TensorLayout {
         name => |tensor| tensor.name.push('x'),
         shape => |tensor| tensor.shape.push(1),
-        scale => |tensor| tensor.scale *= 2.0,
+        scales => |tensor| tensor.scales[0] *= 2.0,
         lo => |tensor| tensor.lo -= 1,
         hi => |tensor| tensor.hi += 1,
     });
+    let blocks = manifest!(Block {
+        first_column => |block| block.first_column += 1,
+        columns => |block| block.columns += 1,
+        first_row => |block| block.first_row += 1,
+        values => |block| block.values -= 1,
+    });
+    for (field, edit) in blocks {
+        key_edit_is_noticed(field, |key| edit(&mut key.layout.placement.0[0]));
+    }
     for (field, edit) in edits {
         key_edit_is_noticed(field, |key| edit(&mut key.layout.inputs[0]));
         key_edit_is_noticed(field, |key| edit(&mut key.layout.outputs[0]));

@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf};
 use serde::Serialize;
 use zkinfer_models::HexDigest;
 use zkinfer_prover::Device;
-use zkinfer_verifier::{G1Affine, INSECURE_DEV, KeyDigest, KeyParts, VerifyingKey};
+use zkinfer_verifier::{Digest, G1Affine, INSECURE_DEV, KeyDigest, KeyParts, VerifyingKey};
 
 use super::float::{self, FloatOutput};
 use crate::{
@@ -90,6 +90,10 @@ pub enum Part {
     ModelDigest,
     /// The trusted setup.
     Srs,
+    /// The version of the integer semantics.
+    Semantics,
+    /// The digest of the graph.
+    GraphDigest,
     /// The number of rows.
     Rows,
     /// Inputs and outputs.
@@ -120,6 +124,8 @@ impl fmt::Display for Part {
         f.write_str(match self {
             Self::ModelDigest => "model digest",
             Self::Srs => "SRS",
+            Self::Semantics => "integer semantics",
+            Self::GraphDigest => "graph digest",
             Self::Rows => "rows",
             Self::Layout => "layout",
             Self::Circuit => "circuit",
@@ -164,7 +170,9 @@ impl Recompile {
         }
         let (quantized, accuracy) = self.quantize(&model, key, report)?;
         let made = Keys::make(&model, &quantized, self.srs.as_deref(), &Device::default(), watch)?;
-        let ours = made.verifying_key();
+        // An older key is compared with what this model gives in its format.
+        let ours = made.verifying_key().parts().clone().in_format(key.parts().format);
+        let ours = VerifyingKey::new(ours).unwrap_or_else(|_| made.verifying_key().clone());
         let float_outputs = match (&claimed.0.tensors, &claimed.1.tensors) {
             (Some(input), Some(output)) => float::compare(&model, &quantized, input, output)?,
             _ => Vec::new(),
@@ -182,7 +190,11 @@ impl Recompile {
     }
 
     fn of_another_model(&self, model: &Model, key: &KeyParts) -> Recompiled {
-        let detail = format!("the file has {}, the key names {}", model.digest(), key.model_digest);
+        let detail = if Digest(model.graph().digest()) == key.graph_digest {
+            "the same graph in another file: recompile the file that the key names".to_owned()
+        } else {
+            format!("the file has {}, the key names {}", model.digest(), key.model_digest)
+        };
         Recompiled {
             model: self.model.clone(),
             same_key: false,
@@ -205,7 +217,7 @@ impl Recompile {
         let inputs: Vec<_> =
             self.input.iter().map(|path| model.read_input(path)).collect::<Result<_, _>>()?;
         let mut quantized = model.quantize(&self.recipe, &self.settings_beside, &inputs)?;
-        quantized.settings.name.clone_from(&key.parts().model_name);
+        quantized.settings.name = key.parts().model_name.clone().unwrap_or_default();
         if measure_accuracy(model, &mut quantized, self.test_set.as_deref())?.is_some() {
             return Ok((quantized, AccuracySource::Measured));
         }
@@ -224,6 +236,20 @@ fn differences(theirs: &KeyParts, ours: &KeyParts) -> Vec<Difference> {
             Part::Srs,
             !same_srs,
             format!("the key has {}, recompiled {}", theirs.srs.digest(), ours.srs.digest()),
+        ),
+        (
+            Part::Semantics,
+            theirs.semantics != ours.semantics,
+            format!(
+                "the key has version {}, this program compiles version {}: recompile it with the \
+                 program that made it",
+                theirs.semantics, ours.semantics
+            ),
+        ),
+        (
+            Part::GraphDigest,
+            theirs.graph_digest != ours.graph_digest,
+            format!("the key names {}, the file holds {}", theirs.graph_digest, ours.graph_digest),
         ),
         (
             Part::Rows,

@@ -141,7 +141,7 @@ impl Report {
                 is_of_the_model,
                 input_compared: expectation.compares(Side::Input),
                 output_compared: expectation.compares(Side::Output),
-                model: text::model(&parts.model_name, parts.model_digest),
+                model: text::model(parts.model_name.as_deref(), parts.model_digest),
                 model_digest: parts.model_digest.to_string(),
                 key_digest: key.digest().to_string(),
                 input: audit.input.tensors,
