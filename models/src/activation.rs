@@ -128,6 +128,15 @@ impl Activation {
         }
     }
 
+    /// The smallest and largest argument for which the function is defined.
+    #[must_use]
+    pub fn domain(self) -> (f64, f64) {
+        match self {
+            Self::Function(function) => function.domain(),
+            _ => (f64::NEG_INFINITY, f64::INFINITY),
+        }
+    }
+
     /// Beyond this magnitude of the argument the function is flat to within `step`, so a table
     /// need not reach further. `None` where it goes on growing.
     #[must_use]

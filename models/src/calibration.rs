@@ -2,29 +2,34 @@
 
 mod intervals;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ndarray::ArrayD;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::activation::Activation;
 use crate::digest::{HexDigest, keccak256};
 use crate::error::QuantizeError;
-use crate::graph::{FloatTrace, Graph};
+use crate::graph::{FloatTrace, Graph, Node};
+use crate::quantize::{Role, roles};
 pub(crate) use intervals::calibrated_values;
-use intervals::interval_bounds;
 
-/// How far beyond the samples the ranges reach: the largest value of the few samples at hand is
-/// smaller than that of all inputs. Chosen by the error on the test sets of the zoo models, which
-/// is least between 1.15 and 1.5.
+/// How far beyond the samples values may be: the largest of the few samples at hand is smaller than
+/// that of all inputs. Chosen by the error on the test sets of the zoo models, which is least between
+/// 1.15 and 1.5.
 const HEADROOM: f64 = 1.25;
-/// How far beyond the only known input the ranges reach.
+/// How far beyond the only known input values may be.
 const SAFETY_FACTOR: f64 = 2.0;
 /// Significant bits of a range that is measured. Fewer than a float has: matrix products add up in
 /// an order that depends on the processor, and the key must not.
 const RANGE_BITS: i32 = 12;
 /// Most steps from zero to the largest input for which inputs count as lying on a grid.
 const GRID_LEVELS: u32 = 255;
+/// So many samples with so many different values must agree on a grid: few values always lie on one.
+const GRID_SAMPLES: usize = 8;
+/// See [`GRID_SAMPLES`].
+const GRID_VALUES: usize = 16;
 /// How far off the grid an input may be, in steps.
 pub(crate) const GRID_TOLERANCE: f64 = 1e-3;
 
@@ -39,7 +44,8 @@ pub struct Calibration {
     pub source: CalibrationSource,
     /// The range of each graph input, by name.
     pub inputs: BTreeMap<String, InputRange>,
-    /// The range before its activation of each layer, by the name of its output tensor.
+    /// The range before its activation of each layer, by the name of its output tensor; of a
+    /// softmax, that of the largest argument of each group.
     pub layers: BTreeMap<String, Range>,
     /// The range of each graph output as it was on the samples, by name: what errors are measured
     /// by. It has no part in the quantized graph; settings of earlier versions do not have it.
@@ -58,16 +64,16 @@ const LARGEST: i32 = 200;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum CalibrationSource {
-    /// The smallest and largest value over samples, times a factor.
+    /// Samples.
     Samples {
         /// How many.
         count: usize,
-        /// The factor.
+        /// How far beyond their ranges quantization reaches, as a multiple of them.
         headroom: f64,
     },
-    /// One input: its own ranges times a factor, but never more than interval bounds allow.
+    /// One input.
     SingleInput {
-        /// The factor.
+        /// How far beyond its ranges quantization reaches, as a multiple of them.
         safety_factor: f64,
     },
 }
@@ -138,6 +144,12 @@ impl Range {
             && (magnitude == 0.0 || (power(-LARGEST)..=power(LARGEST)).contains(&magnitude))
     }
 
+    /// The part of the range that is in `bounds` too; the range itself where they do not meet.
+    pub(crate) fn within(self, bounds: Self) -> Self {
+        let part = Self { lo: self.lo.max(bounds.lo), hi: self.hi.min(bounds.hi) };
+        if part.lo <= part.hi { part } else { self }
+    }
+
     fn is_finite(self) -> bool {
         self.lo.is_finite() && self.hi.is_finite()
     }
@@ -152,11 +164,8 @@ impl Calibration {
         graph: &Graph,
         samples: &[Vec<ArrayD<f32>>],
     ) -> Result<Self, QuantizeError> {
-        let mut calibration = Self::measure(graph, samples)?;
-        for range in calibration.layers.values_mut() {
-            *range = Range { lo: HEADROOM * range.lo, hi: HEADROOM * range.hi };
-        }
-        Ok(calibration)
+        let source = CalibrationSource::Samples { count: samples.len(), headroom: HEADROOM };
+        Self::measure(graph, samples, source)
     }
 
     /// Keccak-256 of `zkinfer.calibration.v1` and the calibration's compact JSON: what an accuracy
@@ -171,7 +180,12 @@ impl Calibration {
     }
 
     /// The ranges as they are on the samples.
-    fn measure(graph: &Graph, samples: &[Vec<ArrayD<f32>>]) -> Result<Self, QuantizeError> {
+    fn measure(
+        graph: &Graph,
+        samples: &[Vec<ArrayD<f32>>],
+        source: CalibrationSource,
+    ) -> Result<Self, QuantizeError> {
+        let roles = roles(graph);
         let measured = samples
             .par_iter()
             .enumerate()
@@ -179,7 +193,7 @@ impl Calibration {
                 let trace = graph
                     .trace_float(inputs)
                     .map_err(|source| QuantizeError::Sample { sample, source })?;
-                Ok([layer_ranges(graph, &trace)?, output_ranges(graph, &trace)?])
+                Ok([layer_ranges(graph, &roles, &trace)?, output_ranges(graph, &trace)?])
             })
             .collect::<Result<Vec<_>, _>>()?;
         let [layers, outputs] = measured
@@ -190,39 +204,17 @@ impl Calibration {
             .ok_or(QuantizeError::NoSamples)?
             .map(|ranges| ranges.into_iter().map(|(name, r)| (name, r.rounded())).collect());
         let inputs = input_ranges(graph, samples)?;
-        let source = CalibrationSource::Samples { count: samples.len(), headroom: HEADROOM };
         Ok(Self { source, inputs, layers, outputs })
     }
 
-    /// Takes the ranges of the one input that is known, widened by a factor of 2 but not beyond
-    /// what interval arithmetic proves for inputs in that range.
+    /// Measures the ranges on the one input that is known; quantization reaches twice as far, but
+    /// not beyond what is proven for inputs that do.
     ///
     /// # Errors
     /// When the input does not fit the model, or a value is not finite.
     pub fn from_input(graph: &Graph, input: &[ArrayD<f32>]) -> Result<Self, QuantizeError> {
-        let mut calibration = Self::measure(graph, &[input.to_vec()])?;
-        calibration.source = CalibrationSource::SingleInput { safety_factor: SAFETY_FACTOR };
-        let wide = |range: Range| {
-            let reach = SAFETY_FACTOR * range.magnitude();
-            Range { lo: -reach, hi: reach }
-        };
-        for input in calibration.inputs.values_mut() {
-            // A grid and no negative value: pixels, which never are negative.
-            let is_pixels = input.levels.is_some() && input.range.lo >= 0.0;
-            if !is_pixels {
-                input.range = wide(input.range);
-                input.levels = input.levels.map(|levels| levels * 2);
-            }
-        }
-        let proven = interval_bounds(graph, &calibration);
-        for (name, range) in &mut calibration.layers {
-            if range.magnitude() == 0.0 {
-                continue;
-            }
-            let (wide, proven) = (wide(*range), proven[name]);
-            *range = Range { lo: wide.lo.max(proven.lo), hi: wide.hi.min(proven.hi) };
-        }
-        Ok(calibration)
+        let source = CalibrationSource::SingleInput { safety_factor: SAFETY_FACTOR };
+        Self::measure(graph, &[input.to_vec()], source)
     }
 }
 
@@ -233,12 +225,25 @@ fn union(all: Ranges, one: &Ranges) -> Ranges {
     all.into_iter().map(|(name, range)| (name.clone(), range.union(one[&name]))).collect()
 }
 
-fn layer_ranges(graph: &Graph, trace: &FloatTrace) -> Result<Ranges, QuantizeError> {
+fn layer_ranges(
+    graph: &Graph,
+    roles: &[Role],
+    trace: &FloatTrace,
+) -> Result<Ranges, QuantizeError> {
     let layers = graph.nodes.iter().zip(&trace.accumulators);
     layers
+        .filter(|(node, _)| !is_ranged_by_reader(node, roles[node.output.0]))
         .filter_map(|(node, sums)| Some((node.output, sums.as_ref()?)))
         .map(|(id, sums)| finite_range(&graph.tensor(id).name, sums))
         .collect()
+}
+
+/// Whether a layer's scale follows from the range of the operation that reads it: masks, which may
+/// be infinite, have no part in it.
+fn is_ranged_by_reader(node: &Node, role: Role) -> bool {
+    let activation = node.op.form().activation();
+    matches!(role, Role::Argument { .. })
+        && matches!(activation, Some(Activation::Identity | Activation::Relu))
 }
 
 fn output_ranges(graph: &Graph, trace: &FloatTrace) -> Result<Ranges, QuantizeError> {
@@ -267,10 +272,24 @@ fn input_ranges(
             let steps = |x: f32| f64::from(x) / largest * f64::from(*levels);
             values().map(steps).all(|step| (step - step.round()).abs() < GRID_TOLERANCE)
         };
-        let levels = (1..=GRID_LEVELS).find(on_grid).filter(|_| largest > 0.0);
+        let is_grid = samples.len() >= GRID_SAMPLES && has_many_values(values());
+        let levels = (1..=GRID_LEVELS).find(|levels| is_grid && on_grid(levels));
+        let levels = levels.filter(|_| largest > 0.0);
         ranges.insert(spec.name.clone(), InputRange { range, levels });
     }
     Ok(ranges)
+}
+
+/// Whether there are as many different values as a grid takes to be seen.
+fn has_many_values(values: impl Iterator<Item = f32>) -> bool {
+    let mut seen = BTreeSet::new();
+    for value in values {
+        seen.insert(value.to_bits());
+        if seen.len() >= GRID_VALUES {
+            return true;
+        }
+    }
+    false
 }
 
 #[cfg(test)]

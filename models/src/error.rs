@@ -100,6 +100,14 @@ pub enum QuantizeError {
         /// Its largest value.
         hi: f64,
     },
+    /// A calibration that goes beyond its samples by another factor than any makes.
+    #[error("the calibration goes beyond its samples by the factor {got:e}, expected 1 to {max}")]
+    Factor {
+        /// The factor.
+        got: f64,
+        /// The largest allowed.
+        max: f64,
+    },
     /// A scale with which nothing can be computed.
     #[error(
         "layer `{layer}`: one integer unit would stand for {scale:e}, expected 2^-240 to 2^240; \

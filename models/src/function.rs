@@ -203,7 +203,7 @@ impl Function {
     }
 
     /// Where the function is defined, poles included.
-    fn domain(self) -> (f64, f64) {
+    pub(crate) fn domain(self) -> (f64, f64) {
         let all = (f64::NEG_INFINITY, f64::INFINITY);
         match self {
             Self::Sqrt | Self::Log | Self::InverseSqrt { .. } => (0.0, f64::INFINITY),

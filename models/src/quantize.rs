@@ -7,15 +7,17 @@ mod options;
 
 pub use options::QuantizeOptions;
 
-pub(crate) use form::{Form, Role};
+pub(crate) use form::{Form, OUTPUT_BITS, Role, roles};
 
-use crate::calibration::{Calibration, Range};
+use crate::calibration::{Calibration, CalibrationSource, Range};
 use crate::error::QuantizeError;
 use crate::graph::Graph;
 use crate::quantized::{QuantizedGraph, QuantizedNode, QuantizedTensor, TensorId};
 
 /// Sums of magnitudes stay below `2^SUM_BITS`.
 pub(crate) const SUM_BITS: u32 = 62;
+/// The largest factor by which a calibration may go beyond its samples.
+const MOST_FACTOR: f64 = 1024.0;
 /// Scales lie within `2^−SCALE_BITS` and `2^SCALE_BITS`.
 const SCALE_BITS: i32 = 240;
 
@@ -30,7 +32,8 @@ pub fn quantize(
     options: &QuantizeOptions,
 ) -> Result<QuantizedGraph, QuantizeError> {
     options.check()?;
-    let mut quantizer = Quantizer { graph, calibration, options, tensors: Vec::new() };
+    let factor = factor(calibration)?;
+    let mut quantizer = Quantizer { graph, calibration, options, factor, tensors: Vec::new() };
     for spec in &graph.tensors {
         let (name, shape) = (spec.name.clone(), spec.shape.clone());
         quantizer.tensors.push(QuantizedTensor { name, shape, scale: 1.0, lo: 0, hi: 0 });
@@ -39,7 +42,7 @@ pub fn quantize(
         let format = quantizer.input_format(id)?;
         quantizer.define(id, &graph.tensor(id).name, format)?;
     }
-    let roles = form::roles(graph);
+    let roles = roles(graph);
     let mut nodes = Vec::with_capacity(graph.nodes.len());
     for node in &graph.nodes {
         let role = roles[node.output.0];
@@ -68,6 +71,7 @@ pub(crate) struct Quantizer<'a> {
     graph: &'a Graph,
     calibration: &'a Calibration,
     pub(crate) options: &'a QuantizeOptions,
+    factor: f64,
     pub(crate) tensors: Vec<QuantizedTensor>,
 }
 
@@ -86,11 +90,30 @@ impl Quantizer<'_> {
         Format { scale: tensor.scale, lo: tensor.lo, hi: tensor.hi }
     }
 
-    /// The calibrated range of a layer before its activation.
+    /// The range of a layer on the samples, before its activation.
     pub(crate) fn range(&self, id: TensorId) -> Result<Range, QuantizeError> {
         let tensor = &self.graph.tensor(id).name;
         let range = self.calibration.layers.get(tensor);
         usable(tensor, range.copied())
+    }
+
+    /// How far values may be beyond those of the samples, as a multiple of them.
+    pub(crate) const fn factor(&self) -> f64 {
+        self.factor
+    }
+
+    /// A range on samples, with either end moved outward by the factor.
+    pub(crate) fn widened(&self, seen: Range) -> Range {
+        let by = |end: f64| (self.factor - 1.0) * end.abs();
+        Range { lo: seen.lo - by(seen.lo), hi: seen.hi + by(seen.hi) }
+    }
+
+    /// The same, with either end moved by half the factor's share of the width at least: an end
+    /// near 0 says little about the values to come.
+    pub(crate) fn spread(&self, seen: Range) -> Range {
+        let (wide, width) = (self.widened(seen), seen.hi - seen.lo);
+        let by = (self.factor - 1.0) * width / 2.0;
+        Range { lo: wide.lo.min(seen.lo - by), hi: wide.hi.max(seen.hi + by) }
     }
 
     /// The real numbers that each tensor's proven bounds stand for.
@@ -101,6 +124,18 @@ impl Quantizer<'_> {
         };
         self.tensors.iter().map(range).collect()
     }
+}
+
+/// How far beyond its samples a calibration says that values may be.
+fn factor(calibration: &Calibration) -> Result<f64, QuantizeError> {
+    let factor = match calibration.source {
+        CalibrationSource::Samples { headroom, .. } => headroom,
+        CalibrationSource::SingleInput { safety_factor } => safety_factor,
+    };
+    if (1.0..=MOST_FACTOR).contains(&factor) {
+        return Ok(factor);
+    }
+    Err(QuantizeError::Factor { got: factor, max: MOST_FACTOR })
 }
 
 /// `range`, where there is one that scales can be chosen from.

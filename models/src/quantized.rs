@@ -104,6 +104,8 @@ pub struct Requant {
     /// The real number that one unit of `z` stands for; as a tensor's scale, it plays no part in
     /// the computation.
     pub scale: f64,
+    /// The `z` that stands for the real number 0: the bias has it.
+    pub zero: i64,
     /// Binary digits dropped, rounding half up. The same for every layer of a graph.
     pub shift: u32,
     /// Smallest `z` after clamping.

@@ -104,6 +104,7 @@ fn layer_strategy() -> impl Strategy<Value = (QuantizedGraph, Vec<i64>)> {
             };
             let requant = Requant {
                 scale: 1.0,
+                zero: 0,
                 shift: 16,
                 lo: -128,
                 hi: 127,
@@ -157,7 +158,7 @@ proptest! {
     #[test]
     fn requantization_rounds_half_up(acc in -(1i64 << 62)..(1 << 62), shift in 0u32..=24) {
         let requant =
-            Requant { scale: 1.0, shift, lo: 0, hi: 0, acc_lo: acc, acc_hi: acc, table: None };
+            Requant { scale: 1.0, zero: 0, shift, lo: 0, hi: 0, acc_lo: acc, acc_hi: acc, table: None };
         let twice_rest = 2 * (i128::from(acc) - (i128::from(requant.round(acc)) << shift));
         prop_assert!(-(1i128 << shift) <= twice_rest && twice_rest < 1i128 << shift);
     }
@@ -167,7 +168,7 @@ proptest! {
     fn a_table_is_read_at_the_clamped_value(acc in -(1i64 << 20)..(1 << 20)) {
         let table: Vec<i32> = (0..16).map(|entry| entry * entry).collect();
         let requant =
-            Requant { scale: 1.0, shift: 8, lo: -8, hi: 7, acc_lo: acc, acc_hi: acc, table: Some(table) };
+            Requant { scale: 1.0, zero: 0, shift: 8, lo: -8, hi: 7, acc_lo: acc, acc_hi: acc, table: Some(table) };
         let z = (acc + 128).div_euclid(256).clamp(-8, 7);
         prop_assert_eq!(requant.apply(acc), (z + 8) * (z + 8));
     }
@@ -176,7 +177,7 @@ proptest! {
 #[test]
 fn halves_round_up_on_both_sides_of_zero() {
     let requant =
-        Requant { scale: 1.0, shift: 4, lo: -8, hi: 7, acc_lo: 0, acc_hi: 0, table: None };
+        Requant { scale: 1.0, zero: 0, shift: 4, lo: -8, hi: 7, acc_lo: 0, acc_hi: 0, table: None };
     let rounded = [-25, -24, -23, -9, -8, -7, 7, 8, 9, 23, 24, 25].map(|acc| requant.round(acc));
     assert_eq!(rounded, [-2, -1, -1, -1, 0, 0, 0, 1, 1, 1, 2, 2]);
     let saturated = [-137, -136, 119, 120, 1 << 40].map(|acc| requant.apply(acc));

@@ -161,7 +161,7 @@ impl GraphBuilder {
             Form::Clip(lo, hi) => (lo, hi, None),
             Form::SoftmaxInput(bits) => (-(1 << (bits - 1)), (1 << (bits - 1)) - 1, None),
         };
-        Requant { scale: 1.0, shift: SHIFT, lo, hi, acc_lo: -reach, acc_hi: reach, table }
+        Requant { scale: 1.0, zero: 0, shift: SHIFT, lo, hi, acc_lo: -reach, acc_hi: reach, table }
     }
 
     pub(crate) fn dense(&mut self, input: TensorId, out: usize, form: Form) -> TensorId {

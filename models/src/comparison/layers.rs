@@ -6,6 +6,7 @@ use super::{Runs, max_error, real, real_count, share};
 use crate::activation::Activation;
 use crate::calibration::calibrated_values;
 use crate::graph::{Node, Op};
+use crate::quantize::{Role, roles};
 use crate::quantized::Requant;
 
 /// One layer of a run.
@@ -38,12 +39,13 @@ impl LayerComparison {
 pub(super) fn compare(runs: &Runs<'_>) -> Vec<LayerComparison> {
     let graph = runs.forms.graph;
     let spans = calibrated_values(graph, runs.forms.calibration);
+    let roles = roles(graph);
     let computes = |(_, node): &(usize, &Node)| !matches!(node.op, Op::Alias(_));
     let layers = graph.nodes().iter().enumerate().filter(computes);
     layers
         .map(|(position, node)| {
-            let (clamped, saturated) = saturation(runs, position, node);
             let id = node.output;
+            let (clamped, saturated) = saturation(runs, position, node, roles[id.0]);
             let max_error = max_error(&runs.dequantized(id), &runs.trace.values[id.0]);
             LayerComparison {
                 layer: node.name.clone(),
@@ -58,8 +60,10 @@ pub(super) fn compare(runs: &Runs<'_>) -> Vec<LayerComparison> {
         .collect()
 }
 
-/// How many elements the layer at `position` clamps, and how many of them that changes.
-fn saturation(runs: &Runs<'_>, position: usize, node: &Node) -> (usize, usize) {
+/// How many elements the layer at `position` clamps, and how many of them that changes. The lower
+/// end of an argument is where no probability is left, so nothing is lost there.
+fn saturation(runs: &Runs<'_>, position: usize, node: &Node, role: Role) -> (usize, usize) {
+    let is_argument = matches!(role, Role::Argument { .. });
     let requant = runs.forms.quantized.nodes[position].op.requant();
     let accumulators = runs.execution.accumulators[position].as_ref();
     let (Some(requant), Some(activation), Some(accumulators)) =
@@ -74,7 +78,9 @@ fn saturation(runs: &Runs<'_>, position: usize, node: &Node) -> (usize, usize) {
         let kept = z.clamp(requant.lo.into(), requant.hi.into());
         if z != kept {
             counts.0 += 1;
-            counts.1 += usize::from(is_lost(requant, activation, [z, kept], unit));
+            let is_lost =
+                !(is_argument && z < kept) && is_lost(requant, activation, [z, kept], unit);
+            counts.1 += usize::from(is_lost);
         }
     }
     counts
@@ -82,10 +88,11 @@ fn saturation(runs: &Runs<'_>, position: usize, node: &Node) -> (usize, usize) {
 
 /// Whether clamping `z` to `kept` changes the layer's value by more than one unit of its output.
 fn is_lost(requant: &Requant, activation: Activation, [z, kept]: [i64; 2], unit: f64) -> bool {
-    let exact = activation.apply(real(z) * requant.scale);
+    let value = |z: i64| real(z - requant.zero) * requant.scale;
+    let exact = activation.apply(value(z));
     let given = match &requant.table {
-        Some(_) => activation.apply(real(kept) * requant.scale),
-        None => real(kept) * requant.scale,
+        Some(_) => activation.apply(value(kept)),
+        None => value(kept),
     };
     // Not finite is lost, too.
     !((exact - given).abs() <= unit)

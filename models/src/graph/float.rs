@@ -13,7 +13,8 @@ use crate::quantized::TensorId;
 pub struct FloatTrace {
     /// The elements of each tensor, in C order.
     pub values: Vec<Vec<f64>>,
-    /// For each node with an activation, its values before it.
+    /// For each node with an activation, its values before it; for a softmax, the largest argument
+    /// of each group.
     pub accumulators: Vec<Option<Vec<f64>>>,
 }
 

@@ -80,7 +80,7 @@ impl Graph {
         }
     }
 
-    /// Whether a layer gives `id`, and only one operation reads it.
+    /// Whether a layer with a bias gives `id`, and only one operation reads it.
     fn is_own_layer(&self, id: TensorId) -> bool {
         let (producers, uses) = (self.producers(), self.use_counts());
         let mut id = id;
@@ -88,7 +88,7 @@ impl Graph {
             let Some(position) = producers[id.0] else { return false };
             match &self.nodes[position].op {
                 Op::Alias(alias) => id = alias.input,
-                other => return other.form().activation().is_some(),
+                other => return matches!(other, Op::Affine(_)),
             }
         }
         false

@@ -8,7 +8,8 @@ use crate::calibration::Range;
 use crate::error::QuantizeError;
 use crate::graph::Node;
 use crate::quantize::{
-    Format, Quantizer, Role, SUM_BITS, check_scale, integer, power_of_two, real, small,
+    Form, Format, OUTPUT_BITS, Quantizer, Role, SUM_BITS, check_scale, integer, power_of_two, real,
+    small,
 };
 use crate::quantized::{QuantizedGraph, Requant, TensorId};
 
@@ -44,6 +45,30 @@ pub struct QuantizedMul {
     pub requant: Requant,
 }
 
+impl Mul {
+    /// The form of the result: without a bias, 0 stands for 0.
+    fn form(
+        &self,
+        quantizer: &Quantizer<'_>,
+        node: &Node,
+        role: Role,
+        proven: Range,
+    ) -> Result<Form, QuantizeError> {
+        let seen = quantizer.range(node.output)?;
+        let form = quantizer.form(self.activation, role, seen, proven)?;
+        if form.is_adjustable {
+            return Ok(form.centred());
+        }
+        // The cap of a clip would have to be a whole number of units, which the factor decides.
+        quantizer.form(Activation::Relu, role, seen, proven)
+    }
+
+    /// Whether both factors are the same elements: a square is never negative.
+    fn is_square(&self) -> bool {
+        self.a == self.b && self.a_index == self.b_index
+    }
+}
+
 impl Reads for Mul {
     fn inputs(&self) -> Vec<TensorId> {
         vec![self.a, self.b]
@@ -68,11 +93,13 @@ impl RealForm for Mul {
     }
 
     fn range(&self, inputs: &[Range]) -> Range {
-        Range::product(inputs[self.a.0], inputs[self.b.0])
+        let product = Range::product(inputs[self.a.0], inputs[self.b.0]);
+        if self.is_square() { Range { lo: product.lo.max(0.0), hi: product.hi } } else { product }
     }
 
     /// The factor is a whole number, so the scale gives way instead: a coarse one would change
-    /// the result by a constant factor.
+    /// the result by a constant factor. Where not even the factor 1 makes the product of fine
+    /// factors small enough for its form, the result has the bits of an output.
     fn quantize(
         &self,
         quantizer: &Quantizer<'_>,
@@ -84,18 +111,24 @@ impl RealForm for Mul {
         let (lo, hi) = corners
             .iter()
             .fold((i64::MAX, i64::MIN), |(lo, hi), &corner| (lo.min(corner), hi.max(corner)));
+        let lo = if self.is_square() { lo.max(0) } else { lo };
         let unit = a.scale * b.scale;
         let proven = Range { lo: real(lo) * unit, hi: real(hi) * unit };
-        // Only layers have wide outputs: a product is no more precise than its factors.
-        let role = if role == Role::Output { Role::Hidden } else { role };
-        let calibrated = quantizer.range(node.output)?;
-        let mut form = quantizer.form(self.activation, role, calibrated, proven);
-        if !form.is_adjustable {
-            form = quantizer.form(Activation::Relu, role, calibrated, proven);
-        }
         let shift = quantizer.options.shift;
         let step = unit * real(power_of_two(shift));
-        let ideal = (step / form.scale).floor().clamp(1.0, real(power_of_two(SUM_BITS - 1)));
+        // The largest product in units of the result, where the factor is 1.
+        let reach = real(lo.abs().max(hi.abs())) / real(power_of_two(shift));
+        let fits = reach <= real(power_of_two(OUTPUT_BITS - 1) - 1);
+        let mut form =
+            self.form(quantizer, node, if fits { role } else { Role::Hidden }, proven)?;
+        let is_fine = step < form.scale && self.activation == Activation::Identity;
+        let ideal = if fits && (form.must_fit || is_fine) {
+            form = Form::wide(proven);
+            (real(form.hi) / reach).floor()
+        } else {
+            (step / form.scale).floor()
+        };
+        let ideal = ideal.clamp(1.0, real(power_of_two(SUM_BITS - 1)));
         form.scale = step / ideal;
         check_scale(&node.name, form.scale)?;
         let factor = integer(ideal);
@@ -107,7 +140,8 @@ impl RealForm for Mul {
         let acc_hi = bound(hi).ok_or_else(overflow)?;
         let (table, format) = quantizer.output_of(&form);
         let (lo, hi) = (small(form.lo), small(form.hi));
-        let requant = Requant { scale: form.scale, shift, lo, hi, acc_lo, acc_hi, table };
+        let scale = form.scale;
+        let requant = Requant { scale, zero: 0, shift, lo, hi, acc_lo, acc_hi, table };
         let op = QuantizedMul {
             a: self.a,
             b: self.b,

@@ -52,17 +52,20 @@ impl RealForm for Softmax {
         Requirement::Argument
     }
 
+    /// The accumulators are the largest argument of each group, for calibration.
     fn run(&self, values: &[Vec<f64>], len: usize) -> Computed<f64> {
         let input = &values[self.input.0];
         let mut output = vec![0.0; len];
+        let mut maxima = Vec::with_capacity(self.groups.len());
         for group in &self.groups {
             let largest = group.iter().map(|&i| input[i]).fold(f64::NEG_INFINITY, f64::max);
+            maxima.push(largest);
             let sum: f64 = group.iter().map(|&i| libm::exp(input[i] - largest)).sum();
             for &i in group {
                 output[i] = libm::exp(input[i] - largest) / sum;
             }
         }
-        Computed::plain(output)
+        Computed { accumulators: Some(maxima), values: output }
     }
 
     fn range(&self, _: &[Range]) -> Range {

@@ -1,10 +1,15 @@
 //! Which of the few forms of requantization a layer takes.
+//!
+//! Calibrated ranges decide scales, so precision; proven ones bound what a circuit must hold, and
+//! take over only where calibration saw nothing.
 
 use super::{Format, Quantizer, integer, power_of_two, real};
 use crate::activation::Activation;
 use crate::calibration::Range;
+use crate::error::QuantizeError;
 use crate::graph::Graph;
 use crate::ops::Requirement;
+use crate::quantized::TensorId;
 
 /// What a layer's result is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,16 +20,23 @@ pub(crate) enum Role {
     Output,
     /// The argument of a table that another operation has, maybe reordered; see
     /// [`Requirement::Argument`].
-    Argument,
+    Argument {
+        /// The tensor that the operation gives: under its name, calibration has the range of the
+        /// largest argument of each group.
+        of: TensorId,
+    },
 }
 
 /// The role of each tensor.
-pub(super) fn roles(graph: &Graph) -> Vec<Role> {
+pub(crate) fn roles(graph: &Graph) -> Vec<Role> {
     let producers = graph.producers();
     let mut roles = vec![Role::Hidden; graph.tensors.len()];
-    let askers = graph.nodes.iter().filter(|n| n.op.form().requirement() == Requirement::Argument);
-    for input in askers.flat_map(|node| node.op.inputs()) {
-        roles[graph.alias_root(input, &producers).0] = Role::Argument;
+    for node in &graph.nodes {
+        if node.op.form().requirement() == Requirement::Argument {
+            for input in node.op.inputs() {
+                roles[graph.alias_root(input, &producers).0] = Role::Argument { of: node.output };
+            }
+        }
     }
     for &output in &graph.outputs {
         roles[graph.alias_root(output, &producers).0] = Role::Output;
@@ -32,105 +44,241 @@ pub(super) fn roles(graph: &Graph) -> Vec<Role> {
     roles
 }
 
-/// From accumulator to output: `z` in `[lo, hi]` with its scale, then maybe a function.
+/// From accumulator to output: `z` in `[lo, hi]`, where `z` stands for `scale · (z − zero)`, then
+/// maybe a table.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Form {
     /// The real number that one unit of `z` stands for.
     pub(crate) scale: f64,
+    /// The real number at `lo`, to the nearest unit, where `z` need not be 0 for 0.
+    start: Option<f64>,
     /// Smallest `z`.
     pub(crate) lo: i64,
     /// Largest `z`.
     pub(crate) hi: i64,
-    /// The function that a table must hold.
-    pub(crate) table: Option<Activation>,
+    /// What follows.
+    pub(crate) entries: Entries,
     /// Whether the scale may be a little larger, for exact weights.
     pub(crate) is_adjustable: bool,
+    /// Whether no input in range may saturate it: a circuit has no clamp for more bits than those
+    /// of activations.
+    pub(crate) must_fit: bool,
 }
 
-/// Bits of a model output that is computed by a layer without activation.
-const OUTPUT_BITS: u32 = 16;
+/// What the output is for each `z`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Entries {
+    /// `z` itself, without a table.
+    Clamped,
+    /// `z − zero`, by a table: the format of arguments.
+    Shifted,
+    /// A function, by a table with entries of so many bits.
+    Function {
+        /// The function.
+        of: Activation,
+        /// The bits.
+        bits: u32,
+        /// The largest magnitude that entries must hold; what is beyond saturates.
+        reach: f64,
+    },
+}
+
+impl Form {
+    /// The `z` that stands for 0.
+    pub(crate) fn zero(&self) -> i64 {
+        self.start.map_or(0, |start| self.lo - integer((start / self.scale).round()))
+    }
+
+    /// Whether the layer is the argument of another operation's table.
+    pub(crate) fn is_argument(&self) -> bool {
+        self.entries == Entries::Shifted
+    }
+
+    /// The same with `z` standing for 0 at 0, for operations without a bias.
+    pub(crate) fn centred(self) -> Self {
+        let Some(start) = self.start else { return self };
+        let end = start + self.scale * real(self.hi - self.lo);
+        let scale = step(start.abs().max(end.abs()), self.hi);
+        Self { scale, start: None, ..self }
+    }
+
+    /// `bits` of a sign and as many units on both sides of 0, reaching so far.
+    pub(crate) fn signed(bits: u32, reach: f64) -> Self {
+        let (lo, hi) = (-power_of_two(bits - 1), power_of_two(bits - 1) - 1);
+        let (scale, entries) = (step(reach, hi), Entries::Clamped);
+        Self { scale, start: None, lo, hi, entries, is_adjustable: true, must_fit: false }
+    }
+
+    /// The format of outputs, and of layers in which 8 bits would lose too much: it holds all that
+    /// is proven.
+    pub(crate) fn wide(proven: Range) -> Self {
+        Self { must_fit: true, ..Self::signed(OUTPUT_BITS, proven.magnitude()) }
+    }
+
+    fn unsigned(bits: u32, reach: f64) -> Self {
+        let (lo, hi) = (0, power_of_two(bits) - 1);
+        Self { lo, hi, scale: step(reach, hi), ..Self::signed(bits, reach) }
+    }
+
+    /// The argument of a table over `window`, with 0 on a whole number.
+    fn window(bits: u32, window: Range, entries: Entries) -> Self {
+        let Self { lo, hi, .. } = Self::signed(bits, 0.0);
+        // Not narrower than its distance from 0 allows in so many bits.
+        let width = (window.hi - window.lo).max(window.magnitude() * libm::scalbn(1.0, -20));
+        let scale = step(width, hi - lo);
+        Self { scale, start: Some(window.lo), entries, ..Self::signed(bits, 0.0) }
+    }
+}
+
+/// Bits of a model output.
+pub(crate) const OUTPUT_BITS: u32 = 16;
+/// How much smaller than that of the largest group the largest argument of a group may be, for the
+/// scale to have regard for it.
+const GROUP_SPREAD: f64 = 64.0;
 
 impl Quantizer<'_> {
-    /// The form of a layer with this activation, calibrated range and proven range, both before
+    /// The form of a layer with this activation, range on the samples and proven range, both before
     /// the activation.
+    ///
+    /// # Errors
+    /// When the calibration has no usable range for the role.
     pub(crate) fn form(
         &self,
         activation: Activation,
         role: Role,
-        calibrated: Range,
+        seen: Range,
         proven: Range,
-    ) -> Form {
+    ) -> Result<Form, QuantizeError> {
         let bits = self.options.activation_bits;
-        match activation {
-            Activation::Identity => match role {
-                Role::Argument => signed(self.options.table_bits(), calibrated.magnitude(), true),
-                Role::Output => signed(OUTPUT_BITS, proven.magnitude(), true),
-                // Nothing negative to keep: the sign bit is better spent.
-                Role::Hidden if proven.lo >= 0.0 => unsigned(bits, calibrated, true),
-                Role::Hidden => signed(bits, calibrated.magnitude(), true),
-            },
-            Activation::Relu => unsigned(bits, calibrated, true),
-            Activation::Clip { min, max } if min == 0.0 && max > 0.0 => {
-                let largest = if calibrated.hi > 0.0 { calibrated.hi.min(max) } else { max };
-                unsigned(bits, Range { lo: 0.0, hi: largest }, false)
+        let wide = self.widened(seen).within(proven);
+        Ok(match (activation, role) {
+            (Activation::Identity, Role::Argument { of }) => {
+                self.argument(of, proven, f64::NEG_INFINITY, f64::INFINITY)?
             }
-            function => self.table_form(function, calibrated),
-        }
+            (Activation::Relu, Role::Argument { of }) => {
+                self.argument(of, proven, 0.0, f64::INFINITY)?
+            }
+            (Activation::Identity, Role::Output) => Form::wide(proven),
+            // Nothing negative to keep: the sign bit is better spent.
+            (Activation::Identity, Role::Hidden) if proven.lo >= 0.0 => {
+                Form::unsigned(bits, or_else(wide.hi, proven.hi))
+            }
+            (Activation::Identity, Role::Hidden) => {
+                Form::signed(bits, or_else(wide.magnitude(), proven.magnitude()))
+            }
+            (Activation::Relu, Role::Hidden | Role::Output) => {
+                let reach = if seen.hi > 0.0 { wide.hi } else { proven.hi };
+                Form::unsigned(bits, or_else(reach, proven.magnitude()))
+            }
+            (Activation::Clip { min, max }, Role::Hidden | Role::Output)
+                if min == 0.0 && max > 0.0 =>
+            {
+                let reach = if seen.hi > 0.0 { wide.hi.min(max) } else { max.min(proven.hi) };
+                Form { is_adjustable: false, ..Form::unsigned(bits, or_else(reach, max)) }
+            }
+            (function, _) => self.table_form(function, role, seen, proven),
+        })
     }
 
-    fn table_form(&self, function: Activation, calibrated: Range) -> Form {
-        let step = 1.0 / real(power_of_two(self.options.activation_bits + 1));
-        let useful = function.useful_range(step).unwrap_or(f64::INFINITY);
-        let reach = calibrated.magnitude().min(useful);
-        let form = signed(self.options.table_bits(), reach, true);
-        Form { table: Some(function), ..form }
+    /// The form of the argument of a softmax: from the largest of all groups down to where, in the
+    /// group with the smallest largest one, no probability is left. What is below, a mask of any
+    /// size, is as good as the end. `least` and `most` are where an activation cuts off.
+    fn argument(
+        &self,
+        of: TensorId,
+        proven: Range,
+        least: f64,
+        most: f64,
+    ) -> Result<Form, QuantizeError> {
+        let seen = self.range(of)?;
+        let seen = Range { lo: seen.lo.max(seen.hi - GROUP_SPREAD), hi: seen.hi };
+        let maxima = self.widened(seen);
+        let nothing = std::f64::consts::LN_2 * f64::from(self.options.softmax_bits.max(12) + 2);
+        let hi = maxima.hi.min(proven.hi).min(most);
+        let lo = (maxima.lo - nothing).max(proven.lo).max(least);
+        let window = if lo < hi { Range { lo, hi } } else { Range { lo: hi - nothing, hi } };
+        Ok(Form::window(self.options.table_bits(), window, Entries::Shifted))
+    }
+
+    fn table_form(&self, function: Activation, role: Role, seen: Range, proven: Range) -> Form {
+        let options = self.options;
+        let bits = match role {
+            Role::Output => OUTPUT_BITS,
+            Role::Hidden => options.activation_bits,
+            Role::Argument { .. } => options.activation_bits.min(options.table_bits()),
+        };
+        let step = 1.0 / real(power_of_two(options.activation_bits + 1));
+        let useful = function.useful_range(step);
+        let mut window = self.spread(seen).within(proven);
+        if window.magnitude() == 0.0 {
+            window = proven;
+        }
+        if let Some(useful) = useful {
+            window = window.within(Range { lo: -useful, hi: useful });
+        }
+        let (lo, hi) = function.domain();
+        window = window.within(Range { lo, hi });
+        let image = |range: Range| {
+            let (lo, hi) = function.image(range.lo, range.hi);
+            Range { lo, hi }.magnitude()
+        };
+        // A function that goes on growing would spend its entries on values nobody has seen.
+        let largest = image(window);
+        let expected = self.factor() * image(seen);
+        let is_growing = useful.is_none() && expected > 0.0;
+        let reach = if is_growing { largest.min(expected) } else { largest };
+        let entries = Entries::Function { of: function, bits, reach };
+        Form::window(options.table_bits(), window, entries)
     }
 
     /// The table of a layer with this form, if it has one, and the format of its output.
     pub(crate) fn output_of(&self, form: &Form) -> (Option<Vec<i32>>, Format) {
-        let Some(function) = form.table else {
-            return (None, Format { scale: form.scale, lo: form.lo, hi: form.hi });
-        };
-        let (table, format) = self.table(form, function);
-        (Some(table), format)
-    }
-
-    /// The table of `function` for `z` in the form's range, and the format of its entries.
-    fn table(&self, form: &Form, function: Activation) -> (Vec<i32>, Format) {
-        let bits = self.options.activation_bits;
-        let mut values: Vec<f64> =
-            (form.lo..=form.hi).map(|z| function.apply(real(z) * form.scale)).collect();
-        fill_poles(&mut values);
-        let smallest = values.iter().copied().fold(0.0, f64::min);
-        let largest = values.iter().copied().fold(0.0, f64::max);
-        let (lo, hi) = if smallest < 0.0 {
-            (-power_of_two(bits - 1), power_of_two(bits - 1) - 1)
-        } else {
-            (0, power_of_two(bits) - 1)
-        };
-        let reach = (largest / real(hi)).max(if lo < 0 { smallest / real(lo) } else { 0.0 });
-        let scale = if reach > 0.0 { reach } else { 1.0 };
-        let entry = |value: &f64| integer((value / scale).round()).clamp(lo, hi);
-        let entries: Vec<i64> = values.iter().map(entry).collect();
-        let smallest = entries.iter().copied().min().unwrap_or(0);
-        let largest = entries.iter().copied().max().unwrap_or(0);
-        let table = entries
-            .into_iter()
-            .map(|entry| i32::try_from(entry).expect("entries have at most 16 bits"))
-            .collect();
-        (table, Format { scale, lo: smallest, hi: largest })
+        let zero = form.zero();
+        match form.entries {
+            Entries::Clamped => (None, Format { scale: form.scale, lo: form.lo, hi: form.hi }),
+            Entries::Shifted => {
+                let (lo, hi) = (form.lo - zero, form.hi - zero);
+                let table = (lo..=hi).map(entry).collect();
+                (Some(table), Format { scale: form.scale, lo, hi })
+            }
+            Entries::Function { of, bits, reach } => {
+                let values = (form.lo..=form.hi).map(|z| of.apply(real(z - zero) * form.scale));
+                let mut values: Vec<f64> = values.collect();
+                fill_poles(&mut values);
+                let (table, format) = table(&values, bits, reach);
+                (Some(table), format)
+            }
+        }
     }
 }
 
-fn signed(bits: u32, reach: f64, is_adjustable: bool) -> Form {
-    let (lo, hi) = (-power_of_two(bits - 1), power_of_two(bits - 1) - 1);
-    Form { scale: step(reach, hi), lo, hi, table: None, is_adjustable }
+/// Entries of so many bits for `values`, the scale at which they reach so far, and their range.
+fn table(values: &[f64], bits: u32, reach: f64) -> (Vec<i32>, Format) {
+    let within = |value: f64| value.clamp(-reach, reach);
+    let smallest = values.iter().copied().map(within).fold(0.0, f64::min);
+    let largest = values.iter().copied().map(within).fold(0.0, f64::max);
+    let (lo, hi) = if smallest < 0.0 {
+        (-power_of_two(bits - 1), power_of_two(bits - 1) - 1)
+    } else {
+        (0, power_of_two(bits) - 1)
+    };
+    let scale = (largest / real(hi)).max(if lo < 0 { smallest / real(lo) } else { 0.0 });
+    let scale = if scale > 0.0 { scale } else { 1.0 };
+    let rounded = |value: &f64| integer((value / scale).round()).clamp(lo, hi);
+    let entries: Vec<i64> = values.iter().map(rounded).collect();
+    let smallest = entries.iter().copied().min().unwrap_or(0);
+    let largest = entries.iter().copied().max().unwrap_or(0);
+    let table = entries.into_iter().map(entry).collect();
+    (table, Format { scale, lo: smallest, hi: largest })
 }
 
-fn unsigned(bits: u32, range: Range, is_adjustable: bool) -> Form {
-    let hi = power_of_two(bits) - 1;
-    let reach = if range.hi > 0.0 { range.hi } else { range.magnitude() };
-    Form { scale: step(reach, hi), lo: 0, hi, table: None, is_adjustable }
+fn entry(value: i64) -> i32 {
+    i32::try_from(value).expect("entries have at most 16 bits, arguments at most 32")
+}
+
+/// `reach`, or `other` where there is nothing to reach.
+fn or_else(reach: f64, other: f64) -> f64 {
+    if reach > 0.0 { reach } else { other }
 }
 
 /// The scale at which `hi` units reach that far; 1 for nothing.

@@ -1,6 +1,7 @@
 //! The integer format of model inputs.
 
 use super::{Format, Quantizer, power_of_two, real, usable};
+use crate::calibration::CalibrationSource;
 use crate::error::QuantizeError;
 use crate::quantized::TensorId;
 
@@ -9,17 +10,21 @@ const GRID_BITS: u32 = 8;
 const REAL_BITS: u32 = 12;
 /// How far beyond the calibrated range inputs that are not on a grid may reach.
 const HEADROOM: f64 = 2.0;
+/// Of so many elements, none of them negative, one sample tells that none ever is.
+const MANY_ELEMENTS: usize = 64;
 
 impl Quantizer<'_> {
     /// Inputs are not range-checked in the proof, so they get more bits than activations.
     pub(super) fn input_format(&self, id: TensorId) -> Result<Format, QuantizeError> {
-        let tensor = &self.graph.tensor(id).name;
-        let input = self.calibration.inputs.get(tensor);
-        usable(tensor, input.map(|input| input.range))?;
-        let input = input.ok_or_else(|| QuantizeError::MissingRange { tensor: tensor.clone() })?;
-        let signed = input.range.lo < 0.0;
+        let spec = self.graph.tensor(id);
+        let input = self.calibration.inputs.get(&spec.name);
+        let range = usable(&spec.name, input.map(|input| input.range))?;
+        let levels = input.and_then(|input| input.levels);
+        let is_single = matches!(self.calibration.source, CalibrationSource::SingleInput { .. });
+        let may_be_signed = levels.is_none() && is_single && spec.len() < MANY_ELEMENTS;
+        let signed = range.lo < 0.0 || may_be_signed || range.magnitude() == 0.0;
         let grid_bits = GRID_BITS + u32::from(signed);
-        let bits = match (self.options.input_bits, input.levels) {
+        let bits = match (self.options.input_bits, levels) {
             (Some(bits), _) => bits,
             (None, Some(levels)) if i64::from(levels) < power_of_two(GRID_BITS) => grid_bits,
             (None, _) => REAL_BITS,
@@ -29,9 +34,9 @@ impl Quantizer<'_> {
         } else {
             (0, power_of_two(bits) - 1)
         };
-        let largest = input.range.magnitude();
-        let scale = match input.levels {
-            _ if largest == 0.0 => 1.0,
+        // Nothing but zeros says nothing about the inputs to come: they reach to 1.
+        let largest = if range.magnitude() > 0.0 { range.magnitude() } else { 1.0 };
+        let scale = match levels {
             Some(levels) if levels > 0 && i64::from(levels) <= hi => largest / f64::from(levels),
             _ => largest * HEADROOM / real(hi),
         };

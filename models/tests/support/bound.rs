@@ -15,7 +15,7 @@ pub(crate) fn errors(graph: &Graph, quantized: &QuantizedGraph, trace: &FloatTra
         let output = &quantized.tensors[node.output.0];
         errors[node.output.0] = match (&node.op, &integer.op) {
             (Op::Affine(layer), QuantizedOp::Affine(rounded)) => {
-                let step = step_of(&rounded.requant, output.scale);
+                let step = rounded.requant.scale;
                 let sum = sum_error(layer, quantized, &errors, step);
                 activated(layer.activation, sum + step / 2.0, &rounded.requant, output.scale)
             }
@@ -24,7 +24,7 @@ pub(crate) fn errors(graph: &Graph, quantized: &QuantizedGraph, trace: &FloatTra
                     |id: usize| trace.values[id].iter().fold(0.0, |m: f64, x| m.max(x.abs()));
                 let (a, b) = (errors[mul.a.0], errors[mul.b.0]);
                 let product = a * reach(mul.b.0) + b * reach(mul.a.0) + a * b;
-                let step = step_of(&rounded.requant, output.scale);
+                let step = rounded.requant.scale;
                 activated(mul.activation, product + step / 2.0, &rounded.requant, output.scale)
             }
             (Op::Alias(alias), _) => errors[alias.input.0],
@@ -37,12 +37,6 @@ pub(crate) fn errors(graph: &Graph, quantized: &QuantizedGraph, trace: &FloatTra
         };
     }
     errors
-}
-
-/// The step of `z`. Where a table hides it, it follows from the calibration: the arguments of
-/// these activations are inputs, within −1 and 1, and the headroom is 1.25.
-fn step_of(requant: &Requant, scale: f64) -> f64 {
-    if requant.table.is_none() { scale } else { 1.25 / f64::from(requant.hi) }
 }
 
 fn activated(activation: Activation, error: f64, requant: &Requant, scale: f64) -> f64 {

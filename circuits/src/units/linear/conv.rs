@@ -149,6 +149,7 @@ mod tests {
             output: view(out),
             requant: Requant {
                 scale: 1.0,
+                zero: 0,
                 shift: 0,
                 lo: 0,
                 hi: 1,

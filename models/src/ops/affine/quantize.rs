@@ -1,20 +1,24 @@
 //! Linear layers: integer weights that absorb the scales, and bounds of every sum.
 
 use super::patches::Patches;
-use super::{Affine, ConvTerm, QuantizedAffine};
+use super::{Affine, ConvTerm, QuantizedAffine, Term};
+use crate::activation::Activation;
+use crate::calibration::Range;
 use crate::error::QuantizeError;
 use crate::graph::Node;
 use crate::ops::{QuantizedOp, RealForm as _};
 use crate::quantize::{
     Form, Format, Quantizer, Role, SUM_BITS, check_scale, integer, power_of_two, real, small,
 };
-use crate::quantized::Requant;
+use crate::quantized::{ImageView, Requant};
 
 /// How much an output's scale grows at a time until rounded weights cannot saturate it.
 const WIDENING: f64 = 1.000_5;
 /// So often it grows by that, in case of need also by as much as is missing, and then no more.
 const SMALL_STEPS: u32 = 8;
 const STEPS: u32 = 16;
+/// A term that reaches fewer units than this is drowned by the others.
+const DROWNED: f64 = 32.0;
 
 impl Quantizer<'_> {
     pub(super) fn affine(
@@ -24,21 +28,60 @@ impl Quantizer<'_> {
         role: Role,
     ) -> Result<(QuantizedOp, Format), QuantizeError> {
         let proven = affine.range(&self.ranges());
-        let calibrated = self.range(node.output)?;
-        let mut form = self.form(affine.activation, role, calibrated, proven);
-        form.scale = self.exact_scale(affine, &form).max(self.smallest_scale(affine));
+        let mut form = self.affine_form(node, affine, role, proven)?;
+        form.scale = self.exact_scale(affine, &form);
+        if !form.is_argument() {
+            form.scale = form.scale.max(self.smallest_scale(affine));
+        }
         let mut layer = self.integers(node, affine, &form)?;
-        // A model output never saturates: its proven bounds fit.
-        if role == Role::Output && form.table.is_none() && form.lo < 0 {
-            layer = self.widened(node, affine, &mut form, layer)?;
+        if form.must_fit {
+            layer = self.fitting(node, affine, &mut form, layer)?;
         }
         let (table, format) = self.output_of(&form);
         layer.0.requant.table = table;
         Ok((QuantizedOp::Affine(layer.0), format))
     }
 
+    fn affine_form(
+        &self,
+        node: &Node,
+        affine: &Affine,
+        role: Role,
+        proven: Range,
+    ) -> Result<Form, QuantizeError> {
+        let seen = match (affine.activation, role) {
+            // Measured at the reader.
+            (Activation::Identity | Activation::Relu, Role::Argument { of }) => self.range(of)?,
+            _ => self.range(node.output)?,
+        };
+        let form = self.form(affine.activation, role, seen, proven)?;
+        let wide = Form::wide(proven);
+        let is_plain = role == Role::Hidden && affine.activation == Activation::Identity;
+        if is_plain && wide.scale < form.scale && self.drowns_a_term(affine, &form) {
+            return Ok(wide);
+        }
+        Ok(form)
+    }
+
+    /// Whether the layer only brings values together (a concatenation, a residual sum) that are so
+    /// unlike in size that the smallest would not survive in units of `form`.
+    fn drowns_a_term(&self, affine: &Affine, form: &Form) -> bool {
+        let few = |term: &Term| {
+            let per_channel = (term.kernel.len() / affine.bias.len()).max(1);
+            let weights = |kernel: &[f64]| kernel.iter().filter(|w| **w != 0.0).count();
+            term.kernel.chunks(per_channel).all(|kernel| weights(kernel) <= 1)
+        };
+        let reach = |term: &Term| {
+            let largest = term.kernel.iter().fold(0.0, |most: f64, w| most.max(w.abs()));
+            largest * self.ranges()[term.input.0].magnitude()
+        };
+        affine.terms.len() > 1
+            && affine.terms.iter().all(few)
+            && affine.terms.iter().any(|term| reach(term) < DROWNED * form.scale)
+    }
+
     /// The layer with the first scale at which no input in range saturates it.
-    fn widened(
+    fn fitting(
         &self,
         node: &Node,
         affine: &Affine,
@@ -86,16 +129,12 @@ impl Quantizer<'_> {
         let overflow = || QuantizeError::Overflow { layer: node.name.clone() };
         let unit = real(power_of_two(self.options.shift)) / form.scale;
         let limit = real(power_of_two(SUM_BITS - 1));
-        let bias = affine
-            .bias
-            .iter()
-            .map(|bias| (bias * unit).round())
-            .map(|bias| if bias.abs() < limit { Ok(integer(bias)) } else { Err(overflow()) });
-        let bias = bias.collect::<Result<Vec<i64>, _>>()?;
         let mut terms = Vec::with_capacity(affine.terms.len());
         for term in &affine.terms {
             let factor = unit * self.tensors[term.input.0].scale;
-            let weight = |w: &f64| i32::try_from(integer((w * factor).round()));
+            // One unit of input under the largest weight takes an argument from end to end.
+            let most = if form.is_argument() { f64::from(i32::MAX) } else { f64::INFINITY };
+            let weight = |w: &f64| i32::try_from(integer((w * factor).round().clamp(-most, most)));
             let kernel = term.kernel.iter().map(weight).collect::<Result<Vec<i32>, _>>();
             terms.push(ConvTerm {
                 input: term.input,
@@ -108,10 +147,19 @@ impl Quantizer<'_> {
                 padding: term.window.padding,
             });
         }
+        let zero = form.zero();
+        let floors = form.is_argument().then(|| self.floors(affine, &terms, form));
+        let start = real(zero) * real(power_of_two(self.options.shift));
+        let bias = affine.bias.iter().enumerate().map(|(channel, bias)| {
+            let floor = floors.as_ref().map_or(f64::NEG_INFINITY, |floors| floors[channel]);
+            let bias = ((bias * unit).round() + start).max(floor);
+            if bias.abs() < limit { Ok(integer(bias)) } else { Err(overflow()) }
+        });
+        let bias = bias.collect::<Result<Vec<i64>, _>>()?;
         let (lo, hi) = (small(form.lo), small(form.hi));
         let shift = self.options.shift;
         let scale = form.scale;
-        let requant = Requant { scale, shift, lo, hi, acc_lo: 0, acc_hi: 0, table: None };
+        let requant = Requant { scale, zero, shift, lo, hi, acc_lo: 0, acc_hi: 0, table: None };
         let output = affine.output.clone();
         let mut layer = Layer(QuantizedAffine { terms, bias, output, requant });
         let (acc_lo, acc_hi) = self.sum_bounds(&layer.0).ok_or_else(overflow)?;
@@ -119,20 +167,34 @@ impl Quantizer<'_> {
         Ok(layer)
     }
 
+    /// For each channel of an argument, a bias below which every input gives the smallest `z`: a
+    /// mask of any size is as good as that.
+    fn floors(&self, affine: &Affine, terms: &[ConvTerm], form: &Form) -> Vec<f64> {
+        let start = real(form.lo - 1) * real(power_of_two(self.options.shift));
+        let sums = self.channel_sums(&vec![0; affine.bias.len()], terms, &affine.output);
+        sums.iter().map(|sum| start - sum[1] as f64).collect()
+    }
+
     /// The smallest and largest sum over all channels; `None` where magnitudes exceed the limit.
     fn sum_bounds(&self, layer: &QuantizedAffine) -> Option<(i64, i64)> {
-        let mut sums: Vec<[i128; 3]> = layer
-            .bias
-            .iter()
-            .map(|&bias| [bias.into(), bias.into(), i128::from(bias).abs()])
-            .collect();
-        for term in &layer.terms {
+        let sums = self.channel_sums(&layer.bias, &layer.terms, &layer.output);
+        let within = sums.iter().all(|sum| sum[2] < 1 << SUM_BITS);
+        let lo = sums.iter().map(|sum| sum[0]).min()?;
+        let hi = sums.iter().map(|sum| sum[1]).max()?;
+        within.then_some((i64::try_from(lo).ok()?, i64::try_from(hi).ok()?))
+    }
+
+    /// The smallest and largest sum of each channel, and that of all magnitudes.
+    fn channel_sums(&self, bias: &[i64], terms: &[ConvTerm], output: &ImageView) -> Vec<[i128; 3]> {
+        let mut sums: Vec<[i128; 3]> =
+            bias.iter().map(|&bias| [bias.into(), bias.into(), i128::from(bias).abs()]).collect();
+        for term in terms {
             let tensor = &self.tensors[term.input.0];
             let patches = Patches {
                 view: &term.view,
                 window: term.window(),
-                rows: layer.output.height,
-                columns: layer.output.width,
+                rows: output.height,
+                columns: output.width,
             };
             let padded = patches.touches_padding();
             let lo = i128::from(if padded { tensor.lo.min(0) } else { tensor.lo });
@@ -146,10 +208,7 @@ impl Quantizer<'_> {
                 sum[2] += a.abs().max(b.abs());
             }
         }
-        let within = sums.iter().all(|sum| sum[2] < 1 << SUM_BITS);
-        let lo = sums.iter().map(|sum| sum[0]).min()?;
-        let hi = sums.iter().map(|sum| sum[1]).max()?;
-        within.then_some((i64::try_from(lo).ok()?, i64::try_from(hi).ok()?))
+        sums
     }
 }
 
