@@ -3,10 +3,13 @@
 
 mod support;
 
+use std::path::PathBuf;
+
 use ndarray::{ArrayD, IxDyn};
 use support::onnx::{Builder, int, noise};
 use zkinfer_models::{
     Calibration, Comparison, Forms, Graph, QuantizeOptions, Tolerance, Warning, quantize,
+    read_inputs,
 };
 
 fn array(shape: &[usize], values: &[f32]) -> ArrayD<f32> {
@@ -38,11 +41,76 @@ fn worst(comparison: &Comparison) -> f32 {
     comparison.outputs.iter().map(share).fold(0.0, f32::max)
 }
 
-/// Calibrated with `calibrated` alone, `input` gives the float model's numbers within `share`.
+/// The files of a case: at the defaults, its numbers are onnxruntime's within `share`.
+fn case(name: &str, activation_bits: u32, share: f32) {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/cases").join(name);
+    let graph = Graph::from_onnx_bytes(&std::fs::read(folder.join("model.onnx")).unwrap()).unwrap();
+    let read = |file: &str| read_inputs(&folder.join(file), &graph).unwrap();
+    let input = read("input.json");
+    let calibrated =
+        if folder.join("calibrate.json").exists() { "calibrate.json" } else { "input.json" };
+    let calibration = Calibration::from_input(&graph, &read(calibrated)).unwrap();
+    let options = QuantizeOptions { activation_bits, ..QuantizeOptions::default() };
+    let quantized = quantize(&graph, &calibration, &options).unwrap();
+    let forms = Forms { graph: &graph, calibration: &calibration, quantized: &quantized };
+    let comparison = Comparison::run(forms, &input, &Tolerance::default()).unwrap();
+    let text = std::fs::read_to_string(folder.join("expected.json")).unwrap();
+    let expected: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for output in &comparison.outputs {
+        let values = expected[&output.output]["values"].as_array().unwrap();
+        let values: Vec<f64> = values.iter().map(|value| value.as_f64().unwrap()).collect();
+        let largest = values.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
+        for (&integer, value) in output.integer.iter().zip(&values) {
+            let error = (f64::from(integer) - value).abs();
+            assert!(error <= f64::from(share) * largest, "{name}: {integer} for {value}");
+        }
+    }
+}
+
+#[test]
+fn calibrated_with_ones() {
+    case("calibrated_with_ones", 8, 0.02);
+}
+
+#[test]
+fn causal_mask_minus_1e9() {
+    case("causal_mask_minus_1e9", 8, 0.01);
+}
+
+#[test]
+fn product_of_outputs() {
+    case("product_of_outputs", 8, 0.02);
+}
+
+#[test]
+fn rbf_network() {
+    case("rbf_network", 8, 0.02);
+}
+
+#[test]
+fn relu_before_softmax() {
+    for activation_bits in 4..=16 {
+        case("relu_before_softmax", activation_bits, 0.02);
+    }
+}
+
+#[test]
+fn softplus_of_zero() {
+    case("softplus_of_zero", 8, 0.01);
+}
+
+#[test]
+fn softmax_then_maxpool() {
+    case("softmax_then_maxpool", 8, 0.01);
+}
+
+/// Calibrated with `calibrated` alone, `input` gives the float model's numbers within `share` of the
+/// largest, or of what calibration saw where that is more.
 fn is_right(model: &Builder, calibrated: &[ArrayD<f32>], input: &[ArrayD<f32>], share: f32) {
     let calibration = |graph: &Graph| Calibration::from_input(graph, calibrated).unwrap();
     let comparison = run(model, calibration, input, &QuantizeOptions::default());
-    assert!(worst(&comparison) <= share, "{:?}", comparison.outputs);
+    let error = f64::from(worst(&comparison)).min(comparison.error_share());
+    assert!(error <= f64::from(share), "{:?}", comparison.outputs);
     assert!(!comparison.warnings.iter().any(Warning::is_other_answer), "{:?}", comparison.warnings);
 }
 
@@ -134,7 +202,8 @@ fn a_rectifier_before_a_softmax_at_every_number_of_bits() {
         let options = QuantizeOptions { activation_bits, ..QuantizeOptions::default() };
         let calibration = |graph: &Graph| Calibration::from_input(graph, &input).unwrap();
         let comparison = run(&model, calibration, &input, &options);
-        assert!(worst(&comparison) <= 0.02, "{activation_bits} bits: {:?}", comparison.outputs);
+        let share = if activation_bits < 8 { 0.04 } else { 0.02 };
+        assert!(worst(&comparison) <= share, "{activation_bits} bits: {:?}", comparison.outputs);
     }
 }
 

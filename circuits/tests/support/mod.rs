@@ -305,7 +305,8 @@ impl Model {
         let options = PlanOptions { input_visibility, output_visibility, ..PlanOptions::default() };
         let plan = CircuitPlan::new(&graph, options).expect("the model fits");
         let execution = execute(&graph, std::slice::from_ref(&inputs)).expect("inputs fit");
-        let outputs = &execution.values[graph.outputs[0].0];
+        let outputs: Vec<i64> =
+            graph.outputs.iter().flat_map(|id| execution.values[id.0].iter().copied()).collect();
         let shown = |visibility, tensors: &[TensorId], values, blinding| match visibility {
             Visibility::Public => InstanceValues::Public(values),
             Visibility::Committed => {
@@ -316,7 +317,7 @@ impl Model {
         let instance = instance_values(
             [1, 2],
             shown(input_visibility, &graph.inputs, &inputs, of_input),
-            shown(output_visibility, &graph.outputs, outputs, of_output),
+            shown(output_visibility, &graph.outputs, &outputs, of_output),
         );
         Self { plan: Arc::new(plan), execution: Arc::new(execution), instance }
     }

@@ -254,7 +254,7 @@ impl Quantizer<'_> {
 
 /// Entries of so many bits for `values`, the scale at which they reach so far, and their range.
 fn table(values: &[f64], bits: u32, reach: f64) -> (Vec<i32>, Format) {
-    let within = |value: f64| value.clamp(-reach, reach);
+    let within = |value: f64| value.max(-reach).min(reach);
     let smallest = values.iter().copied().map(within).fold(0.0, f64::min);
     let largest = values.iter().copied().map(within).fold(0.0, f64::max);
     let (lo, hi) = if smallest < 0.0 {

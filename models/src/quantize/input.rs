@@ -8,8 +8,10 @@ use crate::quantized::TensorId;
 /// Bits for inputs on a grid, and for others.
 const GRID_BITS: u32 = 8;
 const REAL_BITS: u32 = 12;
-/// How far beyond the calibrated range inputs that are not on a grid may reach.
+/// How far beyond the calibrated range inputs that are not on a grid may reach: of samples, and of
+/// one input, which says less.
 const HEADROOM: f64 = 2.0;
+const SINGLE_HEADROOM: f64 = 4.0;
 /// Of so many elements, none of them negative, one sample tells that none ever is.
 const MANY_ELEMENTS: usize = 64;
 
@@ -38,7 +40,7 @@ impl Quantizer<'_> {
         let largest = if range.magnitude() > 0.0 { range.magnitude() } else { 1.0 };
         let scale = match levels {
             Some(levels) if levels > 0 && i64::from(levels) <= hi => largest / f64::from(levels),
-            _ => largest * HEADROOM / real(hi),
+            _ => largest * if is_single { SINGLE_HEADROOM } else { HEADROOM } / real(hi),
         };
         Ok(Format { scale, lo, hi })
     }

@@ -18,7 +18,7 @@ const WIDENING: f64 = 1.000_5;
 const SMALL_STEPS: u32 = 8;
 const STEPS: u32 = 16;
 /// A term that reaches fewer units than this is drowned by the others.
-const DROWNED: f64 = 32.0;
+const DROWNED: f64 = 16.0;
 
 impl Quantizer<'_> {
     pub(super) fn affine(
