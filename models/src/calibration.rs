@@ -12,7 +12,7 @@ use crate::activation::Activation;
 use crate::digest::{HexDigest, keccak256};
 use crate::error::QuantizeError;
 use crate::graph::{FloatTrace, Graph, Node};
-use crate::quantize::{Role, roles};
+use crate::quantize::{MOST_COLUMNS, Role, column_ranges, roles};
 pub(crate) use intervals::calibrated_values;
 
 /// How far beyond the samples values may be: the largest of the few samples at hand is smaller than
@@ -89,7 +89,7 @@ pub struct Range {
 }
 
 /// The range of a graph input.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InputRange {
     /// Smallest and largest value seen.
@@ -97,6 +97,10 @@ pub struct InputRange {
     /// Where all values seen are multiples of the largest magnitude divided by a small number,
     /// as pixels are: that number.
     pub levels: Option<u32>,
+    /// The range of each index of the last dimension, where the input is a table of at most two
+    /// dimensions: features may be of very different size. Empty for others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<Range>,
 }
 
 impl Range {
@@ -275,7 +279,14 @@ fn input_ranges(
         let is_grid = samples.len() >= GRID_SAMPLES && has_many_values(values());
         let levels = (1..=GRID_LEVELS).find(|levels| is_grid && on_grid(levels));
         let levels = levels.filter(|_| largest > 0.0);
-        ranges.insert(spec.name.clone(), InputRange { range, levels });
+        let count = spec.shape.last().copied().unwrap_or(1);
+        let is_table = spec.shape.len() <= 2 && (2..=MOST_COLUMNS).contains(&count);
+        let columns = if is_table && levels.is_none() {
+            column_ranges(count, values().map(f64::from))
+        } else {
+            Vec::new()
+        };
+        ranges.insert(spec.name.clone(), InputRange { range, levels, columns });
     }
     Ok(ranges)
 }

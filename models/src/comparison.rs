@@ -138,8 +138,9 @@ struct Runs<'a> {
 impl Runs<'_> {
     /// The real numbers that the integers of a tensor stand for.
     fn dequantized(&self, id: TensorId) -> Vec<f64> {
-        let scale = self.forms.quantized.tensors[id.0].scale;
-        self.execution.values[id.0].iter().map(|&value| scale * real(value)).collect()
+        let tensor = &self.forms.quantized.tensors[id.0];
+        let values = self.execution.values[id.0].iter().enumerate();
+        values.map(|(element, &value)| tensor.scale_of(element) * real(value)).collect()
     }
 }
 

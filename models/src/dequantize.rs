@@ -27,11 +27,11 @@ pub fn quantize_inputs(
 pub fn clamped_inputs(graph: &QuantizedGraph, inputs: &[ArrayD<f32>]) -> usize {
     let tensors = graph.inputs.iter().map(|id| &graph.tensors[id.0]);
     let outside = |(tensor, input): (&QuantizedTensor, &ArrayD<f32>)| {
-        let clamped = |&&x: &&f32| {
-            let value = rounded(x, tensor.scale);
+        let clamped = |&(element, &x): &(usize, &f32)| {
+            let value = rounded(x, tensor.scale_of(element));
             value < real(tensor.lo) || value > real(tensor.hi)
         };
-        input.iter().filter(clamped).count()
+        input.iter().enumerate().filter(clamped).count()
     };
     tensors.zip(inputs).map(outside).sum()
 }
@@ -47,8 +47,10 @@ fn quantize_input(tensor: &QuantizedTensor, input: &ArrayD<f32>) -> Result<Vec<i
     if let Some(index) = input.iter().position(|x| !x.is_finite()) {
         return Err(RunError::NotFinite { input: tensor.name.clone(), index });
     }
-    let quantized = |&x: &f32| integer(rounded(x, tensor.scale)).clamp(tensor.lo, tensor.hi);
-    Ok(input.iter().map(quantized).collect())
+    let quantized = |(element, &x): (usize, &f32)| {
+        integer(rounded(x, tensor.scale_of(element))).clamp(tensor.lo, tensor.hi)
+    };
+    Ok(input.iter().enumerate().map(quantized).collect())
 }
 
 impl QuantizedGraph {

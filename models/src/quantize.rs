@@ -1,12 +1,14 @@
 //! From real numbers to integers: scales, integer weights, tables, and the proof that no sum can
 //! overflow.
 
+mod columns;
 mod form;
 mod input;
 mod options;
 
 pub use options::QuantizeOptions;
 
+pub(crate) use columns::{MOST_COLUMNS, column_ranges};
 pub(crate) use form::{Form, OUTPUT_BITS, Role, roles};
 
 use crate::calibration::{Calibration, CalibrationSource, Range};
@@ -36,11 +38,19 @@ pub fn quantize(
     let mut quantizer = Quantizer { graph, calibration, options, factor, tensors: Vec::new() };
     for spec in &graph.tensors {
         let (name, shape) = (spec.name.clone(), spec.shape.clone());
-        quantizer.tensors.push(QuantizedTensor { name, shape, scale: 1.0, lo: 0, hi: 0 });
+        quantizer.tensors.push(QuantizedTensor {
+            name,
+            shape,
+            scale: 1.0,
+            column_scales: Vec::new(),
+            lo: 0,
+            hi: 0,
+        });
     }
     for &id in &graph.inputs {
         let format = quantizer.input_format(id)?;
         quantizer.define(id, &graph.tensor(id).name, format)?;
+        quantizer.tensors[id.0].column_scales = quantizer.column_scales(id, format)?;
     }
     let roles = roles(graph);
     let mut nodes = Vec::with_capacity(graph.nodes.len());

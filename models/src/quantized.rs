@@ -41,6 +41,9 @@ pub struct QuantizedTensor {
     pub shape: Vec<usize>,
     /// The real number that one integer unit stands for: `real = scale · integer`.
     pub scale: f64,
+    /// The same for each index of the last dimension, where an input's columns differ in size;
+    /// empty where all elements have `scale`, which otherwise is the largest of them.
+    pub column_scales: Vec<f64>,
     /// Smallest value an element can take on any input in range.
     pub lo: i64,
     /// Largest value an element can take on any input in range.
@@ -58,6 +61,19 @@ impl QuantizedTensor {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The scale of an element, by its flat index.
+    #[must_use]
+    pub fn scale_of(&self, element: usize) -> f64 {
+        let column = element.checked_rem(self.column_scales.len());
+        column.map_or(self.scale, |column| self.column_scales[column])
+    }
+
+    /// The one scale, or one for each index of the last dimension.
+    #[must_use]
+    pub fn scales(&self) -> Vec<f64> {
+        if self.column_scales.is_empty() { vec![self.scale] } else { self.column_scales.clone() }
     }
 }
 

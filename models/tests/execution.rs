@@ -127,7 +127,14 @@ fn planes(channels: usize, height: usize, width: usize) -> ImageView {
 }
 
 fn tensor(len: usize, lo: i64, hi: i64) -> QuantizedTensor {
-    QuantizedTensor { name: format!("t{len}"), shape: vec![len], scale: 1.0, lo, hi }
+    QuantizedTensor {
+        name: format!("t{len}"),
+        shape: vec![len],
+        scale: 1.0,
+        column_scales: Vec::new(),
+        lo,
+        hi,
+    }
 }
 
 fn one_node(input: QuantizedTensor, output: QuantizedTensor, op: QuantizedOp) -> QuantizedGraph {

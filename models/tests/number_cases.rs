@@ -83,6 +83,11 @@ fn product_of_outputs() {
 }
 
 #[test]
+fn raw_features_linear() {
+    case("raw_features_linear", 8, 0.02);
+}
+
+#[test]
 fn rbf_network() {
     case("rbf_network", 8, 0.02);
 }
@@ -237,16 +242,27 @@ fn outputs_with_an_activation_have_16_bits() {
     }
 }
 
-/// Features of very different size in one tensor have one scale yet: the numbers are wrong, and
-/// that is said.
 #[test]
-fn features_of_unlike_size_raise_the_alarm() {
+fn features_of_unlike_size() {
     let model = Builder::new(17).input("x", &[1, 3]).reals("w", &[3, 1], &[1e-3, 1.0, 1e3]);
     let model = model.reals("b", &[1], &[0.5]);
     let model = model.node("Gemm", &["x", "w", "b"], &["y"], &[]).output("y");
     let input = [array(&[1, 3], &[4017.0, 1.53, 0.00107])];
-    let calibration = |graph: &Graph| Calibration::from_input(graph, &input).unwrap();
-    let comparison = run(&model, calibration, &input, &QuantizeOptions::default());
-    let is_large = |w: &Warning| matches!(w, Warning::LargeError { .. });
-    assert!(worst(&comparison) <= 0.02 || comparison.warnings.iter().any(is_large));
+    is_right(&model, &input, &input, 0.02);
+    // Standardized within the model, and read by two layers.
+    let model = Builder::new(17).input("x", &[1, 3]).reals("mean", &[3], &[2000.0, 1.0, 0.001]);
+    let model = model.reals("deviation", &[3], &[900.0, 0.5, 0.0004]).random("w", &[3, 4]);
+    let model = model.node("Sub", &["x", "mean"], &["c"], &[]);
+    let model = model.node("Div", &["c", "deviation"], &["n"], &[]);
+    let model = model
+        .node("MatMul", &["n", "w"], &["h"], &[])
+        .node("Tanh", &["h"], &["y"], &[])
+        .output("y");
+    is_right(&model, &input, &input, 0.02);
+    // A reader that cannot absorb them leaves one scale.
+    let model = Builder::new(17).input("x", &[1, 3]).node("Relu", &["x"], &["y"], &[]).output("y");
+    let graph = Graph::from_onnx_bytes(&model.bytes()).unwrap();
+    let calibration = Calibration::from_input(&graph, &input).unwrap();
+    let quantized = quantize(&graph, &calibration, &QuantizeOptions::default()).unwrap();
+    assert!(quantized.tensors[quantized.inputs[0].0].column_scales.is_empty());
 }

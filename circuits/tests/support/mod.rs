@@ -77,6 +77,7 @@ impl GraphBuilder {
             name: "input".into(),
             shape: shape.to_vec(),
             scale: 1.0,
+            column_scales: Vec::new(),
             lo: -128,
             hi: 127,
         };
@@ -96,7 +97,14 @@ impl GraphBuilder {
     fn push(&mut self, op: QuantizedOp, shape: Vec<usize>, lo: i64, hi: i64) -> TensorId {
         let id = TensorId(self.graph.tensors.len());
         let name = format!("t{}", id.0);
-        self.graph.tensors.push(QuantizedTensor { name: name.clone(), shape, scale: 1.0, lo, hi });
+        self.graph.tensors.push(QuantizedTensor {
+            name: name.clone(),
+            shape,
+            scale: 1.0,
+            column_scales: Vec::new(),
+            lo,
+            hi,
+        });
         self.graph.nodes.push(QuantizedNode { name, op, output: id });
         id
     }

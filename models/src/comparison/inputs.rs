@@ -24,7 +24,7 @@ pub struct InputComparison {
     pub levels: Option<u32>,
     /// The furthest that an element is moved or clamped.
     pub largest_move: f64,
-    /// Smallest and largest value that the key's integers hold.
+    /// Smallest and largest value that the key's integers hold, in the widest column.
     pub range: (f64, f64),
 }
 
@@ -65,12 +65,13 @@ fn compare_one(
         largest_move: 0.0,
         range: (lo * tensor.scale, hi * tensor.scale),
     };
-    for &x in input {
-        let step = rounded(x, tensor.scale);
+    for (element, &x) in input.iter().enumerate() {
+        let scale = tensor.scale_of(element);
+        let step = rounded(x, scale);
         let kept = step.clamp(lo, hi);
-        let by = (f64::from(x) - kept * tensor.scale).abs();
+        let by = (f64::from(x) - kept * scale).abs();
         let is_clamped = step != kept;
-        let is_moved = levels.is_some() && by > GRID_TOLERANCE * tensor.scale;
+        let is_moved = levels.is_some() && by > GRID_TOLERANCE * scale;
         comparison.clamped += usize::from(is_clamped);
         comparison.moved += usize::from(is_moved && !is_clamped);
         if is_clamped || is_moved {

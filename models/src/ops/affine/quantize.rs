@@ -27,6 +27,8 @@ impl Quantizer<'_> {
         affine: &Affine,
         role: Role,
     ) -> Result<(QuantizedOp, Format), QuantizeError> {
+        let absorbed = self.absorbed(affine);
+        let affine = absorbed.as_ref();
         let proven = affine.range(&self.ranges());
         let mut form = self.affine_form(node, affine, role, proven)?;
         form.scale = self.exact_scale(affine, &form);
