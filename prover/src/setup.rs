@@ -160,6 +160,6 @@ fn tensor_layout(graph: &QuantizedGraph, id: TensorId) -> Result<TensorLayout, S
     let shape = shape
         .collect::<Result<_, _>>()
         .map_err(|_| SetupError::Dimension { tensor: tensor.name.clone() })?;
-    let (name, scales) = (tensor.name.clone(), vec![tensor.scale]);
+    let (name, scales) = (tensor.name.clone(), tensor.scales());
     Ok(TensorLayout { name, shape, scales, lo: tensor.lo, hi: tensor.hi })
 }
