@@ -2,14 +2,14 @@
 
 use std::fmt::Write;
 
-use zkinfer::{Error, KeyDifference, Rejection, Side, verifier::VerifyError};
+use zkinfer::{Error, KeyDifference, Rejection, Side, models::InputError, verifier::VerifyError};
 
 /// An error, each of its causes once, and what to do about it.
 pub(crate) fn explain(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
         // Some libraries repeat their cause in their own text.
-        if text.ends_with(&cause) {
+        if text.contains(&cause) {
             continue;
         }
         let colon = if text.is_empty() { "" } else { ": " };
@@ -25,6 +25,9 @@ pub(crate) fn explain(error: &anyhow::Error) -> String {
 /// What to do about an error, where something can be done.
 fn advice(error: &Error) -> Option<&'static str> {
     Some(match error {
+        Error::Input { source: InputError::Several { .. }, .. } => {
+            "give one, or prove all of them with prove --inputs FILE"
+        }
         Error::NothingToCalibrateWith => "pass --calibrate FILE with samples, or --input FILE",
         Error::SettingsOfAnotherModel { .. } => "remove it or name another with --settings",
         Error::AnotherKey { difference, .. } => match difference {

@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde::Serialize;
 use zkinfer::{
     Comparison, Model, Reference, Run, Survey, Tensors, Warning,
-    models::{LayerComparison, Reading, Shown},
+    models::{AccuracyReport, LayerComparison, Reading, Shown},
 };
 
 use crate::{args, output::Output, text::brief};
@@ -153,6 +153,18 @@ impl Output {
         }
         for warning in warnings {
             self.remark(format_args!("WARNING: sample {sample}: {warning}"));
+        }
+    }
+
+    /// Says on how many samples of a test set the integers answer otherwise.
+    pub(crate) fn alarm_accuracy(&self, report: &AccuracyReport) {
+        let (same, count) = (report.float_model.same_class, report.samples.count);
+        if same < count {
+            self.remark(format_args!(
+                "WARNING: on {} of {count} samples of its accuracy report the integers do not answer as the \
+                 model does; take more --activation-bits, or more and better samples to calibrate",
+                count.saturating_sub(same)
+            ));
         }
     }
 

@@ -59,7 +59,7 @@ pub(crate) enum Command {
 /// How real numbers become integers, and what a claim hides; fixes the key.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Quantize {
-    /// Samples to calibrate with: a JSON, .npy or .npz file, one or many inputs.
+    /// Samples to calibrate with, one or many inputs: JSON, JSON lines, CSV, .npy or .npz.
     #[arg(long, value_name = "FILE")]
     pub(crate) calibrate: Option<PathBuf>,
     /// Bits of an activation: 8 by default, up to 16.
@@ -213,7 +213,8 @@ pub(crate) struct Quote {
 pub(crate) struct Run {
     /// The ONNX file.
     pub(crate) model: PathBuf,
-    /// The input: EZKL's JSON, a JSON object by input name, .npy or .npz.
+    /// The input: EZKL's JSON, a JSON object by input name, CSV, .npy or .npz; `-` reads it from
+    /// standard input.
     #[arg(long, value_name = "FILE")]
     pub(crate) input: PathBuf,
     #[command(flatten)]
@@ -285,7 +286,8 @@ pub(crate) struct Prove {
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct ProveInput {
-    /// The input: EZKL's JSON, a JSON object by input name, .npy or .npz.
+    /// The input: EZKL's JSON, a JSON object by input name, CSV, .npy or .npz; `-` reads it from
+    /// standard input.
     #[arg(long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
     /// Many inputs, each of which gets a proof: a folder of files, an array with a leading axis, or

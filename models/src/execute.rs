@@ -9,7 +9,7 @@ use crate::quantized::QuantizedGraph;
 pub struct Execution {
     /// The elements of each tensor, in C order.
     pub values: Vec<Vec<i64>>,
-    /// For each node with a [`Requant`], its accumulators, in the element order of its output.
+    /// For each node with a [`Requant`](crate::quantized::Requant), its accumulators, in the element order of its output.
     pub accumulators: Vec<Option<Vec<i64>>>,
 }
 

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use ndarray::{Array1, Array2, Array3, ArrayD, ShapeBuilder as _};
 use ndarray_npy::{NpzWriter, WriteNpyExt as _};
+use proptest::prelude::*;
 use support::onnx::Builder;
 use support::zoo::{self, MODELS};
 use zkinfer_models::{
@@ -500,4 +501,52 @@ fn samples_of_an_archive_are_in_the_order_of_their_numbers() {
     let first = |sets: &[Vec<ArrayD<f32>>]| sets.iter().map(|s| s[0][[0, 0]]).collect::<Vec<_>>();
     assert_eq!(first(&file.samples(&one()).unwrap()), [2.0, 99.0, 100.0]);
     assert_eq!(first(&file.outputs(&one()).unwrap().unwrap()), [7.0, 8.0, 9.0]);
+}
+
+/// A file of each format, whole.
+fn files_of_each_format() -> Vec<Vec<u8>> {
+    let folder = Folder::new();
+    let array = Array2::from_shape_fn((1, 3), |(_, j)| j as f32);
+    let members = [("s00_in_x", array.clone().into_dyn()), ("s00_out_y", array.clone().into_dyn())];
+    let arrays = [folder.npy(&array), folder.npz(&members)];
+    let arrays = arrays.map(|path| std::fs::read(path).unwrap());
+    let texts = [
+        r#"{"input_shapes": [[1, 3]], "input_data": [[1, -2.5e3, 3]], "output_data": [[1, 2, 3]]}"#,
+        r#"{"inputs": [{"name": "x"}], "samples": [{"inputs": [[1, 2, 3]], "label": 1}]}"#,
+        "{\"x\": [1, 2, 3]}\n{\"x\": [[4, 5, 6]]}\n",
+        "a,label,b,c\n1,0,2,3\n4,7,5,6\n",
+        "\u{feff}1;2;3\r\n",
+    ];
+    arrays.into_iter().chain(texts.map(|text| text.as_bytes().to_vec())).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..Default::default() })]
+
+    /// Whatever somebody sends is read or refused; nothing panics, nothing takes long.
+    #[test]
+    fn mutated_files_are_read_or_refused(
+        kind in 0..7usize,
+        edits in prop::collection::vec((any::<prop::sample::Index>(), 0..4u8, any::<u8>()), 1..6),
+    ) {
+        let mut bytes = files_of_each_format().swap_remove(kind);
+        for (at, edit, byte) in edits {
+            let at = at.index(bytes.len().max(1)).min(bytes.len());
+            match edit {
+                0 => bytes.insert(at, byte),
+                1 => bytes.truncate(at),
+                2 => bytes.extend_from_within(at..),
+                _ => bytes.iter_mut().skip(at).take(1).for_each(|old| *old ^= byte),
+            }
+        }
+        let start = std::time::Instant::now();
+        if let Ok(file) = InputFile::from_bytes(&bytes) {
+            for graph in [one(), two()] {
+                let _ = (file.inputs(&graph), file.samples(&graph), file.outputs(&graph));
+                let _ = file.reference(&graph);
+            }
+            let _ = (file.labels(), file.notes());
+        }
+        prop_assert!(start.elapsed().as_secs() < 10);
+    }
 }

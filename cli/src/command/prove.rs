@@ -46,6 +46,7 @@ fn ready(
     output: &Output,
 ) -> Result<Ready> {
     let measured = measure_accuracy(model, &mut quantized, args.test_set.test_set.as_deref())?;
+    measured.iter().for_each(|report| output.alarm_accuracy(report));
     let keys = make_keys(args, model, &quantized, output)?;
     output.remark_srs(&keys.srs_event);
     let stored = places.key.store(&keys, &quantized.settings, measured.as_ref())?;

@@ -27,6 +27,7 @@ pub(crate) fn run(args: &args::Setup, output: &Output) -> Result<Outcome> {
         args.input.iter().map(|path| model.read_input(path)).collect::<Result<_, Error>>()?;
     let mut quantized = model.quantize(&args.quantize.recipe(), &files.settings, &inputs)?;
     let accuracy = measure_accuracy(&model, &mut quantized, args.test_set.test_set.as_deref())?;
+    accuracy.iter().for_each(|report| output.alarm_accuracy(report));
     let (survey, reference) = alarm(args, &model, &quantized, inputs, output)?;
     let (srs, device) = (args.srs.file.as_deref(), Device::default());
     let made = watched(output, |watch| Keys::make(&model, &quantized, srs, &device, watch))?;

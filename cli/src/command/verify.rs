@@ -210,8 +210,9 @@ impl fmt::Display for Report {
         if let Some(reason) = &self.reason {
             return write!(f, "REJECTED: {reason}");
         }
-        let model = models::Shown(&self.model);
-        writeln!(f, "ACCEPTED under the key {}, which calls itself {model}", self.key_digest)?;
+        writeln!(f, "ACCEPTED under the key {}", self.key_digest)?;
+        let (model, digest) = (models::Shown(&self.model), &self.model_digest);
+        writeln!(f, "  which claims to be the model {model}, an ONNX file of digest {digest}")?;
         Self::side(
             f,
             Side::Input,

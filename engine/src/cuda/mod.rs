@@ -9,9 +9,9 @@
 //! evaluations and challenges are all that comes back. Where a column is summed over or compared
 //! by the host (halo2's lookup argument sorts), it is downloaded.
 //!
-//! The layers: an [`accelerator::Accelerator`] runs kernels on memory by addresses; a
-//! [`machine::Machine`] owns that memory; `transform`, `sums`, `columns` and `rows` say what the
-//! kernels compute; [`device::CudaDevice`] is the engine's device.
+//! The layers: an `accelerator::Accelerator` runs kernels on memory by addresses; a
+//! `machine::Machine` owns that memory; `transform`, `sums`, `columns` and `rows` say what the
+//! kernels compute; `device::CudaDevice` is the engine's device.
 
 mod accelerator;
 mod columns;
