@@ -2,7 +2,7 @@
 //!
 //! ```console
 //! $ zkinfer prove models/zoo/digits_mlp/model.onnx --input models/zoo/digits_mlp/input.json \
-//!       -o job.zkproof --chain 1 --expiry 4000000000 \
+//!       -o job.zkproof --key job.zkvk --chain 1 --expiry 4000000000 \
 //!       --job 0707070707070707070707070707070707070707070707070707070707070707 \
 //!       --payee 0x0909090909090909090909090909090909090909
 //! $ cargo run --release --example embed_verifier -- job.zkvk job.zkproof

@@ -158,7 +158,7 @@ pub(crate) struct Alarm {
     pub(crate) require_class: bool,
     /// Where an output of one number changes its answer; by default as its activation says, 0.5 for
     /// a sigmoid.
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, value_parser = finite)]
     pub(crate) threshold: Option<f64>,
     /// The outputs that the model's exporter has computed from the same inputs: shows whether the
     /// ONNX file is read as it was meant. In the formats of --input.
@@ -177,8 +177,13 @@ impl Alarm {
 }
 
 fn percent(text: &str) -> Result<f64, String> {
-    let percent: f64 = text.trim_end_matches('%').trim().parse().map_err(|_| "no number")?;
-    if percent.is_finite() && percent >= 0.0 { Ok(percent) } else { Err("below 0 %".to_owned()) }
+    let percent: f64 = finite(text.trim_end_matches('%').trim())?;
+    if percent >= 0.0 { Ok(percent) } else { Err("expected 0 or more".to_owned()) }
+}
+
+fn finite(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number: &f64| number.is_finite());
+    number.ok_or_else(|| "expected a finite number".to_owned())
 }
 
 /// What the key says about how well the integers do.

@@ -48,7 +48,9 @@ fn what_is_demanded_is_checked_before_anything_is_proven() {
     let near = ["prove", "model.onnx", "--input", "input.json", "--max-error", "5"];
     let report = workplace.json(0, &[&near[..], &["--require-class"]].concat());
     assert_eq!(kinds(&report), Vec::<&str>::new());
-    workplace.fails(&[&prove[..], &["--max-error", "much"]].concat(), &["--max-error"]);
+    for wrong in [["--max-error", "much"], ["--max-error", "-1"], ["--threshold", "nan"]] {
+        workplace.fails(&[&prove[..], &wrong].concat(), &wrong[..1]);
+    }
 }
 
 /// Whether the importer has understood the file is seen only beside another runtime's outputs.
