@@ -521,7 +521,7 @@ fn files_of_each_format() -> Vec<Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..Default::default() })]
 
     /// Whatever somebody sends is read or refused; nothing panics, nothing takes long.
     #[test]
