@@ -8,60 +8,34 @@ value. nvcc is installed from PyPI into `target/python`.
 """
 
 import re
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from common import venv
+from gpu import toolchain
 
-VERSION = "13.0.88"
-venv.enter(
-    "nvcc",
-    [f"nvidia-cuda-{part}=={VERSION}" for part in ("nvcc", "crt")]
-    + [f"nvidia-nvvm=={VERSION}", "nvidia-cuda-runtime==13.0.96"],
-)
+toolchain.enter()
 
 ARCHITECTURES = [80, 90]
 MAX_SPILL = 16
-CUDA = venv.ROOT / "engine" / "src" / "cuda"
-CHAIN = re.compile(r"// begin inline asm\n(.*?)// end inline asm", re.DOTALL)
 REPORT = re.compile(
     r"Compiling entry function '(\w+)'.*?\n.*?Function properties for \1\n"
     r"\s*(\d+) bytes stack frame, (\d+) bytes spill stores.*?\n.*?Used (\d+) registers"
 )
 
 
-def sources() -> str:
-    """The sources in the order in which the engine puts them together."""
-    text = (CUDA / "accelerator.rs").read_text()
-    names = re.findall(r'include_str!\("(kernels/\w+\.cuh)"\)', text)
-    return "".join((CUDA / name).read_text() for name in names)
-
-
-def nvcc(source: Path, *options: str) -> str:
-    """Runs the compiler; gives what it reports."""
-    binary = next(Path(sys.prefix).glob("lib/python*/site-packages/nvidia/cu13/bin/nvcc"))
-    command = [binary, "-std=c++17", *options, source]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise SystemExit(f"nvcc failed:\n{done.stdout}{done.stderr}")
-    return done.stdout + done.stderr
-
-
 def resources(source: Path, architecture: int) -> dict[str, tuple[int, int, int]]:
     """Stack, spilled bytes and registers of each kernel."""
-    options = [f"-arch=sm_{architecture}", "-cubin", "-Xptxas", "-v", "-o", str(source.with_suffix(".cubin"))]
-    found = REPORT.findall(nvcc(source, *options))
-    return {name: (int(stack), int(spill), int(registers)) for name, stack, spill, registers in found}
+    options = ["-cubin", "-Xptxas", "-v", "-o", str(source.with_suffix(".cubin"))]
+    report = toolchain.nvcc(source, f"-arch=sm_{architecture}", *options)
+    numbers = {name: tuple(map(int, found)) for name, *found in REPORT.findall(report)}
+    return {name: (stack, spill, registers) for name, (stack, spill, registers) in numbers.items()}
 
 
-def overlaps(source: Path) -> tuple[int, list[str]]:
+def overlaps(ptx: str) -> tuple[int, list[str]]:
     """The number of chains of carries, and those that read a register written before."""
-    ptx = source.with_suffix(".ptx")
-    nvcc(source, f"-arch=sm_{ARCHITECTURES[-1]}", "-ptx", "-o", str(ptx))
-    chains = [chain for chain in CHAIN.findall(ptx.read_text()) if ".cc." in chain]
+    chains = [chain for chain in toolchain.CHAIN.findall(ptx) if ".cc." in chain]
     wrong = []
     for chain in chains:
         written: set[str] = set()
@@ -77,9 +51,9 @@ def overlaps(source: Path) -> tuple[int, list[str]]:
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "kernels.cu"
-        source.write_text(sources())
+        source.write_text(toolchain.sources())
         tables = [resources(source, architecture) for architecture in ARCHITECTURES]
-        count, wrong = overlaps(source)
+        count, wrong = overlaps(toolchain.ptx(source, ARCHITECTURES[-1]))
     print("| kernel |" + "".join(f" sm_{a}: registers, stack, spilled |" for a in ARCHITECTURES))
     print("|---" * (1 + len(ARCHITECTURES)) + "|")
     spilled = []
