@@ -1,5 +1,7 @@
 //! The operations of a proof on an accelerator.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use halo2_proofs::halo2curves::{
     bn256::{Fr, G1Affine},
     ff::Field,
@@ -16,7 +18,7 @@ use super::{
 use crate::{
     column::Column,
     cosets::{coset_shifts, inverse_vandermonde, root_of_unity},
-    device::{ColumnDevice, Division, Extension, Fractions},
+    device::{ColumnDevice, DeviceUsage, Division, Extension, Fractions},
     error::DeviceError,
     program::{Program, Source},
 };
@@ -32,6 +34,8 @@ pub(crate) struct CudaDevice {
     cosets: Vec<(Coset, Fr)>,
     /// How many columns of the key may be kept on the cosets.
     extensions: usize,
+    /// Columns that the host worked on.
+    downloads: AtomicU64,
 }
 
 impl CudaDevice {
@@ -53,7 +57,8 @@ impl CudaDevice {
             .collect::<Result<Vec<_>, DeviceError>>()?;
         let bases = Bases::new(machine, lagrange, shares.table_bytes)?;
         let extensions = shares.extension_bytes / (cosets.len() * rows * ELEMENT);
-        Ok(Self { machine: machine.clone(), rows, domain, bases, cosets, extensions })
+        let (machine, downloads) = (machine.clone(), AtomicU64::new(0));
+        Ok(Self { machine, rows, domain, bases, cosets, extensions, downloads })
     }
 
     /// The coefficients of the columns' polynomials, in reversed order.
@@ -191,11 +196,17 @@ impl ColumnDevice for CudaDevice {
         self.extensions
     }
 
+    fn usage(&self) -> Option<DeviceUsage> {
+        let host_operations = self.downloads.load(Ordering::Relaxed);
+        Some(DeviceUsage { host_operations, ..self.machine.usage() })
+    }
+
     fn upload(&self, columns: Vec<Column>) -> Result<Vec<CudaColumn>, DeviceError> {
         columns.iter().map(|column| CudaColumn::upload(&self.machine, column)).collect()
     }
 
     fn download(&self, column: &CudaColumn) -> Result<Vec<Fr>, DeviceError> {
+        self.downloads.fetch_add(1, Ordering::Relaxed);
         let values = columns::widen(&self.machine, &[column], self.rows)?;
         self.machine.read_elements(&values[0], 0, self.rows)
     }

@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use halo2_proofs::halo2curves::bn256::Fr;
@@ -13,7 +16,7 @@ use super::{
     accelerator::{Accelerator, Grid, Kernel},
     plain::{self, ELEMENT, Plain},
 };
-use crate::error::DeviceError;
+use crate::{device::DeviceUsage, error::DeviceError};
 
 /// Allocations are multiples of this.
 const GRANULE: usize = 256;
@@ -30,6 +33,19 @@ struct Memory {
     /// The most bytes that may be allocated.
     limit: usize,
     state: Mutex<State>,
+    traffic: Traffic,
+}
+
+/// What went over the bus.
+#[derive(Debug, Default)]
+struct Traffic {
+    launches: AtomicU64,
+    uploaded: AtomicU64,
+    downloaded: AtomicU64,
+}
+
+fn count(counter: &AtomicU64, more: usize) {
+    counter.fetch_add(more as u64, Ordering::Relaxed);
 }
 
 #[derive(Debug, Default)]
@@ -125,13 +141,32 @@ impl Drop for Memory {
 impl Machine {
     /// An accelerator of which at most `limit` bytes may be used.
     pub(super) fn new(accelerator: Box<dyn Accelerator>, limit: usize) -> Self {
-        let memory = Memory { accelerator, limit, state: Mutex::default() };
+        let (state, traffic) = (Mutex::default(), Traffic::default());
+        let memory = Memory { accelerator, limit, state, traffic };
         Self { memory: Arc::new(memory) }
     }
 
     /// Bytes that may still be used.
     pub(super) fn available(&self) -> usize {
         self.memory.limit.saturating_sub(self.memory.state().used)
+    }
+
+    /// What was asked of the machine so far.
+    pub(super) fn usage(&self) -> DeviceUsage {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let Traffic { launches, uploaded, downloaded } = &self.memory.traffic;
+        DeviceUsage {
+            operations: read(launches),
+            host_operations: 0,
+            uploaded_bytes: read(uploaded),
+            downloaded_bytes: read(downloaded),
+        }
+    }
+
+    /// Copies bytes to the machine.
+    fn write(&self, address: u64, bytes: &[u8]) -> Result<(), DeviceError> {
+        count(&self.memory.traffic.uploaded, bytes.len());
+        self.memory.accelerator.write(address, bytes)
     }
 
     /// Memory for so many bytes, whatever is in it.
@@ -162,7 +197,7 @@ impl Machine {
     pub(super) fn upload<T: Plain>(&self, numbers: &[T]) -> Result<Buffer, DeviceError> {
         let buffer = self.buffer(size_of_val(numbers))?;
         if !numbers.is_empty() {
-            self.memory.accelerator.write(buffer.address, plain::bytes(numbers))?;
+            self.write(buffer.address, plain::bytes(numbers))?;
         }
         Ok(buffer)
     }
@@ -180,12 +215,13 @@ impl Machine {
         elements: &[Fr],
     ) -> Result<(), DeviceError> {
         let words = plain::words(elements);
-        self.memory.accelerator.write(buffer.element(first), plain::bytes(&words))
+        self.write(buffer.element(first), plain::bytes(&words))
     }
 
     /// Words from an address on.
     pub(super) fn read(&self, address: u64, words: usize) -> Result<Vec<u64>, DeviceError> {
         let mut read = vec![0; words];
+        count(&self.memory.traffic.downloaded, size_of_val(&read[..]));
         self.memory.accelerator.read(address, plain::bytes_mut(&mut read))?;
         Ok(read)
     }
@@ -227,6 +263,7 @@ impl Machine {
         if width == 0 || height == 0 {
             return Ok(());
         }
+        count(&self.memory.traffic.launches, 1);
         self.memory.accelerator.launch(kernel, Grid { width, height }, arguments)
     }
 

@@ -65,7 +65,10 @@ impl Layout {
         let width = k.saturating_sub(1).clamp(4, MAX_WIDTH);
         let digits = SCALAR_BITS.div_ceil(width) as usize;
         let layout = |sets| Self { rows, width, digits, sets };
-        let fits = |layout: &Self| layout.table_bytes() <= bytes;
+        // An entry is a place in the table and a sign.
+        let fits = |layout: &Self| {
+            layout.table_bytes() <= bytes && layout.windows() * rows < 1 << (u32::BITS - 1)
+        };
         (1..=digits).map(layout).find(fits).unwrap_or(layout(digits))
     }
 

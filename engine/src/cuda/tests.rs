@@ -270,7 +270,16 @@ fn keys_and_proofs_are_the_bytes_of_the_processor() {
             let emulated = EngineKey { key, device, circuit: PhantomData };
             let of = |key: &EngineKey<_>| format!("{:?}", key.verifying_key().pinned());
             assert_eq!(of(&emulated), of(&on_cpu), "{name}: key");
+            let before = emulated.usage().unwrap();
             assert_eq!(proof(&emulated, &circuit), proof(&on_cpu, &circuit), "{name}: proof");
+            let after = emulated.usage().unwrap();
+            // halo2's lookup argument sorts on the host: two columns to a lookup.
+            let sorted = 2 * kind.lookups;
+            assert_eq!(after.host_operations - before.host_operations, sorted as u64, "{name}");
+            // Commitments, samples of columns and evaluations come back, and no columns.
+            let column = 32 << K;
+            let others = after.downloaded_bytes - before.downloaded_bytes - sorted as u64 * column;
+            assert!(others < 40 * column, "{name}: {others} bytes");
         }
     }
 }
