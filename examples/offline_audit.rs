@@ -8,8 +8,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use zkinfer::{
-    Audit, Expectation, Recipe, SetupKind, SrsPolicy, audit::Recompile, read,
-    verifier::INSECURE_DEV,
+    Audit, Expectation, Recipe, SetupKind, SrsPolicy, audit::Recompile, models::ImportOptions,
+    read, verifier::INSECURE_DEV,
 };
 
 fn main() -> Result<()> {
@@ -27,6 +27,7 @@ fn main() -> Result<()> {
     // The ONNX file and the samples must give this very key, and the accuracy that it binds.
     let recompile = Recompile {
         model: folder.join("model.onnx"),
+        import: ImportOptions::default(),
         recipe: Recipe { samples: Some(folder.join("samples.npz")), ..Recipe::default() },
         settings_beside: folder.join("model.zkinfer.json"),
         input: None,

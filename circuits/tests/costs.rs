@@ -36,3 +36,36 @@ fn circuits_cost_what_they_cost() {
         costs.join("\n")
     );
 }
+
+/// Sizes that were kept give the same plan without a search; sizes from anywhere give a plan that
+/// holds the model, or none.
+#[test]
+fn known_sizes_give_the_plan_again() {
+    use zkinfer_circuits::{CircuitPlan, PlanOptions, PlanSizes};
+    let strange = [0, 1, 2, 7, 23, 64, 1 << 20, u64::MAX];
+    for (name, model) in support::models() {
+        let graph = model.plan.graph();
+        let options = PlanOptions {
+            input_visibility: model.plan.input_visibility(),
+            output_visibility: model.plan.output_visibility(),
+            ..PlanOptions::default()
+        };
+        let numbers = model.plan.sizes().to_numbers();
+        let again = |numbers| -> Option<CircuitPlan> {
+            CircuitPlan::with_sizes(graph, options, PlanSizes::from_numbers(numbers)?).unwrap()
+        };
+        let plan = again(numbers).unwrap();
+        assert_eq!(plan.shape(), model.plan.shape(), "{name}");
+        assert_eq!(plan.cost().rows, model.plan.cost().rows, "{name}");
+        for index in 0..numbers.len() {
+            for value in strange {
+                let mut numbers = numbers;
+                numbers[index] = value;
+                if let Some(plan) = again(numbers) {
+                    let rows = plan.cost().rows;
+                    assert!(rows.linear < 1 << plan.k() && rows.slots < 1 << plan.k(), "{name}");
+                }
+            }
+        }
+    }
+}

@@ -1,11 +1,18 @@
 //! What can be said on the command line.
 
-use std::{env, io, path::PathBuf, process};
+use std::{
+    env, io,
+    path::{Path, PathBuf},
+    process,
+};
 
 use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use zkinfer::{
-    Demands, DeviceChoice, Devices, Error, Expectation, ExpectedSide, Options, Recipe, SrsPolicy,
+    Demands, DeviceChoice, Devices, Error, Expectation, ExpectedSide, Model, Options, Recipe,
+    SrsPolicy,
     engine::{CpuOptions, Instructions, cuda::CudaOptions, icicle::IcicleOptions},
+    models::{ImportError, ImportOptions},
     read,
     verifier::{Digest, KeyDigest, SrsDigest, VerifyingKey},
 };
@@ -49,11 +56,43 @@ pub(crate) enum Command {
     /// Make, import or describe a structured reference string.
     #[command(subcommand)]
     Srs(Srs),
+    /// Print what completes this command's words in a shell.
+    Completions(Completions),
+    /// Write a manual page for every command.
+    Man(Man),
     /// Tell where proofs can be made on this machine.
     Devices(FindDevices),
     /// Try ICICLE's libraries, which may end this process.
     #[command(hide = true)]
     TryIcicle(Icicle),
+}
+
+/// What the ONNX file leaves open about its inputs.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Import {
+    /// The shape of an input with open dimensions, as in image=1x3x224x224.
+    #[arg(long, value_name = "NAME=SHAPE")]
+    pub(crate) shape: Vec<String>,
+    /// Makes an input a constant, as in sr=16000: the model's digest says so, and no proof shows it
+    /// as an input.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) fix: Vec<String>,
+}
+
+impl Import {
+    /// What the arguments ask for.
+    pub(crate) fn options(&self) -> Result<ImportOptions, ImportError> {
+        let mut options = ImportOptions::default();
+        for shape in &self.shape {
+            options = options.shape_from_text(shape)?;
+        }
+        self.fix.iter().try_fold(options, |options, text| options.fix_from_text(text))
+    }
+
+    /// Opens a model so.
+    pub(crate) fn open(&self, model: &Path) -> anyhow::Result<Model> {
+        Ok(Model::open_with(model, &self.options()?)?)
+    }
 }
 
 /// How real numbers become integers, and what a claim hides; fixes the key.
@@ -199,12 +238,16 @@ pub(crate) struct TestSet {
 pub(crate) struct Inspect {
     /// The ONNX file.
     pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) import: Import,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Quote {
     /// The ONNX file.
     pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) import: Import,
     /// An input to calibrate with, where there are no samples.
     #[arg(long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
@@ -218,6 +261,8 @@ pub(crate) struct Quote {
 pub(crate) struct Run {
     /// The ONNX file.
     pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) import: Import,
     /// The input: EZKL's JSON, a JSON object by input name, CSV, .npy or .npz; `-` reads it from
     /// standard input.
     #[arg(long, value_name = "FILE")]
@@ -232,6 +277,8 @@ pub(crate) struct Run {
 pub(crate) struct Setup {
     /// The ONNX file.
     pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) import: Import,
     /// Where to write the verifying key; beside the model by default.
     #[arg(short, long, visible_alias = "key", value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
@@ -252,6 +299,8 @@ pub(crate) struct Setup {
 pub(crate) struct Prove {
     /// The ONNX file.
     pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) import: Import,
     #[command(flatten)]
     pub(crate) input: ProveInput,
     /// Where to write the proof, or the folder for those of --inputs; beside the model by default.
@@ -535,6 +584,8 @@ pub(crate) struct Audit {
     /// The ONNX file that should give this very key; pass what `setup` or `prove` was given too.
     #[arg(long, value_name = "FILE")]
     pub(crate) model: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) import: Import,
     /// The input that the key was calibrated with, where there were no samples.
     #[arg(long, value_name = "FILE", requires = "model")]
     pub(crate) input: Option<PathBuf>,
@@ -568,6 +619,20 @@ pub(crate) enum Srs {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct Completions {
+    /// The shell.
+    #[arg(value_enum)]
+    pub(crate) shell: Shell,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Man {
+    /// The folder to write to.
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct SrsGen {
     /// log2 of the number of rows.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=24))]
@@ -593,6 +658,9 @@ pub(crate) struct SrsImport {
 pub(crate) struct SrsInfo {
     /// The file.
     pub(crate) file: PathBuf,
+    /// A verifying key, to say whether the file serves its model.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
 }
 
 #[cfg(test)]

@@ -102,6 +102,22 @@ impl fmt::Display for Decimal {
     }
 }
 
+/// Which file of a ceremony serves a circuit of so many rows, log2, and where there is one.
+pub(crate) struct Ceremony(pub(crate) u32);
+
+impl fmt::Display for Ceremony {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The smallest file that is published holds 2^8 powers.
+        let power = self.0.max(8);
+        write!(
+            f,
+            "2^{} powers or more, for example powersOfTau28_hez_final_{power:02}.ptau of the Hermez \
+             ceremony, which the README of snarkjs lists",
+            self.0
+        )
+    }
+}
+
 /// What an accepted proof stands on: the name of its SRS.
 pub(crate) struct Trust<'a>(pub(crate) &'a str);
 

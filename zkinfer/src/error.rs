@@ -7,7 +7,7 @@ use std::{fmt, io, path::PathBuf};
 use thiserror::Error;
 use zkinfer_circuits::PlanError;
 use zkinfer_engine::{DeviceError, EngineError};
-use zkinfer_models::{AccuracyError, ImportError, InputError, QuantizeError, RunError};
+use zkinfer_models::{AccuracyError, ImportError, InputError, QuantizeError, Refusals, RunError};
 use zkinfer_prover::{ExportError, ProveError, PtauError, SetupError, SrsError};
 use zkinfer_verifier::{
     CommitmentError, Digest, KeyDigest, KeyError, KeyFormat, OpeningError, ProofFileError,
@@ -76,13 +76,21 @@ pub enum Error {
         name: String,
     },
 
-    /// A file is no model that can be proved.
+    /// A file is no ONNX model.
     #[error("cannot use {} as a model", .path.display())]
     Model {
         /// The file.
         path: PathBuf,
         /// Why not.
         source: ImportError,
+    },
+    /// A model that cannot be proved.
+    #[error("cannot use {} as a model", .path.display())]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// Every reason found.
+        source: Refusals,
     },
     /// A file does not hold the inputs of the model.
     #[error("cannot use {} as an input", .path.display())]

@@ -2,14 +2,17 @@
 
 use std::{path::Path, sync::Arc, time::Instant};
 
-use zkinfer_circuits::CircuitPlan;
+use zkinfer_circuits::{CircuitPlan, PlanSizes};
 use zkinfer_prover::{CacheEvent, Device, Inference, ModelIdentity, Proven, Setup};
 use zkinfer_verifier::{KeyParts, VerifyingKey};
 
 use crate::{
     error::{Error, KeyDifference},
+    key_files::KeyFiles,
     model::{Model, Quantized},
+    plan_cache::PlanCache,
     progress::{Step, Watch},
+    read,
     srs::srs_for_circuit,
 };
 
@@ -32,9 +35,15 @@ pub fn plan(model: &Model, quantized: &Quantized) -> Result<CircuitPlan, Error> 
         .map_err(|source| Error::Plan { path: model.path().to_owned(), source })
 }
 
+/// The plan with sizes from the cache, if the model fits them.
+fn plan_with(quantized: &Quantized, sizes: PlanSizes) -> Option<CircuitPlan> {
+    let options = quantized.settings.plan_options();
+    CircuitPlan::with_sizes(&quantized.graph, options, sizes).ok().flatten()
+}
+
 impl Keys {
-    /// Makes the keys of a quantized model, on a device, under the SRS of a file or the
-    /// development one.
+    /// Makes the keys of a quantized model on a device, under the SRS of a file or the development
+    /// one.
     ///
     /// # Errors
     /// If the model has no circuit, or the SRS does not serve it.
@@ -48,6 +57,45 @@ impl Keys {
         let start = Instant::now();
         watch(Step::Planning);
         let plan = plan(model, quantized)?;
+        Self::with_plan(plan, start, (model, quantized, srs, device), watch)
+    }
+
+    /// [`Self::make`] where these keys may have been made before, and then take less time: the
+    /// search for a layout is left out if it is known what it gave for the key in `files`.
+    ///
+    /// # Errors
+    /// As [`Self::make`]. It is no error that another key is there, or none.
+    pub fn make_again(
+        files: &KeyFiles,
+        model: &Model,
+        quantized: &Quantized,
+        srs: Option<&Path>,
+        device: &Device,
+        watch: Watch<'_>,
+    ) -> Result<Self, Error> {
+        let start = Instant::now();
+        let what = (model, quantized, srs, device);
+        let stored = if files.key.exists() { read::key(&files.key).ok() } else { None };
+        let entry = |key| PlanCache::entry(model, &quantized.settings, key);
+        let known = stored.as_ref().and_then(|key| entry(key).read());
+        if let Some(plan) = known.and_then(|sizes| plan_with(quantized, sizes)) {
+            let keys = Self::with_plan(plan, start, what, watch)?;
+            if stored.as_ref() == Some(keys.verifying_key()) {
+                return Ok(keys);
+            }
+        }
+        watch(Step::Planning);
+        let keys = Self::with_plan(plan(model, quantized)?, start, what, watch)?;
+        entry(keys.verifying_key()).write(keys.setup.plan().sizes());
+        Ok(keys)
+    }
+
+    fn with_plan(
+        plan: CircuitPlan,
+        start: Instant,
+        (model, quantized, srs, device): (&Model, &Quantized, Option<&Path>, &Device),
+        watch: Watch<'_>,
+    ) -> Result<Self, Error> {
         watch(Step::LoadingSrs);
         let srs = srs_for_circuit(srs, plan.k())?;
         watch(Step::MakingKeys);

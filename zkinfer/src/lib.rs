@@ -46,6 +46,7 @@ mod inputs;
 mod key_files;
 mod keys;
 mod model;
+mod plan_cache;
 mod progress;
 mod quote;
 pub mod read;

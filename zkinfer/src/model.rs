@@ -8,19 +8,15 @@ use std::{
 
 use ndarray::ArrayD;
 use zkinfer_models::{
-    Calibration, Comparison, Execution, Graph, InputFile, QuantizedGraph, Tolerance, execute,
-    model_digest, quantize, quantize_inputs, read_inputs, read_samples,
+    Calibration, Comparison, Execution, Graph, ImportOptions, InputFile, OnnxFile, QuantizedGraph,
+    Tolerance, execute, quantize, quantize_inputs, read_inputs, read_samples,
 };
-use zkinfer_prover::files;
 use zkinfer_verifier::Digest;
 
 use crate::{
     error::Error,
     settings::{Recipe, Settings},
 };
-
-/// The format allows no larger files.
-const MAX_BYTES: u64 = 1 << 31;
 
 /// One set of inputs or outputs: an array for each, in the order of the model.
 pub type Tensors = Vec<ArrayD<f32>>;
@@ -74,17 +70,32 @@ pub struct Run {
 }
 
 impl Model {
-    /// Reads an ONNX file.
+    /// Reads an ONNX file, and the files of weights that it names in its folder.
     ///
     /// # Errors
     /// If it cannot be read, or is no model that can be proved.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let bytes = files::read_bounded(path, MAX_BYTES)
-            .map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        let graph = Graph::from_onnx_bytes(&bytes)
-            .map_err(|source| Error::Model { path: path.to_owned(), source })?;
-        let digest = Digest(model_digest(&bytes));
-        Ok(Self { path: path.to_owned(), digest, byte_count: bytes.len(), graph })
+        Self::open_with(path, &ImportOptions::default())
+    }
+
+    /// [`Self::open`] with shapes for open dimensions, and constants for inputs that are not to
+    /// be proved about.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and if the options do not fit the model.
+    pub fn open_with(path: &Path, options: &ImportOptions) -> Result<Self, Error> {
+        let path = path.to_owned();
+        let file = match OnnxFile::open(&path) {
+            Ok(file) => file,
+            Err(source) => return Err(Error::Model { path, source }),
+        };
+        match file.import(options) {
+            Ok(graph) => {
+                let digest = Digest(file.digest(options));
+                Ok(Self { path, digest, byte_count: file.len(), graph })
+            }
+            Err(source) => Err(Error::Refused { path, source }),
+        }
     }
 
     /// The file.

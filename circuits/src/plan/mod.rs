@@ -81,12 +81,60 @@ impl InstanceRows {
 #[derive(Clone, Debug)]
 pub struct CircuitPlan {
     graph: Arc<QuantizedGraph>,
+    sizes: PlanSizes,
     shape: Shape,
     rows: Rows,
     /// The cells of every tensor.
     tensors: Vec<Vec<CellRef>>,
     instance: InstanceRows,
     table: Table,
+}
+
+/// The sizes of a plan, with which it can be planned again without a search: see
+/// [`CircuitPlan::with_sizes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlanSizes {
+    format: usize,
+    k: u32,
+    linear: LinearWidths,
+    limb_bits: u32,
+}
+
+impl PlanSizes {
+    /// As numbers, to be kept.
+    #[must_use]
+    pub fn to_numbers(self) -> [u64; 6] {
+        let Self { format, k, linear: LinearWidths { lanes, columns, direct }, limb_bits } = self;
+        let number = |size: usize| u64::try_from(size).unwrap_or(u64::MAX);
+        let direct = u64::from(direct);
+        [number(format), k.into(), number(lanes), number(columns), direct, limb_bits.into()]
+    }
+
+    /// From numbers that were kept; any may be wrong.
+    #[must_use]
+    pub fn from_numbers(numbers: [u64; 6]) -> Option<Self> {
+        let [format, k, lanes, columns, direct, limb_bits] = numbers;
+        let size = |number: u64| usize::try_from(number).ok();
+        Some(Self {
+            format: size(format)?,
+            k: k.try_into().ok()?,
+            linear: LinearWidths {
+                lanes: size(lanes)?,
+                columns: size(columns)?,
+                direct: direct == 1,
+            },
+            limb_bits: limb_bits.try_into().ok()?,
+        })
+    }
+}
+
+/// What a search begins with.
+struct Basis {
+    graph: Arc<QuantizedGraph>,
+    /// The formats of rows that a plan can have.
+    formats: Vec<RowFormat>,
+    commitment: Option<CommitmentRows>,
+    instance: InstanceRows,
 }
 
 /// Sizes that the search chooses.
@@ -100,13 +148,8 @@ struct Sizes {
     table_lanes: usize,
 }
 
-impl CircuitPlan {
-    /// Plans the circuit of `graph`.
-    ///
-    /// # Errors
-    /// When no size up to `options.max_k` holds the model, or a bound of the graph is not one the
-    /// gates are sound for.
-    pub fn new(graph: &QuantizedGraph, options: PlanOptions) -> Result<Self, PlanError> {
+impl Basis {
+    fn of(graph: &QuantizedGraph, options: PlanOptions) -> Result<Self, PlanError> {
         let layers = slots::layer_count(graph);
         if layers > MAX_LAYERS {
             return Err(PlanError::TooManyLayers { layers, limit: MAX_LAYERS });
@@ -114,22 +157,53 @@ impl CircuitPlan {
         SoftmaxShape::check(graph)?;
         let format = RowFormat::of(graph)?;
         let windows = format.with_windows(graph);
-        let formats: Vec<_> = [format].into_iter().chain(windows).collect();
         let visibility = [options.input_visibility, options.output_visibility];
-        let commitment = CommitmentRows::of(graph, visibility)?;
-        let instance = InstanceRows::of(graph, visibility);
-        let graph = Arc::new(graph.clone());
-        let (format, sizes) =
-            search::sizes(&graph, &formats, options, (commitment.as_ref(), instance.len))?;
-        Ok(Self::with_sizes(graph, format, sizes, (commitment, instance)))
+        Ok(Self {
+            formats: [format].into_iter().chain(windows).collect(),
+            commitment: CommitmentRows::of(graph, visibility)?,
+            instance: InstanceRows::of(graph, visibility),
+            graph: Arc::new(graph.clone()),
+        })
     }
 
-    fn with_sizes(
-        graph: Arc<QuantizedGraph>,
-        format: &RowFormat,
-        sizes: Sizes,
-        (commitment, instance): (Option<CommitmentRows>, InstanceRows),
-    ) -> Self {
+    /// What is committed to, and the length of the instance column.
+    fn hidden(&self) -> (Option<&CommitmentRows>, usize) {
+        (self.commitment.as_ref(), self.instance.len)
+    }
+}
+
+impl CircuitPlan {
+    /// Plans the circuit of `graph`.
+    ///
+    /// # Errors
+    /// When no size up to `options.max_k` holds the model, or a bound of the graph is not one the
+    /// gates are sound for.
+    pub fn new(graph: &QuantizedGraph, options: PlanOptions) -> Result<Self, PlanError> {
+        let basis = Basis::of(graph, options)?;
+        let chosen = search::sizes(&basis.graph, &basis.formats, options, basis.hidden())?;
+        Ok(Self::lay_out(basis, chosen))
+    }
+
+    /// Plans the circuit of `graph` with known sizes; `None` if the model does not fit them.
+    ///
+    /// With the sizes of [`Self::new`]'s plan it is that plan. With others it is another circuit
+    /// for the same model, so whoever has them from elsewhere compares the key.
+    ///
+    /// # Errors
+    /// When a bound of the graph is not one the gates are sound for.
+    pub fn with_sizes(
+        graph: &QuantizedGraph,
+        options: PlanOptions,
+        sizes: PlanSizes,
+    ) -> Result<Option<Self>, PlanError> {
+        let basis = Basis::of(graph, options)?;
+        let chosen = search::known(&basis.graph, &basis.formats, options, basis.hidden(), sizes);
+        Ok(chosen.map(|chosen| Self::lay_out(basis, chosen)))
+    }
+
+    fn lay_out(basis: Basis, (format_index, sizes): search::Chosen) -> Self {
+        let Basis { graph, formats, commitment, instance } = basis;
+        let format = &formats[format_index];
         let layers = slots::layers(&graph, format, sizes.slot_lanes);
         let mut tables = ValueTables::default();
         let slots = SlotRows::new(&graph, &layers, sizes.slot_lanes, &mut tables);
@@ -144,7 +218,15 @@ impl CircuitPlan {
         let table = Table::new(&owed.ranges, &tables.values, shape.table_lanes);
         let Cells { tensors, pool, softmax } = cells;
         let rows = Rows { slots, linear, pool, softmax, commitment };
-        Self { graph, shape, rows, tensors, instance, table }
+        let Sizes { k, linear, limb_bits, .. } = sizes;
+        let sizes = PlanSizes { format: format_index, k, linear, limb_bits };
+        Self { graph, sizes, shape, rows, tensors, instance, table }
+    }
+
+    /// What the search chose.
+    #[must_use]
+    pub fn sizes(&self) -> PlanSizes {
+        self.sizes
     }
 
     /// log2 of the number of rows.

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use zkinfer_models::{QuantizedGraph, quantized::QuantizedOp};
 
 use super::{
-    PlanOptions, Sizes,
+    PlanOptions, PlanSizes, Sizes,
     cells::Cells,
     cost::{Cost, UnitRows},
     pooled, shape,
@@ -31,6 +31,8 @@ const WEIGHT_COLUMNS: [usize; 23] =
 const READ_LANES: [usize; 7] = [2, 3, 4, 5, 6, 7, 8];
 /// Limb widths that the search tries.
 const LIMB_BITS: std::ops::RangeInclusive<u32> = 5..=13;
+/// The fewest rows that the search tries, log2.
+const MIN_K: u32 = 5;
 /// Windows of the pool unit to a row that the search allows.
 const POOL_LANES: usize = 16;
 /// Entries of the lookup table to a row that the search allows.
@@ -105,19 +107,45 @@ struct Candidate {
 }
 
 /// A candidate whose score is not lower than this.
-struct Bounded<'a> {
+struct Bounded {
     bound: (u64, u64),
-    format: &'a RowFormat,
+    format: usize,
     candidate: Candidate,
 }
 
-/// The cheapest of the layouts that some of `formats` allows.
-pub(super) fn sizes<'a>(
+/// Which of several formats a plan has, and its sizes.
+pub(super) type Chosen = (usize, Sizes);
+
+/// The layout that has these sizes, if they are ones that a search could choose and hold the model:
+/// what says so may be any bytes.
+pub(super) fn known(
     graph: &Arc<QuantizedGraph>,
-    formats: &'a [RowFormat],
+    formats: &[RowFormat],
+    options: PlanOptions,
+    hidden: (Option<&CommitmentRows>, usize),
+    known: PlanSizes,
+) -> Option<Chosen> {
+    let PlanSizes { format, k, linear, limb_bits } = known;
+    let tried = READ_LANES.contains(&linear.lanes)
+        && WEIGHT_COLUMNS.contains(&linear.columns)
+        && LIMB_BITS.contains(&limb_bits)
+        && (MIN_K..=options.max_k).contains(&k);
+    let search = Search::new(graph, formats.get(format).filter(|_| tried)?, hidden);
+    let candidates = search.at_size(k, |layers, rows| {
+        let layout = linear::dry_run(graph, layers, linear);
+        (layout.row_count <= rows).then_some((linear, layout)).into_iter().collect()
+    });
+    let mut sizes = candidates.into_iter().map(|candidate| candidate.sizes);
+    Some((format, sizes.find(|sizes| sizes.limb_bits == limb_bits)?))
+}
+
+/// The cheapest of the layouts that some of `formats` allows.
+pub(super) fn sizes(
+    graph: &Arc<QuantizedGraph>,
+    formats: &[RowFormat],
     options: PlanOptions,
     (commitment, instance): (Option<&CommitmentRows>, usize),
-) -> Result<(&'a RowFormat, Sizes), PlanError> {
+) -> Result<Chosen, PlanError> {
     let searches: Vec<_> =
         formats.iter().map(|format| Search::new(graph, format, (commitment, instance))).collect();
     let objective = options.objective;
@@ -125,12 +153,12 @@ pub(super) fn sizes<'a>(
     let (measure, span) = objective.limit();
     // The best of that so far, and the k that has it.
     let mut best: Option<((u64, u64), u32)> = None;
-    for k in 5..=options.max_k {
+    for k in MIN_K..=options.max_k {
         if best.is_some_and(|(_, of)| k > of + span) {
             break;
         }
-        for (search, format) in searches.iter().zip(formats) {
-            let found = search.at_size(k).into_par_iter().map(|candidate| {
+        for (format, search) in searches.iter().enumerate() {
+            let found = search.narrowest_at(k).into_par_iter().map(|candidate| {
                 let cost = Cost::at_least(&candidate.shape, candidate.rows);
                 let found = Bounded { bound: objective.score(&cost), format, candidate };
                 ((measure.score(&cost), k), found)
@@ -150,12 +178,9 @@ pub(super) fn sizes<'a>(
 
 /// The candidate of the lowest score, the first of equals. From the lowest bound on, until the
 /// bounds are above the best score.
-fn cheapest<'a>(
-    mut candidates: Vec<Bounded<'a>>,
-    objective: Objective,
-) -> Option<(&'a RowFormat, Sizes)> {
+fn cheapest(mut candidates: Vec<Bounded>, objective: Objective) -> Option<Chosen> {
     candidates.sort_by_key(|found| found.bound);
-    let mut best: Option<((u64, u64), &Bounded<'a>)> = None;
+    let mut best: Option<((u64, u64), &Bounded)> = None;
     for found in &candidates {
         if best.is_some_and(|(score, _)| found.bound > score) {
             break;
@@ -199,7 +224,20 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn at_size(&self, k: u32) -> Vec<Candidate> {
+    /// The candidates of `2^k` rows with as few columns of weights as fit.
+    fn narrowest_at(&self, k: u32) -> Vec<Candidate> {
+        self.at_size(k, |layers, rows| {
+            let reads = READ_LANES.par_iter();
+            reads.flat_map_iter(|&reads| self.narrowest(layers, reads, rows)).collect()
+        })
+    }
+
+    /// The candidates of `2^k` rows with the linear units that `linear` gives for layers and rows.
+    fn at_size(
+        &self,
+        k: u32,
+        linear: impl Fn(&[Layer], usize) -> Vec<(LinearWidths, LinearRows)>,
+    ) -> Vec<Candidate> {
         let rows = usable_rows(k).saturating_sub(1);
         let committed = self.commitment.map_or(0, CommitmentRows::row_count);
         let units = [self.instance + 1, self.softmax_rows, committed];
@@ -235,9 +273,7 @@ impl<'a> Search<'a> {
             shapes.dedup_by(|a, b| a.1 == b.1);
             shapes
         };
-        let reads = READ_LANES.par_iter();
-        let linear: Vec<_> = reads.flat_map_iter(|&r| self.narrowest(&layers, r, rows)).collect();
-        linear
+        linear(&layers, rows)
             .iter()
             .flat_map(of_linear)
             .filter_map(|(sizes, shape)| self.with_table(rows, sizes, shape))

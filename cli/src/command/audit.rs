@@ -37,6 +37,7 @@ fn recompile(args: &args::Audit) -> Result<Option<Recompile>> {
     };
     Ok(Some(Recompile {
         model,
+        import: args.import.options()?,
         recipe: args.quantize.recipe(),
         settings_beside: KeyFiles::of_key(&args.key).settings,
         input: args.input.clone(),
@@ -48,6 +49,8 @@ fn recompile(args: &args::Audit) -> Result<Option<Recompile>> {
 /// Options that only a model gives a meaning to.
 fn refuse_options(args: &args::Audit) -> Result<()> {
     let given = [
+        ("--shape", !args.import.shape.is_empty()),
+        ("--fix", !args.import.fix.is_empty()),
         ("--calibrate", args.quantize.calibrate.is_some()),
         ("--activation-bits", args.quantize.activation_bits.is_some()),
         ("--commit", !args.quantize.commit.is_empty()),

@@ -18,7 +18,7 @@ use crate::{
 };
 
 pub(crate) fn run(args: &args::Inspect, output: &Output) -> Result<Outcome> {
-    let model = Model::open(&args.model)?;
+    let model = args.import.open(&args.model)?;
     output.report(&Report::new(&model))?;
     Ok(Outcome::Accepted)
 }

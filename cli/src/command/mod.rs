@@ -5,6 +5,7 @@ mod commit;
 mod devices;
 mod inspect;
 mod key;
+mod manual;
 mod prove;
 mod quote;
 mod run;
@@ -39,6 +40,8 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Outcome> {
         Command::Audit(args) => audit::run(&args, output),
         Command::Key(args) => key::run(&args, output),
         Command::Srs(command) => srs::run(command, output),
+        Command::Completions(args) => manual::completions(&args, output),
+        Command::Man(args) => manual::man(&args, output),
         Command::Devices(args) => devices::run(&args, output),
         Command::TryIcicle(args) => {
             output.line(&icicle::report(&args.options()))?;

@@ -47,7 +47,7 @@ fn ready(
 ) -> Result<Ready> {
     let measured = measure_accuracy(model, &mut quantized, args.test_set.test_set.as_deref())?;
     measured.iter().for_each(|report| output.alarm_accuracy(report));
-    let keys = make_keys(args, model, &quantized, output)?;
+    let keys = make_keys(args, model, &quantized, places, output)?;
     output.remark_srs(&keys.srs_event);
     let stored = places.key.store(&keys, &quantized.settings, measured.as_ref())?;
     if stored == Stored::New {
@@ -67,11 +67,13 @@ fn make_keys(
     args: &args::Prove,
     model: &Model,
     quantized: &Quantized,
+    places: &Places,
     output: &Output,
 ) -> Result<Keys> {
     let (srs, devices) = (args.srs.file.as_deref(), args.icicle.devices(args.instructions)?);
-    let make =
-        |device: &Device| watched(output, |watch| Keys::make(model, quantized, srs, device, watch));
+    let make = |device: &Device| {
+        watched(output, |watch| Keys::make_again(&places.key, model, quantized, srs, device, watch))
+    };
     let is_chosen = args.device == DeviceName::Auto;
     // Only a choice depends on the size of the circuit.
     let k = if is_chosen { plan(model, quantized)?.k() } else { 0 };

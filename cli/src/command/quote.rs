@@ -9,11 +9,11 @@ use zkinfer::{DeviceQuote, Error, KeyFiles, Model, Quantized, Quote};
 use crate::{
     args,
     output::{Outcome, Output},
-    text,
+    text::{self, Ceremony},
 };
 
 pub(crate) fn run(args: &args::Quote, output: &Output) -> Result<Outcome> {
-    let model = Model::open(&args.model)?;
+    let model = args.import.open(&args.model)?;
     let inputs: Vec<_> =
         args.input.iter().map(|path| model.read_input(path)).collect::<Result<_, Error>>()?;
     let beside = KeyFiles::beside_model(&args.model).settings;
@@ -145,6 +145,7 @@ impl fmt::Display for Report {
         }
         writeln!(f, "  memory (estimated): {} MB", self.estimated_memory_bytes / 1_000_000)?;
         writeln!(f, "  proof: {} bytes", self.proof_bytes)?;
-        write!(f, "  verifying on an EVM chain (estimated): {} gas", self.estimated_gas)
+        writeln!(f, "  verifying on an EVM chain (estimated): {} gas", self.estimated_gas)?;
+        write!(f, "  SRS: {}", Ceremony(self.k))
     }
 }

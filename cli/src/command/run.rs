@@ -4,7 +4,7 @@ use std::{fmt, slice};
 
 use anyhow::Result;
 use serde::Serialize;
-use zkinfer::{KeyFiles, Model};
+use zkinfer::KeyFiles;
 
 use crate::{
     alarm::{Compared, reference},
@@ -14,7 +14,7 @@ use crate::{
 };
 
 pub(crate) fn run(args: &args::Run, output: &Output) -> Result<Outcome> {
-    let model = Model::open(&args.model)?;
+    let model = args.import.open(&args.model)?;
     let input = model.read_input(&args.input)?;
     let beside = KeyFiles::beside_model(&args.model).settings;
     let quantized = model.quantize(&args.quantize.recipe(), &beside, slice::from_ref(&input))?;

@@ -22,7 +22,7 @@ pub(crate) fn run(args: &args::Setup, output: &Output) -> Result<Outcome> {
         Some(key) => KeyFiles::of_key(key),
         None => KeyFiles::beside_model(&args.model),
     };
-    let model = Model::open(&args.model)?;
+    let model = args.import.open(&args.model)?;
     let inputs: Vec<_> =
         args.input.iter().map(|path| model.read_input(path)).collect::<Result<_, Error>>()?;
     let mut quantized = model.quantize(&args.quantize.recipe(), &files.settings, &inputs)?;
@@ -30,7 +30,8 @@ pub(crate) fn run(args: &args::Setup, output: &Output) -> Result<Outcome> {
     accuracy.iter().for_each(|report| output.alarm_accuracy(report));
     let (survey, reference) = alarm(args, &model, &quantized, inputs, output)?;
     let (srs, device) = (args.srs.file.as_deref(), Device::default());
-    let made = watched(output, |watch| Keys::make(&model, &quantized, srs, &device, watch))?;
+    let made =
+        watched(output, |watch| Keys::make_again(&files, &model, &quantized, srs, &device, watch))?;
     output.remark_srs(&made.srs_event);
     let key = made.verifying_key();
     let stored = files.store(&made, &quantized.settings, accuracy.as_ref())?;

@@ -7,12 +7,15 @@ use std::{
 
 use anyhow::Result;
 use serde::Serialize;
-use zkinfer::{development_srs, import_ceremony, load_srs, prover::Srs, save_srs, srs_digest};
+use zkinfer::{
+    development_srs, import_ceremony, load_srs, prover::Srs, read, save_srs, srs_digest,
+};
 
 use crate::{
     args,
     output::{Outcome, Output},
     progress::timed,
+    text::Ceremony,
 };
 
 pub(crate) fn run(command: args::Srs, output: &Output) -> Result<Outcome> {
@@ -43,7 +46,22 @@ fn import(args: &args::SrsImport, output: &Output) -> Result<Report> {
 
 fn info(args: &args::SrsInfo, output: &Output) -> Result<Report> {
     let (srs, seconds) = timed(output, "checking the SRS", || load_srs(&args.file));
-    Report::new(&srs?, &args.file, seconds)
+    let mut report = Report::new(&srs?, &args.file, seconds)?;
+    report.key = args.key.as_deref().map(read::key).transpose()?.map(|key| KeyNeeds {
+        k: key.parts().k.into(),
+        serves: u32::from(key.parts().k) <= report.k,
+        is_its_own: key.srs_digest().to_string() == report.digest,
+    });
+    Ok(report)
+}
+
+/// What a key needs, and whether the file has it.
+#[derive(Serialize)]
+struct KeyNeeds {
+    k: u32,
+    serves: bool,
+    /// Whether the key was made under this SRS.
+    is_its_own: bool,
 }
 
 #[derive(Serialize)]
@@ -55,6 +73,8 @@ struct Report {
     digest: String,
     bytes: u64,
     seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<KeyNeeds>,
 }
 
 impl Report {
@@ -68,6 +88,7 @@ impl Report {
             file: file.to_owned(),
             name,
             seconds,
+            key: None,
         })
     }
 }
@@ -79,6 +100,16 @@ impl fmt::Display for Report {
         writeln!(f, "  digest of [τ]₂: {}", self.digest)?;
         if self.insecure {
             writeln!(f, "  INSECURE: its secret is public, anybody can forge proofs under it")?;
+        }
+        match &self.key {
+            Some(KeyNeeds { k, serves: false, .. }) => {
+                writeln!(f, "  TOO SMALL for the model of this key, which needs {}", Ceremony(*k))?;
+            }
+            Some(KeyNeeds { k, is_its_own, .. }) => {
+                let own = if *is_its_own { "; it is the key's" } else { "; the key has another" };
+                writeln!(f, "  serves the model of this key, which needs 2^{k} rows{own}")?;
+            }
+            None => writeln!(f, "  for a larger model: {}", Ceremony(self.k + 1))?,
         }
         write!(f, "  checked in {:.1} s", self.seconds)
     }

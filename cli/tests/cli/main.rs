@@ -10,6 +10,7 @@ mod environment;
 mod hidden;
 mod keys;
 mod prove_and_verify;
+mod readme;
 mod several;
 mod support;
 mod words;

@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf};
 
 use serde::Serialize;
-use zkinfer_models::HexDigest;
+use zkinfer_models::{HexDigest, ImportOptions};
 use zkinfer_prover::Device;
 use zkinfer_verifier::{Digest, G1Affine, INSECURE_DEV, KeyDigest, KeyParts, VerifyingKey};
 
@@ -23,6 +23,8 @@ use crate::{
 pub struct Recompile {
     /// The ONNX file.
     pub model: PathBuf,
+    /// Shapes and constants of its inputs.
+    pub import: ImportOptions,
     /// How it was quantized.
     pub recipe: Recipe,
     /// Where a settings file is looked for when the recipe names none.
@@ -164,7 +166,7 @@ impl Recompile {
         claimed: (&Shown, &Shown),
         watch: Watch<'_>,
     ) -> Result<Recompiled, Error> {
-        let model = Model::open(&self.model)?;
+        let model = Model::open_with(&self.model, &self.import)?;
         if model.digest() != key.parts().model_digest {
             return Ok(self.of_another_model(&model, key.parts()));
         }

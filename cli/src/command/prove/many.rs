@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result};
 use serde::Serialize;
 use zkinfer::{
-    Inference, Model, NamedInput, Proven, Reference, Run, Survey, verifier::JobBinding, write_proof,
+    Inference, NamedInput, Proven, Reference, Run, Survey, verifier::JobBinding, write_proof,
 };
 
 use super::{KeyReport, Places, ready};
@@ -24,7 +24,7 @@ use crate::{
 
 pub(super) fn run(args: &args::Prove, inputs: &Path, output: &Output) -> Result<Outcome> {
     let places = Places::of_many(args, inputs)?;
-    let model = Model::open(&args.model)?;
+    let model = args.import.open(&args.model)?;
     let (file, demands) = (inputs, args.alarm.demands());
     let inputs = model.read_many_inputs(file)?;
     let recipe = args.quantize.recipe();

@@ -9,8 +9,8 @@ use std::{
 use anyhow::Result;
 use serde::Serialize;
 use zkinfer::{
-    Inference, Model, Proven, Reference, Run, prover::Stage, read_input_blinding,
-    verifier::ClaimedValues, write_proof,
+    Inference, Proven, Reference, Run, prover::Stage, read_input_blinding, verifier::ClaimedValues,
+    write_proof,
 };
 
 use super::{KeyReport, Places, Ready, ready};
@@ -26,7 +26,7 @@ use crate::{
 
 pub(super) fn run(args: &args::Prove, input: &Path, output: &Output) -> Result<Outcome> {
     let places = Places::of_one(args, input)?;
-    let model = Model::open(&args.model)?;
+    let model = args.import.open(&args.model)?;
     let file = input;
     let input = model.read_input(file)?;
     let recipe = args.quantize.recipe();
