@@ -8,15 +8,16 @@ use serde_json::Value;
 
 /// What each crate of the workspace may depend on. `benches` and `examples` use the public API
 /// only, which is that of every crate.
-const ALLOWED: [(&str, &[&str]); 10] = [
+const ALLOWED: [(&str, &[&str]); 11] = [
     ("zkinfer-verifier", &[]),
     ("zkinfer-models", &[]),
     ("zkinfer-engine", &[]),
     ("zkinfer-circuits", &["engine", "models", "verifier"]),
     ("zkinfer-prover", &["circuits", "engine", "models", "verifier"]),
     ("zkinfer-settlement", &["verifier"]),
+    ("zkinfer-contracts", &["verifier"]),
     ("zkinfer", &["circuits", "engine", "models", "prover", "verifier"]),
-    ("zkinfer-cli", &["zkinfer"]),
+    ("zkinfer-cli", &["contracts", "zkinfer"]),
     ("zkinfer-benches", &["circuits", "engine", "models", "prover", "verifier", "zkinfer"]),
     ("zkinfer-examples", &["settlement", "verifier", "zkinfer"]),
 ];

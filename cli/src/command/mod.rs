@@ -2,6 +2,7 @@
 
 mod audit;
 mod commit;
+mod contract;
 mod devices;
 mod inspect;
 mod key;
@@ -39,6 +40,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Outcome> {
         Command::Verify(args) => verify::run(&args, output),
         Command::Audit(args) => audit::run(&args, output),
         Command::Key(args) => key::run(&args, output),
+        Command::Contract(command) => contract::run(&command, output),
         Command::Srs(command) => srs::run(command, output),
         Command::Completions(args) => manual::completions(&args, output),
         Command::Man(args) => manual::man(&args, output),

@@ -18,7 +18,6 @@ use crate::{
     domain::Domain,
     error::KeyError,
     layout::{InstanceLayout, check_name},
-    placement::MAX_INSTANCE_COLUMNS,
     srs::SrsId,
 };
 
@@ -114,7 +113,6 @@ impl VerifyingKey {
         if got > MAX_COLUMNS {
             return Err(KeyError::Limit { list: "fixed commitments", limit: MAX_COLUMNS, got });
         }
-        check_sizes(&parts, domain.row_count())?;
         parts.layout.check(&parts.boundaries)?;
         let instance_columns = parts.layout.placement.column_lengths();
         system.check(domain.row_count(), got, instance_columns.len())?;
@@ -237,15 +235,6 @@ fn check_sigmas(parts: &KeyParts) -> Result<(), KeyError> {
         Some(index) => Err(KeyError::SigmaInfinity { index }),
         None => Ok(()),
     }
-}
-
-/// More public values than all instance columns could hold are refused before anything is counted.
-fn check_sizes(parts: &KeyParts, row_count: u64) -> Result<(), KeyError> {
-    let required = parts.layout.instance_len();
-    let rows = usize::try_from(row_count).unwrap_or(usize::MAX);
-    let fits =
-        u32::try_from(required).is_ok() && required <= rows.saturating_mul(MAX_INSTANCE_COLUMNS);
-    if fits { Ok(()) } else { Err(KeyError::Rows { k: parts.k, required }) }
 }
 
 /// Every instance column must end before the blinding rows, and halo2 wants three rows besides them.

@@ -1,0 +1,84 @@
+//! `contract`: a key as data for the verifier contract, and the calldata of a check.
+
+use std::{fmt, fs, io::Write as _, path::PathBuf};
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use zkinfer::{prover::files, read};
+use zkinfer_contracts::{Call, KeyData, VERIFIER, creation_code};
+
+use crate::{
+    args,
+    output::{Outcome, Output},
+};
+
+pub(crate) fn run(command: &args::Contract, output: &Output) -> Result<Outcome> {
+    match command {
+        args::Contract::Export(args) => export(args, output)?,
+        args::Contract::Call(args) => call(args, output)?,
+    }
+    Ok(Outcome::Accepted)
+}
+
+fn export(args: &args::ContractExport, output: &Output) -> Result<()> {
+    let key = read::key(&args.key)?;
+    let data = KeyData::new(&key)?;
+    let folder = &args.output;
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let contents = [
+        ("ZkinferVerifier.json", VERIFIER.to_owned()),
+        ("deploy.hex", creation_code(key.srs_digest())),
+        ("register.hex", hex(&data.register_calldata())),
+    ];
+    for (name, text) in contents {
+        let path = folder.join(name);
+        files::write_whole(&path, |file| file.write_all(text.as_bytes()))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    output.report(&Exported {
+        key_digest: key.digest().to_string(),
+        contract_key: data.id().0.to_string(),
+        data_bytes: data.as_bytes().len(),
+        folder: folder.clone(),
+    })
+}
+
+fn call(args: &args::ContractCall, output: &Output) -> Result<()> {
+    let (key, file) = (read::key(&args.key)?, read::proof(&args.proof)?);
+    file.check_key(&key)?;
+    let data = KeyData::new(&key)?;
+    let call = Call::new(&key, &data, &file.claim, &file.proof)?;
+    output.report(&Calldata { calldata: hex(&call.verify_calldata()) })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("0x{digits}")
+}
+
+#[derive(Serialize)]
+struct Exported {
+    key_digest: String,
+    contract_key: String,
+    data_bytes: usize,
+    folder: PathBuf,
+}
+
+impl fmt::Display for Exported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "key {}", self.key_digest)?;
+        writeln!(f, "  on chain 0x{}, {} bytes of data", self.contract_key, self.data_bytes)?;
+        write!(f, "  deploy.hex, register.hex and the ABI are in {}", self.folder.display())
+    }
+}
+
+#[derive(Serialize)]
+struct Calldata {
+    calldata: String,
+}
+
+impl fmt::Display for Calldata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.calldata)
+    }
+}
