@@ -94,6 +94,7 @@ fn is_lost(requant: &Requant, activation: Activation, [z, kept]: [i64; 2], unit:
         Some(_) => activation.apply(value(kept)),
         None => value(kept),
     };
+    let error = (exact - given).abs();
     // Not finite is lost, too.
-    !((exact - given).abs() <= unit)
+    error.is_nan() || error > unit
 }

@@ -131,8 +131,8 @@ pub(super) fn in_order<'a>(
 /// What `value` gives for each tensor's name, from named things of which each is used.
 ///
 /// The names given must be different.
-pub(super) fn by_name<'n, T: Copy>(
-    given: &[(&'n str, T)],
+pub(super) fn by_name<T: Copy>(
+    given: &[(&str, T)],
     specs: &[&TensorSpec],
 ) -> Result<Vec<T>, InputError> {
     let found = || given.iter().map(|(name, _)| (*name).to_owned()).collect();

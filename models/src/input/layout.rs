@@ -178,7 +178,7 @@ fn flat_samples<'a>(
 ) -> Result<Option<Vec<Vec<View<'a>>>>, InputError> {
     let is_whole = |view: &View<'_>, spec: &TensorSpec| {
         let len = spec.len().max(1);
-        view.shape.len() == 1 && !view.data.is_empty() && view.data.len() % len == 0
+        view.shape.len() == 1 && !view.data.is_empty() && view.data.len().is_multiple_of(len)
     };
     let views = match data {
         Json::Array(array) if array.shape.first() == Some(&specs.len()) => array.view().rows()?,

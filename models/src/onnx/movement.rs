@@ -286,7 +286,7 @@ fn equal_parts(node: &OnnxNode<'_>, size: usize, count: usize) -> Result<Vec<usi
         if given.and_then(|given| usize::try_from(given).ok()) != Some(count) {
             return Err(node.wrong_attribute("num_outputs", "the number of outputs"));
         }
-    } else if count == 0 || size % count != 0 {
+    } else if count == 0 || !size.is_multiple_of(count) {
         return Err(node.unsupported("parts that are not equal; give their sizes"));
     }
     let part = size.div_ceil(count.max(1));

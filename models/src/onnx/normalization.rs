@@ -188,7 +188,8 @@ fn group(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let value = node.operand(0)?;
     let shape = importer.shape_of(value);
     let groups = node.int("num_groups")?.and_then(|groups| usize::try_from(groups).ok());
-    let groups = groups.filter(|&groups| groups > 0 && shape.len() >= 3 && shape[1] % groups == 0);
+    let groups =
+        groups.filter(|&groups| groups > 0 && shape.len() >= 3 && shape[1].is_multiple_of(groups));
     let groups =
         groups.ok_or_else(|| node.wrong_attribute("num_groups", "a divisor of the channels"))?;
     let epsilon = node.float("epsilon")?.unwrap_or(1e-5);
