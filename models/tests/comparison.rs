@@ -221,7 +221,7 @@ fn the_blame_is_of_the_layer_that_is_coarse() {
     }
     let graph = graph_of(&model.output(&before));
     let sample = vec![array(&[1, 4], &[0.9, 0.31, 0.57, 0.13])];
-    let mut calibration = Calibration::from_samples(&graph, &[sample.clone()]).unwrap();
+    let mut calibration = Calibration::from_samples(&graph, std::slice::from_ref(&sample)).unwrap();
     let range = calibration.layers.get_mut("r3").unwrap();
     (range.lo, range.hi) = (0.0, 0.05);
     let comparison = compare(&graph, &calibration, &sample);

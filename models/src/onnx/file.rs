@@ -133,7 +133,6 @@ impl OnnxFile {
     /// # Errors
     /// With every reason found why the model cannot be proved. Unsupported operations are found
     /// before anything is computed.
-    #[expect(clippy::result_large_err, reason = "made once a file, and only to be shown")]
     pub fn import(&self, options: &ImportOptions) -> Result<Graph, Refusals> {
         let sets = check::operator_sets(&self.model)?;
         let nodes = functions::inline(&self.model, &sets)?;

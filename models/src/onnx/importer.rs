@@ -29,7 +29,6 @@ pub(super) struct Importer {
 }
 
 /// Lowers a graph; `reasons` are those found before.
-#[expect(clippy::result_large_err, reason = "made once a file, and only to be shown")]
 pub(super) fn import(
     proto: &GraphProto,
     nodes: &[FlatNode<'_>],
