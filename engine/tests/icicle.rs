@@ -1,4 +1,4 @@
-//! The ICICLE device on a library with its interface (`examples/mock_icicle.rs`): loading, the
+//! The ICICLE device on a library with its interface (`examples/mock_icicle`): loading, the
 //! layouts of structures, errors by their names, and whole proofs, which must be the processor's.
 
 #![cfg(unix)]

@@ -13,12 +13,9 @@
     reason = "the interface is ICICLE's: see `engine/src/icicle/abi.rs`"
 )]
 
-use std::{
-    collections::BTreeMap,
-    env,
-    ffi::{CStr, c_char, c_int, c_void},
-    sync::{LazyLock, Mutex, MutexGuard, PoisonError},
-};
+mod state;
+
+use std::ffi::{CStr, c_char, c_int, c_void};
 
 use halo2_proofs::halo2curves::{
     CurveAffine,
@@ -29,120 +26,10 @@ use halo2_proofs::halo2curves::{
     msm::msm_best,
 };
 
-const INVALID_DEVICE: c_int = 1;
-const OUT_OF_MEMORY: c_int = 2;
-const INVALID_POINTER: c_int = 3;
-const INVALID_ARGUMENT: c_int = 11;
-const SCALAR: usize = 32;
-
-#[derive(Default)]
-struct State {
-    faults: BTreeMap<String, String>,
-    /// Allocations by their address.
-    memory: BTreeMap<usize, Box<[u64]>>,
-    root: Option<Fr>,
-}
-
-static STATE: LazyLock<Mutex<State>> = LazyLock::new(|| {
-    let faults = env::var("MOCK_ICICLE").unwrap_or_default();
-    Mutex::new(State { faults: parse(&faults), ..State::default() })
-});
-
-fn parse(faults: &str) -> BTreeMap<String, String> {
-    let faults = faults.split(',').filter_map(|fault| fault.split_once('='));
-    faults.map(|(name, fault)| (name.to_owned(), fault.to_owned())).collect()
-}
-
-fn state() -> MutexGuard<'static, State> {
-    STATE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl State {
-    /// Whether a function gives a wrong result; its error code, if it is to fail.
-    fn enter(&self, name: &str) -> Result<bool, c_int> {
-        match self.faults.get(name).map(String::as_str) {
-            None => Ok(false),
-            Some("wrong") => Ok(true),
-            Some("abort") => std::process::abort(),
-            Some(code) => Err(code.parse().unwrap_or(-1)),
-        }
-    }
-
-    fn total(&self) -> usize {
-        self.faults.get("memory").and_then(|bytes| bytes.parse().ok()).unwrap_or(1 << 34)
-    }
-
-    fn used(&self) -> usize {
-        self.memory.values().map(|words| 8 * words.len()).sum()
-    }
-
-    /// The bytes at an address of the device.
-    fn bytes(&self, address: *const c_void, count: usize) -> Result<*mut u8, c_int> {
-        let at = address.addr();
-        let (start, words) = self.memory.range(..=at).next_back().ok_or(INVALID_POINTER)?;
-        let fits = at - start + count <= 8 * words.len();
-        fits.then_some(address.cast_mut().cast()).ok_or(INVALID_POINTER)
-    }
-
-    fn scalars(&self, address: *const c_void, count: usize) -> Result<Vec<Fr>, c_int> {
-        let bytes = self.bytes(address, SCALAR * count)?;
-        // SAFETY: as many bytes are there, and nobody else has them while the state is locked.
-        let bytes = unsafe { std::slice::from_raw_parts(bytes, SCALAR * count) };
-        let (scalars, _) = bytes.as_chunks::<SCALAR>();
-        let scalar = |bytes: &[u8; SCALAR]| Option::from(Fr::from_repr(*bytes));
-        scalars.iter().map(scalar).collect::<Option<_>>().ok_or(INVALID_ARGUMENT)
-    }
-
-    fn write(&self, address: *const c_void, scalars: &[Fr], is_wrong: bool) -> Result<(), c_int> {
-        let bytes = self.bytes(address, SCALAR * scalars.len())?;
-        // SAFETY: as in `scalars`.
-        let bytes = unsafe { std::slice::from_raw_parts_mut(bytes, SCALAR * scalars.len()) };
-        for (to, scalar) in bytes.as_chunks_mut::<SCALAR>().0.iter_mut().zip(scalars) {
-            *to = scalar.to_repr();
-        }
-        if is_wrong {
-            bytes[0] ^= 1;
-        }
-        Ok(())
-    }
-}
-
-/// Runs a function: zero, or its error.
-fn run(name: &str, function: impl FnOnce(&mut State, bool) -> Result<(), c_int>) -> c_int {
-    let mut state = state();
-    let done = state.enter(name).and_then(|is_wrong| function(&mut state, is_wrong));
-    done.err().unwrap_or_default()
-}
-
-/// A configuration by its offsets.
-#[derive(Clone, Copy)]
-struct Config(*const u8);
-
-impl Config {
-    fn byte(self, offset: usize) -> u8 {
-        // SAFETY: every configuration has at least as many bytes.
-        unsafe { self.0.add(offset).read() }
-    }
-
-    fn int(self, offset: usize) -> c_int {
-        c_int::from_le_bytes(std::array::from_fn(|i| self.byte(offset + i)))
-    }
-
-    fn is_null(self, offset: usize) -> bool {
-        (0..8).all(|i| self.byte(offset + i) == 0)
-    }
-
-    fn expect(self, is_right: bool) -> Result<(), c_int> {
-        is_right.then_some(()).ok_or(INVALID_ARGUMENT)
-    }
-
-    /// Vectors on the device, one batch, in time.
-    fn check_vectors(self) -> Result<(), c_int> {
-        let on_device = (8..11).all(|offset| self.byte(offset) == 1);
-        let plain = self.byte(11) == 0 && self.int(12) == 1 && self.byte(16) == 0;
-        self.expect(on_device && plain && self.is_null(0) && self.is_null(24))
-    }
-}
+use state::{
+    Config, INVALID_ARGUMENT, INVALID_DEVICE, INVALID_POINTER, OUT_OF_MEMORY, SCALAR, State, parse,
+    run, state,
+};
 
 /// Sets the faults of this process.
 #[unsafe(no_mangle)]
@@ -391,32 +278,30 @@ fn single(
     })
 }
 
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn bn254_scalar_add_vec(
-    scalar: *const c_void,
-    a: *const c_void,
-    count: u64,
-    config: *const u8,
-    to: *mut c_void,
-) -> c_int {
-    single("bn254_scalar_add_vec", [a, to], count, config, |state, a| {
-        let scalar = state.scalars(scalar, 1)?[0];
-        Ok(a.into_iter().map(|a| scalar + a).collect())
-    })
+macro_rules! with_scalar {
+    ($($name:ident: $operation:expr;)*) => {
+        $(
+            #[unsafe(no_mangle)]
+            pub unsafe extern "C" fn $name(
+                scalar: *const c_void,
+                a: *const c_void,
+                count: u64,
+                config: *const u8,
+                to: *mut c_void,
+            ) -> c_int {
+                single(stringify!($name), [a, to], count, config, |state, a| {
+                    let scalar = state.scalars(scalar, 1)?[0];
+                    let operation: fn(Fr, Fr) -> Fr = $operation;
+                    Ok(a.into_iter().map(|a| operation(scalar, a)).collect())
+                })
+            }
+        )*
+    };
 }
 
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn bn254_scalar_mul_vec(
-    scalar: *const c_void,
-    a: *const c_void,
-    count: u64,
-    config: *const u8,
-    to: *mut c_void,
-) -> c_int {
-    single("bn254_scalar_mul_vec", [a, to], count, config, |state, a| {
-        let scalar = state.scalars(scalar, 1)?[0];
-        Ok(a.into_iter().map(|a| scalar * a).collect())
-    })
+with_scalar! {
+    bn254_scalar_add_vec: |scalar, a| scalar + a;
+    bn254_scalar_mul_vec: |scalar, a| scalar * a;
 }
 
 #[unsafe(no_mangle)]
