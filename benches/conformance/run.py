@@ -45,7 +45,8 @@ def is_real(info):
 
 
 def prepare(case, folder, constants):
-    """Writes the model and its inputs; returns the expected outputs and whether they are real."""
+    """Writes the model and its inputs; returns the expected outputs, whether they are real, and how
+    far off real numbers may be: bfloat16 has three digits."""
     model = onnx.ModelProto.FromString(case.model.SerializeToString())
     given, expected = case.data_sets[0]
     inputs = list(zip(model.graph.input, given))
@@ -64,7 +65,9 @@ def prepare(case, folder, constants):
     onnx.save(model, folder / "model.onnx")
     elements = [numbers(value).flatten() for _, value in inputs if numbers(value) is not None]
     numpy.concatenate(elements or [numpy.zeros(0)]).astype("<f8").tofile(folder / "inputs.bin")
-    return [numbers(value) for value in expected], real
+    coarse = any(info.type.tensor_type.elem_type == onnx.TensorProto.BFLOAT16
+                 for info in model.graph.output)
+    return [numbers(value) for value in expected], real, 1e-2 if coarse else 2e-3
 
 
 def error(expected, got):
@@ -80,13 +83,13 @@ def error(expected, got):
     return worst
 
 
-def judge(outcome, expected):
+def judge(outcome, expected, tolerance):
     if "panic" in outcome:
         return "panicked", None
     if "float" not in outcome:
         return "refused", None
     difference = error(expected, outcome["float"])
-    if difference is None or not difference <= 2e-3:
+    if difference is None or not difference <= tolerance:
         return "wrong", difference
     if "integer" not in outcome:
         return "not quantized", None
@@ -122,9 +125,9 @@ def main():
     counts = collections.Counter()
     reasons = collections.Counter()
     details = []
-    for name, (outputs, real) in expected.items():
+    for name, (outputs, real, tolerance) in expected.items():
         outcome = outcomes.get(name, {"panic": True})
-        verdict, difference = judge(outcome, outputs)
+        verdict, difference = judge(outcome, outputs, tolerance)
         counts["real" if real else "other", verdict] += 1
         reason = outcome.get("error", "")
         if verdict == "refused":

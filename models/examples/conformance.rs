@@ -1,7 +1,8 @@
 //! Runs ONNX models in real numbers and in integers, for `benches/conformance/run.py`.
 //!
 //! Each folder below the argument holds a `model.onnx` and `inputs.bin`: the elements of all inputs
-//! in order, as doubles. One line of JSON a folder goes to the standard output.
+//! in order, as doubles. A file `options` may hold a line `shape NAME=1x3x8x8` or `fix NAME=VALUE`
+//! for each input that needs one. One line of JSON a folder goes to the standard output.
 #![allow(clippy::print_stdout, reason = "it is what the program is for")]
 
 use std::error::Error;
@@ -33,7 +34,8 @@ fn run(folder: &Path) -> Result<Value, Value> {
     let refused =
         |stage: &str, error: &dyn Error| json!({ "stage": stage, "error": error.to_string() });
     let file = OnnxFile::open(&folder.join("model.onnx")).map_err(|e| refused("import", &e))?;
-    let graph = file.import(&ImportOptions::default()).map_err(|e| refused("import", &e))?;
+    let options = options(&folder.join("options")).map_err(|e| refused("options", &*e))?;
+    let graph = file.import(&options).map_err(|e| refused("import", &e))?;
     let inputs = inputs(&graph, &folder.join("inputs.bin")).map_err(|e| refused("input", &*e))?;
     let floats = graph.run_float(&inputs).map_err(|e| refused("float", &e))?;
     let lists = |arrays: Vec<Vec<f64>>| json!(arrays);
@@ -46,6 +48,19 @@ fn run(folder: &Path) -> Result<Value, Value> {
     Ok(outcome)
 }
 
+fn options(path: &Path) -> Result<ImportOptions, Box<dyn Error>> {
+    let mut options = ImportOptions::default();
+    let text = if path.exists() { std::fs::read_to_string(path)? } else { String::new() };
+    for line in text.lines() {
+        options = match line.split_once(' ') {
+            Some(("shape", text)) => options.shape_from_text(text)?,
+            Some(("fix", text)) => options.fix_from_text(text)?,
+            _ => return Err(format!("unknown option `{line}`").into()),
+        };
+    }
+    Ok(options)
+}
+
 fn inputs(graph: &Graph, path: &Path) -> Result<Vec<ArrayD<f32>>, Box<dyn Error>> {
     let bytes = std::fs::read(path)?;
     let mut elements = bytes.as_chunks::<8>().0.iter().map(|&bytes| f64::from_le_bytes(bytes));
@@ -53,7 +68,12 @@ fn inputs(graph: &Graph, path: &Path) -> Result<Vec<ArrayD<f32>>, Box<dyn Error>
         let data = elements.by_ref().take(shape.iter().product());
         ArrayD::from_shape_vec(IxDyn(shape), data.map(single).collect())
     };
-    Ok(graph.inputs().iter().map(|spec| array(&spec.shape)).collect::<Result<_, _>>()?)
+    let arrays: Vec<_> =
+        graph.inputs().iter().map(|spec| array(&spec.shape)).collect::<Result<_, _>>()?;
+    if arrays.iter().flatten().any(|x: &f32| !x.is_finite()) {
+        return Err("an input that is no finite number".into());
+    }
+    Ok(arrays)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "inputs are single-precision numbers")]

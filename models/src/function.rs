@@ -19,6 +19,8 @@ pub enum Function {
     Reciprocal,
     /// The natural logarithm.
     Log,
+    /// The exponential of what is never positive; 1 above 0.
+    Decay,
     /// `x^exponent`.
     Pow {
         /// The exponent.
@@ -103,6 +105,7 @@ impl Function {
             Self::InverseSqrt { epsilon } => 1.0 / libm::sqrt(x + epsilon),
             Self::Reciprocal => 1.0 / x,
             Self::Log => libm::log(x),
+            Self::Decay => libm::exp(x.min(0.0)),
             Self::Pow { exponent } => libm::pow(x, exponent),
             Self::Sin => libm::sin(x),
             Self::Cos => libm::cos(x),
@@ -115,10 +118,10 @@ impl Function {
             Self::Asinh => libm::asinh(x),
             Self::Acosh => libm::acosh(x),
             Self::Atanh => libm::atanh(x),
-            Self::Floor => libm::floor(x),
-            Self::Ceil => libm::ceil(x),
-            Self::Round => libm::rint(x),
-            Self::Trunc => libm::trunc(x),
+            Self::Floor => libm::floor(snapped(x, 1.0)),
+            Self::Ceil => libm::ceil(snapped(x, 1.0)),
+            Self::Round => libm::rint(snapped(x, 0.5)),
+            Self::Trunc => libm::trunc(snapped(x, 1.0)),
             Self::Sign => indicator(x > 0.0) - indicator(x < 0.0),
             Self::IsPositive => indicator(x > 0.0),
             Self::IsNonNegative => indicator(x >= 0.0),
@@ -143,6 +146,7 @@ impl Function {
         match self {
             Self::Sqrt
             | Self::Log
+            | Self::Decay
             | Self::Asin
             | Self::Atan
             | Self::Sinh
@@ -240,6 +244,13 @@ impl Function {
     }
 }
 
+/// The multiple of `step` that `x` is but for the rounding of earlier operations: a quotient that
+/// is whole must not be cut to the number below.
+fn snapped(x: f64, step: f64) -> f64 {
+    let nearest = libm::rint(x / step) * step;
+    if (x - nearest).abs() <= 1e-12 * x.abs().max(1.0) { nearest } else { x }
+}
+
 fn softplus(x: f64) -> f64 {
     x.max(0.0) + libm::log1p(libm::exp(-x.abs()))
 }
@@ -253,6 +264,7 @@ mod tests {
         Function::InverseSqrt { epsilon: 0.1 },
         Function::Reciprocal,
         Function::Log,
+        Function::Decay,
         Function::Pow { exponent: 3.0 },
         Function::Pow { exponent: 2.0 },
         Function::Pow { exponent: 0.3 },
@@ -301,6 +313,20 @@ mod tests {
                         let inside = y.is_nan() || (low <= y + 1e-12 && y <= high + 1e-12);
                         assert!(inside, "{function:?} on [{lo}, {hi}]: {y} not in {low}..{high}");
                     }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn whole_quotients_are_not_cut_to_the_number_below() {
+        for divisor in 1..1000 {
+            for quotient in [-7, -1, 1, 2, 3, 10, 100] {
+                let (divisor, quotient) = (f64::from(divisor), f64::from(quotient));
+                let computed = divisor * quotient * (1.0 / divisor);
+                for function in [Function::Floor, Function::Ceil, Function::Trunc, Function::Round]
+                {
+                    assert_eq!(function.apply(computed).to_bits(), quotient.to_bits());
                 }
             }
         }

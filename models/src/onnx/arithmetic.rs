@@ -156,9 +156,24 @@ impl Importer {
     }
 }
 
-/// `Mod` of constants: the sign is that of the divisor, with `fmod` that of the dividend.
+/// `Mod`: the sign is that of the divisor, with `fmod` that of the dividend; by a constant it is
+/// what is left of the quotient's fraction.
 fn modulo(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let fmod = node.flag("fmod", false)?;
+    let (a, b) = (node.operand(0)?, node.operand(1)?);
+    if let (Value::Tensor(tensor), Value::Constant(divisor)) = (a, b) {
+        if divisor.to_reals().contains(&0.0) {
+            return Err(node.wrong_operand(1, "without zeros"));
+        }
+        if tensor.element != Element::Real {
+            return Err(node.unsupported("a remainder of integers that depend on the input"));
+        }
+        let quotient = importer.scale_and_shift(node, *tensor, divisor, |c| (1.0 / c, 0.0))?;
+        let whole = if fmod { Function::Trunc } else { Function::Floor };
+        let whole = importer.apply(node, &quotient, Activation::Function(whole))?;
+        let fraction = importer.sub(node, &quotient, &whole)?;
+        return Ok(vec![importer.product(node, &fraction, b)?]);
+    }
     let (a, b) = (node.constant(0)?.clone(), node.constant(1)?.clone());
     let reals = |a: f64, b: f64| {
         let remainder = a % b;
@@ -178,30 +193,7 @@ fn pow(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let (base, exponent) = (node.operand(0)?, node.operand(1)?);
     let value = match (base, exponent) {
         (Value::Constant(a), Value::Constant(b)) => constant_power(node, importer, a, b)?,
-        (Value::Tensor(_), Value::Constant(exponents)) => {
-            let exponents = exponents.to_reals();
-            let [exponent, rest @ ..] = &exponents[..] else {
-                return Err(node.wrong_operand(1, "not empty"));
-            };
-            if rest.iter().any(|other| other != exponent) {
-                return Err(node.unsupported("exponents that differ; split the node by exponent"));
-            }
-            let shape = super::compose::result_shape(
-                node,
-                &importer.shape_of(base),
-                &importer.shape_of(node.operand(1)?),
-            )?;
-            let base = importer.broadcast(node, base, &shape)?;
-            match *exponent {
-                1.0 => base,
-                2.0 => importer.product(node, &base, &base)?,
-                0.5 => importer.apply(node, &base, Activation::Function(Function::Sqrt))?,
-                -1.0 => importer.apply(node, &base, Activation::Function(Function::Reciprocal))?,
-                exponent => {
-                    importer.apply(node, &base, Activation::Function(Function::Pow { exponent }))?
-                }
-            }
-        }
+        (Value::Tensor(_), Value::Constant(exponents)) => powers(node, importer, base, exponents)?,
         (Value::Constant(constant), Value::Tensor(tensor)) => {
             if constant.to_reals().iter().any(|&base| base <= 0.0) {
                 return Err(node.wrong_operand(0, "positive where the exponent is computed"));
@@ -215,6 +207,55 @@ fn pow(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
         }
     };
     Ok(vec![value])
+}
+
+/// Most different exponents of one node.
+const EXPONENTS: usize = 8;
+
+/// Constant exponents: each power of all elements, and of those the wanted ones.
+fn powers(
+    node: &OnnxNode<'_>,
+    importer: &mut Importer,
+    base: &Value,
+    exponents: &Constant,
+) -> Result<Value, ImportError> {
+    let shape = super::compose::result_shape(node, &importer.shape_of(base), &exponents.shape)?;
+    importer.budget.elements(&node.name, &shape)?;
+    let base = importer.broadcast(node, base, &shape)?;
+    let wanted = exponents.broadcast(&shape).to_reals();
+    let mut different = exponents.to_reals();
+    different.sort_by(f64::total_cmp);
+    different.dedup();
+    if different.is_empty() || different.len() > EXPONENTS {
+        return Err(node.wrong_operand(1, "of at most eight different exponents"));
+    }
+    let mut result: Option<Value> = None;
+    for exponent in different {
+        let power = power(node, importer, &base, exponent)?;
+        result = Some(match result {
+            None => power,
+            Some(others) => {
+                let chosen: Vec<bool> = wanted.iter().map(|&other| other == exponent).collect();
+                super::logic::by_constant(node, importer, &chosen, [&power, &others], &shape)?
+            }
+        });
+    }
+    result.ok_or_else(|| node.wrong_operand(1, "not empty"))
+}
+
+fn power(
+    node: &OnnxNode<'_>,
+    importer: &mut Importer,
+    base: &Value,
+    exponent: f64,
+) -> Result<Value, ImportError> {
+    match exponent {
+        1.0 => Ok(base.clone()),
+        2.0 => importer.product(node, base, base),
+        0.5 => importer.apply(node, base, Activation::Function(Function::Sqrt)),
+        -1.0 => importer.apply(node, base, Activation::Function(Function::Reciprocal)),
+        exponent => importer.apply(node, base, Activation::Function(Function::Pow { exponent })),
+    }
 }
 
 fn constant_power(

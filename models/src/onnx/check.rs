@@ -15,7 +15,7 @@ const NAME_BYTES: usize = 256;
 const TENSORS: usize = 64;
 
 /// The version of each domain's operator set.
-#[derive(Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct OperatorSets(BTreeMap<String, i64>);
 
 impl OperatorSets {

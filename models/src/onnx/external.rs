@@ -10,8 +10,8 @@ use super::limits::FILE_BYTES;
 use super::proto::{AttributeProto, DataLocation, GraphProto, ModelProto, NodeProto, TensorProto};
 use crate::digest::keccak256;
 
-/// Most bytes of a file of tensors.
-const DATA_BYTES: u64 = 1 << 31;
+/// Most bytes of all files of tensors together, what no tensor reads included.
+const DATA_BYTES: u64 = 1 << 28;
 
 /// Gives the bytes of a file that a model names, or says why not.
 pub type Resolver<'a> = dyn Fn(&str) -> Result<Vec<u8>, String> + 'a;
@@ -31,11 +31,12 @@ pub(super) fn in_folder(folder: &Path, file: &str) -> Result<Vec<u8>, String> {
     if !target.starts_with(&root) {
         return Err("it lies outside the model's folder, where nothing is read".to_owned());
     }
-    let opened = File::open(&target).map_err(cause)?;
-    let metadata = opened.metadata().map_err(cause)?;
+    // Before it is opened: to open a pipe is to wait for it.
+    let metadata = target.metadata().map_err(cause)?;
     if !metadata.is_file() {
         return Err("it is not a regular file".to_owned());
     }
+    let opened = File::open(&target).map_err(cause)?;
     if metadata.len() > DATA_BYTES {
         return Err(format!("it has more than the limit of {DATA_BYTES} bytes"));
     }
@@ -49,7 +50,8 @@ pub(super) fn load(
     model: &mut ModelProto,
     resolver: &Resolver<'_>,
 ) -> Result<BTreeMap<String, [u8; 32]>, ImportError> {
-    let mut loader = Loader { resolver, files: BTreeMap::new(), left: FILE_BYTES };
+    let files = BTreeMap::new();
+    let mut loader = Loader { resolver, files, left: FILE_BYTES, data_left: DATA_BYTES };
     if let Some(graph) = &mut model.graph {
         loader.graph(graph)?;
     }
@@ -65,6 +67,8 @@ struct Loader<'a> {
     files: BTreeMap<String, Vec<u8>>,
     /// Bytes that tensors may still take.
     left: u64,
+    /// Bytes that files may still have.
+    data_left: u64,
 }
 
 impl Loader<'_> {
@@ -95,6 +99,10 @@ impl Loader<'_> {
         };
         if !self.files.contains_key(&place.file) {
             let bytes = (self.resolver)(&place.file).map_err(refused)?;
+            let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+            self.data_left = self.data_left.checked_sub(size).ok_or_else(|| {
+                refused(format!("the files beside the model have more than {DATA_BYTES} bytes"))
+            })?;
             self.files.insert(place.file.clone(), bytes);
         }
         let file = &self.files[&place.file];

@@ -139,7 +139,7 @@ impl OnnxFile {
         let proto = self.model.graph.as_ref().ok_or(ImportError::NoGraph)?;
         let mut reasons = check::graph(proto, &nodes);
         let inputs = super::input::resolve(&self.inputs, options, &mut reasons);
-        let mut draft = importer::import(proto, &nodes, &inputs, reasons)?;
+        let mut draft = importer::import(proto, &nodes, &inputs, sets, reasons)?;
         draft.digest = graph_digest::graph_digest(proto, &nodes, &inputs)?;
         draft.fuse();
         Ok(draft.legalize())

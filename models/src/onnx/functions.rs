@@ -7,7 +7,7 @@ use super::check::OperatorSets;
 use super::error::ImportError;
 use super::limits::{FIELDS, NODES, limit};
 use super::operators;
-use super::proto::{AttributeProto, FunctionProto, ModelProto, NodeProto};
+use super::proto::{AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto};
 
 /// A node of the graph, or of a function's body where it is called.
 #[derive(Clone, Debug)]
@@ -22,6 +22,15 @@ pub(super) struct FlatNode<'a> {
     pub(super) attributes: Vec<(&'a str, &'a AttributeProto)>,
     /// The version of the operator set of its domain.
     pub(super) opset: i64,
+    /// Names of the graph around that its own graphs may read.
+    pub(super) captured: Vec<&'a str>,
+}
+
+impl FlatNode<'_> {
+    /// Every name that the node may read.
+    pub(super) fn reads(&self) -> impl Iterator<Item = &str> {
+        self.input.iter().map(String::as_str).chain(self.captured.iter().copied())
+    }
 }
 
 /// Most calls inside each other.
@@ -41,18 +50,47 @@ pub(super) fn inline<'a>(
     }
     let nodes = model.graph.iter().flat_map(|graph| &graph.node);
     for (position, node) in nodes.enumerate() {
-        let flat = FlatNode {
-            name: node_name(node, position),
-            op: &node.op_type,
-            domain: standard(&node.domain),
-            input: node.input.clone(),
-            output: node.output.clone(),
-            attributes: node.attribute.iter().map(|value| (value.name.as_str(), value)).collect(),
-            opset: sets.version(&node.domain),
-        };
-        inliner.add(flat, &node.overload, 0)?;
+        inliner.add(flat_node(node, position, sets), &node.overload, 0)?;
     }
     Ok(inliner.nodes)
+}
+
+/// The nodes of a graph inside a node, where functions are not called.
+pub(super) fn flatten<'a>(graph: &'a GraphProto, sets: &OperatorSets) -> Vec<FlatNode<'a>> {
+    let nodes = graph.node.iter().enumerate();
+    nodes.map(|(position, node)| flat_node(node, position, sets)).collect()
+}
+
+fn flat_node<'a>(node: &'a NodeProto, position: usize, sets: &OperatorSets) -> FlatNode<'a> {
+    let mut captured = Vec::new();
+    for attribute in &node.attribute {
+        attribute.g.iter().for_each(|graph| add_names(graph, &mut captured));
+        attribute.graphs.iter().for_each(|graph| add_names(graph, &mut captured));
+    }
+    captured.sort_unstable();
+    captured.dedup();
+    FlatNode {
+        name: node_name(node, position),
+        op: &node.op_type,
+        domain: standard(&node.domain),
+        input: node.input.clone(),
+        output: node.output.clone(),
+        attributes: node.attribute.iter().map(|value| (value.name.as_str(), value)).collect(),
+        opset: sets.version(&node.domain),
+        captured,
+    }
+}
+
+/// Every name that the nodes and outputs of a graph read.
+fn add_names<'a>(graph: &'a GraphProto, names: &mut Vec<&'a str>) {
+    names.extend(graph.output.iter().map(|output| output.name.as_str()));
+    for node in &graph.node {
+        names.extend(node.input.iter().map(String::as_str));
+        for attribute in &node.attribute {
+            attribute.g.iter().for_each(|graph| add_names(graph, names));
+            attribute.graphs.iter().for_each(|graph| add_names(graph, names));
+        }
+    }
 }
 
 /// The name of a node in messages: its own, or that of its first output.
@@ -155,14 +193,15 @@ impl<'a> Inliner<'a> {
                 output: inner.output.iter().map(rename).collect(),
                 attributes: bound_attributes(inner, node, function)?,
                 opset: sets.version(&inner.domain),
+                captured: Vec::new(),
             };
             self.add(flat, &inner.overload, depth + 1)?;
         }
         for (name, wanted) in copies {
             let (input, output) = (vec![rename(name)], vec![wanted.clone()]);
             let (name, attributes, opset) = (prefix.clone(), Vec::new(), sets.version(""));
-            let copy =
-                FlatNode { name, op: "Identity", domain: "", input, output, attributes, opset };
+            let (op, domain, captured) = ("Identity", "", Vec::new());
+            let copy = FlatNode { name, op, domain, input, output, attributes, opset, captured };
             self.add(copy, "", depth + 1)?;
         }
         Ok(())

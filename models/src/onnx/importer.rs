@@ -2,17 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::check::check_node;
+use super::check::{OperatorSets, check_node};
 use super::constant::{Constant, Data};
 use super::element::Element;
 use super::error::{ImportError, Refusals};
-use super::functions::FlatNode;
+use super::functions::{FlatNode, flatten};
 use super::input::Input;
-use super::limits::Budget;
+use super::limits::{Budget, NODES, limit};
 use super::node::{OnnxNode, Tensor, Value};
 use super::operators::Operator;
 use super::order::dependency_order;
-use super::proto::GraphProto;
+use super::proto::{GraphProto, ValueInfoProto};
 use crate::graph::{Activate, Draft, Node, Op, TensorSpec, alias};
 use crate::quantized::TensorId;
 
@@ -26,6 +26,9 @@ pub(super) struct Importer {
     /// Names of tensors of the graph, each with the last number tried for another of that name.
     names: HashMap<String, usize>,
     reasons: Vec<ImportError>,
+    sets: OperatorSets,
+    /// Nodes of graphs inside nodes, so far.
+    inner_nodes: usize,
 }
 
 /// Lowers a graph; `reasons` are those found before.
@@ -33,24 +36,17 @@ pub(super) fn import(
     proto: &GraphProto,
     nodes: &[FlatNode<'_>],
     inputs: &[Input],
+    sets: OperatorSets,
     reasons: Vec<ImportError>,
 ) -> Result<Draft, Refusals> {
-    let mut importer = Importer { reasons, ..Importer::new(Budget::new()) };
+    let mut importer = Importer { reasons, sets, ..Importer::new(Budget::new()) };
     importer.add_initializers(proto)?;
     for input in &proto.input {
         // Those that cannot be used have their reason already.
         importer.values.entry(input.name.clone()).or_insert(None);
     }
     inputs.iter().try_for_each(|input| importer.add_input(input))?;
-    let read: HashSet<&str> = nodes
-        .iter()
-        .flat_map(|node| &node.input)
-        .chain(proto.output.iter().map(|output| &output.name))
-        .map(String::as_str)
-        .collect();
-    for position in dependency_order(nodes)? {
-        importer.take(&nodes[position], &read)?;
-    }
+    importer.take_all(nodes, proto)?;
     importer.add_outputs(proto)?;
     match Refusals::of(importer.reasons) {
         Some(refusals) => Err(refusals),
@@ -67,6 +63,8 @@ impl Importer {
             values: HashMap::new(),
             names: HashMap::new(),
             reasons: Vec::new(),
+            sets: OperatorSets::default(),
+            inner_nodes: 0,
         }
     }
 
@@ -211,6 +209,41 @@ impl Importer {
             Some(Some(_)) => Err(ImportError::DuplicateValue { value: input.name.clone() }),
             _ => Ok(()),
         }
+    }
+
+    fn take_all(&mut self, nodes: &[FlatNode<'_>], proto: &GraphProto) -> Result<(), ImportError> {
+        let outputs = proto.output.iter().map(|output| output.name.as_str());
+        let read: HashSet<&str> = nodes.iter().flat_map(FlatNode::reads).chain(outputs).collect();
+        for position in dependency_order(nodes)? {
+            self.take(&nodes[position], &read)?;
+        }
+        Ok(())
+    }
+
+    /// The outputs of a graph inside a node, which may read what is defined around it.
+    pub(super) fn inlined(
+        &mut self,
+        node: &OnnxNode<'_>,
+        graph: &GraphProto,
+    ) -> Result<Vec<Value>, ImportError> {
+        self.inner_nodes = self.inner_nodes.saturating_add(graph.node.len());
+        limit("the graphs inside nodes", "nodes", self.inner_nodes, NODES)?;
+        let nodes = flatten(graph, &self.sets);
+        self.add_initializers(graph)?;
+        for inner in &nodes {
+            check_node(inner)?;
+        }
+        self.take_all(&nodes, graph)?;
+        let output = |output: &ValueInfoProto| match self.values.get(&output.name) {
+            Some(Some(value)) => Ok(value.clone()),
+            // Told where it was found.
+            Some(None) => Err(node.unsupported("its branch cannot be proved")),
+            None => Err(ImportError::UndefinedValue {
+                reader: node.name.clone(),
+                value: output.name.clone(),
+            }),
+        };
+        graph.output.iter().map(output).collect()
     }
 
     /// Lowers a node, or keeps the reason why that is not possible.

@@ -106,6 +106,8 @@ impl Importer {
         matrix: &Constant,
     ) -> Result<Value, ImportError> {
         matrix.check_finite(node.constant_name())?;
+        // Each layer has its own copy, also of a matrix that several nodes share.
+        self.budget.elements(&node.name, &matrix.shape)?;
         let columns = matrix.shape[matrix.shape.len() - 1];
         let mut shape = self.shape(input).to_vec();
         while shape.len() < matrix.shape.len() {
@@ -138,6 +140,7 @@ impl Importer {
         input: TensorId,
     ) -> Result<Value, ImportError> {
         matrix.check_finite(node.constant_name())?;
+        self.budget.elements(&node.name, &matrix.shape)?;
         let rows = matrix.shape[matrix.shape.len() - 2];
         let mut shape = self.shape(input).to_vec();
         while shape.len() < matrix.shape.len() {

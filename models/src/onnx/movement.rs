@@ -2,6 +2,7 @@
 
 use super::compose::Lowered;
 use super::constant::{Constant, Data};
+use super::element::Element;
 use super::error::ImportError;
 use super::importer::Importer;
 use super::node::{OnnxNode, Value};
@@ -10,6 +11,7 @@ use crate::graph::{broadcast_index, row_major_strides, strided_index};
 
 pub(super) const OPERATORS: &[Operator] = &[
     operator("CenterCropPad", &[18], &["axes"], center_crop_pad),
+    operator("Compress", &[9, 11, 28], &["axis"], compress),
     operator("DepthToSpace", &[1, 11, 13, 28], &["blocksize", "mode"], depth_to_space),
     operator("Expand", &[8, 13], &[], expand),
     operator("Gather", &[1, 11, 13], &["axis"], gather),
@@ -153,6 +155,9 @@ fn gather(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let value = node.operand(0)?;
     let shape = importer.shape_of(value);
     let axis = node.axis(node.int("axis")?.unwrap_or(0), shape.len())?;
+    if let Some(indices @ Value::Tensor(_)) = node.optional(1) {
+        return Ok(vec![looked_up(node, importer, value, indices, axis)?]);
+    }
     let positions = places(node, shape[axis])?;
     let index_shape = &node.constant(1)?.shape;
     let output = [&shape[..axis], index_shape, &shape[axis + 1..]].concat();
@@ -170,6 +175,45 @@ fn gather(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     Ok(vec![value])
 }
 
+/// Longest dimension in which a computed place is looked up.
+const LOOKED_UP: usize = 1 << 10;
+
+/// `Gather` with computed indices: each is a row with one 1, times the data.
+fn looked_up(
+    node: &OnnxNode<'_>,
+    importer: &mut Importer,
+    value: &Value,
+    indices: &Value,
+    axis: usize,
+) -> Result<Value, ImportError> {
+    let shape = importer.shape_of(value);
+    if shape[axis] > LOOKED_UP {
+        return Err(node.unsupported(
+            "positions that depend on the input, in a dimension of more than 1024; where an \
+             input decides them, make it a constant with --fix",
+        ));
+    }
+    let rows = importer.one_hot_rows(node, indices, shape[axis], true)?;
+    let index_shape = importer.shape_of(indices);
+    let count = index_shape.iter().product();
+    let rows = importer.reshaped(node, &rows, vec![count, shape[axis]])?;
+    let others = (0..shape.len()).filter(|&other| other != axis);
+    let order: Vec<usize> = std::iter::once(axis).chain(others).collect();
+    let table = importer.transposed(node, value, &order)?.with_element(Element::Real);
+    let width = shape.iter().product::<usize>() / shape[axis];
+    let table = importer.reshaped(node, &table, vec![shape[axis], width])?;
+    let found = importer.matrix_product(node, &rows, &table)?;
+    let [before, after] = [&shape[..axis], &shape[axis + 1..]];
+    let found = importer.reshaped(node, &found, [&index_shape[..], before, after].concat())?;
+    // The dimensions of the indices go where the axis was.
+    let indices = 0..index_shape.len();
+    let firsts = indices.end..indices.end + before.len();
+    let lasts = firsts.end..firsts.end + after.len();
+    let order: Vec<usize> = firsts.chain(indices).chain(lasts).collect();
+    let found = importer.transposed(node, &found, &order)?;
+    Ok(found.with_element(Importer::element_of(value)))
+}
+
 /// The constant operand 1 as positions within a dimension.
 fn places(node: &OnnxNode<'_>, size: usize) -> Result<Vec<usize>, ImportError> {
     let positions = match node.operand(1)? {
@@ -185,6 +229,27 @@ fn places(node: &OnnxNode<'_>, size: usize) -> Result<Vec<usize>, ImportError> {
     positions
         .collect::<Result<_, _>>()
         .map_err(|_| node.wrong_operand(1, "positions within the axis"))
+}
+
+/// `Compress` with a constant condition: the places where it holds.
+fn compress(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let value = node.operand(0)?;
+    let condition = node.integers(1)?;
+    let (value, axis) = match node.int("axis")? {
+        Some(axis) => (value.clone(), axis),
+        None => {
+            let count = importer.shape_of(value).iter().product();
+            (importer.reshaped(node, value, vec![count])?, 0)
+        }
+    };
+    let shape = importer.shape_of(&value);
+    let axis = node.axis(axis, shape.len())?;
+    if condition.len() > shape[axis] {
+        return Err(node.wrong_operand(1, "at most as long as the axis"));
+    }
+    let mut axes: Vec<Vec<usize>> = shape.iter().map(|&size| (0..size).collect()).collect();
+    axes[axis] = (0..condition.len()).filter(|&place| condition[place] != 0).collect();
+    Ok(vec![importer.picked(node, &value, &axes)?])
 }
 
 /// `GatherElements`: for each element of the result, a position along one axis.

@@ -7,7 +7,7 @@ use super::constant::{Constant, Data};
 use super::element::Element;
 use super::error::ImportError;
 use super::functions::FlatNode;
-use super::proto::{AttributeProto, AttributeType, TensorProto};
+use super::proto::{AttributeProto, AttributeType, GraphProto, TensorProto};
 use crate::quantized::TensorId;
 
 /// What a name in the file stands for.
@@ -248,6 +248,16 @@ impl<'a> OnnxNode<'a> {
     pub(super) fn floats(&self, name: &'static str) -> Result<Option<&'a [f32]>, ImportError> {
         let found = self.typed(name, AttributeType::Floats, "a list of numbers")?;
         Ok(found.map(|attribute| attribute.floats.as_slice()))
+    }
+
+    pub(super) fn texts(&self, name: &'static str) -> Result<Option<&'a [Vec<u8>]>, ImportError> {
+        let found = self.typed(name, AttributeType::Strings, "a list of strings")?;
+        Ok(found.map(|attribute| attribute.strings.as_slice()))
+    }
+
+    pub(super) fn graph(&self, name: &'static str) -> Result<Option<&'a GraphProto>, ImportError> {
+        let found = self.typed(name, AttributeType::Graph, "a graph")?;
+        Ok(found.and_then(|attribute| attribute.g.as_deref()))
     }
 
     pub(super) fn text(&self, name: &'static str) -> Result<Option<&'a [u8]>, ImportError> {

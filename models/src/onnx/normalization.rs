@@ -9,6 +9,7 @@ use super::operators::{Operator, operator};
 use crate::activation::Activation;
 use crate::function::Function;
 use crate::graph::{Channels, Op, Softmax, pointwise};
+use crate::quantized::TensorId;
 
 pub(super) const OPERATORS: &[Operator] = &[
     operator(
@@ -76,13 +77,25 @@ fn softmax_axes(node: &OnnxNode<'_>, rank: usize) -> Result<std::ops::Range<usiz
 
 fn softmax(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let input = node.tensor(0)?;
-    let shape = importer.shape(input).to_vec();
-    let axes = softmax_axes(node, shape.len())?;
-    importer.reserve(node, &shape)?;
-    let channels = Channels::of_axes(&shape, axes);
-    importer.budget.lists(&node.name, channels.before * channels.after, channels.count)?;
-    let groups = groups(&channels);
-    Ok(vec![importer.emit(node, shape, Op::Softmax(Softmax { input, groups }))?])
+    let axes = softmax_axes(node, importer.shape(input).len())?;
+    Ok(vec![importer.softmax_of(node, input, axes)?])
+}
+
+impl Importer {
+    /// The softmax of the elements of each group, which are those of neighbouring axes.
+    pub(super) fn softmax_of(
+        &mut self,
+        node: &OnnxNode<'_>,
+        input: TensorId,
+        axes: std::ops::Range<usize>,
+    ) -> Result<Value, ImportError> {
+        let shape = self.shape(input).to_vec();
+        self.reserve(node, &shape)?;
+        let channels = Channels::of_axes(&shape, axes);
+        self.budget.lists(&node.name, channels.before * channels.after, channels.count)?;
+        let groups = groups(&channels);
+        self.emit(node, shape, Op::Softmax(Softmax { input, groups }))
+    }
 }
 
 fn log_softmax(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
@@ -107,19 +120,31 @@ impl Statistics {
         node: &OnnxNode<'_>,
         importer: &mut Importer,
         value: &Value,
-    ) -> Result<Value, ImportError> {
-        let centered = if self.centered {
-            let mean = importer.reduced(node, value, &self.axes, Reduction::Mean)?;
-            importer.sub(node, value, &mean)?
-        } else {
-            value.clone()
+    ) -> Result<Normalized, ImportError> {
+        let mean = match self.centered {
+            true => Some(importer.reduced(node, value, &self.axes, Reduction::Mean)?),
+            false => None,
+        };
+        let centered = match &mean {
+            Some(mean) => importer.sub(node, value, mean)?,
+            None => value.clone(),
         };
         let squares = importer.product(node, &centered, &centered)?;
         let variance = importer.reduced(node, &squares, &self.axes, Reduction::Mean)?;
         let inverse = Activation::Function(Function::InverseSqrt { epsilon: self.epsilon });
         let inverse = importer.apply(node, &variance, inverse)?;
-        importer.product(node, &centered, &inverse)
+        let value = importer.product(node, &centered, &inverse)?;
+        Ok(Normalized { value, mean, inverse })
     }
+}
+
+/// What a normalization gives.
+struct Normalized {
+    value: Value,
+    /// The mean of each group, where it is taken off.
+    mean: Option<Value>,
+    /// One over the deviation of each group.
+    inverse: Value,
 }
 
 /// `value · scale + shift`, each where it is given.
@@ -157,14 +182,18 @@ fn over_last_axes(node: &OnnxNode<'_>, importer: &mut Importer, centered: bool) 
     let axis = node.axis(node.int("axis")?.unwrap_or(-1), shape.len())?;
     let epsilon = node.float("epsilon")?.unwrap_or(1e-5);
     let statistics = Statistics { axes: (axis..shape.len()).collect(), epsilon, centered };
-    let normalized = statistics.normalize(node, importer, value)?;
+    let Normalized { value, mean, inverse } = statistics.normalize(node, importer, value)?;
     let scale = Some(node.operand(1)?);
     let shift = if centered { node.optional(2) } else { None };
-    let result = scaled_and_shifted(node, importer, normalized, [scale, shift])?;
+    let result = scaled_and_shifted(node, importer, value, [scale, shift])?;
     if importer.shape_of(&result) != shape {
         return Err(node.wrong_shape("scale and bias must broadcast to the input", &[&shape]));
     }
-    Ok(vec![result])
+    let mut results = vec![result];
+    if let Some(mean) = mean {
+        results.extend([mean, inverse]);
+    }
+    Ok(results)
 }
 
 /// `InstanceNormalization`: over the spatial dimensions of each channel.
@@ -176,7 +205,7 @@ fn instance(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     }
     let epsilon = node.float("epsilon")?.unwrap_or(1e-5);
     let statistics = Statistics { axes: (2..shape.len()).collect(), epsilon, centered: true };
-    let normalized = statistics.normalize(node, importer, value)?;
+    let normalized = statistics.normalize(node, importer, value)?.value;
     let scale = per_channel(node, importer, 1, &shape)?;
     let shift = per_channel(node, importer, 2, &shape)?;
     Ok(vec![scaled_and_shifted(node, importer, normalized, [Some(&scale), Some(&shift)])?])
@@ -197,7 +226,7 @@ fn group(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let apart =
         importer.reshaped(node, value, vec![shape[0], groups, count / shape[0] / groups])?;
     let statistics = Statistics { axes: vec![2], epsilon, centered: true };
-    let normalized = statistics.normalize(node, importer, &apart)?;
+    let normalized = statistics.normalize(node, importer, &apart)?.value;
     let normalized = importer.reshaped(node, &normalized, shape.clone())?;
     let scale = per_channel(node, importer, 1, &shape)?;
     let shift = per_channel(node, importer, 2, &shape)?;
@@ -228,7 +257,7 @@ fn mean_variance(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let axes = node.ints("axes")?.unwrap_or(&[0, 2, 3]);
     let axes = super::reshaping::distinct_axes(node, axes, rank)?;
     let statistics = Statistics { axes, epsilon: 1e-18, centered: true };
-    Ok(vec![statistics.normalize(node, importer, value)?])
+    Ok(vec![statistics.normalize(node, importer, value)?.value])
 }
 
 /// `LRN`: each element over a power of the sum of squares of the channels around it.

@@ -5,8 +5,9 @@ use super::compose::Lowered;
 use super::importer::Importer;
 use super::node::OnnxNode;
 use super::{
-    activations, arithmetic, concat, constants, convolution, elements, logic, matrix, movement,
-    normalization, padding, pooling, reduction, reshaping, resize, transposed_convolution,
+    activations, arithmetic, attention, concat, constants, control, convolution, elements, logic,
+    losses, machine_learning, matrix, movement, normalization, padding, pooling, products,
+    recurrent, reduction, reshaping, resize, scatter, selection, transposed_convolution,
 };
 
 /// Adds a node's operations to the graph and returns its outputs, in order.
@@ -54,19 +55,27 @@ impl Operator {
 const FAMILIES: &[&[Operator]] = &[
     activations::OPERATORS,
     arithmetic::OPERATORS,
+    attention::OPERATORS,
     concat::OPERATORS,
     constants::OPERATORS,
+    control::OPERATORS,
     convolution::OPERATORS,
     elements::OPERATORS,
     logic::OPERATORS,
+    losses::OPERATORS,
+    machine_learning::OPERATORS,
     matrix::OPERATORS,
     movement::OPERATORS,
     normalization::OPERATORS,
     padding::OPERATORS,
     pooling::OPERATORS,
+    products::OPERATORS,
+    recurrent::OPERATORS,
     reduction::OPERATORS,
     reshaping::OPERATORS,
     resize::OPERATORS,
+    scatter::OPERATORS,
+    selection::OPERATORS,
     transposed_convolution::OPERATORS,
 ];
 
@@ -79,7 +88,7 @@ pub(super) fn find(domain: &str, name: &str) -> Option<&'static Operator> {
 /// What a user can do about an operation that is not in the table.
 pub(super) fn advice(domain: &str, op: &str) -> &'static str {
     match (domain, op) {
-        ("", "ArgMax" | "ArgMin" | "TopK" | "Hardmax") => {
+        ("", "TopK") => {
             "export the model without it: the order of the outputs before it says the same"
         }
         (
@@ -92,11 +101,7 @@ pub(super) fn advice(domain: &str, op: &str) -> &'static str {
             | "MatMulInteger"
             | "ConvInteger",
         ) => "give the float model: zkinfer quantizes it itself",
-        ("", "LSTM" | "GRU" | "RNN") => {
-            "write the cell in a loop (torch.nn.LSTMCell, not torch.nn.LSTM) and export with \
-             dynamo=True, which unrolls it"
-        }
-        ("", "Loop" | "If" | "Scan") => {
+        ("", "Loop" | "Scan") => {
             "export with fixed shapes, so that the exporter decides the branch or unrolls the loop"
         }
         ("", "NonMaxSuppression" | "RoiAlign") => {
@@ -140,7 +145,8 @@ mod tests {
         let list = |items: Vec<String>| items.join(", ");
         let mut lines: Vec<String> = rows()
             .map(|row| {
-                let domain = if row.domain.is_empty() { "" } else { "com.microsoft." };
+                let domain =
+                    if row.domain.is_empty() { String::new() } else { format!("{}.", row.domain) };
                 let sets = list(row.sets.iter().map(ToString::to_string).collect());
                 let attributes = list(row.attributes.iter().map(|a| format!("`{a}`")).collect());
                 format!("| {domain}{} | {sets} | {attributes} |\n", row.name)

@@ -15,9 +15,8 @@ pub(super) fn dependency_order(nodes: &[FlatNode<'_>]) -> Result<Vec<usize>, Imp
             }
         }
     }
-    let sources = |position: usize| {
-        nodes[position].input.iter().filter_map(|name| producer.get(name.as_str()).copied())
-    };
+    let sources =
+        |position: usize| nodes[position].reads().filter_map(|name| producer.get(name).copied());
     let mut waiting: Vec<usize> = (0..nodes.len()).map(|node| sources(node).count()).collect();
     let mut readers = vec![Vec::new(); nodes.len()];
     for position in 0..nodes.len() {

@@ -107,7 +107,7 @@ impl Importer {
     ) -> Result<Value, ImportError> {
         let largest = self.reduced(node, value, axes, Reduction::Max)?;
         let below = self.sub(node, value, &largest)?;
-        let powers = self.apply(node, &below, Activation::Exp)?;
+        let powers = self.apply(node, &below, Activation::Function(Function::Decay))?;
         let sums = self.reduced(node, &powers, axes, Reduction::Sum)?;
         let logarithms = self.apply(node, &sums, Activation::Function(Function::Log))?;
         self.add(node, &largest, &logarithms)

@@ -36,7 +36,9 @@ enum Filter {
 }
 
 /// Where an output position lies in the input: `(position, scale, input length, output length)`.
-type Transformation = fn(f64, f64, f64, f64) -> f64;
+///
+/// In single precision, as runtimes have it: it decides where a place lies between two.
+type Transformation = fn(f32, f32, f32, f32) -> f32;
 
 /// An axis and its new length.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +67,17 @@ fn resize(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     }
     // Only read where the region of interest is cropped.
     node.has_no_effect(&["extrapolation_value", "keep_aspect_ratio_policy"]);
+    // Runtimes disagree whether the corner is that of the length or of the product that is cut.
+    let cut = |target: &Target| {
+        let length = count(shape[target.axis]) * target.scale;
+        (length - count(target.length)).abs() > 1e-4 * length
+    };
+    let corners = node.text("coordinate_transformation_mode")? == Some(b"align_corners");
+    if corners && targets.iter().any(cut) {
+        return Err(node.unsupported(
+            "align_corners with scales that give no whole length; export with sizes instead",
+        ));
+    }
     Ok(vec![resampled(node, importer, value, &targets, transformation, filter, excludes)?])
 }
 
@@ -181,7 +194,7 @@ fn rounded(length: f64) -> usize {
         .unwrap_or(usize::MAX)
 }
 
-fn asymmetric(x: f64, scale: f64, _: f64, _: f64) -> f64 {
+fn asymmetric(x: f32, scale: f32, _: f32, _: f32) -> f32 {
     x / scale
 }
 
@@ -251,7 +264,10 @@ fn resampled(
         if length == 0 {
             return Err(node.wrong_shape("no dimension may become 0", &[&shape]));
         }
-        let place = |x: usize| transformation(count(x), scale, count(size), count(length));
+        let place = |x: usize| {
+            let [x, input, output] = [x, size, length].map(|size| single(count(size)));
+            f64::from(transformation(x, single(scale), input, output))
+        };
         value = match filter {
             Filter::Nearest(round) => {
                 let nearest = |x| {
@@ -311,7 +327,7 @@ fn cubic(distance: f64, a: f64) -> f64 {
 }
 
 /// The matrix applied to the elements along an axis.
-fn along_axis(
+pub(super) fn along_axis(
     node: &OnnxNode<'_>,
     importer: &mut Importer,
     value: &Value,

@@ -61,10 +61,14 @@ impl Builder {
         self.reals(name, shape, &noise(name, count))
     }
 
-    pub(crate) fn integers(mut self, name: &str, data: &[i64]) -> Self {
+    pub(crate) fn integers(self, name: &str, data: &[i64]) -> Self {
+        self.ints_shaped(name, &[i64::try_from(data.len()).unwrap()], data)
+    }
+
+    pub(crate) fn ints_shaped(mut self, name: &str, shape: &[i64], data: &[i64]) -> Self {
         self.graph().initializer.push(TensorProto {
             name: name.to_owned(),
-            dims: vec![i64::try_from(data.len()).unwrap()],
+            dims: shape.to_vec(),
             data_type: DataType::Int64 as i32,
             int64_data: data.to_vec(),
             ..TensorProto::default()

@@ -1,0 +1,219 @@
+//! Operations of `ai.onnx.ml` that are linear, or tables: what converters write for pipelines.
+
+use super::compose::{Lowered, Reduction};
+use super::constant::Constant;
+use super::element::Element;
+use super::error::ImportError;
+use super::importer::Importer;
+use super::node::{OnnxNode, Value};
+use super::operators::{Operator, operator};
+use super::selection::POSITION;
+use crate::activation::Activation;
+use crate::function::Function;
+
+const DOMAIN: &str = "ai.onnx.ml";
+
+pub(super) const OPERATORS: &[Operator] = &[
+    operator("ArrayFeatureExtractor", &[1], &[], extract).of_domain(DOMAIN),
+    operator("Binarizer", &[1], &["threshold"], binarize).of_domain(DOMAIN),
+    operator("FeatureVectorizer", &[1], &["inputdimensions"], vectorize).of_domain(DOMAIN),
+    operator(
+        "LinearClassifier",
+        &[1],
+        &[
+            "classlabels_ints",
+            "classlabels_strings",
+            "coefficients",
+            "intercepts",
+            "multi_class",
+            "post_transform",
+        ],
+        linear_classifier,
+    )
+    .of_domain(DOMAIN),
+    operator(
+        "LinearRegressor",
+        &[1],
+        &["coefficients", "intercepts", "post_transform", "targets"],
+        linear_regressor,
+    )
+    .of_domain(DOMAIN),
+    operator("Normalizer", &[1], &["norm"], normalize).of_domain(DOMAIN),
+    operator("Scaler", &[1], &["offset", "scale"], scale).of_domain(DOMAIN),
+];
+
+/// Numbers of an attribute.
+fn numbers(node: &OnnxNode<'_>, name: &'static str) -> Result<Vec<f64>, ImportError> {
+    let given = node.floats(name)?.unwrap_or_default();
+    let numbers: Vec<f64> = given.iter().copied().map(f64::from).collect();
+    if numbers.iter().any(|number| !number.is_finite()) {
+        return Err(node.wrong_attribute(name, "finite"));
+    }
+    Ok(numbers)
+}
+
+/// Numbers of any type as the real ones that these operations compute with.
+fn real_input(node: &OnnxNode<'_>, importer: &Importer) -> Result<(Value, usize), ImportError> {
+    let value = node.operand(0)?.clone().with_element(Element::Real);
+    match importer.shape_of(&value).last() {
+        Some(&width) => Ok((value, width)),
+        None => Err(node.wrong_operand(0, "of one dimension or more")),
+    }
+}
+
+/// `Scaler`: `(x − offset) · scale`, one number for each feature or one for all.
+fn scale(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let (value, width) = real_input(node, importer)?;
+    let (offset, scale) = (numbers(node, "offset")?, numbers(node, "scale")?);
+    if [&offset, &scale].iter().any(|list| list.len() != 1 && list.len() != width) {
+        return Err(node.wrong_attribute("scale", "one number for each feature, or one for all"));
+    }
+    let constant = |list: Vec<f64>| Value::from(Constant::reals(vec![list.len()], list));
+    let shifted = importer.sub(node, &value, &constant(offset))?;
+    Ok(vec![importer.product(node, &shifted, &constant(scale))?])
+}
+
+/// `Normalizer`: each row over its largest magnitude or its norm.
+fn normalize(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let (value, _) = real_input(node, importer)?;
+    let axis = importer.shape_of(&value).len() - 1;
+    let (sums, inverse) = match node.text("norm")? {
+        None | Some(b"MAX") => {
+            let magnitudes = importer.apply(node, &value, Activation::Abs)?;
+            (importer.reduced(node, &magnitudes, &[axis], Reduction::Max)?, Function::Reciprocal)
+        }
+        Some(b"L1") => {
+            let magnitudes = importer.apply(node, &value, Activation::Abs)?;
+            (importer.reduced(node, &magnitudes, &[axis], Reduction::Sum)?, Function::Reciprocal)
+        }
+        Some(b"L2") => {
+            let squares = importer.product(node, &value, &value)?;
+            let sums = importer.reduced(node, &squares, &[axis], Reduction::Sum)?;
+            (sums, Function::InverseSqrt { epsilon: 0.0 })
+        }
+        Some(_) => return Err(node.wrong_attribute("norm", "MAX, L1 or L2")),
+    };
+    let inverse = importer.apply(node, &sums, Activation::Function(inverse))?;
+    Ok(vec![importer.product(node, &value, &inverse)?])
+}
+
+/// `Binarizer`: 1 above the threshold, else 0.
+fn binarize(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let (value, _) = real_input(node, importer)?;
+    let threshold = node.float("threshold")?.unwrap_or(0.0);
+    let shifted = importer.scaled(node, &value, 1.0, -threshold)?;
+    Ok(vec![importer.apply(node, &shifted, Activation::Function(Function::IsPositive))?])
+}
+
+/// `FeatureVectorizer`: the features of all operands one after the other.
+fn vectorize(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    // The widths, which shapes tell already.
+    node.has_no_effect(&["inputdimensions"]);
+    let mut parts = Vec::new();
+    for index in 0..node.operand_count() {
+        let value = node.operand(index)?.clone().with_element(Element::Real);
+        let shape = importer.shape_of(&value);
+        let rows = if shape.len() < 2 { 1 } else { shape[0] };
+        let width = shape.iter().product::<usize>() / rows.max(1);
+        parts.push(importer.reshaped(node, &value, vec![rows, width])?);
+    }
+    if parts.is_empty() {
+        return Err(node.wrong_operand(0, "given"));
+    }
+    Ok(vec![importer.joined(node, &parts, 1)?])
+}
+
+/// `ArrayFeatureExtractor`: constant places of the last dimension.
+fn extract(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let value = node.operand(0)?;
+    let shape = importer.shape_of(value);
+    let width = shape.last().copied().unwrap_or(0);
+    let places = super::movement::sizes(node, 1)?;
+    if places.is_empty() || places.iter().any(|&place| place >= width) {
+        return Err(node.wrong_operand(1, "places within the last dimension"));
+    }
+    let mut axes: Vec<Vec<usize>> = shape.iter().map(|&size| (0..size).collect()).collect();
+    axes[shape.len() - 1] = places;
+    let picked = importer.picked(node, value, &axes)?;
+    if shape.len() > 1 {
+        return Ok(vec![picked]);
+    }
+    let flat = importer.shape_of(&picked);
+    Ok(vec![importer.reshaped(node, &picked, vec![1, flat[0]])?])
+}
+
+/// `x · coefficients' + intercepts`, with `rows` outputs.
+fn linear(node: &OnnxNode<'_>, importer: &mut Importer, rows: usize) -> Result<Value, ImportError> {
+    let (value, width) = real_input(node, importer)?;
+    let (coefficients, intercepts) = (numbers(node, "coefficients")?, numbers(node, "intercepts")?);
+    if rows == 0 || coefficients.len() != rows * width {
+        return Err(node.wrong_attribute("coefficients", "one for each feature and output"));
+    }
+    if !intercepts.is_empty() && intercepts.len() != rows {
+        return Err(node.wrong_attribute("intercepts", "one for each output"));
+    }
+    let flat = match importer.shape_of(&value).len() {
+        1 => importer.reshaped(node, &value, vec![1, width])?,
+        _ => value,
+    };
+    let matrix = Constant::reals(vec![rows, width], coefficients).into();
+    let matrix = importer.transposed(node, &matrix, &[1, 0])?;
+    let product = importer.matrix_product(node, &flat, &matrix)?;
+    if intercepts.is_empty() {
+        return Ok(product);
+    }
+    importer.add(node, &product, &Constant::reals(vec![rows], intercepts).into())
+}
+
+/// Scores after the node's transformation.
+fn transformed(
+    node: &OnnxNode<'_>,
+    importer: &mut Importer,
+    scores: Value,
+) -> Result<Value, ImportError> {
+    match node.text("post_transform")? {
+        None | Some(b"NONE") => Ok(scores),
+        Some(b"LOGISTIC") => importer.apply(node, &scores, Activation::Sigmoid),
+        Some(b"SOFTMAX") => match scores {
+            Value::Tensor(tensor) => {
+                let rank = importer.shape(tensor.id).len();
+                importer.softmax_of(node, tensor.id, rank - 1..rank)
+            }
+            Value::Constant(_) => Err(node.unsupported("scores that are constant")),
+        },
+        Some(_) => Err(node.unsupported("this post_transform; only NONE, LOGISTIC and SOFTMAX")),
+    }
+}
+
+fn linear_regressor(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let targets = node.int("targets")?.unwrap_or(1);
+    let targets =
+        usize::try_from(targets).map_err(|_| node.wrong_attribute("targets", "1 or more"))?;
+    let scores = linear(node, importer, targets)?;
+    Ok(vec![transformed(node, importer, scores)?])
+}
+
+/// `LinearClassifier`: the label of the largest score, and the scores.
+fn linear_classifier(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    // How the scores were trained.
+    node.has_no_effect(&["multi_class"]);
+    let Some(labels) = node.ints("classlabels_ints")? else {
+        return Err(node.unsupported("labels that are strings; convert the model with integers"));
+    };
+    let labels: Vec<f64> = labels.iter().map(|&label| super::constant::real(label)).collect();
+    let (_, width) = real_input(node, importer)?;
+    let rows = numbers(node, "coefficients")?.len() / width.max(1);
+    if rows < 2 || rows != labels.len() {
+        return Err(node.unsupported(
+            "one row of coefficients for two classes; convert it as a LinearRegressor with a \
+             Sigmoid",
+        ));
+    }
+    let scores = linear(node, importer, rows)?;
+    let axis = importer.shape_of(&scores).len() - 1;
+    let place = importer.largest_place(node, &scores, axis, false)?;
+    let label = importer.number_of_place(node, &place, axis, labels)?;
+    let batch = importer.shape_of(&label)[..axis].to_vec();
+    let label = importer.reshaped(node, &label, batch)?.with_element(POSITION);
+    Ok(vec![label, transformed(node, importer, scores)?])
+}
