@@ -94,6 +94,9 @@ fn uint8_image() {
 #[test]
 fn git_lfs_pointer() {
     let refused = OnnxFile::open(&folder("git_lfs_pointer").join("model.onnx")).unwrap_err();
-    assert!(matches!(&refused, ImportError::Foreign { found, action }
-        if found.contains("git-lfs") && action.contains("git lfs pull")), "{refused}");
+    assert!(
+        matches!(&refused, ImportError::Foreign { found, action }
+        if found.contains("git-lfs") && action.contains("git lfs pull")),
+        "{refused}"
+    );
 }

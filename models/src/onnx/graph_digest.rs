@@ -91,6 +91,14 @@ impl Values {
             let digest = if name.is_empty() { [0; 32] } else { self.of(name) };
             preimage.digest(&digest);
         }
+        // What a graph inside the node may read of the values around it.
+        if !node.captured.is_empty() {
+            preimage.length(node.captured.len());
+            for name in &node.captured {
+                preimage.text(name);
+                preimage.digest(&self.of(name));
+            }
+        }
         let node_digest = preimage.finish();
         for (index, output) in node.output.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
             let mut preimage = Preimage::new("value");
@@ -129,7 +137,7 @@ impl Values {
                 preimage.length(attribute.strings.len());
                 attribute.strings.iter().for_each(|value| preimage.bytes(value));
             }
-            // No operation that is imported has such an attribute.
+            // Of these only graphs are imported, with the names that they have.
             AttributeType::Undefined
             | AttributeType::Graph
             | AttributeType::Tensors

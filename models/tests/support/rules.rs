@@ -1,6 +1,8 @@
 //! What the circuits rely on, checked on a quantized graph and one execution of it.
 
-use zkinfer_models::quantized::{Affine, QuantizedGraph, QuantizedOp, Requant, TensorId};
+use zkinfer_models::quantized::{
+    Affine, QuantizedGraph, QuantizedNode, QuantizedOp, Requant, TensorId,
+};
 use zkinfer_models::{Execution, QuantizeOptions};
 
 /// Panics at the first rule that is broken.
@@ -120,8 +122,17 @@ fn check_requant(
         .zip(requant.lo..)
         .all(|(&entry, z)| i64::from(entry) == i64::from(z) - requant.zero);
     // Outputs have 16 bits.
-    let bits = if graph.outputs.contains(&output) { 16 } else { options.activation_bits };
+    let bits = if is_output(graph, output) { 16 } else { options.activation_bits };
     let unsigned = tensor.lo >= 0 && tensor.hi < 1 << bits;
     let signed = tensor.lo >= -(1 << (bits - 1)) && tensor.hi < 1 << (bits - 1);
     assert!(unsigned || signed || is_argument);
+}
+
+/// Whether a tensor is a model output, maybe in another order.
+fn is_output(graph: &QuantizedGraph, id: TensorId) -> bool {
+    let moved = |node: &QuantizedNode| match &node.op {
+        QuantizedOp::Alias(alias) => alias.input == id && is_output(graph, node.output),
+        _ => false,
+    };
+    graph.outputs.contains(&id) || graph.nodes.iter().any(moved)
 }
