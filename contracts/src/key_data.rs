@@ -162,7 +162,7 @@ impl<'a> Layout<'a> {
             first,
             second,
             segments: segments(&parts.layout),
-            steps: steps(key),
+            steps: steps(key)?,
             fields: [0; 32],
             places: HashMap::new(),
             points: points.chain([<G1Affine as ark_ec::AffineRepr>::generator()]).collect(),
@@ -173,6 +173,10 @@ impl<'a> Layout<'a> {
     }
 
     /// Gives everything its address.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one address after the other: split up, the order would be harder to see"
+    )]
     fn place(&mut self, key: &VerifyingKey) {
         let checks = key.checks();
         let evaluations = checks.evaluations.quotient;
@@ -304,7 +308,8 @@ impl<'a> Layout<'a> {
             bytes.extend(scalar_word(&segment.lo));
             bytes.extend(segment.span);
             let mut shape = word(segment.count);
-            shape[15] = (256 - 8 * segment.width) as u8;
+            // The bits to drop, at most 248, in the upper half of the word.
+            shape[14..16].copy_from_slice(&word(256 - 8 * segment.width)[30..]);
             bytes.extend(shape);
         }
         bytes.extend(self.program(&self.first));
@@ -348,7 +353,7 @@ fn challenge_count(key: &VerifyingKey) -> usize {
 }
 
 /// The transcript behind the instance, three bytes a run of equal steps.
-fn steps(key: &VerifyingKey) -> Vec<u8> {
+fn steps(key: &VerifyingKey) -> Result<Vec<u8>, ContractError> {
     let mut runs: Vec<(u8, usize)> = Vec::new();
     for step in &key.checks().steps {
         let (kind, count) = match *step {
@@ -366,8 +371,12 @@ fn steps(key: &VerifyingKey) -> Vec<u8> {
         }
     }
     let end = [(0, 0)];
-    let steps = runs.into_iter().chain(end);
-    steps.flat_map(|(kind, count)| [kind, (count >> 8) as u8, count as u8]).collect()
+    let mut steps = Vec::new();
+    for (kind, count) in runs.into_iter().chain(end) {
+        steps.push(kind);
+        steps.extend(u16::try_from(count).map_err(|_| ContractError::Key)?.to_be_bytes());
+    }
+    Ok(steps)
 }
 
 impl Builder {
