@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 use zkinfer::{
     Device, Keys, Model, Quantized, Stored, engine::DeviceUsage, measure_accuracy,
-    models::AccuracyReport, plan,
+    models::AccuracyReport, plan, read,
 };
 
 use crate::{
@@ -75,8 +75,12 @@ fn make_keys(
         watched(output, |watch| Keys::make_again(&places.key, model, quantized, srs, device, watch))
     };
     let is_chosen = args.device == DeviceName::Auto;
-    // Only a choice depends on the size of the circuit.
-    let k = if is_chosen { plan(model, quantized)?.k() } else { 0 };
+    // Only a choice depends on the size of the circuit, which a key that is there tells.
+    let k = match (is_chosen, read::key(&places.key.key)) {
+        (false, _) => 0,
+        (true, Ok(key)) => key.parts().k.into(),
+        (true, Err(_)) => plan(model, quantized)?.k(),
+    };
     let device = devices.choose(args.device.into(), k)?;
     match make(&device) {
         Err(why) if is_chosen && why.is_of_device() && !matches!(device, Device::Cpu(_)) => {
