@@ -53,12 +53,18 @@ fn files_with(words: &[&str]) -> Vec<String> {
     names
 }
 
-/// The environment says where files lie, and is asked whether halo2 would be misled by it; it
-/// never changes a statement.
+/// The environment says where files, libraries and compiled kernels lie, which compiler the tests of
+/// the GPU's kernels use, and is asked whether halo2 would be misled by it. It never changes a
+/// statement.
 #[test]
-fn the_environment_is_read_in_two_places_only() {
+fn the_environment_is_read_in_known_places_only() {
     let readers = files_with(&["env::var", "use std::env", "option_env!", "getenv"]);
-    assert_eq!(readers, ["prover/src/files.rs", "prover/src/setup.rs"]);
+    let libraries = ["engine/src/cuda/compiler.rs", "engine/src/icicle/library.rs"];
+    let tests = ["engine/src/cuda/emulator.rs"];
+    let files = ["prover/src/files.rs", "prover/src/setup.rs"];
+    let mut known = [&libraries[..], &tests[..], &files[..]].concat();
+    known.sort_unstable();
+    assert_eq!(readers, known);
 }
 
 /// Seeded randomness is reachable only through a function whose name warns.

@@ -122,7 +122,6 @@ pub(super) fn advice(domain: &str, op: &str) -> &'static str {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
 
