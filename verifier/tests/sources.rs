@@ -113,3 +113,27 @@ fn the_documented_tests_exist() {
         assert!(files.iter().any(|(_, text)| text.contains(&definition)), "{name} does not exist");
     }
 }
+
+/// Prose is wrapped at 100 columns, so that a difference of two versions can be read.
+#[test]
+fn the_prose_of_the_documentation_is_wrapped() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let pages_of = |folder: PathBuf| -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).into_iter().flatten();
+        let pages = entries.map(|entry| entry.unwrap().path());
+        pages.filter(|path| path.extension().is_some_and(|one| one == "md")).collect()
+    };
+    let crates = CRATES.iter().map(|name| root.join(name));
+    let folders = [root.clone(), root.join("docs"), root.join("benches"), root.join("fuzz")];
+    let pages: Vec<PathBuf> = folders.into_iter().chain(crates).flat_map(pages_of).collect();
+    assert!(pages.len() > 20, "{} pages", pages.len());
+    for page in pages {
+        let (mut is_code, text) = (false, fs::read_to_string(&page).unwrap());
+        for (index, line) in text.lines().enumerate() {
+            is_code ^= line.trim_start().starts_with("```");
+            let is_prose = !is_code && !line.trim_start().starts_with('|');
+            let place = format!("{}:{}", page.display(), index + 1);
+            assert!(!is_prose || line.chars().count() <= 100, "{place} is longer than 100 columns");
+        }
+    }
+}
