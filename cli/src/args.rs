@@ -222,7 +222,7 @@ impl From<Aim> for zkinfer::Aim {
 pub(crate) struct Alarm {
     /// Refuse to go on if an output is further from the float model's than this share of its range:
     /// percent, 2 for instance. Without it, 2 % give a warning.
-    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    #[arg(long, value_name = "PERCENT", value_parser = percent, allow_negative_numbers = true)]
     pub(crate) max_error: Option<f64>,
     /// Refuse to go on if the answer is not the float model's: another class, or the other side of
     /// the threshold.
