@@ -290,6 +290,25 @@ fn attending_rows(bias: &Constant, [batch, heads, queries, keys]: [usize; 4]) ->
     rows.contains(&0.0).then(|| Constant::reals(vec![batch, heads, queries, 1], rows))
 }
 
+/// The cosines or sines of a rotary embedding, operand `index`: `[batch, 1, length, half]`.
+fn angles(
+    node: &OnnxNode<'_>,
+    importer: &mut Importer,
+    index: usize,
+    [batch, length, half]: [usize; 3],
+) -> Result<Value, ImportError> {
+    let table = node.operand(index)?;
+    let table = match node.optional(3) {
+        None => table.clone(),
+        Some(_) => looked_up(node, importer, table, [batch, length])?,
+    };
+    let shape = importer.shape_of(&table);
+    if shape.last() != Some(&half) || shape.iter().product::<usize>() != batch * length * half {
+        return Err(node.wrong_shape("angles for each place", &[&shape]));
+    }
+    importer.reshaped(node, &table, vec![batch, 1, length, half])
+}
+
 /// `RotaryEmbedding`: pairs of elements turned by constant or computed angles.
 fn rotary_embedding(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let interleaved = node.flag("interleaved", false)?;
@@ -309,19 +328,8 @@ fn rotary_embedding(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
         return Err(node.wrong_attribute("rotary_embedding_dim", "even and at most the size"));
     }
     let half = turned / 2;
-    let mut angles = |index: usize| {
-        let table = node.operand(index)?;
-        let table = match node.optional(3) {
-            None => table.clone(),
-            Some(_) => looked_up(node, importer, table, [batch, length])?,
-        };
-        let shape = importer.shape_of(&table);
-        if shape.last() != Some(&half) || shape.iter().product::<usize>() != batch * length * half {
-            return Err(node.wrong_shape("angles for each place", &[&shape]));
-        }
-        importer.reshaped(node, &table, vec![batch, 1, length, half])
-    };
-    let (cos, sin) = (angles(1)?, angles(2)?);
+    let cos = angles(node, importer, 1, [batch, length, half])?;
+    let sin = angles(node, importer, 2, [batch, length, half])?;
     let places = |part: usize| -> Vec<usize> {
         if interleaved {
             (0..half).map(|i| 2 * i + part).collect()

@@ -49,7 +49,8 @@ fn part() -> KeyParts {
 /// What the bytes of format 3 have no place for must not be lost in them.
 #[test]
 fn format_3_says_what_it_cannot_say() {
-    let edits: [(&str, fn(&mut KeyParts)); 8] = [
+    type Edit = fn(&mut KeyParts);
+    let edits: [(&str, Edit); 8] = [
         ("other semantics", |parts| parts.semantics = 2),
         ("graph digest", |parts| parts.graph_digest = Digest([1; 32])),
         ("boundaries", |parts| {

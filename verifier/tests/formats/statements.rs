@@ -46,7 +46,7 @@ fn a_part_of_a_model_is_no_inference() {
     let proof = common::shaped_proof();
     let claim = common::claim(&part);
     assert_eq!(verify(&part, &claim, &proof, POLICY), Err(VerifyError::Part));
-    let joint = verify_joint(&part, &[claim.clone()], &proof, POLICY);
+    let joint = verify_joint(&part, std::slice::from_ref(&claim), &proof, POLICY);
     assert_eq!(joint, Err(VerifyError::Part));
     // The proof proves nothing: the check of parts gets as far as the pairing.
     assert_eq!(verify_part(&part, &claim, &proof, POLICY), Err(VerifyError::Pairing));
