@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use halo2_proofs::halo2curves::{
     bn256::{Fr, G1, G1Affine},
     ff::Field,
-    group::{Curve, Group},
+    group::Curve,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;

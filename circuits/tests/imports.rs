@@ -18,7 +18,7 @@ fn modules(folder: &Path, path: &[String], found: &mut BTreeMap<Vec<String>, Str
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let name = entry.file_name().into_string().unwrap();
         let stem = name.trim_end_matches(".rs").to_owned();
-        let inner = [path, &[stem.clone()]].concat();
+        let inner = [path, std::slice::from_ref(&stem)].concat();
         if entry.path().is_dir() {
             modules(&entry.path(), &inner, found);
         } else {

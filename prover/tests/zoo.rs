@@ -91,14 +91,14 @@ fn instance(claim: &InferenceClaim) -> Vec<Fr> {
 /// Who makes a proof.
 enum Prover {
     Engine,
-    Halo2(Reference),
+    Halo2(Box<Reference>),
 }
 
 impl Model {
     fn halo2(&self) -> Prover {
         let circuit = InferenceCircuit::new(self.setup.plan().clone());
         let key = self.setup.circuit_key().verifying_key();
-        Prover::Halo2(Reference::new(self.setup.srs(), key, &circuit).unwrap())
+        Prover::Halo2(Box::new(Reference::new(self.setup.srs(), key, &circuit).unwrap()))
     }
 
     fn values(&self, execution: &Execution) -> (Vec<i64>, Vec<i64>) {
