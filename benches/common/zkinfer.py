@@ -31,7 +31,8 @@ def run(command: list[str | Path]) -> str:
 def prove(zkinfer: Path, model: Path, data: Path, folder: Path, samples: Path | None = None) -> dict:
     """Proves the model on the input, in a process of its own; gives its report."""
     folder.mkdir(parents=True, exist_ok=True)
-    command = [zkinfer, "prove", model, "--input", data, "--output", folder / "proof.zkproof", "--json"]
+    places = ["--output", folder / "proof.zkproof", "--key", folder / "proof.zkvk"]
+    command = [zkinfer, "prove", model, "--input", data, *places, "--json"]
     # The key is made anew, with the settings that this calibration gives.
     for old in folder.glob("proof.*"):
         old.unlink()
