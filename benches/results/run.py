@@ -62,7 +62,7 @@ def commit() -> str:
 
 def results(binary: Path, repeat: int) -> str:
     today = datetime.date.today().isoformat()
-    lines = [f"{zkinfer.machine()}. {today}, commit {commit()}, medians of {repeat}.", ""]
+    lines = [f"{zkinfer.machine()}.", f"{today}, commit {commit()}, medians of {repeat}.", ""]
     lines += ["### Models of the zoo", "", HEAD, "|---" * 8 + "|"]
     folder = venv.ROOT / "target" / "results"
     lenet = []
