@@ -5,6 +5,7 @@ mod columns;
 mod form;
 mod input;
 mod options;
+mod shift;
 
 pub use options::QuantizeOptions;
 
@@ -34,8 +35,25 @@ pub fn quantize(
     options: &QuantizeOptions,
 ) -> Result<QuantizedGraph, QuantizeError> {
     options.check()?;
+    if let Some(shift) = options.shift {
+        return with_shift(graph, calibration, options, shift);
+    }
+    let finest = with_shift(graph, calibration, options, shift::FINEST)?;
+    match shift::sufficient(&finest) {
+        shift::FINEST => Ok(finest),
+        shift => with_shift(graph, calibration, options, shift),
+    }
+}
+
+fn with_shift(
+    graph: &Graph,
+    calibration: &Calibration,
+    options: &QuantizeOptions,
+    shift: u32,
+) -> Result<QuantizedGraph, QuantizeError> {
     let factor = factor(calibration)?;
-    let mut quantizer = Quantizer { graph, calibration, options, factor, tensors: Vec::new() };
+    let mut quantizer =
+        Quantizer { graph, calibration, options, shift, factor, tensors: Vec::new() };
     for spec in &graph.tensors {
         let (name, shape) = (spec.name.clone(), spec.shape.clone());
         quantizer.tensors.push(QuantizedTensor {
@@ -81,6 +99,8 @@ pub(crate) struct Quantizer<'a> {
     graph: &'a Graph,
     calibration: &'a Calibration,
     pub(crate) options: &'a QuantizeOptions,
+    /// Binary digits that every requantization drops.
+    pub(crate) shift: u32,
     factor: f64,
     pub(crate) tensors: Vec<QuantizedTensor>,
 }

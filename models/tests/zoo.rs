@@ -147,7 +147,7 @@ fn options_out_of_range_are_refused() {
         ("activation_bits", QuantizeOptions { activation_bits: 1, ..default() }),
         ("activation_bits", QuantizeOptions { activation_bits: 17, ..default() }),
         ("input_bits", QuantizeOptions { input_bits: Some(17), ..default() }),
-        ("shift", QuantizeOptions { shift: 40, ..default() }),
+        ("shift", QuantizeOptions { shift: Some(40), ..default() }),
         ("table_bits", QuantizeOptions { table_bits: Some(12), ..default() }),
         ("softmax_bits", QuantizeOptions { softmax_bits: 0, ..default() }),
     ] {

@@ -114,7 +114,7 @@ impl RealForm for Mul {
         let lo = if self.is_square() { lo.max(0) } else { lo };
         let unit = a.scale * b.scale;
         let proven = Range { lo: real(lo) * unit, hi: real(hi) * unit };
-        let shift = quantizer.options.shift;
+        let shift = quantizer.shift;
         let step = unit * real(power_of_two(shift));
         // The largest product in units of the result, where the factor is 1.
         let reach = real(lo.abs().max(hi.abs())) / real(power_of_two(shift));

@@ -13,8 +13,9 @@ pub struct QuantizeOptions {
     /// Bits of each model input, 2 to 16; `None` takes 8 for inputs that lie on a grid of at
     /// most 255 steps, as pixels do, and 12 for others.
     pub input_bits: Option<u32>,
-    /// Binary digits that every requantization drops, 8 to 24: the precision of the weights.
-    pub shift: u32,
+    /// Binary digits that every requantization drops, 8 to 24: the precision of the weights; `None`
+    /// takes the fewest, of 12 to 16, at which rounded weights do not show in the outputs.
+    pub shift: Option<u32>,
     /// Bits of the argument of activations that need a table, 2 to 12; `None` takes 10, and 12
     /// where activations have more than 11 bits.
     pub table_bits: Option<u32>,
@@ -24,7 +25,13 @@ pub struct QuantizeOptions {
 
 impl Default for QuantizeOptions {
     fn default() -> Self {
-        Self { activation_bits: 8, input_bits: None, shift: 16, table_bits: None, softmax_bits: 12 }
+        Self {
+            activation_bits: 8,
+            input_bits: None,
+            shift: None,
+            table_bits: None,
+            softmax_bits: 12,
+        }
     }
 }
 
@@ -34,7 +41,7 @@ impl QuantizeOptions {
         let largest_table = if self.activation_bits > 11 { 12 } else { 11 };
         within("activation_bits", self.activation_bits, 2, 16)?;
         within("input_bits", self.input_bits.unwrap_or(8), 2, 16)?;
-        within("shift", self.shift, 8, 24)?;
+        within("shift", self.shift.unwrap_or(16), 8, 24)?;
         within("table_bits", self.table_bits(), 2, largest_table)?;
         within("softmax_bits", self.softmax_bits, 1, 15)
     }

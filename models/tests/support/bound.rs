@@ -16,7 +16,8 @@ pub(crate) fn errors(graph: &Graph, quantized: &QuantizedGraph, trace: &FloatTra
         errors[node.output.0] = match (&node.op, &integer.op) {
             (Op::Affine(layer), QuantizedOp::Affine(rounded)) => {
                 let step = rounded.requant.scale;
-                let sum = sum_error(layer, quantized, &errors, step);
+                let rounding = step / 2.0 / f64::from(1u32 << rounded.requant.shift);
+                let sum = sum_error(layer, quantized, &errors, rounding);
                 activated(layer.activation, sum + step / 2.0, &rounded.requant, output.scale)
             }
             (Op::Mul(mul), QuantizedOp::Mul(rounded)) => {
@@ -51,8 +52,7 @@ fn activated(activation: Activation, error: f64, requant: &Requant, scale: f64) 
     slope * error + rounding
 }
 
-fn sum_error(layer: &Affine, quantized: &QuantizedGraph, errors: &[f64], step: f64) -> f64 {
-    let per_unit = step / 2.0 / 65_536.0;
+fn sum_error(layer: &Affine, quantized: &QuantizedGraph, errors: &[f64], per_unit: f64) -> f64 {
     let mut sums = vec![per_unit; layer.bias.len()];
     for term in &layer.terms {
         let tensor = &quantized.tensors[term.input.0];

@@ -107,7 +107,7 @@ impl Quantizer<'_> {
             let largest = term.kernel.iter().fold(0.0, |largest: f64, w| largest.max(w.abs()));
             largest * self.tensors[term.input.0].scale
         });
-        weights.fold(0.0, f64::max) * real(power_of_two(self.options.shift)) / f64::from(i32::MAX)
+        weights.fold(0.0, f64::max) * real(power_of_two(self.shift)) / f64::from(i32::MAX)
     }
 
     /// Where all weights are one number, as in averages and copies, the scale a little above the
@@ -118,7 +118,7 @@ impl Quantizer<'_> {
             term.kernel.iter().map(move |weight| weight.abs() * scale)
         });
         let first = steps.next().unwrap_or(0.0);
-        let unit = first * real(power_of_two(self.options.shift));
+        let unit = first * real(power_of_two(self.shift));
         let weight = (unit / form.scale).floor();
         if form.is_adjustable && weight >= 1.0 && steps.all(|step| step == first) {
             return unit / weight;
@@ -129,7 +129,7 @@ impl Quantizer<'_> {
     fn integers(&self, node: &Node, affine: &Affine, form: &Form) -> Result<Layer, QuantizeError> {
         check_scale(&node.name, form.scale)?;
         let overflow = || QuantizeError::Overflow { layer: node.name.clone() };
-        let unit = real(power_of_two(self.options.shift)) / form.scale;
+        let unit = real(power_of_two(self.shift)) / form.scale;
         let limit = real(power_of_two(SUM_BITS - 1));
         let mut terms = Vec::with_capacity(affine.terms.len());
         for term in &affine.terms {
@@ -151,7 +151,7 @@ impl Quantizer<'_> {
         }
         let zero = form.zero();
         let floors = form.is_argument().then(|| self.floors(affine, &terms, form));
-        let start = real(zero) * real(power_of_two(self.options.shift));
+        let start = real(zero) * real(power_of_two(self.shift));
         let bias = affine.bias.iter().enumerate().map(|(channel, bias)| {
             let floor = floors.as_ref().map_or(f64::NEG_INFINITY, |floors| floors[channel]);
             let bias = ((bias * unit).round() + start).max(floor);
@@ -159,7 +159,7 @@ impl Quantizer<'_> {
         });
         let bias = bias.collect::<Result<Vec<i64>, _>>()?;
         let (lo, hi) = (small(form.lo), small(form.hi));
-        let shift = self.options.shift;
+        let shift = self.shift;
         let scale = form.scale;
         let requant = Requant { scale, zero, shift, lo, hi, acc_lo: 0, acc_hi: 0, table: None };
         let output = affine.output.clone();
@@ -172,7 +172,7 @@ impl Quantizer<'_> {
     /// For each channel of an argument, a bias below which every input gives the smallest `z`: a
     /// mask of any size is as good as that.
     fn floors(&self, affine: &Affine, terms: &[ConvTerm], form: &Form) -> Vec<f64> {
-        let start = real(form.lo - 1) * real(power_of_two(self.options.shift));
+        let start = real(form.lo - 1) * real(power_of_two(self.shift));
         let sums = self.channel_sums(&vec![0; affine.bias.len()], terms, &affine.output);
         sums.iter().map(|sum| start - sum[1] as f64).collect()
     }

@@ -1,0 +1,66 @@
+//! The shift of a model where the options leave it open.
+//!
+//! A shift of `S` rounds weights to multiples of `2^−S` in units of a layer's inputs and outputs.
+//! Every digit is a cell's share in each requantized value of a circuit, and more digits than the
+//! outputs can show are wasted. So the shift is the smallest at which the rounding of weights moves
+//! a result by less than the result's own rounding does.
+
+use std::ops::RangeInclusive;
+
+use super::real;
+use crate::ops::QuantizedOp;
+use crate::quantized::{Affine, Mul, QuantizedGraph};
+
+/// The shifts that are chosen from.
+const SHIFTS: RangeInclusive<u32> = 12..=16;
+/// What whole numbers that a scale gives way to are not rounded below: a scale then grows by a
+/// sixteenth at most.
+const LEAST_FACTOR: f64 = 16.0;
+
+/// The shift with which a model is quantized first, to see what it needs.
+pub(super) const FINEST: u32 = *SHIFTS.end();
+
+/// The smallest shift that serves every layer of a model that is quantized with [`FINEST`].
+pub(super) fn sufficient(graph: &QuantizedGraph) -> u32 {
+    let needed = |op: &QuantizedOp| match op {
+        QuantizedOp::Affine(affine) => of_affine(graph, affine),
+        QuantizedOp::Mul(mul) => of_mul(mul),
+        QuantizedOp::Alias(_) | QuantizedOp::MaxPool(_) | QuantizedOp::Softmax(_) => 0.0,
+    };
+    let needed = graph.nodes.iter().map(|node| needed(&node.op)).fold(0.0, f64::max);
+    SHIFTS.into_iter().find(|&shift| f64::from(shift) >= needed).unwrap_or(FINEST)
+}
+
+/// A rounded weight is off by `2^−S/√12`, and moves an output by that times its input `x`: all of an
+/// output's together by a quarter of a unit at most, as standard deviations, `Σ x²/12 ≤ 4^S/16`, where
+/// an `x` is a third of its largest magnitude. A layer of one weight has no error but a scale that
+/// gives way.
+fn of_affine(graph: &QuantizedGraph, affine: &Affine) -> f64 {
+    let mut weights = affine.terms.iter().flat_map(|term| &term.kernel).map(|w| w.unsigned_abs());
+    let first = weights.next().unwrap_or(0);
+    if weights.all(|weight| weight == first) {
+        return of_factor(first.into());
+    }
+    let mut squares = vec![0.0; affine.bias.len()];
+    for term in &affine.terms {
+        let tensor = &graph.tensors[term.input.0];
+        let largest = real(tensor.lo.abs().max(tensor.hi.abs()));
+        let per_channel = (term.kernel.len() / squares.len()).max(1);
+        for (sum, kernel) in squares.iter_mut().zip(term.kernel.chunks(per_channel)) {
+            let count = kernel.iter().filter(|weight| **weight != 0).count();
+            *sum += real(i64::try_from(count).unwrap_or(i64::MAX)) * largest * largest / 9.0;
+        }
+    }
+    let most = squares.into_iter().fold(0.0, f64::max);
+    libm::log2((most * 16.0 / 12.0).max(1.0)) / 2.0
+}
+
+/// The factor of a product is a whole number, to which its scale gives way.
+fn of_mul(mul: &Mul) -> f64 {
+    of_factor(real(mul.factor))
+}
+
+/// The shift at which a whole number is not below [`LEAST_FACTOR`].
+fn of_factor(factor: f64) -> f64 {
+    f64::from(FINEST) - libm::log2(factor.max(1.0) / LEAST_FACTOR)
+}
