@@ -126,7 +126,7 @@ fn a_wrong_public_input_breaks_a_copy() {
 
 #[test]
 fn a_public_value_behind_the_last_is_not_zero_padding() {
-    let model = conv_model();
+    let model = support::dense();
     let mut instance = model.instance.clone();
     instance.push(Fr::ONE);
     assert_eq!(broken(&model, &model.circuit(), &instance), ["copy"]);

@@ -15,6 +15,7 @@ mod argument;
 mod assembly;
 pub mod calibrate;
 mod column;
+mod combine;
 mod copies;
 mod cosets;
 mod cpu;
@@ -47,6 +48,7 @@ use rand_core::RngCore;
 use self::{assembly::lay_out, key::Keyed, rounds::Round};
 pub use self::{
     column::{Column, TableSums},
+    combine::combine_pieces,
     cpu::CpuOptions,
     device::{Device, DeviceUsage},
     error::{DeviceError, EngineError},

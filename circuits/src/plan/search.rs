@@ -25,10 +25,13 @@ use crate::{
 };
 
 /// Columns of packed weights that the search tries.
-const WEIGHT_COLUMNS: [usize; 23] =
-    [1, 2, 3, 4, 6, 8, 10, 12, 14, 16, 18, 20, 24, 28, 32, 36, 40, 48, 56, 64, 96, 128, 192];
+const WEIGHT_COLUMNS: [usize; 39] = [
+    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 26, 28, 30, 32, 36, 40,
+    44, 48, 56, 64, 72, 80, 88, 96, 108, 120, 136, 160, 192,
+];
 /// Read lanes that the search tries.
-const READ_LANES: [usize; 7] = [2, 3, 4, 5, 6, 7, 8];
+const READ_LANES: [usize; 20] =
+    [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64];
 /// Limb widths that the search tries.
 const LIMB_BITS: std::ops::RangeInclusive<u32> = 5..=13;
 /// The fewest rows that the search tries, log2.
@@ -87,6 +90,12 @@ impl Objective {
     }
 }
 
+/// Read lanes that serve a graph: a product reads two elements in one row.
+fn read_lanes(graph: &QuantizedGraph) -> impl Iterator<Item = usize> {
+    let multiplies = graph.nodes.iter().any(|node| matches!(node.op, QuantizedOp::Mul(_)));
+    READ_LANES.into_iter().filter(move |&lanes| lanes > 1 || !multiplies)
+}
+
 struct Search<'a> {
     graph: &'a Arc<QuantizedGraph>,
     format: &'a RowFormat,
@@ -126,7 +135,7 @@ pub(super) fn known(
     known: PlanSizes,
 ) -> Option<Chosen> {
     let PlanSizes { format, k, linear, limb_bits } = known;
-    let tried = READ_LANES.contains(&linear.lanes)
+    let tried = read_lanes(graph).any(|lanes| lanes == linear.lanes)
         && WEIGHT_COLUMNS.contains(&linear.columns)
         && LIMB_BITS.contains(&limb_bits)
         && (MIN_K..=options.max_k).contains(&k);
@@ -227,8 +236,9 @@ impl<'a> Search<'a> {
     /// The candidates of `2^k` rows with as few columns of weights as fit.
     fn narrowest_at(&self, k: u32) -> Vec<Candidate> {
         self.at_size(k, |layers, rows| {
-            let reads = READ_LANES.par_iter();
-            reads.flat_map_iter(|&reads| self.narrowest(layers, reads, rows)).collect()
+            let reads: Vec<_> = read_lanes(self.graph).collect();
+            let reads = reads.into_par_iter();
+            reads.flat_map_iter(|reads| self.narrowest(layers, reads, rows)).collect()
         })
     }
 

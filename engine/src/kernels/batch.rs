@@ -370,3 +370,61 @@ impl<P: Pack<Fr>> Group<'_, P> {
         }
     }
 }
+
+/// For each row of `width` elements, for each piece of as many as there are weights (the last may
+/// be shorter), `Σ_j weights[j]·piece[j]`.
+pub(crate) fn combine_pieces<A: Arithmetic>(
+    arithmetic: A,
+    (values, width): (&[Fr], usize),
+    weights: &[Fr],
+) -> Vec<Fr> {
+    let pieces = width.div_ceil(weights.len().max(1));
+    let mut sums = vec![Fr::ZERO; values.len() / width.max(1) * pieces];
+    if sums.is_empty() {
+        return sums;
+    }
+    let scalars = splat_all(arithmetic, weights);
+    let lanes = <A::Fr as Pack<Fr>>::WIDTH;
+    // Some rows to a lane each; a task has as many as fit the second cache.
+    parallel::chunks(&mut sums, TASK / 8 * lanes * pieces, |chunk, sums| {
+        let first = chunk * TASK / 8 * lanes;
+        arithmetic.vectorize(
+            #[inline(always)]
+            || {
+                for (group, sums) in sums.chunks_mut(lanes * pieces).enumerate() {
+                    let rows = &values[(first + group * lanes) * width..];
+                    combine_lanes::<A>(rows, width, &scalars, sums);
+                }
+            },
+        );
+    });
+    sums
+}
+
+/// The sums of the pieces of the first rows, a row to a lane; a lane without a row has the last one.
+#[inline(always)]
+fn combine_lanes<A: Arithmetic>(rows: &[Fr], width: usize, scalars: &[A::Fr], sums: &mut [Fr]) {
+    let pieces = width.div_ceil(scalars.len());
+    let last = sums.len() / pieces - 1;
+    for piece in 0..pieces {
+        let columns = piece * scalars.len()..width.min((piece + 1) * scalars.len());
+        let mut total = A::Fr::zero();
+        let mut lanes = [Fr::ZERO; 8];
+        let mut column = columns.start;
+        for scalars in scalars[..columns.len()].chunks(SUM_TERMS) {
+            let mut sum = A::Fr::empty_sum();
+            for &scalar in scalars {
+                for (row, lane) in lanes[..<A::Fr as Pack<Fr>>::WIDTH].iter_mut().enumerate() {
+                    *lane = rows[row.min(last) * width + column];
+                }
+                A::Fr::add_product(&mut sum, scalar, A::Fr::from_lanes(&lanes));
+                column += 1;
+            }
+            total = total.add(A::Fr::reduce_sum(sum));
+        }
+        total.to_lanes(&mut lanes);
+        for (row, lane) in lanes.iter().enumerate().take(last + 1) {
+            sums[row * pieces + piece] = *lane;
+        }
+    }
+}

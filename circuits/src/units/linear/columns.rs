@@ -18,12 +18,25 @@ pub struct LinearShape {
     pub vertical: bool,
     /// Whether two committed tensors are multiplied.
     pub product: bool,
+    /// Whether some rows weigh the window of a channel.
+    pub windows: bool,
+    /// Inputs of dense layers to a row, each with its share of the weights; 0 without such layers.
+    pub dense_inputs: usize,
     /// Per linear layer, each of which has a challenge of its own: whether the slot unit multiplies
     /// its side of the check with the weight of a whole window.
     pub is_scaled: Vec<bool>,
     /// log2 of the base that products of neighbouring lanes are digits to.
     pub(crate) digit_bits: u32,
     pub(crate) steps: StepSet,
+}
+
+/// How rows of dense layers are told apart.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dense {
+    /// Inputs to a row.
+    pub(super) inputs: usize,
+    /// 1 in such rows, where others weigh windows.
+    pub(super) selector: Option<Column<Fixed>>,
 }
 
 /// The linear unit.
@@ -34,6 +47,8 @@ pub(crate) struct LinearUnit {
     pub(super) chain: ChainColumns,
     /// 1 where the layer's challenge itself enters the chain.
     pub(super) q_one: Option<Column<Fixed>>,
+    /// Inputs of dense layers to a row, and 1 where there are some, if other rows weigh windows.
+    pub(super) dense: Option<Dense>,
     /// Integer factor of the products of neighbouring lanes.
     pub(super) q_product: Option<Column<Fixed>>,
     /// 1 where the lanes lie below each other in the image.
@@ -48,11 +63,17 @@ impl LinearUnit {
         frame.order(Order::Third);
         let weights = frame.fixed_columns(shape.weight_columns);
         let layers = shape.is_scaled.len();
+        let is_mixed = shape.windows && shape.dense_inputs > 0;
+        let starts = shape.product || shape.dense_inputs > 0;
         let unit = Self {
             reads,
             weights,
             chain: ChainColumns::allocate("linear evaluation", &shape.steps, layers, frame),
-            q_one: shape.product.then(|| frame.fixed()),
+            q_one: starts.then(|| frame.fixed()),
+            dense: (shape.dense_inputs > 0).then(|| Dense {
+                inputs: shape.dense_inputs,
+                selector: is_mixed.then(|| frame.fixed()),
+            }),
             q_product: shape.product.then(|| frame.fixed()),
             q_vertical: shape.vertical.then(|| frame.fixed()),
             is_scaled: shape.is_scaled.clone(),
@@ -61,4 +82,16 @@ impl LinearUnit {
         frame.order(Order::First);
         unit
     }
+}
+
+impl LinearUnit {
+    /// Columns of weights for each of so many inputs.
+    pub(super) fn share(&self, inputs: usize) -> usize {
+        share(self.weights.len(), inputs)
+    }
+}
+
+/// Columns of weights for each of so many inputs to a row.
+pub(super) fn share(columns: usize, inputs: usize) -> usize {
+    (columns / inputs.max(1)).max(1)
 }

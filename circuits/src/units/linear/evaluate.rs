@@ -2,6 +2,7 @@
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use rayon::prelude::*;
+use zkinfer_engine::combine_pieces;
 
 use super::{
     columns::LinearUnit,
@@ -10,7 +11,6 @@ use super::{
 };
 use crate::{
     cells::{FieldCells, IntegerCells},
-    chain::monomial::Lattice,
     integers::{field, power_of_two},
     units::{slots::POSITION_WEIGHTS, unit::Drawn},
 };
@@ -40,15 +40,40 @@ fn horner(terms: impl DoubleEndedIterator<Item = Fr>, base: Fr) -> Fr {
 /// The integers that are read, row by row as the gates see them.
 struct View<'a> {
     unit: &'a LinearUnit,
-    layout: &'a LinearRows,
     advice: &'a IntegerCells,
-    lattice: &'a Lattice<Fr>,
     /// The base of packed channels.
     base: Fr,
     /// Every layer's challenge, scaled as the gate has it.
     layers: Vec<Fr>,
     /// Powers of the challenges of row and column.
     positions: [Powers; 2],
+    shares: Shares,
+}
+
+/// The packs of every block of weights, combined share by share.
+struct Shares {
+    /// `Σ_k α^k·V_(i·share + k)` for every share `i` of every block.
+    sums: Vec<Fr>,
+    /// Shares of a block.
+    count: usize,
+    /// `α^share`.
+    step: Fr,
+}
+
+impl Shares {
+    fn new(unit: &LinearUnit, weights: &[Fr], alpha: Fr) -> Self {
+        let columns = unit.weights.len();
+        let share = unit.dense.map_or(columns, |dense| unit.share(dense.inputs)).max(1);
+        let powers: Vec<Fr> =
+            std::iter::successors(Some(Fr::ONE), |power| Some(power * alpha)).take(share).collect();
+        let step = powers.last().map_or(Fr::ONE, |last| last * alpha);
+        let sums = combine_pieces(weights, columns, &powers);
+        Self { sums, count: columns.div_ceil(share), step }
+    }
+
+    fn of_block(&self, block: u32) -> &[Fr] {
+        &self.sums[block as usize * self.count..][..self.count]
+    }
 }
 
 impl<'a> View<'a> {
@@ -61,13 +86,12 @@ impl<'a> View<'a> {
         };
         Self {
             unit,
-            layout,
             advice: drawn.cells,
-            lattice,
             base: power_of_two(unit.digit_bits),
             layers: layers.map(scaled).collect(),
             positions: [lattice.row, lattice.column]
                 .map(|base| Powers::new(base, unit.reads.len())),
+            shares: Shares::new(unit, &layout.weights, lattice.channel),
         }
     }
 
@@ -86,10 +110,15 @@ impl<'a> View<'a> {
 
     /// What a row's evaluation is multiplied with.
     fn weighed(&self, row: usize, step: &LinearRow) -> Fr {
-        let alpha = self.lattice.channel;
-        let width = self.unit.weights.len();
         let weights = step.weights.map_or(Fr::ZERO, |block| {
-            horner(self.layout.weight_block(block, width).iter().copied(), alpha)
+            let shares = self.shares.of_block(block);
+            match self.unit.dense.filter(|_| step.dense) {
+                Some(dense) => {
+                    let inputs = self.lanes(row).take(dense.inputs).zip(shares);
+                    inputs.map(|(input, share)| field(input) * share).sum()
+                }
+                None => horner(shares.iter().copied(), self.shares.step),
+            }
         });
         let Some(factor) = step.product else { return weights };
         let lanes: Vec<_> = self.lanes(row).map(field).collect();

@@ -19,15 +19,21 @@
 //! Where some layers' slots are maxima of windows, both sides of all other layers have a factor `μ`
 //! (the gates of slots).
 //!
+//! The inputs of a dense layer, which have one position each, need no evaluation: their rows hold
+//! several, each beside its share of the weights, and add `d·α^k·Σ_i x_i·V^i`. There `e` is the weight
+//! `d·α^k` alone.
+//!
 //! The chain `e` reads and moves: `den·(e' − d·(R + one)) = num·e`, with `R = Σ ρ^lane·x` for
 //! lanes side by side and `Σ σ^lane·x` for lanes below each other. From one tap to the next the
 //! window slides: what leaves is read with `−d`, what enters with `d`.
 
 use halo2_proofs::{halo2curves::bn256::Fr, plonk::Expression};
 
-use super::columns::LinearUnit;
+use super::columns::{Dense, LinearUnit};
 use crate::{
     algebra::{Gates, Row, horner, power_of_two, sum},
+    chain::Monomial,
+    integers::int,
     units::slots::position_weights,
 };
 
@@ -68,14 +74,35 @@ fn reading(unit: &LinearUnit, row: &mut Row<'_, '_>) -> Expression<Fr> {
     }
 }
 
-/// What `e` weighs in this row: fixed weights and products of neighbouring lanes.
+/// What `e` weighs in this row: fixed weights, inputs of a dense layer with theirs, or products of
+/// neighbouring lanes.
 pub(super) fn weighed(unit: &LinearUnit, row: &mut Row<'_, '_>) -> Expression<Fr> {
-    let alpha = row.lattice().channel;
-    let weights = unit.weights.iter().map(|&column| row.fixed(column)).collect();
-    let total = horner(weights, &alpha);
+    let total = match unit.dense {
+        Some(dense) => with_dense(unit, dense, row),
+        None => {
+            let weights = unit.weights.iter().map(|&column| row.fixed(column)).collect();
+            horner(weights, &row.lattice().channel)
+        }
+    };
     let Some(q_product) = unit.q_product else { return total };
     let pairs = unit.reads.as_chunks::<2>().0;
     let products = pairs.iter().map(|&[a, b]| row.cur(a.column()) * row.cur(b.column())).collect();
     let base = power_of_two(unit.digit_bits);
     total + row.fixed(q_product) * horner(products, &base)
+}
+
+/// `Σ_k α^k·V_k`, or in rows of dense layers `Σ_i x_i·V^i`: the columns of weights are dealt to the
+/// inputs in equal shares, `V^i = Σ_k α^k·V_(i·share + k)`.
+fn with_dense(unit: &LinearUnit, dense: Dense, row: &mut Row<'_, '_>) -> Expression<Fr> {
+    let lattice = row.lattice();
+    let share = unit.share(dense.inputs);
+    let weights: Vec<_> = unit.weights.iter().map(|&column| row.fixed(column)).collect();
+    let shares: Vec<_> =
+        weights.chunks(share).map(|share| horner(share.to_vec(), &lattice.channel)).collect();
+    let inputs = unit.reads[..dense.inputs].iter().zip(shares.clone());
+    let of_inputs = sum(inputs.map(|(read, share)| row.cur(read.column()) * share));
+    let Some(selector) = dense.selector else { return of_inputs };
+    let step = Monomial::new(int(share), 0, 0).expression(&lattice);
+    let whole = horner(shares, &step);
+    whole.clone() + row.fixed(selector) * (of_inputs - whole)
 }

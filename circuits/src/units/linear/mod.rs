@@ -2,6 +2,7 @@
 
 mod columns;
 mod conv;
+mod dense;
 mod dot;
 mod evaluate;
 mod gates;
@@ -51,6 +52,10 @@ impl Unit for LinearUnit {
                 if let Some(value) = value {
                     cells.set(column.expect("a row's flag has its column"), row, value);
                 }
+            }
+            let selector = self.dense.filter(|_| linear.dense).and_then(|dense| dense.selector);
+            if let Some(column) = selector {
+                cells.set(column, row, 1);
             }
         }
     }

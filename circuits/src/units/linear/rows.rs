@@ -14,6 +14,7 @@ use zkinfer_models::{
 use super::{
     columns::LinearShape,
     conv::{self, Span, SubImage, Tap},
+    dense,
 };
 use crate::{
     cells::Source,
@@ -46,6 +47,8 @@ pub(super) struct LinearRow {
     pub(super) weights: Option<u32>,
     /// Factor of the products of neighbouring lanes.
     pub(super) product: Option<i64>,
+    /// Whether its lanes are inputs of a dense layer, each with its share of the weights.
+    pub(super) dense: bool,
 }
 
 /// The linear unit of a plan.
@@ -55,12 +58,15 @@ pub(crate) struct LinearRows {
     /// Blocks of a source for each lane.
     reads: Vec<Source>,
     /// Blocks of a pack of weights for each column.
-    weights: Vec<Fr>,
+    pub(super) weights: Vec<Fr>,
     steps: StepSet,
     /// Rows, counted even when they are not kept.
     pub(crate) row_count: usize,
     has_product: bool,
     has_vertical: bool,
+    has_windows: bool,
+    /// Inputs of dense layers to a row, 0 without such layers.
+    pub(super) dense_inputs: usize,
 }
 
 impl LinearRows {
@@ -78,12 +84,14 @@ impl LinearRows {
 impl LinearRows {
     /// Adds to a shape what depends on the rows.
     pub(crate) fn describe(&self, layers: &[Layer], shape: &mut LinearShape) {
-        let has_windows = layers.iter().any(|layer| layer.pooling.is_some());
-        let is_scaled = |layer: &Layer| has_windows && layer.pooling.is_none();
+        let has_poolings = layers.iter().any(|layer| layer.pooling.is_some());
+        let is_scaled = |layer: &Layer| has_poolings && layer.pooling.is_none();
         shape.is_scaled = layers.iter().map(is_scaled).collect();
         shape.steps = self.steps.clone();
         shape.product = self.has_product;
         shape.vertical = self.has_vertical;
+        shape.windows = self.has_windows;
+        shape.dense_inputs = self.dense_inputs;
     }
 }
 
@@ -133,6 +141,8 @@ fn frequent_moves(
 
 fn run(graph: &QuantizedGraph, layers: &[Layer], mut builder: Builder) -> Builder {
     builder.repeat = 1;
+    builder.layout.dense_inputs =
+        dense::inputs_to_row(graph, layers, builder.lanes, builder.columns);
     builder.push(LinearRow::default());
     for layer in layers {
         match &graph.nodes[layer.node].op {
@@ -145,14 +155,14 @@ fn run(graph: &QuantizedGraph, layers: &[Layer], mut builder: Builder) -> Builde
 }
 
 #[derive(Default)]
-struct Builder {
-    lanes: usize,
-    columns: usize,
+pub(super) struct Builder {
+    pub(super) lanes: usize,
+    pub(super) columns: usize,
     /// Whether rows are kept or only counted.
-    keep: bool,
+    pub(super) keep: bool,
     /// Where the chain's evaluation is counted from, if it holds one.
     at: Option<Monomial>,
-    layout: LinearRows,
+    pub(super) layout: LinearRows,
     /// How often the rows that are counted occur.
     repeat: usize,
     /// Moves that are one step.
@@ -162,7 +172,7 @@ struct Builder {
 }
 
 impl Builder {
-    fn push(&mut self, row: LinearRow) {
+    pub(super) fn push(&mut self, row: LinearRow) {
         self.layout.row_count += self.repeat;
         if self.keep {
             self.layout.rows.push(row);
@@ -177,12 +187,12 @@ impl Builder {
         self.push(next);
     }
 
-    fn step(&mut self, monomial: Monomial) {
+    pub(super) fn step(&mut self, monomial: Monomial) {
         let step = self.layout.steps.step(monomial);
         self.advance(|row| row.step = step, LinearRow::default());
     }
 
-    fn block(&mut self, sources: impl Iterator<Item = Source>) -> Option<u32> {
+    pub(super) fn block(&mut self, sources: impl Iterator<Item = Source>) -> Option<u32> {
         if !self.keep {
             return None;
         }
@@ -195,6 +205,10 @@ impl Builder {
     fn affine(&mut self, layer: &Layer, affine: &Affine) {
         for image in &conv::sub_images(affine) {
             let term = &affine.terms[image.term];
+            if dense::is_dense(affine, term) {
+                continue;
+            }
+            self.layout.has_windows = true;
             let channels =
                 (0..term.view.channels).map(|index| Channel { layer, term, image, index });
             let channels: Vec<_> = channels.collect();
@@ -208,6 +222,9 @@ impl Builder {
             }
         }
         self.repeat = 1;
+        for term in affine.terms.iter().filter(|term| dense::is_dense(affine, term)) {
+            self.dense(layer, term);
+        }
     }
 
     /// Visits the kernel's taps forth and back; at each the chain holds the evaluation of the
@@ -350,7 +367,7 @@ impl Builder {
     }
 
     /// Starts a chain at the layer's own weight, without reading an element.
-    fn start_weight(&mut self, layer: u32) {
+    pub(super) fn start_weight(&mut self, layer: u32) {
         let reads = self.block(std::iter::empty());
         let edit = |last: &mut LinearRow| {
             last.layer = Some(layer);

@@ -148,3 +148,27 @@ fn inner_products_rotate() {
 fn combinations_add_all_columns() {
     on_all(Combinations);
 }
+
+#[derive(Clone, Copy)]
+struct Pieces;
+
+impl Run for Pieces {
+    type Output = ();
+    fn run<A: Arithmetic>(self, arithmetic: A) {
+        for (width, count) in [(1, 1), (7, 3), (6, 3), (5, 9), (300, 300), (300, 131)] {
+            for rows in [0, 1, 7, 8, 9, 601] {
+                let (values, weights) = (random(width * rows, 5), random(count, 6));
+                let piece =
+                    |piece: &[Fr]| piece.iter().zip(&weights).map(|(a, b)| a * b).sum::<Fr>();
+                let expected: Vec<Fr> =
+                    values.chunks(width).flat_map(|row| row.chunks(count).map(piece)).collect();
+                assert_eq!(combine_pieces(arithmetic, (&values, width), &weights), expected);
+            }
+        }
+    }
+}
+
+#[test]
+fn pieces_of_rows_are_combined() {
+    on_all(Pieces);
+}
