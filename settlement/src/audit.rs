@@ -8,6 +8,8 @@ use crate::{error::Refusal, quantities::Amount, record::Entry};
 pub struct Audit {
     /// Sum of all balances.
     pub balances: Amount,
+    /// Sum of what is free of all bonds.
+    pub bonds: Amount,
     /// Sum of what is held for jobs.
     pub held: Amount,
     /// What was paid in and not out, as the books say.
@@ -38,6 +40,7 @@ impl Audit {
             Entry::Withdrawal { withdrawal: _, account: _, amount } => {
                 self.transfers = Amount(self.transfers.0.wrapping_sub(amount.0));
             }
+            Entry::Bond { prover: _, free } => self.bonds = self.sum(self.bonds, Ok(*free)),
             Entry::Opening { job: _, opening: _ } => {}
         }
     }
@@ -49,9 +52,9 @@ impl Audit {
         })
     }
 
-    /// Whether accounts and jobs hold exactly what was paid in and not out.
+    /// Whether accounts, bonds and jobs hold exactly what was paid in and not out.
     pub(crate) fn balances(&self) -> bool {
-        let holds = self.balances.plus(self.held);
+        let holds = self.balances.plus(self.bonds).and_then(|sum| sum.plus(self.held));
         !self.overflow && holds == Ok(self.total) && self.transfers == self.total
     }
 }

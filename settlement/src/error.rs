@@ -71,6 +71,12 @@ pub enum Refusal {
         /// When.
         at: u64,
     },
+    /// The buyer took the job back before.
+    #[error("the job was cancelled before, at {at}")]
+    AlreadyCancelled {
+        /// When.
+        at: u64,
+    },
     /// Another prover has staked on the job.
     #[error("the prover {prover} has staked on the job")]
     AlreadyStaked {
@@ -115,6 +121,45 @@ pub enum Refusal {
         deadline: u64,
         /// The time of the operation.
         now: u64,
+    },
+    /// A job for which no stake is asked may have somebody working on it whom nobody knows.
+    #[error("the job asks for no stake: somebody may be at work on it, so it cannot be cancelled")]
+    CancelOfBounty,
+    /// The prover has answered before; an answer is never changed.
+    #[error("the prover has answered the output {output} before")]
+    AlreadyAnswered {
+        /// The answer.
+        output: ValuesDigest,
+    },
+    /// The prover has answered nothing that could be contradicted.
+    #[error("the prover has not answered")]
+    NoAnswer,
+    /// The lease is over.
+    #[error("the lease ended at {until}, it is {now}")]
+    LeaseOver {
+        /// The last moment of the lease.
+        until: u64,
+        /// The time of the operation.
+        now: u64,
+    },
+    /// The prover still has the job for itself.
+    #[error("the lease does not end before {until}, it is {now}")]
+    LeaseAhead {
+        /// The last moment of the lease.
+        until: u64,
+        /// The time of the operation.
+        now: u64,
+    },
+    /// A lease ends between now and the deadline; one that is staked from a balance, with the
+    /// deadline.
+    #[error("a lease that ends at {until} is not between now, {now}, and the deadline {deadline}")]
+    LeaseEnd {
+        /// When the lease was to end.
+        until: u64,
+        /// The time of the operation.
+        now: u64,
+        /// The last moment of the job.
+        deadline: u64,
     },
     /// A job must cost something.
     #[error("the price is zero")]
@@ -201,9 +246,33 @@ pub enum Refusal {
         /// What the opening opens.
         got: Commitment,
     },
+    /// The proof has another output than the prover has answered.
+    #[error("the proof is about the output {got}, its prover has answered {expected}")]
+    Contradicts {
+        /// The answer.
+        expected: ValuesDigest,
+        /// The output of the proof.
+        got: ValuesDigest,
+    },
+    /// The proof confirms the answer.
+    #[error("the proof is about the output {output}, as was answered")]
+    NoContradiction {
+        /// The output of both.
+        output: ValuesDigest,
+    },
     /// A sum above the largest amount: of a price and its stake, or of all that the escrow holds.
     #[error("the sum is above the largest amount")]
     Overflow,
+    /// A prover's bond has too little that is free.
+    #[error("the bond of {prover} has {free} free, {needed} are needed")]
+    InsufficientBond {
+        /// The prover.
+        prover: Address,
+        /// What is not held for jobs.
+        free: Amount,
+        /// What there would have to be.
+        needed: Amount,
+    },
     /// An account has too little.
     #[error("the account {account} has {balance}, {needed} are needed")]
     InsufficientFunds {
@@ -302,9 +371,11 @@ pub enum EscrowError<E> {
         length: usize,
     },
     /// The books do not balance: the store was changed by something else.
-    #[error("the books do not balance: accounts and jobs hold {holds}, {total} were paid in")]
+    #[error(
+        "the books do not balance: accounts, bonds and jobs hold {holds}, {total} were paid in"
+    )]
     Unbalanced {
-        /// Sum over accounts and jobs, or the largest amount if it is more.
+        /// Sum over accounts, bonds and jobs, or the largest amount if it is more.
         holds: Amount,
         /// What was paid in and not out.
         total: Amount,

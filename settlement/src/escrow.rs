@@ -1,11 +1,14 @@
 //! The escrow: rules applied to stored records, one durable commit per operation.
 
+mod bonds;
+mod leases;
+
 use zkinfer_verifier::{Opening, SrsPolicy, SrsTrust, VerifiedInference, VerifyingKey};
 
 use crate::{
     audit::Audit,
     error::{EscrowError, Refusal},
-    job::{AnyJob, Job, JobTerms, Live, Receipt},
+    job::{AnyJob, Job, JobTerms, Live, Open, Receipt},
     opening::Submitted,
     quantities::{Address, Amount, DepositId, JobId, WithdrawalId},
     record::{Entry, Format, RecordKey, VERSION, format_of},
@@ -123,8 +126,8 @@ impl<S: Store> Escrow<S> {
     ///
     /// # Errors
     /// [`Refusal::UnknownJob`], a job that is over ([`Refusal::AlreadySettled`],
-    /// [`Refusal::AlreadyRefunded`], [`Refusal::AlreadySlashed`]), [`Refusal::AlreadyStaked`],
-    /// [`Refusal::DeadlinePassed`], [`Refusal::NoStakeAsked`], [`Refusal::Prover`],
+    /// [`Refusal::AlreadyRefunded`], [`Refusal::AlreadySlashed`], [`Refusal::AlreadyCancelled`]),
+    /// [`Refusal::AlreadyStaked`], [`Refusal::DeadlinePassed`], [`Refusal::NoStakeAsked`], [`Refusal::Prover`],
     /// [`Refusal::InsufficientFunds`], or a failure of the store.
     pub fn stake(
         &mut self,
@@ -132,12 +135,7 @@ impl<S: Store> Escrow<S> {
         prover: Address,
         now: u64,
     ) -> Result<(), EscrowError<S::Error>> {
-        let open = match self.live(job)? {
-            Live::Open(open) => open,
-            Live::Staked(staked) => {
-                return Err(Refusal::AlreadyStaked { prover: staked.prover() }.into());
-            }
-        };
+        let open = self.open_job(job)?;
         let staked = open.stake(prover, now)?;
         let debited = self.debited(prover, staked.terms().stake)?;
         self.commit(&[Entry::Job(AnyJob::Staked(staked)), debited])
@@ -185,23 +183,26 @@ impl<S: Store> Escrow<S> {
         now: u64,
     ) -> Result<Receipt, EscrowError<S::Error>> {
         let claim = evidence.claim();
-        if !accepts(self.srs, evidence.srs()) {
-            return Err(Refusal::UntrustedSrs { srs: evidence.srs() }.into());
-        }
+        self.check_srs(evidence)?;
         let (expected, got) = (self.chain_id, claim.binding.chain_id);
         if expected != got {
             return Err(Refusal::Chain { expected, got }.into());
         }
         let id = JobId(claim.binding.job_id);
-        let (settled, payout) = match self.live(id)? {
-            Live::Open(job) => (job.settle(claim, opening, now)?, job.terms().price),
-            Live::Staked(job) => (job.settle(claim, opening, now)?, AnyJob::Staked(job).held()?),
+        let (settled, paid) = match self.live(id)? {
+            Live::Open(job) => {
+                let settled = job.settle(claim, opening, now)?;
+                (settled, vec![self.credited(settled.state().payee, job.terms().price)?])
+            }
+            Live::Staked(job) => {
+                let settled = job.settle(claim, opening, now)?;
+                (settled, self.paid_and_returned(&job)?)
+            }
         };
-        let payee = self.credited(settled.state().payee, payout)?;
         let kept = opening.map(|Submitted { opening, key: _ }| opening.clone());
         let kept = kept.map(|opening| Entry::Opening { job: id, opening });
-        let paid = [Entry::Job(AnyJob::Settled(settled)), payee];
-        self.commit(&paid.into_iter().chain(kept).collect::<Vec<_>>())?;
+        let settled_job = [Entry::Job(AnyJob::Settled(settled))];
+        self.commit(&settled_job.into_iter().chain(paid).chain(kept).collect::<Vec<_>>())?;
         Ok(settled.receipt())
     }
 
@@ -239,6 +240,20 @@ impl<S: Store> Escrow<S> {
         let slashed = staked.slash(now)?;
         let buyer = self.credited(slashed.terms().buyer, held)?;
         self.commit(&[Entry::Job(AnyJob::Slashed(slashed)), buyer])
+    }
+
+    /// Gives the price of a job, on which nobody has staked, back to the buyer, who wants it no
+    /// longer.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownJob`], a job that is over, [`Refusal::AlreadyStaked`],
+    /// [`Refusal::DeadlinePassed`], [`Refusal::CancelOfBounty`], or a failure of the store.
+    pub fn cancel(&mut self, job: JobId, now: u64) -> Result<(), EscrowError<S::Error>> {
+        let open = self.open_job(job)?;
+        let cancelled = open.cancel(now)?;
+        let terms = cancelled.terms();
+        let buyer = self.credited(terms.buyer, terms.price)?;
+        self.commit(&[Entry::Job(AnyJob::Cancelled(cancelled)), buyer])
     }
 
     /// What an account has and can withdraw or spend; zero for one that was never seen.
@@ -281,8 +296,8 @@ impl<S: Store> Escrow<S> {
         Ok(Some(opening))
     }
 
-    /// Reads every record and sums up: accounts and jobs must hold exactly what was paid in and
-    /// not out.
+    /// Reads every record and sums up: accounts, bonds and jobs must hold exactly what was paid in
+    /// and not out.
     ///
     /// # Errors
     /// [`EscrowError::Unbalanced`], a damaged or foreign record, or a failure of the store.
@@ -299,8 +314,9 @@ impl<S: Store> Escrow<S> {
         if audit.balances() {
             return Ok(audit);
         }
-        let Audit { balances, held, total, .. } = audit;
-        Err(EscrowError::Unbalanced { holds: Amount(balances.0.saturating_add(held.0)), total })
+        let Audit { balances, bonds, held, total, .. } = audit;
+        let holds = balances.0.saturating_add(bonds.0).saturating_add(held.0);
+        Err(EscrowError::Unbalanced { holds: Amount(holds), total })
     }
 
     /// Where the records are.
@@ -320,6 +336,18 @@ impl<S: Store> Escrow<S> {
             return Err(EscrowError::NotAnEscrow);
         };
         Ok((chain_id, total))
+    }
+
+    fn check_srs(&self, evidence: &VerifiedInference) -> Result<(), Refusal> {
+        let srs = evidence.srs();
+        if accepts(self.srs, srs) { Ok(()) } else { Err(Refusal::UntrustedSrs { srs }) }
+    }
+
+    fn open_job(&self, job: JobId) -> Result<Job<Open>, EscrowError<S::Error>> {
+        match self.live(job)? {
+            Live::Open(open) => Ok(open),
+            Live::Staked(staked) => Err(Refusal::AlreadyStaked { prover: staked.prover() }.into()),
+        }
     }
 
     fn live(&self, job: JobId) -> Result<Live, EscrowError<S::Error>> {

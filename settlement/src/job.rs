@@ -1,17 +1,20 @@
 //! Jobs, and the transitions between their states.
 //!
 //! ```text
-//!            stake               settle
+//!            stake, assign       settle
 //!   Open ───────────▶ Staked ───────────▶ Settled
-//!    │ │                 │                   ▲
-//!    │ │ settle          │ slash             │
-//!    │ └─────────────────┼───────────────────┘
-//!    │ refund            ▼
-//!    └─────▶ Refunded  Slashed
+//!   ││ │ ▲ ◀───────────┘ │                   ▲
+//!   ││ │    lapse        │ slash,            │
+//!   ││ │ settle          │ contradict        │
+//!   ││ └─────────────────┼───────────────────┘
+//!   ││ refund            ▼
+//!   │└─────▶ Refunded  Slashed
+//!   │ cancel
+//!   └──────▶ Cancelled
 //! ```
 //!
 //! A transition takes the job by value and is a method of the one state that it leaves, so no other
-//! can be written down. `Settled`, `Refunded` and `Slashed` have none.
+//! can be written down. `Settled`, `Refunded`, `Slashed` and `Cancelled` have none.
 
 use zkinfer_verifier::{ClaimedValues, InferenceClaim, JobBinding, KeyDigest};
 
@@ -19,6 +22,7 @@ use crate::{
     error::Refusal,
     opening::Submitted,
     quantities::{Address, Amount, JobId, ValuesDigest},
+    staked::{Lease, Staked},
 };
 
 /// Most seconds from the opening of a job to its deadline: 366 days. What a job holds comes back to
@@ -72,10 +76,11 @@ pub struct Job<S> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Open(());
 
-/// The escrow holds the price and the stake of a prover.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Staked {
-    prover: Address,
+impl Open {
+    /// Of a job that comes back from a lease.
+    pub(crate) fn new() -> Self {
+        Self(())
+    }
 }
 
 /// The payee has got the price, and the stake back.
@@ -97,6 +102,12 @@ pub struct Refunded {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slashed {
     prover: Address,
+    at: u64,
+}
+
+/// The buyer has taken the job back before anybody staked on it, and got the price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cancelled {
     at: u64,
 }
 
@@ -146,23 +157,33 @@ impl<S> Job<S> {
         &self.state
     }
 
-    fn into_state<T>(self, state: T) -> Job<T> {
+    pub(crate) fn into_state<T>(self, state: T) -> Job<T> {
         Job { id: self.id, terms: self.terms, state }
     }
 
-    fn check_in_time(&self, now: u64) -> Result<(), Refusal> {
+    pub(crate) fn check_in_time(&self, now: u64) -> Result<(), Refusal> {
         let deadline = self.terms.deadline;
         if now <= deadline { Ok(()) } else { Err(Refusal::DeadlinePassed { deadline, now }) }
     }
 
-    fn check_overdue(&self, now: u64) -> Result<(), Refusal> {
+    pub(crate) fn check_overdue(&self, now: u64) -> Result<(), Refusal> {
         let deadline = self.terms.deadline;
         if now > deadline { Ok(()) } else { Err(Refusal::DeadlineAhead { deadline, now }) }
     }
 
+    pub(crate) fn check_model(&self, claim: &InferenceClaim) -> Result<(), Refusal> {
+        let (expected, got) = (self.terms.model, claim.model);
+        if expected == got { Ok(()) } else { Err(Refusal::Model { expected, got }) }
+    }
+
+    pub(crate) fn check_input(&self, claim: &InferenceClaim) -> Result<(), Refusal> {
+        let (expected, got) = (self.terms.input, ValuesDigest::of(&claim.input));
+        if expected == got { Ok(()) } else { Err(Refusal::Input { expected, got }) }
+    }
+
     /// Settles for a claim that is what the job asks for and pays `payee`, if there is such a
     /// condition. Whether claim and job have chain and name in common is checked by the escrow.
-    fn settle_for(
+    pub(crate) fn settle_for(
         self,
         claim: &InferenceClaim,
         opening: Option<Submitted<'_>>,
@@ -170,15 +191,12 @@ impl<S> Job<S> {
         now: u64,
     ) -> Result<Job<Settled>, Refusal> {
         self.check_in_time(now)?;
-        let InferenceClaim { model, input, output, binding } = claim;
+        let InferenceClaim { model, input: _, output, binding } = claim;
         let expiry = binding.expiry;
         if binding.expired(now) {
             return Err(Refusal::Expired { expiry, now });
         }
-        let (expected, got) = (self.terms.model, *model);
-        if expected != got {
-            return Err(Refusal::Model { expected, got });
-        }
+        self.check_model(claim)?;
         let (expected, got) = (self.terms.nonce, binding.nonce);
         if expected != got {
             return Err(Refusal::Nonce { expected, got });
@@ -188,10 +206,7 @@ impl<S> Job<S> {
             return Err(Refusal::Payee { expected, got });
         }
         let paid = got;
-        let (expected, got) = (self.terms.input, ValuesDigest::of(input));
-        if expected != got {
-            return Err(Refusal::Input { expected, got });
-        }
+        self.check_input(claim)?;
         match (output, self.terms.delivery, opening) {
             (ClaimedValues::Public(_), _, None) => {}
             (ClaimedValues::Public(_), _, Some(_)) => return Err(Refusal::NothingToOpen),
@@ -233,7 +248,32 @@ impl Job<Open> {
         if let Some(expected) = self.terms.payee.filter(|&expected| expected != prover) {
             return Err(Refusal::Prover { expected, got: prover });
         }
-        Ok(self.into_state(Staked { prover }))
+        let whole = Lease { until: self.terms.deadline, bonded: false, answer: None };
+        Ok(self.into_state(Staked { prover, lease: whole }))
+    }
+
+    /// Stakes from the prover's bond, for a lease that ends at `until`.
+    pub(crate) fn assign(
+        self,
+        prover: Address,
+        until: u64,
+        now: u64,
+    ) -> Result<Job<Staked>, Refusal> {
+        let Job { id, terms, state: Staked { prover, .. } } = self.stake(prover, now)?;
+        if until < now || until > terms.deadline {
+            return Err(Refusal::LeaseEnd { until, now, deadline: terms.deadline });
+        }
+        let lease = Lease { until, bonded: true, answer: None };
+        Ok(Job { id, terms, state: Staked { prover, lease } })
+    }
+
+    /// Takes the job back. Without a stake there is no knowing who works on it already.
+    pub(crate) fn cancel(self, now: u64) -> Result<Job<Cancelled>, Refusal> {
+        self.check_in_time(now)?;
+        if self.terms.stake == Amount(0) {
+            return Err(Refusal::CancelOfBounty);
+        }
+        Ok(self.into_state(Cancelled { at: now }))
     }
 
     pub(crate) fn settle(
@@ -252,30 +292,6 @@ impl Job<Open> {
     pub(crate) fn refund(self, now: u64) -> Result<Job<Refunded>, Refusal> {
         self.check_overdue(now)?;
         Ok(self.into_state(Refunded { at: now }))
-    }
-}
-
-impl Job<Staked> {
-    /// Who has staked.
-    #[must_use]
-    pub fn prover(&self) -> Address {
-        self.state.prover
-    }
-
-    pub(crate) fn settle(
-        self,
-        claim: &InferenceClaim,
-        opening: Option<Submitted<'_>>,
-        now: u64,
-    ) -> Result<Job<Settled>, Refusal> {
-        let payee = Some(self.state.prover);
-        self.settle_for(claim, opening, payee, now)
-    }
-
-    pub(crate) fn slash(self, now: u64) -> Result<Job<Slashed>, Refusal> {
-        self.check_overdue(now)?;
-        let prover = self.state.prover;
-        Ok(self.into_state(Slashed { prover, at: now }))
     }
 }
 
@@ -301,6 +317,12 @@ impl Job<Settled> {
         }
     }
 
+    /// Who was paid.
+    #[must_use]
+    pub fn payee(&self) -> Address {
+        self.state.payee
+    }
+
     /// When it was paid.
     #[must_use]
     pub fn at(&self) -> u64 {
@@ -316,7 +338,20 @@ impl Job<Refunded> {
     }
 }
 
+impl Job<Cancelled> {
+    /// When the buyer got the price back.
+    #[must_use]
+    pub fn at(&self) -> u64 {
+        self.state.at
+    }
+}
+
 impl Job<Slashed> {
+    pub(crate) fn slashed(from: Job<Staked>, at: u64) -> Self {
+        let prover = from.prover();
+        from.into_state(Slashed { prover, at })
+    }
+
     /// When the buyer got price and stake.
     #[must_use]
     pub fn at(&self) -> u64 {
@@ -339,6 +374,7 @@ pub enum AnyJob {
     Settled(Job<Settled>),
     Refunded(Job<Refunded>),
     Slashed(Job<Slashed>),
+    Cancelled(Job<Cancelled>),
 }
 
 /// A job that something can still happen to.
@@ -351,10 +387,11 @@ pub(crate) enum Live {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StoredState {
     Open,
-    Staked { prover: Address },
+    Staked(Staked),
     Settled(Settled),
     Refunded { at: u64 },
     Slashed { prover: Address, at: u64 },
+    Cancelled { at: u64 },
 }
 
 impl AnyJob {
@@ -367,6 +404,7 @@ impl AnyJob {
             Self::Settled(job) => job.id,
             Self::Refunded(job) => job.id,
             Self::Slashed(job) => job.id,
+            Self::Cancelled(job) => job.id,
         }
     }
 
@@ -379,6 +417,7 @@ impl AnyJob {
             Self::Settled(job) => &job.terms,
             Self::Refunded(job) => &job.terms,
             Self::Slashed(job) => &job.terms,
+            Self::Cancelled(job) => &job.terms,
         }
     }
 
@@ -390,7 +429,9 @@ impl AnyJob {
         match self {
             Self::Open(job) => Ok(job.terms.price),
             Self::Staked(job) => job.terms.price.plus(job.terms.stake),
-            Self::Settled(_) | Self::Refunded(_) | Self::Slashed(_) => Ok(Amount(0)),
+            Self::Settled(_) | Self::Refunded(_) | Self::Slashed(_) | Self::Cancelled(_) => {
+                Ok(Amount(0))
+            }
         }
     }
 
@@ -402,16 +443,18 @@ impl AnyJob {
             Self::Settled(job) => Err(Refusal::AlreadySettled { at: job.at() }),
             Self::Refunded(job) => Err(Refusal::AlreadyRefunded { at: job.at() }),
             Self::Slashed(job) => Err(Refusal::AlreadySlashed { at: job.at() }),
+            Self::Cancelled(job) => Err(Refusal::AlreadyCancelled { at: job.at() }),
         }
     }
 
     pub(crate) fn stored_state(&self) -> StoredState {
         match self {
             Self::Open(_) => StoredState::Open,
-            Self::Staked(job) => StoredState::Staked { prover: job.prover() },
+            Self::Staked(job) => StoredState::Staked(*job.state()),
             Self::Settled(job) => StoredState::Settled(*job.state()),
             Self::Refunded(job) => StoredState::Refunded { at: job.at() },
             Self::Slashed(job) => StoredState::Slashed { prover: job.prover(), at: job.at() },
+            Self::Cancelled(job) => StoredState::Cancelled { at: job.at() },
         }
     }
 
@@ -421,10 +464,15 @@ impl AnyJob {
         let staked_by = |prover| open.stake(prover, terms.deadline).ok();
         match state {
             StoredState::Open => Some(Self::Open(open)),
-            StoredState::Staked { prover } => staked_by(prover).map(Self::Staked),
+            StoredState::Staked(Staked { prover, lease }) => {
+                let staked = staked_by(prover)?;
+                staked.with_lease(lease).map(Self::Staked)
+            }
+            StoredState::Cancelled { at } => open.cancel(at).ok().map(Self::Cancelled),
             StoredState::Refunded { at } => open.refund(at).ok().map(Self::Refunded),
+            // Before the deadline for a contradiction, after it for a missing proof.
             StoredState::Slashed { prover, at } => {
-                staked_by(prover)?.slash(at).ok().map(Self::Slashed)
+                Some(Self::Slashed(Job::slashed(staked_by(prover)?, at)))
             }
             StoredState::Settled(settled) => {
                 open.check_in_time(settled.at).ok()?;

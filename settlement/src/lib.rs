@@ -6,6 +6,11 @@
 //! gets the price [back](Escrow::refund), and with it the [stake](Escrow::slash) of a prover who
 //! promised and did not deliver.
 //!
+//! A market gives jobs out itself: a prover posts a [bond](Escrow::post_bond), jobs are
+//! [assigned](Escrow::assign) to it for a time, it [answers](Escrow::answer) at once and proves
+//! later. A lease that [lapses](Escrow::lapse) gives the job to another; a proof that
+//! [contradicts](Escrow::contradict) the answer costs the stake.
+//!
 //! A proof may hide its output behind a commitment. A job says what it takes for delivery: an output
 //! that the proof [shows](Delivery::Shown), or one that the escrow is given the opening of, which it
 //! [checks and keeps for the buyer](Escrow::submit_opened) before it pays.
@@ -70,13 +75,15 @@ mod quantities;
 mod record;
 #[cfg(feature = "redb")]
 mod redb_store;
+mod staked;
 mod store;
 
 pub use audit::Audit;
 pub use error::{EscrowError, RecordError, Refusal};
 pub use escrow::Escrow;
 pub use job::{
-    AnyJob, Delivery, Job, JobTerms, MAX_SECONDS, Open, Receipt, Refunded, Settled, Slashed, Staked,
+    AnyJob, Cancelled, Delivery, Job, JobTerms, MAX_SECONDS, Open, Receipt, Refunded, Settled,
+    Slashed,
 };
 pub use quantities::{Address, Amount, DepositId, JobId, ValuesDigest, WithdrawalId};
 pub use record::RecordKey;
@@ -85,4 +92,5 @@ pub use record::RecordKey;
 pub use redb;
 #[cfg(feature = "redb")]
 pub use redb_store::{RedbStore, StoreError};
+pub use staked::{Lease, Staked};
 pub use store::{MemoryStore, Record, Store};

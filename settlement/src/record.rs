@@ -8,10 +8,13 @@
 //! | deposit | `03`, id 32 | account 20, amount u128 |
 //! | withdrawal | `04`, account 20, id 32 | amount u128 |
 //! | opening | `05`, id of the job 32 | blinding 32, count u64, values i64 |
+//! | bond | `06`, prover 20 | free u128 |
 //!
 //! Terms: buyer 20, payee (`00`, or `01` and 20 bytes), model 32, input 32, delivery u8 (0 shown, 1
-//! opened), nonce u64, price u128, stake u128, deadline u64. State: `00` open; `01` staked, prover 20; `02` settled, payee 20, expiry
-//! u64, output 32, time u64; `03` refunded, time u64; `04` slashed, prover 20, time u64.
+//! opened), nonce u64, price u128, stake u128, deadline u64. State: `00` open; `01` staked,
+//! prover 20, end of the lease u64, source of the stake u8 (0 balance, 1 bond), answer (`00`, or `01` and
+//! 32 bytes); `02` settled, payee 20, expiry u64, output 32, time u64; `03` refunded, time u64; `04`
+//! slashed, prover 20, time u64; `05` cancelled, time u64.
 
 use zkinfer_verifier::{Blinding, Digest, KeyDigest, Opening};
 
@@ -19,13 +22,14 @@ use crate::{
     error::RecordError,
     job::{AnyJob, Delivery, JobTerms, Settled, StoredState},
     quantities::{Address, Amount, DepositId, JobId, ValuesDigest, WithdrawalId},
+    staked::{Lease, Staked},
     store::Record,
 };
 
 /// First bytes of the books.
 const MAGIC: [u8; 8] = *b"ZKESCROW";
 /// The version of all records. A change that moves a byte or the meaning of one changes it.
-pub(crate) const VERSION: u16 = 2;
+pub(crate) const VERSION: u16 = 3;
 
 /// Which record of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +46,8 @@ pub enum RecordKey {
     Withdrawal(Address, WithdrawalId),
     /// The opening of a paid job's output.
     Opening(JobId),
+    /// What a prover has put at stake and is not held for jobs.
+    Bond(Address),
 }
 
 impl RecordKey {
@@ -55,6 +61,7 @@ impl RecordKey {
                 [&[4], &account[..], &id[..]].concat()
             }
             Self::Opening(JobId(id)) => [&[5], &id[..]].concat(),
+            Self::Bond(Address(id)) => [&[6], &id[..]].concat(),
         }
     }
 
@@ -71,6 +78,7 @@ impl RecordKey {
                 Some(Self::Withdrawal(Address(*account), id))
             }
             5 => id.try_into().ok().map(JobId).map(Self::Opening),
+            6 => id.try_into().ok().map(Address).map(Self::Bond),
             _ => None,
         }
     }
@@ -85,6 +93,7 @@ pub(crate) enum Entry {
     Deposit { deposit: DepositId, account: Address, amount: Amount },
     Withdrawal { withdrawal: WithdrawalId, account: Address, amount: Amount },
     Opening { job: JobId, opening: Opening },
+    Bond { prover: Address, free: Amount },
 }
 
 /// What the first bytes of the books say.
@@ -115,6 +124,7 @@ impl Entry {
                 RecordKey::Withdrawal(*account, *withdrawal)
             }
             Self::Opening { job, .. } => RecordKey::Opening(*job),
+            Self::Bond { prover, .. } => RecordKey::Bond(*prover),
         }
     }
 
@@ -127,6 +137,7 @@ impl Entry {
                 value.extend(chain_id.to_be_bytes());
                 value.extend(total.0.to_be_bytes());
             }
+            Self::Bond { prover: _, free } => value.extend(free.0.to_be_bytes()),
             Self::Account { account: _, balance } => value.extend(balance.0.to_be_bytes()),
             Self::Job(job) => {
                 encode_terms(job.terms(), &mut value);
@@ -167,6 +178,7 @@ impl Entry {
                 Self::Withdrawal { withdrawal, account, amount: reader.amount()? }
             }
             RecordKey::Opening(job) => Self::Opening { job, opening: reader.opening()? },
+            RecordKey::Bond(prover) => Self::Bond { prover, free: reader.amount()? },
         };
         reader.finish()?;
         Ok(entry)
@@ -193,9 +205,13 @@ fn encode_terms(terms: &JobTerms, value: &mut Vec<u8>) {
 fn encode_state(state: &StoredState, value: &mut Vec<u8>) {
     match state {
         StoredState::Open => value.push(0),
-        StoredState::Staked { prover } => {
+        StoredState::Staked(Staked { prover, lease: Lease { until, bonded, answer } }) => {
             value.push(1);
             value.extend(prover.0);
+            value.extend(until.to_be_bytes());
+            value.push(u8::from(*bonded));
+            value.push(u8::from(answer.is_some()));
+            value.extend(answer.iter().flat_map(|answer| answer.0.0));
         }
         StoredState::Settled(Settled { payee, expiry, output, at }) => {
             value.push(2);
@@ -211,6 +227,10 @@ fn encode_state(state: &StoredState, value: &mut Vec<u8>) {
         StoredState::Slashed { prover, at } => {
             value.push(4);
             value.extend(prover.0);
+            value.extend(at.to_be_bytes());
+        }
+        StoredState::Cancelled { at } => {
+            value.push(5);
             value.extend(at.to_be_bytes());
         }
     }
@@ -301,9 +321,9 @@ impl<'a> Reader<'a> {
     }
 
     fn state(&mut self) -> Result<StoredState, RecordError> {
-        Ok(match self.tag(5)? {
+        Ok(match self.tag(6)? {
             0 => StoredState::Open,
-            1 => StoredState::Staked { prover: self.address()? },
+            1 => StoredState::Staked(Staked { prover: self.address()?, lease: self.lease()? }),
             2 => StoredState::Settled(Settled {
                 payee: self.address()?,
                 expiry: self.u64()?,
@@ -311,8 +331,15 @@ impl<'a> Reader<'a> {
                 at: self.u64()?,
             }),
             3 => StoredState::Refunded { at: self.u64()? },
-            _ => StoredState::Slashed { prover: self.address()?, at: self.u64()? },
+            4 => StoredState::Slashed { prover: self.address()?, at: self.u64()? },
+            _ => StoredState::Cancelled { at: self.u64()? },
         })
+    }
+
+    fn lease(&mut self) -> Result<Lease, RecordError> {
+        let (until, bonded) = (self.u64()?, self.tag(2)? == 1);
+        let answer = if self.tag(2)? == 0 { None } else { Some(ValuesDigest(self.digest()?)) };
+        Ok(Lease { until, bonded, answer })
     }
 
     fn finish(&self) -> Result<(), RecordError> {

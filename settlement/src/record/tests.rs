@@ -32,7 +32,12 @@ fn states() -> impl Strategy<Value = StoredState> {
     let address = any::<[u8; 20]>().prop_map(Address);
     prop_oneof![
         Just(StoredState::Open),
-        address.prop_map(|prover| StoredState::Staked { prover }),
+        (address, any::<u64>(), any::<bool>(), prop::option::of(any::<[u8; 32]>())).prop_map(
+            |(prover, until, bonded, answer)| {
+                let answer = answer.map(|answer| ValuesDigest(Digest(answer)));
+                StoredState::Staked(Staked { prover, lease: Lease { until, bonded, answer } })
+            }
+        ),
         settled.prop_map(|(payee, expiry, output, at)| {
             let (payee, output) = (Address(payee), ValuesDigest(Digest(output)));
             StoredState::Settled(Settled { payee, expiry, output, at })
@@ -40,6 +45,7 @@ fn states() -> impl Strategy<Value = StoredState> {
         any::<u64>().prop_map(|at| StoredState::Refunded { at }),
         (any::<[u8; 20]>(), any::<u64>())
             .prop_map(|(prover, at)| { StoredState::Slashed { prover: Address(prover), at } }),
+        any::<u64>().prop_map(|at| StoredState::Cancelled { at }),
     ]
 }
 
@@ -53,17 +59,21 @@ fn made_possible(terms: &mut JobTerms, state: &mut StoredState) {
     };
     match state {
         StoredState::Open => {}
-        StoredState::Staked { prover } => staking(prover, &mut terms.stake),
+        StoredState::Staked(Staked { prover, lease }) => {
+            staking(prover, &mut terms.stake);
+            lease.until = if lease.bonded { lease.until.min(deadline) } else { deadline };
+        }
+        StoredState::Cancelled { at } => {
+            terms.stake = Amount(terms.stake.0.max(1));
+            *at = (*at).min(deadline);
+        }
         StoredState::Settled(settled) => {
             settled.payee = payee.unwrap_or(settled.payee);
             let last = Some(settled.expiry).filter(|&expiry| expiry != JobBinding::NO_EXPIRY);
             settled.at = settled.at.min(deadline).min(last.unwrap_or(u64::MAX));
         }
         StoredState::Refunded { at } => *at = (*at).max(deadline + 1),
-        StoredState::Slashed { prover, at } => {
-            staking(prover, &mut terms.stake);
-            *at = (*at).max(deadline + 1);
-        }
+        StoredState::Slashed { prover, at: _ } => staking(prover, &mut terms.stake),
     }
 }
 
@@ -88,6 +98,7 @@ fn entries() -> impl Strategy<Value = Entry> {
         1 => transfer().prop_map(|(id, account, amount)| {
             Entry::Withdrawal { withdrawal: WithdrawalId(id), account, amount }
         }),
+        1 => (address(), amount()).prop_map(|(prover, free)| Entry::Bond { prover, free }),
         1 => opening.prop_map(|(job, low, values)| {
             let mut blinding = [0; 32];
             blinding[1..].copy_from_slice(&low);
@@ -150,7 +161,7 @@ proptest! {
         let keys = [RecordKey::Books, RecordKey::Account(Address([a; 20])),
             RecordKey::Job(JobId(id)), RecordKey::Deposit(DepositId(id)),
             RecordKey::Withdrawal(Address([a; 20]), WithdrawalId(id)),
-            RecordKey::Opening(JobId(id))];
+            RecordKey::Opening(JobId(id)), RecordKey::Bond(Address([a; 20]))];
         for key in keys {
             check_total(key, &value);
         }
@@ -173,13 +184,20 @@ fn jobs_that_no_operation_leads_to_are_refused() {
     let (one, other) = (Address([7; 20]), Address([8; 20]));
     let output = ValuesDigest(Digest([9; 32]));
     let settled = |payee, expiry, at| StoredState::Settled(Settled { payee, expiry, output, at });
+    let staked = |prover, until, bonded| {
+        StoredState::Staked(Staked { prover, lease: Lease { until, bonded, answer: None } })
+    };
     let impossible = [
         (terms_of(0, 5, None), StoredState::Open),
         (terms_of(u128::MAX, 1, None), StoredState::Open),
-        (terms_of(9, 0, None), StoredState::Staked { prover: one }),
-        (terms_of(9, 5, Some(one)), StoredState::Staked { prover: other }),
+        (terms_of(9, 0, None), staked(one, 50, false)),
+        (terms_of(9, 5, Some(one)), staked(other, 50, false)),
+        (terms_of(9, 5, None), staked(one, 49, false)),
+        (terms_of(9, 5, None), staked(one, 51, true)),
+        (terms_of(9, 5, None), StoredState::Cancelled { at: 51 }),
+        (terms_of(9, 0, None), StoredState::Cancelled { at: 50 }),
         (terms_of(9, 5, None), StoredState::Refunded { at: 50 }),
-        (terms_of(9, 5, None), StoredState::Slashed { prover: one, at: 50 }),
+        (terms_of(9, 5, Some(one)), StoredState::Slashed { prover: other, at: 50 }),
         (terms_of(9, 0, None), StoredState::Slashed { prover: one, at: 51 }),
         (terms_of(9, 5, None), settled(one, 99, 51)),
         (terms_of(9, 5, None), settled(one, 40, 41)),
@@ -196,7 +214,7 @@ fn jobs_that_no_operation_leads_to_are_refused() {
     }
 }
 
-/// The bytes of version 2. If this fails, the version must change.
+/// The bytes of version 3. If this fails, the version must change.
 #[test]
 fn the_bytes_of_this_version_stay() {
     let terms = terms_of(6, 5, Some(Address([7; 20])));
@@ -214,7 +232,7 @@ fn the_bytes_of_this_version_stay() {
     assert_eq!(key, [&[2][..], &[1; 32]].concat());
     assert_eq!(value, expected.concat());
     let books = Entry::Books { chain_id: 4, total: Amount(6) }.encode();
-    let expected = [b"ZKESCROW".to_vec(), vec![0, 2], small(4), amount(6)].concat();
+    let expected = [b"ZKESCROW".to_vec(), vec![0, 3], small(4), amount(6)].concat();
     assert_eq!(books, Record { key: vec![0], value: expected });
     let account = Address([7; 20]);
     let deposit = Entry::Deposit { deposit: DepositId([8; 32]), account, amount: Amount(6) };
@@ -229,4 +247,14 @@ fn the_bytes_of_this_version_stay() {
     let opening = Entry::Opening { job: JobId([1; 32]), opening };
     let value = [vec![9; 32], small(2), vec![0xff; 8], small(2)].concat();
     assert_eq!(opening.encode(), Record { key: [vec![5], vec![1; 32]].concat(), value });
+    let lease = Lease { until: 7, bonded: true, answer: Some(ValuesDigest(Digest([9; 32]))) };
+    let staked = StoredState::Staked(Staked { prover: account, lease });
+    let job = AnyJob::restore(JobId([1; 32]), terms_of(6, 5, None), staked).unwrap();
+    let value = [vec![1], vec![7; 20], small(7), vec![1, 1], vec![9; 32]].concat();
+    assert!(Entry::Job(job).encode().value.ends_with(&value));
+    let cancelled = StoredState::Cancelled { at: 7 };
+    let job = AnyJob::restore(JobId([1; 32]), terms_of(6, 5, None), cancelled).unwrap();
+    assert!(Entry::Job(job).encode().value.ends_with(&[vec![5], small(7)].concat()));
+    let bond = Entry::Bond { prover: account, free: Amount(6) };
+    assert_eq!(bond.encode(), Record { key: [vec![6], vec![7; 20]].concat(), value: amount(6) });
 }

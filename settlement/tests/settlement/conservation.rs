@@ -9,7 +9,8 @@ use proptest::{
     prelude::*,
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
-use zkinfer_settlement::{Address, Amount, Escrow, JobId, JobTerms, MemoryStore};
+use zkinfer_settlement::{Address, Amount, Escrow, JobId, JobTerms, MemoryStore, ValuesDigest};
+use zkinfer_verifier::Digest;
 
 use crate::common::{ALICE, BOB, BUYER, CHAIN, POLICY, Proof, deposit, withdrawal};
 
@@ -24,6 +25,13 @@ enum Operation {
     Submit { proof: Proof },
     Refund { job: u8 },
     Slash { job: u8 },
+    PostBond { prover: Address, amount: u128 },
+    WithdrawBond { prover: Address, amount: u128 },
+    Assign { job: u8, prover: Address, until: u64 },
+    Answer { job: u8, prover: Address, right: bool, until: u64 },
+    Lapse { job: u8 },
+    Contradict { job: u8, proof: Proof },
+    Cancel { job: u8 },
 }
 
 fn accounts() -> impl Strategy<Value = Address> {
@@ -62,24 +70,75 @@ fn operations() -> impl Strategy<Value = Vec<(Operation, u64)>> {
             Operation::Withdraw { transfer, account, amount }
         }),
         4 => jobs_with_terms().prop_map(|(job, terms)| Operation::Open { job, terms }),
-        8 => (jobs(), accounts()).prop_map(|(job, prover)| Operation::Stake { job, prover }),
+        20 => (jobs(), accounts()).prop_map(|(job, prover)| Operation::Stake { job, prover }),
         4 => prop::sample::select(&Proof::ALL[..]).prop_map(|proof| Operation::Submit { proof }),
-        2 => jobs().prop_map(|job| Operation::Refund { job }),
+        8 => jobs().prop_map(|job| Operation::Refund { job }),
         5 => jobs().prop_map(|job| Operation::Slash { job }),
     ];
-    prop::collection::vec((operation, 0..700u64), 1..80)
+    let operation = prop_oneof![4 => operation, 1 => market_operations()];
+    let single = (operation, 0..700u64).prop_map(|one| vec![one]);
+    let several = prop::collection::vec(prop_oneof![6 => single, 1 => stories()], 1..80);
+    several.prop_map(|several| several.concat())
+}
+
+fn market_operations() -> impl Strategy<Value = Operation> {
+    let jobs = || 1..5u8;
+    let bonds = || (accounts(), amounts());
+    let leases = || (jobs(), accounts(), 0..600u64);
+    prop_oneof![
+        4 => bonds().prop_map(|(prover, amount)| Operation::PostBond { prover, amount }),
+        8 => bonds().prop_map(|(prover, amount)| Operation::WithdrawBond { prover, amount }),
+        8 => leases().prop_map(|(job, prover, until)| Operation::Assign { job, prover, until }),
+        8 => (leases(), any::<bool>()).prop_map(|((job, prover, until), right)| {
+            Operation::Answer { job, prover, right, until }
+        }),
+        4 => jobs().prop_map(|job| Operation::Lapse { job }),
+        4 => (jobs(), prop::sample::select(&Proof::ALL[..]))
+            .prop_map(|(job, proof)| Operation::Contradict { job, proof }),
+        1 => jobs().prop_map(|job| Operation::Cancel { job }),
+    ]
+}
+
+/// A job that is opened, assigned, answered, and comes to some end; each step is rarely possible at
+/// random.
+fn stories() -> impl Strategy<Value = Vec<(Operation, u64)>> {
+    let proofs = prop::sample::select(&Proof::ALL[..]);
+    let end = (0..5u8, prop::sample::select(&Proof::ALL[..]));
+    (proofs, accounts(), any::<bool>(), end).prop_map(|(proof, prover, right, (end, other))| {
+        let JobId([job, ..]) = proof.job();
+        let terms = JobTerms { price: Amount(9), stake: Amount(7), ..proof.terms() };
+        let (opened, bond) = (
+            Operation::Open { job, terms: JobTerms { deadline: 600, ..terms } },
+            Operation::PostBond { prover, amount: 7 },
+        );
+        let assigned = Operation::Assign { job, prover, until: 300 };
+        let answered = Operation::Answer { job, prover, right, until: 400 };
+        let ends = [
+            vec![(assigned, 150), (answered, 200), (Operation::Lapse { job }, 450)],
+            vec![
+                (assigned, 150),
+                (answered, 200),
+                (Operation::Contradict { job, proof: other }, 250),
+            ],
+            vec![(assigned, 150), (answered, 200), (Operation::Submit { proof }, 250)],
+            vec![(assigned, 150), (Operation::Lapse { job }, 350)],
+            vec![(Operation::Cancel { job }, 120)],
+        ];
+        [vec![(bond, 100), (opened, 100)], ends[usize::from(end)].clone()].concat()
+    })
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Open,
-    Staked(Address),
+    Staked { prover: Address, until: u64, bonded: bool, answer: Option<bool> },
     Over,
 }
 
 #[derive(Debug, Default)]
 struct Model {
     balances: BTreeMap<Address, u128>,
+    bonds: BTreeMap<Address, u128>,
     jobs: BTreeMap<u8, (JobTerms, State)>,
     deposits: BTreeSet<u8>,
     withdrawals: BTreeSet<(Address, u8)>,
@@ -93,14 +152,32 @@ impl Model {
     fn held(&self) -> u128 {
         let held = |(terms, state): &(JobTerms, State)| match state {
             State::Open => terms.price.0,
-            State::Staked(_) => terms.price.0 + terms.stake.0,
+            State::Staked { .. } => terms.price.0 + terms.stake.0,
             State::Over => 0,
         };
         self.jobs.values().map(held).sum()
     }
 
     fn total(&self) -> u128 {
-        self.balances.values().sum::<u128>() + self.held()
+        let bonds = self.bonds.values().sum::<u128>();
+        self.balances.values().sum::<u128>() + bonds + self.held()
+    }
+
+    fn bond(&self, prover: Address) -> u128 {
+        self.bonds.get(&prover).copied().unwrap_or(0)
+    }
+
+    fn take_bond(&mut self, prover: Address, amount: u128) -> bool {
+        let free = self.bonds.entry(prover).or_default();
+        let rest = free.checked_sub(amount);
+        *free = rest.unwrap_or(*free);
+        rest.is_some()
+    }
+
+    /// The stake back where it came from.
+    fn give_stake_back(&mut self, prover: Address, bonded: bool, stake: u128) {
+        let to = if bonded { &mut self.bonds } else { &mut self.balances };
+        *to.entry(prover).or_default() += stake;
     }
 
     fn credit(&mut self, account: Address, amount: u128) {
@@ -141,14 +218,88 @@ impl Model {
                 let reserved = payee.is_some_and(|payee| payee != prover);
                 let asked = now <= deadline && stake.0 > 0 && !reserved;
                 let done = asked && self.debit(prover, stake.0);
-                done.then(|| self.jobs.insert(job, (terms, State::Staked(prover)))).is_some()
+                let staked = State::Staked { prover, until: deadline, bonded: false, answer: None };
+                done.then(|| self.jobs.insert(job, (terms, staked))).is_some()
             }
             Operation::Submit { proof } => self.submit(proof, now),
             Operation::Refund { job } => self.give_back(job, now, |state| state == State::Open),
             Operation::Slash { job } => {
-                self.give_back(job, now, |state| matches!(state, State::Staked(_)))
+                self.give_back(job, now, |state| matches!(state, State::Staked { .. }))
+            }
+            Operation::PostBond { prover, amount } => {
+                let done = amount > 0 && self.debit(prover, amount);
+                self.give_stake_back(prover, true, if done { amount } else { 0 });
+                done
+            }
+            Operation::WithdrawBond { prover, amount } => {
+                let done = amount > 0 && self.take_bond(prover, amount);
+                self.credit(prover, if done { amount } else { 0 });
+                done
+            }
+            Operation::Assign { job, prover, until } => self.assign(job, prover, until, now),
+            Operation::Answer { job, prover, right, until } => {
+                self.answer(job, prover, right, until, now)
+            }
+            Operation::Lapse { job } => self.lapse(job, now),
+            Operation::Contradict { job, proof } => self.contradict(job, proof),
+            Operation::Cancel { job } => {
+                let Some(&(terms, State::Open)) = self.jobs.get(&job) else { return false };
+                let possible = now <= terms.deadline && terms.stake.0 > 0;
+                self.credit(terms.buyer, if possible { terms.price.0 } else { 0 });
+                possible.then(|| self.jobs.insert(job, (terms, State::Over))).is_some()
             }
         }
+    }
+
+    fn assign(&mut self, job: u8, prover: Address, until: u64, now: u64) -> bool {
+        let Some(&(terms, State::Open)) = self.jobs.get(&job) else { return false };
+        let JobTerms { payee, stake, deadline, .. } = terms;
+        let asked = now <= deadline && stake.0 > 0 && payee.is_none_or(|payee| payee == prover);
+        let in_time = now <= until && until <= deadline;
+        let done = asked && in_time && self.take_bond(prover, stake.0);
+        let staked = State::Staked { prover, until, bonded: true, answer: None };
+        done.then(|| self.jobs.insert(job, (terms, staked))).is_some()
+    }
+
+    fn answer(&mut self, job: u8, by: Address, right: bool, until: u64, now: u64) -> bool {
+        let Some((terms, state)) = self.jobs.get_mut(&job) else { return false };
+        let State::Staked { prover, until: ends, bonded, answer: None } = *state else {
+            return false;
+        };
+        let in_time = now <= terms.deadline && now <= ends;
+        let possible = now <= until && until <= terms.deadline;
+        if prover != by || !in_time || !possible || (!bonded && until != terms.deadline) {
+            return false;
+        }
+        *state = State::Staked { prover, until, bonded, answer: Some(right) };
+        true
+    }
+
+    fn lapse(&mut self, job: u8, now: u64) -> bool {
+        let Some(&(terms, state)) = self.jobs.get(&job) else { return false };
+        let State::Staked { prover, until, bonded, answer } = state else { return false };
+        if now <= until || now > terms.deadline {
+            return false;
+        }
+        match answer {
+            None => self.give_stake_back(prover, bonded, terms.stake.0),
+            Some(_) => self.credit(terms.buyer, terms.stake.0),
+        }
+        self.jobs.insert(job, (terms, State::Open));
+        true
+    }
+
+    fn contradict(&mut self, job: u8, proof: Proof) -> bool {
+        let Some(&(terms, state)) = self.jobs.get(&job) else { return false };
+        let State::Staked { answer: Some(right), .. } = state else { return false };
+        let about = terms.input == proof.terms().input;
+        // What is answered rightly is the output of the job's own input.
+        if !about || right {
+            return false;
+        }
+        self.credit(terms.buyer, terms.price.0 + terms.stake.0);
+        self.jobs.insert(job, (terms, State::Over));
+        true
     }
 
     fn submit(&mut self, proof: Proof, now: u64) -> bool {
@@ -159,9 +310,10 @@ impl Model {
             Proof::RivalOfFirst => (1, BOB, 2_000),
         };
         let Some((terms, state)) = self.jobs.get_mut(&job) else { return false };
-        let (to, payout) = match *state {
-            State::Open if terms.stake.0 == 0 => (terms.payee, terms.price.0),
-            State::Staked(prover) => (Some(prover), terms.price.0 + terms.stake.0),
+        let (to, staked) = match *state {
+            State::Open if terms.stake.0 == 0 => (terms.payee, None),
+            State::Staked { answer: Some(false), .. } => return false,
+            State::Staked { prover, bonded, .. } => (Some(prover), Some(bonded)),
             State::Open | State::Over => return false,
         };
         let asked = proof.terms();
@@ -171,7 +323,11 @@ impl Model {
             return false;
         }
         *state = State::Over;
-        self.credit(payee, payout);
+        let (price, stake) = (terms.price.0, terms.stake.0);
+        self.credit(payee, price);
+        if let Some(bonded) = staked {
+            self.give_stake_back(payee, bonded, stake);
+        }
         true
     }
 
@@ -203,15 +359,41 @@ fn apply(escrow: &mut Escrow<MemoryStore>, operation: Operation, now: u64) -> bo
         Operation::Submit { proof } => escrow.submit(proof.evidence(), now).is_ok(),
         Operation::Refund { job } => escrow.refund(id(job), now).is_ok(),
         Operation::Slash { job } => escrow.slash(id(job), now).is_ok(),
+        Operation::PostBond { prover, amount } => escrow.post_bond(prover, Amount(amount)).is_ok(),
+        Operation::WithdrawBond { prover, amount } => {
+            escrow.withdraw_bond(prover, Amount(amount)).is_ok()
+        }
+        Operation::Assign { job, prover, until } => {
+            escrow.assign(id(job), prover, until, now).is_ok()
+        }
+        Operation::Answer { job, prover, right, until } => {
+            let output = if right { right_output(escrow, id(job)) } else { WRONG };
+            escrow.answer(id(job), prover, output, until, now).is_ok()
+        }
+        Operation::Lapse { job } => escrow.lapse(id(job), now).is_ok(),
+        Operation::Contradict { job, proof } => {
+            escrow.contradict(id(job), &proof.evidence(), now).is_ok()
+        }
+        Operation::Cancel { job } => escrow.cancel(id(job), now).is_ok(),
     }
+}
+
+const WRONG: ValuesDigest = ValuesDigest(Digest([9; 32]));
+
+/// The output of the job's input; a wrong one for a job that is not there.
+fn right_output(escrow: &Escrow<MemoryStore>, job: JobId) -> ValuesDigest {
+    let Some(job) = escrow.job(job).unwrap() else { return WRONG };
+    let of_input = |proof: &Proof| proof.terms().input == job.terms().input;
+    let proof = Proof::ALL.into_iter().find(of_input).unwrap();
+    ValuesDigest::of(&proof.file().claim.output)
 }
 
 #[test]
 fn money_is_conserved_and_the_rules_are_those_of_the_model() {
     let config = Config { cases: 300, failure_persistence: None, ..Config::default() };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    // How often deposits, withdrawals, openings, stakes, payments, refunds, slashes happened.
-    let happened = Cell::new([0usize; 7]);
+    // How often each kind of operation happened.
+    let happened = Cell::new([0usize; 14]);
     let outcome = TestRunner::new_with_rng(config, rng).run(&operations(), |operations| {
         let mut escrow = Escrow::new(MemoryStore::default(), CHAIN, POLICY).unwrap();
         let mut model = Model::default();
@@ -224,6 +406,7 @@ fn money_is_conserved_and_the_rules_are_those_of_the_model() {
             prop_assert_eq!(apply(&mut escrow, operation, now), allowed, "{:?}", operation);
             for account in ACCOUNTS {
                 prop_assert_eq!(escrow.balance(account).unwrap().0, model.balance(account));
+                prop_assert_eq!(escrow.bond(account).unwrap().0, model.bond(account));
             }
             let audit = escrow.audit().unwrap();
             prop_assert_eq!(audit.held.0, model.held());
@@ -247,5 +430,12 @@ fn kind(operation: Operation) -> usize {
         Operation::Submit { .. } => 4,
         Operation::Refund { .. } => 5,
         Operation::Slash { .. } => 6,
+        Operation::PostBond { .. } => 7,
+        Operation::WithdrawBond { .. } => 8,
+        Operation::Assign { .. } => 9,
+        Operation::Answer { .. } => 10,
+        Operation::Lapse { .. } => 11,
+        Operation::Contradict { .. } => 12,
+        Operation::Cancel { .. } => 13,
     }
 }

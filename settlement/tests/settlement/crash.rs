@@ -29,7 +29,7 @@ const MISSED: JobId = JobId([0x41; 32]);
 type Outcome<S> = Result<Option<Receipt>, EscrowError<<S as Store>::Error>>;
 type Step<S> = fn(&mut Escrow<S>) -> Outcome<S>;
 
-/// What the process does: every kind of operation, and three payments. One commit each.
+/// What the process does: most kinds of operation, and two payments. One commit each.
 fn steps<S: Store>() -> [Step<S>; 15] {
     fn staked(proof: Proof, stake: u128) -> JobTerms {
         JobTerms { stake: Amount(stake), ..proof.terms() }
@@ -47,12 +47,13 @@ fn steps<S: Store>() -> [Step<S>; 15] {
         |escrow| escrow.submit(Proof::First.evidence(), NOW).map(Some),
         |escrow| none(escrow.open(UNDONE, Proof::First.terms(), NOW)),
         |escrow| none(escrow.open(MISSED, staked(Proof::First, 40), NOW)),
-        |escrow| none(escrow.open(Proof::ShortLived.job(), Proof::ShortLived.terms(), NOW)),
         |escrow| escrow.submit(Proof::Second.evidence(), NOW).map(Some),
-        |escrow| none(escrow.stake(MISSED, BOB, NOW)),
-        |escrow| escrow.submit(Proof::ShortLived.evidence(), NOW).map(Some),
+        // All that he has: the second time there is nothing left.
+        |escrow| none(escrow.post_bond(BOB, Amount(160))),
+        |escrow| none(escrow.assign(MISSED, BOB, NOW, NOW)),
+        |escrow| none(escrow.answer(MISSED, BOB, Proof::First.terms().input, NOW, NOW)),
         |escrow| none(escrow.slash(MISSED, LATE)),
-        |escrow| none(escrow.withdraw(withdrawal(4), ALICE, Amount(200))),
+        |escrow| none(escrow.withdraw(withdrawal(4), ALICE, Amount(140))),
     ]
 }
 
@@ -183,14 +184,15 @@ fn is_repetition(refusal: Refusal) -> bool {
             | Refusal::AlreadyStaked { .. }
             | Refusal::AlreadySettled { .. }
             | Refusal::AlreadySlashed { .. }
+            | Refusal::AlreadyAnswered { .. }
+            | Refusal::InsufficientFunds { .. }
     )
 }
 
 fn receipt_of_step(escrow: &Escrow<RedbStore>, index: usize) -> Option<Receipt> {
     let proof = match index {
         6 => Proof::First,
-        10 => Proof::Second,
-        12 => Proof::ShortLived,
+        9 => Proof::Second,
         _ => panic!("step {index} gives no receipt"),
     };
     escrow.receipt(proof.job()).unwrap()

@@ -7,4 +7,5 @@ mod conservation;
 mod crash;
 mod disk;
 mod files;
+mod leases;
 mod rules;

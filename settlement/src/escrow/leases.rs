@@ -1,0 +1,126 @@
+//! Jobs that are given to provers for a time, and the answers that bind them.
+
+use zkinfer_verifier::VerifiedInference;
+
+use super::Escrow;
+use crate::{
+    error::{EscrowError, Refusal},
+    job::{AnyJob, Job, Live},
+    quantities::{Address, JobId, ValuesDigest},
+    record::Entry,
+    staked::{Lapsed, Staked},
+    store::Store,
+};
+
+impl<S: Store> Escrow<S> {
+    /// Gives an open job to a prover until `until`: its stake is taken from the prover's bond. After
+    /// that moment the lease can [lapse](Self::lapse), and another can have the job.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownJob`], a job that is over, [`Refusal::AlreadyStaked`],
+    /// [`Refusal::DeadlinePassed`], [`Refusal::NoStakeAsked`], [`Refusal::Prover`],
+    /// [`Refusal::LeaseEnd`], [`Refusal::InsufficientBond`], or a failure of the store.
+    pub fn assign(
+        &mut self,
+        job: JobId,
+        prover: Address,
+        until: u64,
+        now: u64,
+    ) -> Result<(), EscrowError<S::Error>> {
+        let staked = self.open_job(job)?.assign(prover, until, now)?;
+        let taken = self.taken_from_bond(prover, staked.terms().stake)?;
+        self.commit(&[Entry::Job(AnyJob::Staked(staked)), taken])
+    }
+
+    /// Binds the prover who has staked to an output, which it has to prove before `until`: the
+    /// caller must know that the prover wants it. An answer is never changed; a proof of another
+    /// output is not paid, and [slashes](Self::contradict).
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownJob`], a job that is over, [`Refusal::NotStaked`],
+    /// [`Refusal::DeadlinePassed`], [`Refusal::Prover`], [`Refusal::AlreadyAnswered`],
+    /// [`Refusal::LeaseOver`], [`Refusal::LeaseEnd`], or a failure of the store.
+    pub fn answer(
+        &mut self,
+        job: JobId,
+        prover: Address,
+        output: ValuesDigest,
+        until: u64,
+        now: u64,
+    ) -> Result<(), EscrowError<S::Error>> {
+        let answered = self.staked_job(job)?.answer(prover, output, until, now)?;
+        self.commit(&[Entry::Job(AnyJob::Staked(answered))])
+    }
+
+    /// Opens a job again whose lease is over. A prover that has answered nothing gets its stake
+    /// back; the stake of one that has not proven its answer is the buyer's. The price stays.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownJob`], a job that is over, [`Refusal::NotStaked`],
+    /// [`Refusal::DeadlinePassed`] (then it is [slashed](Self::slash)), [`Refusal::LeaseAhead`], or a
+    /// failure of the store.
+    pub fn lapse(&mut self, job: JobId, now: u64) -> Result<(), EscrowError<S::Error>> {
+        let staked = self.staked_job(job)?;
+        let (open, stake) = match staked.lapse(now)? {
+            Lapsed::Returned(open) => (open, self.returned(&staked)?),
+            Lapsed::Forfeited(open) => {
+                let terms = open.terms();
+                (open, self.credited(terms.buyer, terms.stake)?)
+            }
+        };
+        self.commit(&[Entry::Job(AnyJob::Open(open)), stake])
+    }
+
+    /// Gives price and stake to the buyer, because a proof of this model on this input, whoever made
+    /// it for whatever job, has another output than the prover's answer.
+    ///
+    /// # Errors
+    /// [`Refusal::UntrustedSrs`], [`Refusal::UnknownJob`], a job that is over,
+    /// [`Refusal::NothingToSlash`], [`Refusal::NoAnswer`], [`Refusal::Model`], [`Refusal::Input`],
+    /// [`Refusal::HiddenOutput`], [`Refusal::NoContradiction`], or a failure of the store.
+    pub fn contradict(
+        &mut self,
+        job: JobId,
+        evidence: &VerifiedInference,
+        now: u64,
+    ) -> Result<(), EscrowError<S::Error>> {
+        self.check_srs(evidence)?;
+        let staked = match self.live(job)? {
+            Live::Open(_) => return Err(Refusal::NothingToSlash.into()),
+            Live::Staked(staked) => staked,
+        };
+        let held = AnyJob::Staked(staked).held()?;
+        let slashed = staked.contradict(evidence.claim(), now)?;
+        let buyer = self.credited(slashed.terms().buyer, held)?;
+        self.commit(&[Entry::Job(AnyJob::Slashed(slashed)), buyer])
+    }
+
+    /// Shows every job that something can still happen to: what a queue of them is rebuilt from.
+    ///
+    /// # Errors
+    /// A damaged or foreign record, or a failure of the store.
+    pub fn for_each_live(
+        &self,
+        visit: &mut dyn FnMut(AnyJob),
+    ) -> Result<(), EscrowError<S::Error>> {
+        let mut outcome = Ok(());
+        let each = &mut |key: &[u8], value: &[u8]| {
+            if outcome.is_ok() {
+                match super::decode(key, value) {
+                    Ok(Entry::Job(job)) if job.clone().live().is_ok() => visit(job),
+                    Ok(_) => {}
+                    Err(error) => outcome = Err(error),
+                }
+            }
+        };
+        self.store.for_each(each).map_err(EscrowError::Store)?;
+        outcome
+    }
+
+    fn staked_job(&self, job: JobId) -> Result<Job<Staked>, EscrowError<S::Error>> {
+        match self.live(job)? {
+            Live::Open(open) => Err(Refusal::NotStaked { stake: open.terms().stake }.into()),
+            Live::Staked(staked) => Ok(staked),
+        }
+    }
+}

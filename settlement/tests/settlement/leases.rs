@@ -1,0 +1,315 @@
+//! Jobs that a market gives out: bonds, leases, answers, contradictions, cancellation.
+
+use zkinfer_settlement::{
+    Address, Amount, AnyJob, Escrow, JobTerms, Lease, MemoryStore, Refusal, ValuesDigest,
+};
+use zkinfer_verifier::{Digest, KeyDigest, SrsPolicy, SrsTrust};
+
+use crate::common::{ALICE, BOB, BUYER, CHAIN, DEADLINE, Hidden, POLICY, Proof, deposit, refused};
+
+const NOW: u64 = 100;
+/// When leases of these tests end.
+const UNTIL: u64 = 200;
+const LATE: u64 = DEADLINE + 1;
+const STAKE: Amount = Amount(30);
+
+/// A job of price 100 and stake 30; the buyer has 900 left, the provers 940 and a bond of 60 each.
+fn market(proof: Proof) -> Escrow<MemoryStore> {
+    let mut escrow = Escrow::new(MemoryStore::default(), CHAIN, POLICY).unwrap();
+    for (number, account) in [(1, BUYER), (2, ALICE), (3, BOB)] {
+        escrow.deposit(deposit(number), account, Amount(1_000)).unwrap();
+    }
+    for prover in [ALICE, BOB] {
+        escrow.post_bond(prover, Amount(60)).unwrap();
+    }
+    escrow.open(proof.job(), JobTerms { stake: STAKE, ..proof.terms() }, NOW).unwrap();
+    escrow
+}
+
+fn assigned(proof: Proof, prover: Address) -> Escrow<MemoryStore> {
+    let mut escrow = market(proof);
+    escrow.assign(proof.job(), prover, UNTIL, NOW).unwrap();
+    escrow
+}
+
+fn answered(proof: Proof, prover: Address, output: ValuesDigest) -> Escrow<MemoryStore> {
+    let mut escrow = assigned(proof, prover);
+    escrow.answer(proof.job(), prover, output, UNTIL, NOW).unwrap();
+    escrow
+}
+
+/// Balances of buyer, Alice and Bob, and the bonds of the latter; the books must balance.
+fn money(escrow: &Escrow<MemoryStore>) -> ([u128; 3], [u128; 2]) {
+    escrow.audit().unwrap();
+    let balances = [BUYER, ALICE, BOB].map(|account| escrow.balance(account).unwrap().0);
+    (balances, [ALICE, BOB].map(|prover| escrow.bond(prover).unwrap().0))
+}
+
+fn right(proof: Proof) -> ValuesDigest {
+    ValuesDigest::of(&proof.file().claim.output)
+}
+
+const WRONG: ValuesDigest = ValuesDigest(Digest([9; 32]));
+
+#[test]
+fn a_bond_is_moved_and_never_more_than_there_is() {
+    let mut escrow = market(Proof::First);
+    assert_eq!(money(&escrow), ([900, 940, 940], [60, 60]));
+    escrow.withdraw_bond(ALICE, Amount(20)).unwrap();
+    assert_eq!(money(&escrow), ([900, 960, 940], [40, 60]));
+    let refusal = refused(&mut escrow, |escrow| escrow.withdraw_bond(ALICE, Amount(41)));
+    let (free, needed) = (Amount(40), Amount(41));
+    assert_eq!(refusal, Refusal::InsufficientBond { prover: ALICE, free, needed });
+    let refusal = refused(&mut escrow, |escrow| escrow.post_bond(ALICE, Amount(961)));
+    let (balance, needed) = (Amount(960), Amount(961));
+    assert_eq!(refusal, Refusal::InsufficientFunds { account: ALICE, balance, needed });
+    for operation in [Escrow::post_bond, Escrow::withdraw_bond] {
+        let refusal = refused(&mut escrow, |escrow| operation(escrow, ALICE, Amount(0)));
+        assert_eq!(refusal, Refusal::ZeroAmount);
+    }
+}
+
+#[test]
+fn the_price_of_an_assigned_job_is_paid_and_the_stake_returns_to_the_bond() {
+    let mut escrow = assigned(Proof::First, ALICE);
+    assert_eq!(money(&escrow), ([900, 940, 940], [30, 60]));
+    assert_eq!(escrow.audit().unwrap().held, Amount(130));
+    escrow.answer(Proof::First.job(), ALICE, right(Proof::First), 300, NOW).unwrap();
+    let receipt = escrow.submit(Proof::First.evidence(), 300).unwrap();
+    assert_eq!((receipt.payee, receipt.stake), (ALICE, STAKE));
+    assert_eq!(money(&escrow), ([900, 1_040, 940], [60, 60]));
+}
+
+#[test]
+fn what_is_held_for_a_job_is_no_longer_free() {
+    let mut escrow = assigned(Proof::First, ALICE);
+    let refusal = refused(&mut escrow, |escrow| escrow.withdraw_bond(ALICE, Amount(31)));
+    let (free, needed) = (Amount(30), Amount(31));
+    assert_eq!(refusal, Refusal::InsufficientBond { prover: ALICE, free, needed });
+    let dear = JobTerms { stake: Amount(31), ..Proof::Second.terms() };
+    escrow.open(Proof::Second.job(), dear, NOW).unwrap();
+    let job = Proof::Second.job();
+    let refusal = refused(&mut escrow, |escrow| escrow.assign(job, ALICE, UNTIL, NOW));
+    assert_eq!(refusal, Refusal::InsufficientBond { prover: ALICE, free, needed });
+}
+
+#[test]
+fn a_job_is_assigned_once_in_time_and_to_whom_it_allows() {
+    let mut escrow = market(Proof::First);
+    let job = Proof::First.job();
+    for until in [NOW - 1, DEADLINE + 1] {
+        let refusal = refused(&mut escrow, |escrow| escrow.assign(job, ALICE, until, NOW));
+        assert_eq!(refusal, Refusal::LeaseEnd { until, now: NOW, deadline: DEADLINE });
+    }
+    let refusal = refused(&mut escrow, |escrow| escrow.assign(job, ALICE, LATE, LATE));
+    assert_eq!(refusal, Refusal::DeadlinePassed { deadline: DEADLINE, now: LATE });
+    escrow.assign(job, ALICE, UNTIL, NOW).unwrap();
+    let refusal = refused(&mut escrow, |escrow| escrow.assign(job, BOB, UNTIL, NOW));
+    assert_eq!(refusal, Refusal::AlreadyStaked { prover: ALICE });
+    let second = Proof::Second.job();
+    let reserved = JobTerms { payee: Some(BOB), stake: STAKE, ..Proof::Second.terms() };
+    escrow.open(second, reserved, NOW).unwrap();
+    let refusal = refused(&mut escrow, |escrow| escrow.assign(second, ALICE, UNTIL, NOW));
+    assert_eq!(refusal, Refusal::Prover { expected: BOB, got: ALICE });
+    let third = Proof::ShortLived.job();
+    escrow.open(third, Proof::ShortLived.terms(), NOW).unwrap();
+    let refusal = refused(&mut escrow, |escrow| escrow.assign(third, ALICE, UNTIL, NOW));
+    assert_eq!(refusal, Refusal::NoStakeAsked);
+}
+
+#[test]
+fn an_answer_is_the_provers_own_in_time_and_never_changed() {
+    let mut escrow = market(Proof::First);
+    let (job, output) = (Proof::First.job(), right(Proof::First));
+    let refusal = refused(&mut escrow, |escrow| escrow.answer(job, ALICE, output, UNTIL, NOW));
+    assert_eq!(refusal, Refusal::NotStaked { stake: STAKE });
+    escrow.assign(job, ALICE, UNTIL, NOW).unwrap();
+    let refusal = refused(&mut escrow, |escrow| escrow.answer(job, BOB, output, UNTIL, NOW));
+    assert_eq!(refusal, Refusal::Prover { expected: ALICE, got: BOB });
+    let late = UNTIL + 1;
+    let refusal = refused(&mut escrow, |escrow| escrow.answer(job, ALICE, output, 300, late));
+    assert_eq!(refusal, Refusal::LeaseOver { until: UNTIL, now: late });
+    for until in [NOW - 1, DEADLINE + 1] {
+        let refusal = refused(&mut escrow, |escrow| escrow.answer(job, ALICE, output, until, NOW));
+        assert_eq!(refusal, Refusal::LeaseEnd { until, now: NOW, deadline: DEADLINE });
+    }
+    escrow.answer(job, ALICE, output, 300, NOW).unwrap();
+    for again in [output, WRONG] {
+        let refusal = refused(&mut escrow, |escrow| escrow.answer(job, ALICE, again, 300, NOW));
+        assert_eq!(refusal, Refusal::AlreadyAnswered { output });
+    }
+    let Some(AnyJob::Staked(staked)) = escrow.job(job).unwrap() else { panic!("it is staked") };
+    assert_eq!(*staked.lease(), Lease { until: 300, bonded: true, answer: Some(output) });
+}
+
+#[test]
+fn a_stake_from_the_balance_is_for_the_whole_job() {
+    let mut escrow = market(Proof::First);
+    let (job, output) = (Proof::First.job(), right(Proof::First));
+    escrow.stake(job, ALICE, NOW).unwrap();
+    assert_eq!(money(&escrow), ([900, 910, 940], [60, 60]));
+    let refusal = refused(&mut escrow, |escrow| escrow.answer(job, ALICE, output, UNTIL, NOW));
+    assert_eq!(refusal, Refusal::LeaseEnd { until: UNTIL, now: NOW, deadline: DEADLINE });
+    escrow.answer(job, ALICE, output, DEADLINE, NOW).unwrap();
+    let refusal = refused(&mut escrow, |escrow| escrow.lapse(job, DEADLINE));
+    assert_eq!(refusal, Refusal::LeaseAhead { until: DEADLINE, now: DEADLINE });
+    let _ = escrow.submit(Proof::First.evidence(), DEADLINE).unwrap();
+    assert_eq!(money(&escrow), ([900, 1_040, 940], [60, 60]));
+}
+
+#[test]
+fn a_lease_without_an_answer_lapses_and_the_job_goes_to_another() {
+    let mut escrow = assigned(Proof::RivalOfFirst, ALICE);
+    let job = Proof::First.job();
+    let refusal = refused(&mut escrow, |escrow| escrow.lapse(job, UNTIL));
+    assert_eq!(refusal, Refusal::LeaseAhead { until: UNTIL, now: UNTIL });
+    escrow.lapse(job, UNTIL + 1).unwrap();
+    assert_eq!(money(&escrow), ([900, 940, 940], [60, 60]));
+    let refusal = refused(&mut escrow, |escrow| escrow.lapse(job, UNTIL + 1));
+    assert_eq!(refusal, Refusal::NotStaked { stake: STAKE });
+    escrow.assign(job, BOB, 400, UNTIL + 1).unwrap();
+    // Who had it first is not paid any more.
+    let refusal = refused(&mut escrow, |escrow| escrow.submit(Proof::First.evidence(), 300));
+    assert_eq!(refusal, Refusal::Payee { expected: BOB, got: ALICE });
+    let _ = escrow.submit(Proof::RivalOfFirst.evidence(), 300).unwrap();
+    assert_eq!(money(&escrow), ([900, 940, 1_040], [60, 60]));
+}
+
+#[test]
+fn an_answer_that_is_not_proven_in_time_forfeits_the_stake_and_opens_the_job() {
+    let mut escrow = answered(Proof::RivalOfFirst, ALICE, right(Proof::First));
+    let job = Proof::First.job();
+    escrow.lapse(job, UNTIL + 1).unwrap();
+    assert_eq!(money(&escrow), ([930, 940, 940], [30, 60]));
+    escrow.assign(job, BOB, 400, 300).unwrap();
+    let _ = escrow.submit(Proof::RivalOfFirst.evidence(), 300).unwrap();
+    assert_eq!(money(&escrow), ([930, 940, 1_040], [30, 60]));
+}
+
+#[test]
+fn after_the_deadline_an_assigned_job_is_slashed_and_does_not_lapse() {
+    let mut escrow = assigned(Proof::First, ALICE);
+    let job = Proof::First.job();
+    let refusal = refused(&mut escrow, |escrow| escrow.lapse(job, LATE));
+    assert_eq!(refusal, Refusal::DeadlinePassed { deadline: DEADLINE, now: LATE });
+    escrow.slash(job, LATE).unwrap();
+    assert_eq!(money(&escrow), ([1_030, 940, 940], [30, 60]));
+}
+
+#[test]
+fn a_proof_of_another_output_than_the_answer_is_not_paid_and_slashes() {
+    let mut escrow = answered(Proof::First, ALICE, WRONG);
+    let (job, got) = (Proof::First.job(), right(Proof::First));
+    let refusal = refused(&mut escrow, |escrow| escrow.submit(Proof::First.evidence(), NOW));
+    assert_eq!(refusal, Refusal::Contradicts { expected: WRONG, got });
+    // Anybody's proof is evidence, for whatever job and payee it was made.
+    let rival = Proof::RivalOfFirst.evidence();
+    escrow.contradict(job, &rival, NOW).unwrap();
+    assert_eq!(money(&escrow), ([1_030, 940, 940], [30, 60]));
+    let refusal = refused(&mut escrow, |escrow| escrow.contradict(job, &rival, NOW));
+    assert_eq!(refusal, Refusal::AlreadySlashed { at: NOW });
+    let refusal = refused(&mut escrow, |escrow| escrow.submit(Proof::First.evidence(), NOW));
+    assert_eq!(refusal, Refusal::AlreadySlashed { at: NOW });
+}
+
+#[test]
+fn an_honest_answer_cannot_be_contradicted() {
+    let output = right(Proof::First);
+    let mut escrow = answered(Proof::First, ALICE, output);
+    let job = Proof::First.job();
+    let evidence = Proof::First.evidence();
+    let refusal = refused(&mut escrow, |escrow| escrow.contradict(job, &evidence, NOW));
+    assert_eq!(refusal, Refusal::NoContradiction { output });
+    // A proof about another input says nothing about this one.
+    let (expected, got) = (Proof::First.terms().input, Proof::Second.terms().input);
+    let evidence = Proof::Second.evidence();
+    let refusal = refused(&mut escrow, |escrow| escrow.contradict(job, &evidence, NOW));
+    assert_eq!(refusal, Refusal::Input { expected, got });
+}
+
+#[test]
+fn only_what_a_contradiction_is_slashes() {
+    let job = Proof::First.job();
+    let evidence = Proof::First.evidence();
+    let mut escrow = market(Proof::First);
+    let refusal = refused(&mut escrow, |escrow| escrow.contradict(job, &evidence, NOW));
+    assert_eq!(refusal, Refusal::NothingToSlash);
+    let mut escrow = assigned(Proof::First, ALICE);
+    let refusal = refused(&mut escrow, |escrow| escrow.contradict(job, &evidence, NOW));
+    assert_eq!(refusal, Refusal::NoAnswer);
+    let mut escrow = market(Proof::First);
+    let (model, got) = (KeyDigest(Digest([8; 32])), Proof::First.terms().model);
+    let other = zkinfer_settlement::JobId([0x77; 32]);
+    escrow.open(other, JobTerms { model, stake: STAKE, ..Proof::First.terms() }, NOW).unwrap();
+    escrow.assign(other, ALICE, UNTIL, NOW).unwrap();
+    escrow.answer(other, ALICE, WRONG, UNTIL, NOW).unwrap();
+    let refusal = refused(&mut escrow, |escrow| escrow.contradict(other, &evidence, NOW));
+    assert_eq!(refusal, Refusal::Model { expected: model, got });
+    let mut strict = Escrow::new(escrow.store().clone(), CHAIN, SrsPolicy::CeremonyOnly).unwrap();
+    let refusal = refused(&mut strict, |escrow| escrow.contradict(other, &evidence, NOW));
+    assert_eq!(refusal, Refusal::UntrustedSrs { srs: SrsTrust::InsecureDev });
+}
+
+#[test]
+fn an_answer_about_a_hidden_output_is_compared_with_the_opening() {
+    let hidden = Hidden::read();
+    let values = ValuesDigest::of(&hidden.opening.values.clone().into());
+    for (answer, paid) in [(values, true), (WRONG, false)] {
+        let mut escrow = market(Proof::First);
+        let delivery = zkinfer_settlement::Delivery::Opened;
+        let terms = JobTerms { stake: STAKE, delivery, ..hidden.terms() };
+        escrow.open(hidden.job(), terms, NOW).unwrap();
+        escrow.assign(hidden.job(), ALICE, UNTIL, NOW).unwrap();
+        escrow.answer(hidden.job(), ALICE, answer, UNTIL, NOW).unwrap();
+        let Hidden { key, opening, .. } = &hidden;
+        if paid {
+            let evidence = hidden.evidence();
+            let refusal =
+                refused(&mut escrow, |escrow| escrow.contradict(hidden.job(), &evidence, NOW));
+            assert_eq!(refusal, Refusal::HiddenOutput);
+            let receipt = escrow.submit_opened(evidence, key, opening, NOW).unwrap();
+            assert_eq!(receipt.payee, ALICE);
+        } else {
+            let refusal = refused(&mut escrow, |escrow| {
+                escrow.submit_opened(hidden.evidence(), key, opening, NOW)
+            });
+            assert_eq!(refusal, Refusal::Contradicts { expected: WRONG, got: values });
+        }
+    }
+}
+
+#[test]
+fn a_buyer_cancels_before_anybody_has_staked_and_not_a_bounty() {
+    let job = Proof::First.job();
+    let mut escrow = market(Proof::First);
+    let refusal = refused(&mut escrow, |escrow| escrow.cancel(job, LATE));
+    assert_eq!(refusal, Refusal::DeadlinePassed { deadline: DEADLINE, now: LATE });
+    escrow.cancel(job, NOW).unwrap();
+    assert_eq!(money(&escrow), ([1_000, 940, 940], [60, 60]));
+    let over = Refusal::AlreadyCancelled { at: NOW };
+    assert_eq!(refused(&mut escrow, |escrow| escrow.cancel(job, NOW)), over);
+    assert_eq!(refused(&mut escrow, |escrow| escrow.refund(job, LATE)), over);
+    assert_eq!(refused(&mut escrow, |escrow| escrow.assign(job, ALICE, UNTIL, NOW)), over);
+    assert_eq!(refused(&mut escrow, |escrow| escrow.submit(Proof::First.evidence(), NOW)), over);
+    let mut escrow = assigned(Proof::First, ALICE);
+    let refusal = refused(&mut escrow, |escrow| escrow.cancel(job, NOW));
+    assert_eq!(refusal, Refusal::AlreadyStaked { prover: ALICE });
+    let second = Proof::Second.job();
+    escrow.open(second, Proof::Second.terms(), NOW).unwrap();
+    let refusal = refused(&mut escrow, |escrow| escrow.cancel(second, NOW));
+    assert_eq!(refusal, Refusal::CancelOfBounty);
+}
+
+#[test]
+fn the_live_jobs_are_those_that_something_can_happen_to() {
+    let mut escrow = assigned(Proof::First, ALICE);
+    for (proof, cancel) in [(Proof::Second, false), (Proof::ShortLived, true)] {
+        escrow.open(proof.job(), JobTerms { stake: STAKE, ..proof.terms() }, NOW).unwrap();
+        if cancel {
+            escrow.cancel(proof.job(), NOW).unwrap();
+        }
+    }
+    let mut live = Vec::new();
+    escrow.for_each_live(&mut |job| live.push(job.id())).unwrap();
+    assert_eq!(live, [Proof::First.job(), Proof::Second.job()]);
+}
