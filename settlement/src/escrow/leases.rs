@@ -107,7 +107,7 @@ impl<S: Store> Escrow<S> {
         let each = &mut |key: &[u8], value: &[u8]| {
             if outcome.is_ok() {
                 match super::decode(key, value) {
-                    Ok(Entry::Job(job)) if job.clone().live().is_ok() => visit(job),
+                    Ok(Entry::Job(job)) if job.live().is_ok() => visit(job),
                     Ok(_) => {}
                     Err(error) => outcome = Err(error),
                 }
