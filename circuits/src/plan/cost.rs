@@ -9,9 +9,9 @@ use crate::{
 /// Nanoseconds on two cores with AVX-512 but without IFMA, set by hand and compared with measured
 /// proofs (`docs/performance.md`): per row and column that is transformed for every proof, per row and
 /// column of the key, and per row and committed column.
-const TRANSFORM_NANOS: f64 = 400.0;
-const KEY_COLUMN_NANOS: f64 = 55.0;
-const SMALL_COMMIT_NANOS: f64 = 100.0;
+const TRANSFORM_NANOS: f64 = 300.0;
+const KEY_COLUMN_NANOS: f64 = 75.0;
+const SMALL_COMMIT_NANOS: f64 = 90.0;
 const FULL_COMMIT_NANOS: f64 = 1_500.0;
 /// Per column, of the key or committed to, however few rows it has.
 const COLUMN_NANOS: f64 = 170_000.0;

@@ -33,7 +33,7 @@ const WEIGHT_COLUMNS: [usize; 39] = [
 const READ_LANES: [usize; 20] =
     [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64];
 /// Limb widths that the search tries.
-const LIMB_BITS: std::ops::RangeInclusive<u32> = 5..=13;
+const LIMB_BITS: std::ops::RangeInclusive<u32> = 5..=14;
 /// The fewest rows that the search tries, log2.
 const MIN_K: u32 = 5;
 /// Windows of the pool unit to a row that the search allows.

@@ -14,7 +14,7 @@ pub struct QuantizeOptions {
     /// most 255 steps, as pixels do, and 12 for others.
     pub input_bits: Option<u32>,
     /// Binary digits that every requantization drops, 8 to 24: the precision of the weights; `None`
-    /// takes the fewest, of 12 to 16, at which rounded weights do not show in the outputs.
+    /// takes the fewest, of 10 to 16, at which rounded weights do not show in the outputs.
     pub shift: Option<u32>,
     /// Bits of the argument of activations that need a table, 2 to 12; `None` takes 10, and 12
     /// where activations have more than 11 bits.

@@ -12,7 +12,12 @@ use crate::ops::QuantizedOp;
 use crate::quantized::{Affine, Mul, QuantizedGraph};
 
 /// The shifts that are chosen from.
-const SHIFTS: RangeInclusive<u32> = 12..=16;
+const SHIFTS: RangeInclusive<u32> = 10..=16;
+/// With fewer weights to an output their errors do not average out, and [`FEW_WEIGHTS_SHIFT`] digits
+/// cost little.
+const FEW_WEIGHTS: usize = 16;
+/// The least shift of such a layer.
+const FEW_WEIGHTS_SHIFT: f64 = 12.0;
 /// What whole numbers that a scale gives way to are not rounded below: a scale then grows by a
 /// sixteenth at most.
 const LEAST_FACTOR: f64 = 16.0;
@@ -42,17 +47,22 @@ fn of_affine(graph: &QuantizedGraph, affine: &Affine) -> f64 {
         return of_factor(first.into());
     }
     let mut squares = vec![0.0; affine.bias.len()];
+    let mut counts = vec![0; affine.bias.len()];
     for term in &affine.terms {
         let tensor = &graph.tensors[term.input.0];
         let largest = real(tensor.lo.abs().max(tensor.hi.abs()));
         let per_channel = (term.kernel.len() / squares.len()).max(1);
-        for (sum, kernel) in squares.iter_mut().zip(term.kernel.chunks(per_channel)) {
-            let count = kernel.iter().filter(|weight| **weight != 0).count();
-            *sum += real(i64::try_from(count).unwrap_or(i64::MAX)) * largest * largest / 9.0;
+        let channels = squares.iter_mut().zip(&mut counts);
+        for ((sum, count), kernel) in channels.zip(term.kernel.chunks(per_channel)) {
+            let weights = kernel.iter().filter(|weight| **weight != 0).count();
+            *count += weights;
+            *sum += real(i64::try_from(weights).unwrap_or(i64::MAX)) * largest * largest / 9.0;
         }
     }
     let most = squares.into_iter().fold(0.0, f64::max);
-    libm::log2((most * 16.0 / 12.0).max(1.0)) / 2.0
+    let needed = libm::log2((most * 16.0 / 12.0).max(1.0)) / 2.0;
+    let has_few = counts.into_iter().max().unwrap_or(0) < FEW_WEIGHTS;
+    if has_few { needed.max(FEW_WEIGHTS_SHIFT) } else { needed }
 }
 
 /// The factor of a product is a whole number, to which its scale gives way.

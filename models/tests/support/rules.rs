@@ -100,7 +100,7 @@ fn check_requant(
     let tensor = &graph.tensors[output.0];
     let size = i64::from(requant.hi) - i64::from(requant.lo) + 1;
     let shift = requant.shift;
-    assert!(options.shift.map_or((12..=16).contains(&shift), |wanted| wanted == shift));
+    assert!(options.shift.map_or((10..=16).contains(&shift), |wanted| wanted == shift));
     assert!(requant.acc_lo <= requant.acc_hi);
     assert!(requant.acc_lo.unsigned_abs().max(requant.acc_hi.unsigned_abs()) < 1 << 62);
     let Some(table) = &requant.table else {
