@@ -21,7 +21,7 @@ pub(crate) enum Place {
     Slot(u32),
     Wide,
     Pool(u32),
-    Softmax,
+    Softmax(u32),
     /// A committed input.
     Committed,
 }

@@ -12,7 +12,7 @@
 //! | slots | several requantized outputs: value, remainder, overflow | [`gates`](crate), `slots` |
 //! | linear | elements being read, fixed weights, the check of every linear layer | `linear` |
 //! | pool | four elements and their maximum | `pool` |
-//! | softmax | one element, its exponential, its quotient | `softmax` |
+//! | softmax | elements of a group, their exponentials, their shares | `softmax` |
 //! | commitment | a hidden input or output being packed, a step of the hash | `commitment` |
 //!
 //! No gate multiplies a layer out. After the first phase commits every tensor, challenges come

@@ -60,6 +60,7 @@ fn another_group_is_normalized() -> Recorder {
     let graph = model.plan.graph();
     let inputs = &model.execution.values[graph.nodes[0].output.0];
     let column = model.column("softmax input");
+    let first = model.rows_before_softmax_elements();
     let lies: Vec<_> = inputs
         .iter()
         .enumerate()
@@ -67,6 +68,7 @@ fn another_group_is_normalized() -> Recorder {
             let told = i64::try_from(row).expect("few rows") * 3;
             let (added, taken) = (Fr::from(64), Fr::from((input + 64 - told).unsigned_abs()));
             let sign = if input + 64 - told < 0 { Fr::ONE } else { -Fr::ONE };
+            let row = first + row;
             Tamper { column, row, delta: added - Fr::from(64) + sign * taken + Fr::from(64) }
         })
         .collect();

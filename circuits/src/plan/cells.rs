@@ -13,6 +13,15 @@ use crate::{
     units::{commitment::CommitmentRows, pool::PoolRows, slots::SlotRows, softmax::SoftmaxRows},
 };
 
+/// Lanes of the units whose rows follow from the graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UnitLanes {
+    /// Windows to a row of the pool unit.
+    pub(crate) pool: usize,
+    /// Elements to a row of the softmax unit.
+    pub(crate) softmax: usize,
+}
+
 /// The cells of every tensor, with the rows of the units that follow from the graph alone.
 #[derive(Clone, Debug)]
 pub(crate) struct Cells {
@@ -26,7 +35,8 @@ impl Cells {
     pub(crate) fn of(
         graph: &QuantizedGraph,
         slots: &SlotRows,
-        (pooled, pool_lanes): (&[usize], usize),
+        pooled: &[usize],
+        lanes: UnitLanes,
         commitment: Option<&CommitmentRows>,
         tables: &mut ValueTables,
     ) -> Self {
@@ -34,7 +44,7 @@ impl Cells {
         for (id, cells) in inputs(graph, commitment).into_iter().chain(slots.cells()) {
             tensors[id.0] = cells;
         }
-        let mut pool = PoolRows::new(pool_lanes);
+        let mut pool = PoolRows::new(lanes.pool);
         let mut softmax: Option<SoftmaxRows> = None;
         for (node_index, node) in graph.nodes.iter().enumerate() {
             let found = match &node.op {
@@ -46,7 +56,7 @@ impl Cells {
                 }
                 QuantizedOp::MaxPool(op) => pool.pool(op),
                 QuantizedOp::Softmax(op) => {
-                    let rows = softmax.get_or_insert_default();
+                    let rows = softmax.get_or_insert_with(|| SoftmaxRows::new(lanes.softmax));
                     rows.softmax(op, tensors[op.input.0].len(), tables)
                 }
             };

@@ -26,7 +26,7 @@ use crate::{
         softmax::{SoftmaxRows, SoftmaxShape},
     },
 };
-use cells::Cells;
+use cells::{Cells, UnitLanes};
 
 pub use cost::{Cost, UnitRows};
 pub use search::Objective;
@@ -142,7 +142,7 @@ struct Basis {
 struct Sizes {
     k: u32,
     slot_lanes: usize,
-    pool_lanes: usize,
+    lanes: UnitLanes,
     linear: LinearWidths,
     limb_bits: u32,
     table_lanes: usize,
@@ -208,8 +208,9 @@ impl CircuitPlan {
         let mut tables = ValueTables::default();
         let slots = SlotRows::new(&graph, &layers, sizes.slot_lanes, &mut tables);
         let linear = linear::layout(&graph, &layers, sizes.linear);
-        let pools = (&pooled(format)[..], sizes.pool_lanes);
-        let cells = Cells::of(&graph, &slots, pools, commitment.as_ref(), &mut tables);
+        let pooled = pooled(format);
+        let cells =
+            Cells::of(&graph, &slots, &pooled, sizes.lanes, commitment.as_ref(), &mut tables);
         let mut shape = shape(&graph, format, sizes, commitment.as_ref());
         shape.slots.layers = layers.len();
         shape.slots.steps = slots.steps().clone();
@@ -334,8 +335,8 @@ fn shape(
             digit_bits: format.packing(RequantKind::Clamp, sizes.slot_lanes).digit_bits,
             ..LinearShape::default()
         },
-        pool: PoolShape::of(graph, &pools, sizes.pool_lanes, limit),
-        softmax: SoftmaxShape::of(graph, limit),
+        pool: PoolShape::of(graph, &pools, sizes.lanes.pool, limit),
+        softmax: SoftmaxShape::of(graph, sizes.lanes.softmax, limit),
         commitment: commitment.map(|commitment| commitment.shape(graph, limit)),
     }
 }

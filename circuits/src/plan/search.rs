@@ -7,7 +7,7 @@ use zkinfer_models::{QuantizedGraph, quantized::QuantizedOp};
 
 use super::{
     PlanOptions, PlanSizes, Sizes,
-    cells::Cells,
+    cells::{Cells, UnitLanes},
     cost::{Cost, UnitRows},
     pooled, shape,
 };
@@ -38,6 +38,8 @@ const LIMB_BITS: std::ops::RangeInclusive<u32> = 5..=14;
 const MIN_K: u32 = 5;
 /// Windows of the pool unit to a row that the search allows.
 const POOL_LANES: usize = 16;
+/// Elements of the softmax unit to a row that the search allows.
+const SOFTMAX_LANES: usize = 16;
 /// Entries of the lookup table to a row that the search allows.
 const TABLE_LANES: usize = 16;
 /// A proof that a chain or a phone can afford.
@@ -102,7 +104,6 @@ struct Search<'a> {
     commitment: Option<&'a CommitmentRows>,
     /// Maxima of up to four elements that have a row of their own.
     pool_windows: usize,
-    softmax_rows: usize,
     instance: usize,
     /// The value tables.
     tables: Vec<Vec<i64>>,
@@ -221,13 +222,13 @@ impl<'a> Search<'a> {
         let layers = slots::layers(graph, format, 1);
         let mut tables = ValueTables::default();
         let slots = SlotRows::new(graph, &layers, 1, &mut tables);
-        let cells = Cells::of(graph, &slots, (&pooled(format), 1), commitment, &mut tables);
+        let lanes = UnitLanes { pool: 1, softmax: 1 };
+        let cells = Cells::of(graph, &slots, &pooled(format), lanes, commitment, &mut tables);
         Self {
             graph,
             format,
             commitment,
             pool_windows: cells.pool.window_count(),
-            softmax_rows: cells.softmax.as_ref().map_or(0, SoftmaxRows::row_count),
             instance,
             tables: tables.values,
         }
@@ -250,9 +251,12 @@ impl<'a> Search<'a> {
     ) -> Vec<Candidate> {
         let rows = usable_rows(k).saturating_sub(1);
         let committed = self.commitment.map_or(0, CommitmentRows::row_count);
-        let units = [self.instance + 1, self.softmax_rows, committed];
-        let pool_lanes = self.pool_windows.div_ceil(rows.max(1));
-        if pool_lanes > POOL_LANES || units.into_iter().any(|used| used > rows) {
+        let units = [self.instance + 1, committed];
+        let pool = self.pool_windows.div_ceil(rows.max(1));
+        let softmax =
+            (1..=SOFTMAX_LANES).find(|&lanes| SoftmaxRows::count(self.graph, lanes) <= rows);
+        let Some(softmax) = softmax else { return Vec::new() };
+        if pool > POOL_LANES || units.into_iter().any(|used| used > rows) {
             return Vec::new();
         }
         let lanes = (1..=64).find(|&m| {
@@ -266,7 +270,7 @@ impl<'a> Search<'a> {
             let base = Sizes {
                 k,
                 slot_lanes: lanes,
-                pool_lanes,
+                lanes: UnitLanes { pool, softmax },
                 linear: *widths,
                 limb_bits: 0,
                 table_lanes: 1,

@@ -106,7 +106,7 @@ units! {
     linear: linear::LinearUnit, linear::LinearShape;
     /// Maxima of four elements, several to a row.
     pool: pool::PoolUnit, pool::PoolShape;
-    /// Softmax, one element to a row.
+    /// Softmax, elements of a group side by side.
     softmax: Option<softmax::SoftmaxUnit>, Option<softmax::SoftmaxShape>;
     /// Hidden inputs and outputs: packed, then hashed.
     commitment: Option<commitment::CommitmentUnit>, Option<commitment::CommitmentShape>;

@@ -235,11 +235,17 @@ impl GraphBuilder {
     }
 
     pub(crate) fn softmax(&mut self, input: TensorId) -> TensorId {
+        self.softmax_of(input, usize::MAX)
+    }
+
+    /// Over groups of so many elements, the last of what is left.
+    pub(crate) fn softmax_of(&mut self, input: TensorId, size: usize) -> TensorId {
         let tensor = self.graph.tensors[input.0].clone();
+        let elements: Vec<usize> = (0..tensor.len()).collect();
         let exponential = |d: i64| (4096.0 * (-0.05 * d as f64).exp()).round() as i32;
         let op = Softmax {
             input,
-            groups: vec![(0..tensor.len()).collect()],
+            groups: elements.chunks(size).map(<[_]>::to_vec).collect(),
             exp_table: (0..=tensor.hi - tensor.lo).map(exponential).collect(),
             bits: 15,
         };
@@ -311,6 +317,15 @@ impl Model {
         [input_visibility, output_visibility]: [Visibility; 2],
     ) -> Self {
         let options = PlanOptions { input_visibility, output_visibility, ..PlanOptions::default() };
+        Self::with_options(graph, inputs, options)
+    }
+
+    pub(crate) fn with_options(
+        graph: QuantizedGraph,
+        inputs: Vec<i64>,
+        options: PlanOptions,
+    ) -> Self {
+        let PlanOptions { input_visibility, output_visibility, .. } = options;
         let plan = CircuitPlan::new(&graph, options).expect("the model fits");
         let execution = execute(&graph, std::slice::from_ref(&inputs)).expect("inputs fit");
         let outputs: Vec<i64> =
@@ -340,6 +355,12 @@ impl Model {
     pub(crate) fn columns(&self, name: &str) -> Vec<usize> {
         let names = self.circuit().column_names().into_iter().enumerate();
         names.filter(|(_, of)| *of == name).map(|(column, _)| column).collect()
+    }
+
+    /// Rows of a group of softmax before its elements: three numbers, a lane each.
+    pub(crate) fn rows_before_softmax_elements(&self) -> usize {
+        let shape = self.plan.shape().softmax.as_ref().expect("softmax");
+        3_usize.div_ceil(shape.lanes)
     }
 
     /// The first advice column of that name.
@@ -378,6 +399,7 @@ macro_rules! for_every_model {
             product,
             softmax,
             softmax_of_relu,
+            softmax_side_by_side,
             pool_of_softmax,
             committed,
             committed_input,
@@ -537,6 +559,20 @@ pub(crate) fn softmax() -> Model {
     let logits = builder.dense(TensorId(0), 5, Form::SoftmaxInput(7));
     let output = builder.softmax(logits);
     builder.finish(output)
+}
+
+/// More elements than rows: several to a row, and groups that do not fill their last one.
+pub(crate) fn softmax_side_by_side() -> Model {
+    let mut builder = GraphBuilder::new(27, [1, 1, 4]);
+    let logits = builder.dense(TensorId(0), 66, Form::SoftmaxInput(7));
+    let probabilities = builder.softmax_of(logits, 7);
+    let output = builder.dense(probabilities, 2, Form::Signed);
+    builder.graph.outputs = vec![output];
+    let inputs = (0..4).map(|_| builder.below(256) - 128).collect();
+    let options = PlanOptions { max_k: 6, ..PlanOptions::default() };
+    let model = Model::with_options(builder.graph, inputs, options);
+    assert!(model.plan.shape().softmax.as_ref().is_some_and(|shape| shape.lanes > 1));
+    model
 }
 
 /// A softmax of outputs that are clamped to another range than the table of the layer before.

@@ -22,8 +22,8 @@ pub struct Softmax {
 }
 
 /// For each group, with `m` its largest element: `e_i = exp_table[min(m − x_i, last)]`,
-/// `s = Σ e_i`, `output_i = floor((2^(bits+1)·e_i + s) / (2·s))`: the probability in units of
-/// `2^−bits`, rounded half up.
+/// `s = Σ e_i`, `r = floor(2^(bits+16) / s)`, `output_i = floor((r·e_i + 2^15) / 2^16)`: the
+/// probability in units of `2^−bits`, off by at most 9/16 of one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuantizedSoftmax {
     /// The tensor that is read; the output has the same shape.
@@ -35,6 +35,17 @@ pub struct QuantizedSoftmax {
     pub exp_table: Vec<i32>,
     /// Fractional bits of the output, 1 to 15.
     pub bits: u32,
+}
+
+impl QuantizedSoftmax {
+    /// Bits that an output is rounded by: those that a reciprocal has beyond it.
+    pub const ROUNDING_BITS: u32 = 16;
+
+    /// log2 of what a group's sum is divided into.
+    #[must_use]
+    pub fn reciprocal_bits(&self) -> u32 {
+        self.bits + Self::ROUNDING_BITS
+    }
 }
 
 impl Reads for Softmax {
@@ -103,8 +114,10 @@ impl IntegerForm for QuantizedSoftmax {
                 i64::from(self.exp_table[difference.min(self.exp_table.len() - 1)])
             };
             let sum: i64 = group.iter().map(|&i| exponential(i)).sum();
+            let reciprocal = (1 << self.reciprocal_bits()) / sum;
             for &i in group {
-                output[i] = ((exponential(i) << (self.bits + 1)) + sum) / (2 * sum);
+                let rounded = exponential(i) * reciprocal + (1 << (Self::ROUNDING_BITS - 1));
+                output[i] = rounded >> Self::ROUNDING_BITS;
             }
         }
         Computed::plain(output)
