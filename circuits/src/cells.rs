@@ -19,7 +19,6 @@ use crate::{
 pub(crate) enum Place {
     Instance,
     Slot(u32),
-    Wide,
     Pool(u32),
     Softmax(u32),
     /// A committed input.
@@ -175,17 +174,21 @@ impl IntegerCells {
         told
     }
 
-    /// The columns from `first` on in groups of `width`, to be assigned side by side.
+    /// The columns from `first` on in groups of these widths, to be assigned side by side.
     pub(crate) fn groups(
         &mut self,
         first: Column<Advice>,
-        width: usize,
+        widths: impl IntoIterator<Item = usize>,
     ) -> impl Iterator<Item = Group<'_>> {
-        let columns = self.columns[first.index()..].chunks_mut(width);
-        (first.index()..)
-            .step_by(width)
-            .zip(columns)
-            .map(|(first, columns)| Group { first, columns })
+        let mut first = first.index();
+        let mut rest = &mut self.columns[first..];
+        widths.into_iter().map(move |width| {
+            let (columns, others) = std::mem::take(&mut rest).split_at_mut(width);
+            rest = others;
+            let group = Group { first, columns };
+            first += width;
+            group
+        })
     }
 
     /// Assigns the first rows of a column.

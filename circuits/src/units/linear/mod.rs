@@ -73,7 +73,8 @@ impl Unit for LinearUnit {
 
     fn assign(&self, rows: &LinearRows, run: Run<'_>, cells: &mut IntegerCells) {
         let Some(first) = self.reads.first() else { return };
-        let lanes: Vec<_> = cells.groups(first.column(), 1).zip(&self.reads).collect();
+        let lanes: Vec<_> =
+            cells.groups(first.column(), self.reads.iter().map(|_| 1)).zip(&self.reads).collect();
         lanes.into_par_iter().enumerate().for_each(|(lane, (mut cells, read))| {
             for (row, linear) in rows.rows.iter().enumerate() {
                 let Some(block) = linear.reads else { continue };

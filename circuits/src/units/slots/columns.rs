@@ -42,16 +42,17 @@ pub struct SlotShape {
 }
 
 impl SlotShape {
-    /// Whether outputs have a column of their own beside the clamped value's limbs.
-    pub(crate) fn has_output_column(&self) -> bool {
-        !self.table_highs.is_empty() || self.value_limbs.len() > 1
+    /// Whether a lane's outputs have a column of their own beside the clamped value's limbs: where they
+    /// are looked up, or of several limbs, or in the first lane wider than the clamp.
+    fn has_output_column(&self, lane: u32) -> bool {
+        !self.table_highs.is_empty() || self.value_limbs.len() > 1 || (self.wide && lane == 0)
     }
 }
 
 /// The columns of one lane.
 #[derive(Clone, Debug)]
 pub(crate) struct SlotLane {
-    /// The output `q`.
+    /// The output `q`; in the first lane of a wide layer's row `low + u + 2^clamp_bits · w`.
     pub(super) output: Column<Advice>,
     /// Limbs of `u`; empty when `u = q − low` needs none.
     pub(super) value: Limbs,
@@ -79,8 +80,6 @@ pub(super) struct Shortfall {
 pub(crate) struct SlotUnit {
     pub(super) shape: SlotShape,
     pub(super) lanes: Vec<SlotLane>,
-    /// `q + 2^clamp_bits · overflow` of lane 0, for layers wider than the clamp.
-    pub(super) wide_output: Option<Column<Advice>>,
     pub(super) low: Column<Fixed>,
     /// 1 where a value is clamped, if some values are beyond the clamp.
     pub(super) q_clamp: Option<Column<Fixed>>,
@@ -100,7 +99,7 @@ impl SlotLane {
         frame: &mut Frame,
     ) -> Self {
         let output = frame.source("slot output", Place::Slot(lane));
-        let (value, activation) = if shape.has_output_column() {
+        let (value, activation) = if shape.has_output_column(lane) {
             let range = shape.value_limbs.first().map_or(0, |&bits| bits);
             let tag_of_row = tag.map_or(Tag::Range(range), Tag::Row);
             let activation = tag.map(|_| "slot activation");
@@ -144,20 +143,8 @@ impl SlotUnit {
         let lanes = 0..index(shape.lanes);
         let lanes = lanes.map(|lane| SlotLane::allocate(shape, (lane, low, tag), frame)).collect();
         frame.order(Order::Third);
-        let wide_output = shape.wide.then(|| frame.source("wide output", Place::Wide));
         let chain = ChainColumns::allocate("slot weight", &shape.steps, shape.layers, frame);
         frame.order(Order::First);
-        Self {
-            shape: shape.clone(),
-            lanes,
-            wide_output,
-            low,
-            q_clamp,
-            q_tables,
-            q_wide,
-            q_window,
-            tag,
-            chain,
-        }
+        Self { shape: shape.clone(), lanes, low, q_clamp, q_tables, q_wide, q_window, tag, chain }
     }
 }

@@ -105,10 +105,10 @@ impl<'a> View<'a> {
         let shape = &self.unit.shape;
         let low = self.fixed.get(self.unit.low, row);
         let lane = |lane: &SlotLane| {
-            let value = if shape.has_output_column() {
-                self.advice.joined(&lane.value, row)
-            } else {
+            let value = if lane.value.is_empty() {
                 self.advice.get(lane.output, row) - low
+            } else {
+                self.advice.joined(&lane.value, row)
             };
             let remainder = self.advice.joined(&lane.remainder, row);
             let offset = self.fixed.get(lane.offset, row);

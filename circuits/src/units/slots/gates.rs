@@ -35,18 +35,18 @@ use crate::{
 
 pub(super) fn configure(unit: &SlotUnit, gates: &mut Gates<'_>) {
     weights_follow_the_lattice(unit, gates);
-    for lane in &unit.lanes {
+    for (place, lane) in unit.lanes.iter().enumerate() {
         if !lane.overflow.is_empty() {
             overflow_only_at_the_ends(unit, lane, gates);
         }
-        if unit.shape.has_output_column() {
-            output_is_the_value_or_the_activation(unit, lane, gates);
+        if !lane.value.is_empty() {
+            output_is_the_value_or_the_activation(unit, (place, lane), gates);
         }
         if !lane.shortfalls.is_empty() {
             shortfalls_have_one_position(lane, gates);
         }
     }
-    wide_output(unit, gates);
+    nothing_beside_a_wide_output(unit, gates);
 }
 
 /// `p(next) · den = p · num + layer · den`: the weight of this row's values in the linear check.
@@ -71,12 +71,24 @@ fn overflow_only_at_the_ends(unit: &SlotUnit, lane: &SlotLane, gates: &mut Gates
     });
 }
 
-/// `q = low + u` in a row without table, the table's entry in a row with one.
-fn output_is_the_value_or_the_activation(unit: &SlotUnit, lane: &SlotLane, gates: &mut Gates<'_>) {
+/// `q = low + u` in a row without table, the table's entry in a row with one, and `2^clamp_bits·w` more
+/// in the first lane of a wide layer's.
+fn output_is_the_value_or_the_activation(
+    unit: &SlotUnit,
+    (place, lane): (usize, &SlotLane),
+    gates: &mut Gates<'_>,
+) {
     gates.create("slot output", |row| {
         let (low, output) = (row.fixed(unit.low), row.cur(lane.output));
         let value = row.limbs(&lane.value);
         let on = row.on();
+        let output = match unit.q_wide.filter(|_| place == 0) {
+            Some(q_wide) => {
+                let clamp = power_of_two(unit.shape.clamp_bits);
+                output - row.fixed(q_wide) * row.limbs(&lane.overflow) * clamp
+            }
+            None => output,
+        };
         let Some(activation) = lane.activation else {
             return vec![("q = low + u", on * (output - low - value))];
         };
@@ -118,33 +130,27 @@ fn weighed_shortfalls(
     }))
 }
 
-/// `out = q + 2^clamp_bits·w` in the rows of a wide layer. Its channels are packed with a base of
-/// their own, which is not that of the lanes, so what the other lanes state must be 0.
-fn wide_output(unit: &SlotUnit, gates: &mut Gates<'_>) {
-    let Some((q_wide, column)) = unit.q_wide.zip(unit.wide_output) else { return };
-    let Some(lane) = unit.lanes.first() else { return };
+/// The channels of a wide layer, one to a row, are packed with a base of their own, which is not that
+/// of the lanes. So what the other lanes of its rows state must be 0.
+fn nothing_beside_a_wide_output(unit: &SlotUnit, gates: &mut Gates<'_>) {
+    let (Some(q_wide), Some(others)) = (unit.q_wide, unit.lanes.get(1..)) else { return };
     let clamp = power_of_two(unit.shape.clamp_bits);
-    gates.create("wide output", |row| {
-        let high_part = row.limbs(&lane.overflow) * clamp.clone();
-        let difference = row.cur(column) - row.cur(lane.output) - high_part;
-        let q_wide = row.fixed(q_wide);
-        let mut constraints = vec![("out = q + 2^b·w", q_wide.clone() * difference)];
-        for lane in &unit.lanes[1..] {
+    for lane in others {
+        gates.create("wide output", |row| {
             let overflow = row.limbs(&lane.overflow);
             let total = clamped_value(unit, lane, row) + overflow * clamp.clone();
             let stated = accumulator(unit, lane, total, row);
-            constraints.push(("nothing in the other lanes", q_wide.clone() * stated));
-        }
-        constraints
-    });
+            [("nothing in the other lanes", row.fixed(q_wide) * stated)]
+        });
+    }
 }
 
 /// `u`, counted from the low end of the clamp.
 fn clamped_value(unit: &SlotUnit, lane: &SlotLane, row: &mut Row<'_, '_>) -> Expression<Fr> {
-    if unit.shape.has_output_column() {
-        row.limbs(&lane.value)
-    } else {
+    if lane.value.is_empty() {
         row.cur(lane.output) - row.fixed(unit.low)
+    } else {
+        row.limbs(&lane.value)
     }
 }
 

@@ -286,10 +286,7 @@ impl SlotRows {
                 if element == PADDING {
                     continue;
                 }
-                let place = match layer.kind {
-                    RequantKind::Wide => Place::Wide,
-                    RequantKind::Clamp | RequantKind::Table => Place::Slot(index(lane)),
-                };
+                let place = Place::Slot(index(lane));
                 cells[of as usize][element as usize] = Some(CellRef { place, row: index(row) });
             }
         }

@@ -14,21 +14,14 @@ use crate::{
     integers::{half, split},
 };
 
-/// Lane by lane, then the wide outputs.
+/// Lane by lane.
 pub(super) fn assign(unit: &SlotUnit, rows: &SlotRows, run: Run<'_>, cells: &mut IntegerCells) {
     let Some(first) = unit.lanes.first() else { return };
-    let groups: Vec<_> = cells.groups(first.output, first.width()).zip(&unit.lanes).collect();
+    let widths = unit.lanes.iter().map(SlotLane::width);
+    let groups: Vec<_> = cells.groups(first.output, widths).zip(&unit.lanes).collect();
     groups.into_par_iter().enumerate().for_each(|(index, (mut group, lane))| {
         assign_lane(&unit.shape, (rows, run), (index, lane), &mut group);
     });
-    let Some(wide) = unit.wide_output else { return };
-    for row in 0..rows.row_count() {
-        if rows.layer(row).is_some_and(|layer| layer.kind == RequantKind::Wide) {
-            let overflow = cells.joined(&first.overflow, row);
-            let output = cells.get(first.output, row);
-            cells.set(wide, row, output + (overflow << unit.shape.clamp_bits));
-        }
-    }
 }
 
 fn assign_lane(
@@ -51,7 +44,10 @@ fn assign_lane(
         let accumulators: Vec<_> = accumulators.take(positions).collect();
         let largest = accumulators.iter().copied().fold(i64::MIN, i64::max);
         let table = rows.tables[of_layer].as_ref();
-        let slot = Slot::of(shape, (layer.kind, requant), table, largest);
+        let mut slot = Slot::of(shape, (layer.kind, requant), table, largest);
+        if layer.kind == RequantKind::Wide && index == 0 {
+            slot.output += slot.overflow << shape.clamp_bits;
+        }
         slot.assign(shape, lane, row, cells);
         for (place, (shortfall, is_next)) in shortfalls(&accumulators, largest).enumerate() {
             let columns = &lane.shortfalls[place];
