@@ -352,3 +352,64 @@ fn a_cache_that_cannot_be_written_is_no_error() {
     assert!(matches!(cached.event, CacheEvent::NotStored { .. }));
     assert_eq!(cached.srs.params().k(), 3);
 }
+
+/// The bytes that halo2 itself writes of an SRS, as EZKL keeps them.
+fn halo2_file(srs: &Srs) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    srs.params().write(&mut bytes).unwrap();
+    bytes
+}
+
+fn import_halo2(bytes: &[u8]) -> Result<Srs, PtauError> {
+    let mut reader = Cursor::new(bytes);
+    assert!(Srs::is_halo2_file(&mut reader).unwrap());
+    Srs::import_halo2(&mut reader, None)
+}
+
+#[test]
+fn a_file_of_halo2_gives_the_same_srs() {
+    let hermez = import(HERMEZ).unwrap();
+    let file = halo2_file(&hermez);
+    assert_eq!(file.len(), (128 << hermez.k()) + 260);
+    let imported = import_halo2(&file).unwrap();
+    assert_eq!(imported.ceremony(), hermez.ceremony());
+    assert_eq!(stored(&imported), stored(&hermez));
+    let small = Srs::import_halo2(&mut Cursor::new(&file), Some(3)).unwrap();
+    assert_eq!(stored(&small), stored(&hermez.downsize(3).unwrap()));
+    let refused = Srs::import_halo2(&mut Cursor::new(&file), Some(9)).unwrap_err();
+    assert!(matches!(refused, PtauError::TooFewPowers { requested_k: 9, available_k: 8 }));
+    assert!(!Srs::is_halo2_file(&mut Cursor::new(HERMEZ)).unwrap());
+    assert!(!Srs::is_halo2_file(&mut Cursor::new(&file[1..])).unwrap());
+    assert!(!Srs::is_halo2_file(&mut Cursor::new(b"")).unwrap());
+}
+
+/// The Lagrange basis of the file is not read, so what is wrong in it does no harm.
+#[test]
+fn a_file_of_halo2_is_refused_for_every_wrong_point() {
+    let file = halo2_file(&Srs::insecure_dev(3).unwrap());
+    let honest = stored(&import_halo2(&file).unwrap());
+    let points = 4..4 + 64 * 8;
+    let lagrange = points.end..points.end + 64 * 8;
+    for at in (4..file.len()).step_by(32) {
+        let mut bytes = file.clone();
+        bytes[at] ^= 1;
+        match import_halo2(&bytes) {
+            Ok(srs) => {
+                assert!(lagrange.contains(&at), "byte {at} is not checked");
+                assert_eq!(stored(&srs), honest);
+            }
+            Err(error) => {
+                assert!(!lagrange.contains(&at), "byte {at}: {error}");
+                assert!(matches!(error, PtauError::OffCurve { .. }), "byte {at}: {error}");
+            }
+        }
+    }
+    let mut swapped = file.clone();
+    let (one, two) = (4 + 64 * 3, 4 + 64 * 4);
+    swapped.copy_within(two..two + 64, one);
+    assert!(matches!(import_halo2(&swapped), Err(PtauError::Ratio { .. })));
+    let mut other = file.clone();
+    let end = file.len() - 128;
+    other[end..].copy_from_slice(&halo2_file(&import(HERMEZ).unwrap())[(128 << 8) + 132..]);
+    assert!(matches!(import_halo2(&other), Err(PtauError::Ratio { .. })));
+}

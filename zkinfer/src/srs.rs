@@ -26,15 +26,19 @@ pub fn load_srs(path: &Path) -> Result<Srs, Error> {
     Srs::load(path).map_err(|source| Error::Srs { path: path.to_owned(), source })
 }
 
-/// Imports the powers of a ceremony from a `.ptau` file, checking every point; at most `2^k` of
-/// them.
+/// Imports the powers of a ceremony from a `.ptau` file, or from one that halo2 wrote (EZKL's
+/// `kzg.srs`), checking every point; at most `2^k` of them.
 ///
 /// # Errors
 /// If the file cannot be read or is refused.
 pub fn import_ceremony(path: &Path, k: Option<u32>) -> Result<Srs, Error> {
     let mut reader = BufReader::with_capacity(1 << 20, open(path)?);
-    Srs::import_ptau(&mut reader, k)
-        .map_err(|source| Error::Ceremony { path: path.to_owned(), source })
+    let imported = match Srs::is_halo2_file(&mut reader) {
+        Ok(true) => Srs::import_halo2(&mut reader, k),
+        Ok(false) => Srs::import_ptau(&mut reader, k),
+        Err(error) => Err(error),
+    };
+    imported.map_err(|source| Error::Ceremony { path: path.to_owned(), source })
 }
 
 /// Makes the insecure development SRS for circuits of `2^k` rows.

@@ -1,7 +1,8 @@
 //! The structured reference string: the powers of τ that KZG commits with.
 //!
-//! Three sources: [`Srs::insecure_dev`] (public τ, for development), [`Srs::import_ptau`] (a
-//! ceremony's file, checked by pairings) and [`Srs::read`] (a file that [`Srs::write`] made).
+//! Four sources: [`Srs::insecure_dev`] (public τ, for development), [`Srs::import_ptau`] and
+//! [`Srs::import_halo2`] (a ceremony's file, checked by pairings) and [`Srs::read`] (a file that
+//! [`Srs::write`] made).
 //! Which ceremony an SRS comes from is recognised from `[τ]₂`, never from what a file says.
 
 mod cache;
@@ -13,6 +14,7 @@ mod error;
 mod file;
 mod fixed_base;
 mod glv;
+mod halo2_file;
 mod lagrange;
 mod ptau;
 

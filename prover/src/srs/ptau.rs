@@ -143,18 +143,7 @@ impl Sections {
         if power == 0 {
             return Err(PtauError::Power { power });
         }
-        let one = g2_point(&array(reader)?, PtauPoint::TauG2(0))?;
-        if one != G2Affine::generator() {
-            return Err(PtauError::Generator { point: PtauPoint::TauG2(0) });
-        }
-        let tau = g2_point(&array(reader)?, PtauPoint::TauG2(1))?;
-        if is_without_contribution(&tau) {
-            return Err(PtauError::NoContribution);
-        }
-        if !bool::from(G2::from(tau).is_torsion_free()) {
-            return Err(PtauError::Subgroup { point: PtauPoint::TauG2(1) });
-        }
-        Ok(tau)
+        second_powers(reader)
     }
 
     /// Checks every `[τ^i]₁` and returns the first `keep`.
@@ -167,28 +156,55 @@ impl Sections {
     ) -> Result<Vec<G1Affine>, PtauError> {
         let count = (2u64 << power) - 1;
         enter(reader, TAU_G1, self.tau_g1, count * 64)?;
-        let mut kept = Vec::with_capacity(keep);
-        // Each chunk begins with the last point of the one before, so no step goes unchecked.
-        let mut chunk: Vec<G1Affine> = Vec::with_capacity(CHUNK + 1);
-        for index in 0..count {
-            let point = g1_point(&array(reader)?, PtauPoint::TauG1(index))?;
-            if index == 0 && point != G1Affine::generator() {
-                return Err(PtauError::Generator { point: PtauPoint::TauG1(0) });
-            }
-            if kept.len() < keep {
-                kept.push(point);
-            }
-            chunk.push(point);
-            if chunk.len() > CHUNK || index + 1 == count {
-                if !are_successive_powers(&chunk, tau_g2) {
-                    let steps = u64::try_from(chunk.len()).unwrap_or(0).saturating_sub(1);
-                    return Err(PtauError::Ratio { first: index - steps, last: index });
-                }
-                chunk = vec![point];
-            }
-        }
-        Ok(kept)
+        powers(reader, count, keep, tau_g2)
     }
+}
+
+/// Reads `count` points, checks that they are the powers of the τ of `tau_g2`, and returns the
+/// first `keep`.
+pub(super) fn powers<R: Read>(
+    reader: &mut R,
+    count: u64,
+    keep: usize,
+    tau_g2: &G2Affine,
+) -> Result<Vec<G1Affine>, PtauError> {
+    let mut kept = Vec::with_capacity(keep);
+    // Each chunk begins with the last point of the one before, so no step goes unchecked.
+    let mut chunk: Vec<G1Affine> = Vec::with_capacity(CHUNK + 1);
+    for index in 0..count {
+        let point = g1_point(&array(reader)?, PtauPoint::TauG1(index))?;
+        if index == 0 && point != G1Affine::generator() {
+            return Err(PtauError::Generator { point: PtauPoint::TauG1(0) });
+        }
+        if kept.len() < keep {
+            kept.push(point);
+        }
+        chunk.push(point);
+        if chunk.len() > CHUNK || index + 1 == count {
+            if !are_successive_powers(&chunk, tau_g2) {
+                let steps = u64::try_from(chunk.len()).unwrap_or(0).saturating_sub(1);
+                return Err(PtauError::Ratio { first: index - steps, last: index });
+            }
+            chunk = vec![point];
+        }
+    }
+    Ok(kept)
+}
+
+/// Reads `[1]₂` and `[τ]₂`, and checks that the one is the generator and the other a secret's.
+pub(super) fn second_powers<R: Read>(reader: &mut R) -> Result<G2Affine, PtauError> {
+    let one = g2_point(&array(reader)?, PtauPoint::TauG2(0))?;
+    if one != G2Affine::generator() {
+        return Err(PtauError::Generator { point: PtauPoint::TauG2(0) });
+    }
+    let tau = g2_point(&array(reader)?, PtauPoint::TauG2(1))?;
+    if is_without_contribution(&tau) {
+        return Err(PtauError::NoContribution);
+    }
+    if !bool::from(G2::from(tau).is_torsion_free()) {
+        return Err(PtauError::Subgroup { point: PtauPoint::TauG2(1) });
+    }
+    Ok(tau)
 }
 
 /// Goes to the beginning of a section, which must have exactly the length given.
