@@ -1,21 +1,11 @@
 //! Errors and rejections in words, with the options that help.
 
-use std::fmt::Write;
-
-use zkinfer::{Error, KeyDifference, Rejection, Side, models::InputError, verifier::VerifyError};
+use zkinfer::{Error, KeyDifference, Side, models::InputError};
+use zkinfer_report::chain;
 
 /// An error, each of its causes once, and what to do about it.
 pub(crate) fn explain(error: &anyhow::Error) -> String {
-    let mut text = String::new();
-    for cause in error.chain().map(ToString::to_string) {
-        // Some libraries repeat their cause in their own text.
-        if text.contains(&cause) {
-            continue;
-        }
-        let colon = if text.is_empty() { "" } else { ": " };
-        // Writing to a string does not fail.
-        let _ = write!(text, "{colon}{cause}");
-    }
+    let text = chain(error.chain());
     match error.downcast_ref().and_then(advice) {
         Some(advice) => text + "; " + advice,
         None => text,
@@ -60,18 +50,4 @@ fn advice(error: &Error) -> Option<&'static str> {
         Error::Hidden { .. } => "pass --opening FILE",
         _ => return None,
     })
-}
-
-/// A rejection, and what to do about it where something can be done.
-pub(crate) fn rejection(rejection: &Rejection) -> String {
-    let advice = match rejection {
-        Rejection::Proof(VerifyError::InsecureDevSrs) => {
-            "; pass --allow-insecure-srs to accept it in development"
-        }
-        Rejection::Proof(VerifyError::UntrustedSrs { .. }) => {
-            "; pass --allow-srs with this digest if you trust it"
-        }
-        _ => "",
-    };
-    format!("{rejection}{advice}")
 }

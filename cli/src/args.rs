@@ -127,6 +127,11 @@ pub(crate) struct Quantize {
 }
 
 impl Quantize {
+    /// The files that are named.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+        [&self.calibrate, &self.settings].into_iter().filter_map(|path| path.as_deref())
+    }
+
     /// What the arguments ask for.
     pub(crate) fn recipe(&self) -> Recipe {
         Recipe {
@@ -273,6 +278,9 @@ pub(crate) struct Inspect {
     pub(crate) model: PathBuf,
     #[command(flatten)]
     pub(crate) import: Import,
+    /// Also write the report as a page: one HTML file that needs no network.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -288,6 +296,9 @@ pub(crate) struct Quote {
     pub(crate) quantize: Quantize,
     #[command(flatten)]
     pub(crate) icicle: Icicle,
+    /// Also write the report as a page: one HTML file that needs no network.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -633,6 +644,9 @@ pub(crate) struct Audit {
     pub(crate) accuracy: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) expect: Expect,
+    /// Also write the report as a page: one HTML file that needs no network.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -645,7 +659,7 @@ pub(crate) struct Key {
 pub(crate) enum Srs {
     /// Make the insecure development SRS.
     Gen(SrsGen),
-    /// Import the powers of a ceremony from a .ptau file, checking every point.
+    /// Import the powers of a ceremony from a .ptau file or EZKL's kzg.srs, checking every point.
     Import(SrsImport),
     /// Describe an SRS file.
     Info(SrsInfo),
@@ -677,12 +691,12 @@ pub(crate) struct SrsGen {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct SrsImport {
-    /// The ceremony's .ptau file.
+    /// The ceremony's .ptau file, or EZKL's kzg.srs.
     pub(crate) file: PathBuf,
     /// log2 of the number of rows to keep; all by default.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=28))]
     pub(crate) k: Option<u32>,
-    /// Where to write it; beside the .ptau by default.
+    /// Where to write it; beside the file by default.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 }

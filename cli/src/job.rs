@@ -1,13 +1,10 @@
 //! The job binding on the command line.
 
-use std::{fmt, str::FromStr, time::SystemTime};
+use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
-use serde::Serialize;
-use zkinfer::{
-    ExpectedJob, hex,
-    verifier::{JobBinding, UnixTime},
-};
+use zkinfer::{ExpectedJob, verifier::JobBinding};
+use zkinfer_report::now;
 
 use crate::args::Job;
 
@@ -30,7 +27,7 @@ impl FromStr for Moment {
         if text != "now" {
             return text.parse().map(Self).context("expected seconds since 1970, or now");
         }
-        now().map(Self)
+        now().map(Self).context("the system clock is before 1970")
     }
 }
 
@@ -82,74 +79,6 @@ impl Job {
             payee: self.payee.map(|Hex20(bytes)| bytes),
             expiry: self.expiry,
             nonce: self.nonce,
-        }
-    }
-}
-
-/// The job that a claim is bound to.
-#[derive(Serialize)]
-pub(crate) struct JobReport {
-    pub(crate) chain: u64,
-    pub(crate) job: String,
-    pub(crate) payee: String,
-    pub(crate) expiry: u64,
-    pub(crate) nonce: u64,
-    /// The expiry as a date; `None` for a proof that does not expire.
-    pub(crate) expires: Option<String>,
-    /// Whether it has expired by the system's clock.
-    pub(crate) expired: bool,
-    /// Whether its payee is nobody.
-    pub(crate) pays_nobody: bool,
-}
-
-/// The system's clock, in seconds since 1970.
-fn now() -> Result<u64> {
-    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    Ok(since_1970.context("the system clock is before 1970")?.as_secs())
-}
-
-impl JobReport {
-    /// Whether nothing was said about the job when it was proved.
-    pub(crate) fn is_none(&self) -> bool {
-        let Self { chain, job, payee, expiry, nonce, .. } = self;
-        let zeros = |hex: &str| hex.bytes().all(|digit| digit == b'0');
-        [*chain, *expiry, *nonce] == [0; 3] && zeros(job) && zeros(payee)
-    }
-}
-
-impl From<&JobBinding> for JobReport {
-    fn from(binding: &JobBinding) -> Self {
-        Self {
-            chain: binding.chain_id,
-            job: hex(&binding.job_id),
-            payee: hex(&binding.payee),
-            expiry: binding.expiry,
-            nonce: binding.nonce,
-            expires: (binding.expiry != JobBinding::NO_EXPIRY)
-                .then(|| UnixTime(binding.expiry).to_string()),
-            // A clock that is not set decides nothing.
-            expired: now().is_ok_and(|now| binding.expired(now)),
-            pays_nobody: binding.pays_nobody(),
-        }
-    }
-}
-
-impl fmt::Display for JobReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_none() {
-            return f.write_str("  for no job: it PAYS NOBODY, and does not expire");
-        }
-        let Self { chain, job, payee, nonce, .. } = self;
-        writeln!(f, "  for job {job} on chain {chain}, nonce {nonce}")?;
-        if self.pays_nobody {
-            write!(f, "  PAYS NOBODY: no payee is bound in it")?;
-        } else {
-            write!(f, "  pays {payee}")?;
-        }
-        match (&self.expires, self.expired) {
-            (None, _) => write!(f, ", does not expire"),
-            (Some(date), false) => write!(f, ", expires {date}"),
-            (Some(date), true) => write!(f, ", EXPIRED {date}"),
         }
     }
 }

@@ -8,7 +8,11 @@ use std::{
 
 use anyhow::{Error, Result};
 use serde::Serialize;
-use zkinfer::{Origin, Quantized, prover::CacheEvent, verifier::is_hidden};
+use zkinfer::{
+    Origin, Quantized,
+    prover::{CacheEvent, files},
+    verifier::is_hidden,
+};
 
 use crate::advice;
 
@@ -41,6 +45,21 @@ impl Output {
             false => visible(&report.to_string()),
         };
         print(&text)
+    }
+
+    /// Writes a report's page where one was asked for, and not over a file that was `read`.
+    pub(crate) fn page(
+        &self,
+        file: Option<&Path>,
+        read: &[&Path],
+        page: impl FnOnce() -> String,
+    ) -> Result<(), zkinfer::Error> {
+        let Some(path) = file else { return Ok(()) };
+        if read.iter().any(|read| same_file(path, read)) {
+            return Err(zkinfer::Error::Overwritten { path: path.to_owned() });
+        }
+        files::write_whole(path, |file| file.write_all(page().as_bytes()))
+            .map_err(|source| zkinfer::Error::Write { path: path.to_owned(), source })
     }
 
     /// Shows a line of text, whatever was asked for.
@@ -105,6 +124,12 @@ impl Output {
     pub(crate) fn shows_progress(&self) -> bool {
         !self.json && io::stderr().is_terminal() && io::stdout().is_terminal()
     }
+}
+
+/// Whether two paths name one file, as far as can be told before both exist.
+pub(crate) fn same_file(a: &Path, b: &Path) -> bool {
+    let resolved = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    a == b || resolved(a) == resolved(b)
 }
 
 /// Text with an escape in place of every character of a foreign file that a terminal would obey or

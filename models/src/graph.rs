@@ -87,6 +87,12 @@ impl<F> Graph<F> {
         self.outputs.iter().map(|id| &self.tensors[id.0]).collect()
     }
 
+    /// The tensors of [`Self::inputs`].
+    #[must_use]
+    pub fn input_ids(&self) -> &[TensorId] {
+        &self.inputs
+    }
+
     /// Digest of the ONNX graph: the same for every file that holds it, whoever wrote the file.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {

@@ -173,7 +173,8 @@ impl<F: Reads> Op<F> {
     }
 
     /// The tensors that the operation reads, repetitions included.
-    pub(crate) fn inputs(&self) -> Vec<TensorId> {
+    #[must_use]
+    pub fn inputs(&self) -> Vec<TensorId> {
         self.reads().inputs()
     }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// What each crate of the workspace may depend on. `benches` and `examples` use the public API
 /// only, which is that of every crate.
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("zkinfer-verifier", &[]),
     ("zkinfer-models", &[]),
     ("zkinfer-engine", &[]),
@@ -17,7 +17,8 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ("zkinfer-settlement", &["verifier"]),
     ("zkinfer-contracts", &["verifier"]),
     ("zkinfer", &["circuits", "engine", "models", "prover", "verifier"]),
-    ("zkinfer-cli", &["contracts", "zkinfer"]),
+    ("zkinfer-report", &["zkinfer"]),
+    ("zkinfer-cli", &["contracts", "report", "zkinfer"]),
     ("zkinfer-benches", &["circuits", "engine", "models", "prover", "verifier", "zkinfer"]),
     ("zkinfer-examples", &["settlement", "verifier", "zkinfer"]),
 ];

@@ -37,6 +37,7 @@
 mod accuracy;
 mod alarm;
 pub mod audit;
+mod blame;
 mod commit;
 mod describe;
 mod devices;
@@ -65,6 +66,7 @@ pub use zkinfer_verifier::SrsPolicy;
 pub use accuracy::measure_accuracy;
 pub use alarm::{Demands, Reference, ReferenceOutput, Survey, Unmet};
 pub use audit::Audit;
+pub use blame::Blame;
 pub use commit::{commit_to_input, read_input_blinding, write_openings, write_proof};
 pub use describe::{KeyDescription, KeyTensor};
 pub use devices::{

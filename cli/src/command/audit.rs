@@ -1,17 +1,16 @@
 //! `audit`: what a proof shows, how strongly, and whether a model gives its key. Needs no network.
 
-mod report;
-mod words;
+use std::path::Path;
 
 use anyhow::{Result, bail};
 use zkinfer::{Audit, KeyFiles, audit::Recompile, read};
+use zkinfer_report::{AuditReport, Verdict};
 
 use crate::{
     args,
     output::{Outcome, Output},
     progress::watched,
 };
-use report::Report;
 
 pub(crate) fn run(args: &args::Audit, output: &Output) -> Result<Outcome> {
     let key = read::key(&args.key)?;
@@ -22,12 +21,17 @@ pub(crate) fn run(args: &args::Audit, output: &Output) -> Result<Outcome> {
     let audit = watched(output, |watch| {
         Audit::new(&key, &file, &expectation, accuracy, recompile.as_ref(), watch)
     })?;
-    let report = Report::new(&key, &file, &expectation, audit);
+    let report = AuditReport::new(&key, &file, &expectation, audit);
+    output.page(args.html.as_deref(), &reads(args), || report.page())?;
     output.report(&report)?;
     if let Some(missing) = report.missing() {
         output.remark(format_args!("error: the model was not compared; give also {missing}"));
     }
-    Ok(report.outcome())
+    Ok(match report.verdict() {
+        Verdict::Accepted => Outcome::Accepted,
+        Verdict::Rejected => Outcome::Rejected,
+        Verdict::Undecided => Outcome::Undecided,
+    })
 }
 
 /// What the key is to be made again from, if it is.
@@ -64,4 +68,23 @@ fn refuse_options(args: &args::Audit) -> Result<()> {
         Some((option, _)) => bail!("{option} needs the ONNX file to recompile: pass --model"),
         None => Ok(()),
     }
+}
+
+/// Every file that the command reads.
+fn reads(args: &args::Audit) -> Vec<&Path> {
+    let mut reads = vec![args.proof.as_path(), &args.key];
+    let expect = &args.expect;
+    let others = [
+        &args.model,
+        &args.input,
+        &args.test_set.test_set,
+        &args.srs.file,
+        &args.accuracy,
+        &expect.expect_input,
+        &expect.expect_output,
+        &expect.opening,
+    ];
+    reads.extend(others.into_iter().filter_map(|path| path.as_deref()));
+    reads.extend(args.quantize.files());
+    reads
 }

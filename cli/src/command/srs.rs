@@ -8,12 +8,12 @@ use std::{
 use anyhow::Result;
 use serde::Serialize;
 use zkinfer::{
-    development_srs, import_ceremony, load_srs, prover::Srs, read, save_srs, srs_digest,
+    Error, development_srs, import_ceremony, load_srs, prover::Srs, read, save_srs, srs_digest,
 };
 
 use crate::{
     args,
-    output::{Outcome, Output},
+    output::{Outcome, Output, same_file},
     progress::timed,
     text::Ceremony,
 };
@@ -37,6 +37,9 @@ fn generate(args: &args::SrsGen, output: &Output) -> Result<Report> {
 
 fn import(args: &args::SrsImport, output: &Output) -> Result<Report> {
     let path = args.output.clone().unwrap_or_else(|| args.file.with_extension("srs"));
+    if same_file(&path, &args.file) {
+        return Err(Error::Overwritten { path }.into());
+    }
     let (srs, seconds) =
         timed(output, "checking the powers of τ", || import_ceremony(&args.file, args.k));
     let srs = srs?;

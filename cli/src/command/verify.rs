@@ -8,10 +8,10 @@ use zkinfer::{
     Error, Expectation, NamedTensor, Rejection, Shown, Side, models, read,
     verifier::{ProofFile, SrsTrust, VerifyingKey},
 };
+use zkinfer_report::{JobReport, rejection as in_words};
 
 use crate::{
-    advice, args,
-    job::JobReport,
+    args,
     output::{Outcome, Output},
     text::{Trust, brief, model},
 };
@@ -164,7 +164,7 @@ impl Report {
         };
         Self {
             accepted: rejection.is_none(),
-            reason: rejection.as_ref().map(advice::rejection),
+            reason: rejection.as_ref().map(in_words),
             reason_codes: rejection.as_ref().map(Rejection::codes).unwrap_or_default(),
             model: model(parts.model_name.as_deref(), parts.model_digest),
             model_digest: parts.model_digest.to_string(),

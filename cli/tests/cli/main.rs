@@ -9,6 +9,7 @@ mod devices;
 mod environment;
 mod hidden;
 mod keys;
+mod pages;
 mod prove_and_verify;
 mod readme;
 mod several;

@@ -12,12 +12,12 @@ use zkinfer::{
     Inference, Proven, Reference, Run, prover::Stage, read_input_blinding, verifier::ClaimedValues,
     write_proof,
 };
+use zkinfer_report::JobReport;
 
 use super::{KeyReport, Places, Ready, ready};
 use crate::{
     alarm::{Compared, reference},
     args,
-    job::JobReport,
     memory::peak_rss_bytes,
     output::{Outcome, Output},
     progress::watched,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use zkinfer::{Error, KeyFiles};
 
-use crate::args;
+use crate::{args, output::same_file};
 
 /// The places of one run.
 pub(super) struct Places {
@@ -61,10 +61,4 @@ fn key_files(args: &args::Prove) -> KeyFiles {
         Some(key) => KeyFiles::of_key(key),
         None => KeyFiles::beside_model(&args.model),
     }
-}
-
-/// Whether two paths name one file, as far as can be told before both exist.
-fn same_file(a: &Path, b: &Path) -> bool {
-    let resolved = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    a == b || resolved(a) == resolved(b)
 }

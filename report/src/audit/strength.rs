@@ -2,20 +2,20 @@
 
 use std::fmt;
 
-use zkinfer::audit;
+use zkinfer::audit::Strength;
 
 /// How hard it is to forge a proof.
-pub(super) struct Strength<'a>(pub(super) &'a audit::Strength);
+pub(super) struct Words<'a>(pub(super) &'a Strength);
 
-impl fmt::Display for Strength<'_> {
+impl fmt::Display for Words<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let audit::Strength { curve_bits, hash_bits, random_points_bits, .. } = self.0;
+        let Strength { curve_bits, hash_bits, random_points_bits, .. } = self.0;
         match self.0.bits {
             0 => writeln!(f, "none: the secret of this setup is public")?,
             bits => writeln!(f, "about {bits} bits, if the setup's secret was destroyed")?,
         }
         writeln!(f, "  discrete logarithms and pairings on BN254: about {curve_bits} bits")?;
-        let audit::Strength { rows, degree, queries, .. } = self.0;
+        let Strength { rows, degree, queries, .. } = self.0;
         writeln!(
             f,
             "  random points: a false statement passes with a chance below 2^-{random_points_bits} \

@@ -1,5 +1,8 @@
 //! Everything an audit found, for people and for scripts.
 
+mod page;
+mod strength;
+
 use std::{fmt, path::PathBuf};
 
 use serde::Serialize;
@@ -13,12 +16,9 @@ use zkinfer::{
     verifier::{ProofFile, VerifyingKey},
 };
 
-use super::words;
 use crate::{
-    advice,
-    job::JobReport,
-    output::Outcome,
-    text::{self, brief},
+    JobReport,
+    words::{self, AccuracyWords, brief},
 };
 
 /// What a key says of itself, as long as nobody has made it again.
@@ -37,8 +37,9 @@ const NOT_CLAIMED: [&str; 6] = [
     "that this software is free of errors: it has not been audited",
 ];
 
-#[derive(Serialize)]
-pub(super) struct Report {
+/// What an audit found: `Display` is the text, `Serialize` the JSON, [`Self::page`] the page.
+#[derive(Clone, Debug, Serialize)]
+pub struct AuditReport {
     accepted: bool,
     /// Why not, one for each thing that failed.
     reasons: Vec<String>,
@@ -56,7 +57,7 @@ pub(super) struct Report {
     not_claimed: Vec<&'static str>,
 }
 
-#[derive(Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct Claim {
     /// Whether the key was made again from the ONNX file. Else its name and digest are only claims.
     is_of_the_model: bool,
@@ -75,7 +76,7 @@ struct Claim {
     job: JobReport,
 }
 
-#[derive(Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct Setup {
     srs: String,
     kind: SetupKind,
@@ -83,7 +84,7 @@ struct Setup {
 }
 
 /// What the key binds, and the report that was given for it.
-#[derive(Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct Accuracy {
     /// The digest in the key.
     bound: Option<String>,
@@ -95,7 +96,7 @@ struct Accuracy {
 }
 
 /// A model and the key that it gives.
-#[derive(Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct Remade {
     model: PathBuf,
     /// Whether it is this very key.
@@ -110,14 +111,16 @@ struct Remade {
 }
 
 /// A part in which two keys differ.
-#[derive(Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct Difference {
     part: String,
     detail: String,
 }
 
-impl Report {
-    pub(super) fn new(
+impl AuditReport {
+    /// What `audit` found about `file`, of which `expectation` was expected.
+    #[must_use]
+    pub fn new(
         key: &VerifyingKey,
         file: &ProofFile,
         expectation: &Expectation<'_>,
@@ -141,7 +144,7 @@ impl Report {
                 is_of_the_model,
                 input_compared: expectation.compares(Side::Input),
                 output_compared: expectation.compares(Side::Output),
-                model: text::model(parts.model_name.as_deref(), parts.model_digest),
+                model: words::model(parts.model_name.as_deref(), parts.model_digest),
                 model_digest: parts.model_digest.to_string(),
                 key_digest: key.digest().to_string(),
                 input: audit.input.tensors,
@@ -162,17 +165,31 @@ impl Report {
     }
 
     /// What must be given for the ONNX file to be compared.
-    pub(super) fn missing(&self) -> Option<String> {
+    #[must_use]
+    pub fn missing(&self) -> Option<String> {
         (!self.missing.is_empty()).then(|| self.missing.join(", and "))
     }
 
-    pub(super) fn outcome(&self) -> Outcome {
+    /// What is decided.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
         match (self.accepted, self.reasons.is_empty()) {
-            (true, _) => Outcome::Accepted,
-            (false, false) => Outcome::Rejected,
-            (false, true) => Outcome::Undecided,
+            (true, _) => Verdict::Accepted,
+            (false, false) => Verdict::Rejected,
+            (false, true) => Verdict::Undecided,
         }
     }
+}
+
+/// What an audit decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The proof is what was expected.
+    Accepted,
+    /// It is not.
+    Rejected,
+    /// Something is missing without which nothing is decided about the ONNX file.
+    Undecided,
 }
 
 fn missing(missing: &Missing) -> String {
@@ -207,7 +224,7 @@ fn other_answer((output, answer): (&FloatOutput, OtherAnswer)) -> String {
 
 fn reason(fault: &AuditFault) -> String {
     match fault {
-        AuditFault::Proof(rejection) => advice::rejection(rejection),
+        AuditFault::Proof(rejection) => words::rejection(rejection),
         fault => fault.to_string(),
     }
 }
@@ -233,7 +250,7 @@ impl From<Recompiled> for Remade {
             model: recompiled.model,
             same_key: recompiled.same_key,
             key_digest: recompiled.key_digest.map(|digest| digest.to_string()),
-            calibration: recompiled.calibration.as_ref().map(text::origin),
+            calibration: recompiled.calibration.as_ref().map(words::origin),
             accuracy: recompiled.accuracy,
             float_outputs: recompiled.float_outputs,
             differences: recompiled.differences.into_iter().map(difference).collect(),
@@ -241,7 +258,7 @@ impl From<Recompiled> for Remade {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for AuditReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let other = match self.other_answers.is_empty() {
             true => String::new(),
@@ -265,7 +282,7 @@ impl fmt::Display for Report {
         writeln!(f, "{}", if self.accepted { "It shows:" } else { "It claims:" })?;
         writeln!(f, "{}", self.claim)?;
         writeln!(f, "Setup: {}", self.setup)?;
-        writeln!(f, "Strength: {}", words::Strength(&self.strength))?;
+        writeln!(f, "Strength: {}", strength::Words(&self.strength))?;
         writeln!(f, "Accuracy: {}", self.accuracy)?;
         match &self.recompiled {
             Some(recompiled) => writeln!(f, "Model: {recompiled}")?,
@@ -324,7 +341,7 @@ impl fmt::Display for Accuracy {
         match (&self.bound, &self.report, &self.fault) {
             (_, _, Some(fault)) => write!(f, "NOT the key's: {fault}"),
             (Some(_), Some(report), None) => {
-                let (words, samples) = (text::Accuracy(report), report.samples.digest);
+                let (words, samples) = (AccuracyWords(report), report.samples.digest);
                 let who = match self.measured {
                     true => "measured here",
                     false => "CLAIMED by the key's maker, not measured here",

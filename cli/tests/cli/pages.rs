@@ -1,0 +1,96 @@
+//! The pages that reports can be written as.
+
+use std::{fs, path::Path};
+
+use crate::support::{JOB, Workplace};
+
+const AUDIT: &[&str] = &["audit", "model.zkproof", "--key", "model.zkvk", "--html", "a.html"];
+
+/// A page that stands alone: nothing runs in it and nothing is loaded from elsewhere.
+fn page(workplace: &Workplace, name: &str) -> String {
+    let page = workplace.read(name);
+    assert!(page.starts_with("<!DOCTYPE html>"), "{page}");
+    assert!(page.contains("default-src 'none'"), "no policy: {page}");
+    for outside in ["<script", "http://", "https://", "url(", "onclick"] {
+        assert!(!page.contains(outside), "{outside} in {page}");
+    }
+    page
+}
+
+fn proved(model: &str) -> Workplace {
+    let workplace = Workplace::with_model(model);
+    workplace.json(0, &[&["prove", "model.onnx", "--input", "input.json"], JOB].concat());
+    workplace
+}
+
+#[test]
+fn the_page_of_an_audit_says_what_the_text_says() {
+    let workplace = proved("digits_cnn");
+    let again = ["--allow-insecure-srs", "--model", "model.onnx", "--input", "input.json"];
+    let report = workplace.json(0, &[AUDIT, &again].concat());
+    let page = page(&workplace, "a.html");
+    for word in ["Accepted", "gives this very key", "Float model", "Largest difference"] {
+        assert!(page.contains(word), "{word} in {page}");
+    }
+    assert!(page.contains(report["claim"]["key_digest"].as_str().unwrap()));
+    assert!(page.contains("INSECURE: its secret is public"), "{page}");
+    assert!(page.contains("data:image/bmp;base64,"), "the input is a picture: {page}");
+    for line in report["not_claimed"].as_array().unwrap() {
+        assert!(page.contains(line.as_str().unwrap()), "{line} in {page}");
+    }
+}
+
+#[test]
+fn the_page_of_a_rejected_proof_names_the_check() {
+    let workplace = proved("digits_mlp");
+    let report = workplace.json(1, AUDIT);
+    let page = page(&workplace, "a.html");
+    assert!(page.contains("Rejected") && !page.contains("Accepted"), "{page}");
+    let code = report["reason_codes"][0].as_str().unwrap();
+    assert!(page.contains(&format!("<code>{code}</code>")), "{code} in {page}");
+}
+
+#[test]
+fn costs_and_models_have_pages() {
+    let workplace = Workplace::with_model("digits_cnn");
+    let quote =
+        workplace.json(0, &["quote", "model.onnx", "--input", "input.json", "--html", "cost.html"]);
+    let cost = page(&workplace, "cost.html");
+    assert!(cost.contains("Linear layers") && cost.contains("Requantization"), "{cost}");
+    let used = quote["used_rows"]["linear"].as_u64().unwrap();
+    assert!(used < 1000 && cost.contains(&format!("<td>{used}</td>")), "{used} in {cost}");
+
+    let model = workplace.json(0, &["inspect", "model.onnx", "--html", "model.html"]);
+    let graph = page(&workplace, "model.html");
+    let layers = model["nodes"].as_array().unwrap();
+    let inputs = model["inputs"].as_array().unwrap();
+    assert_eq!(graph.matches("rx=\"6\"").count(), layers.len() + inputs.len(), "{graph}");
+    assert!(graph.contains("Every operation can be proved"), "{graph}");
+}
+
+#[test]
+fn a_page_does_not_replace_what_was_read() {
+    let workplace = Workplace::with_model("digits_mlp");
+    let before = workplace.read_bytes("model.onnx");
+    let run = workplace.run(&["inspect", "model.onnx", "--html", "model.onnx"]);
+    assert_eq!(run.code, 2);
+    assert!(
+        run.stderr.contains("model.onnx would be overwritten; name another file"),
+        "{}",
+        run.stderr
+    );
+    let quote = ["quote", "model.onnx", "--input", "input.json", "--html", "./input.json"];
+    let run = workplace.run(&quote);
+    assert!(run.stderr.contains("would be overwritten"), "{}", run.stderr);
+    assert_eq!(workplace.read_bytes("model.onnx"), before);
+}
+
+#[test]
+fn a_page_that_cannot_be_written_is_an_error() {
+    let workplace = Workplace::with_model("digits_mlp");
+    let run = workplace.run(&["inspect", "model.onnx", "--html", "no/such/folder/a.html"]);
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("cannot write no/such/folder/a.html"), "{}", run.stderr);
+    assert!(!Path::new(&workplace.path("no")).exists());
+    assert!(fs::read_dir(workplace.path(".")).unwrap().count() <= 2);
+}

@@ -1,0 +1,250 @@
+//! The page of an audit.
+
+use zkinfer::{
+    NamedTensor, SetupKind,
+    audit::{AccuracySource, FloatOutput},
+};
+
+use super::{Accuracy, AuditReport, Claim, Remade, Verdict, strength};
+use crate::{
+    JobReport,
+    html::{self, bar, digits, facts, section, share, table},
+    markup::{Markup, classed, join, open, tag, tag_with},
+    picture::picture,
+    words::AccuracyWords,
+};
+
+/// Most elements of a tensor that are listed.
+const MOST_ELEMENTS: usize = 4096;
+
+impl AuditReport {
+    /// The report as one HTML file that needs nothing else.
+    #[must_use]
+    pub fn page(&self) -> String {
+        let shows = if self.accepted { "What it shows" } else { "What it claims" };
+        let claim = &self.claim;
+        let input = (&claim.input, &claim.input_commitment, claim.input_compared);
+        let output = (&claim.output, &claim.output_commitment, claim.output_compared);
+        let float: &[FloatOutput] =
+            self.recompiled.as_ref().map_or(&[], |recompiled| &recompiled.float_outputs);
+        let not_claimed: Markup = self.not_claimed.iter().map(|line| tag("li", *line)).collect();
+        let sections = [
+            self.verdict_box(),
+            section(shows, claim.page()),
+            section("Input", side(input, &[])),
+            section("Output", side(output, float)),
+            section("Setup and strength", self.setup_page()),
+            section("Accuracy", self.accuracy.page()),
+            section("The model", self.model_page()),
+            section("What it does not show", tag("ul", not_claimed)),
+        ];
+        html::page("Audit of a zkinfer proof", sections)
+    }
+
+    fn verdict_box(&self) -> Markup {
+        let (kind, word) = match self.verdict() {
+            Verdict::Accepted => ("verdict accepted", "Accepted"),
+            Verdict::Rejected => ("verdict rejected", "Rejected"),
+            Verdict::Undecided => ("verdict undecided", "Not decided"),
+        };
+        let others = self.other_answers.iter().map(|other| {
+            classed("p", "alarm", format!("But the float model answers otherwise: {other}"))
+        });
+        let reasons = (!self.reasons.is_empty()).then(|| {
+            let list: Markup = self.reasons.iter().map(|reason| tag("li", reason)).collect();
+            let codes = self.reason_codes.iter().map(|code| join![" ", tag("code", *code)]);
+            let codes = join!["Checks that refused:", codes.collect::<Markup>()];
+            join![tag("ul", list), classed("p", "soft", codes)]
+        });
+        let missing = (!self.missing.is_empty()).then(|| {
+            let missing = self.missing.join(", and ");
+            tag("p", format!("To make the key again from the ONNX file, give also {missing}."))
+        });
+        let content = join![tag("strong", word), others.collect::<Markup>(), reasons, missing];
+        tag_with("div", &[("class", &kind), ("role", &"status")], content)
+    }
+
+    fn setup_page(&self) -> Markup {
+        let setup = &self.setup;
+        let kind = match setup.kind {
+            SetupKind::Ceremony => join!["a public ceremony that this version knows"],
+            SetupKind::InsecureDevelopment => {
+                classed("span", "alarm", "INSECURE: its secret is public, anybody can forge")
+            }
+            SetupKind::Unknown => join!["not known to this version"],
+        };
+        let strength = strength::Words(&self.strength).to_string();
+        let mut lines = strength.lines().map(str::trim);
+        let first = join!["Strength: ", lines.next().unwrap_or_default()];
+        let rest = lines.map(|line| join![open("br", &[]), line]).collect::<Markup>();
+        join![
+            facts(&[
+                ("Trusted setup", &setup.srs),
+                ("It is", &kind),
+                ("Digest of [τ]₂", &digits(&setup.digest)),
+            ]),
+            tag("p", join![first, rest]),
+        ]
+    }
+
+    fn model_page(&self) -> Markup {
+        match &self.recompiled {
+            Some(recompiled) => recompiled.page(),
+            None => classed(
+                "p",
+                "soft",
+                "Not compared: no ONNX file was given, or something else was missing. Name and \
+                 digest are the word of the key's maker.",
+            ),
+        }
+    }
+}
+
+impl Claim {
+    fn page(&self) -> Markup {
+        let who = match self.is_of_the_model {
+            true => "(the key was made again from this file)",
+            false => "(CLAIMED by the key's maker)",
+        };
+        join![
+            facts(&[
+                ("Model", &format!("{} {who}", self.model)),
+                ("Digest of the ONNX file", &digits(&self.model_digest)),
+                ("Key", &digits(&self.key_digest)),
+            ]),
+            job(&self.job),
+        ]
+    }
+}
+
+fn job(job: &JobReport) -> Markup {
+    if job.is_none() {
+        return classed("p", "soft", "For no job: it pays nobody, and does not expire.");
+    }
+    let pays = match job.pays_nobody {
+        true => join!["NOBODY: no payee is bound in it"],
+        false => digits(&job.payee),
+    };
+    let expires = match (&job.expires, job.expired) {
+        (None, _) => join!["never"],
+        (Some(date), false) => join![date],
+        (Some(date), true) => classed("span", "alarm", format!("EXPIRED {date}")),
+    };
+    facts(&[
+        ("Job", &digits(&job.job)),
+        ("Chain", &job.chain),
+        ("Pays", &pays),
+        ("Expires", &expires),
+        ("Nonce", &job.nonce),
+    ])
+}
+
+/// One side of the claim, beside the float model where that was run.
+fn side(
+    (tensors, commitment, compared): (&Option<Vec<NamedTensor>>, &Option<String>, bool),
+    float: &[FloatOutput],
+) -> Markup {
+    let note = match compared {
+        true => tag("p", "As expected: it was compared with what the maker of this report gave."),
+        false => classed(
+            "p",
+            "soft",
+            "Not compared with anything: it is what the prover chose or claims.",
+        ),
+    };
+    let commitment = commitment.as_ref().map(|it| facts(&[("Commitment", &digits(it))]));
+    let beside = |name: &str| float.iter().find(|output| output.name == name);
+    let shown = tensors.iter().flatten().map(|tensor| show(tensor, beside(&tensor.name)));
+    let hidden =
+        tensors.is_none().then(|| classed("p", "soft", "Hidden: only its commitment is public."));
+    join![note, commitment, shown.collect::<Markup>(), hidden]
+}
+
+/// One tensor: a picture if it is one, and its elements, as bars where the float model's stand
+/// beside them.
+fn show(tensor: &NamedTensor, float: Option<&FloatOutput>) -> Markup {
+    let NamedTensor { name, shape, values } = tensor;
+    let listed = values.len().min(MOST_ELEMENTS);
+    let list = elements(name, &values[..listed], float);
+    let list = match picture(name, shape, values) {
+        Some(picture) => {
+            let summary = tag("summary", format!("{} elements", values.len()));
+            join![picture, tag("details", join![summary, list])]
+        }
+        None => list,
+    };
+    let difference = float.map(|float| {
+        tag("p", format!("Largest difference from the float model: {:.5}", float.max_error))
+    });
+    let cut = (listed < values.len())
+        .then(|| classed("p", "soft", format!("The first {listed} of {} elements.", values.len())));
+    let shape = classed("span", "soft", format!("{shape:?}"));
+    join![tag("h3", join![name, " ", shape]), difference, list, cut]
+}
+
+fn elements(name: &str, values: &[f64], float: Option<&FloatOutput>) -> Markup {
+    let largest = values.iter().map(|value| value.abs()).fold(0.0, f64::max);
+    let row = |(index, value): (usize, &f64)| {
+        let mut cells = vec![join![index], join![format!("{value:.5}")]];
+        let mut bars = bar(share(value.abs(), largest), "a");
+        if let Some(float) = float.and_then(|float| float.float.get(index)) {
+            cells.push(join![format!("{float:.5}")]);
+            bars = join![bars, bar(share(float.abs(), largest), "b")];
+        }
+        cells.push(bars);
+        cells
+    };
+    let rows: Vec<Vec<Markup>> = values.iter().enumerate().map(row).collect();
+    let heads: &[&str] = match float {
+        Some(_) => &["Element", "Proven", "Float model", "Size"],
+        None => &["Element", "Value", "Size"],
+    };
+    table(&format!("The elements of {name}"), heads, &rows)
+}
+
+impl Accuracy {
+    fn page(&self) -> Markup {
+        let who = match self.measured {
+            true => "Measured here",
+            false => "CLAIMED by the key's maker, not measured here",
+        };
+        match (&self.bound, &self.report, &self.fault) {
+            (_, _, Some(fault)) => classed("p", "alarm", format!("Not the key's: {fault}")),
+            (Some(_), Some(report), None) => tag("p", format!("{who}: {}.", AccuracyWords(report))),
+            (Some(digest), None, None) => {
+                let how = if self.measured { "Measured again. " } else { "Not read. " };
+                tag("p", join![how, "The key binds the report ", digits(digest), "."])
+            }
+            (None, _, None) => {
+                tag("p", "The key binds no report: nothing is known of its accuracy.")
+            }
+        }
+    }
+}
+
+impl Remade {
+    fn page(&self) -> Markup {
+        let path = self.model.display();
+        let verdict = match self.same_key {
+            true => tag("p", format!("{path} gives this very key.")),
+            false => classed("p", "alarm", format!("{path} does NOT give this key.")),
+        };
+        let calibration = self.calibration.as_ref();
+        let calibration =
+            calibration.map(|calibration| tag("p", format!("Calibrated with the {calibration}.")));
+        let accuracy = self.accuracy.map(|source| match source {
+            AccuracySource::Measured => tag("p", "Its accuracy was measured again."),
+            AccuracySource::Report | AccuracySource::Key => {
+                classed("p", "soft", "Its accuracy was not measured here.")
+            }
+        });
+        let rows: Vec<Vec<Markup>> = self
+            .differences
+            .iter()
+            .map(|difference| vec![join![difference.part], join![difference.detail]])
+            .collect();
+        let differences =
+            (!rows.is_empty()).then(|| table("Where the keys differ", &["Part", "How"], &rows));
+        join![verdict, calibration, accuracy, differences]
+    }
+}

@@ -1,0 +1,26 @@
+//! Reports of zkinfer: what was found about a proof, a cost or a model, in words for people, in JSON
+//! for scripts, and as a page that can be looked at.
+//!
+//! A report is a value: `Display` gives the text that the command prints, `Serialize` the JSON of
+//! `--json`, and `page` one HTML file that needs nothing else: no network, no script, no file
+//! beside it. Text of foreign files is escaped wherever it is shown.
+//!
+//! What it is not: it decides nothing. Verdicts are those of [`zkinfer::Audit`].
+
+#![forbid(unsafe_code)]
+
+mod audit;
+pub mod chart;
+mod html;
+mod job;
+mod markup;
+mod model;
+mod picture;
+mod quote;
+mod words;
+
+pub use audit::{AuditReport, Verdict};
+pub use job::{JobReport, now};
+pub use model::ModelReport;
+pub use quote::QuoteReport;
+pub use words::{AccuracyWords, Ceremony, brief, causes, chain, model, origin, rejection};

@@ -1,0 +1,119 @@
+//! What a model computes, for people and for scripts.
+
+mod page;
+
+use std::fmt;
+
+use serde::Serialize;
+use zkinfer::{
+    Model,
+    models::{
+        Graph, TensorSpec,
+        graph::{Node, Op},
+        quantized::TensorId,
+    },
+};
+
+/// What a model computes: `Display` is the text, `Serialize` the JSON, [`Self::page`] the page.
+#[derive(Clone, Debug, Serialize)]
+pub struct ModelReport {
+    model: String,
+    model_digest: String,
+    bytes: usize,
+    inputs: Vec<Tensor>,
+    outputs: Vec<Tensor>,
+    nodes: Vec<NodeReport>,
+    weights: usize,
+    macs: usize,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Tensor {
+    name: String,
+    shape: Vec<usize>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct NodeReport {
+    name: String,
+    op: &'static str,
+    shape: Vec<usize>,
+    weights: usize,
+    macs: usize,
+    /// What it reads, by place: inputs of the model first, then layers.
+    reads: Vec<usize>,
+}
+
+impl ModelReport {
+    /// The report of a model that can be proved.
+    #[must_use]
+    pub fn new(model: &Model) -> Self {
+        let graph = model.graph();
+        let tensors = |specs: Vec<&TensorSpec>| specs.into_iter().map(Tensor::from).collect();
+        let mut defined = graph.input_ids().to_vec();
+        let mut nodes = Vec::with_capacity(graph.nodes().len());
+        for node in graph.nodes() {
+            nodes.push(describe(graph, node, &defined));
+            defined.push(node.output);
+        }
+        Self {
+            model: model.path().display().to_string(),
+            model_digest: model.digest().to_string(),
+            bytes: model.byte_count(),
+            inputs: tensors(graph.inputs()),
+            outputs: tensors(graph.outputs()),
+            weights: nodes.iter().map(|node| node.weights).sum(),
+            macs: nodes.iter().map(|node| node.macs).sum(),
+            nodes,
+        }
+    }
+}
+
+impl From<&TensorSpec> for Tensor {
+    fn from(spec: &TensorSpec) -> Self {
+        Self { name: spec.name.clone(), shape: spec.shape.clone() }
+    }
+}
+
+fn describe(graph: &Graph, node: &Node, defined: &[TensorId]) -> NodeReport {
+    let output = graph.tensor(node.output);
+    let (op, weights, macs) = match &node.op {
+        Op::Affine(affine) => {
+            let kernels: usize = affine.terms.iter().map(|term| term.kernel.len()).sum();
+            let per_element = kernels / affine.bias.len().max(1);
+            ("affine", kernels + affine.bias.len(), per_element * output.len())
+        }
+        Op::Alias(_) => ("alias", 0, 0),
+        Op::MaxPool(_) => ("max pool", 0, 0),
+        Op::Mul(_) => ("mul", 0, output.len()),
+        Op::Activate(_) => ("activation", 0, 0),
+        Op::Softmax(_) => ("softmax", 0, 0),
+    };
+    let reads = places(&node.op.inputs(), defined);
+    NodeReport { name: node.name.clone(), op, shape: output.shape.clone(), weights, macs, reads }
+}
+
+impl fmt::Display for ModelReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {} bytes, digest {}", self.model, self.bytes, self.model_digest)?;
+        for (what, tensors) in [("input", &self.inputs), ("output", &self.outputs)] {
+            for tensor in tensors {
+                writeln!(f, "  {what} {} {:?}", tensor.name, tensor.shape)?;
+            }
+        }
+        writeln!(f, "  {} weights, {} multiplications; after fusion:", self.weights, self.macs)?;
+        for NodeReport { name, op, shape, weights, macs, .. } in &self.nodes {
+            writeln!(f, "    {op:<10} {shape:?}  {weights} weights, {macs} MACs  ({name})")?;
+        }
+        write!(f, "  every operation can be proved")
+    }
+}
+
+/// Where the tensors that a node reads are defined, each once.
+fn places(reads: &[TensorId], defined: &[TensorId]) -> Vec<usize> {
+    let place = |tensor| defined.iter().rposition(|defined| defined == tensor);
+    let mut places: Vec<usize> = reads.iter().filter_map(place).collect();
+    places.sort_unstable();
+    places.dedup();
+    places
+}

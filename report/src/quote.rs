@@ -1,0 +1,144 @@
+//! What a proof would cost, for people and for scripts.
+
+mod page;
+
+use std::fmt;
+
+use serde::Serialize;
+use zkinfer::{DeviceQuote, Model, Quantized, Quote};
+
+use crate::words::{self, Ceremony};
+
+/// The cost of a proof: `Display` is the text, `Serialize` the JSON, [`Self::page`] the page.
+#[derive(Clone, Debug, Serialize)]
+pub struct QuoteReport {
+    model: String,
+    calibration: String,
+    k: u32,
+    rows: usize,
+    used_rows: UsedRows,
+    advice_columns: usize,
+    fixed_columns: usize,
+    permutation_columns: usize,
+    full_width_columns: usize,
+    lookups: usize,
+    degree: usize,
+    instructions: &'static str,
+    estimated_prove_seconds: f64,
+    devices: Vec<DeviceRow>,
+    estimated_memory_bytes: u64,
+    proof_bytes: usize,
+    estimated_gas: u64,
+}
+
+/// What the proof takes on a device, or why it cannot be used.
+#[derive(Clone, Debug, Serialize)]
+struct DeviceRow {
+    device: &'static str,
+    estimated_prove_seconds: Option<f64>,
+    reason: Option<String>,
+}
+
+impl DeviceRow {
+    fn new(quote: &DeviceQuote) -> Self {
+        Self {
+            device: quote.device.name(),
+            estimated_prove_seconds: quote.prove_seconds.as_ref().ok().copied(),
+            reason: quote.prove_seconds.as_ref().err().cloned(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct UsedRows {
+    usable: usize,
+    slots: usize,
+    linear: usize,
+    pool: usize,
+    softmax: usize,
+    commitment: usize,
+    table: usize,
+    instance: usize,
+}
+
+impl QuoteReport {
+    /// The report of a quote, with what the proof takes on each device.
+    #[must_use]
+    pub fn new(
+        model: &Model,
+        quantized: &Quantized,
+        quote: &Quote,
+        devices: &[DeviceQuote],
+    ) -> Self {
+        let cost = &quote.cost;
+        Self {
+            model: words::model(quantized.settings.label(), model.digest()),
+            calibration: words::origin(&quantized.origin),
+            k: cost.k,
+            rows: 1 << cost.k,
+            used_rows: UsedRows {
+                usable: cost.usable_rows,
+                slots: cost.rows.slots,
+                linear: cost.rows.linear,
+                pool: cost.rows.pool,
+                softmax: cost.rows.softmax,
+                commitment: cost.rows.commitment,
+                table: cost.rows.table,
+                instance: cost.rows.instance,
+            },
+            advice_columns: cost.advice_columns,
+            fixed_columns: cost.fixed_columns,
+            permutation_columns: cost.permutation_columns,
+            full_width_columns: cost.full_width_columns,
+            lookups: cost.lookups,
+            degree: cost.degree,
+            instructions: quote.instructions.name(),
+            estimated_prove_seconds: quote.prove_seconds,
+            devices: devices.iter().map(DeviceRow::new).collect(),
+            estimated_memory_bytes: cost.memory_bytes,
+            proof_bytes: cost.proof_bytes,
+            estimated_gas: cost.gas,
+        }
+    }
+}
+
+impl fmt::Display for QuoteReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} (calibrated with the {})", self.model, self.calibration)?;
+        writeln!(
+            f,
+            "  rows: 2^{} = {}, of which {} hold data",
+            self.k, self.rows, self.used_rows.usable
+        )?;
+        let UsedRows { slots, linear, pool, softmax, commitment, table, instance, .. } =
+            self.used_rows;
+        writeln!(
+            f,
+            "  used: {slots} requantization, {linear} linear, {pool} pooling, {softmax} softmax, \
+             {commitment} hash, {table} table, {instance} public"
+        )?;
+        writeln!(
+            f,
+            "  columns: {} advice, {} fixed, {} in the permutation; {} full-width commitments",
+            self.advice_columns,
+            self.fixed_columns,
+            self.permutation_columns,
+            self.full_width_columns
+        )?;
+        writeln!(f, "  {} lookups to a row, degree {}", self.lookups, self.degree)?;
+        writeln!(
+            f,
+            "  proving (estimated, 2 cores like this one, {}): {:.3} s",
+            self.instructions, self.estimated_prove_seconds
+        )?;
+        for DeviceRow { device, estimated_prove_seconds, .. } in &self.devices {
+            if let Some(seconds) = estimated_prove_seconds.filter(|_| *device != "cpu") {
+                writeln!(f, "  proving on {device} (estimated): {seconds:.3} s")?;
+            }
+        }
+        writeln!(f, "  memory (estimated): {} MB", self.estimated_memory_bytes / 1_000_000)?;
+        writeln!(f, "  proof: {} bytes", self.proof_bytes)?;
+        writeln!(f, "  verifying on an EVM chain (estimated): {} gas", self.estimated_gas)?;
+        write!(f, "  SRS: {}", Ceremony(self.k))
+    }
+}
