@@ -40,7 +40,7 @@ pub use chain::Monomial;
 pub use circuit::{InferenceCircuit, Tamper, Witness};
 pub use error::PlanError;
 pub use instance::{Blindings, InstanceValues, instance_values};
-pub use plan::{CircuitPlan, Cost, Objective, PlanOptions, PlanSizes, UnitRows};
+pub use plan::{CircuitPlan, Cost, LayerRows, Objective, PlanOptions, PlanSizes, UnitRows};
 pub use units::{
     Shape,
     commitment::{CommitmentShape, InputDigits},

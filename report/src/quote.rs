@@ -29,6 +29,15 @@ pub struct QuoteReport {
     estimated_memory_bytes: u64,
     proof_bytes: usize,
     estimated_gas: u64,
+    layers: Vec<LayerReport>,
+}
+
+/// What a layer takes of the rows.
+#[derive(Clone, Debug, Serialize)]
+struct LayerReport {
+    layer: String,
+    slots: usize,
+    linear: usize,
 }
 
 /// What the proof takes on a device, or why it cannot be used.
@@ -98,6 +107,15 @@ impl QuoteReport {
             estimated_memory_bytes: cost.memory_bytes,
             proof_bytes: cost.proof_bytes,
             estimated_gas: cost.gas,
+            layers: quote
+                .layers
+                .iter()
+                .map(|rows| LayerReport {
+                    layer: rows.layer.clone(),
+                    slots: rows.slots,
+                    linear: rows.linear,
+                })
+                .collect(),
         }
     }
 }

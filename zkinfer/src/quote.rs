@@ -1,6 +1,6 @@
 //! What a proof would cost, before anything is proved.
 
-use zkinfer_circuits::Cost;
+use zkinfer_circuits::{Cost, LayerRows};
 use zkinfer_engine::{Instructions, calibrate};
 
 use crate::{
@@ -15,6 +15,8 @@ use crate::{
 pub struct Quote {
     /// Rows, columns, bytes, gas and memory, as planned.
     pub cost: Cost,
+    /// What each layer takes of the rows.
+    pub layers: Vec<LayerRows>,
     /// The instructions that the engine would run on.
     pub instructions: Instructions,
     /// Seconds on two cores like this one: the plan's estimate, scaled by a transform that is timed.
@@ -33,11 +35,12 @@ impl Quote {
     /// # Errors
     /// If the model has no circuit.
     pub fn new(model: &Model, quantized: &Quantized) -> Result<Self, Error> {
-        let cost = plan(model, quantized)?.cost();
+        let plan = plan(model, quantized)?;
+        let (cost, layers) = (plan.cost(), plan.layer_rows());
         // The plan's estimate is that of one processor; how fast this one is says a transform.
         let instructions = Instructions::detect();
         let slower = calibrate::transform_nanos(instructions) / Cost::REFERENCE_TRANSFORM_NANOS;
         let prove_seconds = slower * cost.prove_seconds;
-        Ok(Self { cost, instructions, prove_seconds })
+        Ok(Self { cost, layers, instructions, prove_seconds })
     }
 }

@@ -2,6 +2,7 @@
 
 mod cells;
 mod cost;
+mod layers;
 mod search;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use crate::{
 use cells::{Cells, UnitLanes};
 
 pub use cost::{Cost, UnitRows};
+pub use layers::LayerRows;
 pub use search::Objective;
 
 /// What the planner may choose.

@@ -5,7 +5,7 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
-use halo2_proofs::halo2curves::{bn256::G2Affine, group::prime::PrimeCurveAffine};
+use halo2_proofs::halo2curves::bn256::G2Affine;
 
 use super::{
     MAX_K, Srs,

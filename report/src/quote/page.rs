@@ -1,6 +1,6 @@
 //! The page of a quote.
 
-use super::{DeviceRow, QuoteReport};
+use super::{DeviceRow, LayerReport, QuoteReport};
 use crate::{
     html::{self, bar, count, facts, grouped, section, share, table},
     markup::{Markup, classed, join, tag},
@@ -15,6 +15,7 @@ impl QuoteReport {
         let sections = [
             self.summary(),
             section("Rows by unit", self.units()),
+            section("Rows by layer", self.layer_table()),
             section("Columns", self.columns()),
             section("Devices", self.device_table()),
             section("Trusted setup", setup),
@@ -61,6 +62,23 @@ impl QuoteReport {
             grouped(used.usable)
         );
         table(&caption, &["Unit", "Rows", "Share", "Of all rows"], &rows)
+    }
+
+    fn layer_table(&self) -> Markup {
+        let all: usize = self.layers.iter().map(|layer| layer.slots + layer.linear).sum();
+        let row = |layer: &LayerReport| {
+            let share = share(count(layer.slots + layer.linear), count(all));
+            vec![
+                join![layer.layer],
+                join![grouped(layer.slots)],
+                join![grouped(layer.linear)],
+                join![format!("{:.0} %", 100.0 * share)],
+                bar(share, "a"),
+            ]
+        };
+        let rows: Vec<Vec<Markup>> = self.layers.iter().map(row).collect();
+        let heads = ["Layer", "Requantization", "Reads and weights", "Share", ""];
+        table("The rows of each layer. Time follows the rows of the whole circuit.", &heads, &rows)
     }
 
     fn columns(&self) -> Markup {

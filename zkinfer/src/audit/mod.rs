@@ -3,19 +3,18 @@
 mod accuracy;
 mod float;
 mod recompile;
-mod strength;
 
 use std::path::PathBuf;
 
 use thiserror::Error;
 use zkinfer_models::AccuracyReport;
+pub use zkinfer_verifier::Strength;
 use zkinfer_verifier::{ProofFile, VerifyingKey};
 
 pub use self::{
     accuracy::{AccuracyFault, BoundAccuracy},
     float::{FloatOutput, OtherAnswer},
     recompile::{AccuracySource, Difference, Missing, Part, Recompile, Recompiled},
-    strength::Strength,
 };
 
 use crate::{

@@ -82,6 +82,19 @@ impl LinearRows {
 }
 
 impl LinearRows {
+    /// The rows of each of so many layers: those from the first that its challenge scales to the
+    /// next layer's.
+    pub(crate) fn rows_by_layer(&self, layers: usize) -> Vec<usize> {
+        let (mut counts, mut layer) = (vec![0; layers], 0);
+        for row in &self.rows {
+            layer = row.layer.map_or(layer, |layer| layer as usize);
+            if let Some(count) = counts.get_mut(layer) {
+                *count += 1;
+            }
+        }
+        counts
+    }
+
     /// Adds to a shape what depends on the rows.
     pub(crate) fn describe(&self, layers: &[Layer], shape: &mut LinearShape) {
         let has_poolings = layers.iter().any(|layer| layer.pooling.is_some());

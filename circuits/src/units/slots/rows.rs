@@ -261,6 +261,11 @@ impl SlotRows {
         self.layout.rows.len()
     }
 
+    /// The node of every layer, and its rows; the first row is no layer's.
+    pub(crate) fn rows_by_layer(&self) -> Vec<(usize, usize)> {
+        self.layers.iter().map(|layer| (layer.node, layer.row_count())).collect()
+    }
+
     /// The lattice steps of the weights.
     pub(crate) fn steps(&self) -> &StepSet {
         &self.layout.steps

@@ -1,7 +1,8 @@
 //! How hard it is to forge a proof under a key.
 
-use serde::Serialize;
-use zkinfer_verifier::{INSECURE_DEV, KeyParts, Visibility};
+use alloc::vec::Vec;
+
+use crate::{key::KeyParts, layout::Visibility, srs::INSECURE_DEV};
 
 /// Bits of security of discrete logarithms and pairings on BN254, by the estimate of Barbulescu
 /// and Duquesne, "Updating key size estimations for pairings", J. Cryptology 32 (2019). It was
@@ -15,7 +16,8 @@ const COMMITMENT_BITS: u32 = 126;
 const FIELD_BITS: u32 = 253;
 
 /// Estimates, in bits: who spends less than about 2^bits operations does not succeed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "json", derive(serde::Serialize))]
 pub struct Strength {
     /// The weakest of those below; 0 where the secret of the setup is public.
     pub bits: u32,
@@ -24,7 +26,7 @@ pub struct Strength {
     /// Keccak-256 against collisions.
     pub hash_bits: u32,
     /// Where inputs or outputs are hidden.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "json", serde(skip_serializing_if = "Option::is_none"))]
     pub commitment_bits: Option<u32>,
     /// −log2 of the chance that a false statement passes all random points of one transcript.
     pub random_points_bits: u32,
@@ -39,10 +41,12 @@ pub struct Strength {
 }
 
 impl Strength {
-    pub(crate) fn new(key: &KeyParts) -> Self {
+    /// The strength of proofs under a key.
+    #[must_use]
+    pub fn new(key: &KeyParts) -> Self {
         let system = &key.constraint_system;
-        let queries = [&system.advice_queries, &system.fixed_queries].map(Vec::len);
-        let queries = queries.iter().sum::<usize>() + system.instance_queries.len();
+        let queries = [&system.advice_queries, &system.fixed_queries, &system.instance_queries];
+        let queries = queries.map(Vec::len).into_iter().fold(0, usize::saturating_add);
         let random_points_bits = FIELD_BITS.saturating_sub(roots_log2(key, queries));
         let insecure = key.srs.name == INSECURE_DEV;
         let layout = &key.layout;
@@ -55,7 +59,7 @@ impl Strength {
             hash_bits: HASH_BITS,
             commitment_bits: hides.then_some(COMMITMENT_BITS),
             random_points_bits,
-            rows: 1 << key.k,
+            rows: 1_u64.checked_shl(key.k.into()).unwrap_or(u64::MAX),
             degree: system.degree,
             public_values: key.layout.instance_len(),
             queries,
@@ -70,9 +74,16 @@ impl Strength {
 /// (docs/arithmetization.md).
 fn roots_log2(key: &KeyParts, queries: usize) -> u32 {
     let system = &key.constraint_system;
-    let columns = system.advice_phases.len() + key.fixed_commitments.len();
-    let per_row = usize::from(system.degree) + 2 * system.permutation.len() + 8 * columns;
-    let folded = queries + system.gates.len() + system.permutation.len();
-    let roots = (per_row << key.k).saturating_add(folded);
-    roots.next_power_of_two().ilog2()
+    let number = |count: usize| u128::try_from(count).unwrap_or(u128::MAX);
+    let columns =
+        number(system.advice_phases.len()).saturating_add(number(key.fixed_commitments.len()));
+    let copied = number(system.permutation.len());
+    let per_row = u128::from(system.degree)
+        .saturating_add(copied.saturating_mul(2))
+        .saturating_add(columns.saturating_mul(8));
+    let folded = number(queries).saturating_add(number(system.gates.len())).saturating_add(copied);
+    let rows = 1_u128.checked_shl(key.k.into()).unwrap_or(u128::MAX);
+    let roots = per_row.saturating_mul(rows).saturating_add(folded);
+    // Rounded up: the bits of the number below.
+    u128::BITS.saturating_sub(roots.saturating_sub(1).leading_zeros())
 }

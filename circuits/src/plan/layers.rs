@@ -1,0 +1,30 @@
+//! What each layer of a plan takes.
+
+use super::CircuitPlan;
+
+/// The rows of one layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayerRows {
+    /// The name of its ONNX node.
+    pub layer: String,
+    /// Rows of requantized values.
+    pub slots: usize,
+    /// Rows of reads and weights.
+    pub linear: usize,
+}
+
+impl CircuitPlan {
+    /// The rows of every layer with weights or products, in order. Pools and softmax have units of
+    /// their own, see [`super::UnitRows`].
+    #[must_use]
+    pub fn layer_rows(&self) -> Vec<LayerRows> {
+        let slots = self.rows.slots.rows_by_layer();
+        let linear = self.rows.linear.rows_by_layer(slots.len());
+        let rows = |((node, slots), linear): ((usize, usize), usize)| LayerRows {
+            layer: self.graph.nodes[node].name.clone(),
+            slots,
+            linear,
+        };
+        slots.into_iter().zip(linear).map(rows).collect()
+    }
+}
