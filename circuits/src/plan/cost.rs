@@ -10,14 +10,16 @@ use crate::{
 /// proofs (`docs/performance.md`): per row and column that is transformed for every proof, per row and
 /// column of the key, and per row and committed column.
 const TRANSFORM_NANOS: f64 = 300.0;
-const KEY_COLUMN_NANOS: f64 = 75.0;
+const KEY_COLUMN_NANOS: f64 = 45.0;
 const SMALL_COMMIT_NANOS: f64 = 90.0;
 const FULL_COMMIT_NANOS: f64 = 1_500.0;
+/// Per row and product of the permutation, besides: its fractions and their inverses.
+const PRODUCT_NANOS: f64 = 900.0;
 /// Per column, of the key or committed to, however few rows it has.
 const COLUMN_NANOS: f64 = 170_000.0;
 /// Per addition of points where the engine gathers lookups by entry of the table: one to a row and
 /// lookup, and as many to an entry.
-const ADDITION_NANOS: f64 = 85.0;
+const ADDITION_NANOS: f64 = 65.0;
 const ADDITIONS_TO_ENTRY: f64 = 47.0;
 
 /// Bytes that the engine keeps per row and column: values, coefficients and one coset; columns of
@@ -127,7 +129,8 @@ impl Cost {
         let nanos = count(transformed) * TRANSFORM_NANOS
             + count(of_key) * KEY_COLUMN_NANOS
             + count(small_columns) * SMALL_COMMIT_NANOS
-            + count(full_width_columns - helpers) * FULL_COMMIT_NANOS;
+            + count(full_width_columns - helpers) * FULL_COMMIT_NANOS
+            + count(products) * PRODUCT_NANOS;
         let gathered = count(lookups) * row_count
             + count(helpers * rows.table * shape.table_lanes) * ADDITIONS_TO_ENTRY;
         let of_helpers =

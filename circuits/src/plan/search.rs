@@ -25,9 +25,9 @@ use crate::{
 };
 
 /// Columns of packed weights that the search tries.
-const WEIGHT_COLUMNS: [usize; 39] = [
+const WEIGHT_COLUMNS: [usize; 44] = [
     1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 26, 28, 30, 32, 36, 40,
-    44, 48, 56, 64, 72, 80, 88, 96, 108, 120, 136, 160, 192,
+    44, 48, 52, 56, 60, 64, 72, 80, 88, 96, 108, 120, 136, 160, 192, 224, 256, 320,
 ];
 /// Read lanes that the search tries.
 const READ_LANES: [usize; 20] =
