@@ -21,6 +21,7 @@ pub(crate) enum Place {
     Slot(u32),
     Pool(u32),
     Softmax(u32),
+    Forest(u32),
     /// A committed input.
     Committed,
 }

@@ -39,6 +39,14 @@ pub enum PlanError {
         /// Fractional bits of this one.
         got: u32,
     },
+    /// More branches and compared elements than the entries of a table can tell apart.
+    #[error("the forests of the model need entries of {bits} bits, the limit is {limit}")]
+    Forest {
+        /// Bits of an entry.
+        bits: u32,
+        /// Bits allowed.
+        limit: u32,
+    },
     /// More layers than a key has challenges for.
     #[error(
         "the model has {layers} layers that add up products, a key has challenges for {limit}; \

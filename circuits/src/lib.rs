@@ -5,13 +5,14 @@
 //! that plan, with or without a witness. `docs/arithmetization.md` derives every relation used
 //! here, its bound and why it is sound.
 //!
-//! The layout has five units that run side by side over the rows:
+//! The layout has six units that run side by side over the rows:
 //!
 //! | unit | one row holds | module |
 //! |---|---|---|
 //! | slots | several requantized outputs: value, remainder, overflow | [`gates`](crate), `slots` |
 //! | linear | elements being read, fixed weights, the check of every linear layer | `linear` |
 //! | pool | four elements and their maximum | `pool` |
+//! | forest | the rank of a compared element; a step down a tree in each lane | `forest` |
 //! | softmax | elements of a group, their exponentials, their shares | `softmax` |
 //! | commitment | a hidden input or output being packed, a step of the hash | `commitment` |
 //!

@@ -75,6 +75,13 @@ fn another_group_is_normalized() -> Recorder {
     told(&model, &lies)
 }
 
+/// A forest compares another element than the input has.
+fn another_element_is_compared() -> Recorder {
+    let model = support::forest();
+    let column = model.column("forest element");
+    told(&model, &[Tamper { column, row: 0, delta: Fr::ONE }])
+}
+
 /// Another output than the model's is committed to.
 fn another_output_is_committed_to() -> Recorder {
     let model = support::committed_output();
@@ -106,6 +113,7 @@ fn lies() -> Vec<(&'static str, Recorder)> {
         ("linear read", another_input_is_read()),
         ("pool input", another_element_is_pooled()),
         ("softmax input", another_group_is_normalized()),
+        ("forest element", another_element_is_compared()),
         ("committed output", another_output_is_committed_to()),
         ("shown output", another_output_is_shown()),
         ("shown commitment", another_commitment_is_shown()),

@@ -60,6 +60,8 @@ pub enum Function {
     Sign,
     /// 1 where above 0, else 0.
     IsPositive,
+    /// 1 where above 0, else 0, decided on the exact sum: for margins of which nothing else is read.
+    IsAbove,
     /// 1 where 0 or above, else 0.
     IsNonNegative,
     /// 1 where 0, else 0.
@@ -123,7 +125,7 @@ impl Function {
             Self::Round => libm::rint(snapped(x, 0.5)),
             Self::Trunc => libm::trunc(snapped(x, 1.0)),
             Self::Sign => indicator(x > 0.0) - indicator(x < 0.0),
-            Self::IsPositive => indicator(x > 0.0),
+            Self::IsPositive | Self::IsAbove => indicator(x > 0.0),
             Self::IsNonNegative => indicator(x >= 0.0),
             Self::IsZero => indicator(x == 0.0),
             Self::Mish => x * libm::tanh(softplus(x)),
@@ -159,6 +161,7 @@ impl Function {
             | Self::Trunc
             | Self::Sign
             | Self::IsPositive
+            | Self::IsAbove
             | Self::IsNonNegative => true,
             Self::Celu { alpha } => alpha > 0.0,
             Self::ThresholdedRelu { alpha } => alpha >= 0.0,
@@ -286,6 +289,7 @@ mod tests {
         Function::Trunc,
         Function::Sign,
         Function::IsPositive,
+        Function::IsAbove,
         Function::IsNonNegative,
         Function::IsZero,
         Function::Mish,

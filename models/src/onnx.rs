@@ -48,6 +48,7 @@ mod scatter;
 mod selection;
 mod spatial;
 mod transposed_convolution;
+mod trees;
 mod wire;
 
 pub use element::Element;

@@ -8,6 +8,7 @@
 pub(crate) mod activate;
 pub(crate) mod affine;
 pub(crate) mod alias;
+pub(crate) mod forest;
 pub(crate) mod max_pool;
 pub(crate) mod mul;
 pub(crate) mod softmax;
@@ -25,6 +26,7 @@ use crate::quantized::{QuantizedGraph, Requant, TensorId};
 use activate::Activate;
 use affine::{Affine, QuantizedAffine};
 use alias::Alias;
+use forest::Forest;
 use max_pool::MaxPool;
 use mul::{Mul, QuantizedMul};
 use softmax::{QuantizedSoftmax, Softmax};
@@ -46,6 +48,8 @@ pub enum Op<F = Infallible> {
     Mul(Mul),
     /// Softmax over groups of elements.
     Softmax(Softmax),
+    /// What the leaves of decision trees say.
+    Forest(Forest<f64>),
     /// An activation on its own.
     Activate(F),
 }
@@ -64,6 +68,8 @@ pub enum QuantizedOp {
     Mul(QuantizedMul),
     /// Softmax over groups of elements.
     Softmax(QuantizedSoftmax),
+    /// What the leaves of decision trees say.
+    Forest(Forest<i64>),
 }
 
 /// What an operation computes: its result and, where it has any, the values before requantization
@@ -88,6 +94,8 @@ pub(crate) enum Requirement {
     /// The argument of a table: a layer of its own, which nothing else reads, in the format of
     /// [`Role::Argument`].
     Argument,
+    /// As many bits as a model output has.
+    Precision,
 }
 
 /// The tensors that an operation reads.
@@ -157,6 +165,7 @@ impl<F: Reads> Op<F> {
             Self::MaxPool(op) => op,
             Self::Mul(op) => op,
             Self::Softmax(op) => op,
+            Self::Forest(op) => op,
             Self::Activate(op) => op,
         }
     }
@@ -168,6 +177,7 @@ impl<F: Reads> Op<F> {
             Self::MaxPool(op) => op,
             Self::Mul(op) => op,
             Self::Softmax(op) => op,
+            Self::Forest(op) => op,
             Self::Activate(op) => op,
         }
     }
@@ -188,9 +198,11 @@ impl<F: Reads> Op<F> {
         let activation = match self {
             Self::Affine(affine) => &mut affine.activation,
             Self::Mul(mul) => &mut mul.activation,
-            Self::Alias(_) | Self::MaxPool(_) | Self::Softmax(_) | Self::Activate(_) => {
-                return None;
-            }
+            Self::Alias(_)
+            | Self::MaxPool(_)
+            | Self::Softmax(_)
+            | Self::Forest(_)
+            | Self::Activate(_) => return None,
         };
         (*activation == Activation::Identity).then_some(activation)
     }
@@ -205,6 +217,7 @@ impl Op<Activate> {
             Self::MaxPool(op) => Op::MaxPool(op),
             Self::Mul(op) => Op::Mul(op),
             Self::Softmax(op) => Op::Softmax(op),
+            Self::Forest(op) => Op::Forest(op),
             Self::Activate(op) => Op::Affine(layer(op)),
         }
     }
@@ -219,6 +232,7 @@ impl Op {
             Self::MaxPool(op) => op,
             Self::Mul(op) => op,
             Self::Softmax(op) => op,
+            Self::Forest(op) => op,
             Self::Activate(never) => match *never {},
         }
     }
@@ -233,6 +247,7 @@ impl QuantizedOp {
             Self::MaxPool(op) => op,
             Self::Mul(op) => op,
             Self::Softmax(op) => op,
+            Self::Forest(op) => op,
         }
     }
 

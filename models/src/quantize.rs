@@ -6,6 +6,7 @@ mod form;
 mod input;
 mod options;
 mod shift;
+mod thresholds;
 
 pub use options::QuantizeOptions;
 
@@ -66,9 +67,15 @@ fn with_shift(
         });
     }
     for &id in &graph.inputs {
-        let format = quantizer.input_format(id)?;
+        let (format, columns) = match quantizer.compared_format(id)? {
+            Some(exact) => exact,
+            None => {
+                let format = quantizer.input_format(id)?;
+                (format, quantizer.column_scales(id, format)?)
+            }
+        };
         quantizer.define(id, &graph.tensor(id).name, format)?;
-        quantizer.tensors[id.0].column_scales = quantizer.column_scales(id, format)?;
+        quantizer.tensors[id.0].column_scales = columns;
     }
     let roles = roles(graph);
     let mut nodes = Vec::with_capacity(graph.nodes.len());

@@ -100,9 +100,9 @@ fn default_threshold(graph: &Graph, calibration: &Calibration, id: TensorId) -> 
         Activation::Clip { min, max } if min == 0.0 && max == 1.0 => Some(0.5),
         Activation::Clip { min, max } if min >= 0.0 || max <= 0.0 => None,
         Activation::Relu | Activation::Softplus | Activation::Exp | Activation::Abs => None,
-        Activation::Function(Function::IsPositive | Function::IsNonNegative | Function::IsZero) => {
-            Some(0.5)
-        }
+        Activation::Function(
+            Function::IsPositive | Function::IsAbove | Function::IsNonNegative | Function::IsZero,
+        ) => Some(0.5),
         Activation::Function(Function::Sqrt | Function::InverseSqrt { .. } | Function::Cosh) => {
             None
         }
@@ -132,7 +132,7 @@ fn last_activation(graph: &Graph, id: TensorId) -> Option<Activation> {
             Op::Activate(never) => match *never {},
             Op::Alias(alias) => id = alias.input,
             Op::MaxPool(pool) => id = pool.input,
-            Op::Softmax(_) => return None,
+            Op::Softmax(_) | Op::Forest(_) => return None,
         }
     }
 }

@@ -88,6 +88,10 @@ fn describe(graph: &Graph, node: &Node, defined: &[TensorId]) -> NodeReport {
         Op::Mul(_) => ("mul", 0, output.len()),
         Op::Activate(_) => ("activation", 0, 0),
         Op::Softmax(_) => ("softmax", 0, 0),
+        Op::Forest(forest) => {
+            let branches = forest.trees.iter().map(|tree| tree.branches.len());
+            ("forest", branches.sum::<usize>(), 0)
+        }
     };
     let reads = places(&node.op.inputs(), defined);
     NodeReport { name: node.name.clone(), op, shape: output.shape.clone(), weights, macs, reads }

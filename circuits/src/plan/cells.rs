@@ -10,7 +10,10 @@ use crate::{
     instance::BINDING_ROWS,
     integers::index,
     lookup::ValueTables,
-    units::{commitment::CommitmentRows, pool::PoolRows, slots::SlotRows, softmax::SoftmaxRows},
+    units::{
+        commitment::CommitmentRows, forest::ForestRows, pool::PoolRows, slots::SlotRows,
+        softmax::SoftmaxRows,
+    },
 };
 
 /// Lanes of the units whose rows follow from the graph.
@@ -20,6 +23,8 @@ pub(crate) struct UnitLanes {
     pub(crate) pool: usize,
     /// Elements to a row of the softmax unit.
     pub(crate) softmax: usize,
+    /// Walks to a row of the forest unit.
+    pub(crate) forest: usize,
 }
 
 /// The cells of every tensor, with the rows of the units that follow from the graph alone.
@@ -28,6 +33,7 @@ pub(crate) struct Cells {
     pub(crate) tensors: Vec<Vec<CellRef>>,
     pub(crate) pool: PoolRows,
     pub(crate) softmax: Option<SoftmaxRows>,
+    pub(crate) forest: Option<ForestRows>,
 }
 
 impl Cells {
@@ -46,6 +52,7 @@ impl Cells {
         }
         let mut pool = PoolRows::new(lanes.pool);
         let mut softmax: Option<SoftmaxRows> = None;
+        let forest = ForestRows::of(graph, lanes.forest, tables);
         for (node_index, node) in graph.nodes.iter().enumerate() {
             let found = match &node.op {
                 QuantizedOp::Affine(_) | QuantizedOp::Mul(_) => continue,
@@ -55,6 +62,10 @@ impl Cells {
                     alias.index.iter().map(|&i| source[i]).collect()
                 }
                 QuantizedOp::MaxPool(op) => pool.pool(op),
+                QuantizedOp::Forest(op) => {
+                    let cells = forest.as_ref().map(|rows| rows.cells(node_index, op.width()));
+                    cells.unwrap_or_default()
+                }
                 QuantizedOp::Softmax(op) => {
                     let rows = softmax.get_or_insert_with(|| SoftmaxRows::new(lanes.softmax));
                     rows.softmax(op, tensors[op.input.0].len(), tables)
@@ -62,7 +73,7 @@ impl Cells {
             };
             tensors[node.output.0] = found;
         }
-        Self { tensors, pool, softmax }
+        Self { tensors, pool, softmax, forest }
     }
 }
 

@@ -40,6 +40,8 @@ pub struct UnitRows {
     pub pool: usize,
     /// Softmax elements.
     pub softmax: usize,
+    /// Steps of walks down decision trees, or elements that are compared there.
+    pub forest: usize,
     /// Steps of the hash of committed values.
     pub commitment: usize,
     /// The lookup table.

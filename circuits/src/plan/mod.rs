@@ -21,6 +21,7 @@ use crate::{
     units::{
         Rows, Shape, Units,
         commitment::CommitmentRows,
+        forest::{ForestRows, ForestShape},
         linear::{self, LinearShape, LinearWidths},
         pool::PoolShape,
         slots::{self, RequantKind, RowFormat, SlotRows},
@@ -157,6 +158,7 @@ impl Basis {
             return Err(PlanError::TooManyLayers { layers, limit: MAX_LAYERS });
         }
         SoftmaxShape::check(graph)?;
+        ForestShape::check(graph)?;
         let format = RowFormat::of(graph)?;
         let windows = format.with_windows(graph);
         let visibility = [options.input_visibility, options.output_visibility];
@@ -219,8 +221,8 @@ impl CircuitPlan {
         linear.describe(&layers, &mut shape.linear);
         let owed = Frame::count(|frame| Units::allocate(&shape, frame));
         let table = Table::new(&owed.ranges, &tables.values, shape.table_lanes);
-        let Cells { tensors, pool, softmax } = cells;
-        let rows = Rows { slots, linear, pool, softmax, commitment };
+        let Cells { tensors, pool, softmax, forest } = cells;
+        let rows = Rows { slots, linear, pool, softmax, forest, commitment };
         let Sizes { k, linear, limb_bits, .. } = sizes;
         let sizes = PlanSizes { format: format_index, k, linear, limb_bits };
         Self { graph, sizes, shape, rows, tensors, instance, table }
@@ -294,12 +296,13 @@ impl CircuitPlan {
     /// What a proof of this plan costs.
     #[must_use]
     pub fn cost(&self) -> Cost {
-        let Rows { slots, linear, pool, softmax, commitment } = &self.rows;
+        let Rows { slots, linear, pool, softmax, forest, commitment } = &self.rows;
         let rows = UnitRows {
             slots: slots.row_count(),
             linear: linear.row_count,
             pool: pool.row_count(),
             softmax: softmax.as_ref().map_or(0, SoftmaxRows::row_count),
+            forest: forest.as_ref().map_or(0, ForestRows::row_count),
             commitment: commitment.as_ref().map_or(0, CommitmentRows::row_count),
             table: self.table.height(),
             instance: self.instance_len(),
@@ -339,6 +342,7 @@ fn shape(
         },
         pool: PoolShape::of(graph, &pools, sizes.lanes.pool, limit),
         softmax: SoftmaxShape::of(graph, sizes.lanes.softmax, limit),
+        forest: ForestShape::of(graph, sizes.lanes.forest, limit),
         commitment: commitment.map(|commitment| commitment.shape(graph, limit)),
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     units::{
         Shape, Units,
         commitment::CommitmentRows,
+        forest::{self, ForestRows},
         linear::{self, LinearRows, LinearWidths},
         slots::{self, Layer, RowFormat, SlotRows},
         softmax::SoftmaxRows,
@@ -104,6 +105,7 @@ struct Search<'a> {
     commitment: Option<&'a CommitmentRows>,
     /// Maxima of up to four elements that have a row of their own.
     pool_windows: usize,
+    forest: Option<ForestRows>,
     instance: usize,
     /// The value tables.
     tables: Vec<Vec<i64>>,
@@ -222,13 +224,14 @@ impl<'a> Search<'a> {
         let layers = slots::layers(graph, format, 1);
         let mut tables = ValueTables::default();
         let slots = SlotRows::new(graph, &layers, 1, &mut tables);
-        let lanes = UnitLanes { pool: 1, softmax: 1 };
+        let lanes = UnitLanes { pool: 1, softmax: 1, forest: 1 };
         let cells = Cells::of(graph, &slots, &pooled(format), lanes, commitment, &mut tables);
         Self {
             graph,
             format,
             commitment,
             pool_windows: cells.pool.window_count(),
+            forest: cells.forest,
             instance,
             tables: tables.values,
         }
@@ -259,6 +262,10 @@ impl<'a> Search<'a> {
         if pool > POOL_LANES || units.into_iter().any(|used| used > rows) {
             return Vec::new();
         }
+        let forest = (1..=forest::LANES).find(|&lanes| {
+            self.forest.as_ref().is_none_or(|forest| forest.rows_with(lanes) <= rows)
+        });
+        let Some(forest) = forest else { return Vec::new() };
         let lanes = (1..=64).find(|&m| {
             let layers = slots::layers(self.graph, self.format, m);
             slots::row_count(&layers) <= rows
@@ -270,7 +277,7 @@ impl<'a> Search<'a> {
             let base = Sizes {
                 k,
                 slot_lanes: lanes,
-                lanes: UnitLanes { pool, softmax },
+                lanes: UnitLanes { pool, softmax, forest },
                 linear: *widths,
                 limb_bits: 0,
                 table_lanes: 1,

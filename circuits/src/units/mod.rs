@@ -4,6 +4,7 @@
 //! `integers`. A new unit is a folder here, a line in the list below, and rows from the planner.
 
 pub(crate) mod commitment;
+pub(crate) mod forest;
 pub(crate) mod linear;
 pub(crate) mod pool;
 pub(crate) mod slots;
@@ -108,6 +109,8 @@ units! {
     pool: pool::PoolUnit, pool::PoolShape;
     /// Softmax, elements of a group side by side.
     softmax: Option<softmax::SoftmaxUnit>, Option<softmax::SoftmaxShape>;
+    /// Walks down decision trees, several to a row.
+    forest: Option<forest::ForestUnit>, Option<forest::ForestShape>;
     /// Hidden inputs and outputs: packed, then hashed.
     commitment: Option<commitment::CommitmentUnit>, Option<commitment::CommitmentShape>;
 }

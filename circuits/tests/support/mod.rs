@@ -252,6 +252,31 @@ impl GraphBuilder {
         self.push(QuantizedOp::Softmax(op), tensor.shape, 0, 1 << 15)
     }
 
+    /// Walks down these trees.
+    pub(crate) fn forest(&mut self, input: TensorId, trees: Vec<Tree<i64>>) -> TensorId {
+        let forest = Forest { input, trees };
+        let values = forest.trees.iter().flat_map(|tree| tree.leaves.iter().flatten().copied());
+        let (lo, hi) = values.fold((0, 0), |(lo, hi), value| (value.min(lo), value.max(hi)));
+        let shape = vec![1, 1, forest.width()];
+        self.push(QuantizedOp::Forest(forest), shape, lo, hi)
+    }
+
+    /// A tree of so many comparisons one after the other, each of which may end in a leaf.
+    pub(crate) fn tree(&mut self, elements: usize, depth: usize, width: usize) -> Tree<i64> {
+        let branch = |builder: &mut Self, at: usize| {
+            let element = builder.below(elements as u32) as usize;
+            let threshold = builder.below(200) - 100;
+            let on = if at + 1 == depth { Next::Leaf(depth) } else { Next::Branch(at + 1) };
+            let (low, high) =
+                if at.is_multiple_of(2) { (Next::Leaf(at), on) } else { (on, Next::Leaf(at)) };
+            Branch { element, threshold, low, high }
+        };
+        let branches = (0..depth).map(|at| branch(self, at)).collect();
+        let leaves = (0..=depth).map(|_| (0..width).map(|_| self.below(401) - 200).collect());
+        let root = if depth == 0 { Next::Leaf(0) } else { Next::Branch(0) };
+        Tree { root, branches, leaves: leaves.collect() }
+    }
+
     pub(crate) fn alias(&mut self, input: TensorId, index: Vec<usize>) -> TensorId {
         let tensor = self.graph.tensors[input.0].clone();
         let shape = vec![1, 1, index.len()];
@@ -401,6 +426,7 @@ macro_rules! for_every_model {
             softmax_of_relu,
             softmax_side_by_side,
             pool_of_softmax,
+            forest,
             committed,
             committed_input,
             committed_constant,
@@ -462,6 +488,23 @@ pub(crate) fn committed_output() -> Model {
     builder.graph.outputs = vec![output];
     let inputs = vec![-128, 127, 0, 5, -6, 1];
     Model::with_visibility(builder.graph, inputs, [Visibility::Public, Visibility::Committed])
+}
+
+/// Trees of unlike depth and width, one of them a leaf, one with a branch below two others.
+pub(crate) fn forest() -> Model {
+    let mut builder = GraphBuilder::new(50, [1, 1, 4]);
+    let mut trees = vec![
+        builder.tree(4, 3, 1),
+        builder.tree(4, 1, 2),
+        builder.tree(4, 0, 1),
+        builder.tree(4, 4, 2),
+        builder.tree(4, 2, 1),
+    ];
+    trees[3].branches[0].low = Next::Branch(2);
+    let values = builder.forest(TensorId(0), trees);
+    let hidden = builder.dense(values, 3, Form::Relu);
+    let output = builder.dense(hidden, 2, Form::Wide);
+    builder.finish(output)
 }
 
 pub(crate) fn dense() -> Model {

@@ -56,6 +56,17 @@ impl Constant {
         name: &str,
         budget: &mut Budget,
     ) -> Result<Self, ImportError> {
+        let constant = Self::decode_with_nan(proto, name, budget)?;
+        constant.check_numbers(name)?;
+        Ok(constant)
+    }
+
+    /// The same where NaN has a meaning of its own.
+    pub(super) fn decode_with_nan(
+        proto: &TensorProto,
+        name: &str,
+        budget: &mut Budget,
+    ) -> Result<Self, ImportError> {
         let external = proto.data_location == DataLocation::External as i32;
         if external || !proto.external_data.is_empty() {
             return Err(ImportError::ExternalData {
@@ -78,9 +89,7 @@ impl Constant {
             let tensor = name.to_owned();
             return Err(ImportError::DataLength { tensor, expected, got: data.len() });
         }
-        let constant = Self { shape, data };
-        constant.check_numbers(name)?;
-        Ok(constant)
+        Ok(Self { shape, data })
     }
 
     /// Refuses NaN.

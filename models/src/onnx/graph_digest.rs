@@ -152,7 +152,7 @@ impl Values {
 
     /// A constant, wherever and however its elements are stored.
     fn tensor(&mut self, tensor: &TensorProto) -> Result<Bytes, ImportError> {
-        let constant = Constant::decode(tensor, &tensor.name, &mut self.budget)?;
+        let constant = Constant::decode_with_nan(tensor, &tensor.name, &mut self.budget)?;
         let mut preimage = Preimage::new("tensor");
         preimage.integer(tensor.data_type.into());
         preimage.length(constant.shape.len());

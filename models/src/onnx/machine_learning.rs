@@ -1,6 +1,6 @@
 //! Operations of `ai.onnx.ml` that are linear, or tables: what converters write for pipelines.
 
-use super::compose::{Lowered, Reduction};
+use super::compose::{Lowered, Reduction, count};
 use super::constant::Constant;
 use super::element::Element;
 use super::error::ImportError;
@@ -11,7 +11,7 @@ use super::selection::POSITION;
 use crate::activation::Activation;
 use crate::function::Function;
 
-const DOMAIN: &str = "ai.onnx.ml";
+pub(super) const DOMAIN: &str = "ai.onnx.ml";
 
 pub(super) const OPERATORS: &[Operator] = &[
     operator("ArrayFeatureExtractor", &[1], &[], extract).of_domain(DOMAIN),
@@ -43,7 +43,7 @@ pub(super) const OPERATORS: &[Operator] = &[
 ];
 
 /// Numbers of an attribute.
-fn numbers(node: &OnnxNode<'_>, name: &'static str) -> Result<Vec<f64>, ImportError> {
+pub(super) fn numbers(node: &OnnxNode<'_>, name: &'static str) -> Result<Vec<f64>, ImportError> {
     let given = node.floats(name)?.unwrap_or_default();
     let numbers: Vec<f64> = given.iter().copied().map(f64::from).collect();
     if numbers.iter().any(|number| !number.is_finite()) {
@@ -165,6 +165,37 @@ fn linear(node: &OnnxNode<'_>, importer: &mut Importer, rows: usize) -> Result<V
     importer.add(node, &product, &Constant::reals(vec![rows], intercepts).into())
 }
 
+impl Importer {
+    /// Softmax over the last dimension.
+    pub(super) fn softmax_of_rows(
+        &mut self,
+        node: &OnnxNode<'_>,
+        scores: Value,
+    ) -> Result<Value, ImportError> {
+        match scores {
+            Value::Tensor(tensor) => {
+                let rank = self.shape(tensor.id).len();
+                self.softmax_of(node, tensor.id, rank - 1..rank)
+            }
+            Value::Constant(_) => Err(node.unsupported("scores that are constant")),
+        }
+    }
+}
+
+/// The label of each class: a number, or the place of its name where labels are strings.
+pub(super) fn class_labels(
+    node: &OnnxNode<'_>,
+    [numbers, names]: [&'static str; 2],
+) -> Result<Vec<f64>, ImportError> {
+    let (numbers, names) = (node.ints(numbers)?, node.texts(names)?);
+    match (numbers.unwrap_or_default(), names.unwrap_or_default()) {
+        ([], []) => Err(node.unsupported("no labels of classes")),
+        (numbers, []) => Ok(numbers.iter().map(|&label| super::constant::real(label)).collect()),
+        ([], names) => Ok((0..names.len()).map(count).collect()),
+        _ => Err(node.unsupported("labels that are both integers and strings")),
+    }
+}
+
 /// Scores after the node's transformation.
 fn transformed(
     node: &OnnxNode<'_>,
@@ -174,13 +205,7 @@ fn transformed(
     match node.text("post_transform")? {
         None | Some(b"NONE") => Ok(scores),
         Some(b"LOGISTIC") => importer.apply(node, &scores, Activation::Sigmoid),
-        Some(b"SOFTMAX") => match scores {
-            Value::Tensor(tensor) => {
-                let rank = importer.shape(tensor.id).len();
-                importer.softmax_of(node, tensor.id, rank - 1..rank)
-            }
-            Value::Constant(_) => Err(node.unsupported("scores that are constant")),
-        },
+        Some(b"SOFTMAX") => importer.softmax_of_rows(node, scores),
         Some(_) => Err(node.unsupported("this post_transform; only NONE, LOGISTIC and SOFTMAX")),
     }
 }
@@ -197,10 +222,7 @@ fn linear_regressor(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
 fn linear_classifier(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     // How the scores were trained.
     node.has_no_effect(&["multi_class"]);
-    let Some(labels) = node.ints("classlabels_ints")? else {
-        return Err(node.unsupported("labels that are strings; convert the model with integers"));
-    };
-    let labels: Vec<f64> = labels.iter().map(|&label| super::constant::real(label)).collect();
+    let labels = class_labels(node, ["classlabels_ints", "classlabels_strings"])?;
     let (_, width) = real_input(node, importer)?;
     let rows = numbers(node, "coefficients")?.len() / width.max(1);
     if rows < 2 || rows != labels.len() {

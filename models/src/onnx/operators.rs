@@ -7,7 +7,7 @@ use super::node::OnnxNode;
 use super::{
     activations, arithmetic, attention, concat, constants, control, convolution, elements, logic,
     losses, machine_learning, matrix, movement, normalization, padding, pooling, products,
-    recurrent, reduction, reshaping, resize, scatter, selection, transposed_convolution,
+    recurrent, reduction, reshaping, resize, scatter, selection, transposed_convolution, trees,
 };
 
 /// Adds a node's operations to the graph and returns its outputs, in order.
@@ -77,6 +77,7 @@ const FAMILIES: &[&[Operator]] = &[
     scatter::OPERATORS,
     selection::OPERATORS,
     transposed_convolution::OPERATORS,
+    trees::OPERATORS,
 ];
 
 /// The operation of that name.

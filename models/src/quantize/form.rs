@@ -7,6 +7,7 @@ use super::{Format, Quantizer, integer, power_of_two, real};
 use crate::activation::Activation;
 use crate::calibration::Range;
 use crate::error::QuantizeError;
+use crate::function::Function;
 use crate::graph::Graph;
 use crate::ops::Requirement;
 use crate::quantized::TensorId;
@@ -31,6 +32,11 @@ pub(crate) enum Role {
 pub(crate) fn roles(graph: &Graph) -> Vec<Role> {
     let producers = graph.producers();
     let mut roles = vec![Role::Hidden; graph.tensors.len()];
+    for node in graph.nodes.iter().filter(|n| n.op.form().requirement() == Requirement::Precision) {
+        for input in node.op.inputs() {
+            roles[graph.alias_root(input, &producers).0] = Role::Output;
+        }
+    }
     for node in &graph.nodes {
         if node.op.form().requirement() == Requirement::Argument {
             for input in node.op.inputs() {
@@ -115,6 +121,18 @@ impl Form {
         Self { must_fit: true, ..Self::signed(OUTPUT_BITS, proven.magnitude()) }
     }
 
+    /// A sum of which only the sign counts: the layer chooses the scale.
+    fn sign(of: Activation) -> Self {
+        let entries = Entries::Function { of, bits: 1, reach: 1.0 };
+        let (lo, hi, is_adjustable) = (SIGN[0], SIGN[1], false);
+        Self { lo, hi, entries, is_adjustable, ..Self::signed(2, 0.0) }
+    }
+
+    /// Whether it tells no more than the sign.
+    pub(crate) fn is_sign(&self) -> bool {
+        [self.lo, self.hi] == SIGN
+    }
+
     fn unsigned(bits: u32, reach: f64) -> Self {
         let (lo, hi) = (0, power_of_two(bits) - 1);
         Self { lo, hi, scale: step(reach, hi), ..Self::signed(bits, reach) }
@@ -130,6 +148,8 @@ impl Form {
     }
 }
 
+/// Smallest and largest `z` of a sum of which only the sign counts.
+const SIGN: [i64; 2] = [-2, 1];
 /// Bits of a model output.
 pub(crate) const OUTPUT_BITS: u32 = 16;
 /// How much smaller than that of the largest group the largest argument of a group may be, for the
@@ -176,6 +196,7 @@ impl Quantizer<'_> {
                 let reach = if seen.hi > 0.0 { wide.hi.min(max) } else { max.min(proven.hi) };
                 Form { is_adjustable: false, ..Form::unsigned(bits, or_else(reach, max)) }
             }
+            (Activation::Function(Function::IsAbove), _) => Form::sign(activation),
             (function, _) => self.table_form(function, role, seen, proven),
         })
     }

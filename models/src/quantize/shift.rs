@@ -30,7 +30,10 @@ pub(super) fn sufficient(graph: &QuantizedGraph) -> u32 {
     let needed = |op: &QuantizedOp| match op {
         QuantizedOp::Affine(affine) => of_affine(graph, affine),
         QuantizedOp::Mul(mul) => of_mul(mul),
-        QuantizedOp::Alias(_) | QuantizedOp::MaxPool(_) | QuantizedOp::Softmax(_) => 0.0,
+        QuantizedOp::Alias(_)
+        | QuantizedOp::MaxPool(_)
+        | QuantizedOp::Softmax(_)
+        | QuantizedOp::Forest(_) => 0.0,
     };
     let needed = graph.nodes.iter().map(|node| needed(&node.op)).fold(0.0, f64::max);
     SHIFTS.into_iter().find(|&shift| f64::from(shift) >= needed).unwrap_or(FINEST)
@@ -41,7 +44,8 @@ pub(super) fn sufficient(graph: &QuantizedGraph) -> u32 {
 /// an `x` is a third of its largest magnitude. A layer of one weight has no error but a scale that
 /// gives way.
 fn of_affine(graph: &QuantizedGraph, affine: &Affine) -> f64 {
-    let mut weights = affine.terms.iter().flat_map(|term| &term.kernel).map(|w| w.unsigned_abs());
+    let weights = affine.terms.iter().flat_map(|term| &term.kernel).map(|w| w.unsigned_abs());
+    let mut weights = weights.filter(|&weight| weight != 0);
     let first = weights.next().unwrap_or(0);
     if weights.all(|weight| weight == first) {
         return of_factor(first.into());

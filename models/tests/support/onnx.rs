@@ -95,6 +95,28 @@ impl Builder {
         self
     }
 
+    /// Another operator set.
+    pub(crate) fn set(mut self, domain: &str, version: i64) -> Self {
+        self.proto.opset_import.push(OperatorSetIdProto { domain: domain.to_owned(), version });
+        self
+    }
+
+    /// A node of another domain.
+    pub(crate) fn domain_node(
+        self,
+        domain: &str,
+        op: &str,
+        inputs: &[&str],
+        outputs: &[&str],
+        attributes: &[AttributeProto],
+    ) -> Self {
+        let mut model = self.node(op, inputs, outputs, attributes);
+        if let Some(node) = model.graph().node.last_mut() {
+            node.domain = domain.to_owned();
+        }
+        model
+    }
+
     pub(crate) fn bytes(&self) -> Vec<u8> {
         self.proto.encode_to_vec()
     }
@@ -120,6 +142,15 @@ pub(crate) fn int(name: &str, value: i64) -> AttributeProto {
 
 pub(crate) fn ints(name: &str, values: &[i64]) -> AttributeProto {
     AttributeProto { ints: values.to_vec(), ..attribute(name, AttributeType::Ints) }
+}
+
+pub(crate) fn floats(name: &str, values: &[f32]) -> AttributeProto {
+    AttributeProto { floats: values.to_vec(), ..attribute(name, AttributeType::Floats) }
+}
+
+pub(crate) fn texts(name: &str, values: &[&str]) -> AttributeProto {
+    let strings = values.iter().map(|value| value.as_bytes().to_vec()).collect();
+    AttributeProto { strings, ..attribute(name, AttributeType::Strings) }
 }
 
 pub(crate) fn float(name: &str, value: f32) -> AttributeProto {

@@ -1,7 +1,7 @@
 //! What the circuits rely on, checked on a quantized graph and one execution of it.
 
 use zkinfer_models::quantized::{
-    Affine, QuantizedGraph, QuantizedNode, QuantizedOp, Requant, TensorId,
+    Affine, Forest, QuantizedGraph, QuantizedNode, QuantizedOp, QuantizedTensor, Requant, TensorId,
 };
 use zkinfer_models::{Execution, QuantizeOptions};
 
@@ -37,6 +37,10 @@ pub(crate) fn check(graph: &QuantizedGraph, options: &QuantizeOptions, execution
                 assert_eq!(softmax.exp_table.len(), size);
                 None
             }
+            QuantizedOp::Forest(forest) => {
+                check_forest(graph, forest, output);
+                None
+            }
         };
         assert_eq!(requant.is_some(), accumulators.is_some());
         if let (Some(requant), Some(accumulators)) = (requant, accumulators) {
@@ -60,7 +64,21 @@ fn inputs(op: &QuantizedOp) -> Vec<TensorId> {
         QuantizedOp::MaxPool(pool) => vec![pool.input],
         QuantizedOp::Mul(mul) => vec![mul.a, mul.b],
         QuantizedOp::Softmax(softmax) => vec![softmax.input],
+        QuantizedOp::Forest(forest) => vec![forest.input],
     }
+}
+
+/// Thresholds leave both ways open, and leaves have as many values as the output counts.
+fn check_forest(graph: &QuantizedGraph, forest: &Forest<i64>, output: &QuantizedTensor) {
+    let input = &graph.tensors[forest.input.0];
+    for tree in &forest.trees {
+        assert!(tree.leaves.iter().all(|leaf| leaf.len() == tree.width()));
+        for branch in &tree.branches {
+            assert!(branch.element < input.len());
+            assert!((input.lo..input.hi).contains(&branch.threshold));
+        }
+    }
+    assert_eq!(forest.width(), output.len());
 }
 
 fn same_format(graph: &QuantizedGraph, input: TensorId, output: TensorId) {

@@ -33,7 +33,10 @@ pub(super) fn accumulators(graph: &QuantizedGraph, node: usize) -> Option<(&Requ
             Some((&affine.requant, [view.channels, view.height, view.width]))
         }
         QuantizedOp::Mul(mul) => Some((&mul.requant, [mul.a_index.len(), 1, 1])),
-        QuantizedOp::Alias(_) | QuantizedOp::MaxPool(_) | QuantizedOp::Softmax(_) => None,
+        QuantizedOp::Alias(_)
+        | QuantizedOp::MaxPool(_)
+        | QuantizedOp::Softmax(_)
+        | QuantizedOp::Forest(_) => None,
     }
 }
 

@@ -86,6 +86,7 @@ fn readers(graph: &QuantizedGraph, tensor: TensorId) -> usize {
         QuantizedOp::Alias(alias) => usize::from(alias.input == tensor),
         QuantizedOp::MaxPool(pool) => usize::from(pool.input == tensor),
         QuantizedOp::Softmax(softmax) => usize::from(softmax.input == tensor),
+        QuantizedOp::Forest(forest) => usize::from(forest.input == tensor),
     };
     let outputs = graph.outputs.iter().filter(|&&output| output == tensor).count();
     outputs + graph.nodes.iter().map(|node| reads(&node.op)).sum::<usize>()

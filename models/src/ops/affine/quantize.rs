@@ -17,6 +17,8 @@ const WIDENING: f64 = 1.000_5;
 /// So often it grows by that, in case of need also by as much as is missing, and then no more.
 const SMALL_STEPS: u32 = 8;
 const STEPS: u32 = 16;
+/// The unit of a sign is so small a part of the smallest change of the sum.
+const STEP_PARTS: f64 = 4.0;
 /// A term that reaches fewer units than this is drowned by the others.
 const DROWNED: f64 = 16.0;
 
@@ -31,7 +33,11 @@ impl Quantizer<'_> {
         let affine = absorbed.as_ref();
         let proven = affine.range(&self.ranges());
         let mut form = self.affine_form(node, affine, role, proven)?;
-        form.scale = self.exact_scale(affine, &form);
+        form.scale = if form.is_sign() {
+            self.finest_step(affine) / STEP_PARTS
+        } else {
+            self.exact_scale(affine, &form)
+        };
         if !form.is_argument() {
             form.scale = form.scale.max(self.smallest_scale(affine));
         }
@@ -110,13 +116,10 @@ impl Quantizer<'_> {
         weights.fold(0.0, f64::max) * real(power_of_two(self.shift)) / f64::from(i32::MAX)
     }
 
-    /// Where all weights are one number, as in averages and copies, the scale a little above the
-    /// form's at which that number is an exact integer.
+    /// Where all weights but zeros are one number, as in averages and copies, the scale a little
+    /// above the form's at which that number is an exact integer.
     fn exact_scale(&self, affine: &Affine, form: &Form) -> f64 {
-        let mut steps = affine.terms.iter().flat_map(|term| {
-            let scale = self.tensors[term.input.0].scale;
-            term.kernel.iter().map(move |weight| weight.abs() * scale)
-        });
+        let mut steps = self.steps(affine);
         let first = steps.next().unwrap_or(0.0);
         let unit = first * real(power_of_two(self.shift));
         let weight = (unit / form.scale).floor();
@@ -124,6 +127,21 @@ impl Quantizer<'_> {
             return unit / weight;
         }
         form.scale
+    }
+
+    /// The smallest change of a sum that one unit of an input makes; 1 where none makes any.
+    fn finest_step(&self, affine: &Affine) -> f64 {
+        let finest = self.steps(affine).fold(f64::INFINITY, f64::min);
+        if finest.is_finite() { finest } else { 1.0 }
+    }
+
+    /// By how much a unit of an input changes a sum, for every weight that is not 0.
+    fn steps<'b>(&'b self, affine: &'b Affine) -> impl Iterator<Item = f64> + 'b {
+        let steps = affine.terms.iter().flat_map(|term| {
+            let scale = self.tensors[term.input.0].scale;
+            term.kernel.iter().map(move |weight| weight.abs() * scale)
+        });
+        steps.filter(|&step| step > 0.0)
     }
 
     fn integers(&self, node: &Node, affine: &Affine, form: &Form) -> Result<Layer, QuantizeError> {

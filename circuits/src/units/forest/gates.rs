@@ -1,0 +1,100 @@
+//! The gates of the forest unit.
+
+use halo2_proofs::{halo2curves::bn256::Fr, plonk::Expression};
+
+use super::{FRACTIONS, ForestUnit, Lane, RANK_TAG};
+use crate::{
+    algebra::{Gates, Row, integer, power_of_two, sum},
+    challenges::Challenges,
+    integers::int,
+};
+
+impl ForestUnit {
+    pub(super) fn create_gates(&self, gates: &mut Gates<'_>) {
+        self.ranks(gates);
+        for (number, lane) in self.lanes.iter().enumerate() {
+            self.walk(number, lane, gates);
+        }
+        self.fraction_gates(gates);
+    }
+
+    fn ranks(&self, gates: &mut Gates<'_>) {
+        let ranking = &self.ranking;
+        gates.create("forest rank", |row| {
+            let q = row.fixed(ranking.q_row);
+            let rank = row.cur(ranking.rank);
+            let rest = row.fixed(ranking.size) - rank.clone();
+            let element = row.cur(ranking.element.column()) - row.fixed(ranking.low);
+            let [lower, upper] = ranking.bounds.map(|bound| row.cur(bound));
+            let above = element.clone() - lower - integer(1);
+            let below = upper - element;
+            [
+                ("r = limbs", q.clone() * (rank - row.limbs(&ranking.rank_limbs))),
+                ("size − r = limbs", q.clone() * (rest - row.limbs(&ranking.rest_limbs))),
+                ("x − lower − 1 = limbs", q.clone() * (above - row.limbs(&ranking.above_lower))),
+                ("upper − x = limbs", q * (below - row.limbs(&ranking.below_upper))),
+            ]
+        });
+    }
+
+    fn walk(&self, number: usize, lane: &Lane, gates: &mut Gates<'_>) {
+        gates.create("forest walk", |row| {
+            let (step, hold) = (row.fixed(self.q_step), row.fixed(self.q_hold));
+            let direction = row.cur(lane.direction);
+            let distance = row.limbs(&lane.distance);
+            let (node, next) = (row.cur(lane.node), row.next(lane.node));
+            let beyond = direction.clone() * (distance.clone() * integer(2) + integer(1));
+            let child = next.clone() - direction.clone();
+            let entry =
+                row.cur(lane.compared) + distance - beyond + child * power_of_two(self.value_bits);
+            let entry = row.cur(lane.entry) - entry;
+            let first = row.fixed(self.start) + integer(i64::from(int(number)));
+            let started = row.fixed(self.q_start) * (node.clone() - first);
+            let choice = direction.clone() * (direction - integer(1));
+            [
+                ("d is 0 or 1", step.clone() * choice),
+                ("W = c + distance − d·(2·distance + 1) + 2^S·(next − d)", step * entry),
+                ("next = node", hold * (next - node)),
+                ("the walk begins at its root", started),
+            ]
+        });
+    }
+
+    /// Each helper is the sum of up to three fractions.
+    fn fraction_gates(&self, gates: &mut Gates<'_>) {
+        let fractions: Vec<_> = std::iter::once(None).chain(self.lanes.iter().map(Some)).collect();
+        for (group, &helper) in fractions.chunks(FRACTIONS).zip(&self.helpers) {
+            gates.create("forest fractions", |row| {
+                let ratios: Vec<_> = group.iter().map(|lane| self.ratio(row, *lane)).collect();
+                let others = |skip: usize| {
+                    let kept = ratios.iter().enumerate().filter(move |(at, _)| *at != skip);
+                    kept.map(|(_, (_, denominator))| denominator.clone()).reduce(|a, b| a * b)
+                };
+                let right = sum(ratios.iter().enumerate().map(|(at, (numerator, _))| {
+                    others(at).map_or_else(|| numerator.clone(), |o| numerator.clone() * o)
+                }));
+                let all = others(ratios.len()).unwrap_or_else(|| integer(1));
+                let left = row.cur(helper) * all;
+                [("helper = Σ fractions", row.on() * (left - right))]
+            });
+        }
+    }
+
+    /// `1/(pole − c)` of a step of a lane, or `−m/(pole − f·F − r)` of a rank.
+    fn ratio(
+        &self,
+        row: &mut Row<'_, '_>,
+        lane: Option<&Lane>,
+    ) -> (Expression<Fr>, Expression<Fr>) {
+        let Challenges { theta, pole, .. } = row.challenges();
+        let (numerator, value) = match lane {
+            Some(lane) => (row.fixed(self.q_step), row.cur(lane.compared)),
+            None => {
+                let number = row.fixed(self.ranking.number);
+                let counted = row.fixed(self.ranking.q_row) * row.cur(self.ranking.multiplicity);
+                (-counted, row.cur(self.ranking.rank) + number)
+            }
+        };
+        (numerator, pole - (integer(RANK_TAG) + value * theta.clone()) * theta)
+    }
+}
