@@ -130,11 +130,11 @@ impl fmt::Display for QuoteReport {
             "  rows: 2^{} = {}, of which {} hold data",
             self.k, self.rows, self.used_rows.usable
         )?;
-        let UsedRows { slots, linear, pool, softmax, commitment, table, instance, .. } =
+        let UsedRows { slots, linear, pool, softmax, forest, commitment, table, instance, .. } =
             self.used_rows;
         writeln!(
             f,
-            "  used: {slots} requantization, {linear} linear, {pool} pooling, {softmax} softmax, \
+            "  used: {slots} requantization, {linear} linear, {pool} pooling, {softmax} softmax, {forest} forest, \
              {commitment} hash, {table} table, {instance} public"
         )?;
         writeln!(

@@ -45,6 +45,7 @@ impl QuoteReport {
             ("Linear layers", used.linear),
             ("Pooling", used.pool),
             ("Softmax", used.softmax),
+            ("Decision trees", used.forest),
             ("Hash of hidden values", used.commitment),
             ("Lookup table", used.table),
             ("Public values", used.instance),
