@@ -6,6 +6,7 @@
 //! difference then shows only where a value lies within about 10⁻¹³ of a boundary.
 
 mod measure;
+mod positions;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -26,7 +27,8 @@ const FORMAT: u32 = 2;
 ///
 /// The class that an output names is its answer as [`crate::Reading`] has it, with the threshold
 /// 1/2 for an output of one element that has none of its own. Where several elements share the
-/// largest score there is no class.
+/// largest score there is no class. Where every position of the first output has a label, it names a
+/// class at each position.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccuracyReport {
@@ -71,7 +73,7 @@ pub struct FloatAgreement {
     pub mean_error_ten_thousandths: u64,
 }
 
-/// How many samples are classified rightly, by the first output.
+/// How many labels the first output agrees with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LabelAgreement {
@@ -79,6 +81,18 @@ pub struct LabelAgreement {
     pub integer_correct: u64,
     /// By the float model.
     pub float_correct: u64,
+    /// How many labels a sample has: 1, or one for each position at which the output has scores.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub per_sample: u64,
+}
+
+const fn one() -> u64 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives references")]
+const fn is_one(count: &u64) -> bool {
+    *count == 1
 }
 
 /// Why there is no report.
@@ -172,7 +186,10 @@ impl AccuracyReport {
 
     fn check(&self) -> Result<(), AccuracyError> {
         let (count, float) = (self.samples.count, &self.float_model);
-        let correct = self.labels.map_or([0; 2], |l| [l.integer_correct, l.float_correct]);
+        let of_labels = self.labels.is_some_and(|labels| {
+            let most = count.saturating_mul(labels.per_sample);
+            labels.per_sample == 0 || labels.integer_correct > most || labels.float_correct > most
+        });
         let wrong = [
             ("samples.count", count == 0),
             ("float_model.same_class", float.same_class > count),
@@ -181,7 +198,7 @@ impl AccuracyReport {
                 "float_model.mean_error_ten_thousandths",
                 float.mean_error_ten_thousandths > float.max_error_ten_thousandths,
             ),
-            ("labels", correct.into_iter().any(|correct| correct > count)),
+            ("labels", of_labels),
         ];
         match wrong.into_iter().find(|(_, wrong)| *wrong) {
             Some((field, _)) => Err(AccuracyError::Contradiction { field }),

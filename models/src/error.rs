@@ -100,6 +100,19 @@ pub enum QuantizeError {
         /// Its largest value.
         hi: f64,
     },
+    /// A calibration with ranges of more or fewer columns than the input has.
+    #[error(
+        "the calibration has ranges of {got} columns for tensor `{tensor}`, which has {expected}: \
+         calibrate again"
+    )]
+    Columns {
+        /// The tensor.
+        tensor: String,
+        /// Its last dimension.
+        expected: usize,
+        /// Columns in the calibration.
+        got: usize,
+    },
     /// A calibration that goes beyond its samples by another factor than any makes.
     #[error("the calibration goes beyond its samples by the factor {got:e}, expected 1 to {max}")]
     Factor {

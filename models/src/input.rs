@@ -4,11 +4,13 @@ mod array;
 mod error;
 mod json;
 mod kind;
+mod labels;
 mod layout;
 mod note;
 mod npy;
 mod npz;
 mod samples;
+mod shapes;
 mod table;
 
 use std::fs::File;
@@ -26,7 +28,9 @@ use npz::Archive;
 use table::Table;
 
 pub use error::{FileKind, InputError, TableFault};
+pub use labels::{LabelFault, Labels};
 pub use note::InputNote;
+pub use shapes::InputSets;
 
 /// Most bytes of a file, unpacked.
 const LIMIT: u64 = 1 << 28;
@@ -74,8 +78,9 @@ pub fn read_samples(path: &Path, graph: &Graph) -> Result<Vec<Vec<ArrayD<f32>>>,
 /// `{"inputs": [{"name": …}], "samples": [{"inputs": […]}]}` is read too; what has `out` in place of
 /// `in` is an output.
 ///
-/// Labels, which say the right class of each sample, are whole numbers in the array `labels` of an
-/// archive, in `label` of each object of `samples`, or in the column `label` or `labels` of a table.
+/// Labels, which say the right class of each sample or of each of its positions, are whole numbers in
+/// the array `labels` of an archive, in `label` of each object of `samples`, or in the column `label`
+/// or `labels` of a table. Those that cannot be used are passed over with a [note](Self::notes).
 ///
 /// Numbers become 32-bit floats, the nearest of those written as reals. A whole number of a `.npy`
 /// of integers that no 32-bit float holds is refused.
@@ -228,28 +233,30 @@ impl InputFile {
         }
     }
 
-    /// The right class of each sample, where the file tells.
+    /// The right classes of the samples, where the file tells.
     ///
     /// # Errors
-    /// When only some samples have a label, or a label is too large.
-    pub fn labels(&self) -> Result<Option<Vec<i64>>, InputError> {
+    /// Why they cannot be used.
+    pub fn labels(&self) -> Result<Option<Labels>, LabelFault> {
         match &self.content {
-            Content::Json(json) => layout::labels(json),
+            Content::Json(json) => labels::of_json(&layout::labels(json)),
             Content::Lines(_) | Content::Npy(_) => Ok(None),
-            Content::Table(table) => Ok(table.labels()),
-            Content::Npz(archive) => archive.labels.as_deref().map_or(Ok(None), npy::decode_labels),
+            Content::Table(table) => table.labels(),
+            Content::Npz(archive) => archive.labels.as_deref().map(labels::of_array).transpose(),
         }
     }
 
-    /// What the file holds that is not used, and what was decided in reading it.
+    /// What the file holds that is not used, and what was decided in reading it. How labels fit a
+    /// model is told by [`TestSet::notes`](crate::TestSet::notes).
     #[must_use]
     pub fn notes(&self) -> Vec<InputNote> {
-        match &self.content {
+        let mut notes = match &self.content {
             Content::Json(json) => layout::notes(std::slice::from_ref(json)),
             Content::Lines(lines) => layout::notes(lines),
             Content::Table(table) => table.notes(),
-            Content::Npz(archive) => archive.notes(),
-            Content::Npy(_) => Vec::new(),
-        }
+            Content::Npz(_) | Content::Npy(_) => Vec::new(),
+        };
+        notes.extend(self.labels().err().map(InputNote::UnusedLabels));
+        notes
     }
 }

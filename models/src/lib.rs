@@ -60,7 +60,7 @@ pub use error::{FileKind, InputError, QuantizeError, RunError, TableFault};
 pub use execute::{Execution, execute};
 pub use function::Function;
 pub use graph::{Graph, TensorSpec};
-pub use input::{InputFile, InputNote, read_inputs, read_samples};
+pub use input::{InputFile, InputNote, InputSets, LabelFault, Labels, read_inputs, read_samples};
 pub use onnx::{
     DeclaredInput, Dimension, Element, ImportError, ImportOptions, OnnxFile, Part, Refusals,
     Resolver,

@@ -42,6 +42,7 @@ mod products;
 mod proto;
 mod recurrent;
 mod reduction;
+mod refusal;
 mod reshaping;
 mod resize;
 mod scatter;

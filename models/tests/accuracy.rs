@@ -3,10 +3,10 @@
 
 mod support;
 
-use support::zoo;
+use support::{onnx::Builder, zoo};
 use zkinfer_models::{
-    AccuracyError, AccuracyReport, Calibration, Graph, InputError, InputFile, InputNote,
-    QuantizeOptions, TestSet, model_digest, read_samples,
+    AccuracyError, AccuracyReport, Calibration, Graph, InputFile, InputNote, LabelAgreement,
+    LabelFault, QuantizeOptions, TestSet, model_digest, read_samples,
 };
 
 fn measured(model: &str, file: &str, activation_bits: u32) -> AccuracyReport {
@@ -44,7 +44,7 @@ fn coarser_integers_have_larger_errors() {
 fn labels_of_both_formats_agree() {
     for file in ["samples.json", "samples.npz"] {
         let labels = InputFile::read(&zoo::path("digits_mlp", file)).unwrap().labels().unwrap();
-        assert_eq!(labels.unwrap().len(), 20, "{file}");
+        assert_eq!(labels.unwrap().samples(), 20, "{file}");
     }
     let [json, npz] = ["samples.json", "samples.npz"].map(|f| measured("digits_mlp", f, 8));
     assert_eq!((json.float_model, json.labels), (npz.float_model, npz.labels));
@@ -52,31 +52,60 @@ fn labels_of_both_formats_agree() {
     assert_ne!(json.digest(), npz.digest());
 }
 
+/// Labels say nothing about what is proved: whatever is wrong with them is a note.
 #[test]
-fn samples_of_which_some_have_a_label_are_refused() {
+fn labels_that_cannot_be_used_are_a_note_and_never_a_refusal() {
     let text = std::fs::read_to_string(zoo::path("digits_mlp", "samples.json")).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let labels = |text: &str| {
-        let path = folder.path().join("samples.json");
-        std::fs::write(&path, text).unwrap();
-        InputFile::read(&path).unwrap().labels()
+    let bytes = std::fs::read(zoo::path("digits_mlp", "model.onnx")).unwrap();
+    let graph = Graph::from_onnx_bytes(&bytes).unwrap();
+    let notes = |text: &str| {
+        let file = InputFile::from_bytes(text.as_bytes()).unwrap();
+        let set = TestSet::new(&file, &graph).unwrap();
+        set.notes().to_vec()
     };
+    let unused = |fault| vec![InputNote::UnusedLabels(fault)];
+    assert_eq!(notes(&text), []);
     let some = text.replacen("\"label\":", "\"remark\":", 1);
-    assert!(matches!(labels(&some), Err(InputError::LabelCount { expected: 20, got: 19 })));
+    assert_eq!(notes(&some), unused(LabelFault::Count { samples: 20, labels: 19 }));
     let none = text.replace("\"label\":", "\"remark\":");
-    assert_eq!(labels(&none).unwrap(), None);
+    assert_eq!(notes(&none), []);
+    assert_eq!(InputFile::from_bytes(none.as_bytes()).unwrap().labels(), Ok(None));
+    // A regression's targets are no classes.
+    let half = text.replacen("\"label\":1", "\"label\":1.5", 1);
+    assert_eq!(notes(&half), unused(LabelFault::NoClasses));
+    let words = text.replacen("\"label\":1", "\"label\":\"one\"", 1);
+    assert_eq!(notes(&words), unused(LabelFault::NoClasses));
+    let uneven = text.replacen("\"label\":1", "\"label\":[1,1]", 1);
+    assert_eq!(notes(&uneven), unused(LabelFault::NoClasses));
+    let several = text.replace("\"label\":", "\"label\":[7,7],\"digit\":");
+    let fault = LabelFault::Positions { labels: vec![2], output: vec![1, 10] };
+    assert_eq!(notes(&several), unused(fault));
 }
 
-/// A regression's targets are no classes, and no reason to refuse the samples.
+/// A sequence model has scores at each position, and a label for each.
 #[test]
-fn targets_that_are_no_classes_are_passed_over_with_a_note() {
-    let text = std::fs::read_to_string(zoo::path("digits_mlp", "samples.json")).unwrap();
-    let half = text.replacen("\"label\":1", "\"label\":1.5", 1);
-    let file = InputFile::from_bytes(half.as_bytes()).unwrap();
-    assert_eq!(file.labels().unwrap(), None);
-    assert_eq!(file.notes(), [InputNote::NoClasses]);
-    let whole = InputFile::from_bytes(text.as_bytes()).unwrap();
-    assert_eq!(whole.notes(), []);
+fn labels_of_every_position_are_compared_at_every_position() {
+    let positions = Builder::new(17).input("x", &[1, 3, 2]).reals("w", &[2, 2], &[1., 0., 0., 1.]);
+    let bytes = positions.node("MatMul", &["x", "w"], &["y"], &[]).output("y").bytes();
+    let graph = Graph::from_onnx_bytes(&bytes).unwrap();
+    let text = r#"{"inputs": [{"name": "x"}], "samples": [
+        {"inputs": [[1, 2, 3, 0, 0, 5]], "label": [1, 0, 1]},
+        {"inputs": [[7, 2, 3, 4, 0, 5]], "label": [0, 0, 0]}]}"#;
+    let set = TestSet::new(&InputFile::from_bytes(text.as_bytes()).unwrap(), &graph).unwrap();
+    assert_eq!(set.notes(), []);
+    let samples = InputFile::from_bytes(text.as_bytes()).unwrap().samples(&graph).unwrap();
+    let calibration = Calibration::from_samples(&graph, &samples).unwrap();
+    let options = QuantizeOptions::default();
+    let report =
+        AccuracyReport::measure(&graph, model_digest(&bytes), &calibration, &options, &set);
+    let report = report.unwrap();
+    let expected = LabelAgreement { integer_correct: 4, float_correct: 4, per_sample: 3 };
+    assert_eq!(report.labels, Some(expected));
+    let text = report.encode();
+    assert_eq!(AccuracyReport::decode(text.as_bytes()).unwrap(), report);
+    let impossible = text.replacen("\"float_correct\": 4", "\"float_correct\": 7", 1);
+    let refused = AccuracyReport::decode(impossible.as_bytes()).unwrap_err();
+    assert!(matches!(refused, AccuracyError::Contradiction { field: "labels" }), "{refused}");
 }
 
 #[test]

@@ -321,7 +321,8 @@ fn tables_are_read_line_by_line() {
     }
     assert_eq!(input_of(b"1\n2\n3\n").unwrap(), [1.0, 2.0, 3.0]);
     let labelled = InputFile::from_bytes(b"a,label,b,c\n1,0,2,3\n4,7,5,6\n").unwrap();
-    assert_eq!(labelled.labels().unwrap(), Some(vec![0, 7]));
+    let labels = labelled.labels().unwrap().unwrap();
+    assert_eq!(labels.iter().collect::<Vec<_>>(), [[0], [7]]);
     let numbered = InputFile::from_bytes(b"0,1,2\n1,2,3\n4,5,6\n").unwrap();
     assert_eq!(numbered.samples(&one()).unwrap().len(), 2);
     assert_eq!(numbered.notes(), [InputNote::NumberedColumns { columns: 3 }]);

@@ -5,6 +5,7 @@ use std::path::Path;
 use ndarray::ArrayD;
 use rayon::prelude::*;
 
+use super::positions::Positions;
 use super::{AccuracyError, AccuracyReport, FORMAT, FloatAgreement, LabelAgreement, SampleSet};
 use crate::calibration::Calibration;
 use crate::dequantize::quantize_inputs;
@@ -12,7 +13,7 @@ use crate::digest::HexDigest;
 use crate::error::{InputError, RunError};
 use crate::execute::execute;
 use crate::graph::Graph;
-use crate::input::InputFile;
+use crate::input::{InputFile, InputNote, LabelFault, Labels};
 use crate::quantize::{QuantizeOptions, quantize};
 use crate::quantized::QuantizedGraph;
 use crate::reading::Reading;
@@ -22,23 +23,65 @@ use crate::reading::Reading;
 pub struct TestSet {
     digest: HexDigest,
     samples: Vec<Vec<ArrayD<f32>>>,
-    labels: Option<Vec<i64>>,
+    labels: Option<Labels>,
+    /// How the first output is read at each label; `None` where it has no classes.
+    positions: Option<Positions>,
+    notes: Vec<InputNote>,
 }
 
 impl TestSet {
-    /// Reads samples and, where it holds some, labels; see [`InputFile`].
+    /// Reads samples and, where it holds some, labels; see [`Self::new`].
     ///
     /// # Errors
-    /// When the file cannot be read, does not fit the model, or has not one label per sample.
+    /// When the file cannot be read, or does not fit the model.
     pub fn read(path: &Path, graph: &Graph) -> Result<Self, InputError> {
-        let file = InputFile::read(path)?;
-        let (samples, labels) = (file.samples(graph)?, file.labels()?);
-        match labels.as_ref().map(Vec::len) {
-            Some(got) if got != samples.len() => {
-                Err(InputError::LabelCount { expected: samples.len(), got })
-            }
-            _ => Ok(Self { digest: file.digest(), samples, labels }),
+        Self::new(&InputFile::read(path)?, graph)
+    }
+
+    /// The samples of a file that has been read, and its labels, if they fit the model's first
+    /// output: one for each sample, or one for each position at which it has scores.
+    ///
+    /// # Errors
+    /// When the file does not fit the model. Labels that do not are passed over with a note.
+    pub fn new(file: &InputFile, graph: &Graph) -> Result<Self, InputError> {
+        let samples = file.samples(graph)?;
+        let mut notes = file.notes();
+        let fitted = match file.labels() {
+            Ok(Some(labels)) => match fit(&labels, samples.len(), graph) {
+                Ok(positions) => Some((labels, positions)),
+                Err(fault) => {
+                    notes.push(InputNote::UnusedLabels(fault));
+                    None
+                }
+            },
+            // Its fault is among the notes of the file.
+            Ok(None) | Err(_) => None,
+        };
+        let (labels, positions) = fitted.unzip();
+        let positions = positions.flatten();
+        Ok(Self { digest: file.digest(), samples, labels, positions, notes })
+    }
+
+    /// What is not used of the file, and what was decided in reading it.
+    #[must_use]
+    pub fn notes(&self) -> &[InputNote] {
+        &self.notes
+    }
+}
+
+/// Where the first output has the scores that labels are compared with; `None` where it is one
+/// number, on a side of a threshold.
+fn fit(labels: &Labels, samples: usize, graph: &Graph) -> Result<Option<Positions>, LabelFault> {
+    if labels.samples() != samples {
+        return Err(LabelFault::Count { samples, labels: labels.samples() });
+    }
+    let output = graph.outputs().first().map(|spec| spec.shape.clone()).unwrap_or_default();
+    let is_number = output.iter().product::<usize>() == 1 && labels.per_sample() == 1;
+    match Positions::find(&output, labels.shape()) {
+        None if !is_number => {
+            Err(LabelFault::Positions { labels: labels.shape().to_vec(), output })
         }
+        positions => Ok(positions),
     }
 }
 
@@ -55,7 +98,7 @@ impl AccuracyReport {
         set: &TestSet,
     ) -> Result<Self, AccuracyError> {
         let quantized = quantize(graph, calibration, options)?;
-        let readings = readings(graph, calibration);
+        let readings = readings(graph, calibration, set.positions);
         let runs = set.samples.par_iter().enumerate().map(|(sample, inputs)| {
             let run = Run::new(graph, &quantized, &readings, inputs)
                 .map_err(|source| AccuracyError::Sample { sample, source })?;
@@ -92,7 +135,7 @@ impl Run {
     fn new(
         graph: &Graph,
         quantized: &QuantizedGraph,
-        readings: &[Reading],
+        readings: &[HowRead],
         inputs: &[ArrayD<f32>],
     ) -> Result<Self, RunError> {
         let execution = execute(quantized, &quantize_inputs(quantized, inputs)?)?;
@@ -117,19 +160,35 @@ impl Run {
     }
 }
 
+/// How an output is read.
+#[derive(Clone, Copy)]
+struct HowRead {
+    reading: Reading,
+    positions: Option<Positions>,
+}
+
 /// How each output is read; see [`AccuracyReport`].
-fn readings(graph: &Graph, calibration: &Calibration) -> Vec<Reading> {
+fn readings(graph: &Graph, calibration: &Calibration, labelled: Option<Positions>) -> Vec<HowRead> {
     let reading = |&id| match Reading::of(graph, calibration, id, None) {
         Reading::Values if graph.tensor(id).len() == 1 => Reading::Side { threshold: 0.5 },
         reading => reading,
     };
-    graph.outputs.iter().map(reading).collect()
+    let usual = |id| HowRead { reading: reading(id), positions: None };
+    let mut outputs: Vec<HowRead> = graph.outputs.iter().map(usual).collect();
+    if let (Some(first), Some(Positions { count, classes, .. })) = (outputs.first_mut(), labelled) {
+        let reading = Reading::Class { rows: count, classes };
+        *first = HowRead { reading, positions: labelled };
+    }
+    outputs
 }
 
-fn answers(readings: &[Reading], outputs: &[ArrayD<f32>]) -> Vec<Vec<Option<usize>>> {
+fn answers(readings: &[HowRead], outputs: &[ArrayD<f32>]) -> Vec<Vec<Option<usize>>> {
     let outputs = readings.iter().zip(outputs);
     outputs
-        .map(|(reading, values)| reading.answers(&values.iter().copied().collect::<Vec<_>>()))
+        .map(|(HowRead { reading, positions }, values)| match positions {
+            Some(positions) => reading.answers(&positions.scores(values)),
+            None => reading.answers(&values.iter().copied().collect::<Vec<_>>()),
+        })
         .collect()
 }
 
@@ -146,17 +205,21 @@ fn float_agreement(runs: &[Run]) -> FloatAgreement {
     }
 }
 
-fn label_agreement(runs: &[Run], labels: &[i64]) -> LabelAgreement {
+fn label_agreement(runs: &[Run], labels: &Labels) -> LabelAgreement {
     let correct = |answers: fn(&Run) -> &[Vec<Option<usize>>]| {
-        let pairs = runs.iter().zip(labels);
-        count(pairs.filter(|(run, label)| {
-            let class = answers(run).first().and_then(|rows| *rows.first()?);
-            class.is_some_and(|class| i64::try_from(class) == Ok(**label))
-        }))
+        let pairs = runs.iter().zip(labels.iter()).flat_map(|(run, labels)| {
+            let classes = answers(run).first().map_or(&[][..], Vec::as_slice);
+            classes.iter().zip(labels)
+        });
+        let is_right = |class: &Option<usize>, label: i64| {
+            class.is_some_and(|class| i64::try_from(class) == Ok(label))
+        };
+        count(pairs.filter(|(class, label)| is_right(class, **label)))
     };
     LabelAgreement {
         integer_correct: correct(|run| &run.integer),
         float_correct: correct(|run| &run.float),
+        per_sample: count(0..labels.per_sample()),
     }
 }
 

@@ -183,14 +183,6 @@ pub enum InputError {
         /// The element, in C order.
         index: usize,
     },
-    /// Labels that are not as many as the samples.
-    #[error("the file holds {expected} samples but {got} labels")]
-    LabelCount {
-        /// How many samples.
-        expected: usize,
-        /// How many labels.
-        got: usize,
-    },
     /// A calibration file without samples.
     #[error("the file holds no samples")]
     NoSamples,

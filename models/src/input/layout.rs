@@ -61,6 +61,38 @@ pub(super) fn samples<'a>(
     }
 }
 
+/// The shape of each input in one of several sets; `None` where one flat list may hold one or many.
+pub(super) fn sample_shapes(
+    json: &Json,
+    specs: &[&TensorSpec],
+) -> Result<Option<Vec<Vec<usize>>>, InputError> {
+    let shapes = |views: Vec<View<'_>>| views.into_iter().map(|view| view.shape).collect();
+    if let Some((samples, inputs)) = described(json, specs) {
+        let order = described_names(inputs, "inputs")?;
+        let sets = described_sets(samples, "inputs", &order, specs)?;
+        return Ok(sets.into_iter().next().map(shapes));
+    }
+    let data = match json {
+        Json::Object(fields) => match ezkl(json, specs)? {
+            Some(data) => data,
+            None => {
+                let views = named(fields, specs)?.into_iter();
+                let below = |view: View<'_>| view.shape.get(1..).map(<[usize]>::to_vec);
+                return Ok(views.map(below).collect());
+            }
+        },
+        _ => json,
+    };
+    let Some(first) = data.items("the file")?.into_iter().next() else { return Ok(None) };
+    let views = match specs {
+        [_] => vec![first.view("the file")?],
+        _ => first.views("the file")?,
+    };
+    let is_flat = specs.len() == 1 && data.items("the file")?.len() == 1
+        || views.iter().any(|view| view.shape.is_empty());
+    Ok((!is_flat).then(|| shapes(views)))
+}
+
 /// The outputs of the samples, where the file gives them.
 pub(super) fn outputs<'a>(
     json: &'a Json,
@@ -76,24 +108,12 @@ pub(super) fn outputs<'a>(
     }
 }
 
-/// The label of each sample, where samples have labels.
-pub(super) fn labels(json: &Json) -> Result<Option<Vec<i64>>, InputError> {
-    let labels = label_values(json)?;
-    let got = labels.iter().flatten().count();
-    if got == 0 {
-        return Ok(None);
-    }
-    if got != labels.len() {
-        return Err(InputError::LabelCount { expected: labels.len(), got });
-    }
-    Ok(labels.into_iter().flatten().map(Json::integer).collect())
-}
-
-/// The label of each described sample.
-fn label_values(json: &Json) -> Result<Vec<Option<&Json>>, InputError> {
-    let Some(samples) = json.field(SAMPLES) else { return Ok(Vec::new()) };
-    let labels = samples.objects(SAMPLES)?.iter().map(|sample| sample.field(LABEL));
-    Ok(labels.map(|label| label.filter(|label| **label != Json::Null)).collect())
+/// The label of each described sample; none where the file has another layout.
+pub(super) fn labels(json: &Json) -> Vec<Option<&Json>> {
+    let samples = json.field(SAMPLES).map(|samples| samples.objects(SAMPLES));
+    let Some(Ok(samples)) = samples else { return Vec::new() };
+    let labels = samples.iter().map(|sample| sample.field(LABEL));
+    labels.map(|label| label.filter(|label| **label != Json::Null)).collect()
 }
 
 /// What the objects hold that is not used.
@@ -103,13 +123,6 @@ pub(super) fn notes(objects: &[Json]) -> Vec<InputNote> {
         let has = |name: &str| objects.iter().any(|json| json.field(name).is_some());
         if has(INPUT_DATA) && has(field) {
             notes.push(InputNote::Ignored { field: field.to_owned() });
-        }
-    }
-    for json in objects {
-        let labels = label_values(json).unwrap_or_default();
-        if labels.iter().flatten().any(|label| label.integer().is_none()) {
-            notes.push(InputNote::NoClasses);
-            break;
         }
     }
     notes

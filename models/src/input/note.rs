@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::labels::LabelFault;
 use crate::shown::Shown;
 
 /// Something in a file that is not used, or was decided in reading it.
@@ -13,8 +14,8 @@ pub enum InputNote {
         /// Its name.
         field: String,
     },
-    /// Labels that are no whole numbers, so no classes: a regression's targets.
-    NoClasses,
+    /// Labels that are not used.
+    UnusedLabels(LabelFault),
     /// A first line 0, 1, 2, …, taken as names of columns.
     NumberedColumns {
         /// How many columns.
@@ -26,8 +27,8 @@ impl fmt::Display for InputNote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ignored { field } => write!(f, "`{}` in the file is not used", Shown(field)),
-            Self::NoClasses => {
-                f.write_str("the labels in the file are no whole numbers, so no classes: not used")
+            Self::UnusedLabels(fault) => {
+                write!(f, "the labels in the file are not used: {fault}")
             }
             Self::NumberedColumns { columns } => write!(
                 f,

@@ -8,7 +8,7 @@ use zip::ZipArchive;
 use super::array::Array;
 use super::error::{FileKind, InputError};
 use super::samples::{Member, OUTPUT};
-use super::{InputNote, LABELS, LIMIT, npy};
+use super::{LABELS, LIMIT, npy};
 
 /// Most arrays of an archive.
 const ARRAYS: usize = 1 << 16;
@@ -26,12 +26,6 @@ impl Archive {
     /// Whether there are outputs beside the inputs.
     pub(super) fn has_outputs(&self) -> bool {
         self.arrays.iter().any(|(name, _)| Member::of(name).is_some_and(|m| m.direction == OUTPUT))
-    }
-
-    pub(super) fn notes(&self) -> Vec<InputNote> {
-        let no_classes = |bytes: &Vec<u8>| matches!(npy::decode_labels(bytes), Ok(None));
-        let labels = self.labels.iter().filter(|bytes| no_classes(bytes));
-        labels.map(|_| InputNote::NoClasses).collect()
     }
 }
 

@@ -70,6 +70,22 @@ pub(super) fn of_archive<'a>(
     single.values().map(|tensors| views(tensors, specs)).collect()
 }
 
+/// The shape of each input in one sample.
+pub(super) fn shapes_of_archive(
+    archive: &Archive,
+    specs: &[&TensorSpec],
+) -> Result<Option<Vec<Vec<usize>>>, InputError> {
+    let below = |view: View<'_>| view.shape.get(1..).map(<[usize]>::to_vec);
+    if let Some(arrays) = numbered(&archive.arrays, specs) {
+        return Ok(arrays.into_iter().map(below).collect());
+    }
+    let (stacked, single) = sorted(archive, specs, INPUT)?;
+    match single.values().next() {
+        None => Ok(views(&stacked, specs)?.into_iter().map(below).collect()),
+        Some(first) => Ok(Some(views(first, specs)?.into_iter().map(|view| view.shape).collect())),
+    }
+}
+
 /// Arrays by the names of tensors.
 type Named<'a> = Vec<(&'a str, &'a Array)>;
 /// Samples in the order of their numbers, which may have leading zeros.

@@ -7,6 +7,7 @@ use csv::{ReaderBuilder, StringRecord, Trim};
 
 use super::array::{View, names, single};
 use super::error::{InputError, TableFault};
+use super::labels::{LabelFault, Labels};
 use super::{InputNote, LABELS};
 use crate::graph::TensorSpec;
 
@@ -182,6 +183,15 @@ impl Table {
         Ok(self.data.chunks(self.columns.max(1)).map(sample).collect())
     }
 
+    /// The shape of all numbers: one line, one column, or lines of columns.
+    pub(super) fn shape(&self) -> Vec<usize> {
+        match (self.rows, self.columns) {
+            (1, columns) => vec![columns],
+            (rows, 1) => vec![rows],
+            (rows, columns) => vec![rows, columns],
+        }
+    }
+
     fn is_samples_of(&self, spec: &TensorSpec) -> bool {
         self.columns == spec.len()
     }
@@ -206,17 +216,18 @@ impl Table {
         }
     }
 
-    pub(super) fn labels(&self) -> Option<Vec<i64>> {
-        self.labels.clone().flatten()
+    pub(super) fn labels(&self) -> Result<Option<Labels>, LabelFault> {
+        match &self.labels {
+            None => Ok(None),
+            Some(None) => Err(LabelFault::NoClasses),
+            Some(Some(classes)) => Ok(Some(Labels::of_samples(classes.clone()))),
+        }
     }
 
     pub(super) fn notes(&self) -> Vec<InputNote> {
         let mut notes = Vec::new();
         if matches!(self.header, Header::Numbers) {
             notes.push(InputNote::NumberedColumns { columns: self.columns });
-        }
-        if self.labels == Some(None) {
-            notes.push(InputNote::NoClasses);
         }
         notes
     }

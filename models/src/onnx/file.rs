@@ -16,6 +16,7 @@ use super::proto::ModelProto;
 use super::{check, foreign, functions, graph_digest, importer, names, wire};
 use crate::digest::{keccak256, model_digest};
 use crate::graph::Graph;
+use crate::input::{InputFile, InputSets};
 
 /// An ONNX file with its weights, read but not yet imported.
 ///
@@ -106,6 +107,39 @@ impl OnnxFile {
     #[must_use]
     pub fn inputs(&self) -> &[DeclaredInput] {
         &self.inputs
+    }
+
+    /// The inputs of which the options do not give what the file leaves open: a model with such an
+    /// input is not imported.
+    #[must_use]
+    pub fn open_inputs(&self, options: &ImportOptions) -> Vec<&DeclaredInput> {
+        super::input::open_inputs(&self.inputs, options)
+    }
+
+    /// The options with the shapes that a file of inputs shows, for every input that would be open
+    /// without them. What the file does not show stays open.
+    #[must_use]
+    pub fn shapes_of(
+        &self,
+        options: &ImportOptions,
+        inputs: &InputFile,
+        sets: InputSets,
+    ) -> ImportOptions {
+        let open = self.open_inputs(options);
+        let read = self.inputs.iter().filter(|input| !options.fixed.contains_key(&input.name));
+        let names: Vec<&str> = read.map(|input| input.name.as_str()).collect();
+        let shapes = match open.is_empty() {
+            true => None,
+            false => inputs.shapes(&names, sets),
+        };
+        let mut shaped = options.clone();
+        for (name, seen) in names.into_iter().zip(shapes.unwrap_or_default()) {
+            let open = open.iter().find(|input| input.name == name);
+            if let Some(shape) = open.and_then(|input| input.shape_like(&seen)) {
+                shaped.shapes.insert(name.to_owned(), shape);
+            }
+        }
+        shaped
     }
 
     /// The identity of the model under these options.

@@ -179,6 +179,64 @@ fn resolve_one(
     Ok(Input { name: input.name.clone(), element, shape, fixed })
 }
 
+/// The inputs of which the options do not give what the file leaves open.
+pub(super) fn open_inputs<'a>(
+    declared: &'a [DeclaredInput],
+    options: &ImportOptions,
+) -> Vec<&'a DeclaredInput> {
+    let Ok(symbols) = symbols(declared, options) else { return Vec::new() };
+    let is_open = |input: &&DeclaredInput| {
+        let refused = resolve_one(input, options, &symbols).err();
+        matches!(refused, Some(ImportError::OpenDimension { .. }))
+    };
+    declared.iter().filter(is_open).collect()
+}
+
+impl DeclaredInput {
+    /// The input's shape where a file holds it in the shape `seen`: the same, without the batch,
+    /// with one more dimension of 1 before it, or flat where one dimension is open. The batch, where
+    /// it is open, is 1. `None` where it does not fit.
+    pub(super) fn shape_like(&self, seen: &[usize]) -> Option<Vec<usize>> {
+        if seen.contains(&0) {
+            return None;
+        }
+        let Some(declared) = &self.shape else { return Some(seen.to_vec()) };
+        let size = |(axis, dimension): (usize, &Dimension)| match dimension {
+            Dimension::Fixed(size) => Some(*size),
+            Dimension::Symbol(_) | Dimension::Open => (axis == 0).then_some(1),
+        };
+        let known: Vec<Option<usize>> = declared.iter().enumerate().map(size).collect();
+        let seen = if seen.len() == known.len() + 1 { seen.strip_prefix(&[1])? } else { seen };
+        let offset = known.len().checked_sub(seen.len())?;
+        let missing = known.get(..offset)?;
+        if offset <= 1 && missing.iter().all(|size| *size == Some(1)) {
+            let sizes = known[offset..].iter().zip(seen).enumerate();
+            let fits = sizes.map(|(axis, (known, &seen))| match known {
+                // How many sets there are is told when the file is read as inputs.
+                Some(1) if axis + offset == 0 => Some(1),
+                Some(known) if *known != seen => None,
+                _ => Some(seen),
+            });
+            let sizes: Option<Vec<usize>> = fits.collect();
+            if let Some(sizes) = sizes {
+                return Some([vec![1; offset], sizes].concat());
+            }
+        }
+        flat(&known, seen)
+    }
+}
+
+/// The shape of so many elements, where one dimension is open.
+fn flat(known: &[Option<usize>], seen: &[usize]) -> Option<Vec<usize>> {
+    let [len] = seen else { return None };
+    if known.iter().filter(|size| size.is_none()).count() != 1 {
+        return None;
+    }
+    let rest = known.iter().flatten().try_fold(1usize, |rest, &size| rest.checked_mul(size))?;
+    let open = len.checked_div(rest).filter(|open| *open > 0 && open * rest == *len)?;
+    Some(known.iter().map(|size| size.unwrap_or(open)).collect())
+}
+
 fn open(input: &DeclaredInput, shape: &[Option<usize>]) -> ImportError {
     let sizes = shape.iter().map(|size| size.map_or("?".to_owned(), |size| size.to_string()));
     let axis = shape.iter().position(Option::is_none).unwrap_or(0);

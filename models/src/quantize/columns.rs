@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::{Format, Quantizer, check_scale};
+use super::{Format, Quantizer, check_scale, usable};
 use crate::calibration::{CalibrationSource, Range};
 use crate::error::QuantizeError;
 use crate::graph::{Affine, Op, Term};
@@ -34,7 +34,17 @@ impl Quantizer<'_> {
         let spec = self.graph.tensor(id);
         let Some(input) = self.calibration.inputs.get(&spec.name) else { return Ok(Vec::new()) };
         let count = spec.shape.last().copied().unwrap_or(1);
-        if input.columns.len() != count || input.levels.is_some() || !self.absorbs(id, count) {
+        if input.columns.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (tensor, got) = (spec.name.clone(), input.columns.len());
+        if got != count {
+            return Err(QuantizeError::Columns { tensor, expected: count, got });
+        }
+        for column in &input.columns {
+            usable(&tensor, Some(*column))?;
+        }
+        if input.levels.is_some() || !self.absorbs(id, count) {
             return Ok(Vec::new());
         }
         let (unlike, reserve) = match self.calibration.source {
