@@ -47,6 +47,6 @@ pub use units::{
     commitment::{CommitmentShape, InputDigits},
     linear::LinearShape,
     pool::PoolShape,
-    slots::SlotShape,
+    slots::{SlotShape, check_layers},
     softmax::SoftmaxShape,
 };

@@ -1,9 +1,12 @@
 //! How accumulators become outputs, and which nodes have any.
 
 use zkinfer_models::{
-    QuantizedGraph,
+    Graph, QuantizedGraph,
+    graph::{Node, Op},
     quantized::{QuantizedOp, Requant},
 };
+
+use crate::{challenges::MAX_LAYERS, error::PlanError};
 
 /// No element: a padding channel whose accumulator is 0.
 pub(super) const PADDING: u32 = u32::MAX;
@@ -37,6 +40,23 @@ pub(super) fn accumulators(graph: &QuantizedGraph, node: usize) -> Option<(&Requ
         | QuantizedOp::MaxPool(_)
         | QuantizedOp::Softmax(_)
         | QuantizedOp::Forest(_) => None,
+    }
+}
+
+/// Whether a key has challenges for all layers of a model, which is known before it is quantized.
+///
+/// # Errors
+/// [`PlanError::TooManyLayers`].
+pub fn check_layers(graph: &Graph) -> Result<(), PlanError> {
+    let has_accumulators = |node: &&Node| match &node.op {
+        Op::Affine(_) | Op::Mul(_) => true,
+        Op::Alias(_) | Op::MaxPool(_) | Op::Softmax(_) => false,
+        Op::Activate(never) => match *never {},
+    };
+    let layers = graph.nodes().iter().filter(has_accumulators).count();
+    match layers > MAX_LAYERS {
+        true => Err(PlanError::TooManyLayers { layers, limit: MAX_LAYERS }),
+        false => Ok(()),
     }
 }
 
