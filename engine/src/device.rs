@@ -10,6 +10,7 @@ use crate::{
     error::{DeviceError, EngineError},
     icicle::{self, IcicleOptions},
     key::Keyed,
+    known::Known,
     program::{Program, Source},
 };
 
@@ -50,9 +51,10 @@ impl Device {
         data: CircuitData,
         lagrange: &[G1Affine],
         powers: [G1Affine; 2],
+        known: Known<'_>,
     ) -> Result<Box<dyn Keyed>, EngineError> {
         match self {
-            Self::Cpu(options) => cpu::key(*options, data, lagrange, powers),
+            Self::Cpu(options) => cpu::key(*options, data, lagrange, powers, known),
             Self::Cuda(options) => cuda::key(options, data, lagrange, powers),
             Self::Icicle(options) => icicle::key(options, data, lagrange, powers),
         }

@@ -20,6 +20,7 @@ use crate::{
     device::{ColumnDevice, DeviceUsage, Extension},
     error::{DeviceError, EngineError},
     kernels::parallel,
+    known::KeyCommitments,
     powers_of,
     program::{Program, Source},
     rounds::{self, Round},
@@ -131,6 +132,19 @@ impl<D: ColumnDevice> Key<D> {
         data: CircuitData,
         powers: [G1Affine; 2],
     ) -> Result<Self, DeviceError> {
+        Self::with(device, data, powers, None)
+    }
+
+    /// [`Self::new`], with the commitments where they are known.
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub(crate) fn with(
+        device: D,
+        data: CircuitData,
+        powers: [G1Affine; 2],
+        known: Option<&KeyCommitments>,
+    ) -> Result<Self, DeviceError> {
         let CircuitData { k, constraints, fixed, copies } = data;
         let shape = Shape::new(&constraints);
         let rows = 1_usize << k;
@@ -139,8 +153,14 @@ impl<D: ColumnDevice> Key<D> {
         let omega = domain.get_omega();
         let omegas = powers_of(omega, rows);
         let permutation = permutation_columns(&copies.into_successors(), &omegas);
-        let moved = moved_cells(&permutation, &omegas);
-        let moved = device.upload(moved.into_iter().map(Column::Field).collect())?;
+        let fits = |known: &&KeyCommitments| {
+            (known.fixed.len(), known.permutation.len()) == (fixed.len(), permutation.len())
+        };
+        let known = known.filter(fits);
+        let sigma = match known {
+            Some(known) => known.permutation.clone(),
+            None => commit_to_copies(&device, &permutation, &omegas, powers[1])?,
+        };
         let columns = KeyColumns::upload(&device, fixed, permutation, omegas, &shape)?;
         let programs = Programs::new(&constraints, &shape, extensions);
         let keyed = programs.quotient.sources.iter().filter(|source| source.is_keyed());
@@ -150,13 +170,10 @@ impl<D: ColumnDevice> Key<D> {
             .collect();
         let (sources, keyed): (Vec<_>, Vec<_>) = keyed.into_iter().unzip();
         let extended = sources.into_iter().zip(device.extend(&keyed)?).collect();
-        let fixed = device.commit(&columns.fixed.iter().collect::<Vec<_>>())?;
-        let sigma = device.commit(&moved.iter().collect::<Vec<_>>())?;
-        let sigma = (0..).zip(sigma).map(|(column, moved)| {
-            let identity = powers[1] * Fr::DELTA.pow_vartime([column]);
-            (identity + moved).to_affine()
-        });
-        let sigma = sigma.collect();
+        let fixed = match known {
+            Some(known) => known.fixed.clone(),
+            None => device.commit(&columns.fixed.iter().collect::<Vec<_>>())?,
+        };
         let verifying_key = plonk::VerifyingKey::from_parts(
             domain,
             fixed,
@@ -248,6 +265,23 @@ fn permutation_columns(successors: &[Vec<Cell>], omegas: &[Fr]) -> Vec<Vec<Fr>> 
     let deltas = powers_of(Fr::DELTA, successors.len());
     let label = |&(column, row): &Cell| deltas[column as usize] * omegas[row as usize];
     parallel::map(successors.len(), |column| successors[column].iter().map(label).collect())
+}
+
+/// The commitments to σ; `tau` is `[τ]₁`, a multiple of which commits to the identity.
+fn commit_to_copies<D: ColumnDevice>(
+    device: &D,
+    permutation: &[Vec<Fr>],
+    omegas: &[Fr],
+    tau: G1Affine,
+) -> Result<Vec<G1Affine>, DeviceError> {
+    let moved = moved_cells(permutation, omegas);
+    let moved = device.upload(moved.into_iter().map(Column::Field).collect())?;
+    let moved = device.commit(&moved.iter().collect::<Vec<_>>())?;
+    let sigma = (0..).zip(moved).map(|(column, moved)| {
+        let identity = tau * Fr::DELTA.pow_vartime([column]);
+        (identity + moved).to_affine()
+    });
+    Ok(sigma.collect())
 }
 
 /// What σ adds to the identity δ^column·X: zero in every cell that is copied nowhere, so that its

@@ -25,6 +25,7 @@ mod error;
 pub mod icicle;
 mod kernels;
 mod key;
+mod known;
 mod lookup;
 mod opening;
 mod program;
@@ -53,6 +54,7 @@ pub use self::{
     device::{Device, DeviceUsage},
     error::{DeviceError, EngineError},
     kernels::{Instructions, measure},
+    known::{KeyCommitments, Known, Store},
     rounds::{ProofTranscript, Stage},
     witness::{AdvicePhases, EngineCircuit},
 };
@@ -77,8 +79,23 @@ impl<C: EngineCircuit> EngineKey<C> {
         powers: [G1Affine; 2],
         device: &Device,
     ) -> Result<Self, EngineError> {
+        Self::with(circuit, lagrange, powers, device, Known::default())
+    }
+
+    /// [`Self::new`] without computing what is known. Where that is wrong, proofs do not verify, and
+    /// the verifying key may be none of the circuit.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with(
+        circuit: &C,
+        lagrange: &[G1Affine],
+        powers: [G1Affine; 2],
+        device: &Device,
+        known: Known<'_>,
+    ) -> Result<Self, EngineError> {
         let data = lay_out(circuit, lagrange.len().trailing_zeros())?;
-        let key = device.key(data, lagrange, powers)?;
+        let key = device.key(data, lagrange, powers, known)?;
         Ok(Self { key, device: device.clone(), circuit: PhantomData })
     }
 

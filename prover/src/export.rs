@@ -2,14 +2,16 @@
 
 use halo2_proofs::{
     halo2curves::{
-        bn256::{Bn256, Fr, G1Affine, G2Affine},
+        CurveAffine,
+        bn256::{Bn256, Fq, Fr, G1Affine, G2Affine},
         ff::PrimeField,
-        group::GroupEncoding,
+        group::{GroupEncoding, prime::PrimeCurveAffine},
     },
     plonk::{self, Any, ConstraintSystem, Expression},
     poly::{Rotation, commitment::ParamsProver, kzg::commitment::ParamsKZG},
 };
 use thiserror::Error;
+use zkinfer_engine::KeyCommitments;
 use zkinfer_verifier as verifier;
 use zkinfer_verifier::{
     Column, ExpressionError, Instruction, KeyError, KeyFormat, KeyParts, Query, SrsId, VerifyingKey,
@@ -130,6 +132,46 @@ pub fn export_key(
     key: &plonk::VerifyingKey<G1Affine>,
     metadata: KeyMetadata,
 ) -> Result<VerifyingKey, ExportError> {
+    let fixed = points("fixed commitment", key.fixed_commitments())?;
+    let sigma = points("sigma commitment", key.permutation().commitments())?;
+    Ok(VerifyingKey::new(parts(key, metadata, (fixed, sigma))?)?)
+}
+
+/// Whether `known` is the zkinfer form of halo2's `key`, which has its commitments.
+pub(crate) fn is_exported_as(
+    key: &plonk::VerifyingKey<G1Affine>,
+    metadata: KeyMetadata,
+    known: &VerifyingKey,
+) -> Result<bool, ExportError> {
+    let KeyParts { fixed_commitments, sigma_commitments, .. } = known.parts();
+    let commitments = (fixed_commitments.clone(), sigma_commitments.clone());
+    Ok(parts(key, metadata, commitments)? == *known.parts())
+}
+
+/// The commitments of a zkinfer key in halo2's form; `None` where one has none.
+pub(crate) fn commitments(key: &VerifyingKey) -> Option<KeyCommitments> {
+    let point = |point: &verifier::G1Affine| {
+        let (x, y) = verifier::coordinates(point);
+        if (x, y) == ([0; 32], [0; 32]) {
+            return Some(G1Affine::identity());
+        }
+        let coordinate = |bytes| Option::<Fq>::from(Fq::from_repr(bytes));
+        Option::<G1Affine>::from(G1Affine::from_xy(coordinate(x)?, coordinate(y)?))
+    };
+    let points =
+        |points: &[verifier::G1Affine]| points.iter().map(point).collect::<Option<Vec<_>>>();
+    let KeyParts { fixed_commitments, sigma_commitments, .. } = key.parts();
+    Some(KeyCommitments {
+        fixed: points(fixed_commitments)?,
+        permutation: points(sigma_commitments)?,
+    })
+}
+
+fn parts(
+    key: &plonk::VerifyingKey<G1Affine>,
+    metadata: KeyMetadata,
+    (fixed_commitments, sigma_commitments): (Vec<verifier::G1Affine>, Vec<verifier::G1Affine>),
+) -> Result<KeyParts, ExportError> {
     let KeyMetadata {
         srs,
         layout,
@@ -145,13 +187,13 @@ pub fn export_key(
     if expected != got {
         return Err(ExportError::InstanceColumns { expected, got });
     }
-    let parts = KeyParts {
+    Ok(KeyParts {
         format: KeyFormat::V4,
         semantics,
         k: narrow("k", key.get_domain().k())?,
         constraint_system: constraint_system(key.cs(), degree)?,
-        fixed_commitments: points("fixed commitment", key.fixed_commitments())?,
-        sigma_commitments: points("sigma commitment", key.permutation().commitments())?,
+        fixed_commitments,
+        sigma_commitments,
         transcript_repr: scalar("transcript_repr", &key.transcript_repr())?,
         srs,
         layout,
@@ -161,8 +203,7 @@ pub fn export_key(
         model_digest,
         graph_digest,
         accuracy_digest,
-    };
-    Ok(VerifyingKey::new(parts)?)
+    })
 }
 
 fn constraint_system(

@@ -4,11 +4,11 @@ use std::{env, sync::Arc};
 
 use thiserror::Error;
 use zkinfer_circuits::{CircuitPlan, InferenceCircuit};
-use zkinfer_engine::{Device, EngineError, EngineKey};
+use zkinfer_engine::{Device, EngineError, EngineKey, Known, Store};
 use zkinfer_models::{QuantizedGraph, SEMANTICS, quantized::TensorId};
 use zkinfer_verifier::{Digest, InstanceLayout, SrsPolicy, TensorLayout, VerifyingKey};
 
-use crate::{ExportError, KeyMetadata, Srs, export_key, export_srs};
+use crate::{ExportError, KeyMetadata, Srs, export, export_key, export_srs};
 
 /// The environment variable that makes halo2 lower the degree of every circuit.
 const MAX_DEGREE: &str = "MAX_DEGREE";
@@ -86,26 +86,40 @@ impl Setup {
         model: ModelIdentity,
         device: &Device,
     ) -> Result<Self, SetupError> {
-        if env::var_os(MAX_DEGREE).is_some() {
-            return Err(SetupError::Environment);
-        }
-        if plan.k() != srs.k() {
-            return Err(SetupError::SrsSize { expected: plan.k(), got: srs.k() });
-        }
-        let metadata = KeyMetadata {
-            srs: export_srs(srs.params(), &srs.ceremony().to_string())?,
-            layout: instance_layout(&plan)?,
-            semantics: SEMANTICS,
-            model_name: model.name,
-            model_digest: Digest(model.digest),
-            graph_digest: model.graph_digest.map_or(Digest::ZERO, Digest),
-            accuracy_digest: model.accuracy_digest.map_or(Digest::ZERO, Digest),
-        };
+        let metadata = metadata(&plan, &srs, model)?;
         let circuit = InferenceCircuit::new(Arc::clone(&plan));
         let (lagrange, powers) = (srs.lagrange_points(), srs.first_powers());
         let circuit_key = EngineKey::new(&circuit, lagrange, powers, device)?;
         let verifying_key = export_key(circuit_key.verifying_key(), metadata)?;
         Ok(Self { plan, srs, circuit_key, verifying_key })
+    }
+
+    /// The setup of `key`, which the same plan, SRS and identity have given before, in less time:
+    /// its commitments are not computed again, and tables of multiples of this SRS are kept in
+    /// `store`. `None` where the key says something else than they give.
+    ///
+    /// Nobody has checked the commitments: a proof that verifies under the key shows that they are
+    /// those of the plan, and [`Setup::prove`] gives no other.
+    ///
+    /// # Errors
+    /// See [`SetupError`].
+    pub fn of_key(
+        key: &VerifyingKey,
+        plan: Arc<CircuitPlan>,
+        srs: Srs,
+        model: ModelIdentity,
+        device: &Device,
+        store: &dyn Store,
+    ) -> Result<Option<Self>, SetupError> {
+        let metadata = metadata(&plan, &srs, model)?;
+        let Some(commitments) = export::commitments(key) else { return Ok(None) };
+        let known = Known { commitments: Some(&commitments), store: Some(store) };
+        let circuit = InferenceCircuit::new(Arc::clone(&plan));
+        let (lagrange, powers) = (srs.lagrange_points(), srs.first_powers());
+        let circuit_key = EngineKey::with(&circuit, lagrange, powers, device, known)?;
+        let is_same = export::is_exported_as(circuit_key.verifying_key(), metadata, key)?;
+        let verifying_key = key.clone();
+        Ok(is_same.then(|| Self { plan, srs, circuit_key, verifying_key }))
     }
 
     /// The circuit's layout.
@@ -142,6 +156,29 @@ impl Setup {
             SrsPolicy::AllowSrs(self.verifying_key.srs_digest())
         }
     }
+}
+
+/// What a key says besides the circuit.
+fn metadata(
+    plan: &CircuitPlan,
+    srs: &Srs,
+    model: ModelIdentity,
+) -> Result<KeyMetadata, SetupError> {
+    if env::var_os(MAX_DEGREE).is_some() {
+        return Err(SetupError::Environment);
+    }
+    if plan.k() != srs.k() {
+        return Err(SetupError::SrsSize { expected: plan.k(), got: srs.k() });
+    }
+    Ok(KeyMetadata {
+        srs: export_srs(srs.params(), &srs.ceremony().to_string())?,
+        layout: instance_layout(plan)?,
+        semantics: SEMANTICS,
+        model_name: model.name,
+        model_digest: Digest(model.digest),
+        graph_digest: model.graph_digest.map_or(Digest::ZERO, Digest),
+        accuracy_digest: model.accuracy_digest.map_or(Digest::ZERO, Digest),
+    })
 }
 
 /// Inputs and outputs, as a key describes them.

@@ -109,8 +109,10 @@ pub fn encode_point(point: &G1Affine) -> [u8; 32] {
     bytes
 }
 
-/// The 64 bytes that a transcript absorbs for a point: `x` and `y`, both zero at infinity.
-pub(crate) fn coordinates(point: &G1Affine) -> ([u8; 32], [u8; 32]) {
+/// The 64 bytes that a transcript absorbs for a point: `x` and `y`, both zero at infinity, each with
+/// its lowest byte first.
+#[must_use]
+pub fn coordinates(point: &G1Affine) -> ([u8; 32], [u8; 32]) {
     (integer_bytes(&point.x.into_bigint()), integer_bytes(&point.y.into_bigint()))
 }
 

@@ -130,7 +130,7 @@ pub use claim::{ClaimedValues, InferenceClaim, JobBinding};
 pub use commitment::{Blinding, Commitment, Opening};
 pub use constraint_system::{Column, ConstraintSystem, CurrentRow, MAX_CHALLENGES, Query};
 pub use curve::{
-    decode_g2, decode_point, decode_scalar, encode_g2, encode_point, encode_scalar,
+    coordinates, decode_g2, decode_point, decode_scalar, encode_g2, encode_point, encode_scalar,
     scalar_from_digest,
 };
 pub use digest::{Digest, KeyDigest, SrsDigest, keccak256};

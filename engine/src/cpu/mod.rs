@@ -28,6 +28,7 @@ use crate::{
         parallel,
     },
     key::{Key, Keyed},
+    known::{Known, Store},
     program::{Program, Source},
 };
 
@@ -84,6 +85,7 @@ pub(crate) fn key(
     data: CircuitData,
     lagrange: &[G1Affine],
     powers: [G1Affine; 2],
+    known: Known<'_>,
 ) -> Result<Box<dyn Keyed>, EngineError> {
     let instructions = options.instructions;
     if !instructions.is_available() {
@@ -92,7 +94,8 @@ pub(crate) fn key(
     }
     let is_small = data.k < MIN_VECTOR_K;
     let instructions = if is_small { Instructions::Portable } else { instructions };
-    Ok(instructions.run(MakeKey { data, lagrange, powers, options })?)
+    let options = CpuOptions { instructions, ..options };
+    Ok(instructions.run(MakeKey { data, lagrange, powers, options, known })?)
 }
 
 struct MakeKey<'a> {
@@ -100,22 +103,30 @@ struct MakeKey<'a> {
     lagrange: &'a [G1Affine],
     powers: [G1Affine; 2],
     options: CpuOptions,
+    known: Known<'a>,
 }
 
 impl Run for MakeKey<'_> {
     type Output = Result<Box<dyn Keyed>, DeviceError>;
 
     fn run<A: Arithmetic>(self, arithmetic: A) -> Self::Output {
-        let Self { data, lagrange, powers, options } = self;
-        let device = CpuDevice::new(arithmetic, data.constraints.degree(), lagrange, options);
-        Ok(Box::new(Key::new(device, data, powers)?))
+        let Self { data, lagrange, powers, options, known } = self;
+        let degree = data.constraints.degree();
+        let device = CpuDevice::new(arithmetic, degree, lagrange, options, known.store);
+        Ok(Box::new(Key::with(device, data, powers, known.commitments)?))
     }
 }
 
 impl<A: Arithmetic> CpuDevice<A> {
     /// For circuits with constraints of `degree`, with commitments under `lagrange`, one point for
     /// each of 2^k rows.
-    fn new(arithmetic: A, degree: usize, lagrange: &[G1Affine], options: CpuOptions) -> Self {
+    fn new(
+        arithmetic: A,
+        degree: usize,
+        lagrange: &[G1Affine],
+        options: CpuOptions,
+        store: Option<&dyn Store>,
+    ) -> Self {
         let k = lagrange.len().trailing_zeros();
         let domain = Domain::new(arithmetic, k);
         let rows = 1_u64 << k;
@@ -125,7 +136,10 @@ impl<A: Arithmetic> CpuDevice<A> {
             arithmetic,
             plain: domain.coset(Fr::ONE),
             domain,
-            bases: Bases::new(arithmetic, lagrange, options.table_bytes),
+            bases: match store {
+                Some(store) => Bases::kept(arithmetic, lagrange, options, store),
+                None => Bases::new(arithmetic, lagrange, options.table_bytes),
+            },
             cosets,
             omega: root_of_unity(k),
             rows: lagrange.len(),

@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::{Ceremony, Srs, SrsError};
 
+/// The largest `k` of an SRS that is kept as it was given: 32 MiB.
+const LARGEST_KEPT: u32 = 18;
+
 /// A folder of SRS files, each named by its ceremony and `k` and checked when it is read.
 #[derive(Clone, Debug)]
 pub struct SrsCache {
@@ -55,7 +58,7 @@ impl SrsCache {
     /// # Errors
     /// If `k` is too large. A cache that cannot be read or written is no error.
     pub fn insecure_dev(&self, k: u32) -> Result<CachedSrs, SrsError> {
-        self.entry("insecure-dev", Ceremony::InsecureDev, k, || Srs::insecure_dev(k))
+        self.entry(Ceremony::InsecureDev, k, || Srs::insecure_dev(k))
     }
 
     /// [`Srs::downsize`], from the cache where it is there.
@@ -66,18 +69,41 @@ impl SrsCache {
         if k == srs.k() {
             return Ok(CachedSrs { srs: srs.clone(), event: CacheEvent::Read });
         }
-        let name = srs.ceremony().to_string().replace(' ', "-");
-        self.entry(&name, srs.ceremony(), k, || srs.downsize(k))
+        self.entry(srs.ceremony(), k, || srs.downsize(k))
+    }
+
+    /// The SRS of a ceremony as it was cached before, with this digest: its powers are not checked
+    /// again, see [`Srs::load_known`]. `None` where it is not there.
+    #[must_use]
+    pub fn known(&self, ceremony: Ceremony, k: u32, digest: &[u8; 32]) -> Option<Srs> {
+        let srs = Srs::load_known(&self.path(ceremony, k), digest).ok()?;
+        (srs.ceremony() == ceremony && srs.k() == k).then_some(srs)
+    }
+
+    /// Keeps an SRS that was checked, if it is not too large, and gives its digest.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn keep(&self, srs: &Srs) -> Result<[u8; 32], SrsError> {
+        let (path, digest) = (self.path(srs.ceremony(), srs.k()), srs.digest()?);
+        if srs.k() <= LARGEST_KEPT && !Srs::is_file_of(&path, &digest) {
+            srs.save(&path)?;
+        }
+        Ok(digest)
+    }
+
+    fn path(&self, ceremony: Ceremony, k: u32) -> PathBuf {
+        let name = ceremony.to_string().replace(' ', "-");
+        self.folder.join(format!("{name}-{k}.srs"))
     }
 
     fn entry(
         &self,
-        name: &str,
         ceremony: Ceremony,
         k: u32,
         make: impl FnOnce() -> Result<Srs, SrsError>,
     ) -> Result<CachedSrs, SrsError> {
-        let path = self.folder.join(format!("{name}-{k}.srs"));
+        let path = self.path(ceremony, k);
         let fault = match read(&path, ceremony, k) {
             Ok(srs) => return Ok(CachedSrs { srs, event: CacheEvent::Read }),
             Err(SrsError::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => None,

@@ -7,7 +7,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, BufWriter, Read, Write},
+    io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write},
     path::Path,
 };
 
@@ -22,7 +22,7 @@ use halo2_proofs::{
 use sha3::{Digest, Keccak256};
 
 use super::{
-    MAX_K, Srs, SrsError,
+    Ceremony, MAX_K, Srs, SrsError,
     checks::{are_successive_powers, is_lagrange_basis, is_without_contribution},
     dev_digests,
 };
@@ -37,10 +37,9 @@ impl Srs {
     /// # Errors
     /// Whatever `writer` reports.
     pub fn write<W: Write>(&self, writer: &mut W) -> Result<(), SrsError> {
-        let mut digest = DigestWriter(Keccak256::new());
-        self.params.write_custom(&mut digest, SerdeFormat::RawBytes)?;
+        let digest = self.digest()?;
         writer.write_all(&MAGIC)?;
-        writer.write_all(&digest.0.finalize())?;
+        writer.write_all(&digest)?;
         self.params.write_custom(writer, SerdeFormat::RawBytes)?;
         Ok(())
     }
@@ -52,6 +51,15 @@ impl Srs {
     /// # Errors
     /// The first check that fails, see [`SrsError`].
     pub fn read<R: Read>(reader: &mut R, length: u64) -> Result<Self, SrsError> {
+        Self::read_with(reader, length, None)
+    }
+
+    /// [`Srs::read`] without the checks by pairings if the file's digest is `known`.
+    fn read_with<R: Read>(
+        reader: &mut R,
+        length: u64,
+        known: Option<&[u8; 32]>,
+    ) -> Result<Self, SrsError> {
         let (digest, k) = read_header(reader, length)?;
         let mut points =
             Points { reader, digest: Keccak256::new_with_prefix(k.to_le_bytes()), read: 0 };
@@ -74,12 +82,62 @@ impl Srs {
         if is_without_contribution(&tau_g2) {
             return Err(SrsError::NoContribution);
         }
-        let powers = dev_digests::is_known(k, &digest)
+        let powers = known == Some(&digest)
+            || dev_digests::is_known(k, &digest)
             || are_successive_powers(&g, &tau_g2) && is_lagrange_basis(&lagrange, &g);
         if !powers {
             return Err(SrsError::Inconsistent);
         }
         Ok(Self::from_points(g, Some(lagrange), g2, tau_g2))
+    }
+
+    /// The digest of the file that [`Srs::write`] makes.
+    ///
+    /// # Errors
+    /// None: nothing is written.
+    pub fn digest(&self) -> Result<[u8; 32], SrsError> {
+        let mut digest = DigestWriter(Keccak256::new());
+        self.params.write_custom(&mut digest, SerdeFormat::RawBytes)?;
+        Ok(digest.0.finalize().into())
+    }
+
+    /// Reads a file that was checked before, and had this digest then: everything but the powers
+    /// and their Lagrange basis is checked again. For provers, whose proofs are verified against a
+    /// key that they have from elsewhere; a file with this digest in its head and other powers
+    /// gives proofs that do not verify.
+    ///
+    /// # Errors
+    /// As [`Srs::load`]; another file is checked in full.
+    pub fn load_known(path: &Path, digest: &[u8; 32]) -> Result<Self, SrsError> {
+        let file = File::open(path)?;
+        let length = file.metadata()?.len();
+        Self::read_with(&mut BufReader::with_capacity(1 << 20, file), length, Some(digest))
+    }
+
+    /// Whether a file says that it has this digest; nothing of it is checked.
+    pub(super) fn is_file_of(path: &Path, digest: &[u8; 32]) -> bool {
+        let head = File::open(path).map_err(SrsError::from).and_then(|mut file| {
+            let length = file.metadata()?.len();
+            read_header(&mut file, length)
+        });
+        head.is_ok_and(|(found, _)| found == *digest)
+    }
+
+    /// Who made the SRS of a file, as told by its `[τ]₂`; nothing else is read, and no power is
+    /// checked.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or is not in zkinfer's format.
+    pub fn ceremony_of_file(path: &Path) -> Result<Ceremony, SrsError> {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        let (_, k) = read_header(&mut file, length)?;
+        file.seek(SeekFrom::Start(HEADER_BYTES + (128u64 << k) + 128))?;
+        let mut bytes = [0; 128];
+        file.read_exact(&mut bytes)?;
+        let index = (2u64 << k) + 1;
+        let tau_g2 = G2Affine::from_raw_bytes(&bytes).ok_or(SrsError::Point { index })?;
+        Ok(Ceremony::recognise(&tau_g2))
     }
 
     /// Writes the SRS to a file, whole or not at all.

@@ -15,7 +15,7 @@ use halo2_proofs::halo2curves::{
 };
 
 use super::{
-    MAX_K, Srs,
+    Ceremony, MAX_K, Srs,
     checks::{are_successive_powers, is_without_contribution},
     error::{PtauError, PtauPoint},
 };
@@ -53,6 +53,18 @@ impl Srs {
         let tau_g2 = sections.tau_g2(reader, power)?;
         let g = sections.tau_g1(reader, power, 1 << k, &tau_g2)?;
         Ok(Self::from_points(g, None, G2Affine::generator(), tau_g2))
+    }
+}
+
+impl Srs {
+    /// Who made the powers of a `.ptau` file, as told by its `[τ]₂`; no power is checked.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or is no `.ptau` of this curve with a contribution.
+    pub fn ceremony_of_ptau<R: Read + Seek>(reader: &mut R) -> Result<Ceremony, PtauError> {
+        let sections = Sections::read(reader)?;
+        let power = sections.power(reader)?;
+        Ok(Ceremony::recognise(&sections.tau_g2(reader, power)?))
     }
 }
 

@@ -13,6 +13,7 @@
 
 mod common;
 mod digits;
+mod kept;
 mod layout;
 mod lists;
 mod pairs;
@@ -38,7 +39,7 @@ use self::{
     tables::Table,
 };
 use super::{arithmetic::Arithmetic, pack::Pack, parallel};
-use crate::column::Column;
+use crate::{column::Column, cpu::CpuOptions, known::Store};
 
 /// Entries that are sorted and summed at once; more columns wait, so that memory is bounded.
 const WAVE_ENTRIES: usize = 1 << 22;
@@ -87,6 +88,30 @@ impl<A: Arithmetic> Bases<A> {
         let ones = vec![1; points.len()];
         let all = bases.commit(&[&Column::integers(ones)]);
         bases.all = all[0];
+        bases
+    }
+
+    /// [`Self::new`], from `store` where the table is kept there. What is kept is of these very points
+    /// and for these instructions by the word of the store: nobody checks it here.
+    pub(crate) fn kept(
+        arithmetic: A,
+        points: &[G1Affine],
+        options: CpuOptions,
+        store: &dyn Store,
+    ) -> Self {
+        let CpuOptions { instructions, table_bytes, .. } = options;
+        let Some(layout) = kept::Layout::of::<A>(points.len(), table_bytes) else {
+            return Self::new(arithmetic, points, table_bytes);
+        };
+        let name = layout.name(instructions);
+        let found = store.read(&name).and_then(|mut kept| layout.read(&mut kept).ok());
+        if let Some((table, all)) = found {
+            return Self { arithmetic, table, all };
+        }
+        let bases = Self::new(arithmetic, points, table_bytes);
+        if !bases.table.has_infinite() {
+            store.write(&name, &mut |file| kept::write(&bases.table, &bases.all, file));
+        }
         bases
     }
 

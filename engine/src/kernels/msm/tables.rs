@@ -41,13 +41,8 @@ impl Table {
         table_bytes: usize,
     ) -> Self {
         let rows = points.len();
-        let block = rows.next_multiple_of(A::Fq::WIDTH).clamp(A::Fq::WIDTH, BLOCK);
+        let (block, windows) = Self::sizes::<A>(rows, table_bytes);
         let padded = rows.next_multiple_of(block);
-        // Entries are 31-bit indices.
-        let most = (NEGATIVE as usize).saturating_mul(size_of::<TablePoint>());
-        let bytes = table_bytes.min(most);
-        let max_windows = bytes / (padded.max(1) * size_of::<TablePoint>());
-        let windows = Windows::choose(rows, max_windows);
         let mut infinite: Vec<bool> = points.iter().map(|p| bool::from(p.is_identity())).collect();
         if !infinite.contains(&true) {
             infinite.clear();
@@ -58,6 +53,26 @@ impl Table {
             fill_block(arithmetic, table, block, windows, points);
         });
         Self { points: table, rows, block, windows, infinite }
+    }
+
+    /// The rows of a block and the windows of a table of so many points.
+    pub(super) fn sizes<A: Arithmetic>(rows: usize, table_bytes: usize) -> (usize, Windows) {
+        let block = rows.next_multiple_of(A::Fq::WIDTH).clamp(A::Fq::WIDTH, BLOCK);
+        let padded = rows.next_multiple_of(block);
+        // Entries are 31-bit indices.
+        let most = (NEGATIVE as usize).saturating_mul(size_of::<TablePoint>());
+        let bytes = table_bytes.min(most);
+        let max_windows = bytes / (padded.max(1) * size_of::<TablePoint>());
+        (block, Windows::choose(rows, max_windows))
+    }
+
+    /// A table that was made before, none of whose points is infinite.
+    pub(super) fn from_kept(
+        points: Vec<TablePoint>,
+        rows: usize,
+        (block, windows): (usize, Windows),
+    ) -> Self {
+        Self { points, rows, block, windows, infinite: Vec::new() }
     }
 
     /// The table of sums of points, without multiples.
