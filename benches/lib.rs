@@ -3,7 +3,7 @@
 use std::{fs, path::Path, sync::Arc, thread::available_parallelism};
 
 use anyhow::Result;
-use zkinfer::{Model, Quantized, Recipe, plan};
+use zkinfer::{InputData, Model, Quantized, Recipe, plan};
 use zkinfer_engine::{CpuOptions, Device, Instructions};
 use zkinfer_models::{Execution, QuantizedGraph};
 use zkinfer_prover::{ModelIdentity, Setup, Srs};
@@ -48,6 +48,7 @@ impl ZooModel {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let model = Model::open(&folder.join("model.onnx"))?;
         let samples = Some(folder.join("samples.npz")).filter(|samples| samples.exists());
+        let samples = samples.as_deref().map(InputData::read_samples).transpose()?;
         let recipe = Recipe { samples, ..Recipe::default() };
         let input = model.read_input(&folder.join("input.json"))?;
         let quantized = model.quantize(&recipe, Path::new(""), std::slice::from_ref(&input))?;

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use zkinfer::{
-    Audit, Expectation, Recipe, SetupKind, SrsPolicy, audit::Recompile, models::ImportOptions,
-    read, verifier::INSECURE_DEV,
+    Audit, Expectation, InputData, Recipe, SetupKind, SrsPolicy, audit::Recompile,
+    models::ImportOptions, read, verifier::INSECURE_DEV,
 };
 
 fn main() -> Result<()> {
@@ -25,10 +25,11 @@ fn main() -> Result<()> {
     let expectation = Expectation::new(&key, policy);
 
     // The ONNX file and the samples must give this very key, and the accuracy that it binds.
+    let samples = InputData::read_samples(&folder.join("samples.npz"))?;
     let recompile = Recompile {
         model: folder.join("model.onnx"),
         import: ImportOptions::default(),
-        recipe: Recipe { samples: Some(folder.join("samples.npz")), ..Recipe::default() },
+        recipe: Recipe { samples: Some(samples), ..Recipe::default() },
         settings_beside: folder.join("model.zkinfer.json"),
         input: None,
         test_set: None,

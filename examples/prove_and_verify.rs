@@ -16,7 +16,8 @@ fn main() -> Result<()> {
     let input = model.read_input(&folder.join("input.json"))?;
 
     // Integers, and keys: once per model. The development SRS has a public secret.
-    let recipe = Recipe { samples: Some(folder.join("samples.npz")), ..Recipe::default() };
+    let samples = InputData::read_samples(&folder.join("samples.npz"))?;
+    let recipe = Recipe { samples: Some(samples), ..Recipe::default() };
     let quantized = model.quantize(&recipe, &folder.join("model.zkinfer.json"), &[])?;
     let keys = Keys::make(&model, &quantized, None, &Device::default(), &|_| ())?;
 

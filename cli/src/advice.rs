@@ -40,7 +40,12 @@ fn advice(error: &Error) -> Option<&'static str> {
         Error::AnotherSettings { .. } => {
             "pass them with --settings; or remove them, or choose another place for the key"
         }
-        Error::SettingsFormat { .. } => "make the key again with zkinfer setup",
+        Error::SettingsFormat { .. } | Error::SettingsSemantics { .. } => {
+            "make them again: zkinfer setup MODEL --calibrate FILE, with -o for another place"
+        }
+        Error::UnshownAccuracy { .. } => {
+            "put the report beside the settings, or measure a new one with --test-set FILE"
+        }
         Error::Exists { .. } => "name another file with --output",
         Error::Shown { side: Side::Input } => {
             "give it with --expect-input or --input; for a key that commits to it: zkinfer setup \

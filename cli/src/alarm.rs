@@ -6,8 +6,10 @@ use std::{fmt, path::Path};
 use anyhow::Result;
 use serde::Serialize;
 use zkinfer::{
-    Comparison, Model, Reference, Run, Survey, Tensors, Warning,
+    Comparison, InputData, Model, Origin, Quantized, Reference, Run, Survey, Tensors, Warning,
+    accuracy_to_bind,
     models::{AccuracyReport, LayerComparison, Reading, Shown},
+    verifier::VerifyingKey,
 };
 
 use crate::{args, output::Output, text::brief};
@@ -116,15 +118,38 @@ impl fmt::Display for ReferenceWords<'_> {
 pub(crate) fn reference(
     args: &args::Alarm,
     model: &Model,
-    file: &Path,
+    data: Option<&InputData>,
     inputs: &[Tensors],
 ) -> Result<Option<Reference>> {
-    let outputs = match &args.reference {
-        Some(path) => Some(model.read_reference(path, inputs.len())?),
-        None => model.outputs_beside(file)?.filter(|outputs| outputs.len() == inputs.len()),
+    let outputs = match (&args.reference, data) {
+        (Some(path), _) => Some(model.read_reference(path, inputs.len())?),
+        (None, Some(data)) => model.outputs_beside(data)?,
+        (None, None) => None,
     };
+    let outputs = outputs.filter(|outputs| outputs.len() == inputs.len());
     let compare = |outputs: Vec<_>| model.compare_with_reference(inputs, &outputs);
     Ok(outputs.map(compare).transpose()?)
+}
+
+/// The accuracy report that a key is to bind, with what is wrong with it said.
+pub(crate) fn bound_accuracy(
+    model: &Model,
+    quantized: &mut Quantized,
+    test_set: Option<&Path>,
+    stored: Option<&VerifyingKey>,
+    output: &Output,
+) -> Result<Option<AccuracyReport>> {
+    let samples = match (test_set, &quantized.origin) {
+        (Some(path), _) => Some(path.to_owned()),
+        (None, Origin::Samples(data)) => Some(data.path().to_owned()),
+        (None, _) => None,
+    };
+    let accuracy = accuracy_to_bind(model, quantized, test_set, stored)?;
+    if let (Some(accuracy), Some(samples)) = (&accuracy, samples) {
+        output.remark_notes(&samples, &accuracy.notes);
+        output.alarm_accuracy(&accuracy.report);
+    }
+    Ok(accuracy.map(|accuracy| accuracy.report))
 }
 
 impl Output {

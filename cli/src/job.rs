@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
-use zkinfer::{ExpectedJob, verifier::JobBinding};
+use zkinfer::verifier::JobBinding;
 use zkinfer_report::now;
 
 use crate::args::Job;
@@ -62,23 +62,12 @@ fn parse<const N: usize>(text: &str) -> Result<[u8; N]> {
 impl Job {
     /// The binding to prove; what is not said is zero.
     pub(crate) fn binding(&self) -> JobBinding {
-        self.expected().binding(&JobBinding {
-            chain_id: 0,
-            job_id: [0; 32],
-            payee: [0; 20],
-            expiry: 0,
-            nonce: 0,
-        })
-    }
-
-    /// What a proof must be bound to.
-    pub(crate) fn expected(&self) -> ExpectedJob {
-        ExpectedJob {
-            chain_id: self.chain,
-            job_id: self.job.map(|Hex32(bytes)| bytes),
-            payee: self.payee.map(|Hex20(bytes)| bytes),
-            expiry: self.expiry,
-            nonce: self.nonce,
+        JobBinding {
+            chain_id: self.chain.unwrap_or(0),
+            job_id: self.job.map_or([0; 32], |Hex32(bytes)| bytes),
+            payee: self.payee.map_or([0; 20], |Hex20(bytes)| bytes),
+            expiry: self.expiry.unwrap_or(0),
+            nonce: self.nonce.unwrap_or(0),
         }
     }
 }

@@ -9,12 +9,13 @@ use std::{
 use anyhow::{Error, Result};
 use serde::Serialize;
 use zkinfer::{
-    Origin, Quantized,
+    InputData, Model, Origin, Quantized,
+    models::{InputNote, Shown},
     prover::{CacheEvent, files},
     verifier::is_hidden,
 };
 
-use crate::advice;
+use crate::{advice, text::shell};
 
 /// How a command ended, when nothing went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,12 +88,29 @@ impl Output {
         }
     }
 
-    /// Says what a reader of these files should know.
-    pub(crate) fn remark_file(&self, path: &Path) -> Result<(), zkinfer::Error> {
-        for note in zkinfer::notes_of_inputs(path)? {
+    /// Says what a reader of this file should know.
+    pub(crate) fn remark_file(&self, data: &InputData) {
+        self.remark_notes(data.path(), &data.notes());
+    }
+
+    /// Says what is not used of the samples that accuracy was measured on.
+    pub(crate) fn remark_notes(&self, path: &Path, notes: &[InputNote]) {
+        for note in notes {
             self.remark(format_args!("note: {}: {note}", path.display()));
         }
-        Ok(())
+    }
+
+    /// Says which shapes were not the model's or the user's.
+    pub(crate) fn remark_shapes(&self, model: &Model) {
+        for input in model.completed_inputs() {
+            let sizes: Vec<String> = input.shape.iter().map(ToString::to_string).collect();
+            self.remark(format_args!(
+                "note: the model leaves the shape of `{}` open; it is taken from the inputs: \
+                 --shape {}",
+                Shown(&input.name),
+                shell(Path::new(&format!("{}={}", input.name, sizes.join("x"))))
+            ));
+        }
     }
 
     /// Says what happened at the cache of SRS files, where that matters.
@@ -118,6 +136,20 @@ impl Output {
             let object = serde_json::json!({ "error": text });
             let _ = print(&visible_json(&object.to_string()));
         }
+    }
+
+    /// [`Self::error`] with more for programs to read.
+    pub(crate) fn error_with<R: Serialize>(&self, error: &Error, more: &R) -> Result<()> {
+        let text = advice::explain(error);
+        self.remark(format_args!("error: {text}"));
+        let mut object = serde_json::to_value(more)?;
+        object["error"] = text.into();
+        print(&visible_json(&object.to_string()))
+    }
+
+    /// Whether programs read what is printed.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
     }
 
     /// Whether progress may be shown: nobody wants it in a log.

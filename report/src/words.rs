@@ -40,7 +40,7 @@ pub fn model(name: Option<&str>, digest: Digest) -> String {
 pub fn origin(origin: &Origin) -> String {
     match origin {
         Origin::Settings(path) => format!("settings of {}", path.display()),
-        Origin::Samples(path) => format!("samples of {}", path.display()),
+        Origin::Samples(data) => format!("samples of {}", data.path().display()),
         Origin::Input => "input alone".to_owned(),
         Origin::Inputs(count) => format!("{count} inputs"),
     }
@@ -57,7 +57,14 @@ impl fmt::Display for AccuracyWords<'_> {
         write!(f, "the float model's class on {} of {count} samples", float_model.same_class)?;
         if let Some(labels) = labels {
             let (integer, float) = (labels.integer_correct, labels.float_correct);
-            write!(f, ", the right class on {integer} (float model {float})")?;
+            match labels.per_sample {
+                1 => write!(f, ", the right class on {integer} (float model {float})")?,
+                positions => write!(
+                    f,
+                    ", the right class at {integer} of {} positions (float model {float})",
+                    count.saturating_mul(positions)
+                )?,
+            }
         }
         let max = Decimal(float_model.max_error_ten_thousandths);
         let mean = Decimal(float_model.mean_error_ten_thousandths);

@@ -9,6 +9,41 @@ use crate::{error::Error, read, settings::Side, tensors};
 
 /// Commits to the input in a file, for proofs under a key that does not show inputs.
 ///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs"));
+/// # let files = files();
+/// use zkinfer::{
+///     Device, Inference, InputData, Keys, Model, Options, Recipe, Side, commit_to_input,
+///     read_input_blinding, verifier::JobBinding, write_openings,
+/// };
+///
+/// let model = Model::open(&files.model)?;
+/// let options = Options { committed: [Side::Input].into(), ..Options::default() };
+/// let samples = Some(InputData::read_samples(&files.samples)?);
+/// let recipe = Recipe { samples, options, ..Recipe::default() };
+/// let quantized = model.quantize(&recipe, std::path::Path::new("none"), &[])?;
+/// let keys = Keys::make(&model, &quantized, None, &Device::default(), &|_| ())?;
+///
+/// // The buyer publishes the commitment and gives the prover what opens it.
+/// let (commitment, openings) = commit_to_input(keys.verifying_key(), &files.input)?;
+/// let opening = files.input.with_extension("zkopening");
+/// write_openings(&openings, &opening)?;
+///
+/// let run = model.run(&quantized, &model.read_input(&files.input)?)?;
+/// let integers = run.integers.concat();
+/// let blinding = read_input_blinding(&opening, keys.verifying_key(), &integers)?;
+/// let inference = Inference {
+///     input_blinding: Some(blinding),
+///     ..Inference::new(&run.execution, JobBinding::NONE)
+/// };
+/// let proven = keys.prove(inference, &|_| ())?;
+/// let zkinfer::verifier::ClaimedValues::Committed(claimed) = &proven.file.claim.input else {
+///     panic!()
+/// };
+/// assert_eq!(claimed.to_string(), commitment.to_string());
+/// # Ok::<_, zkinfer::Error>(())
+/// ```
+///
 /// # Errors
 /// If claims under the key show their input, or the file does not hold its tensors.
 pub fn commit_to_input(key: &VerifyingKey, input: &Path) -> Result<(Commitment, Openings), Error> {

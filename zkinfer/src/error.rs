@@ -122,6 +122,12 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// Shapes or constants that do not fit together.
+    #[error("the options of the model contradict each other")]
+    Options {
+        /// How.
+        source: ImportError,
+    },
     /// The model does not run on the input.
     #[error("the model cannot run on this input")]
     Run {
@@ -207,6 +213,18 @@ pub enum Error {
         /// Its format.
         got: u32,
     },
+    /// Settings made for another version of the integer semantics, or that do not say which.
+    #[error(
+        "{} {}, this program has version {expected}", .path.display(), of_semantics(*got)
+    )]
+    SettingsSemantics {
+        /// The file.
+        path: PathBuf,
+        /// The version that is computed with.
+        expected: u16,
+        /// Its version; `None` where it names none.
+        got: Option<u16>,
+    },
     /// Settings of another model.
     #[error(
         "{} holds the settings of another model (digest {got}, this one has {expected})",
@@ -228,6 +246,16 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// Settings name an accuracy report that is not shown to be of their integers.
+    #[error("{} name an accuracy report that is not at hand: {} {fault}", .settings.display(), .report.display())]
+    UnshownAccuracy {
+        /// The settings.
+        settings: PathBuf,
+        /// Where the report belongs.
+        report: PathBuf,
+        /// What is there instead.
+        fault: UnshownAccuracy,
+    },
     /// A file is no accuracy report.
     #[error("cannot use {} as an accuracy report", .path.display())]
     AccuracyReport {
@@ -308,6 +336,15 @@ pub enum Error {
     Setup {
         /// Why not.
         source: SetupError,
+    },
+    /// What was remembered of the key was wrong: it has been removed, and whoever makes the keys anew
+    /// can prove.
+    #[error("what the cache {} held of this key was wrong, and has been removed", .folder.display())]
+    WrongCache {
+        /// The cache.
+        folder: PathBuf,
+        /// How it showed.
+        source: ProveError,
     },
     /// There is no proof.
     #[error("cannot prove")]
@@ -451,6 +488,35 @@ impl fmt::Display for KeyDifference {
             Self::AccuracyReport => f.write_str("it binds another accuracy report"),
             Self::Settings => f.write_str("it was made with other settings"),
         }
+    }
+}
+
+fn of_semantics(version: Option<u16>) -> String {
+    match version {
+        Some(version) => format!("is for version {version} of the integer semantics"),
+        None => "does not say for which version of the integer semantics it is".to_owned(),
+    }
+}
+
+/// Why a report is not the one that settings name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UnshownAccuracy {
+    /// There is no file.
+    Missing,
+    /// It has another digest.
+    Another,
+    /// It was measured with other integers than the settings give.
+    OfOtherIntegers,
+}
+
+impl fmt::Display for UnshownAccuracy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "is missing",
+            Self::Another => "is another report",
+            Self::OfOtherIntegers => "was measured with another calibration or other options",
+        })
     }
 }
 

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use thiserror::Error;
 use zkinfer_verifier::{
-    self as verifier, BatchItem, ClaimedValues, Commitment, Digest, InferenceClaim, JobBinding,
-    KeyDigest, Mismatch, Opening, OpeningError, Openings, ProofFile, SrsPolicy, SrsTrust,
-    TensorLayout, VerifyError, VerifyingKey, Visibility, verify, verify_batch,
+    self as verifier, BatchItem, ClaimedValues, Commitment, InferenceClaim, Mismatch, Opening,
+    OpeningError, Openings, ProofFile, SrsPolicy, SrsTrust, TensorLayout, VerifyError,
+    VerifyingKey, Visibility, verify, verify_batch,
 };
 
 use crate::{error::Error, settings::Side, tensors};
@@ -20,39 +20,32 @@ pub struct ExpectedSide<'a> {
     pub commitment: Option<[u8; 32]>,
 }
 
-/// What is said about the job; the rest may be anything.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ExpectedJob {
-    /// The chain on which the job is settled.
-    pub chain_id: Option<u64>,
-    /// The job.
-    pub job_id: Option<[u8; 32]>,
-    /// Who is paid.
-    pub payee: Option<[u8; 20]>,
-    /// When the proof expires, in seconds of Unix time.
-    pub expiry: Option<u64>,
-    /// Tells two proofs of one job apart.
-    pub nonce: Option<u64>,
-}
-
-impl ExpectedJob {
-    /// What a proof must be bound to: `claimed`, but for what is said.
-    #[must_use]
-    pub fn binding(&self, claimed: &JobBinding) -> JobBinding {
-        JobBinding {
-            chain_id: self.chain_id.unwrap_or(claimed.chain_id),
-            job_id: self.job_id.unwrap_or(claimed.job_id),
-            payee: self.payee.unwrap_or(claimed.payee),
-            expiry: self.expiry.unwrap_or(claimed.expiry),
-            nonce: self.nonce.unwrap_or(claimed.nonce),
-        }
-    }
-}
-
 /// What is expected of a proof under one key, as that key's integers.
+///
+/// ```
+/// use zkinfer::{Expectation, ExpectedSide, SrsPolicy};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs"));
+/// # let work = proven()?;
+/// let (key, proof) = (zkinfer::read::key(&work.key)?, zkinfer::read::proof(&work.proof)?);
+///
+/// // The verifier knows who is to be paid, and which input was ordered.
+/// let mut expected = Expectation::new(&key, SrsPolicy::AllowInsecureDev);
+/// expected.claim.payee = Some([9; 20]);
+/// let expected = expected.input(ExpectedSide { values: Some(&work.input), commitment: None })?;
+/// assert!(expected.check(&proof).is_ok());
+///
+/// let mut other = expected.clone();
+/// other.claim.payee = Some([8; 20]);
+/// assert_eq!(other.check(&proof).unwrap_err().codes(), ["payee"]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Expectation<'a> {
-    expected: verifier::Expectation<'a>,
+    /// What the claim must say: job, payee, model, and so on. Inputs and outputs are set from files
+    /// by [`Self::input`] and [`Self::output`].
+    pub claim: verifier::Expectation<'a>,
     openings: Option<Openings>,
     policy: SrsPolicy,
 }
@@ -61,39 +54,7 @@ impl<'a> Expectation<'a> {
     /// Expects nothing but a proof under `key`, and a trusted setup that `policy` allows.
     #[must_use]
     pub fn new(key: &'a VerifyingKey, policy: SrsPolicy) -> Self {
-        Self { expected: verifier::Expectation::new(key), openings: None, policy }
-    }
-
-    /// The key must have this digest: the one thing that says which circuit, weights included, is
-    /// meant.
-    #[must_use]
-    pub fn key_digest(mut self, digest: Option<KeyDigest>) -> Self {
-        self.expected.key_digest = digest;
-        self
-    }
-
-    /// The key must name the ONNX file of this digest. Whoever made the key wrote that name: only
-    /// an audit with the file shows that it is true.
-    #[must_use]
-    pub fn model(mut self, digest: Option<Digest>) -> Self {
-        self.expected.model = digest;
-        self
-    }
-
-    /// The proof must be made for this job.
-    #[must_use]
-    pub fn job(mut self, job: ExpectedJob) -> Self {
-        let ExpectedJob { chain_id, job_id, payee, expiry, nonce } = job;
-        self.expected =
-            verifier::Expectation { chain_id, job_id, payee, expiry, nonce, ..self.expected };
-        self
-    }
-
-    /// The proof must not have expired at this time, in seconds of Unix time.
-    #[must_use]
-    pub fn valid_at(mut self, time: Option<u64>) -> Self {
-        self.expected.valid_at = time;
-        self
+        Self { claim: verifier::Expectation::new(key), openings: None, policy }
     }
 
     /// The openings must open the claim's commitments. Set them before inputs and outputs.
@@ -108,10 +69,10 @@ impl<'a> Expectation<'a> {
     /// # Errors
     /// If it cannot be compared under this key, or a file does not hold the key's inputs.
     pub fn input(mut self, expected: ExpectedSide<'_>) -> Result<Self, Error> {
-        let layout = &self.expected.key.parts().layout;
+        let layout = &self.claim.key.parts().layout;
         let values = expected.values.map(|path| tensors::read_input_integers(path, &layout.inputs));
         let opening = self.openings.as_ref().and_then(|openings| openings.input.as_ref());
-        self.expected.input = KeySide {
+        self.claim.input = KeySide {
             side: Side::Input,
             visibility: layout.input_visibility,
             layout: &layout.inputs,
@@ -126,11 +87,11 @@ impl<'a> Expectation<'a> {
     /// # Errors
     /// If it cannot be compared under this key, or a file does not hold the key's outputs.
     pub fn output(mut self, expected: ExpectedSide<'_>) -> Result<Self, Error> {
-        let layout = &self.expected.key.parts().layout;
+        let layout = &self.claim.key.parts().layout;
         let values =
             expected.values.map(|path| tensors::read_output_integers(path, &layout.outputs));
         let opening = self.openings.as_ref().and_then(|openings| openings.output.as_ref());
-        self.expected.output = KeySide {
+        self.claim.output = KeySide {
             side: Side::Output,
             visibility: layout.output_visibility,
             layout: &layout.outputs,
@@ -151,8 +112,8 @@ impl<'a> Expectation<'a> {
     #[must_use]
     pub fn compares(&self, side: Side) -> bool {
         match side {
-            Side::Input => self.expected.input.is_some(),
-            Side::Output => self.expected.output.is_some(),
+            Side::Input => self.claim.input.is_some(),
+            Side::Output => self.claim.output.is_some(),
         }
     }
 
@@ -163,8 +124,8 @@ impl<'a> Expectation<'a> {
     /// Why the proof is rejected.
     pub fn check(&self, file: &ProofFile) -> Result<SrsTrust, Rejection> {
         self.compare(file)?;
-        let expected = self.expected.claim(&file.claim);
-        let verified = verify(self.expected.key, &expected, &file.proof, self.policy)?;
+        let expected = self.claim.claim(&file.claim);
+        let verified = verify(self.claim.key, &expected, &file.proof, self.policy)?;
         Ok(verified.srs())
     }
 
@@ -172,9 +133,9 @@ impl<'a> Expectation<'a> {
     /// their order.
     #[must_use]
     pub fn check_batch(&self, files: &[ProofFile]) -> Vec<Result<SrsTrust, Rejection>> {
-        let key = self.expected.key;
+        let key = self.claim.key;
         let claims: Vec<InferenceClaim> =
-            files.iter().map(|file| self.expected.claim(&file.claim)).collect();
+            files.iter().map(|file| self.claim.claim(&file.claim)).collect();
         let compared: Vec<_> = files.iter().map(|file| self.compare(file)).collect();
         let items: Vec<BatchItem<'_>> = files
             .iter()
@@ -194,12 +155,12 @@ impl<'a> Expectation<'a> {
 
     /// Compares what key and file say with what is expected; the proof is not looked at.
     fn compare(&self, file: &ProofFile) -> Result<(), Rejection> {
-        let mismatches = file.check_claim(&self.expected);
+        let mismatches = file.check_claim(&self.claim);
         if !mismatches.is_empty() {
             return Err(Rejection::Mismatches(mismatches));
         }
         if let Some(openings) = &self.openings {
-            openings.check(self.expected.key, &file.claim)?;
+            openings.check(self.claim.key, &file.claim)?;
         }
         Ok(())
     }

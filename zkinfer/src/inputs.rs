@@ -1,14 +1,39 @@
-//! Many inputs for one run of the prover.
+//! Files of inputs and samples: read once, whatever is then asked of them.
 
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use ndarray::ArrayD;
-use zkinfer_models::{InputFile, InputNote, read_inputs, read_samples};
+use zkinfer_models::{InputError, InputFile, InputNote, InputSets};
 
-use crate::{error::Error, model::Model};
+use crate::{
+    error::Error,
+    model::{Model, Tensors},
+};
+
+/// A file of inputs or samples, as it was read.
+#[derive(Clone, Debug)]
+pub struct InputData {
+    path: PathBuf,
+    file: Arc<InputFile>,
+}
+
+/// What a run over many inputs is given: one file that holds all of them, or a folder of files.
+#[derive(Clone, Debug)]
+pub enum InputSource {
+    /// One file, with a leading axis or an entry for each set of inputs.
+    File(InputData),
+    /// A folder's files, in the order of their names, each with one set of inputs.
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Its files. Hidden ones, and folders in it, are passed over.
+        files: Vec<InputData>,
+    },
+}
 
 /// One set of model inputs, under the name that its proof shall have.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,20 +44,158 @@ pub struct NamedInput {
     pub tensors: Vec<ArrayD<f32>>,
 }
 
-impl Model {
-    /// Reads many inputs: every file of a folder, by name, each with one set of inputs; or one file
-    /// with a leading axis, or one entry per input, as calibration samples are written.
-    ///
-    /// Hidden files and folders within the folder are passed over.
+impl InputData {
+    /// Reads a file, or standard input if the path is `-`.
     ///
     /// # Errors
-    /// If there is none, one does not fit the model, or two would have the same name.
-    pub fn read_many_inputs(&self, path: &Path) -> Result<Vec<NamedInput>, Error> {
-        if path.is_dir() { self.read_folder(path) } else { self.read_rows(path) }
+    /// If it cannot be read, or is of no known format.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        Self::open(path, |path, source| Error::Input { path, source })
     }
 
-    fn read_rows(&self, path: &Path) -> Result<Vec<NamedInput>, Error> {
-        let rows = read_samples(path, self.graph())
+    /// [`Self::read`] of a file to calibrate with, for an error that says so.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_samples(path: &Path) -> Result<Self, Error> {
+        Self::open(path, |path, source| Error::Samples { path, source })
+    }
+
+    fn open(path: &Path, failed: fn(PathBuf, InputError) -> Error) -> Result<Self, Error> {
+        match InputFile::read(path) {
+            Ok(file) => Ok(Self { path: path.to_owned(), file: Arc::new(file) }),
+            Err(source) => Err(failed(path.to_owned(), source)),
+        }
+    }
+
+    /// The file's path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file's content.
+    #[must_use]
+    pub fn file(&self) -> &InputFile {
+        &self.file
+    }
+
+    /// What a reader should know beside the numbers: what is not used of the file, and what was
+    /// decided in reading it.
+    #[must_use]
+    pub fn notes(&self) -> Vec<InputNote> {
+        self.file.notes()
+    }
+}
+
+impl InputSource {
+    /// Reads a file, or every file of a folder.
+    ///
+    /// # Errors
+    /// If one cannot be read, or there is none.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        if !path.is_dir() {
+            return InputData::read(path).map(Self::File);
+        }
+        let files = files_of(path)?;
+        if files.is_empty() {
+            return Err(Error::NoInputs { path: path.to_owned() });
+        }
+        let files = files.iter().map(|path| InputData::read(path)).collect::<Result<_, _>>()?;
+        Ok(Self::Folder { path: path.to_owned(), files })
+    }
+
+    /// A file that shows the shape of one set of inputs, and how many sets it should hold.
+    pub(crate) fn shown(&self) -> Option<(&InputData, InputSets)> {
+        match self {
+            Self::File(data) => Some((data, InputSets::Many)),
+            Self::Folder { files, .. } => files.first().map(|data| (data, InputSets::One)),
+        }
+    }
+
+    /// The file, where it is one.
+    #[must_use]
+    pub fn only_file(&self) -> Option<&InputData> {
+        match self {
+            Self::File(data) => Some(data),
+            Self::Folder { .. } => None,
+        }
+    }
+
+    /// The files that were read.
+    pub fn files(&self) -> impl Iterator<Item = &InputData> {
+        match self {
+            Self::File(data) => std::slice::from_ref(data),
+            Self::Folder { files, .. } => files,
+        }
+        .iter()
+    }
+}
+
+impl Model {
+    /// The one set of inputs that a file holds.
+    ///
+    /// # Errors
+    /// If it does not hold exactly the model's inputs.
+    pub fn input(&self, data: &InputData) -> Result<Tensors, Error> {
+        data.file
+            .inputs(self.graph())
+            .map_err(|source| Error::Input { path: data.path.clone(), source })
+    }
+
+    /// The samples that a file holds, each one set of inputs.
+    ///
+    /// # Errors
+    /// If it does not hold samples of the model's inputs.
+    pub fn samples(&self, data: &InputData) -> Result<Vec<Tensors>, Error> {
+        data.file
+            .samples(self.graph())
+            .map_err(|source| Error::Samples { path: data.path.clone(), source })
+    }
+
+    /// The outputs that an exporter has computed and that a file holds beside its inputs, if it
+    /// does.
+    ///
+    /// # Errors
+    /// If what it holds are no outputs of the model.
+    pub fn outputs_beside(&self, data: &InputData) -> Result<Option<Vec<Tensors>>, Error> {
+        data.file
+            .outputs(self.graph())
+            .map_err(|source| Error::Reference { path: data.path.clone(), source })
+    }
+
+    /// Reads one set of inputs from a file.
+    ///
+    /// # Errors
+    /// If the file does not hold exactly the model's inputs.
+    pub fn read_input(&self, path: &Path) -> Result<Tensors, Error> {
+        self.input(&InputData::read(path)?)
+    }
+
+    /// Reads samples from a file, each one set of inputs.
+    ///
+    /// # Errors
+    /// If the file does not hold samples of the model's inputs.
+    pub fn read_samples(&self, path: &Path) -> Result<Vec<Tensors>, Error> {
+        self.samples(&InputData::read_samples(path)?)
+    }
+
+    /// Many inputs: those of a file, by their numbers, or those of a folder's files, by their names.
+    ///
+    /// # Errors
+    /// If one does not fit the model, or two would have the same name.
+    pub fn many_inputs(&self, source: &InputSource) -> Result<Vec<NamedInput>, Error> {
+        match source {
+            InputSource::File(data) => self.rows(data),
+            InputSource::Folder { files, .. } => self.of_files(files),
+        }
+    }
+
+    fn rows(&self, data: &InputData) -> Result<Vec<NamedInput>, Error> {
+        let path = data.path();
+        let rows = data
+            .file
+            .samples(self.graph())
             .map_err(|source| Error::Input { path: path.to_owned(), source })?;
         let width = rows.len().saturating_sub(1).to_string().len();
         let stem = stem(path);
@@ -41,37 +204,17 @@ impl Model {
         Ok(rows.into_iter().enumerate().map(named).collect())
     }
 
-    fn read_folder(&self, folder: &Path) -> Result<Vec<NamedInput>, Error> {
+    fn of_files(&self, files: &[InputData]) -> Result<Vec<NamedInput>, Error> {
         let mut inputs = Vec::<NamedInput>::new();
-        for path in files_of(folder)? {
-            let tensors = read_inputs(&path, self.graph())
-                .map_err(|source| Error::Input { path: path.clone(), source })?;
-            let name = stem(&path);
+        for data in files {
+            let (tensors, name) = (self.input(data)?, stem(data.path()));
             if inputs.last().is_some_and(|before| before.name == name) {
-                return Err(Error::SameName { path, name });
+                return Err(Error::SameName { path: data.path.clone(), name });
             }
             inputs.push(NamedInput { name, tensors });
         }
-        if inputs.is_empty() {
-            return Err(Error::NoInputs { path: folder.to_owned() });
-        }
         Ok(inputs)
     }
-}
-
-/// What a reader of a file of inputs or samples should know beside its numbers: what is not used in
-/// it, and what was decided in reading it. Nothing for a folder, or for what is not a regular file
-/// and cannot be read twice.
-///
-/// # Errors
-/// If it cannot be read.
-pub fn notes_of_inputs(path: &Path) -> Result<Vec<InputNote>, Error> {
-    if !path.is_file() {
-        return Ok(Vec::new());
-    }
-    let file = InputFile::read(path);
-    let file = file.map_err(|source| Error::Input { path: path.to_owned(), source })?;
-    Ok(file.notes())
 }
 
 /// The files of a folder that are not hidden, sorted by their names without suffix.

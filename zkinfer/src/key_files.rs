@@ -12,6 +12,7 @@ use std::{
 
 use zkinfer_models::AccuracyReport;
 use zkinfer_prover::files;
+use zkinfer_verifier::VerifyingKey;
 
 use crate::{
     error::Error,
@@ -57,15 +58,32 @@ impl KeyFiles {
         }
     }
 
+    /// The files that belong to settings at this place.
+    #[must_use]
+    pub fn of_settings(settings: &Path) -> Self {
+        let name = settings.file_name().and_then(|name| name.to_str());
+        let stem = name.and_then(|name| name.strip_suffix(".zkinfer.json"));
+        let key = match stem {
+            Some(stem) => settings.with_file_name(format!("{stem}.zkvk")),
+            None => settings.with_extension("zkvk"),
+        };
+        Self { settings: settings.to_owned(), ..Self::of_key(&key) }
+    }
+
+    /// The key that is there, if one is.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is no key.
+    pub fn stored(&self) -> Result<Option<VerifyingKey>, Error> {
+        if self.key.exists() { read::key(&self.key).map(Some) } else { Ok(None) }
+    }
+
     /// Whether this very key is there; another one there is an error, none is not.
     ///
     /// # Errors
     /// If the file holds another key, or no key.
     pub fn hold(&self, keys: &Keys) -> Result<bool, Error> {
-        if !self.key.exists() {
-            return Ok(false);
-        }
-        let found = read::key(&self.key)?;
+        let Some(found) = self.stored()? else { return Ok(false) };
         match difference(&found, keys.verifying_key()) {
             None => Ok(true),
             Some(difference) => Err(Error::AnotherKey { path: self.key.clone(), difference }),
@@ -82,6 +100,10 @@ impl KeyFiles {
         settings: &Settings,
         report: Option<&AccuracyReport>,
     ) -> Result<Stored, Error> {
+        // Such keys were taken from the one that is there, with these settings.
+        if !keys.are_made() {
+            return Ok(Stored::Found);
+        }
         let stored = if self.hold(keys)? { Stored::Found } else { Stored::New };
         match stored {
             Stored::New => self.store_new_settings(settings)?,

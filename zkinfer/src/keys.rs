@@ -3,23 +3,23 @@
 use std::{path::Path, sync::Arc, time::Instant};
 
 use zkinfer_circuits::{CircuitPlan, PlanSizes};
-use zkinfer_prover::{CacheEvent, Device, Inference, ModelIdentity, Proven, Setup};
+use zkinfer_prover::{CacheEvent, Device, Inference, ModelIdentity, ProveError, Proven, Setup};
 use zkinfer_verifier::{KeyParts, VerifyingKey};
 
 use crate::{
     error::{Error, KeyDifference},
-    key_files::KeyFiles,
+    key_cache::KeyCache,
     model::{Model, Quantized},
-    plan_cache::PlanCache,
     progress::{Step, Watch},
-    read,
-    srs::srs_for_circuit,
+    srs::{known_srs, srs_for_circuit},
 };
 
 /// The keys of a model, with which its runs are proved.
 #[derive(Debug)]
 pub struct Keys {
     setup: Setup,
+    /// What was remembered of them, where they were not made but taken from the key at hand.
+    remembered: Option<KeyCache>,
     /// What happened at the cache of SRS files.
     pub srs_event: CacheEvent,
     /// Seconds of planning, SRS and key generation.
@@ -45,6 +45,33 @@ impl Keys {
     /// Makes the keys of a quantized model on a device, under the SRS of a file or the development
     /// one.
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs"));
+    /// # let files = files();
+    /// use zkinfer::{
+    ///     Device, Inference, InputData, KeyFiles, Keys, Model, Recipe, Stored,
+    ///     verifier::JobBinding, write_proof,
+    /// };
+    ///
+    /// let model = Model::open(&files.model)?;
+    /// let place = KeyFiles::beside_model(&files.model);
+    /// let samples = InputData::read_samples(&files.samples)?;
+    /// let recipe = Recipe { samples: Some(samples.clone()), ..Recipe::default() };
+    /// let quantized = model.quantize(&recipe, &place.settings, &[])?;
+    /// let keys = Keys::make(&model, &quantized, None, &Device::default(), &|_| ())?;
+    /// // Key and settings are one set, which is never written over another.
+    /// assert_eq!(place.store(&keys, &quantized.settings, None)?, Stored::New);
+    ///
+    /// // One set of keys proves many inputs.
+    /// for (index, input) in model.samples(&samples)?.iter().take(2).enumerate() {
+    ///     let run = model.run(&quantized, input)?;
+    ///     let proven = keys.prove(Inference::new(&run.execution, JobBinding::NONE), &|_| ())?;
+    ///     let proof = files.proof.with_file_name(format!("{index}.zkproof"));
+    ///     write_proof(&proven, &proof, &proof.with_extension("zkopening"))?;
+    /// }
+    /// # Ok::<_, zkinfer::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// If the model has no circuit, or the SRS does not serve it.
     pub fn make(
@@ -61,12 +88,13 @@ impl Keys {
     }
 
     /// [`Self::make`] where these keys may have been made before, and then take less time: the
-    /// search for a layout is left out if it is known what it gave for the key in `files`.
+    /// search for a layout is left out if it is known what it gave for `stored`, the key that is
+    /// there.
     ///
     /// # Errors
     /// As [`Self::make`]. It is no error that another key is there, or none.
     pub fn make_again(
-        files: &KeyFiles,
+        stored: Option<&VerifyingKey>,
         model: &Model,
         quantized: &Quantized,
         srs: Option<&Path>,
@@ -75,19 +103,62 @@ impl Keys {
     ) -> Result<Self, Error> {
         let start = Instant::now();
         let what = (model, quantized, srs, device);
-        let stored = if files.key.exists() { read::key(&files.key).ok() } else { None };
-        let entry = |key| PlanCache::entry(model, &quantized.settings, key);
-        let known = stored.as_ref().and_then(|key| entry(key).read());
-        if let Some(plan) = known.and_then(|sizes| plan_with(quantized, sizes)) {
+        let entry = |key| KeyCache::of(model, &quantized.settings, key);
+        let known = stored.and_then(|key| entry(key).read());
+        if let Some(plan) = known.and_then(|known| plan_with(quantized, known.sizes)) {
             let keys = Self::with_plan(plan, start, what, watch)?;
-            if stored.as_ref() == Some(keys.verifying_key()) {
+            if stored == Some(keys.verifying_key()) {
                 return Ok(keys);
             }
         }
         watch(Step::Planning);
         let keys = Self::with_plan(plan(model, quantized)?, start, what, watch)?;
-        entry(keys.verifying_key()).write(keys.setup.plan().sizes());
+        entry(keys.verifying_key()).write(keys.setup.plan().sizes(), keys.setup.srs());
         Ok(keys)
+    }
+
+    /// The keys of `stored`, the key that is there, for proofs under it: where it is remembered that
+    /// this model and these settings gave it, nothing is committed to again, and no ceremony's file is
+    /// checked again. Else [`Self::make_again`].
+    ///
+    /// Nobody believes what is remembered: every proof is verified under `stored`. Where one does
+    /// not verify, [`Self::prove`] says so, and what was remembered is removed.
+    ///
+    /// # Errors
+    /// As [`Self::make`]. It is no error that another key is there, or none.
+    pub fn for_proofs(
+        stored: Option<&VerifyingKey>,
+        model: &Model,
+        quantized: &Quantized,
+        srs: Option<&Path>,
+        device: &Device,
+        watch: Watch<'_>,
+    ) -> Result<Self, Error> {
+        let remembered =
+            stored.and_then(|key| Self::remembered(key, model, quantized, srs, device));
+        match remembered {
+            Some(keys) => Ok(keys),
+            None => Self::make_again(stored, model, quantized, srs, device, watch),
+        }
+    }
+
+    /// What gives no keys in this way is found again, and told, in the other.
+    fn remembered(
+        key: &VerifyingKey,
+        model: &Model,
+        quantized: &Quantized,
+        srs: Option<&Path>,
+        device: &Device,
+    ) -> Option<Self> {
+        let start = Instant::now();
+        let entry = KeyCache::of(model, &quantized.settings, key);
+        let known = entry.read()?;
+        let plan = plan_with(quantized, known.sizes)?;
+        let srs = known_srs(srs, key, &known.srs.0)?;
+        let identity = identity(model, quantized);
+        let setup = Setup::of_key(key, Arc::new(plan), srs, identity, device, &entry).ok()??;
+        let (srs_event, seconds) = (CacheEvent::Read, start.elapsed().as_secs_f64());
+        Some(Self { setup, remembered: Some(entry), srs_event, seconds })
     }
 
     fn with_plan(
@@ -99,15 +170,16 @@ impl Keys {
         watch(Step::LoadingSrs);
         let srs = srs_for_circuit(srs, plan.k())?;
         watch(Step::MakingKeys);
-        let identity = ModelIdentity {
-            name: quantized.settings.label().map(str::to_owned),
-            digest: model.digest().0,
-            graph_digest: Some(model.graph().digest()),
-            accuracy_digest: quantized.settings.accuracy_digest.map(|digest| digest.0),
-        };
-        let setup = Setup::on_device(Arc::new(plan), srs.srs, identity, device)
+        let setup = Setup::on_device(Arc::new(plan), srs.srs, identity(model, quantized), device)
             .map_err(|source| Error::Setup { source })?;
-        Ok(Self { setup, srs_event: srs.event, seconds: start.elapsed().as_secs_f64() })
+        let seconds = start.elapsed().as_secs_f64();
+        Ok(Self { setup, remembered: None, srs_event: srs.event, seconds })
+    }
+
+    /// Whether the key was made, and not taken from the one that is there.
+    #[must_use]
+    pub fn are_made(&self) -> bool {
+        self.remembered.is_none()
     }
 
     /// Circuit, SRS and keys.
@@ -125,13 +197,29 @@ impl Keys {
     /// Proves a run, and verifies the proof.
     ///
     /// # Errors
-    /// If the run is of another model, or the device fails.
+    /// If the run is of another model, or the device fails; [`Error::WrongCache`] if these are keys
+    /// [for proofs](Self::for_proofs) and what was remembered of them was wrong.
     pub fn prove(&self, inference: Inference<'_>, watch: Watch<'_>) -> Result<Proven, Error> {
         let expected_seconds = self.setup.plan().cost().prove_seconds;
         let progress = |stage| watch(Step::Proving { stage, expected_seconds });
-        self.setup
-            .prove_with_progress(inference, &progress)
-            .map_err(|source| Error::Prove { source })
+        let proven = self.setup.prove_with_progress(inference, &progress);
+        proven.map_err(|source| match (&self.remembered, source) {
+            (Some(entry), source @ ProveError::SelfCheck { .. }) => {
+                entry.forget();
+                Error::WrongCache { folder: entry.folder(), source }
+            }
+            (_, source) => Error::Prove { source },
+        })
+    }
+}
+
+/// What a key says of a model.
+fn identity(model: &Model, quantized: &Quantized) -> ModelIdentity {
+    ModelIdentity {
+        name: quantized.settings.label().map(str::to_owned),
+        digest: model.digest().0,
+        graph_digest: Some(model.graph().digest()),
+        accuracy_digest: quantized.settings.accuracy_digest.map(|digest| digest.0),
     }
 }
 

@@ -7,14 +7,15 @@
 //!
 //! ```
 //! use zkinfer::{
-//!     Device, Expectation, Inference, Keys, Model, Recipe, SrsPolicy,
+//!     Device, Expectation, Inference, InputData, Keys, Model, Recipe, SrsPolicy,
 //!     verifier::JobBinding,
 //! };
 //! # fn main() -> Result<(), zkinfer::Error> {
 //! # let zoo = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/zoo/digits_mlp");
 //! # let folder = tempfile::tempdir().unwrap();
 //! let model = Model::open(&zoo.join("model.onnx"))?;
-//! let samples = Recipe { samples: Some(zoo.join("samples.npz")), ..Recipe::default() };
+//! let samples = InputData::read_samples(&zoo.join("samples.npz"))?;
+//! let samples = Recipe { samples: Some(samples), ..Recipe::default() };
 //! let quantized = model.quantize(&samples, &folder.path().join("none"), &[])?;
 //! let keys = Keys::make(&model, &quantized, None, &Device::default(), &|_| ())?;
 //!
@@ -44,10 +45,10 @@ mod devices;
 mod error;
 mod expectation;
 mod inputs;
+mod key_cache;
 mod key_files;
 mod keys;
 mod model;
-mod plan_cache;
 mod progress;
 mod quote;
 pub mod read;
@@ -63,7 +64,7 @@ pub use zkinfer_prover::{Device, Inference, Proven};
 pub use zkinfer_verifier as verifier;
 pub use zkinfer_verifier::SrsPolicy;
 
-pub use accuracy::measure_accuracy;
+pub use accuracy::{KeyAccuracy, accuracy_to_bind, measure_accuracy};
 pub use alarm::{Demands, Reference, ReferenceOutput, Survey, Unmet};
 pub use audit::Audit;
 pub use blame::Blame;
@@ -72,12 +73,12 @@ pub use describe::{KeyDescription, KeyTensor};
 pub use devices::{
     DeviceChoice, DeviceFacts, DeviceQuote, Devices, FoundDevice, reason as device_reason,
 };
-pub use error::{Error, KeyDifference};
-pub use expectation::{Expectation, ExpectedJob, ExpectedSide, Rejection, hex};
-pub use inputs::{NamedInput, notes_of_inputs};
+pub use error::{Error, KeyDifference, UnshownAccuracy};
+pub use expectation::{Expectation, ExpectedSide, Rejection, hex};
+pub use inputs::{InputData, InputSource, NamedInput};
 pub use key_files::{KeyFiles, Stored};
 pub use keys::{Keys, plan};
-pub use model::{Model, Origin, Quantized, Run, Tensors};
+pub use model::{Model, Origin, Quantized, Run, Shapes, Tensors};
 pub use progress::{Step, Watch};
 pub use quote::Quote;
 pub use settings::{Aim, Options, Recipe, Settings, Side};

@@ -7,14 +7,16 @@ use std::{
 };
 
 use ndarray::ArrayD;
+use zkinfer_circuits::check_layers;
 use zkinfer_models::{
-    Calibration, Comparison, Execution, Graph, ImportOptions, InputFile, OnnxFile, QuantizedGraph,
-    Tolerance, execute, quantize, quantize_inputs, read_inputs, read_samples,
+    Calibration, Comparison, Execution, Graph, ImportOptions, InputFile, InputSets, OnnxFile,
+    QuantizedGraph, TensorSpec, Tolerance, execute, quantize, quantize_inputs,
 };
-use zkinfer_verifier::Digest;
+use zkinfer_verifier::{Digest, TensorLayout};
 
 use crate::{
     error::Error,
+    inputs::{InputData, InputSource},
     settings::{Recipe, Settings},
 };
 
@@ -28,6 +30,7 @@ pub struct Model {
     digest: Digest,
     byte_count: usize,
     graph: Graph,
+    completed: Vec<String>,
 }
 
 /// A model in integers, and the settings that made it so.
@@ -42,16 +45,61 @@ pub struct Quantized {
 }
 
 /// Where quantization settings come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Origin {
     /// A settings file.
     Settings(PathBuf),
     /// Calibration samples.
-    Samples(PathBuf),
+    Samples(InputData),
     /// The input that is run.
     Input,
     /// The inputs that are run, so many.
     Inputs(usize),
+}
+
+/// What shows the shapes of a model's inputs where the ONNX file leaves them open.
+#[derive(Clone, Copy, Debug)]
+pub enum Shapes<'a> {
+    /// A file with one set of inputs.
+    Input(&'a InputData),
+    /// A file with samples.
+    Samples(&'a InputData),
+    /// Many inputs, each of which is run.
+    Inputs(&'a InputSource),
+    /// The inputs of a key.
+    Key(&'a [TensorLayout]),
+}
+
+impl Shapes<'_> {
+    /// The options with the shapes that this shows and they leave open.
+    fn complete(self, file: &OnnxFile, options: ImportOptions) -> Result<ImportOptions, Error> {
+        Ok(match self {
+            Self::Input(data) => file.shapes_of(&options, data.file(), InputSets::One),
+            Self::Samples(data) => file.shapes_of(&options, data.file(), InputSets::Many),
+            Self::Inputs(source) => match source.shown() {
+                Some((data, sets)) => file.shapes_of(&options, data.file(), sets),
+                None => options,
+            },
+            Self::Key(layout) => {
+                let mut shaped = options.clone();
+                for input in file.open_inputs(&options) {
+                    let tensor = layout.iter().find(|tensor| tensor.name == input.name);
+                    let sizes = tensor.map(|tensor| tensor.shape.iter().copied().map(size));
+                    if let Some(shape) = sizes.map(Iterator::collect::<Vec<_>>) {
+                        shaped = shaped
+                            .shape(&input.name, &shape)
+                            .map_err(|source| Error::Options { source })?;
+                    }
+                }
+                shaped
+            }
+        })
+    }
+}
+
+/// A dimension; where `usize` is narrower, no model has so large a one.
+fn size(dimension: u32) -> usize {
+    usize::try_from(dimension).unwrap_or(usize::MAX)
 }
 
 /// A run of a model in integers.
@@ -72,6 +120,20 @@ pub struct Run {
 impl Model {
     /// Reads an ONNX file, and the files of weights that it names in its folder.
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs"));
+    /// # let files = files();
+    /// use zkinfer::{Error, Model};
+    ///
+    /// let model = Model::open(&files.model)?;
+    /// assert_eq!(model.graph().inputs()[0].shape, [1, 64]);
+    ///
+    /// // A refusal holds every reason, each with its node and what to do.
+    /// let Err(Error::Model { source, .. }) = Model::open(&files.input) else { panic!() };
+    /// assert_eq!(source.code(), "no-onnx");
+    /// # Ok::<_, Error>(())
+    /// ```
+    ///
     /// # Errors
     /// If it cannot be read, or is no model that can be proved.
     pub fn open(path: &Path) -> Result<Self, Error> {
@@ -84,18 +146,38 @@ impl Model {
     /// # Errors
     /// As [`Self::open`], and if the options do not fit the model.
     pub fn open_with(path: &Path, options: &ImportOptions) -> Result<Self, Error> {
+        Self::open_for(path, options, &[])
+    }
+
+    /// [`Self::open_with`] where dimensions that file and options leave open are those that the
+    /// first of `shapes` shows that tells them.
+    ///
+    /// # Errors
+    /// As [`Self::open_with`].
+    pub fn open_for(
+        path: &Path,
+        options: &ImportOptions,
+        shapes: &[Shapes<'_>],
+    ) -> Result<Self, Error> {
         let path = path.to_owned();
         let file = match OnnxFile::open(&path) {
             Ok(file) => file,
             Err(source) => return Err(Error::Model { path, source }),
         };
-        match file.import(options) {
-            Ok(graph) => {
-                let digest = Digest(file.digest(options));
-                Ok(Self { path, digest, byte_count: file.len(), graph })
-            }
-            Err(source) => Err(Error::Refused { path, source }),
+        let complete = |options, shapes: &Shapes<'_>| shapes.complete(&file, options);
+        let open = file.open_inputs(options).into_iter().map(|input| input.name.clone());
+        let mut completed: Vec<String> = open.collect();
+        let options = shapes.iter().try_fold(options.clone(), complete)?;
+        completed.retain(|name| options.shapes().contains_key(name));
+        let graph = match file.import(&options) {
+            Ok(graph) => graph,
+            Err(source) => return Err(Error::Refused { path, source }),
+        };
+        if let Err(source) = check_layers(&graph) {
+            return Err(Error::Plan { path, source });
         }
+        let digest = Digest(file.digest(&options));
+        Ok(Self { path, digest, byte_count: file.len(), graph, completed })
     }
 
     /// The file.
@@ -116,28 +198,16 @@ impl Model {
         self.byte_count
     }
 
+    /// The inputs whose shapes the file leaves open and something else has shown.
+    pub fn completed_inputs(&self) -> impl Iterator<Item = &TensorSpec> {
+        let is_completed = |input: &&TensorSpec| self.completed.contains(&input.name);
+        self.graph.inputs().into_iter().filter(is_completed)
+    }
+
     /// The model in floating point.
     #[must_use]
     pub fn graph(&self) -> &Graph {
         &self.graph
-    }
-
-    /// Reads one set of inputs.
-    ///
-    /// # Errors
-    /// If the file does not hold exactly the model's inputs.
-    pub fn read_input(&self, path: &Path) -> Result<Vec<ArrayD<f32>>, Error> {
-        read_inputs(path, &self.graph)
-            .map_err(|source| Error::Input { path: path.to_owned(), source })
-    }
-
-    /// Reads samples, each one set of inputs.
-    ///
-    /// # Errors
-    /// If the file does not hold samples of the model's inputs.
-    pub fn read_samples(&self, path: &Path) -> Result<Vec<Vec<ArrayD<f32>>>, Error> {
-        read_samples(path, &self.graph)
-            .map_err(|source| Error::Samples { path: path.to_owned(), source })
     }
 
     /// Reads the outputs that an exporter has computed from `count` inputs: those that a file of
@@ -159,22 +229,31 @@ impl Model {
         Ok(outputs)
     }
 
-    /// The outputs that a file of inputs or samples holds beside them, if it does.
-    ///
-    /// # Errors
-    /// If what it holds are no outputs of the model.
-    pub fn outputs_beside(&self, path: &Path) -> Result<Option<Vec<Vec<ArrayD<f32>>>>, Error> {
-        // What is no regular file cannot be read twice.
-        if !path.is_file() {
-            return Ok(None);
-        }
-        InputFile::read(path)
-            .and_then(|file| file.outputs(&self.graph))
-            .map_err(|source| Error::Reference { path: path.to_owned(), source })
-    }
-
     /// Quantizes by the settings file, by samples, or by the inputs, in this order; `beside` is
     /// where a settings file is looked for when none is named and none but the usual is asked for.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs"));
+    /// # let files = files();
+    /// use zkinfer::{InputData, KeyFiles, Model, Options, Origin, Recipe};
+    ///
+    /// let model = Model::open(&files.model)?;
+    /// let beside = KeyFiles::beside_model(&files.model).settings;
+    /// let recipe = Recipe {
+    ///     samples: Some(InputData::read_samples(&files.samples)?),
+    ///     options: Options { activation_bits: Some(10), ..Options::default() },
+    ///     ..Recipe::default()
+    /// };
+    /// let quantized = model.quantize(&recipe, &beside, &[])?;
+    /// assert_eq!(quantized.settings.options.activation_bits, 10);
+    ///
+    /// // With the ONNX file, settings fix the key: whoever has them quantizes to the same integers.
+    /// std::fs::write(&beside, quantized.settings.encode()).unwrap();
+    /// let again = model.quantize(&Recipe::default(), &beside, &[])?;
+    /// assert!(matches!(again.origin, Origin::Settings(_)));
+    /// assert_eq!(again.graph, quantized.graph);
+    /// # Ok::<_, zkinfer::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If a file is not what it should be, nothing is there to calibrate with, or the model cannot
@@ -190,7 +269,7 @@ impl Model {
             let settings = Settings::read(path, self.digest)?;
             return self.quantize_with(settings, Origin::Settings(path.to_owned()));
         }
-        let (calibration, origin) = self.calibrate(recipe.samples.as_deref(), inputs)?;
+        let (calibration, origin) = self.calibrate(recipe.samples.as_ref(), inputs)?;
         let settings = Settings::new(self.digest, calibration, &recipe.options);
         self.quantize_with(settings, origin)
     }
@@ -198,17 +277,16 @@ impl Model {
     /// Measures ranges on a file of samples, else on the inputs.
     fn calibrate(
         &self,
-        samples: Option<&Path>,
+        samples: Option<&InputData>,
         inputs: &[Vec<ArrayD<f32>>],
     ) -> Result<(Calibration, Origin), Error> {
         match (samples, inputs) {
-            (Some(path), _) => {
-                let place = path.to_owned();
-                let samples = read_samples(path, &self.graph)
-                    .map_err(|source| Error::Samples { path: place.clone(), source })?;
+            (Some(data), _) => {
+                let samples = self.samples(data)?;
+                let path = || data.path().to_owned();
                 let calibration = Calibration::from_samples(&self.graph, &samples)
-                    .map_err(|source| Error::CalibrateSamples { path: place.clone(), source })?;
-                Ok((calibration, Origin::Samples(place)))
+                    .map_err(|source| Error::CalibrateSamples { path: path(), source })?;
+                Ok((calibration, Origin::Samples(data.clone())))
             }
             (None, [input]) => {
                 let calibration = Calibration::from_input(&self.graph, input)
@@ -235,6 +313,23 @@ impl Model {
     }
 
     /// Runs the model on an input, in integers and in floating point.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs"));
+    /// # let files = files();
+    /// # use zkinfer::{InputData, Model, Recipe};
+    /// # let model = Model::open(&files.model)?;
+    /// # let samples = Some(InputData::read_samples(&files.samples)?);
+    /// # let recipe = Recipe { samples, ..Recipe::default() };
+    /// # let quantized = model.quantize(&recipe, std::path::Path::new("none"), &[])?;
+    /// let run = model.run(&quantized, &model.read_input(&files.input)?)?;
+    /// // What the proof will show, what the float model says, and what is wrong with it.
+    /// let output = &run.comparison.outputs[0];
+    /// assert_eq!(output.integer.len(), 10);
+    /// assert_eq!(output.float.len(), 10);
+    /// assert!(run.comparison.warnings.is_empty());
+    /// # Ok::<_, zkinfer::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If the input does not fit the model.

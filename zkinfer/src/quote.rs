@@ -32,6 +32,20 @@ impl Quote {
 
     /// Plans the circuit and times a transform.
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs"));
+    /// # let files = files();
+    /// # use zkinfer::{InputData, Model, Quote, Recipe};
+    /// # let model = Model::open(&files.model)?;
+    /// # let samples = Some(InputData::read_samples(&files.samples)?);
+    /// # let recipe = Recipe { samples, ..Recipe::default() };
+    /// # let quantized = model.quantize(&recipe, std::path::Path::new("none"), &[])?;
+    /// let quote = Quote::new(&model, &quantized)?;
+    /// println!("2^{} rows, {} bytes", quote.cost.k, quote.cost.proof_bytes);
+    /// assert!(quote.prove_seconds > 0.0);
+    /// # Ok::<_, zkinfer::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// If the model has no circuit.
     pub fn new(model: &Model, quantized: &Quantized) -> Result<Self, Error> {

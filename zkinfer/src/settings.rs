@@ -9,11 +9,11 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use zkinfer_circuits::{Objective, PlanOptions};
-use zkinfer_models::{Calibration, HexDigest, QuantizeOptions};
+use zkinfer_models::{Calibration, HexDigest, QuantizeOptions, SEMANTICS};
 use zkinfer_prover::files;
 use zkinfer_verifier::{Digest, Visibility};
 
-use crate::error::Error;
+use crate::{error::Error, inputs::InputData, model::Shapes};
 
 /// A change of the layout or of what a field means changes it.
 const FORMAT: u32 = 2;
@@ -82,17 +82,23 @@ pub struct Options {
 }
 
 /// Where the settings of a model come from.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Recipe {
     /// A settings file. Then neither samples nor options count.
     pub settings: Option<PathBuf>,
-    /// A file of samples to calibrate with.
-    pub samples: Option<PathBuf>,
+    /// Samples to calibrate with.
+    pub samples: Option<InputData>,
     /// What else fixes the key.
     pub options: Options,
 }
 
 impl Recipe {
+    /// The samples, as what shows the shapes of inputs that a model leaves open.
+    #[must_use]
+    pub fn shapes(&self) -> Option<Shapes<'_>> {
+        self.samples.as_ref().map(Shapes::Samples)
+    }
+
     /// Whether new settings are asked for, so that a settings file that lies there is not used.
     #[must_use]
     pub fn asks_for_new_settings(&self) -> bool {
@@ -106,6 +112,8 @@ impl Recipe {
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     format: u32,
+    /// The version of the integer semantics that they were made for.
+    semantics: u16,
     /// The label in the key; empty for none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
@@ -129,6 +137,7 @@ pub struct Settings {
 #[derive(Deserialize)]
 struct Header {
     format: u32,
+    semantics: Option<u16>,
 }
 
 fn is_default(aim: &Aim) -> bool {
@@ -149,6 +158,7 @@ impl Settings {
         let activation_bits = options.activation_bits.unwrap_or(defaults.activation_bits);
         Self {
             format: FORMAT,
+            semantics: SEMANTICS,
             name: options.name.clone().unwrap_or_default(),
             model_digest: digest.to_string(),
             options: QuantizeOptions { activation_bits, ..defaults },
@@ -192,11 +202,15 @@ impl Settings {
         let bytes = files::read_bounded(path, MAX_BYTES)
             .map_err(|source| Error::Read { path: path.to_owned(), source })?;
         let refused = |source| Error::Settings { path: path.to_owned(), source };
-        let Header { format } = serde_json::from_slice(&bytes).map_err(refused)?;
+        let Header { format, semantics } = serde_json::from_slice(&bytes).map_err(refused)?;
+        let path = path.to_owned();
         if format != FORMAT {
-            let path = path.to_owned();
             return Err(Error::SettingsFormat { path, expected: FORMAT, got: format });
         }
+        if semantics != Some(SEMANTICS) {
+            return Err(Error::SettingsSemantics { path, expected: SEMANTICS, got: semantics });
+        }
+        let refused = |source| Error::Settings { path, source };
         serde_json::from_slice(&bytes).map_err(refused)
     }
 

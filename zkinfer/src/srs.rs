@@ -6,8 +6,8 @@ use std::{
     path::Path,
 };
 
-use zkinfer_prover::{CacheEvent, CachedSrs, Srs, SrsCache, export_srs, files};
-use zkinfer_verifier::{INSECURE_DEV, SrsDigest, SrsId};
+use zkinfer_prover::{CacheEvent, CachedSrs, Ceremony, Srs, SrsCache, export_srs, files};
+use zkinfer_verifier::{INSECURE_DEV, SrsDigest, SrsId, VerifyingKey};
 
 use crate::error::Error;
 
@@ -66,9 +66,36 @@ pub fn srs_digest(srs: &Srs) -> Result<SrsDigest, Error> {
     Ok(exported.map_err(|source| Error::DescribeSrs { source })?.digest())
 }
 
+/// The cache of SRS files.
+pub(crate) fn cache() -> Option<SrsCache> {
+    files::cache_dir().map(|folder| SrsCache::new(&folder))
+}
+
+/// The SRS of a key that was made before, without the checks that it has passed then; `None` where
+/// it is not cached, or `file` is another one.
+pub(crate) fn known_srs(file: Option<&Path>, key: &VerifyingKey, digest: &[u8; 32]) -> Option<Srs> {
+    let ceremony = match file {
+        None => Ceremony::InsecureDev,
+        Some(path) => ceremony_of(path)?,
+    };
+    let srs = cache()?.known(ceremony, key.parts().k.into(), digest)?;
+    (srs_digest(&srs).ok()? == key.srs_digest()).then_some(srs)
+}
+
+/// Who made the SRS of a file.
+fn ceremony_of(path: &Path) -> Option<Ceremony> {
+    let mut file = open(path).ok()?;
+    let mut magic = [0; 4];
+    file.read_exact(&mut magic).ok()?;
+    match &magic {
+        b"ptau" => Srs::ceremony_of_ptau(&mut BufReader::new(file)).ok(),
+        _ => Srs::ceremony_of_file(path).ok(),
+    }
+}
+
 /// The SRS for a circuit of `2^k` rows: from `file`, or the development one. Both are cached.
 pub(crate) fn srs_for_circuit(file: Option<&Path>, k: u32) -> Result<CachedSrs, Error> {
-    let cache = files::cache_dir().map(|folder| SrsCache::new(&folder));
+    let cache = cache();
     let given = file.map(load_srs).transpose()?;
     let uncached = |srs| CachedSrs { srs, event: CacheEvent::Made };
     let chosen = match (&given, &cache) {

@@ -42,7 +42,7 @@ fn recompile(args: &args::Audit) -> Result<Option<Recompile>> {
     Ok(Some(Recompile {
         model,
         import: args.import.options()?,
-        recipe: args.quantize.recipe(),
+        recipe: args.quantize.recipe()?,
         settings_beside: KeyFiles::of_key(&args.key).settings,
         input: args.input.clone(),
         test_set: args.test_set.test_set.clone(),

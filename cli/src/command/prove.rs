@@ -9,11 +9,15 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use serde::Serialize;
 use zkinfer::{
-    Device, Keys, Model, Quantized, Stored, engine::DeviceUsage, measure_accuracy,
-    models::AccuracyReport, plan, read,
+    Device, Error, Inference, Keys, Model, Proven, Quantized, Run, Stored, Watch,
+    engine::DeviceUsage,
+    models::AccuracyReport,
+    plan, read_input_blinding,
+    verifier::{JobBinding, VerifyingKey},
 };
 
 use crate::{
+    alarm::bound_accuracy,
     args::{self, DeviceName},
     output::{Outcome, Output},
     progress::watched,
@@ -34,7 +38,46 @@ struct Ready {
     quantized: Quantized,
     keys: Keys,
     stored: Stored,
-    measured: Option<AccuracyReport>,
+    accuracy: Option<AccuracyReport>,
+}
+
+impl Ready {
+    /// Proves a run. Where what was remembered of the keys was wrong, which the closing check finds,
+    /// they are made anew, a remark says so, and the run is proven with those.
+    fn prove(
+        &mut self,
+        (args, model, places): (&args::Prove, &Model, &Places),
+        run: &Run,
+        binding: JobBinding,
+        output: &Output,
+        watch: Watch<'_>,
+    ) -> Result<Proven> {
+        match self.keys.prove(self.inference(args, run, binding)?, watch) {
+            Err(why @ Error::WrongCache { .. }) => {
+                let why = anyhow::Error::from(why);
+                output.remark(format_args!("warning: {why:#}; the keys are made anew"));
+                let stored = places.key.stored()?;
+                self.keys = make_keys(args, model, &self.quantized, stored.as_ref(), output)?;
+                places.key.store(&self.keys, &self.quantized.settings, None)?;
+                Ok(self.keys.prove(self.inference(args, run, binding)?, watch)?)
+            }
+            proven => Ok(proven?),
+        }
+    }
+
+    /// What is proven, about the commitment that the arguments name.
+    fn inference<'a>(
+        &self,
+        args: &args::Prove,
+        run: &'a Run,
+        binding: JobBinding,
+    ) -> Result<Inference<'a>, Error> {
+        let (opening, key) = (args.input_opening.as_deref(), self.keys.verifying_key());
+        let blinding = opening
+            .map(|path| read_input_blinding(path, key, &run.integers.concat()))
+            .transpose()?;
+        Ok(Inference { input_blinding: blinding, ..Inference::new(&run.execution, binding) })
+    }
 }
 
 /// Makes the keys of a quantized model and stores them where they are not.
@@ -45,11 +88,12 @@ fn ready(
     places: &Places,
     output: &Output,
 ) -> Result<Ready> {
-    let measured = measure_accuracy(model, &mut quantized, args.test_set.test_set.as_deref())?;
-    measured.iter().for_each(|report| output.alarm_accuracy(report));
-    let keys = make_keys(args, model, &quantized, places, output)?;
+    let stored = places.key.stored()?;
+    let test_set = args.test_set.test_set.as_deref();
+    let accuracy = bound_accuracy(model, &mut quantized, test_set, stored.as_ref(), output)?;
+    let keys = make_keys(args, model, &quantized, stored.as_ref(), output)?;
     output.remark_srs(&keys.srs_event);
-    let stored = places.key.store(&keys, &quantized.settings, measured.as_ref())?;
+    let stored = places.key.store(&keys, &quantized.settings, accuracy.as_ref())?;
     if stored == Stored::New {
         output.remark(format_args!(
             "NEW KEY: there was none, so {} was made, calibrated with the {}. Verifiers need \
@@ -58,7 +102,7 @@ fn ready(
             text::origin(&quantized.origin)
         ));
     }
-    Ok(Ready { quantized, keys, stored, measured })
+    Ok(Ready { quantized, keys, stored, accuracy })
 }
 
 /// Makes the keys on the device that was asked for. Where that is a choice, and the device that
@@ -67,19 +111,19 @@ fn make_keys(
     args: &args::Prove,
     model: &Model,
     quantized: &Quantized,
-    places: &Places,
+    stored: Option<&VerifyingKey>,
     output: &Output,
 ) -> Result<Keys> {
     let (srs, devices) = (args.srs.file.as_deref(), args.icicle.devices(args.instructions)?);
     let make = |device: &Device| {
-        watched(output, |watch| Keys::make_again(&places.key, model, quantized, srs, device, watch))
+        watched(output, |watch| Keys::for_proofs(stored, model, quantized, srs, device, watch))
     };
     let is_chosen = args.device == DeviceName::Auto;
     // Only a choice depends on the size of the circuit, which a key that is there tells.
-    let k = match (is_chosen, read::key(&places.key.key)) {
+    let k = match (is_chosen, stored) {
         (false, _) => 0,
-        (true, Ok(key)) => key.parts().k.into(),
-        (true, Err(_)) => plan(model, quantized)?.k(),
+        (true, Some(key)) => key.parts().k.into(),
+        (true, None) => plan(model, quantized)?.k(),
     };
     let device = devices.choose(args.device.into(), k)?;
     match make(&device) {
@@ -156,7 +200,7 @@ impl KeyReport {
             key_digest: key.digest().to_string(),
             key_reused: ready.stored == Stored::Found,
             settings: places.key.settings.clone(),
-            accuracy_report: ready.measured.as_ref().map(bound),
+            accuracy_report: ready.accuracy.as_ref().map(bound),
             srs: parts.srs.name.clone(),
             insecure_srs_allowed: setup.srs().ceremony().is_insecure(),
         }

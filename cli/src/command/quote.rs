@@ -1,7 +1,7 @@
 //! `quote`: what a proof would cost, before anything is proved.
 
 use anyhow::Result;
-use zkinfer::{Error, KeyFiles, Quote};
+use zkinfer::{InputData, KeyFiles, Quote, Shapes};
 use zkinfer_report::QuoteReport;
 
 use crate::{
@@ -10,11 +10,13 @@ use crate::{
 };
 
 pub(crate) fn run(args: &args::Quote, output: &Output) -> Result<Outcome> {
-    let model = args.import.open(&args.model)?;
-    let inputs: Vec<_> =
-        args.input.iter().map(|path| model.read_input(path)).collect::<Result<_, Error>>()?;
+    let (data, recipe) = (args.input.as_deref().map(InputData::read), args.quantize.recipe()?);
+    let data = data.transpose()?;
+    let shapes: Vec<_> = data.iter().map(Shapes::Input).chain(recipe.shapes()).collect();
+    let model = args.import.open(&args.model, &shapes, output)?;
+    let inputs = data.iter().map(|data| model.input(data)).collect::<Result<Vec<_>, _>>()?;
     let beside = KeyFiles::beside_model(&args.model).settings;
-    let quantized = model.quantize(&args.quantize.recipe(), &beside, &inputs)?;
+    let quantized = model.quantize(&recipe, &beside, &inputs)?;
     let quote = Quote::new(&model, &quantized)?;
     let devices = quote.on(&args.icicle.devices(None)?);
     let report = QuoteReport::new(&model, &quantized, &quote, &devices);

@@ -4,7 +4,7 @@ use std::{fmt, slice};
 
 use anyhow::Result;
 use serde::Serialize;
-use zkinfer::KeyFiles;
+use zkinfer::{InputData, KeyFiles, Shapes};
 
 use crate::{
     alarm::{Compared, reference},
@@ -14,14 +14,16 @@ use crate::{
 };
 
 pub(crate) fn run(args: &args::Run, output: &Output) -> Result<Outcome> {
-    let model = args.import.open(&args.model)?;
-    let input = model.read_input(&args.input)?;
+    let (data, recipe) = (InputData::read(&args.input)?, args.quantize.recipe()?);
+    let shapes: Vec<_> = [Shapes::Input(&data)].into_iter().chain(recipe.shapes()).collect();
+    let model = args.import.open(&args.model, &shapes, output)?;
+    let input = model.input(&data)?;
     let beside = KeyFiles::beside_model(&args.model).settings;
-    let quantized = model.quantize(&args.quantize.recipe(), &beside, slice::from_ref(&input))?;
+    let quantized = model.quantize(&recipe, &beside, slice::from_ref(&input))?;
     let demands = args.alarm.demands();
     let run = model.run_with(&quantized, &input, &demands.tolerance())?;
-    let reference = reference(&args.alarm, &model, &args.input, slice::from_ref(&input))?;
-    output.remark_file(&args.input)?;
+    let reference = reference(&args.alarm, &model, Some(&data), slice::from_ref(&input))?;
+    output.remark_file(&data);
     output.remark_origin(&quantized);
     output.alarm(&run);
     output.alarm_reference(reference.as_ref());

@@ -5,12 +5,12 @@ use std::{fmt, path::PathBuf};
 use anyhow::Result;
 use serde::Serialize;
 use zkinfer::{
-    Device, Error, KeyFiles, Keys, Model, Origin, Quantized, Reference, Stored, Survey, Tensors,
-    measure_accuracy,
+    Device, InputData, KeyFiles, Keys, Model, Origin, Quantized, Reference, Shapes, Stored, Survey,
+    Tensors,
 };
 
 use crate::{
-    alarm::reference,
+    alarm::{bound_accuracy, reference},
     args,
     output::{Outcome, Output},
     progress::watched,
@@ -22,16 +22,21 @@ pub(crate) fn run(args: &args::Setup, output: &Output) -> Result<Outcome> {
         Some(key) => KeyFiles::of_key(key),
         None => KeyFiles::beside_model(&args.model),
     };
-    let model = args.import.open(&args.model)?;
-    let inputs: Vec<_> =
-        args.input.iter().map(|path| model.read_input(path)).collect::<Result<_, Error>>()?;
-    let mut quantized = model.quantize(&args.quantize.recipe(), &files.settings, &inputs)?;
-    let accuracy = measure_accuracy(&model, &mut quantized, args.test_set.test_set.as_deref())?;
-    accuracy.iter().for_each(|report| output.alarm_accuracy(report));
-    let (survey, reference) = alarm(args, &model, &quantized, inputs, output)?;
+    let (data, recipe) = (args.input.as_deref().map(InputData::read), args.quantize.recipe()?);
+    let data = data.transpose()?;
+    let shapes: Vec<_> =
+        recipe.shapes().into_iter().chain(data.iter().map(Shapes::Input)).collect();
+    let model = args.import.open(&args.model, &shapes, output)?;
+    let inputs = data.iter().map(|data| model.input(data)).collect::<Result<Vec<_>, _>>()?;
+    let mut quantized = model.quantize(&recipe, &files.settings, &inputs)?;
+    let stored = files.stored()?;
+    let test_set = args.test_set.test_set.as_deref();
+    let accuracy = bound_accuracy(&model, &mut quantized, test_set, stored.as_ref(), output)?;
+    let (survey, reference) = alarm(args, &model, &quantized, (data.as_ref(), inputs), output)?;
     let (srs, device) = (args.srs.file.as_deref(), Device::default());
-    let made =
-        watched(output, |watch| Keys::make_again(&files, &model, &quantized, srs, &device, watch))?;
+    let made = watched(output, |watch| {
+        Keys::make_again(stored.as_ref(), &model, &quantized, srs, &device, watch)
+    })?;
     output.remark_srs(&made.srs_event);
     let key = made.verifying_key();
     let stored = files.store(&made, &quantized.settings, accuracy.as_ref())?;
@@ -63,16 +68,18 @@ fn alarm(
     args: &args::Setup,
     model: &Model,
     quantized: &Quantized,
-    inputs: Vec<Tensors>,
+    (input, inputs): (Option<&InputData>, Vec<Tensors>),
     output: &Output,
 ) -> Result<(Survey, Option<Reference>)> {
-    let (file, inputs) = match (&quantized.origin, &args.input) {
-        (Origin::Samples(path), _) => (path.clone(), model.read_samples(path)?),
-        (_, Some(path)) => (path.clone(), inputs),
+    let (data, inputs) = match (&quantized.origin, input) {
+        (Origin::Samples(data), _) => (data, model.samples(data)?),
+        (_, Some(data)) => {
+            output.remark_file(data);
+            (data, inputs)
+        }
         _ => return Ok((Survey::default(), None)),
     };
-    let reference = reference(&args.alarm, model, &file, &inputs)?;
-    output.remark_file(&file)?;
+    let reference = reference(&args.alarm, model, Some(data), &inputs)?;
     output.alarm_reference(reference.as_ref());
     let survey = model.compare_all(quantized, &inputs, &args.alarm.demands())?;
     output.alarm_all(&survey);

@@ -201,3 +201,32 @@ fn the_development_srs_is_labelled() {
     let text = workplace.run(&["srs", "info", "dev.srs"]).stdout;
     assert!(text.contains("INSECURE"), "{text}");
 }
+
+/// Programs get every reason, each with its place and what to do.
+#[test]
+fn inspect_lists_every_refusal_for_programs() {
+    let workplace = Workplace::with_model("digits_mlp");
+    // Two operations that nobody knows: names of the same length keep the file whole.
+    let mut bytes = workplace.read_bytes("model.onnx");
+    let relu: Vec<usize> =
+        (0..bytes.len() - 4).filter(|&at| &bytes[at..at + 4] == b"Relu").collect();
+    for at in relu {
+        if bytes[at - 2..at] == [0x22, 4] {
+            bytes[at..at + 4].copy_from_slice(b"Xelu");
+        }
+    }
+    std::fs::write(workplace.path("bad.onnx"), bytes).unwrap();
+    let report = workplace.json(2, &["inspect", "bad.onnx"]);
+    assert_eq!(report["provable"], false);
+    let refusals = report["refusals"].as_array().unwrap();
+    assert!(!refusals.is_empty(), "{report}");
+    for refusal in refusals {
+        assert_eq!(refusal["code"], "unsupported-operation", "{refusal}");
+        assert_eq!(refusal["operation"], "Xelu", "{refusal}");
+        assert!(!refusal["node"].as_str().unwrap().is_empty(), "{refusal}");
+        assert!(refusal["advice"].as_str().unwrap().contains("export"), "{refusal}");
+        let reason = refusal["reason"].as_str().unwrap();
+        assert!(report["error"].as_str().unwrap().contains(reason), "{report}");
+    }
+    assert!(workplace.json(0, &["inspect", "model.onnx"])["refusals"].is_null());
+}

@@ -12,6 +12,7 @@ mod keys;
 mod pages;
 mod prove_and_verify;
 mod readme;
+mod remembered;
 mod several;
 mod support;
 mod words;

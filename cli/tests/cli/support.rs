@@ -62,6 +62,11 @@ impl Workplace {
         Run::new(&self.command(args).output().unwrap())
     }
 
+    /// [`Self::run`] with a cache of its own.
+    pub(crate) fn run_with_cache(&self, args: &[&str], cache: &Path) -> Run {
+        Run::new(&self.command(args).env("ZKINFER_CACHE_DIR", cache).output().unwrap())
+    }
+
     /// Starts a run whose text nobody reads.
     pub(crate) fn spawn(&self, args: &[&str]) -> Child {
         self.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()

@@ -93,6 +93,33 @@ impl Audit {
     /// Audits a proof: against what is expected of it, the accuracy report it should bind, and the
     /// ONNX file that should give its key.
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs"));
+    /// # let work = proven()?;
+    /// use zkinfer::{
+    ///     Audit, Expectation, InputData, KeyFiles, Recipe, SrsPolicy, audit::Recompile,
+    ///     models::ImportOptions, read,
+    /// };
+    ///
+    /// let (key, proof) = (read::key(&work.key)?, read::proof(&work.proof)?);
+    /// let expected = Expectation::new(&key, SrsPolicy::AllowInsecureDev);
+    /// let samples = Some(InputData::read_samples(&work.samples)?);
+    /// let recompile = Recompile {
+    ///     model: work.model.clone(),
+    ///     import: ImportOptions::default(),
+    ///     recipe: Recipe { samples, ..Recipe::default() },
+    ///     settings_beside: KeyFiles::of_key(&work.key).settings,
+    ///     input: None,
+    ///     test_set: None,
+    ///     srs: None,
+    /// };
+    /// let audit = Audit::new(&key, &proof, &expected, None, Some(&recompile), &|_| ())?;
+    /// assert!(audit.faults().is_empty());
+    /// // Only now are the key's model and its accuracy more than the word of its maker.
+    /// assert!(audit.is_of_the_model() && audit.has_measured_accuracy());
+    /// # Ok::<_, zkinfer::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// If the key cannot be made again. What does not match is no error.
     pub fn new(

@@ -12,7 +12,7 @@ use crate::{
     accuracy::measure_accuracy,
     error::Error,
     keys::Keys,
-    model::{Model, Origin, Quantized},
+    model::{Model, Origin, Quantized, Shapes},
     progress::Watch,
     settings::Recipe,
     tensors::Shown,
@@ -166,7 +166,8 @@ impl Recompile {
         claimed: (&Shown, &Shown),
         watch: Watch<'_>,
     ) -> Result<Recompiled, Error> {
-        let model = Model::open_with(&self.model, &self.import)?;
+        let shapes = [Shapes::Key(&key.parts().layout.inputs)];
+        let model = Model::open_for(&self.model, &self.import, &shapes)?;
         if model.digest() != key.parts().model_digest {
             return Ok(self.of_another_model(&model, key.parts()));
         }

@@ -9,7 +9,8 @@ use std::{
 use anyhow::{Context, Result};
 use serde::Serialize;
 use zkinfer::{
-    Inference, NamedInput, Proven, Reference, Run, Survey, verifier::JobBinding, write_proof,
+    InputSource, NamedInput, Proven, Reference, Run, Shapes, Survey, verifier::JobBinding,
+    write_proof,
 };
 
 use super::{KeyReport, Places, ready};
@@ -24,10 +25,11 @@ use crate::{
 
 pub(super) fn run(args: &args::Prove, inputs: &Path, output: &Output) -> Result<Outcome> {
     let places = Places::of_many(args, inputs)?;
-    let model = args.import.open(&args.model)?;
-    let (file, demands) = (inputs, args.alarm.demands());
-    let inputs = model.read_many_inputs(file)?;
-    let recipe = args.quantize.recipe();
+    let (source, recipe) = (InputSource::read(inputs)?, args.quantize.recipe()?);
+    let shapes: Vec<_> = [Shapes::Inputs(&source)].into_iter().chain(recipe.shapes()).collect();
+    let model = args.import.open(&args.model, &shapes, output)?;
+    let demands = args.alarm.demands();
+    let inputs = model.many_inputs(&source)?;
     let tensors: Vec<_> = inputs.iter().map(|input| input.tensors.clone()).collect();
     let quantized = model.quantize(&recipe, &places.key.settings, &tensors)?;
     // All runs come first: what cannot be run is found before anything is proved.
@@ -40,19 +42,19 @@ pub(super) fn run(args: &args::Prove, inputs: &Path, output: &Output) -> Result<
             Ok(run)
         })
         .collect::<Result<Vec<Run>>>()?;
-    let reference = reference(&args.alarm, &model, file, &tensors)?;
+    let reference = reference(&args.alarm, &model, source.only_file(), &tensors)?;
     let mut survey = Survey::default();
     runs.iter().for_each(|run| survey.add(&run.comparison));
-    output.remark_file(file)?;
+    source.files().for_each(|data| output.remark_file(data));
     output.remark_origin(&quantized);
     output.alarm_all(&survey);
     output.alarm_reference(reference.as_ref());
-    let ready = ready(args, &model, quantized, &places, output)?;
+    let mut ready = ready(args, &model, quantized, &places, output)?;
 
     let start = Instant::now();
-    let prove = |index: usize, input: &NamedInput, run: &Run| -> Result<ProofReport> {
-        let inference = Inference::new(&run.execution, binding(args, index));
-        let proven = ready.keys.prove(inference, &|_| ())?;
+    let from = (args, &model, &places);
+    let mut prove = |index: usize, input: &NamedInput, run: &Run| -> Result<ProofReport> {
+        let proven = ready.prove(from, run, binding(args, index), output, &|_| ())?;
         let proof = places.proof.join(format!("{}.zkproof", input.name));
         let opening = proof.with_extension("zkopening");
         write_proof(&proven, &proof, &opening)?;

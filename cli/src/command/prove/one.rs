@@ -9,8 +9,7 @@ use std::{
 use anyhow::Result;
 use serde::Serialize;
 use zkinfer::{
-    Inference, Proven, Reference, Run, prover::Stage, read_input_blinding, verifier::ClaimedValues,
-    write_proof,
+    InputData, Proven, Reference, Run, Shapes, prover::Stage, verifier::ClaimedValues, write_proof,
 };
 use zkinfer_report::JobReport;
 
@@ -26,31 +25,23 @@ use crate::{
 
 pub(super) fn run(args: &args::Prove, input: &Path, output: &Output) -> Result<Outcome> {
     let places = Places::of_one(args, input)?;
-    let model = args.import.open(&args.model)?;
-    let file = input;
-    let input = model.read_input(file)?;
-    let recipe = args.quantize.recipe();
+    let (data, recipe) = (InputData::read(input)?, args.quantize.recipe()?);
+    let shapes: Vec<_> = [Shapes::Input(&data)].into_iter().chain(recipe.shapes()).collect();
+    let model = args.import.open(&args.model, &shapes, output)?;
+    let input = model.input(&data)?;
     let quantized = model.quantize(&recipe, &places.key.settings, slice::from_ref(&input))?;
     let demands = args.alarm.demands();
     let run = model.run_with(&quantized, &input, &demands.tolerance())?;
-    let reference = reference(&args.alarm, &model, file, slice::from_ref(&input))?;
-    output.remark_file(file)?;
+    let reference = reference(&args.alarm, &model, Some(&data), slice::from_ref(&input))?;
+    output.remark_file(&data);
     output.remark_origin(&quantized);
     output.alarm(&run);
     output.alarm_reference(reference.as_ref());
     // Before any key or proof is written.
     demands.check(&run.comparison)?;
-    let ready = ready(args, &model, quantized, &places, output)?;
-
-    let key = ready.keys.verifying_key();
-    let blinding = args.input_opening.as_deref();
-    let inference = Inference {
-        input_blinding: blinding
-            .map(|path| read_input_blinding(path, key, &run.integers.concat()))
-            .transpose()?,
-        ..Inference::new(&run.execution, args.job.binding())
-    };
-    let proven = watched(output, |watch| ready.keys.prove(inference, watch))?;
+    let mut ready = ready(args, &model, quantized, &places, output)?;
+    let (from, binding) = ((args, &model, &places), args.job.binding());
+    let proven = watched(output, |watch| ready.prove(from, &run, binding, output, watch))?;
     write_proof(&proven, &places.proof, &places.opening)?;
     output.report(&Report::new(places, &ready, (run, reference), &proven))?;
     Ok(Outcome::Accepted)

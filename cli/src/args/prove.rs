@@ -1,0 +1,107 @@
+//! Keys and proofs.
+
+use std::path::PathBuf;
+
+use super::{
+    devices::{DeviceName, Icicle, InstructionsName},
+    model::{Alarm, Import, Quantize, TestSet},
+    srs::SrsFile,
+};
+use crate::job::{Hex20, Hex32};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Setup {
+    /// The ONNX file.
+    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) import: Import,
+    /// Where to write the verifying key; beside the model by default.
+    #[arg(short, long, visible_alias = "key", value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// An input to calibrate with, where there are no samples.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) quantize: Quantize,
+    #[command(flatten)]
+    pub(crate) test_set: TestSet,
+    #[command(flatten)]
+    pub(crate) alarm: Alarm,
+    #[command(flatten)]
+    pub(crate) srs: SrsFile,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Prove {
+    /// The ONNX file.
+    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) import: Import,
+    #[command(flatten)]
+    pub(crate) input: ProveInput,
+    /// Where to write the proof, or the folder for those of --inputs; beside the model by default.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// The verifying key; beside the model by default. Where there is none, one is made.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// The opening of the commitment that the proof must be about, from `commit`; by default a new
+    /// commitment is made.
+    #[arg(long, value_name = "FILE", conflicts_with = "inputs")]
+    pub(crate) input_opening: Option<PathBuf>,
+    /// Where to write what opens the proof's commitments; beside the proof by default.
+    #[arg(long, value_name = "FILE", conflicts_with = "inputs")]
+    pub(crate) opening: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) quantize: Quantize,
+    #[command(flatten)]
+    pub(crate) test_set: TestSet,
+    #[command(flatten)]
+    pub(crate) alarm: Alarm,
+    /// Where the proof is made: by default on the fastest device.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) device: DeviceName,
+    /// The instructions that the processor runs; by default its fastest.
+    #[arg(long, value_enum)]
+    pub(crate) instructions: Option<InstructionsName>,
+    #[command(flatten)]
+    pub(crate) icicle: Icicle,
+    #[command(flatten)]
+    pub(crate) srs: SrsFile,
+    #[command(flatten)]
+    pub(crate) job: Job,
+}
+
+/// What is to be proved: one run, or many.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct ProveInput {
+    /// The input: EZKL's JSON, a JSON object by input name, CSV, .npy or .npz; `-` reads it from
+    /// standard input.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+    /// Many inputs, each of which gets a proof: a folder of files, an array with a leading axis, or
+    /// a JSON file with an entry for each.
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(crate) inputs: Option<PathBuf>,
+}
+
+/// The job that a proof is made for, or must have been made for.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Job {
+    /// The job: 32 bytes in hexadecimal.
+    #[arg(long, value_name = "HEX")]
+    pub(crate) job: Option<Hex32>,
+    /// Who is paid: 20 bytes in hexadecimal.
+    #[arg(long, value_name = "HEX")]
+    pub(crate) payee: Option<Hex20>,
+    /// The chain on which the job is settled.
+    #[arg(long, value_name = "ID")]
+    pub(crate) chain: Option<u64>,
+    /// When the proof expires: Unix time in seconds.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) expiry: Option<u64>,
+    /// Tells two proofs of one job apart.
+    #[arg(long, value_name = "N")]
+    pub(crate) nonce: Option<u64>,
+}

@@ -1,0 +1,154 @@
+//! What those do who get a proof, or wait for one.
+
+use std::path::PathBuf;
+
+use zkinfer::{
+    Error, Expectation, ExpectedSide, SrsPolicy, read,
+    verifier::{Digest, KeyDigest, SrsDigest, VerifyingKey},
+};
+
+use super::{
+    model::{Import, Quantize, TestSet},
+    prove::Job,
+    srs::SrsFile,
+};
+use crate::job::{Hex20, Hex32, Moment};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Commit {
+    /// The verifying key, which commits to inputs.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// The input, in the formats of `prove --input`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// Where to write the opening, for the prover; beside the input by default.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// What a proof must be about, and which setups are trusted.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Expect {
+    /// The digest that the key must have, as `key` and `setup` print it: it says which circuit,
+    /// weights included, is meant.
+    #[arg(long, value_name = "HEX")]
+    pub(crate) expect_key: Option<Hex32>,
+    /// The digest of the ONNX file that the key must name, as `inspect` prints it. The name is the
+    /// word of the key's maker: only `audit --model` shows that it is true.
+    #[arg(long, value_name = "HEX")]
+    pub(crate) expect_model: Option<Hex32>,
+    /// The input that the proof must be about, in the formats of `prove --input`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) expect_input: Option<PathBuf>,
+    /// The output that the proof must claim: real numbers, in the same formats.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) expect_output: Option<PathBuf>,
+    /// The commitment to the input that the proof must be about, as `commit` prints it.
+    #[arg(long, value_name = "HEX", conflicts_with = "expect_input")]
+    pub(crate) expect_input_commitment: Option<Hex32>,
+    /// The commitment to the output that the proof must claim.
+    #[arg(long, value_name = "HEX", conflicts_with = "expect_output")]
+    pub(crate) expect_output_commitment: Option<Hex32>,
+    /// What must open the claim's commitments: shows what they hide.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) opening: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) job: Job,
+    /// Reject a proof that has expired by then: Unix time in seconds, or `now`.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) valid_at: Option<Moment>,
+    /// Accept a proof under the development SRS, which anybody can forge.
+    #[arg(long)]
+    pub(crate) allow_insecure_srs: bool,
+    /// Accept a proof under the SRS of this digest, as `srs info` prints it.
+    #[arg(long, value_name = "HEX", conflicts_with = "allow_insecure_srs")]
+    pub(crate) allow_srs: Option<Hex32>,
+}
+
+impl Expect {
+    /// What the arguments expect of proofs under `key`.
+    pub(crate) fn expectation<'a>(&self, key: &'a VerifyingKey) -> Result<Expectation<'a>, Error> {
+        let policy = match self.allow_srs {
+            Some(Hex32(digest)) => SrsPolicy::AllowSrs(SrsDigest(Digest(digest))),
+            None if self.allow_insecure_srs => SrsPolicy::AllowInsecureDev,
+            None => SrsPolicy::CeremonyOnly,
+        };
+        let bytes = |Hex32(bytes)| bytes;
+        let Job { job, payee, chain, expiry, nonce } = self.job;
+        let mut expectation = Expectation::new(key, policy);
+        expectation.claim = zkinfer::verifier::Expectation {
+            key_digest: self.expect_key.map(|Hex32(digest)| KeyDigest(Digest(digest))),
+            model: self.expect_model.map(|Hex32(digest)| Digest(digest)),
+            chain_id: chain,
+            job_id: job.map(bytes),
+            payee: payee.map(|Hex20(bytes)| bytes),
+            expiry,
+            nonce,
+            valid_at: self.valid_at.map(|Moment(seconds)| seconds),
+            ..expectation.claim
+        };
+        expectation
+            .openings(self.opening.as_deref().map(read::openings).transpose()?)
+            .input(ExpectedSide {
+                values: self.expect_input.as_deref(),
+                commitment: self.expect_input_commitment.map(bytes),
+            })?
+            .output(ExpectedSide {
+                values: self.expect_output.as_deref(),
+                commitment: self.expect_output_commitment.map(bytes),
+            })
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Verify {
+    /// The proof files; what is expected is expected of each.
+    #[arg(required = true, value_name = "PROOF")]
+    pub(crate) proofs: Vec<PathBuf>,
+    /// The verifying key.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// Check all proofs with one pairing, and one by one only if that fails.
+    #[arg(long)]
+    pub(crate) batch: bool,
+    #[command(flatten)]
+    pub(crate) expect: Expect,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Audit {
+    /// The proof file.
+    pub(crate) proof: PathBuf,
+    /// The verifying key.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// The ONNX file that should give this very key; pass what `setup` or `prove` was given too.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) import: Import,
+    /// The input that the key was calibrated with, where there were no samples.
+    #[arg(long, value_name = "FILE", requires = "model")]
+    pub(crate) input: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) quantize: Quantize,
+    #[command(flatten)]
+    pub(crate) test_set: TestSet,
+    #[command(flatten)]
+    pub(crate) srs: SrsFile,
+    /// The accuracy report that the key should bind.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) accuracy: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) expect: Expect,
+    /// Also write the report as a page: one HTML file that needs no network.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Key {
+    /// The verifying key.
+    pub(crate) key: PathBuf,
+}
