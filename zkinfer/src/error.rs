@@ -11,6 +11,7 @@ use zkinfer_models::{AccuracyError, ImportError, InputError, QuantizeError, Refu
 use zkinfer_prover::{ExportError, ProveError, PtauError, SetupError, SrsError};
 use zkinfer_verifier::{
     CommitmentError, Digest, KeyDigest, KeyError, KeyFormat, OpeningError, ProofFileError,
+    VerifyError,
 };
 
 use crate::{alarm::Unmet, settings::Side};
@@ -343,8 +344,8 @@ pub enum Error {
     WrongCache {
         /// The cache.
         folder: PathBuf,
-        /// How it showed.
-        source: ProveError,
+        /// The check that the proof made with it failed.
+        source: VerifyError,
     },
     /// There is no proof.
     #[error("cannot prove")]

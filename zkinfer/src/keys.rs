@@ -204,7 +204,7 @@ impl Keys {
         let progress = |stage| watch(Step::Proving { stage, expected_seconds });
         let proven = self.setup.prove_with_progress(inference, &progress);
         proven.map_err(|source| match (&self.remembered, source) {
-            (Some(entry), source @ ProveError::SelfCheck { .. }) => {
+            (Some(entry), ProveError::SelfCheck { source, .. }) => {
                 entry.forget();
                 Error::WrongCache { folder: entry.folder(), source }
             }
