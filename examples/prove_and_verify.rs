@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use zkinfer::{
-    Device, Inference, Keys, Model, Recipe, SrsPolicy,
+    Device, Inference, InputData, Keys, Model, Recipe, SrsPolicy,
     verifier::{JobBinding, verify},
 };
 

@@ -48,7 +48,7 @@ pub enum LabelFault {
 
 impl Labels {
     /// Labels of samples along the leading dimension; a single one is that of one sample.
-    fn new(shape: &[usize], classes: Vec<i64>) -> Self {
+    pub(super) fn new(shape: &[usize], classes: Vec<i64>) -> Self {
         let (samples, shape) = match shape.split_first() {
             Some((samples, shape)) => (*samples, shape.to_vec()),
             None => (1, Vec::new()),
@@ -87,11 +87,8 @@ impl Labels {
 
 /// The labels of an array of numpy.
 pub(super) fn of_array(bytes: &[u8]) -> Result<Labels, LabelFault> {
-    match npy::decode_labels(bytes) {
-        Ok(Some((shape, classes))) => Ok(Labels::new(&shape, classes)),
-        // Labels of text, or an array that cannot be read, are none that can be compared.
-        Ok(None) | Err(_) => Err(LabelFault::NoClasses),
-    }
+    // Labels of text, or an array that cannot be read, are none that can be compared.
+    npy::decode_labels(bytes).ok().flatten().ok_or(LabelFault::NoClasses)
 }
 
 /// The labels of described samples; `None` for a sample without.

@@ -3,6 +3,7 @@
 use super::LABELS;
 use super::array::{Array, single};
 use super::error::InputError;
+use super::labels::Labels;
 
 /// Decodes a whole `.npy` file; `name` is for messages.
 pub(super) fn decode(bytes: &[u8], name: &str) -> Result<Array, InputError> {
@@ -20,14 +21,13 @@ pub(super) fn decode(bytes: &[u8], name: &str) -> Result<Array, InputError> {
     Ok(Array { shape: header.shape, data })
 }
 
-/// Decodes a whole `.npy` file of labels, with its shape; `None` if they are no whole numbers below
-/// 2^63.
-pub(super) fn decode_labels(bytes: &[u8]) -> Result<Option<(Vec<usize>, Vec<i64>)>, InputError> {
+/// Decodes a whole `.npy` file of labels; `None` if they are no whole numbers below 2^63.
+pub(super) fn decode_labels(bytes: &[u8]) -> Result<Option<Labels>, InputError> {
     let (header, data) = split(bytes, LABELS)?;
     let Some(element) = Element::of(header.descr) else { return Ok(None) };
     header.check_len(data, element, LABELS)?;
     let values: Option<Vec<i64>> = element.values(data).map(Value::whole).collect();
-    Ok(values.map(|values| (header.shape, values)))
+    Ok(values.map(|values| Labels::new(&header.shape, values)))
 }
 
 /// Header and data of a file.
