@@ -60,6 +60,7 @@ impl Error {
             Self::Plan { .. } => (Blame::Model, "plan"),
             Self::Input { .. } => (Blame::Input, "input"),
             Self::Values { .. } => (Blame::Input, "values"),
+            Self::Options { .. } => (Blame::Usage, "options"),
             Self::Integers { .. } => (Blame::Input, "integers"),
             Self::ImpossibleOutput { .. } => (Blame::Input, "impossible-output"),
             Self::Run { .. } => (Blame::Input, "run"),
@@ -74,8 +75,10 @@ impl Error {
             Self::Measure { .. } => (Blame::Input, "measure"),
             Self::Settings { .. } => (Blame::Settings, "settings"),
             Self::SettingsFormat { .. } => (Blame::Settings, "settings-format"),
+            Self::SettingsSemantics { .. } => (Blame::Settings, "settings-semantics"),
             Self::SettingsOfAnotherModel { .. } => (Blame::Settings, "settings-of-another-model"),
             Self::AnotherSettings { .. } => (Blame::Settings, "another-settings"),
+            Self::UnshownAccuracy { .. } => (Blame::Artifact, "unshown-accuracy"),
             Self::AccuracyReport { .. } => (Blame::Artifact, "accuracy-report"),
             Self::Key { .. } => (Blame::Artifact, "key"),
             Self::Proof { .. } => (Blame::Artifact, "proof"),
@@ -95,6 +98,7 @@ impl Error {
             Self::NoFieldElement { .. } => (Blame::Usage, "no-field-element"),
             Self::Commitment { .. } => (Blame::Input, "commitment"),
             Self::Setup { .. } => (Blame::Software, "setup"),
+            Self::WrongCache { .. } => (Blame::File, "wrong-cache"),
             Self::Prove { .. } => (Blame::Software, "prove"),
         }
     }
