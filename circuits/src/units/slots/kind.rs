@@ -48,11 +48,7 @@ pub(super) fn accumulators(graph: &QuantizedGraph, node: usize) -> Option<(&Requ
 /// # Errors
 /// [`PlanError::TooManyLayers`].
 pub fn check_layers(graph: &Graph) -> Result<(), PlanError> {
-    let has_accumulators = |node: &&Node| match &node.op {
-        Op::Affine(_) | Op::Mul(_) => true,
-        Op::Alias(_) | Op::MaxPool(_) | Op::Softmax(_) => false,
-        Op::Activate(never) => match *never {},
-    };
+    let has_accumulators = |node: &&Node| matches!(node.op, Op::Affine(_) | Op::Mul(_));
     let layers = graph.nodes().iter().filter(has_accumulators).count();
     match layers > MAX_LAYERS {
         true => Err(PlanError::TooManyLayers { layers, limit: MAX_LAYERS }),
