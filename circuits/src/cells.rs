@@ -17,6 +17,7 @@ use crate::{
 /// The column that holds an element, by the unit that made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Place {
+    /// The public values, by their index instead of a row.
     Instance,
     Slot(u32),
     Pool(u32),
@@ -300,7 +301,8 @@ impl FixedCells {
 
 /// Pairs of cells that hold the same value.
 pub(crate) struct Copies<'a> {
-    instance: Column<Instance>,
+    /// The public values are dealt to these row by row.
+    instance: Vec<Column<Instance>>,
     places: HashMap<Place, Column<Advice>>,
     /// The cells of every tensor.
     tensors: &'a [Vec<CellRef>],
@@ -311,7 +313,7 @@ pub(crate) struct Copies<'a> {
 
 impl<'a> Copies<'a> {
     pub(crate) fn new(
-        instance: Column<Instance>,
+        instance: Vec<Column<Instance>>,
         places: &[(Place, Column<Advice>)],
         tensors: &'a [Vec<CellRef>],
         zero: CellRef,
@@ -321,11 +323,20 @@ impl<'a> Copies<'a> {
     }
 
     fn cell(&self, cell: CellRef) -> Cell {
-        let column: Column<Any> = match cell.place {
-            Place::Instance => self.instance.into(),
-            place => self.places[&place].into(),
-        };
-        Cell { row_offset: cell.row as usize, column }
+        match cell.place {
+            Place::Instance => self.public(cell.row as usize),
+            place => {
+                let column: Column<Any> = self.places[&place].into();
+                Cell { row_offset: cell.row as usize, column }
+            }
+        }
+    }
+
+    /// The cell of a public value; 0 behind the last one.
+    fn public(&self, index: usize) -> Cell {
+        let columns = self.instance.len();
+        let column = self.instance[index % columns];
+        Cell { row_offset: index / columns, column: column.into() }
     }
 
     /// The cell that holds an element.
@@ -342,16 +353,14 @@ impl<'a> Copies<'a> {
         self.pairs.push([to, self.cell(from)]);
     }
 
-    /// What a row of the instance shows: the cell of a tensor.
-    pub(crate) fn show(&mut self, instance_row: usize, from: CellRef) {
-        let to = Cell { row_offset: instance_row, column: self.instance.into() };
-        self.pairs.push([to, self.cell(from)]);
+    /// What a public value is: the cell of a tensor.
+    pub(crate) fn show(&mut self, public: usize, from: CellRef) {
+        self.pairs.push([self.public(public), self.cell(from)]);
     }
 
-    /// What a row of the instance shows: a cell of a unit.
-    pub(crate) fn show_cell(&mut self, instance_row: usize, column: Column<Advice>, row: usize) {
-        let shown = Cell { row_offset: instance_row, column: self.instance.into() };
-        self.pairs.push([shown, Cell { row_offset: row, column: column.into() }]);
+    /// What a public value is: a cell of a unit.
+    pub(crate) fn show_cell(&mut self, public: usize, column: Column<Advice>, row: usize) {
+        self.pairs.push([self.public(public), Cell { row_offset: row, column: column.into() }]);
     }
 
     pub(crate) fn into_pairs(self) -> Vec<[Cell; 2]> {

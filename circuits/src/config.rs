@@ -16,7 +16,8 @@ use crate::{
 /// Every column and challenge of a circuit.
 #[derive(Clone, Debug)]
 pub struct Config {
-    pub(crate) instance: Column<Instance>,
+    /// The public values are dealt to these row by row.
+    pub(crate) instance: Vec<Column<Instance>>,
     pub(crate) selectors: RowSelectors,
     pub(crate) units: Units,
     pub(crate) lookups: LookupArgument,
@@ -58,8 +59,9 @@ impl Config {
     pub(crate) fn allocate(meta: &mut ConstraintSystem<Fr>, shape: &Shape) -> Self {
         // The permutation argument takes as many columns to a product as the degree allows.
         meta.set_minimum_degree(MAX_DEGREE);
-        let instance = meta.instance_column();
-        meta.enable_equality(instance);
+        let columns = 0..shape.instance_columns.max(1);
+        let instance: Vec<_> = columns.map(|_| meta.instance_column()).collect();
+        instance.iter().for_each(|&column| meta.enable_equality(column));
         let (columns, owed) = Frame::build(meta, |frame| Columns::allocate(shape, frame));
         let challenges = Challenges::allocate(meta, shape.slots.layers);
         owed.enable_copies(meta);

@@ -6,7 +6,9 @@ use thiserror::Error;
 use zkinfer_circuits::{CircuitPlan, InferenceCircuit};
 use zkinfer_engine::{Device, EngineError, EngineKey, Known, Store};
 use zkinfer_models::{QuantizedGraph, SEMANTICS, quantized::TensorId};
-use zkinfer_verifier::{Digest, InstanceLayout, SrsPolicy, TensorLayout, VerifyingKey};
+use zkinfer_verifier::{
+    Block, Digest, InstanceLayout, Placement, SrsPolicy, TensorLayout, VerifyingKey,
+};
 
 use crate::{ExportError, KeyMetadata, Srs, export, export_key, export_srs};
 
@@ -188,7 +190,12 @@ fn instance_layout(plan: &CircuitPlan) -> Result<InstanceLayout, SetupError> {
         |ids: &[TensorId]| ids.iter().map(|&id| tensor_layout(graph, id)).collect::<Result<_, _>>();
     let (inputs, outputs) = (tensors(&graph.inputs)?, tensors(&graph.outputs)?);
     let (input, output) = (plan.input_visibility(), plan.output_visibility());
-    Ok(InstanceLayout::new(inputs, outputs, input, output))
+    let layout = InstanceLayout::new(inputs, outputs, input, output);
+    let fits = |field| SetupError::Export(ExportError::Width { field });
+    let columns = u16::try_from(plan.instance_columns()).map_err(|_| fits("instance columns"))?;
+    let values = u32::try_from(plan.instance_len()).map_err(|_| fits("public values"))?;
+    let block = Block { first_column: 0, columns, first_row: 0, values };
+    Ok(InstanceLayout { placement: Placement(vec![block]), ..layout })
 }
 
 fn tensor_layout(graph: &QuantizedGraph, id: TensorId) -> Result<TensorLayout, SetupError> {

@@ -13,7 +13,7 @@ use zkinfer_circuits::{Blindings, CircuitPlan, InferenceCircuit, Objective, Plan
 use zkinfer_engine::Column;
 use zkinfer_models::{
     Calibration, Execution, Graph, QuantizeOptions, execute, quantize, quantize_inputs,
-    read_inputs, read_samples,
+    quantized::TensorId, read_inputs, read_samples,
 };
 use zkinfer_prover::{
     ModelIdentity, Setup, Srs, prove_circuit,
@@ -21,7 +21,7 @@ use zkinfer_prover::{
 };
 use zkinfer_verifier::{
     Blinding, ClaimedValues, Commitment, InferenceClaim, JobBinding, Proof, SrsPolicy,
-    TensorLayout, VerifyError, Visibility, encode_scalar, verify,
+    TensorLayout, VerifyError, VerifyingKey, Visibility, encode_scalar, verify,
 };
 
 /// Small graphs, one for each kind of layer.
@@ -83,9 +83,14 @@ fn committed(name: &str) -> Model {
     model(name, &QuantizeOptions::default(), plan)
 }
 
-/// The instance column in halo2's field.
-fn instance(claim: &InferenceClaim) -> Vec<Fr> {
-    claim.instance().iter().map(|value| Fr::from_bytes(&encode_scalar(value)).unwrap()).collect()
+/// The instance columns in halo2's field.
+fn instance(key: &VerifyingKey, claim: &InferenceClaim) -> Vec<Vec<Fr>> {
+    let element = |value| Fr::from_bytes(&encode_scalar(value)).unwrap();
+    key.instance(claim).iter().map(|column| column.iter().map(element).collect()).collect()
+}
+
+fn slices(columns: &[Vec<Fr>]) -> Vec<&[Fr]> {
+    columns.iter().map(Vec::as_slice).collect()
 }
 
 /// Who makes a proof.
@@ -145,11 +150,11 @@ impl Model {
         let evidence = verify(key, &file.claim, &file.proof, SrsPolicy::AllowInsecureDev).unwrap();
         assert_eq!(evidence.claim(), &file.claim);
         assert_eq!(file.proof.as_bytes().len(), setup.plan().cost().proof_bytes, "the quote");
-        let instance = instance(&file.claim);
+        let instance = instance(key, &file.claim);
         let halo2_key = setup.circuit_key().verifying_key();
         let digest = key.digest().0.0;
         let proof = file.proof.as_bytes();
-        halo2_verify(setup.srs(), halo2_key, &digest, &[&instance], proof).unwrap();
+        halo2_verify(setup.srs(), halo2_key, &digest, &slices(&instance), proof).unwrap();
     }
 
     /// Proves a circuit that may lie about a claim.
@@ -160,8 +165,9 @@ impl Model {
         claim: &InferenceClaim,
     ) -> Vec<u8> {
         let digest = self.setup.verifying_key().digest().0.0;
-        let (instance, mut rng) = (instance(claim), ChaCha20Rng::from_seed(SEED));
-        let instance: &[&[Fr]] = &[&instance];
+        let mut rng = ChaCha20Rng::from_seed(SEED);
+        let instance = instance(self.setup.verifying_key(), claim);
+        let instance = &slices(&instance)[..];
         match prover {
             Prover::Engine => {
                 let key = self.setup.circuit_key();
@@ -183,9 +189,10 @@ impl Model {
         let (setup, key) = (&self.setup, self.setup.verifying_key());
         let claim = self.claim(outputs);
         let proof = self.prove(prover, circuit, &claim);
-        let (instance, digest) = (instance(&claim), key.digest().0.0);
+        let (instance, digest) = (instance(key, &claim), key.digest().0.0);
         let halo2_key = setup.circuit_key().verifying_key();
-        let halo2 = halo2_verify(setup.srs(), halo2_key, &digest, &[&instance], &proof).is_ok();
+        let halo2 =
+            halo2_verify(setup.srs(), halo2_key, &digest, &slices(&instance), &proof).is_ok();
         let ours = verify(key, &claim, &Proof::new(proof), SrsPolicy::AllowInsecureDev);
         (ours.map(|_| ()), halo2)
     }
@@ -356,6 +363,71 @@ fn columns_of_sums_are_what_they_say() {
             }
         }
         assert!(helpers > 1);
+    }
+}
+
+/// More public values than rows.
+fn many_public_values() -> Model {
+    let mut builder = graphs::GraphBuilder::new(33, [1, 1, 1100]);
+    let hidden = builder.dense(TensorId(0), 3, graphs::Form::Relu);
+    let output = builder.dense(hidden, 2, graphs::Form::Signed);
+    let model = builder.finish(output);
+    let options = PlanOptions { max_k: 10, ..PlanOptions::default() };
+    let plan = CircuitPlan::new(model.plan.graph(), options).unwrap();
+    planned("many public values", Arc::new(plan), model.execution)
+}
+
+#[test]
+fn public_values_in_several_columns_are_proven() {
+    let model = many_public_values();
+    let key = model.setup.verifying_key();
+    let lengths = key.parts().layout.placement.column_lengths();
+    assert_eq!((lengths.len(), lengths.iter().sum::<usize>()), (2, 2 + 1100 + 2));
+    model.assert_both_verifiers_accept();
+    model.assert_provers_commit_alike(&model.halo2(), &model.circuit());
+}
+
+/// In every column, and in the cells of the binding, which nothing in the circuit reads.
+#[test]
+fn another_public_value_in_any_column_is_refused() {
+    let model = many_public_values();
+    let key = model.setup.verifying_key();
+    let proven = model.setup.prove_with_insecure_seed(&model.execution, BINDING, SEED).unwrap();
+    let (claim, proof) = (&proven.file.claim, &proven.file.proof);
+    let refused = |claim: &InferenceClaim| {
+        verify(key, claim, proof, SrsPolicy::AllowInsecureDev).unwrap_err()
+    };
+    let ClaimedValues::Public(inputs) = &claim.input else { panic!("inputs are public") };
+    for index in [0, 1, 2, 1098, 1099] {
+        let mut inputs = inputs.clone();
+        inputs[index] = if inputs[index] == 0 { 1 } else { 0 };
+        let other = InferenceClaim { input: ClaimedValues::Public(inputs), ..claim.clone() };
+        assert_eq!(refused(&other), VerifyError::Pairing);
+    }
+    let mut swapped = inputs.clone();
+    let other = (0..1100).find(|&i| swapped[i] != swapped[0]).unwrap();
+    swapped.swap(0, other);
+    let other = InferenceClaim { input: ClaimedValues::Public(swapped), ..claim.clone() };
+    assert_eq!(refused(&other), VerifyError::Pairing);
+    let binding = JobBinding { nonce: BINDING.nonce + 1, ..BINDING };
+    assert_eq!(refused(&InferenceClaim { binding, ..claim.clone() }), VerifyError::Pairing);
+}
+
+/// The other values follow from the lie: only the copy of the public value refuses it.
+#[test]
+fn a_layer_that_reads_other_values_than_the_public_ones_is_refused() {
+    let model = many_public_values();
+    let graph = model.setup.plan().graph();
+    let honest = &model.execution.values[graph.inputs[0].0];
+    for index in [0, 1, 1099] {
+        let mut inputs = honest.clone();
+        inputs[index] = if inputs[index] == 0 { 1 } else { 0 };
+        let execution = execute(graph, &[inputs]).unwrap();
+        let outputs = execution.values[graph.outputs[0].0].clone();
+        let circuit =
+            InferenceCircuit::with_execution(model.setup.plan().clone(), execution.into());
+        let verdicts = model.verdicts(&Prover::Engine, &circuit, &outputs);
+        assert_eq!(verdicts, (Err(VerifyError::Pairing), false), "input {index}");
     }
 }
 

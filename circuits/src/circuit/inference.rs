@@ -145,7 +145,7 @@ impl EngineCircuit for InferenceCircuit {
 /// The copy constraints of a plan: pairs of cells that hold the same value.
 fn copies(plan: &CircuitPlan, config: &Config) -> Vec<[Cell; 2]> {
     let places = &config.owed.places;
-    let mut copies = Copies::new(config.instance, places, plan.tensors(), plan.zero_cell());
+    let mut copies = Copies::new(config.instance.clone(), places, plan.tensors(), plan.zero_cell());
     config.units.copies(plan.rows(), &mut copies);
     for (row, output) in plan.shown_outputs() {
         copies.show(row, output);

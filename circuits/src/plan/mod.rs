@@ -58,7 +58,7 @@ impl Default for PlanOptions {
     }
 }
 
-/// The rows of the instance column.
+/// The public values.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct InstanceRows {
     /// Where the outputs begin.
@@ -149,6 +149,7 @@ struct Sizes {
     linear: LinearWidths,
     limb_bits: u32,
     table_lanes: usize,
+    instance_columns: usize,
 }
 
 impl Basis {
@@ -277,14 +278,20 @@ impl CircuitPlan {
         self.instance.visibility[1]
     }
 
-    /// Length of the instance column. The row after it is read as the constant 0: halo2's
-    /// instance polynomial is 0 beyond the public values.
+    /// Public values. The cell after them is read as the constant 0: halo2's instance polynomials
+    /// are 0 beyond the public values.
     #[must_use]
     pub fn instance_len(&self) -> usize {
         self.instance.len
     }
 
-    /// The rows of the instance that show an output, with the cell that holds it.
+    /// Columns that the public values are dealt to, row by row.
+    #[must_use]
+    pub fn instance_columns(&self) -> usize {
+        self.shape.instance_columns.max(1)
+    }
+
+    /// The public values that are outputs, with the cell that holds it.
     pub(crate) fn shown_outputs(&self) -> Vec<(usize, CellRef)> {
         if self.output_visibility() == Visibility::Committed {
             return Vec::new();
@@ -333,6 +340,7 @@ fn shape(
     Shape {
         k: sizes.k,
         table_lanes: sizes.table_lanes,
+        instance_columns: sizes.instance_columns,
         slots: format.shape(sizes.slot_lanes, limit),
         linear: LinearShape {
             lanes: sizes.linear.lanes,

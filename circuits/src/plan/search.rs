@@ -41,6 +41,11 @@ const MIN_K: u32 = 5;
 const POOL_LANES: usize = 16;
 /// Elements of the softmax unit to a row that the search allows.
 const SOFTMAX_LANES: usize = 16;
+/// Columns of public values that the search allows in circuits of [`SEVERAL_COLUMNS_K`] or more, where
+/// the verifier is no contract: a contract reads one, and small circuits gain little.
+const INSTANCE_COLUMNS: usize = 64;
+/// The fewest rows, log2, of a circuit with several columns of public values.
+const SEVERAL_COLUMNS_K: u32 = 10;
 /// Entries of the lookup table to a row that the search allows.
 const TABLE_LANES: usize = 16;
 /// A proof that a chain or a phone can afford.
@@ -107,6 +112,8 @@ struct Search<'a> {
     pool_windows: usize,
     forest: Option<ForestRows>,
     instance: usize,
+    /// Whether a contract verifies the proofs.
+    for_contract: bool,
     /// The value tables.
     tables: Vec<Vec<i64>>,
 }
@@ -142,7 +149,7 @@ pub(super) fn known(
         && WEIGHT_COLUMNS.contains(&linear.columns)
         && LIMB_BITS.contains(&limb_bits)
         && (MIN_K..=options.max_k).contains(&k);
-    let search = Search::new(graph, formats.get(format).filter(|_| tried)?, hidden);
+    let search = Search::new(graph, formats.get(format).filter(|_| tried)?, options, hidden);
     let candidates = search.at_size(k, |layers, rows| {
         let layout = linear::dry_run(graph, layers, linear);
         (layout.row_count <= rows).then_some((linear, layout)).into_iter().collect()
@@ -158,8 +165,9 @@ pub(super) fn sizes(
     options: PlanOptions,
     (commitment, instance): (Option<&CommitmentRows>, usize),
 ) -> Result<Chosen, PlanError> {
-    let searches: Vec<_> =
-        formats.iter().map(|format| Search::new(graph, format, (commitment, instance))).collect();
+    let searches =
+        formats.iter().map(|format| Search::new(graph, format, options, (commitment, instance)));
+    let searches: Vec<_> = searches.collect();
     let objective = options.objective;
     let mut candidates = Vec::new();
     let (measure, span) = objective.limit();
@@ -219,6 +227,7 @@ impl<'a> Search<'a> {
     fn new(
         graph: &'a Arc<QuantizedGraph>,
         format: &'a RowFormat,
+        options: PlanOptions,
         (commitment, instance): (Option<&'a CommitmentRows>, usize),
     ) -> Self {
         let layers = slots::layers(graph, format, 1);
@@ -233,6 +242,7 @@ impl<'a> Search<'a> {
             pool_windows: cells.pool.window_count(),
             forest: cells.forest,
             instance,
+            for_contract: options.objective == Objective::Gas,
             tables: tables.values,
         }
     }
@@ -254,12 +264,16 @@ impl<'a> Search<'a> {
     ) -> Vec<Candidate> {
         let rows = usable_rows(k).saturating_sub(1);
         let committed = self.commitment.map_or(0, CommitmentRows::row_count);
-        let units = [self.instance + 1, committed];
+        // The value behind the last is read as 0.
+        let instance_columns = (self.instance + 1).div_ceil(rows.max(1));
         let pool = self.pool_windows.div_ceil(rows.max(1));
         let softmax =
             (1..=SOFTMAX_LANES).find(|&lanes| SoftmaxRows::count(self.graph, lanes) <= rows);
         let Some(softmax) = softmax else { return Vec::new() };
-        if pool > POOL_LANES || units.into_iter().any(|used| used > rows) {
+        let is_one = k < SEVERAL_COLUMNS_K || self.for_contract;
+        let most_columns = if is_one { 1 } else { INSTANCE_COLUMNS };
+        let has_room = instance_columns <= most_columns && committed <= rows;
+        if pool > POOL_LANES || !has_room {
             return Vec::new();
         }
         let forest = (1..=forest::LANES).find(|&lanes| {
@@ -281,6 +295,7 @@ impl<'a> Search<'a> {
                 linear: *widths,
                 limb_bits: 0,
                 table_lanes: 1,
+                instance_columns,
             };
             let shape = |limb_bits| {
                 let sizes = Sizes { limb_bits, ..base };

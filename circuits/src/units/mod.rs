@@ -33,6 +33,8 @@ macro_rules! units {
             pub k: u32,
             /// Entries of the lookup table to a row.
             pub table_lanes: usize,
+            /// Columns that the public values are dealt to row by row; 0 is one, too.
+            pub instance_columns: usize,
             $($(#[$doc])* pub $unit: $shape,)*
         }
 
