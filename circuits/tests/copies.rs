@@ -49,7 +49,8 @@ fn another_element_is_pooled() -> Recorder {
     let zkinfer_models::quantized::QuantizedOp::MaxPool(pool) = &graph.nodes[1].op else {
         panic!("a pool")
     };
-    let first = model.execution.values[hidden.0][pool.windows[at][0]];
+    let window = pool.windows.iter().nth(at).expect("an output has its window");
+    let first = model.execution.values[hidden.0][window[0]];
     let delta = Fr::from((values[at] + 1 - first).unsigned_abs());
     told(&model, &[Tamper { column, row, delta }])
 }

@@ -20,7 +20,7 @@ pub use crate::ops::softmax::Softmax;
 
 pub(crate) use crate::ops::activate::{Activate, activate};
 pub(crate) use crate::ops::alias::alias;
-pub(crate) use build::{Channels, broadcast_index, pointwise, row_major_strides, strided_index};
+pub(crate) use build::{Channels, pointwise};
 
 use std::convert::Infallible;
 

@@ -44,6 +44,7 @@ mod quantize;
 pub mod quantized;
 mod reading;
 mod shown;
+mod view;
 
 pub use accuracy::{
     AccuracyError, AccuracyReport, FloatAgreement, LabelAgreement, SampleSet, TestSet,

@@ -13,6 +13,7 @@ pub use crate::ops::forest::{Branch, Forest, Next, Tree};
 pub use crate::ops::max_pool::MaxPool;
 pub use crate::ops::mul::QuantizedMul as Mul;
 pub use crate::ops::softmax::QuantizedSoftmax as Softmax;
+pub use crate::view::{EmptyGroup, Groups, View};
 
 use crate::ops::Computed;
 

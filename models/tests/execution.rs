@@ -196,7 +196,7 @@ fn softmax_is_its_definition() {
     let exp_table: Vec<i32> = (0..16).map(|d| 4096 >> d.min(12)).collect();
     let op = QuantizedOp::Softmax(Softmax {
         input: TensorId(0),
-        groups: vec![vec![0, 2], vec![1, 3]],
+        groups: vec![vec![0, 2], vec![1, 3]].try_into().unwrap(),
         exp_table,
         bits: 8,
     });
@@ -231,7 +231,7 @@ fn the_zoo_models_execute_as_the_naive_reference() {
 fn inputs_out_of_range_are_refused() {
     let op = QuantizedOp::Softmax(Softmax {
         input: TensorId(0),
-        groups: vec![vec![0, 1]],
+        groups: vec![vec![0, 1]].try_into().unwrap(),
         exp_table: vec![4096, 1],
         bits: 8,
     });

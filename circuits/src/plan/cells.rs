@@ -58,8 +58,7 @@ impl Cells {
                 QuantizedOp::Affine(_) | QuantizedOp::Mul(_) => continue,
                 QuantizedOp::MaxPool(_) if pooled.contains(&node_index) => continue,
                 QuantizedOp::Alias(alias) => {
-                    let source = &tensors[alias.input.0];
-                    alias.index.iter().map(|&i| source[i]).collect()
+                    alias.elements.of(&tensors[alias.input.0])
                 }
                 QuantizedOp::MaxPool(op) => pool.pool(op),
                 QuantizedOp::Forest(op) => {

@@ -88,8 +88,8 @@ impl PoolRows {
 
     /// Takes the maxima of a pool, and says where they are.
     pub(crate) fn pool(&mut self, pool: &MaxPool) -> Vec<CellRef> {
-        let element = |&element: &usize| Input::Element(pool.input, index(element));
-        pool.windows.iter().map(|window| self.window(window.iter().map(element))).collect()
+        let element = |element| Input::Element(pool.input, index(element));
+        pool.windows.iter().map(|window| self.window(window.into_iter().map(element))).collect()
     }
 
     /// The maximum of a window: of four elements, then of the maximum so far and three more.

@@ -195,16 +195,11 @@ impl GraphBuilder {
         let view = chw([channels, height, width]);
         let size = |d: usize| (d - side) / step + 1;
         let out = [channels, size(height), size(width)];
-        let mut windows = vec![];
-        for c in 0..channels {
-            for p in 0..out[1] {
-                for q in 0..out[2] {
-                    let offsets = (0..side).flat_map(|u| (0..side).map(move |v| (u, v)));
-                    let pixel = |(u, v)| view.index(c, p * step + u, q * step + v);
-                    windows.push(offsets.map(pixel).collect());
-                }
-            }
-        }
+        let [plane, row, column] = view.strides;
+        let sizes = [channels, out[1], out[2], side, side];
+        let strides = [plane, step * row, step * column, row, column];
+        let windows = Groups::equal(View::strided(&sizes, &strides, 0), side * side);
+        let windows = windows.expect("an image has windows");
         let (lo, hi) = (self.graph.tensors[input.0].lo, self.graph.tensors[input.0].hi);
         self.push(QuantizedOp::MaxPool(MaxPool { input, windows }), out.to_vec(), lo, hi)
     }
@@ -222,8 +217,8 @@ impl GraphBuilder {
         let op = Mul {
             a,
             b,
-            a_index: (0..len).collect(),
-            b_index: (0..len).rev().collect(),
+            a_elements: View::in_order(len),
+            b_elements: (0..len).rev().collect(),
             factor,
             requant,
         };
@@ -242,10 +237,11 @@ impl GraphBuilder {
     pub(crate) fn softmax_of(&mut self, input: TensorId, size: usize) -> TensorId {
         let tensor = self.graph.tensors[input.0].clone();
         let elements: Vec<usize> = (0..tensor.len()).collect();
+        let groups: Vec<Vec<usize>> = elements.chunks(size).map(<[_]>::to_vec).collect();
         let exponential = |d: i64| (4096.0 * (-0.05 * d as f64).exp()).round() as i32;
         let op = Softmax {
             input,
-            groups: elements.chunks(size).map(<[_]>::to_vec).collect(),
+            groups: groups.try_into().expect("a tensor has elements"),
             exp_table: (0..=tensor.hi - tensor.lo).map(exponential).collect(),
             bits: 15,
         };
@@ -277,10 +273,10 @@ impl GraphBuilder {
         Tree { root, branches, leaves: leaves.collect() }
     }
 
-    pub(crate) fn alias(&mut self, input: TensorId, index: Vec<usize>) -> TensorId {
+    pub(crate) fn alias(&mut self, input: TensorId, elements: View) -> TensorId {
         let tensor = self.graph.tensors[input.0].clone();
-        let shape = vec![1, 1, index.len()];
-        self.push(QuantizedOp::Alias(Alias { input, index }), shape, tensor.lo, tensor.hi)
+        let shape = vec![1, 1, elements.len()];
+        self.push(QuantizedOp::Alias(Alias { input, elements }), shape, tensor.lo, tensor.hi)
     }
 
     pub(crate) fn finish(mut self, output: TensorId) -> Model {
@@ -592,7 +588,7 @@ pub(crate) fn product() -> Model {
     let mut builder = GraphBuilder::new(6, [1, 1, 5]);
     let a = builder.dense(TensorId(0), 5, Form::Signed);
     let b = builder.dense(TensorId(0), 5, Form::Relu);
-    let flipped = builder.alias(a, vec![4, 2, 0, 1, 3]);
+    let flipped = builder.alias(a, vec![4, 2, 0, 1, 3].into());
     let output = builder.mul(flipped, b, Form::Signed);
     builder.finish(output)
 }

@@ -3,6 +3,7 @@
 use super::{Affine, Graph, Node, Op, TensorSpec, Term, Window};
 use crate::activation::Activation;
 use crate::quantized::{ImageView, TensorId};
+use crate::view::{Groups, View};
 
 impl<F> Graph<F> {
     /// A graph without nodes.
@@ -87,6 +88,13 @@ impl Channels {
         }
     }
 
+    /// The elements that differ only in the channel, in groups; `None` where there are none.
+    pub(crate) fn groups(&self) -> Option<Groups> {
+        let Self { before, count, after } = *self;
+        let elements = View::strided(&[before, after, count], &[count * after, 1, after], 0);
+        Groups::equal(elements, count)
+    }
+
     /// The tensor as an image with these channels.
     pub(crate) const fn view(&self) -> ImageView {
         ImageView {
@@ -111,35 +119,4 @@ pub(crate) fn pointwise(
     let window = Window::pixel(channels.count);
     let term = Term { input, view: view.clone(), window, kernel: scale };
     Affine { terms: vec![term], bias, output: view, activation }
-}
-
-/// The distance between neighbours along each axis, in C order.
-pub(crate) fn row_major_strides(shape: &[usize]) -> Vec<usize> {
-    let mut strides = vec![1; shape.len()];
-    for axis in (1..shape.len()).rev() {
-        strides[axis - 1] = strides[axis] * shape[axis];
-    }
-    strides
-}
-
-/// For each element of `to`, the element of `from` that ONNX broadcasting puts there.
-pub(crate) fn broadcast_index(from: &[usize], to: &[usize]) -> Vec<usize> {
-    let mut strides = vec![0; to.len()];
-    let skipped = to.len() - from.len();
-    for (axis, stride) in row_major_strides(from).into_iter().enumerate() {
-        strides[skipped + axis] = if from[axis] == 1 { 0 } else { stride };
-    }
-    strided_index(to, &strides, 0)
-}
-
-/// `offset + Σ position·stride` for every position of `shape`, in C order.
-pub(crate) fn strided_index(shape: &[usize], strides: &[usize], offset: usize) -> Vec<usize> {
-    let mut index = vec![offset];
-    for (&size, &stride) in shape.iter().zip(strides) {
-        index = index
-            .iter()
-            .flat_map(|&start| (0..size).map(move |position| start + position * stride))
-            .collect();
-    }
-    index
 }

@@ -34,18 +34,17 @@ impl Draft {
         let Op::Alias(alias) = &self.nodes[position].op else { return false };
         let Some(before) = context.producers[alias.input.0] else { return false };
         let Op::Alias(before) = &self.nodes[before].op else { return false };
-        let index = alias.index.iter().map(|&source| before.index[source]).collect();
-        self.nodes[position].op = Op::Alias(Alias { input: before.input, index });
+        let elements = alias.elements.after(&before.elements);
+        self.nodes[position].op = Op::Alias(Alias { input: before.input, elements });
         true
     }
 
     /// `x · sigmoid(x)` is one function of `x`, and so is `x · hard_sigmoid(x)`.
     fn recognize_gate(&mut self, position: usize, context: &Context<'_>) -> bool {
         let Op::Mul(mul) = &self.nodes[position].op else { return false };
-        let in_place = |index: &[usize]| index.iter().enumerate().all(|(i, &source)| i == source);
         if mul.activation != Activation::Identity
-            || !in_place(&mul.a_index)
-            || !in_place(&mul.b_index)
+            || !mul.a_elements.is_in_order()
+            || !mul.b_elements.is_in_order()
         {
             return false;
         }

@@ -4,6 +4,7 @@ use super::LABELS;
 use super::array::{Array, single};
 use super::error::InputError;
 use super::labels::Labels;
+use crate::view::View;
 
 /// Decodes a whole `.npy` file; `name` is for messages.
 pub(super) fn decode(bytes: &[u8], name: &str) -> Result<Array, InputError> {
@@ -228,5 +229,5 @@ fn to_c_order(data: &[f32], shape: &[usize]) -> Vec<f32> {
         strides.push(stride);
         stride *= size;
     }
-    crate::graph::strided_index(shape, &strides, 0).into_iter().map(|i| data[i]).collect()
+    View::strided(shape, &strides, 0).of(data)
 }

@@ -8,10 +8,10 @@ use super::importer::Importer;
 use super::node::{OnnxNode, Tensor, Value};
 use crate::activation::Activation;
 use crate::graph::{
-    Affine, Channels, Mul, Op, Term, Window, activate, alias, broadcast_index, pointwise,
-    row_major_strides, strided_index,
+    Affine, Channels, Mul, Op, Term, Window, activate, alias, pointwise,
 };
 use crate::quantized::{MaxPool, TensorId};
+use crate::view::{View, row_major_strides};
 
 /// The outputs of a node, in order.
 pub(super) type Lowered = Result<Vec<Value>, ImportError>;
@@ -124,25 +124,24 @@ impl Importer {
                 Self::check_wide(node, *a)?;
                 Self::check_wide(node, *b)?;
                 let shape = result_shape(node, self.shape(a.id), self.shape(b.id))?;
-                let a_index = broadcast_index(self.shape(a.id), &shape);
-                let b_index = broadcast_index(self.shape(b.id), &shape);
-                let product = self.multiplied(node, [a.id, b.id], [a_index, b_index], shape)?;
+                let elements = [a, b].map(|of| View::broadcast(self.shape(of.id), &shape));
+                let product = self.multiplied(node, [a.id, b.id], elements, shape)?;
                 Ok(product.with_element(a.element))
             }
         }
     }
 
-    /// The products of the elements that two lists choose.
+    /// The products of the elements that two views choose.
     pub(super) fn multiplied(
         &mut self,
         node: &OnnxNode<'_>,
         [a, b]: [TensorId; 2],
-        [a_index, b_index]: [Vec<usize>; 2],
+        [a_elements, b_elements]: [View; 2],
         shape: Vec<usize>,
     ) -> Composed {
         self.reserve(node, &shape)?;
         let activation = Activation::Identity;
-        self.emit(node, shape, Op::Mul(Mul { a, b, a_index, b_index, activation }))
+        self.emit(node, shape, Op::Mul(Mul { a, b, a_elements, b_elements, activation }))
     }
 
     /// `factor · value + shift`.
@@ -252,23 +251,23 @@ impl Importer {
 
 /// Order and repetition of elements.
 impl Importer {
-    /// The elements that `index` chooses for the output shape.
+    /// The elements that a view chooses for the output shape.
     pub(super) fn select(
         &mut self,
         node: &OnnxNode<'_>,
         value: &Value,
         output: Vec<usize>,
-        index: impl FnOnce(&[usize]) -> Vec<usize>,
+        view: impl FnOnce(&[usize]) -> View,
     ) -> Composed {
         match value {
             Value::Tensor(tensor) => {
                 self.reserve(node, &output)?;
-                let index = index(&output);
-                Ok(self.emit(node, output, alias(tensor.id, index))?.with_element(tensor.element))
+                let op = alias(tensor.id, view(&output));
+                Ok(self.emit(node, output, op)?.with_element(tensor.element))
             }
             Value::Constant(constant) => {
                 self.budget.elements(&node.name, &output)?;
-                let data = constant.data.select(&index(&output));
+                let data = constant.data.select(&view(&output));
                 Ok(Constant { shape: output, data }.into())
             }
         }
@@ -281,7 +280,7 @@ impl Importer {
         value: &Value,
         shape: Vec<usize>,
     ) -> Composed {
-        self.select(node, value, shape, |shape| (0..shape.iter().product()).collect())
+        self.select(node, value, shape, |shape| View::in_order(shape.iter().product()))
     }
 
     /// The dimensions in another order.
@@ -298,7 +297,7 @@ impl Importer {
         let strides = row_major_strides(&shape);
         let output: Vec<usize> = order.iter().map(|&axis| shape[axis]).collect();
         let strides: Vec<usize> = order.iter().map(|&axis| strides[axis]).collect();
-        self.select(node, value, output, |output| strided_index(output, &strides, 0))
+        self.select(node, value, output, |output| View::strided(output, &strides, 0))
     }
 
     /// The value repeated to a shape that it broadcasts to.
@@ -330,9 +329,9 @@ impl Importer {
             return Ok(input);
         }
         self.reserve(node, shape)?;
-        let index = broadcast_index(self.shape(input), shape);
+        let view = View::broadcast(self.shape(input), shape);
         let name = format!("{}/broadcast", self.graph.tensor(input).name);
-        self.add_node(node, &name, shape.to_vec(), alias(input, index))
+        self.add_node(node, &name, shape.to_vec(), alias(input, view))
     }
 }
 
@@ -373,7 +372,8 @@ impl Importer {
         output: Vec<usize>,
         reduction: Reduction,
     ) -> Composed {
-        let channels = Channels::of_axes(&self.shape_of(value), axes);
+        let shape = self.shape_of(value);
+        let channels = Channels::of_axes(&shape, axes);
         match value {
             Value::Constant(constant) => {
                 self.budget.elements(&node.name, &constant.shape)?;
@@ -383,7 +383,8 @@ impl Importer {
                 let Channels { before, count, after } = channels;
                 self.budget.lists(&node.name, before * after, count)?;
                 self.reserve(node, &output)?;
-                let op = Op::MaxPool(MaxPool { input: tensor.id, windows: groups(&channels) });
+                let windows = channels.groups().ok_or_else(|| empty(node, &shape))?;
+                let op = Op::MaxPool(MaxPool { input: tensor.id, windows });
                 Ok(self.emit(node, output, op)?.with_element(tensor.element))
             }
             Value::Tensor(tensor) => {
@@ -404,13 +405,9 @@ impl Importer {
     }
 }
 
-/// The elements of each group that differs only in the channel.
-pub(super) fn groups(&Channels { before, count, after }: &Channels) -> Vec<Vec<usize>> {
-    let group = |group: usize| {
-        let start = group / after * count * after + group % after;
-        (0..count).map(|position| start + position * after).collect()
-    };
-    (0..before * after).map(group).collect()
+/// What a node is told whose groups have no elements.
+pub(super) fn empty(node: &OnnxNode<'_>, shape: &[usize]) -> ImportError {
+    node.wrong_shape("no dimension may be 0", &[shape])
 }
 
 fn reduce_constant(
@@ -420,32 +417,32 @@ fn reduce_constant(
     shape: Vec<usize>,
     reduction: Reduction,
 ) -> Result<Constant, ImportError> {
-    let groups = groups(channels);
-    let mean = count(channels.count);
+    let &Channels { before, count: size, after } = channels;
+    let group = |group: usize| {
+        let start = group / after * size * after + group % after;
+        (0..size).map(move |position| start + position * after)
+    };
+    let groups = (0..before * after).map(group);
+    let mean = count(size);
     let data = match (&constant.data, reduction) {
         (Data::Integer(data), Reduction::Max) => {
-            let largest = |group: &Vec<usize>| group.iter().map(|&i| data[i]).max().unwrap_or(0);
-            Data::Integer(groups.iter().map(largest).collect())
+            Data::Integer(groups.map(|group| group.map(|i| data[i]).max().unwrap_or(0)).collect())
         }
         (Data::Integer(data), Reduction::Sum) => {
-            let sum =
-                |group: &Vec<usize>| group.iter().try_fold(0i64, |s, &i| s.checked_add(data[i]));
-            let sums = groups.iter().map(sum).collect::<Option<Vec<_>>>();
+            let sums = groups.map(|mut group| group.try_fold(0i64, |s, i| s.checked_add(data[i])));
+            let sums = sums.collect::<Option<Vec<_>>>();
             Data::Integer(sums.ok_or_else(|| node.unsupported("integers that overflow"))?)
         }
         (Data::Integer(_), Reduction::Mean) => {
             return Err(node.unsupported("a mean of integers; cast them to float first"));
         }
         (Data::Real(data), _) => {
-            let reduce = |group: &Vec<usize>| {
-                let values = group.iter().map(|&i| data[i]);
-                match reduction {
-                    Reduction::Max => values.fold(f64::NEG_INFINITY, f64::max),
-                    Reduction::Sum => values.sum(),
-                    Reduction::Mean => values.sum::<f64>() / mean,
-                }
-            };
-            Data::Real(groups.iter().map(reduce).collect())
+            let groups = groups.map(|group| group.map(|i| data[i]));
+            Data::Real(match reduction {
+                Reduction::Max => groups.map(|of| of.fold(f64::NEG_INFINITY, f64::max)).collect(),
+                Reduction::Sum => groups.map(|of| of.sum()).collect(),
+                Reduction::Mean => groups.map(|of| of.sum::<f64>() / mean).collect(),
+            })
         }
     };
     let reduced = Constant { shape, data };
@@ -466,8 +463,8 @@ fn per_channel(from: &[usize], data: &[f64], to: &[usize]) -> (Channels, Vec<f64
     };
     let axes = first..last + 1;
     let inner = &from[first - skipped..=last - skipped];
-    let index = broadcast_index(inner, &to[axes.clone()]);
-    (Channels::of_axes(to, axes), index.into_iter().map(|i| data[i]).collect())
+    let elements = View::broadcast(inner, &to[axes.clone()]);
+    (Channels::of_axes(to, axes), elements.of(data))
 }
 
 /// The shape that both shapes broadcast to.

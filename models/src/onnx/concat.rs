@@ -9,6 +9,7 @@ use super::operators::{Operator, operator};
 use crate::activation::Activation;
 use crate::graph::{Affine, Channels, Op, Term, Window, alias};
 use crate::quantized::{ImageView, TensorId};
+use crate::view::View;
 
 pub(super) const OPERATORS: &[Operator] = &[operator("Concat", &[4, 11, 13], &["axis"], concat)];
 
@@ -100,38 +101,32 @@ impl Importer {
         axis: usize,
     ) -> Result<Option<Value>, ImportError> {
         let producers = self.graph.producers();
-        let mut sources: Vec<(Tensor, Option<&[usize]>)> = Vec::new();
+        let mut sources: Vec<(Tensor, View)> = Vec::new();
         for part in parts {
             let Value::Tensor(tensor) = part else { return Ok(None) };
             let op = producers[tensor.id.0].map(|position| &self.graph.nodes[position].op);
-            let source = match op {
+            sources.push(match op {
                 Some(Op::Alias(alias)) => {
-                    (Tensor { id: alias.input, ..*tensor }, Some(&*alias.index))
+                    (Tensor { id: alias.input, ..*tensor }, alias.elements.clone())
                 }
-                _ => (*tensor, None),
-            };
-            sources.push(source);
+                _ => (*tensor, View::in_order(self.graph.tensor(tensor.id).len())),
+            });
         }
         let root: TensorId = sources[0].0.id;
         if sources.iter().any(|(source, _)| source.id != root) {
             return Ok(None);
         }
         let outer: usize = output[..axis].iter().product();
-        let sizes: Vec<usize> =
-            parts.iter().map(|part| self.shape_of(part).iter().product()).collect();
-        let mut index = Vec::with_capacity(output.iter().product());
-        for block in 0..outer {
-            for ((_, places), size) in sources.iter().zip(&sizes) {
-                let size = size / outer;
-                let range = block * size..(block + 1) * size;
-                match places {
-                    Some(places) => index.extend_from_slice(&places[range]),
-                    None => index.extend(range),
-                }
+        let mut elements: Vec<_> =
+            sources.iter().map(|(_, view)| (view.iter(), view.len() / outer)).collect();
+        let mut joined = Vec::with_capacity(output.iter().product());
+        for _ in 0..outer {
+            for (elements, block) in &mut elements {
+                joined.extend(elements.by_ref().take(*block));
             }
         }
         let element = sources[0].0.element;
-        let joined = self.emit(node, output.to_vec(), alias(root, index))?;
+        let joined = self.emit(node, output.to_vec(), alias(root, joined.into()))?;
         Ok(Some(joined.with_element(element)))
     }
 

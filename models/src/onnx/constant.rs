@@ -4,7 +4,7 @@ use super::element::type_name;
 use super::error::ImportError;
 use super::limits::Budget;
 use super::proto::{DataLocation, DataType, TensorProto};
-use crate::graph::broadcast_index;
+use crate::view::View;
 
 /// A constant tensor.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,11 +30,11 @@ impl Data {
         }
     }
 
-    /// The elements at `index`.
-    pub(super) fn select(&self, index: &[usize]) -> Self {
+    /// The elements that a view chooses.
+    pub(super) fn select(&self, view: &View) -> Self {
         match self {
-            Self::Real(data) => Self::Real(index.iter().map(|&i| data[i]).collect()),
-            Self::Integer(data) => Self::Integer(index.iter().map(|&i| data[i]).collect()),
+            Self::Real(data) => Self::Real(view.of(data)),
+            Self::Integer(data) => Self::Integer(view.of(data)),
         }
     }
 }
@@ -125,7 +125,7 @@ impl Constant {
 
     /// The elements repeated to `shape`, which they broadcast to.
     pub(super) fn broadcast(&self, shape: &[usize]) -> Self {
-        let data = self.data.select(&broadcast_index(&self.shape, shape));
+        let data = self.data.select(&View::broadcast(&self.shape, shape));
         Self { shape: shape.to_vec(), data }
     }
 }

@@ -8,6 +8,7 @@ use super::importer::Importer;
 use super::movement::sizes;
 use super::node::{OnnxNode, Value};
 use super::operators::{Operator, operator};
+use crate::view::{View, row_major_strides};
 
 pub(super) const OPERATORS: &[Operator] = &[
     operator("Constant", &[1, 9, 11, 12, 13, 19, 21, 23, 24, 25], VALUES, constant),
@@ -53,7 +54,7 @@ fn constant_of_shape(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
             if value.data.len() != 1 {
                 return Err(node.wrong_attribute("value", "a single number"));
             }
-            value.data.select(&vec![0; count])
+            value.data.select(&View::strided(&[count], &[0], 0))
         }
     };
     Ok(vec![Constant { shape, data }.into()])
@@ -133,7 +134,7 @@ fn non_zero(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let found: Vec<usize> = (0..values.len()).filter(|&i| values[i] != 0.0).collect();
     let rank = constant.shape.len();
     importer.budget.elements(&node.name, &[rank, found.len()])?;
-    let strides = crate::graph::row_major_strides(&constant.shape);
+    let strides = row_major_strides(&constant.shape);
     let positions = constant.shape.iter().zip(strides).flat_map(|(&size, stride)| {
         found.iter().map(move |&i| i64::try_from(i / stride % size).unwrap_or(i64::MAX))
     });

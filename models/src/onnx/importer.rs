@@ -15,6 +15,7 @@ use super::order::dependency_order;
 use super::proto::{GraphProto, ValueInfoProto};
 use crate::graph::{Activate, Draft, Node, Op, TensorSpec, alias};
 use crate::quantized::TensorId;
+use crate::view::View;
 
 /// The graph as far as it is built.
 #[derive(Debug)]
@@ -381,8 +382,8 @@ impl Importer {
         }
         if self.graph.inputs.contains(&id) || self.graph.outputs.contains(&id) {
             let shape = self.shape(id).to_vec();
-            let index = (0..shape.iter().product()).collect();
-            return self.graph.add_node(name, name, shape, alias(id, index));
+            let elements = View::in_order(shape.iter().product());
+            return self.graph.add_node(name, name, shape, alias(id, elements));
         }
         self.graph.rename_tensor(id, name);
         id

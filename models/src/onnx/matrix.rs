@@ -9,6 +9,7 @@ use super::operators::{Operator, operator};
 use crate::activation::Activation;
 use crate::graph::{Affine, Op, Term, Window};
 use crate::quantized::{ImageView, TensorId};
+use crate::view::View;
 
 pub(super) const OPERATORS: &[Operator] = &[
     operator("Gemm", &[7, 9, 11, 13], &["alpha", "beta", "transA", "transB"], gemm),
@@ -242,19 +243,10 @@ impl Importer {
     ) -> Result<Value, ImportError> {
         let products = [outer, &[rows, columns, inner]].concat();
         self.budget.elements(&node.name, &products)?;
-        let batch: usize = outer.iter().product();
-        let mut a_index = Vec::with_capacity(batch * rows * columns * inner);
-        let mut b_index = Vec::with_capacity(a_index.capacity());
-        for matrix in 0..batch {
-            for row in 0..rows {
-                for column in 0..columns {
-                    let first = (matrix * rows + row) * inner;
-                    a_index.extend(first..first + inner);
-                    b_index.extend((0..inner).map(|k| (matrix * inner + k) * columns + column));
-                }
-            }
-        }
-        let product = self.multiplied(node, [a.id, b.id], [a_index, b_index], products)?;
+        let sizes = [outer.iter().product(), rows, columns, inner];
+        let of_a = View::strided(&sizes, &[rows * inner, inner, 0, 1], 0);
+        let of_b = View::strided(&sizes, &[inner * columns, 0, 1, columns], 0);
+        let product = self.multiplied(node, [a.id, b.id], [of_a, of_b], products)?;
         let last = outer.len() + 2;
         let sum = self.reduced(node, &product, &[last], Reduction::Sum)?;
         self.reshaped(node, &sum, [outer, &[rows, columns]].concat())

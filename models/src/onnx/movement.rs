@@ -7,7 +7,7 @@ use super::error::ImportError;
 use super::importer::Importer;
 use super::node::{OnnxNode, Value};
 use super::operators::{Operator, operator};
-use crate::graph::{broadcast_index, row_major_strides, strided_index};
+use crate::view::{View, row_major_strides};
 
 pub(super) const OPERATORS: &[Operator] = &[
     operator("CenterCropPad", &[18], &["axes"], center_crop_pad),
@@ -46,7 +46,7 @@ fn expand(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let value = node.operand(0)?;
     let shape = importer.shape_of(value);
     let output = super::compose::result_shape(node, &shape, &sizes(node, 1)?)?;
-    Ok(vec![importer.select(node, value, output, |output| broadcast_index(&shape, output))?])
+    Ok(vec![importer.select(node, value, output, |output| View::broadcast(&shape, output))?])
 }
 
 /// `Tile`: each dimension so many times.
@@ -76,18 +76,10 @@ impl Importer {
         value: &Value,
         axes: &[Vec<usize>],
     ) -> Result<Value, ImportError> {
-        let strides = row_major_strides(&self.shape_of(value));
-        let output: Vec<usize> = axes.iter().map(Vec::len).collect();
-        self.select(node, value, output, |_| {
-            let mut index = vec![0];
-            for (positions, stride) in axes.iter().zip(strides) {
-                index = index
-                    .iter()
-                    .flat_map(|&start| positions.iter().map(move |&p| start + p * stride))
-                    .collect();
-            }
-            index
-        })
+        let shape = self.shape_of(value);
+        let axes: Vec<View> = axes.iter().map(|positions| positions.clone().into()).collect();
+        let output = axes.iter().map(View::len).collect();
+        self.select(node, value, output, |_| View::grid(&shape, &axes))
     }
 }
 
@@ -268,7 +260,7 @@ fn gather_elements(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let value = importer.select(node, value, output, |output| {
         let mut others = strides.clone();
         others[axis] = 0;
-        let starts = strided_index(output, &others, 0);
+        let starts = View::strided(output, &others, 0);
         starts.iter().zip(&positions).map(|(start, p)| start + p * strides[axis]).collect()
     })?;
     Ok(vec![value])
@@ -338,7 +330,7 @@ fn split(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
         let mut output = shape.clone();
         output[axis] = part;
         let offset = start * strides[axis];
-        values.push(importer.select(node, value, output, |o| strided_index(o, &strides, offset))?);
+        values.push(importer.select(node, value, output, |o| View::strided(o, &strides, offset))?);
         start += part;
     }
     Ok(values)
@@ -469,7 +461,7 @@ fn trilu(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let outer: usize = shape[..shape.len() - 2].iter().product();
     importer.budget.elements(&node.name, &shape)?;
     let zero = match value {
-        Value::Constant(constant) => constant.data.select(&[]),
+        Value::Constant(constant) => constant.data.select(&View::in_order(0)),
         Value::Tensor(_) => Data::Real(Vec::new()),
     };
     let zero = match zero {

@@ -1,6 +1,6 @@
 //! Normalizations and softmax.
 
-use super::compose::{Lowered, Reduction, groups};
+use super::compose::{Lowered, Reduction, empty};
 use super::constant::Constant;
 use super::error::ImportError;
 use super::importer::Importer;
@@ -93,7 +93,7 @@ impl Importer {
         self.reserve(node, &shape)?;
         let channels = Channels::of_axes(&shape, axes);
         self.budget.lists(&node.name, channels.before * channels.after, channels.count)?;
-        let groups = groups(&channels);
+        let groups = channels.groups().ok_or_else(|| empty(node, &shape))?;
         self.emit(node, shape, Op::Softmax(Softmax { input, groups }))
     }
 }

@@ -122,7 +122,7 @@ fn source_positions(
 }
 
 fn padded_constant(constant: &Constant, axes: &[Vec<Option<usize>>], fill: f64) -> Constant {
-    let strides = crate::graph::row_major_strides(&constant.shape);
+    let strides = crate::view::row_major_strides(&constant.shape);
     let mut index = vec![Some(0)];
     for (positions, stride) in axes.iter().zip(strides) {
         index = index

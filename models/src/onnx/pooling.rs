@@ -54,17 +54,10 @@ fn max_pool(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let outputs = importer.reserve(node, &output)?;
     let taps: usize = spatial.kernel.iter().product();
     importer.budget.lists(&node.name, outputs, taps)?;
-    let of_plane = spatial.windows();
-    if of_plane.iter().any(Vec::is_empty) {
-        return Err(node.unsupported("a window that lies wholly in the padding"));
-    }
-    let pixels: usize = spatial.input.iter().product();
-    let windows = (0..shape[0] * shape[1]).flat_map(|plane| {
-        of_plane
-            .iter()
-            .map(move |window| window.iter().map(|&pixel| plane * pixels + pixel).collect())
-    });
-    let op = Op::MaxPool(MaxPool { input: tensor.id, windows: windows.collect() });
+    let windows = spatial.windows_of_planes(shape[0] * shape[1]);
+    let windows = windows
+        .ok_or_else(|| node.unsupported("a window that lies wholly in the padding"))?;
+    let op = Op::MaxPool(MaxPool { input: tensor.id, windows });
     Ok(vec![importer.emit(node, output, op)?.with_element(tensor.element)])
 }
 

@@ -9,6 +9,7 @@ use super::importer::Importer;
 use super::node::{OnnxNode, Value};
 use super::operators::{Operator, operator};
 use super::resize::along_axis;
+use crate::view::{View, row_major_strides};
 
 pub(super) const OPERATORS: &[Operator] = &[
     operator("CumSum", &[11, 14], &["exclusive", "reverse"], cumulative_sum),
@@ -144,7 +145,7 @@ fn diagonal(
     operand: Lettered,
 ) -> Result<Lettered, ImportError> {
     let shape = importer.shape_of(&operand.value);
-    let strides = crate::graph::row_major_strides(&shape);
+    let strides = row_major_strides(&shape);
     let mut letters: Vec<char> = Vec::new();
     let (mut sizes, mut steps): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
     for (axis, &letter) in operand.letters.iter().enumerate() {
@@ -161,8 +162,8 @@ fn diagonal(
     if letters.len() == operand.letters.len() {
         return Ok(operand);
     }
-    let index = |shape: &[usize]| crate::graph::strided_index(shape, &steps, 0);
-    let value = importer.select(node, &operand.value, sizes, index)?;
+    let view = |shape: &[usize]| View::strided(shape, &steps, 0);
+    let value = importer.select(node, &operand.value, sizes, view)?;
     Ok(Lettered { value, letters })
 }
 

@@ -6,7 +6,7 @@ use super::error::ImportError;
 use super::importer::Importer;
 use super::node::{OnnxNode, Value};
 use super::operators::{Operator, operator};
-use crate::graph::{row_major_strides, strided_index};
+use crate::view::{View, row_major_strides};
 
 pub(super) const OPERATORS: &[Operator] = &[
     operator("Scatter", &[9], &["axis"], scatter_elements),
@@ -30,7 +30,7 @@ fn scatter_elements(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let mut others = strides.clone();
     others[axis] = 0;
     importer.budget.elements(&node.name, &index_shape)?;
-    let starts = strided_index(&index_shape, &others, 0);
+    let starts = View::strided(&index_shape, &others, 0);
     let places = starts.iter().zip(indices).map(|(start, &index)| {
         let place = node.axis(index, shape[axis]);
         place.map(|place| start + place * strides[axis])
@@ -92,7 +92,7 @@ fn put(
     if places.is_empty() {
         return Ok(data.clone());
     }
-    let chosen: Vec<usize> = source.iter().map(|source| source.unwrap_or(0)).collect();
+    let chosen = source.iter().map(|source| source.unwrap_or(0)).collect();
     let spread = importer.select(node, updates, shape.clone(), |_| chosen)?;
     let is_update: Vec<bool> = source.iter().map(Option::is_some).collect();
     let kind = Importer::element_of(data);

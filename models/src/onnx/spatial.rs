@@ -2,6 +2,7 @@
 
 use super::error::ImportError;
 use super::node::OnnxNode;
+use crate::view::{Groups, View, row_major_strides};
 
 /// How a window moves over the dimensions after batch and channels.
 #[derive(Clone, Debug)]
@@ -109,6 +110,38 @@ impl Spatial {
             windows = extended.collect();
         }
         windows
+    }
+}
+
+/// Windows as groups of elements.
+impl Spatial {
+    /// The windows of so many planes, padding left out; `None` where one lies wholly in it.
+    pub(super) fn windows_of_planes(&self, planes: usize) -> Option<Groups> {
+        let pixels: usize = self.input.iter().product();
+        if self.is_inside() {
+            let steps = row_major_strides(&self.input);
+            let moved = |by: &[usize]| by.iter().zip(&steps).map(|(by, step)| by * step).collect();
+            let sizes = [&[planes], &self.output[..], &self.kernel].concat();
+            let strides: [Vec<usize>; 3] =
+                [vec![pixels], moved(&self.stride), moved(&self.dilation)];
+            let taps = self.kernel.iter().product();
+            return Groups::equal(View::strided(&sizes, &strides.concat(), 0), taps);
+        }
+        let of_plane = self.windows();
+        let windows = (0..planes * of_plane.len()).map(|window| {
+            let (plane, window) = (window / of_plane.len(), &of_plane[window % of_plane.len()]);
+            window.iter().map(|pixel| plane * pixels + pixel).collect()
+        });
+        Groups::try_from(windows.collect::<Vec<Vec<usize>>>()).ok()
+    }
+
+    /// Whether no window reaches into the padding.
+    fn is_inside(&self) -> bool {
+        (0..self.kernel.len()).all(|axis| {
+            let last = (self.output[axis] - 1) * self.stride[axis]
+                + (self.kernel[axis] - 1) * self.dilation[axis];
+            self.before[axis] == 0 && last < self.input[axis]
+        })
     }
 }
 

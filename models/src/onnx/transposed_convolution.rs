@@ -272,7 +272,7 @@ impl Layer {
                     }
                 }
             }
-            index
+            index.into()
         })
     }
 }

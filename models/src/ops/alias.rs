@@ -8,25 +8,25 @@ use crate::error::QuantizeError;
 use crate::graph::Node;
 use crate::quantize::{Format, Quantizer, Role};
 use crate::quantized::{QuantizedGraph, TensorId};
+use crate::view::View;
 
-/// `output[e] = input[index[e]]`.
+/// `output[e] = input[elements[e]]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alias {
     /// The tensor that is read.
     pub input: TensorId,
     /// For each output element, the input element it is.
-    pub index: Vec<usize>,
+    pub elements: View,
 }
 
 /// An [`Op::Alias`].
-pub(crate) fn alias<F>(input: TensorId, index: Vec<usize>) -> Op<F> {
-    Op::Alias(Alias { input, index })
+pub(crate) fn alias<F>(input: TensorId, elements: View) -> Op<F> {
+    Op::Alias(Alias { input, elements })
 }
 
 impl Alias {
     fn take<T: Copy>(&self, values: &[Vec<T>]) -> Computed<T> {
-        let input = &values[self.input.0];
-        Computed::plain(self.index.iter().map(|&source| input[source]).collect())
+        Computed::plain(self.elements.of(&values[self.input.0]))
     }
 }
 

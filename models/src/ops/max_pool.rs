@@ -8,22 +8,23 @@ use crate::error::QuantizeError;
 use crate::graph::Node;
 use crate::quantize::{Format, Quantizer, Role};
 use crate::quantized::{QuantizedGraph, TensorId};
+use crate::view::Groups;
 
 /// `output[e] = max of input[i] for i in windows[e]`; padding is left out of the windows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MaxPool {
     /// The tensor that is read.
     pub input: TensorId,
-    /// For each output element, the input elements it is the largest of; never empty.
-    pub windows: Vec<Vec<usize>>,
+    /// For each output element, the input elements it is the largest of.
+    pub windows: Groups,
 }
 
 impl MaxPool {
     fn largest<T: Copy>(&self, values: &[Vec<T>], least: T, max: fn(T, T) -> T) -> Computed<T> {
         let input = &values[self.input.0];
-        let largest =
-            |window: &Vec<usize>| window.iter().map(|&source| input[source]).fold(least, max);
-        Computed::plain(self.windows.iter().map(largest).collect())
+        let mut elements = self.windows.elements().map(|source| input[source]);
+        let largest = |size| elements.by_ref().take(size).fold(least, max);
+        Computed::plain(self.windows.sizes().map(largest).collect())
     }
 }
 

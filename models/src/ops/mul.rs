@@ -12,8 +12,9 @@ use crate::quantize::{
     small,
 };
 use crate::quantized::{QuantizedGraph, Requant, TensorId};
+use crate::view::View;
 
-/// `output[e] = activation(a[a_index[e]] · b[b_index[e]])`.
+/// `output[e] = activation(a[a_elements[e]] · b[b_elements[e]])`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mul {
     /// The first factor.
@@ -21,14 +22,14 @@ pub struct Mul {
     /// The second factor.
     pub b: TensorId,
     /// For each output element, the element of `a`.
-    pub a_index: Vec<usize>,
+    pub a_elements: View,
     /// For each output element, the element of `b`.
-    pub b_index: Vec<usize>,
+    pub b_elements: View,
     /// Applied to each product.
     pub activation: Activation,
 }
 
-/// `acc[e] = factor · a[a_index[e]] · b[b_index[e]]`, then [`Requant`].
+/// `acc[e] = factor · a[a_elements[e]] · b[b_elements[e]]`, then [`Requant`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QuantizedMul {
     /// The first factor.
@@ -36,9 +37,9 @@ pub struct QuantizedMul {
     /// The second factor.
     pub b: TensorId,
     /// For each output element, the element of `a` (broadcasting resolved).
-    pub a_index: Vec<usize>,
+    pub a_elements: View,
     /// For each output element, the element of `b` (broadcasting resolved).
-    pub b_index: Vec<usize>,
+    pub b_elements: View,
     /// Integer that brings the product to the common shift: `round(2^shift · s_a · s_b / s_out)`.
     pub factor: i64,
     /// From accumulator to output.
@@ -65,7 +66,7 @@ impl Mul {
 
     /// Whether both factors are the same elements: a square is never negative.
     fn is_square(&self) -> bool {
-        self.a == self.b && self.a_index == self.b_index
+        self.a == self.b && self.a_elements == self.b_elements
     }
 }
 
@@ -86,8 +87,8 @@ impl RealForm for Mul {
 
     fn run(&self, values: &[Vec<f64>], _: usize) -> Computed<f64> {
         let (a, b) = (&values[self.a.0], &values[self.b.0]);
-        let pairs = self.a_index.iter().zip(&self.b_index);
-        let products: Vec<f64> = pairs.map(|(&i, &j)| a[i] * b[j]).collect();
+        let pairs = self.a_elements.iter().zip(self.b_elements.iter());
+        let products: Vec<f64> = pairs.map(|(i, j)| a[i] * b[j]).collect();
         let values = products.iter().map(|&x| self.activation.apply(x)).collect();
         Computed { accumulators: Some(products), values }
     }
@@ -145,8 +146,8 @@ impl RealForm for Mul {
         let op = QuantizedMul {
             a: self.a,
             b: self.b,
-            a_index: self.a_index.clone(),
-            b_index: self.b_index.clone(),
+            a_elements: self.a_elements.clone(),
+            b_elements: self.b_elements.clone(),
             factor,
             requant,
         };
@@ -157,8 +158,8 @@ impl RealForm for Mul {
 impl IntegerForm for QuantizedMul {
     fn run(&self, _: &QuantizedGraph, values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
         let (a, b) = (&values[self.a.0], &values[self.b.0]);
-        let pairs = self.a_index.iter().zip(&self.b_index);
-        self.requant.computed(pairs.map(|(&i, &j)| self.factor * a[i] * b[j]).collect())
+        let pairs = self.a_elements.iter().zip(self.b_elements.iter());
+        self.requant.computed(pairs.map(|(i, j)| self.factor * a[i] * b[j]).collect())
     }
 
     fn requant(&self) -> Option<&Requant> {

@@ -8,6 +8,7 @@ use crate::error::QuantizeError;
 use crate::graph::Node;
 use crate::quantize::{Format, Quantizer, Role, integer, power_of_two, real, small};
 use crate::quantized::{QuantizedGraph, TensorId};
+use crate::view::Groups;
 
 /// Fractional bits of the exponentials.
 const EXP_BITS: u32 = 12;
@@ -18,7 +19,7 @@ pub struct Softmax {
     /// The tensor that is read; the output has the same shape.
     pub input: TensorId,
     /// The element indices of each group; every element is in exactly one.
-    pub groups: Vec<Vec<usize>>,
+    pub groups: Groups,
 }
 
 /// For each group, with `m` its largest element: `e_i = exp_table[min(m − x_i, last)]`,
@@ -29,7 +30,7 @@ pub struct QuantizedSoftmax {
     /// The tensor that is read; the output has the same shape.
     pub input: TensorId,
     /// The element indices of each group; every element is in exactly one.
-    pub groups: Vec<Vec<usize>>,
+    pub groups: Groups,
     /// `round(2^12 · exp(−scale · d))` for `d = 0 … hi − lo` of the input, so no difference is
     /// outside it. Entry 0 is 4096.
     pub exp_table: Vec<i32>,
@@ -67,12 +68,12 @@ impl RealForm for Softmax {
     fn run(&self, values: &[Vec<f64>], len: usize) -> Computed<f64> {
         let input = &values[self.input.0];
         let mut output = vec![0.0; len];
-        let mut maxima = Vec::with_capacity(self.groups.len());
-        for group in &self.groups {
+        let mut maxima = Vec::with_capacity(self.groups.count());
+        for group in self.groups.iter() {
             let largest = group.iter().map(|&i| input[i]).fold(f64::NEG_INFINITY, f64::max);
             maxima.push(largest);
             let sum: f64 = group.iter().map(|&i| libm::exp(input[i] - largest)).sum();
-            for &i in group {
+            for i in group {
                 output[i] = libm::exp(input[i] - largest) / sum;
             }
         }
@@ -106,7 +107,7 @@ impl IntegerForm for QuantizedSoftmax {
     fn run(&self, _: &QuantizedGraph, values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
         let input = &values[self.input.0];
         let mut output = vec![0; input.len()];
-        for group in &self.groups {
+        for group in self.groups.iter() {
             let largest = group.iter().map(|&i| input[i]).fold(i64::MIN, i64::max);
             let exponential = |i: usize| {
                 let difference =
@@ -115,7 +116,7 @@ impl IntegerForm for QuantizedSoftmax {
             };
             let sum: i64 = group.iter().map(|&i| exponential(i)).sum();
             let reciprocal = (1 << self.reciprocal_bits()) / sum;
-            for &i in group {
+            for i in group {
                 let rounded = exponential(i) * reciprocal + (1 << (Self::ROUNDING_BITS - 1));
                 output[i] = rounded >> Self::ROUNDING_BITS;
             }

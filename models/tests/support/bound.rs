@@ -31,7 +31,7 @@ pub(crate) fn errors(graph: &Graph, quantized: &QuantizedGraph, trace: &FloatTra
             (Op::Alias(alias), _) => errors[alias.input.0],
             (Op::MaxPool(pool), _) => errors[pool.input.0],
             (Op::Softmax(softmax), _) => {
-                let count = softmax.groups.iter().map(Vec::len).max().unwrap_or(1) as f64;
+                let count = softmax.groups.largest() as f64;
                 2.0 * errors[softmax.input.0] + (count + 2.0) / 4096.0
             }
             // The leaf is the same one.

@@ -396,7 +396,7 @@ impl Builder {
     fn product(&mut self, layer: &Layer, mul: &Mul) {
         self.layout.has_product = true;
         self.start_weight(layer.index);
-        let (packing, count) = (layer.packing, mul.a_index.len());
+        let (packing, count) = (layer.packing, mul.a_elements.len());
         let mut before = None;
         let mut start = 0;
         while start < count {
@@ -408,9 +408,8 @@ impl Builder {
             let neighbours = if wide { 1 } else { packing.neighbours(start) };
             let end = count.min(start + neighbours.min(self.lanes / 2));
             let source = |tensor, element: usize| Some((tensor, index(element)));
-            let factors = mul.a_index[start..end].iter().zip(&mul.b_index[start..end]);
-            let reads =
-                self.block(factors.flat_map(|(&a, &b)| [source(mul.a, a), source(mul.b, b)]));
+            let factors = (start..end).map(|e| [mul.a_elements.get(e), mul.b_elements.get(e)]);
+            let reads = self.block(factors.flat_map(|[a, b]| [source(mul.a, a), source(mul.b, b)]));
             start = end;
             if let Some(last) = self.layout.rows.last_mut() {
                 last.reads = reads;

@@ -35,7 +35,7 @@ pub(super) fn accumulators(graph: &QuantizedGraph, node: usize) -> Option<(&Requ
             let view = &affine.output;
             Some((&affine.requant, [view.channels, view.height, view.width]))
         }
-        QuantizedOp::Mul(mul) => Some((&mul.requant, [mul.a_index.len(), 1, 1])),
+        QuantizedOp::Mul(mul) => Some((&mul.requant, [mul.a_elements.len(), 1, 1])),
         QuantizedOp::Alias(_)
         | QuantizedOp::MaxPool(_)
         | QuantizedOp::Softmax(_)

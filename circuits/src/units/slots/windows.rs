@@ -110,7 +110,7 @@ fn maxima(affine: &Affine, pool: &MaxPool, elements: usize) -> Option<Arc<[u32]>
     }
     let mut maxima = vec![PADDING; elements];
     for (element, window) in pool.windows.iter().enumerate() {
-        let mut window: [usize; POSITIONS] = window.as_slice().try_into().ok()?;
+        let mut window: [usize; POSITIONS] = window.try_into().ok()?;
         window.sort_unstable();
         maxima[firsts.remove(&window)?] = index(element);
     }

@@ -80,7 +80,7 @@ impl SoftmaxShape {
     pub(crate) fn of(graph: &QuantizedGraph, lanes: usize, limit: u32) -> Option<Self> {
         let needs = |op: &QuantizedOp| match op {
             QuantizedOp::Softmax(softmax) => {
-                let longest = softmax.groups.iter().map(Vec::len).max().unwrap_or(1);
+                let longest = softmax.groups.largest();
                 let largest = softmax.exp_table.iter().max().copied().unwrap_or(0);
                 let sum = bits(i64::from(index(longest)).saturating_mul(largest.into()));
                 // The largest element of a group has the first entry.

@@ -75,7 +75,7 @@ impl SoftmaxRows {
     pub(crate) fn count(graph: &QuantizedGraph, lanes: usize) -> usize {
         let of_node = |op: &QuantizedOp| match op {
             QuantizedOp::Softmax(softmax) => {
-                softmax.groups.iter().map(|group| rows_of_group(group.len(), lanes)).sum()
+                softmax.groups.sizes().map(|size| rows_of_group(size, lanes)).sum()
             }
             _ => 0,
         };
@@ -94,7 +94,7 @@ impl SoftmaxRows {
         let table = self.tables.len();
         self.tables.push((exponentials, tag));
         let mut output = vec![None; elements];
-        for group in &softmax.groups {
+        for group in softmax.groups.iter() {
             let without = std::iter::repeat_n(&[][..], OF_GROUP.len().div_ceil(self.lanes));
             let rows = without.chain(group.chunks(self.lanes)).enumerate();
             for (place, elements) in rows {

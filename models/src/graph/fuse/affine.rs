@@ -4,6 +4,7 @@ use super::super::{Affine, Draft, Op, Term, Window};
 use super::Context;
 use crate::activation::Activation;
 use crate::quantized::{ImageView, TensorId};
+use crate::view::View;
 
 impl Draft {
     /// A sum of scaled tensors takes over a layer that only it reads: batch normalization and
@@ -27,8 +28,7 @@ impl Draft {
         match &self.nodes[position].op {
             Op::Affine(affine) if affine.activation == Activation::Identity => Some(position),
             Op::Alias(alias)
-                if alias.index.iter().enumerate().all(|(i, &source)| i == source)
-                    && alias.index.len() == self.tensors[alias.input.0].len() =>
+                if alias.elements == View::in_order(self.tensors[alias.input.0].len()) =>
             {
                 self.layer_behind(alias.input, context)
             }
