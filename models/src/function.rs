@@ -94,6 +94,30 @@ pub enum Function {
     GeluTanh,
 }
 
+/// The functions that are operators of ONNX without attributes: the operator's name, the operator
+/// sets at which its definition changed, the function.
+pub(crate) const OPERATORS: &[(&str, &[i64], Function)] = &[
+    ("Acos", &[7, 22], Function::Acos),
+    ("Acosh", &[9, 22], Function::Acosh),
+    ("Asin", &[7, 22], Function::Asin),
+    ("Asinh", &[9, 22], Function::Asinh),
+    ("Atan", &[7, 22], Function::Atan),
+    ("Atanh", &[9, 22], Function::Atanh),
+    ("Ceil", &[6, 13], Function::Ceil),
+    ("Cos", &[7, 22], Function::Cos),
+    ("Cosh", &[9, 22], Function::Cosh),
+    ("Floor", &[6, 13], Function::Floor),
+    ("Log", &[6, 13], Function::Log),
+    ("Mish", &[18, 22], Function::Mish),
+    ("Reciprocal", &[6, 13], Function::Reciprocal),
+    ("Round", &[11, 22], Function::Round),
+    ("Sign", &[9, 13], Function::Sign),
+    ("Sin", &[7, 22], Function::Sin),
+    ("Sinh", &[9, 22], Function::Sinh),
+    ("Sqrt", &[6, 13], Function::Sqrt),
+    ("Tan", &[7, 22], Function::Tan),
+];
+
 /// Stands for infinity in ranges, so that products of them stay finite: `2^100`.
 const POLE: f64 = 1.267_650_600_228_229_4e30;
 

@@ -8,59 +8,52 @@ use super::importer::Importer;
 use super::node::{OnnxNode, Value};
 use super::operators::{Operator, operator};
 use crate::activation::Activation;
-use crate::function::Function;
+use crate::function::{self, Function};
+
+/// The operators without attributes that are nothing but a table.
+pub(super) const FUNCTIONS: &[Operator] = &{
+    let mut rows = [const { operator("", &[], &[], unary) }; function::OPERATORS.len()];
+    let mut at = 0;
+    while at < rows.len() {
+        let (name, sets, _) = function::OPERATORS[at];
+        rows[at] = operator(name, sets, &[], unary);
+        at += 1;
+    }
+    rows
+};
 
 pub(super) const OPERATORS: &[Operator] = &[
     operator("Abs", &[6, 13], &[], unary),
-    operator("Acos", &[7, 22], &[], unary),
-    operator("Acosh", &[9, 22], &[], unary),
-    operator("Asin", &[7, 22], &[], unary),
-    operator("Asinh", &[9, 22], &[], unary),
-    operator("Atan", &[7, 22], &[], unary),
-    operator("Atanh", &[9, 22], &[], unary),
-    operator("Ceil", &[6, 13], &[], unary),
     operator("Celu", &[12, 28], &["alpha"], unary),
     operator("Clip", &[6, 11, 12, 13], &["min", "max"], clip),
-    operator("Cos", &[7, 22], &[], unary),
-    operator("Cosh", &[9, 22], &[], unary),
     operator("Elu", &[6, 22], &["alpha"], unary),
     operator("Erf", &[9, 13], &[], unary),
     operator("Exp", &[6, 13], &[], unary),
-    operator("Floor", &[6, 13], &[], unary),
     operator("Gelu", &[20], &["approximate"], unary),
     operator("Gelu", &[1], &[], unary).of_domain("com.microsoft"),
     operator("HardSigmoid", &[6, 22], &["alpha", "beta"], unary),
     operator("HardSwish", &[14, 22], &[], unary),
     operator("LeakyRelu", &[6, 16], &["alpha"], unary),
-    operator("Log", &[6, 13], &[], unary),
-    operator("Mish", &[18, 22], &[], unary),
     operator("PRelu", &[7, 9, 16], &[], parametric_relu),
     operator("QuickGelu", &[1], &["alpha"], unary).of_domain("com.microsoft"),
-    operator("Reciprocal", &[6, 13], &[], unary),
     operator("Relu", &[6, 13, 14], &[], unary),
-    operator("Round", &[11, 22], &[], unary),
     operator("Selu", &[6, 22], &["alpha", "gamma"], unary),
     operator("Shrink", &[9], &["bias", "lambd"], unary),
     operator("Sigmoid", &[6, 13], &[], unary),
-    operator("Sign", &[9, 13], &[], unary),
-    operator("Sin", &[7, 22], &[], unary),
-    operator("Sinh", &[9, 22], &[], unary),
     operator("Softplus", &[1, 22], &[], unary),
     operator("Softsign", &[1, 22], &[], unary),
-    operator("Sqrt", &[6, 13], &[], unary),
     operator("Swish", &[24], &["alpha"], unary),
-    operator("Tan", &[7, 22], &[], unary),
     operator("Tanh", &[6, 13], &[], unary),
     operator("ThresholdedRelu", &[10, 22], &["alpha"], unary),
 ];
 
 /// Any operation that applies one function to each element.
 fn unary(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
-    let function = function(node)?;
-    Ok(vec![importer.apply(node, node.operand(0)?, function)?])
+    let activation = activation(node)?;
+    Ok(vec![importer.apply(node, node.operand(0)?, activation)?])
 }
 
-fn function(node: &OnnxNode<'_>) -> Result<Activation, ImportError> {
+fn activation(node: &OnnxNode<'_>) -> Result<Activation, ImportError> {
     let alpha = |default: f64| Ok::<_, ImportError>(node.float("alpha")?.unwrap_or(default));
     Ok(match node.op() {
         "Abs" => Activation::Abs,
@@ -100,36 +93,10 @@ fn function(node: &OnnxNode<'_>) -> Result<Activation, ImportError> {
         },
         "Tanh" => Activation::Tanh,
         "ThresholdedRelu" => Activation::Function(Function::ThresholdedRelu { alpha: alpha(1.0)? }),
-        op => match simple(op) {
-            Some(function) => Activation::Function(function),
+        op => match function::OPERATORS.iter().find(|(name, _, _)| *name == op) {
+            Some(&(_, _, function)) => Activation::Function(function),
             None => return Err(node.unsupported("not a function of one variable")),
         },
-    })
-}
-
-/// The functions without parameters that are nothing but a table.
-fn simple(op: &str) -> Option<Function> {
-    Some(match op {
-        "Acos" => Function::Acos,
-        "Acosh" => Function::Acosh,
-        "Asin" => Function::Asin,
-        "Asinh" => Function::Asinh,
-        "Atan" => Function::Atan,
-        "Atanh" => Function::Atanh,
-        "Ceil" => Function::Ceil,
-        "Cos" => Function::Cos,
-        "Cosh" => Function::Cosh,
-        "Floor" => Function::Floor,
-        "Log" => Function::Log,
-        "Mish" => Function::Mish,
-        "Reciprocal" => Function::Reciprocal,
-        "Round" => Function::Round,
-        "Sign" => Function::Sign,
-        "Sin" => Function::Sin,
-        "Sinh" => Function::Sinh,
-        "Sqrt" => Function::Sqrt,
-        "Tan" => Function::Tan,
-        _ => return None,
     })
 }
 

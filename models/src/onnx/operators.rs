@@ -53,6 +53,7 @@ impl Operator {
 }
 
 const FAMILIES: &[&[Operator]] = &[
+    activations::FUNCTIONS,
     activations::OPERATORS,
     arithmetic::OPERATORS,
     attention::OPERATORS,
