@@ -1,0 +1,237 @@
+//! The models of the tests, and the one list of them.
+
+use zkinfer_circuits::PlanOptions;
+use zkinfer_models::quantized::*;
+use zkinfer_verifier::Visibility;
+
+use super::{Conv, Form, GraphBuilder, Model};
+
+/// Calls a macro with the name of every model: one per kind of layer, each small enough to try every
+/// lie about it. The one list of them.
+macro_rules! for_every_model {
+    ($macro:ident) => {
+        $macro!(
+            dense,
+            convolution,
+            strided_convolution,
+            pool,
+            overlapping_pool,
+            windows,
+            odd_windows,
+            table,
+            tables_of_two_widths,
+            product,
+            softmax,
+            softmax_of_relu,
+            softmax_side_by_side,
+            pool_of_softmax,
+            forest,
+            committed,
+            committed_input,
+            committed_constant,
+            committed_output
+        );
+    };
+}
+#[allow(unused_imports, reason = "each test binary uses its own part")]
+pub(crate) use for_every_model;
+
+macro_rules! list_models {
+    ($($name:ident),*) => {
+        /// Every model with its name.
+        pub(crate) fn models() -> Vec<(String, Model)> {
+            vec![$((stringify!($name).replace('_', " "), $name())),*]
+        }
+    };
+}
+for_every_model!(list_models);
+
+/// Input and output hidden; the input takes several limbs and permutations.
+pub(crate) fn committed() -> Model {
+    let mut builder = GraphBuilder::new(8, [1, 1, 70]);
+    builder.graph.tensors[0].lo = -1024;
+    builder.graph.tensors[0].hi = 1023;
+    let hidden = builder.dense(TensorId(0), 3, Form::Relu);
+    let output = builder.dense(hidden, 3, Form::Wide);
+    builder.graph.outputs = vec![output];
+    let inputs = (0..70).map(|i| if i == 5 { -1024 } else { 1023 - 29 * i }).collect();
+    Model::with_visibility(builder.graph, inputs, [Visibility::Committed; 2])
+}
+
+/// Input alone hidden, of one limb: no limb is narrower than five bits.
+pub(crate) fn committed_input() -> Model {
+    let mut builder = GraphBuilder::new(10, [1, 1, 9]);
+    builder.graph.tensors[0].lo = -16;
+    builder.graph.tensors[0].hi = 15;
+    let output = builder.dense(TensorId(0), 4, Form::Signed);
+    builder.graph.outputs = vec![output];
+    let inputs = vec![-16, 15, 0, 5, -6, 1, 2, 3, -7];
+    Model::with_visibility(builder.graph, inputs, [Visibility::Committed, Visibility::Public])
+}
+
+/// A hidden input of which there is one value only.
+pub(crate) fn committed_constant() -> Model {
+    let mut builder = GraphBuilder::new(15, [1, 1, 3]);
+    builder.graph.tensors[0].lo = 7;
+    builder.graph.tensors[0].hi = 7;
+    let output = builder.dense(TensorId(0), 2, Form::Signed);
+    builder.graph.outputs = vec![output];
+    let visibility = [Visibility::Committed, Visibility::Public];
+    Model::with_visibility(builder.graph, vec![7; 3], visibility)
+}
+
+/// Output alone hidden.
+pub(crate) fn committed_output() -> Model {
+    let mut builder = GraphBuilder::new(9, [1, 1, 6]);
+    let output = builder.dense(TensorId(0), 5, Form::Relu);
+    builder.graph.outputs = vec![output];
+    let inputs = vec![-128, 127, 0, 5, -6, 1];
+    Model::with_visibility(builder.graph, inputs, [Visibility::Public, Visibility::Committed])
+}
+
+/// Trees of unlike depth and width, one of them a leaf, one with a branch below two others.
+pub(crate) fn forest() -> Model {
+    let mut builder = GraphBuilder::new(50, [1, 1, 4]);
+    let mut trees = vec![
+        builder.tree(4, 3, 1),
+        builder.tree(4, 1, 2),
+        builder.tree(4, 0, 1),
+        builder.tree(4, 4, 2),
+        builder.tree(4, 2, 1),
+    ];
+    trees[3].branches[0].low = Next::Branch(2);
+    let values = builder.forest(TensorId(0), trees);
+    let hidden = builder.dense(values, 3, Form::Relu);
+    let output = builder.dense(hidden, 2, Form::Wide);
+    builder.finish(output)
+}
+
+pub(crate) fn dense() -> Model {
+    let mut builder = GraphBuilder::new(1, [1, 1, 6]);
+    let hidden = builder.dense(TensorId(0), 5, Form::Relu);
+    let output = builder.dense(hidden, 3, Form::Wide);
+    builder.finish(output)
+}
+
+pub(crate) fn convolution() -> Model {
+    let mut builder = GraphBuilder::new(2, [2, 6, 5]);
+    let conv = Conv { out: 3, kernel: [3, 2], padding: [1, 0], ..Conv::default() };
+    let output = builder.conv(TensorId(0), &conv, Form::Signed);
+    builder.finish(output)
+}
+
+pub(crate) fn strided_convolution() -> Model {
+    let mut builder = GraphBuilder::new(3, [4, 7, 7]);
+    let conv = Conv { out: 4, stride: [2, 2], padding: [1, 1], groups: 2, ..Conv::default() };
+    let hidden = builder.conv(TensorId(0), &conv, Form::Relu);
+    let dilated = Conv { out: 2, kernel: [2, 2], dilation: [2, 2], ..Conv::default() };
+    let output = builder.conv(hidden, &dilated, Form::Signed);
+    builder.finish(output)
+}
+
+pub(crate) fn pool() -> Model {
+    let mut builder = GraphBuilder::new(4, [1, 6, 6]);
+    let conv = Conv { kernel: [1, 1], ..Conv::default() };
+    let hidden = builder.conv(TensorId(0), &conv, Form::Signed);
+    let pooled = builder.max_pool(hidden, 3, 3);
+    let output = builder.dense(pooled, 2, Form::Wide);
+    builder.finish(output)
+}
+
+/// Windows that overlap, and take several lanes.
+pub(crate) fn overlapping_pool() -> Model {
+    let mut builder = GraphBuilder::new(14, [1, 8, 8]);
+    let conv = Conv { out: 2, kernel: [1, 1], ..Conv::default() };
+    let hidden = builder.conv(TensorId(0), &conv, Form::Relu);
+    let pooled = builder.max_pool(hidden, 3, 1);
+    let output = builder.dense(pooled, 2, Form::Wide);
+    builder.finish(output)
+}
+
+/// A pool that the layer before it takes over.
+pub(crate) fn windows() -> Model {
+    let mut builder = GraphBuilder::new(11, [1, 8, 8]);
+    let conv = Conv { out: 3, padding: [1, 1], ..Conv::default() };
+    let hidden = builder.conv(TensorId(0), &conv, Form::Relu);
+    let pooled = builder.max_pool(hidden, 2, 2);
+    let output = builder.dense(pooled, 2, Form::Wide);
+    builder.finish(output)
+}
+
+/// The same with windows that reach beyond the image, whose maxima nothing reads. The bias, which
+/// is the accumulator there, is no window's maximum: it would be so twice.
+pub(crate) fn odd_windows() -> Model {
+    let mut builder = GraphBuilder::new(13, [1, 7, 4]);
+    let conv = Conv { kernel: [1, 1], ..Conv::default() };
+    let hidden = builder.conv(TensorId(0), &conv, Form::Signed);
+    let pooled = builder.max_pool(hidden, 2, 2);
+    let output = builder.dense(pooled, 2, Form::Signed);
+    builder.finish(output)
+}
+
+pub(crate) fn table() -> Model {
+    let mut builder = GraphBuilder::new(5, [1, 1, 5]);
+    let hidden = builder.dense(TensorId(0), 4, Form::Table(7));
+    let hidden = builder.dense(hidden, 4, Form::Relu);
+    let output = builder.dense(hidden, 2, Form::Table(7));
+    builder.finish(output)
+}
+
+/// An activation, and a clamp to fewer values than any other layer has.
+pub(crate) fn tables_of_two_widths() -> Model {
+    let mut builder = GraphBuilder::new(16, [1, 1, 5]);
+    let hidden = builder.dense(TensorId(0), 4, Form::Table(7));
+    let hidden = builder.dense(hidden, 4, Form::Relu);
+    let hidden = builder.dense(hidden, 4, Form::Clip(-3, 5));
+    let output = builder.dense(hidden, 2, Form::Table(6));
+    builder.finish(output)
+}
+
+pub(crate) fn product() -> Model {
+    let mut builder = GraphBuilder::new(6, [1, 1, 5]);
+    let a = builder.dense(TensorId(0), 5, Form::Signed);
+    let b = builder.dense(TensorId(0), 5, Form::Relu);
+    let flipped = builder.alias(a, vec![4, 2, 0, 1, 3].into());
+    let output = builder.mul(flipped, b, Form::Signed);
+    builder.finish(output)
+}
+
+pub(crate) fn softmax() -> Model {
+    let mut builder = GraphBuilder::new(7, [1, 1, 4]);
+    let logits = builder.dense(TensorId(0), 5, Form::SoftmaxInput(7));
+    let output = builder.softmax(logits);
+    builder.finish(output)
+}
+
+/// More elements than rows: several to a row, and groups that do not fill their last one.
+pub(crate) fn softmax_side_by_side() -> Model {
+    let mut builder = GraphBuilder::new(27, [1, 1, 4]);
+    let logits = builder.dense(TensorId(0), 66, Form::SoftmaxInput(7));
+    let probabilities = builder.softmax_of(logits, 7);
+    let output = builder.dense(probabilities, 2, Form::Signed);
+    builder.graph.outputs = vec![output];
+    let inputs = (0..4).map(|_| builder.below(256) - 128).collect();
+    let options = PlanOptions { max_k: 6, ..PlanOptions::default() };
+    let model = Model::with_options(builder.graph, inputs, options);
+    assert!(model.plan.shape().softmax.as_ref().is_some_and(|shape| shape.lanes > 1));
+    model
+}
+
+/// A softmax of outputs that are clamped to another range than the table of the layer before.
+pub(crate) fn softmax_of_relu() -> Model {
+    let mut builder = GraphBuilder::new(17, [1, 1, 4]);
+    let hidden = builder.dense(TensorId(0), 5, Form::Table(7));
+    let logits = builder.dense(hidden, 5, Form::Clip(0, 63));
+    let output = builder.softmax(logits);
+    builder.finish(output)
+}
+
+/// The largest of some probabilities.
+pub(crate) fn pool_of_softmax() -> Model {
+    let mut builder = GraphBuilder::new(18, [1, 2, 4]);
+    let conv = Conv { out: 1, kernel: [1, 1], ..Conv::default() };
+    let logits = builder.conv(TensorId(0), &conv, Form::SoftmaxInput(7));
+    let probabilities = builder.softmax(logits);
+    let output = builder.max_pool(probabilities, 2, 1);
+    builder.finish(output)
+}
