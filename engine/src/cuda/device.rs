@@ -1,7 +1,5 @@
 //! The operations of a proof on an accelerator.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use halo2_proofs::halo2curves::{
     bn256::{Fr, G1Affine},
     ff::Field,
@@ -34,8 +32,6 @@ pub(crate) struct CudaDevice {
     cosets: Vec<(Coset, Fr)>,
     /// How many columns of the key may be kept on the cosets.
     extensions: usize,
-    /// Columns that the host worked on.
-    downloads: AtomicU64,
 }
 
 impl CudaDevice {
@@ -57,8 +53,7 @@ impl CudaDevice {
             .collect::<Result<Vec<_>, DeviceError>>()?;
         let bases = Bases::new(machine, lagrange, shares.table_bytes)?;
         let extensions = shares.extension_bytes / (cosets.len() * rows * ELEMENT);
-        let (machine, downloads) = (machine.clone(), AtomicU64::new(0));
-        Ok(Self { machine, rows, domain, bases, cosets, extensions, downloads })
+        Ok(Self { machine: machine.clone(), rows, domain, bases, cosets, extensions })
     }
 
     /// The coefficients of the columns' polynomials, in reversed order.
@@ -197,8 +192,7 @@ impl ColumnDevice for CudaDevice {
     }
 
     fn usage(&self) -> Option<DeviceUsage> {
-        let host_operations = self.downloads.load(Ordering::Relaxed);
-        Some(DeviceUsage { host_operations, ..self.machine.usage() })
+        Some(self.machine.usage())
     }
 
     fn upload(&self, columns: Vec<Column>) -> Result<Vec<CudaColumn>, DeviceError> {
@@ -206,7 +200,7 @@ impl ColumnDevice for CudaDevice {
     }
 
     fn download(&self, column: &CudaColumn) -> Result<Vec<Fr>, DeviceError> {
-        self.downloads.fetch_add(1, Ordering::Relaxed);
+        self.machine.by_host();
         let values = columns::widen(&self.machine, &[column], self.rows)?;
         self.machine.read_elements(&values[0], 0, self.rows)
     }

@@ -3,10 +3,7 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use halo2_proofs::halo2curves::bn256::Fr;
@@ -16,7 +13,10 @@ use super::{
     accelerator::{Accelerator, Grid, Kernel},
     plain::{self, ELEMENT, Plain},
 };
-use crate::{device::DeviceUsage, error::DeviceError};
+use crate::{
+    device::{DeviceUsage, Traffic},
+    error::DeviceError,
+};
 
 /// Allocations are multiples of this.
 const GRANULE: usize = 256;
@@ -34,18 +34,6 @@ struct Memory {
     limit: usize,
     state: Mutex<State>,
     traffic: Traffic,
-}
-
-/// What went over the bus.
-#[derive(Debug, Default)]
-struct Traffic {
-    launches: AtomicU64,
-    uploaded: AtomicU64,
-    downloaded: AtomicU64,
-}
-
-fn count(counter: &AtomicU64, more: usize) {
-    counter.fetch_add(more as u64, Ordering::Relaxed);
 }
 
 #[derive(Debug, Default)]
@@ -151,21 +139,19 @@ impl Machine {
         self.memory.limit.saturating_sub(self.memory.state().used)
     }
 
+    /// Counts something that the host did for the machine.
+    pub(super) fn by_host(&self) {
+        self.memory.traffic.by_host();
+    }
+
     /// What was asked of the machine so far.
     pub(super) fn usage(&self) -> DeviceUsage {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let Traffic { launches, uploaded, downloaded } = &self.memory.traffic;
-        DeviceUsage {
-            operations: read(launches),
-            host_operations: 0,
-            uploaded_bytes: read(uploaded),
-            downloaded_bytes: read(downloaded),
-        }
+        self.memory.traffic.usage()
     }
 
     /// Copies bytes to the machine.
     fn write(&self, address: u64, bytes: &[u8]) -> Result<(), DeviceError> {
-        count(&self.memory.traffic.uploaded, bytes.len());
+        self.memory.traffic.uploaded(bytes.len());
         self.memory.accelerator.write(address, bytes)
     }
 
@@ -221,7 +207,7 @@ impl Machine {
     /// Words from an address on.
     pub(super) fn read(&self, address: u64, words: usize) -> Result<Vec<u64>, DeviceError> {
         let mut read = vec![0; words];
-        count(&self.memory.traffic.downloaded, size_of_val(&read[..]));
+        self.memory.traffic.downloaded(size_of_val(&read[..]));
         self.memory.accelerator.read(address, plain::bytes_mut(&mut read))?;
         Ok(read)
     }
@@ -263,7 +249,7 @@ impl Machine {
         if width == 0 || height == 0 {
             return Ok(());
         }
-        count(&self.memory.traffic.launches, 1);
+        self.memory.traffic.operation();
         self.memory.accelerator.launch(kernel, Grid { width, height }, arguments)
     }
 

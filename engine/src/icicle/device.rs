@@ -1,6 +1,6 @@
 //! The operations of the engine on ICICLE's vectors.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 use halo2_proofs::halo2curves::{
     bn256::{Fr, G1, G1Affine},
@@ -243,7 +243,7 @@ impl ColumnDevice for IcicleDevice {
     }
 
     fn usage(&self) -> Option<DeviceUsage> {
-        Some(self.machine.counters.usage())
+        Some(self.machine.traffic.usage())
     }
 
     fn upload(&self, columns: Vec<Column>) -> Result<Vec<IcicleColumn>, DeviceError> {
@@ -265,7 +265,7 @@ impl ColumnDevice for IcicleDevice {
     }
 
     fn download(&self, column: &IcicleColumn) -> Result<Vec<Fr>, DeviceError> {
-        self.machine.counters.by_host.fetch_add(1, Ordering::Relaxed);
+        self.machine.traffic.by_host();
         self.machine.download(column.values.all(), column.values.len())
     }
 

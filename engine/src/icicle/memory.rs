@@ -3,7 +3,7 @@
 use std::{
     ffi::{c_int, c_void},
     fmt,
-    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use halo2_proofs::halo2curves::{
@@ -12,11 +12,12 @@ use halo2_proofs::halo2curves::{
 };
 
 use super::{
-    Counters, DEVICE,
+    DEVICE,
     abi::{Code, DeviceId, FORWARD, Functions, INVERSE, TransformConfig, VectorConfig},
     library::{Library, failed},
 };
 use crate::{
+    device::Traffic,
     error::DeviceError,
     kernels::{pack::Words, parallel},
 };
@@ -40,7 +41,7 @@ pub(super) struct Machine {
     /// Elements of a column.
     rows: usize,
     free: Mutex<Vec<Pointer>>,
-    pub(super) counters: Arc<Counters>,
+    pub(super) traffic: Arc<Traffic>,
 }
 
 impl fmt::Debug for Machine {
@@ -136,8 +137,8 @@ pub(super) enum Pairwise {
 impl Machine {
     /// A device whose columns have `rows` elements.
     pub(super) fn new(library: Arc<Library>, device: DeviceId, rows: usize) -> Arc<Self> {
-        let (free, counters) = (Mutex::new(Vec::new()), Arc::default());
-        Arc::new(Self { library, device, rows, free, counters })
+        let (free, traffic) = (Mutex::new(Vec::new()), Arc::default());
+        Arc::new(Self { library, device, rows, free, traffic })
     }
 
     /// The same device for columns of so many elements.
@@ -161,7 +162,7 @@ impl Machine {
         operation: &'static str,
         function: impl FnOnce(&Functions) -> Code,
     ) -> Result<(), DeviceError> {
-        self.counters.operations.fetch_add(1, Ordering::Relaxed);
+        self.traffic.operation();
         self.library.call(Some(&self.device), operation, function)
     }
 
@@ -216,7 +217,7 @@ impl Machine {
 
     /// Moves bytes to the device.
     pub(super) fn write(&self, to: &Vector, first: usize, bytes: &[u8]) -> Result<(), DeviceError> {
-        self.counters.uploaded.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.traffic.uploaded(bytes.len());
         let address = to.address(first, bytes.len() / SCALAR);
         self.call("copying to the device", |functions| {
             // SAFETY: the vector has room for as many elements from `first` on.
@@ -269,7 +270,7 @@ impl Machine {
     /// Elements of the device.
     pub(super) fn download(&self, part: Part<'_>, count: usize) -> Result<Vec<Fr>, DeviceError> {
         let mut bytes = vec![0_u8; count * SCALAR];
-        self.counters.downloaded.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.traffic.downloaded(bytes.len());
         let address = part.address(count);
         self.call("copying to the host", |functions| {
             // SAFETY: as many bytes are at the address, and may be written here.

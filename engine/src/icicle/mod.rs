@@ -21,13 +21,7 @@ mod programs;
 mod self_test;
 mod sums;
 
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{path::PathBuf, sync::Arc};
 
 use halo2_proofs::halo2curves::bn256::G1Affine;
 
@@ -43,7 +37,6 @@ pub use self::{
 };
 use crate::{
     assembly::CircuitData,
-    device::DeviceUsage,
     error::{DeviceError, EngineError},
     key::{Key, Keyed},
 };
@@ -68,27 +61,6 @@ pub struct IcicleOptions {
 impl Default for IcicleOptions {
     fn default() -> Self {
         Self { folder: None, kind: CUDA.to_owned() }
-    }
-}
-
-/// What went to a device and back.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    operations: AtomicU64,
-    by_host: AtomicU64,
-    uploaded: AtomicU64,
-    downloaded: AtomicU64,
-}
-
-impl Counters {
-    fn usage(&self) -> DeviceUsage {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        DeviceUsage {
-            operations: read(&self.operations),
-            host_operations: read(&self.by_host),
-            uploaded_bytes: read(&self.uploaded),
-            downloaded_bytes: read(&self.downloaded),
-        }
     }
 }
 

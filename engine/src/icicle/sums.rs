@@ -2,7 +2,7 @@
 
 use std::{
     ffi::{c_int, c_void},
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
 };
 
 use halo2_proofs::halo2curves::{
@@ -103,7 +103,7 @@ impl Points {
     ) -> Result<G1, DeviceError> {
         let head = values.len() - small.tail.len();
         let points = &self.last[self.last.len() - small.tail.len()..];
-        machine.counters.by_host.fetch_add(1, Ordering::Relaxed);
+        machine.traffic.by_host();
         let tail: G1 = points.iter().zip(&small.tail).map(|(point, scalar)| point * scalar).sum();
         if small.shift == 0 {
             return Ok(self.sum(machine, values.all(), head, small.bits)? + tail);

@@ -4,10 +4,10 @@ use std::fmt;
 
 use halo2_proofs::halo2curves::bn256::{Fq, Fr};
 
-#[cfg(target_arch = "x86_64")]
-use super::{avx2, avx512};
 #[cfg(any(target_arch = "x86_64", test))]
-use super::{montgomery::Vector, narrow::Narrow};
+use super::{narrow::Narrow, wide::montgomery::Vector};
+#[cfg(target_arch = "x86_64")]
+use super::{narrow::avx2, wide::avx512};
 use super::{
     pack::{Coordinates, Pack},
     portable::Single,
@@ -46,8 +46,8 @@ pub(crate) struct Emulated;
 
 #[cfg(test)]
 impl Arithmetic for Emulated {
-    type Fr = Vector<Fr, super::lanes::Emulated>;
-    type Fq = Vector<Fq, super::lanes::Emulated>;
+    type Fr = Vector<Fr, super::wide::lanes::Emulated>;
+    type Fq = Vector<Fq, super::wide::lanes::Emulated>;
 
     fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
         f()
@@ -61,8 +61,8 @@ pub(crate) struct EmulatedNarrow;
 
 #[cfg(test)]
 impl Arithmetic for EmulatedNarrow {
-    type Fr = Narrow<Fr, super::quads::Emulated>;
-    type Fq = Narrow<Fq, super::quads::Emulated>;
+    type Fr = Narrow<Fr, super::narrow::quads::Emulated>;
+    type Fq = Narrow<Fq, super::narrow::quads::Emulated>;
 
     fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
         f()

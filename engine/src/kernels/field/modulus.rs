@@ -2,7 +2,7 @@
 
 use halo2_proofs::halo2curves::bn256::{Fq, Fr};
 
-use super::{lanes::LIMB_BITS, pack::Words};
+use super::{pack::Words, wide::lanes::LIMB_BITS};
 
 /// Limbs of 52 bits of an element.
 pub(super) const LIMBS: usize = 5;
@@ -212,7 +212,7 @@ const fn subtract_if_not_less(a: [u64; 4], p: [u64; 4]) -> [u64; 4] {
 
 /// `a − b` modulo `2^256`, and whether it is negative.
 #[inline]
-pub(super) const fn subtract(a: [u64; 4], b: [u64; 4]) -> ([u64; 4], bool) {
+pub(in crate::kernels) const fn subtract(a: [u64; 4], b: [u64; 4]) -> ([u64; 4], bool) {
     let mut difference = [0; 4];
     let mut borrow = false;
     let mut i = 0;

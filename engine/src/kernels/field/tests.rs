@@ -13,7 +13,7 @@ use super::{
 };
 
 /// Runs a test on every arithmetic that this machine can run.
-pub(super) fn on_all(test: impl Run<Output = ()> + Copy) {
+pub(in crate::kernels) fn on_all(test: impl Run<Output = ()> + Copy) {
     test.run(Portable);
     test.run(Emulated);
     test.run(EmulatedNarrow);

@@ -4,7 +4,7 @@
 //! every row without a lookup. With `c` there, `Σ v·P = Σ (v − c)·P + c·ΣP`: only the other rows
 //! cost additions, and one multiplication of a point that is known before.
 
-use super::super::modulus::subtract;
+use super::super::field::modulus::subtract;
 
 /// Rows that are looked at to find the element.
 const SAMPLES: usize = 64;

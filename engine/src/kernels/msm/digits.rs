@@ -7,7 +7,7 @@ use halo2_proofs::halo2curves::{bn256::Fr, ff::PrimeField};
 use super::{
     super::{
         arithmetic::Arithmetic,
-        modulus::{Modulus, subtract},
+        field::modulus::{Modulus, subtract},
         pack::Pack,
         parallel,
     },

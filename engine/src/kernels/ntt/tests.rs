@@ -4,7 +4,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
 use super::{
-    super::{arithmetic::Run, pack_tests::on_all},
+    super::{arithmetic::Run, field::tests::on_all},
     *,
 };
 

@@ -3,7 +3,7 @@
 //! # Safety
 //! Every `unsafe` block here uses instructions of AVX2 and, but for the one in [`product`], only
 //! works on values in registers. The type is private to the kernels and is used only under
-//! [`super::arithmetic::Arithmetic::vectorize`], which is called after the processor was asked for
+//! [`crate::kernels::arithmetic::Arithmetic::vectorize`], which is called after the processor was asked for
 //! this feature.
 
 use std::arch::asm;
@@ -18,8 +18,8 @@ use std::arch::x86_64::{
 };
 
 use super::{
-    modulus::{InLanes, NARROW_LIMBS},
-    narrow::limbs::{self, BITS, MASK},
+    super::modulus::{InLanes, NARROW_LIMBS},
+    limbs::{self, BITS, MASK},
     quads::Quad,
 };
 

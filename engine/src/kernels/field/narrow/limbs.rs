@@ -1,7 +1,7 @@
 //! Columns and limbs of 29 bits: see [`super`] for how elements are laid out, and for the bounds.
 
-use crate::kernels::{
-    modulus::{InLanes, Modulus, NARROW_BITS, NARROW_LIMBS},
+use super::{
+    super::modulus::{InLanes, Modulus, NARROW_BITS, NARROW_LIMBS},
     quads::Quad,
 };
 

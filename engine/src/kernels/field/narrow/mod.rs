@@ -18,18 +18,24 @@ use std::marker::PhantomData;
 
 use halo2_proofs::halo2curves::bn256::Fq;
 
-use self::limbs::{
-    BIAS, BITS, CARRIED, LIMBS, MASK, ONE, add_row, balance, biases, canonical, constant, decode,
-    encode, in_registers, join_words, map, multiply, pack, reduce_column, reduce_last, relax,
-    split_words, square, unpack, unrolled, zip,
+use self::{
+    limbs::{
+        BIAS, BITS, CARRIED, LIMBS, MASK, ONE, add_row, balance, biases, canonical, constant,
+        decode, encode, in_registers, join_words, map, multiply, pack, reduce_column, reduce_last,
+        relax, split_words, square, unpack, unrolled, zip,
+    },
+    quads::Quad,
 };
 use super::{
     modulus::{Modulus, NARROW_BITS, split},
     pack::{Coordinates, Pack, TablePoint},
-    quads::Quad,
 };
 
-pub(super) mod limbs;
+#[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "vector instructions; see the module")]
+pub(super) mod avx2;
+mod limbs;
+pub(super) mod quads;
 #[cfg(test)]
 mod tests;
 

@@ -1,14 +1,14 @@
 //! Four 64-bit lanes, or eight halves of them: the few instructions that the arithmetic with narrow
 //! limbs is written in.
 //!
-//! The arithmetic of [`super::narrow`] is generic over [`Quad`], so the same lines run on AVX2, and
+//! The arithmetic of [`super`] is generic over [`Quad`], so the same lines run on AVX2, and
 //! lane by lane in tests on any machine.
 
 use std::fmt;
 
 use super::{
-    modulus::{InLanes, NARROW_LIMBS},
-    narrow::limbs,
+    super::modulus::{InLanes, NARROW_LIMBS},
+    limbs,
 };
 
 /// Four `u64` side by side, with wrapping arithmetic; some operations see two `u32` in each.

@@ -2,10 +2,7 @@
 
 use halo2_proofs::halo2curves::bn256::Fr;
 
-use super::{
-    super::{pack::SUM_TERMS, quads::Emulated},
-    *,
-};
+use super::{super::pack::SUM_TERMS, quads::Emulated, *};
 
 type Element<F> = Narrow<F, Emulated>;
 

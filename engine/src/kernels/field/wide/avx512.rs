@@ -4,7 +4,7 @@
 //! # Safety
 //! Every `unsafe` block here calls intrinsics that need AVX-512 F and DQ ([`Fma`]) or IFMA also
 //! ([`Ifma`]), and only works on values in registers. The types are private to the kernels and
-//! are used only under [`super::arithmetic::Arithmetic::vectorize`], which is called after the
+//! are used only under [`crate::kernels::arithmetic::Arithmetic::vectorize`], which is called after the
 //! processor was asked for these features.
 
 use std::arch::x86_64::{

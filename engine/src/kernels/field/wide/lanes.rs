@@ -6,9 +6,9 @@
 use std::fmt;
 
 /// Mask of a 52-bit limb.
-pub(super) const LIMB_MASK: u64 = (1 << LIMB_BITS) - 1;
+pub(in super::super) const LIMB_MASK: u64 = (1 << LIMB_BITS) - 1;
 /// Bits of a limb: what one multiply-add instruction of IFMA multiplies.
-pub(super) const LIMB_BITS: u32 = 52;
+pub(in super::super) const LIMB_BITS: u32 = 52;
 
 /// Eight `u64` side by side, with wrapping arithmetic.
 ///

@@ -9,9 +9,11 @@ use std::marker::PhantomData;
 use halo2_proofs::halo2curves::bn256::Fq;
 
 use super::{
+    super::{
+        modulus::{LIMBS, Modulus, multiples_below_units, split},
+        pack::{Coordinates, Pack, TablePoint},
+    },
     lanes::{LIMB_BITS, LIMB_MASK, Lanes},
-    modulus::{LIMBS, Modulus, multiples_below_units, split},
-    pack::{Coordinates, Pack, TablePoint},
 };
 
 /// Eight elements of `F` on the lanes `L`.

@@ -1,0 +1,12 @@
+//! Arithmetic of the two fields on packs of elements: `portable` has one element to a pack, `wide`
+//! eight, `narrow` four. All three are Montgomery's, with the same values.
+
+pub(crate) mod arithmetic;
+pub(super) mod modulus;
+#[cfg(any(target_arch = "x86_64", test))]
+mod narrow;
+pub(crate) mod pack;
+mod portable;
+#[cfg(test)]
+pub(super) mod tests;
+mod wide;
