@@ -58,6 +58,18 @@ impl ZooModel {
         Ok(Self { name, integers, execution, model, quantized, srs })
     }
 
+    /// The model.
+    #[must_use]
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The model in integers.
+    #[must_use]
+    pub fn quantized(&self) -> &Quantized {
+        &self.quantized
+    }
+
     /// What is proved.
     #[must_use]
     pub fn graph(&self) -> &QuantizedGraph {

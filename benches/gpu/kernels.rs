@@ -26,19 +26,40 @@ const CPU_TABLE: usize = 64 << 20;
 const GPU_TABLE: usize = 32 << 30;
 /// Columns that are committed to together.
 const BATCH: usize = 8;
+/// Nanoseconds to an element and bit of the size, with which runs are planned: inputs and four
+/// transforms, points and their multiples, and the sums that are compared.
+const TRANSFORM_NANOS: f64 = 20.0;
+const POINTS_NANOS: f64 = 60.0;
+const SUM_NANOS: f64 = 400.0;
 
-/// Prints all tables, with sizes up to 2^largest; transforms four times as large.
-pub(super) fn tables(kernels: &CudaKernels, largest: u32) -> Result<()> {
+/// Prints all tables, with sizes up to 2^largest; transforms four times as large. Each size asks
+/// whether it may take so many seconds.
+pub(super) fn tables(
+    kernels: &CudaKernels,
+    largest: u32,
+    allows: &dyn Fn(&str, f64) -> bool,
+) -> Result<()> {
+    // Seconds of the processor, which take most of the time: 16 cores, with some to spare.
+    let seconds = |k: u32, nanos: f64| f64::from(k) * nanos * 1e-9 * 2f64.powi(k.cast_signed());
     println!(
         "\n| transform of | GPU ms | and back | processor ms | times |\n|---|---|---|---|---|"
     );
     for k in (SMALLEST..=largest + 2).step_by(2) {
+        if !allows(&format!("transforms of 2^{k}"), 1.0 + seconds(k, TRANSFORM_NANOS)) {
+            break;
+        }
         transform(kernels, k)?;
+    }
+    if !allows("sums", 1.0 + seconds(largest, POINTS_NANOS)) {
+        return Ok(());
     }
     let points = multiples(1 << largest);
     println!("\n| sum of | scalars | GPU ms | each of {BATCH} | processor ms | times | each |");
     println!("|---|---|---|---|---|---|---|");
     for k in (SMALLEST..=largest).step_by(2) {
+        if !allows(&format!("sums of 2^{k}"), 1.0 + seconds(k, SUM_NANOS)) {
+            break;
+        }
         sums(kernels, &points[..1 << k], k)?;
     }
     Ok(())

@@ -1,26 +1,18 @@
 #!/usr/bin/env bash
-# A GPU beside the processor, in less than four minutes: run.sh BINARY [MODEL FOLDER ...]
+# A GPU beside the processor, in less than four minutes: run.sh BINARY [NETWORKS]
 #
-# BINARY is what `cargo bench --no-run --bench gpu` builds; with it, this folder, `benches/common`
-# and `models/zoo`, a machine needs no compiler but NVRTC, or a folder of compiled kernels in
-# ZKINFER_KERNEL_CACHE. Large networks are written to a temporary folder where Python has numpy and
-# onnx; models of other folders are proved as well.
+# BINARY is what `cargo bench --no-run --bench gpu` builds, NETWORKS the folder that
+# `prepare.py` beside this file writes. With these two, this file and `models/zoo`, a machine needs
+# nothing but the driver, and NVRTC or a folder of compiled kernels in ZKINFER_KERNEL_CACHE.
+# Prints: the machine, the self-test, proofs with their stages (every one compared with the
+# processor's, byte for byte) and tables of kernels. The binary leaves out what its time does not
+# suffice for; the limit here only ends one that hangs.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-binary=${1:?"usage: run.sh BINARY [MODEL FOLDER ...]"}
-shift
-networks=$(mktemp -d)
-trap 'rm -rf "$networks"' EXIT
-large=()
-for name in cnn_1m mlp_16m; do
-    if (cd "$here/.." && python3 - "$name" "$networks/$name") <<'PYTHON'
-import sys
-from pathlib import Path
-from common import networks
-networks.write(sys.argv[1], Path(sys.argv[2]))
-PYTHON
-    then large+=("$networks/$name"); else echo "$name is left out: no numpy and onnx"; fi
+binary=${1:?"usage: run.sh BINARY [NETWORKS]"}
+networks=${2:-}
+folders=()
+for model in "$here"/../../models/zoo/*/model.onnx ${networks:+"$networks"/*/model.onnx}; do
+    folders+=("$(dirname "$model")")
 done
-zoo=()
-for model in "$here"/../../models/zoo/*/model.onnx; do zoo+=("$(dirname "$model")"); done
-timeout 220 "$binary" "${zoo[@]}" "${large[@]}" "$@"
+timeout 235 "$binary" --seconds 200 "${folders[@]}"
