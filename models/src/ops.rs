@@ -144,6 +144,12 @@ pub(crate) trait IntegerForm {
     fn requant(&self) -> Option<&Requant> {
         None
     }
+
+    /// The least shift at which what it rounds besides its result shows less than that; 0 where it
+    /// rounds nothing else.
+    fn shift(&self, _graph: &QuantizedGraph) -> f64 {
+        0.0
+    }
 }
 
 impl Reads for Infallible {

@@ -5,7 +5,7 @@ mod columns;
 mod form;
 mod input;
 mod options;
-mod shift;
+pub(crate) mod shift;
 mod thresholds;
 
 pub use options::QuantizeOptions;

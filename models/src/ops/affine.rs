@@ -12,7 +12,7 @@ use crate::activation::Activation;
 use crate::calibration::Range;
 use crate::error::QuantizeError;
 use crate::graph::Node;
-use crate::quantize::{Format, Quantizer, Role};
+use crate::quantize::{Format, Quantizer, Role, shift};
 use crate::quantized::{ImageView, QuantizedGraph, Requant, TensorId};
 use patches::{Patches, bias_sums, scatter};
 
@@ -191,5 +191,9 @@ impl IntegerForm for QuantizedAffine {
 
     fn requant(&self) -> Option<&Requant> {
         Some(&self.requant)
+    }
+
+    fn shift(&self, graph: &QuantizedGraph) -> f64 {
+        shift::of_affine(graph, self)
     }
 }

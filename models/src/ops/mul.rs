@@ -9,7 +9,7 @@ use crate::error::QuantizeError;
 use crate::graph::Node;
 use crate::quantize::{
     Form, Format, OUTPUT_BITS, Quantizer, Role, SUM_BITS, check_scale, integer, power_of_two, real,
-    small,
+    shift, small,
 };
 use crate::quantized::{QuantizedGraph, Requant, TensorId};
 use crate::view::View;
@@ -164,5 +164,9 @@ impl IntegerForm for QuantizedMul {
 
     fn requant(&self) -> Option<&Requant> {
         Some(&self.requant)
+    }
+
+    fn shift(&self, _graph: &QuantizedGraph) -> f64 {
+        shift::of_mul(self)
     }
 }

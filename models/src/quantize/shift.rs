@@ -8,7 +8,6 @@
 use std::ops::RangeInclusive;
 
 use super::real;
-use crate::ops::QuantizedOp;
 use crate::quantized::{Affine, Mul, QuantizedGraph};
 
 /// The shifts that are chosen from.
@@ -27,15 +26,7 @@ pub(super) const FINEST: u32 = *SHIFTS.end();
 
 /// The smallest shift that serves every layer of a model that is quantized with [`FINEST`].
 pub(super) fn sufficient(graph: &QuantizedGraph) -> u32 {
-    let needed = |op: &QuantizedOp| match op {
-        QuantizedOp::Affine(affine) => of_affine(graph, affine),
-        QuantizedOp::Mul(mul) => of_mul(mul),
-        QuantizedOp::Alias(_)
-        | QuantizedOp::MaxPool(_)
-        | QuantizedOp::Softmax(_)
-        | QuantizedOp::Forest(_) => 0.0,
-    };
-    let needed = graph.nodes.iter().map(|node| needed(&node.op)).fold(0.0, f64::max);
+    let needed = graph.nodes.iter().map(|node| node.op.form().shift(graph)).fold(0.0, f64::max);
     SHIFTS.into_iter().find(|&shift| f64::from(shift) >= needed).unwrap_or(FINEST)
 }
 
@@ -43,7 +34,7 @@ pub(super) fn sufficient(graph: &QuantizedGraph) -> u32 {
 /// output's together by a quarter of a unit at most, as standard deviations, `Σ x²/12 ≤ 4^S/16`, where
 /// an `x` is a third of its largest magnitude. A layer of one weight has no error but a scale that
 /// gives way.
-fn of_affine(graph: &QuantizedGraph, affine: &Affine) -> f64 {
+pub(crate) fn of_affine(graph: &QuantizedGraph, affine: &Affine) -> f64 {
     let weights = affine.terms.iter().flat_map(|term| &term.kernel).map(|w| w.unsigned_abs());
     let mut weights = weights.filter(|&weight| weight != 0);
     let first = weights.next().unwrap_or(0);
@@ -70,7 +61,7 @@ fn of_affine(graph: &QuantizedGraph, affine: &Affine) -> f64 {
 }
 
 /// The factor of a product is a whole number, to which its scale gives way.
-fn of_mul(mul: &Mul) -> f64 {
+pub(crate) fn of_mul(mul: &Mul) -> f64 {
     of_factor(real(mul.factor))
 }
 
