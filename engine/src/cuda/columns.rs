@@ -1,12 +1,17 @@
 //! Columns on the device, and loops over their rows: see `kernels/columns.cuh`.
 
+use std::sync::Arc;
+
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
 use super::{
     accelerator::Kernel,
     machine::{Buffer, Machine},
 };
-use crate::{column::Column, error::DeviceError};
+use crate::{
+    column::{Column, TableSums},
+    error::DeviceError,
+};
 
 /// Sums that the threads of an inner product make, at most.
 const DOT_THREADS: usize = 1 << 11;
@@ -16,6 +21,8 @@ const DOT_BATCH: usize = 1 << 9;
 const FOLD: usize = 32;
 /// Factors that a thread multiplies.
 const CHUNK: usize = 64;
+/// The most summands of a column that is committed to by entries of a table.
+const MOST_SUMMANDS: usize = 6;
 /// Elements that share an inversion, if there are enough to fill the device.
 const INVERSIONS: usize = 64;
 const INVERTING_THREADS: usize = 1 << 14;
@@ -24,6 +31,23 @@ const INVERTING_THREADS: usize = 1 << 14;
 #[derive(Debug)]
 pub(crate) struct CudaColumn {
     pub(super) values: Values,
+    /// What the values are sums of, where that makes the commitment cheaper.
+    pub(super) sums: Option<Sums>,
+}
+
+/// What the rows of a column are sums of, but for the last ones: entries of a table.
+#[derive(Debug)]
+pub(super) struct Sums {
+    /// Summand by summand the entry of every row.
+    pub(super) positions: Buffer,
+    pub(super) summands: usize,
+    /// Rows that are sums.
+    pub(super) rows: usize,
+    /// The table, with zeros up to a power of two.
+    pub(super) entries: Box<CudaColumn>,
+    pub(super) entry_count: usize,
+    /// The column but for the sums: its last rows.
+    pub(super) rest: Box<CudaColumn>,
 }
 
 /// The values of a column.
@@ -41,12 +65,14 @@ pub(super) enum Values {
 }
 
 impl CudaColumn {
-    /// Copies a column to the device. Sums of table entries are elements there.
+    /// Copies a column to the device.
     pub(super) fn upload(machine: &Machine, column: &Column) -> Result<Self, DeviceError> {
         match column {
             Column::Integers { values, tail } => Self::integers(machine, values, tail),
-            Column::Field(values) | Column::Sums { values, .. } => {
-                Ok(machine.upload_elements(values)?.into())
+            Column::Field(values) => Ok(machine.upload_elements(values)?.into()),
+            Column::Sums { values, sums } => {
+                let sums = Sums::upload(machine, values, sums)?;
+                Ok(Self { sums, ..machine.upload_elements(values)?.into() })
             }
         }
     }
@@ -59,7 +85,7 @@ impl CudaColumn {
     ) -> Result<Self, DeviceError> {
         let head = values.len() - tail.len();
         let (values, tail) = (machine.upload(values)?, machine.upload_elements(tail)?);
-        Ok(Self { values: Values::Integers { values, tail, head } })
+        Ok(Self { values: Values::Integers { values, tail, head }, sums: None })
     }
 
     /// What kernels want to know about columns, each at a rotation.
@@ -82,9 +108,47 @@ impl CudaColumn {
     }
 }
 
+impl Sums {
+    /// Copies positions and table to the device, if sums of points by entry are clearly cheaper than
+    /// digits: a table is short beside the rows, summands are few beside the digits of an element.
+    fn upload(
+        machine: &Machine,
+        values: &[Fr],
+        sums: &TableSums,
+    ) -> Result<Option<Self>, DeviceError> {
+        let summands = sums.positions.len();
+        let Some(rows) = sums.positions.first().map(|positions| positions.len()) else {
+            return Ok(None);
+        };
+        let entry_count = sums.entries.len().next_power_of_two();
+        let fits = |positions: &Arc<[u32]>| {
+            let entries = positions.iter().map(|&position| position as usize);
+            positions.len() == rows && entries.max() < Some(sums.entries.len())
+        };
+        let is_cheap = summands <= MOST_SUMMANDS && 2 * entry_count <= values.len();
+        if !is_cheap || rows > values.len() || !sums.first.is_empty() {
+            return Ok(None);
+        }
+        if !sums.positions.iter().all(fits) {
+            return Ok(None);
+        }
+        let mut entries = sums.entries.to_vec();
+        entries.resize(entry_count, Fr::ZERO);
+        let zeros = vec![0; values.len()];
+        Ok(Some(Self {
+            positions: machine.upload(&sums.positions.concat())?,
+            summands,
+            rows,
+            entries: Box::new(machine.upload_elements(&entries)?.into()),
+            entry_count,
+            rest: Box::new(CudaColumn::integers(machine, &zeros, &values[rows..])?),
+        }))
+    }
+}
+
 impl From<Buffer> for CudaColumn {
     fn from(values: Buffer) -> Self {
-        Self { values: Values::Field(values) }
+        Self { values: Values::Field(values), sums: None }
     }
 }
 

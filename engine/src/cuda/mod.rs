@@ -134,13 +134,12 @@ fn share(machine: &Machine, data: &CircuitData, rows: usize) -> Result<Shares, D
     let products = permuted.div_ceil(degree - 2);
     let lookups = constraints.lookups().len();
     let key = constraints.num_fixed_columns() + permuted;
-    let proof = constraints.num_advice_columns()
-        + constraints.num_instance_columns()
-        + products
-        + 3 * lookups;
+    let advice = constraints.num_advice_columns();
+    let proof = advice + constraints.num_instance_columns() + products + 3 * lookups;
     // Key and proof on H; for the quotient, coefficients and values of the proof, the constraint on
     // every coset, and what the indicators and a few steps take.
-    let columns = key + 3 * proof + 2 * degree + 16;
+    // A column of sums also has positions and a table, which take no more than another column.
+    let columns = key + 3 * proof + advice + 2 * degree + 16;
     let needed = columns * rows * ELEMENT;
     let available = machine.available();
     let Some(rest) = available.checked_sub(needed) else {

@@ -9,7 +9,7 @@ use halo2_proofs::halo2curves::{
 use super::{
     DEVICE,
     accelerator::Kernel,
-    columns::{CudaColumn, Values},
+    columns::{CudaColumn, Sums, Values},
     machine::{Buffer, Machine},
     plain,
 };
@@ -42,8 +42,8 @@ pub(super) struct Bases {
     /// Window by window.
     table: Buffer,
     layout: Layout,
-    /// The sum of all points.
-    sum: G1,
+    /// The sum of all points, where it is known.
+    sum: Option<G1>,
 }
 
 /// How scalars are cut into digits.
@@ -132,14 +132,67 @@ impl Bases {
             let arguments = [from, to, points.len() as u64, doublings];
             machine.launch(Kernel::Multiples, points.len(), 1, &arguments)?;
         }
-        let mut bases = Self { machine: machine.clone(), table, layout, sum: G1::identity() };
+        let mut bases = Self { machine: machine.clone(), table, layout, sum: None };
         let ones = CudaColumn::integers(machine, &vec![1; points.len()], &[])?;
-        bases.sum = bases.commit(&[&ones])?[0].into();
+        bases.sum = Some(bases.commit(&[&ones])?[0].into());
         Ok(bases)
     }
 
     /// The sums of multiples, for every column.
     pub(super) fn commit(&self, columns: &[&CudaColumn]) -> Result<Vec<G1Affine>, DeviceError> {
+        let by_entries: Vec<Option<&Sums>> =
+            columns.iter().map(|column| column.sums.as_ref().filter(|s| self.takes(s))).collect();
+        let by_digits = columns.iter().zip(&by_entries);
+        let by_digits = by_digits.map(|(column, sums)| sums.map_or(*column, |sums| &*sums.rest));
+        let mut commitments = self.commit_digits(&by_digits.collect::<Vec<_>>())?;
+        for (commitment, sums) in commitments.iter_mut().zip(by_entries) {
+            if let Some(sums) = sums {
+                *commitment += self.commit_entries(sums)?;
+            }
+        }
+        let mut affine = vec![G1Affine::default(); commitments.len()];
+        G1::batch_normalize(&commitments, &mut affine);
+        Ok(affine)
+    }
+
+    /// Whether half of the free memory takes a commitment by entries.
+    fn takes(&self, sums: &Sums) -> bool {
+        let (rows, count) = (sums.rows * sums.summands, sums.entry_count);
+        let tasks = rows.div_ceil(ENTRIES) + count;
+        let bytes = 4 * rows + POINT * (2 * tasks + count) + AFFINE * count + 20 * count;
+        bytes <= self.machine.available() / 2
+    }
+
+    /// `Σ entry·(the points of its rows)`: the points are added up by entry, which takes an addition
+    /// a row and summand, and the sums are multiplied with the entries.
+    fn commit_entries(&self, sums: &Sums) -> Result<G1, DeviceError> {
+        let (machine, count) = (&self.machine, sums.entry_count);
+        let total = sums.rows * sums.summands;
+        let counts = machine.zeros(4 * count)?;
+        let entries = machine.buffer(4 * total)?;
+        let mut arguments =
+            [sums.positions.address(), sums.rows as u64, counts.address(), 0, entries.address()];
+        machine.launch(Kernel::CountPositions, sums.rows, sums.summands, &arguments)?;
+        let starts = self.running_sums(&counts, count)?;
+        machine.clear(&counts)?;
+        arguments[3] = starts.address();
+        machine.launch(Kernel::PlacePositions, sums.rows, sums.summands, &arguments)?;
+        let buckets = self.fill(
+            &entries,
+            Groups { starts, counts, buckets: count, total, largest: total },
+            count,
+        )?;
+        let table = machine.buffer(count * AFFINE)?;
+        let arguments = [buckets.address(), table.address(), count as u64];
+        machine.launch(Kernel::Normalize, count, 1, &arguments)?;
+        drop((entries, buckets));
+        let layout = Layout::choose(count, 0);
+        let by_entry = Self { machine: machine.clone(), table, layout, sum: None };
+        Ok(by_entry.commit_digits(&[&*sums.entries])?[0])
+    }
+
+    /// [`Bases::commit`] by the digits of the values.
+    fn commit_digits(&self, columns: &[&CudaColumn]) -> Result<Vec<G1>, DeviceError> {
         let mut commitments = Vec::with_capacity(columns.len());
         let mut left = columns;
         while !left.is_empty() {
@@ -148,9 +201,7 @@ impl Bases {
             commitments.extend(self.commit_batch(batch)?);
             left = rest;
         }
-        let mut affine = vec![G1Affine::default(); commitments.len()];
-        G1::batch_normalize(&commitments, &mut affine);
-        Ok(affine)
+        Ok(commitments)
     }
 
     /// How many of the columns are done at once: as many as half of the free memory takes.
@@ -183,21 +234,9 @@ impl Bases {
         let descriptions = CudaColumn::descriptions(machine, columns.iter().map(|c| (*c, 0)))?;
         let common = self.common(columns, &descriptions)?;
         let (groups, entries) = self.sort(columns, &descriptions, &common)?;
-        let mut terms = [self.table.address(), entries.address(), 0];
-        let (mut groups, mut points) = self.add_up(Kernel::SumEntries, terms, &groups, ENTRIES)?;
-        drop(entries);
-        while groups.largest > 1 {
-            terms = [0, 0, points.address()];
-            let (next, sums) = self.add_up(Kernel::SumPoints, terms, &groups, SUMS)?;
-            (groups, points) = (next, sums);
-        }
         let sets = columns.len() * self.layout.sets;
-        let all = sets * self.layout.buckets();
-        let buckets = machine.buffer(all * POINT)?;
-        let [starts, counts] = [&groups.starts, &groups.counts].map(Buffer::address);
-        let arguments = [points.address(), starts, counts, all as u64, buckets.address()];
-        machine.launch(Kernel::Gather, all, 1, &arguments)?;
-        drop((groups, points));
+        let buckets = self.fill(&entries, groups, sets * self.layout.buckets())?;
+        drop(entries);
         let weighted = self.weigh(buckets, sets)?;
         let words = machine.read(weighted.address(), sets * POINT / 8)?;
         let (words, _) = words.as_chunks::<16>();
@@ -207,9 +246,29 @@ impl Bases {
             let total = sets.iter().rev().fold(G1::identity(), |total, set| {
                 (0..width).fold(total, |total, _| total.double()) + finite(set)
             });
-            if bool::from(common.is_zero()) { total } else { total + self.sum * common }
+            match self.sum {
+                Some(sum) if !bool::from(common.is_zero()) => total + sum * common,
+                _ => total,
+            }
         });
         Ok(totals.collect())
+    }
+
+    /// The sum of the points of each of `all` buckets.
+    fn fill(&self, entries: &Buffer, groups: Groups, all: usize) -> Result<Buffer, DeviceError> {
+        let machine = &self.machine;
+        let mut terms = [self.table.address(), entries.address(), 0];
+        let (mut groups, mut points) = self.add_up(Kernel::SumEntries, terms, &groups, ENTRIES)?;
+        while groups.largest > 1 {
+            terms = [0, 0, points.address()];
+            let (next, sums) = self.add_up(Kernel::SumPoints, terms, &groups, SUMS)?;
+            (groups, points) = (next, sums);
+        }
+        let buckets = machine.buffer(all * POINT)?;
+        let [starts, counts] = [&groups.starts, &groups.counts].map(Buffer::address);
+        let arguments = [points.address(), starts, counts, all as u64, buckets.address()];
+        machine.launch(Kernel::Gather, all, 1, &arguments)?;
+        Ok(buckets)
     }
 
     /// For each column, the element that many rows have, or zero.
@@ -220,7 +279,8 @@ impl Bases {
     ) -> Result<Vec<Fr>, DeviceError> {
         let rows = self.layout.rows;
         let is_field = |column: &&&CudaColumn| matches!(column.values, Values::Field(_));
-        if rows < SAMPLES || !columns.iter().any(|column| is_field(&column)) {
+        let is_useful = self.sum.is_some() && rows >= SAMPLES;
+        if !is_useful || !columns.iter().any(|column| is_field(&column)) {
             return Ok(vec![Fr::ZERO; columns.len()]);
         }
         let sampled = self.machine.elements(columns.len() * SAMPLES)?;

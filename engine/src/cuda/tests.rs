@@ -2,7 +2,10 @@
 
 use std::{
     marker::PhantomData,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use halo2_proofs::{
@@ -36,7 +39,7 @@ use super::{
 use crate::{
     Device, EngineKey, ProofTranscript,
     assembly::lay_out,
-    column::{Column, integer},
+    column::{Column, TableSums, integer},
     cosets::root_of_unity,
     error::{DeviceError, EngineError},
 };
@@ -161,6 +164,42 @@ fn scalars(column: &Column) -> Vec<Fr> {
             head.chain(tail.iter().copied()).collect()
         }
         Column::Field(values) | Column::Sums { values, .. } => values.clone(),
+    }
+}
+
+/// Columns of sums of entries: many rows with one entry, entries of no row, infinite points, blinding
+/// in the last rows; and what is not committed to by its entries.
+#[test]
+fn columns_of_sums_are_committed_to_by_their_entries() {
+    let (machine, rows, head) = (machine(), 256, 250);
+    let points = points(rows);
+    let bases = Bases::new(&machine, &points, usize::MAX).unwrap();
+    let entries: Arc<[Fr]> = [&[Fr::ZERO, -Fr::ONE][..], &random(60, 5)].concat().into();
+    let positions = |factor: u32, entries: u32| -> Arc<[u32]> {
+        (0..head).map(|row| if row % 2 == 0 { 3 } else { row * factor % entries }).collect()
+    };
+    let column = |positions: Vec<Arc<[u32]>>, first: Vec<Fr>| {
+        let sum = |row: u32| positions.iter().map(|p| entries[p[row as usize] as usize]).sum();
+        let mut values: Vec<Fr> = (0..head).map(sum).chain(random(6, 8)).collect();
+        values.iter_mut().zip(&first).for_each(|(value, first)| *value += first);
+        let sums = TableSums { entries: Arc::clone(&entries), positions, first };
+        Column::Sums { values, sums }
+    };
+    let one = vec![positions(7, 62)];
+    let several = vec![positions(5, 30), positions(11, 62), positions(11, 62), positions(0, 1)];
+    let many = vec![positions(3, 9); 7];
+    for (positions, first, is_gathered) in [
+        (one, vec![], true),
+        (several.clone(), vec![], true),
+        (many, vec![], false),
+        (several, random(1, 2), false),
+        (vec![], vec![], false),
+    ] {
+        let column = column(positions, first);
+        let uploaded = CudaColumn::upload(&machine, &column).unwrap();
+        assert_eq!(uploaded.sums.is_some(), is_gathered);
+        let expected = best_multiexp(&column.to_field(), &points).to_affine();
+        assert_eq!(bases.commit(&[&uploaded, &uploaded]).unwrap(), [expected; 2]);
     }
 }
 

@@ -78,6 +78,32 @@ KERNEL(count_digits, Digits, 256) { sort_row<false>(a); }
 // The entries of every bucket, in any order; `counts` from zeros again.
 KERNEL(place_digits, Digits, 256) { sort_row<true>(a); }
 
+struct Positions {
+  // Of each summand the entry of every row.
+  const u32 *positions;
+  u64 rows;
+  // Rows of each entry.
+  u32 *counts;
+  const u32 *starts;
+  u32 *entries;
+};
+
+// Counts the row of one summand, or puts it into the bucket of its entry.
+template <bool PLACE>
+FN void sort_position(const Positions &a) {
+  u64 row = thread_number();
+  if (row >= a.rows) return;
+  u32 bucket = a.positions[blockIdx.y * a.rows + row];
+  u32 place = count_up(a.counts, bucket);
+  if (PLACE) a.entries[a.starts[bucket] + place] = (u32)row;
+}
+
+// How many rows have each entry, from zeros.
+KERNEL(count_positions, Positions, 256) { sort_position<false>(a); }
+
+// The rows of each entry, in any order; `counts` from zeros again.
+KERNEL(place_positions, Positions, 256) { sort_position<true>(a); }
+
 struct Tasks {
   const u32 *counts;
   u32 *to;
@@ -228,6 +254,18 @@ KERNEL(weigh, Weigh, 64) {
   add_slowly(weighted, by_range);
   a.to_sums[at] = sum;
   a.to_weighted[at] = weighted;
+}
+
+struct Normalize {
+  const Point *from;
+  Affine *to;
+  u64 count;
+};
+
+// Points without denominators.
+KERNEL(normalize, Normalize, 64) {
+  u64 at = thread_number();
+  if (at < a.count) a.to[at] = to_affine(a.from[at]);
 }
 
 struct Multiples {
