@@ -7,6 +7,7 @@
 mod activations;
 mod arithmetic;
 mod attention;
+mod blocks;
 mod check;
 mod compose;
 mod concat;

@@ -383,7 +383,8 @@ impl Importer {
                 let Channels { before, count, after } = channels;
                 self.budget.lists(&node.name, before * after, count)?;
                 self.reserve(node, &output)?;
-                let windows = channels.groups().ok_or_else(|| empty(node, &shape))?;
+                let none = || node.wrong_shape("no dimension may be 0", &[&shape]);
+                let windows = channels.groups().ok_or_else(none)?;
                 let op = Op::MaxPool(MaxPool { input: tensor.id, windows });
                 Ok(self.emit(node, output, op)?.with_element(tensor.element))
             }
@@ -403,11 +404,6 @@ impl Importer {
             }
         }
     }
-}
-
-/// What a node is told whose groups have no elements.
-pub(super) fn empty(node: &OnnxNode<'_>, shape: &[usize]) -> ImportError {
-    node.wrong_shape("no dimension may be 0", &[shape])
 }
 
 fn reduce_constant(

@@ -1,6 +1,6 @@
 //! Normalizations and softmax.
 
-use super::compose::{Lowered, Reduction, empty};
+use super::compose::{Lowered, Reduction};
 use super::constant::Constant;
 use super::error::ImportError;
 use super::importer::Importer;
@@ -93,7 +93,8 @@ impl Importer {
         self.reserve(node, &shape)?;
         let channels = Channels::of_axes(&shape, axes);
         self.budget.lists(&node.name, channels.before * channels.after, channels.count)?;
-        let groups = channels.groups().ok_or_else(|| empty(node, &shape))?;
+        let none = || node.wrong_shape("no dimension may be 0", &[&shape]);
+        let groups = channels.groups().ok_or_else(none)?;
         self.emit(node, shape, Op::Softmax(Softmax { input, groups }))
     }
 }

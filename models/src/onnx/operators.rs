@@ -5,8 +5,8 @@ use super::compose::Lowered;
 use super::importer::Importer;
 use super::node::OnnxNode;
 use super::{
-    activations, arithmetic, attention, concat, constants, control, convolution, elements, logic,
-    losses, machine_learning, matrix, movement, normalization, padding, pooling, products,
+    activations, arithmetic, attention, blocks, concat, constants, control, convolution, elements,
+    logic, losses, machine_learning, matrix, movement, normalization, padding, pooling, products,
     recurrent, reduction, reshaping, resize, scatter, selection, transposed_convolution, trees,
 };
 
@@ -57,6 +57,7 @@ const FAMILIES: &[&[Operator]] = &[
     activations::OPERATORS,
     arithmetic::OPERATORS,
     attention::OPERATORS,
+    blocks::OPERATORS,
     concat::OPERATORS,
     constants::OPERATORS,
     control::OPERATORS,

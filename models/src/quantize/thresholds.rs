@@ -13,6 +13,7 @@ use crate::calibration::Range;
 use crate::error::QuantizeError;
 use crate::graph::Op;
 use crate::quantized::TensorId;
+use crate::view::View;
 
 /// Bits of a single-precision number after the first.
 const FRACTION_BITS: i32 = 23;
@@ -82,22 +83,21 @@ impl Quantizer<'_> {
     fn thresholds_of(&self, id: TensorId) -> Option<Vec<(usize, f64)>> {
         let graph = self.graph;
         // For each tensor that takes the input's elements, which ones.
-        let mut taken: BTreeMap<TensorId, Vec<usize>> = BTreeMap::new();
-        taken.insert(id, (0..graph.tensor(id).len()).collect());
+        let mut taken: BTreeMap<TensorId, View> = BTreeMap::new();
+        taken.insert(id, View::in_order(graph.tensor(id).len()));
         let mut thresholds = Vec::new();
         let mut is_compared = false;
         for node in &graph.nodes {
             match &node.op {
                 Op::Alias(alias) if taken.contains_key(&alias.input) => {
-                    let before = &taken[&alias.input];
-                    let index = alias.index.iter().map(|&source| before[source]).collect();
-                    taken.insert(node.output, index);
+                    let elements = alias.elements.after(&taken[&alias.input]);
+                    taken.insert(node.output, elements);
                 }
                 Op::Forest(forest) if taken.contains_key(&forest.input) => {
                     is_compared = true;
                     let before = &taken[&forest.input];
                     let branches = forest.trees.iter().flat_map(|tree| &tree.branches);
-                    thresholds.extend(branches.map(|b| (before[b.element], b.threshold)));
+                    thresholds.extend(branches.map(|b| (before.get(b.element), b.threshold)));
                 }
                 op if op.inputs().iter().any(|input| taken.contains_key(input)) => return None,
                 _ => {}
