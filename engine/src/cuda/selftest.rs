@@ -142,7 +142,9 @@ fn table_sums(size: usize) -> Column {
     let entries = elements::<Fr>();
     let rows = size - 5;
     let of_summand = |summand: usize| -> Arc<[u32]> {
-        let entry = |row: usize| if row % 3 == 0 { 1 } else { row * (summand + 1) % entries.len() };
+        let entry = |row: usize| {
+            if row.is_multiple_of(3) { 1 } else { row * (summand + 1) % entries.len() }
+        };
         (0..rows).map(|row| u32::try_from(entry(row)).unwrap_or(0)).collect()
     };
     let positions: Vec<Arc<[u32]>> = (0..3).map(of_summand).collect();
