@@ -12,7 +12,7 @@ mod kernels;
 
 use std::{
     env,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
 };
@@ -129,7 +129,7 @@ fn icicle() -> Result<Device> {
 }
 
 /// One model on all devices, the processor first.
-fn proofs(folder: &PathBuf, devices: &[Device], budget: Budget) -> Result<()> {
+fn proofs(folder: &Path, devices: &[Device], budget: Budget) -> Result<()> {
     let model = ZooModel::open(folder)?;
     let cost = zkinfer::plan(model.model(), model.quantized())?.cost();
     let mut expected: Option<(Vec<u8>, f64)> = None;
