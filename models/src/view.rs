@@ -238,8 +238,7 @@ impl TryFrom<Vec<Vec<usize>>> for Groups {
         let largest = sizes.iter().copied().max().ok_or(EmptyGroup)?;
         let elements = groups.into_iter().flatten().collect();
         let are_equal = sizes.iter().all(|&size| size == largest);
-        let sizes =
-            if are_equal { Sizes::Equal(largest) } else { Sizes::Each { sizes, largest } };
+        let sizes = if are_equal { Sizes::Equal(largest) } else { Sizes::Each { sizes, largest } };
         Ok(Self { elements, sizes })
     }
 }

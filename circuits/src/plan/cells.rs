@@ -57,9 +57,7 @@ impl Cells {
             let found = match &node.op {
                 QuantizedOp::Affine(_) | QuantizedOp::Mul(_) => continue,
                 QuantizedOp::MaxPool(_) if pooled.contains(&node_index) => continue,
-                QuantizedOp::Alias(alias) => {
-                    alias.elements.of(&tensors[alias.input.0])
-                }
+                QuantizedOp::Alias(alias) => alias.elements.of(&tensors[alias.input.0]),
                 QuantizedOp::MaxPool(op) => pool.pool(op),
                 QuantizedOp::Forest(op) => {
                     let cells = forest.as_ref().map(|rows| rows.cells(node_index, op.width()));

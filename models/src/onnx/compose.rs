@@ -7,9 +7,7 @@ use super::error::ImportError;
 use super::importer::Importer;
 use super::node::{OnnxNode, Tensor, Value};
 use crate::activation::Activation;
-use crate::graph::{
-    Affine, Channels, Mul, Op, Term, Window, activate, alias, pointwise,
-};
+use crate::graph::{Affine, Channels, Mul, Op, Term, Window, activate, alias, pointwise};
 use crate::quantized::{MaxPool, TensorId};
 use crate::view::{View, row_major_strides};
 

@@ -55,8 +55,8 @@ fn max_pool(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let taps: usize = spatial.kernel.iter().product();
     importer.budget.lists(&node.name, outputs, taps)?;
     let windows = spatial.windows_of_planes(shape[0] * shape[1]);
-    let windows = windows
-        .ok_or_else(|| node.unsupported("a window that lies wholly in the padding"))?;
+    let windows =
+        windows.ok_or_else(|| node.unsupported("a window that lies wholly in the padding"))?;
     let op = Op::MaxPool(MaxPool { input: tensor.id, windows });
     Ok(vec![importer.emit(node, output, op)?.with_element(tensor.element)])
 }
