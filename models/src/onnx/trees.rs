@@ -20,6 +20,7 @@ use super::selection::POSITION;
 use crate::activation::Activation;
 use crate::function::Function;
 use crate::graph::{Forest, MaxPool, Op, Tree};
+use crate::view::Groups;
 use attributes::{Ensemble, Transform};
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -143,9 +144,8 @@ impl Reached {
         };
         let windows = (0..rows).flat_map(|row| (0..base.len()).map(move |target| (row, target)));
         let windows: Vec<_> = windows.map(|(row, target)| window(row, target)).collect();
-        if windows.iter().any(Vec::is_empty) {
-            return Err(node.unsupported("a target that no leaf has a value for"));
-        }
+        let windows = Groups::try_from(windows)
+            .map_err(|_| node.unsupported("a target that no leaf has a value for"))?;
         let shape = vec![rows, base.len()];
         importer.reserve(node, &shape)?;
         let largest = importer.emit(node, shape, Op::MaxPool(MaxPool { input, windows }))?;
