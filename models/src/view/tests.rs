@@ -158,5 +158,5 @@ fn there_and_back_is_in_order() {
 #[test]
 #[should_panic(expected = "position 4 of a view of 4 elements")]
 fn a_position_beyond_a_view_is_refused() {
-    View::strided(&[2, 2], &[1, 2], 0).get(4);
+    let _beyond = View::strided(&[2, 2], &[1, 2], 0).get(4);
 }
