@@ -5,20 +5,21 @@ use halo2_proofs::{
     plonk::{Advice, Column, Expression, Fixed},
 };
 
-use super::monomial::{Lattice, Step, StepSet};
+use super::monomial::{Lattice, Monomial, Move, Step, StepSet};
 use crate::{
     algebra::{Row, integer, sum},
     cells::FixedCells,
     frame::Frame,
 };
 
-/// Row selectors of a chain: one fixed column per monomial.
+/// Row selectors of a chain: one fixed column per move, and one that says which way.
 #[derive(Clone, Debug)]
 pub(crate) struct ChainColumns {
     pub(crate) weight: Column<Advice>,
     steps: StepSet,
-    numerators: Vec<Column<Fixed>>,
-    denominators: Vec<Column<Fixed>>,
+    moves: Vec<Column<Fixed>>,
+    /// 1 in rows that take their move backwards.
+    back: Option<Column<Fixed>>,
     layers: Vec<Column<Fixed>>,
 }
 
@@ -45,16 +46,16 @@ impl ChainColumns {
     ) -> Self {
         Self {
             steps: steps.clone(),
-            numerators: frame.fixed_columns(steps.numerators.len()),
-            denominators: frame.fixed_columns(steps.denominators.len()),
+            moves: frame.fixed_columns(steps.moves.len()),
+            back: steps.goes_back().then(|| frame.fixed()),
             layers: frame.fixed_columns(layers),
             weight: frame.later(name),
         }
     }
 
-    /// The factors of a row's move, selected by its fixed columns. Rows that select nothing have
-    /// denominator 1, numerator 0 and layer 0, so their chain value is 0. `scales` multiply the
-    /// challenges of layers.
+    /// The factors of a row's move, selected by its fixed columns, of degree 2; `on` is 1 in all rows
+    /// of the chain. Rows that select nothing have denominator 1, numerator 0 and layer 0, so their
+    /// chain value is 0. Where `on` is 0 both are 0. `scales` multiply the challenges of layers.
     pub(crate) fn step(
         &self,
         row: &mut Row<'_, '_>,
@@ -62,14 +63,25 @@ impl ChainColumns {
     ) -> ChainMove {
         let challenges = row.challenges();
         let lattice = challenges.lattice;
-        let numerators = self.numerators.iter().zip(&self.steps.numerators);
-        let numerator =
-            sum(numerators
-                .map(|(&column, monomial)| row.fixed(column) * monomial.expression(&lattice)));
-        let denominators = self.denominators.iter().zip(&self.steps.denominators);
-        let denominator = denominators.fold(integer(1), |total, (&column, monomial)| {
-            total + row.fixed(column) * (monomial.expression(&lattice) - integer(1))
-        });
+        let mut forth = Vec::new();
+        let mut shifts = vec![row.on()];
+        let mut turns = Vec::new();
+        for (&column, &Move { up, down, goes_back }) in self.moves.iter().zip(&self.steps.moves) {
+            let selected = row.fixed(column);
+            let [up_factor, down_factor] = [up, down].map(|m| m.expression(&lattice));
+            forth.push(selected.clone() * up_factor.clone());
+            if down != Monomial::ONE {
+                shifts.push(selected.clone() * (down_factor.clone() - integer(1)));
+            }
+            if goes_back {
+                turns.push(selected * (down_factor - up_factor));
+            }
+        }
+        let (mut numerator, mut denominator) = (sum(forth), sum(shifts));
+        if let Some(back) = self.back {
+            let turn = row.fixed(back) * sum(turns);
+            (numerator, denominator) = (numerator + turn.clone(), denominator - turn);
+        }
         let layers = self.layers.iter().zip(challenges.layers).enumerate();
         let layer =
             sum(layers
@@ -85,11 +97,11 @@ impl ChainColumns {
         start: Option<LayerStart>,
         cells: &mut FixedCells,
     ) {
-        if let Some(index) = step.numerator.checked_sub(1) {
-            cells.set(self.numerators[index], row, 1);
+        if let Some(index) = step.taken.checked_sub(1) {
+            cells.set(self.moves[index], row, 1);
         }
-        if let Some(index) = step.denominator.checked_sub(1) {
-            cells.set(self.denominators[index], row, 1);
+        if let Some(back) = self.back.filter(|_| step.is_back) {
+            cells.set(back, row, 1);
         }
         if let Some(LayerStart { layer, sign }) = start {
             cells.set(self.layers[layer as usize], row, sign);
@@ -102,30 +114,26 @@ impl ChainColumns {
     }
 }
 
-/// A step set's monomials at the challenges.
+/// What a step set's moves multiply by at the challenges.
 pub(crate) struct Factors {
-    numerators: Vec<Fr>,
-    /// Inverted.
-    denominators: Vec<Fr>,
+    /// Forth, and back.
+    moves: Vec<[Fr; 2]>,
 }
 
 impl Factors {
     fn new(steps: &StepSet, lattice: &Lattice<Fr>) -> Self {
         // A challenge is 0 with probability 2^-254; the proof would then simply not verify.
         let inverse = |value: Fr| value.invert().unwrap_or(Fr::ZERO);
-        Self {
-            numerators: steps.numerators.iter().map(|m| m.evaluate(lattice)).collect(),
-            denominators: steps.denominators.iter().map(|m| inverse(m.evaluate(lattice))).collect(),
-        }
+        let factors = |m: &Move| {
+            let [up, down] = [m.up, m.down].map(|monomial| monomial.evaluate(lattice));
+            [up * inverse(down), down * inverse(up)]
+        };
+        Self { moves: steps.moves.iter().map(factors).collect() }
     }
 
     fn apply(&self, step: Step, value: Fr) -> Fr {
-        let Some(numerator) = step.numerator.checked_sub(1) else { return Fr::ZERO };
-        let moved = value * self.numerators[numerator];
-        match step.denominator.checked_sub(1) {
-            Some(denominator) => moved * self.denominators[denominator],
-            None => moved,
-        }
+        let Some(taken) = step.taken.checked_sub(1) else { return Fr::ZERO };
+        value * self.moves[taken][usize::from(step.is_back)]
     }
 
     /// `next = current · step + read`, from zero.

@@ -95,40 +95,51 @@ impl Monomial {
     }
 }
 
-/// What a row does to its chain: indices into the [`StepSet`].
+/// What a row does to its chain: an index into the [`StepSet`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Step {
-    /// 0 drops the current value; `j + 1` multiplies it by numerator `j`.
-    pub(crate) numerator: usize,
-    /// 0 divides by one; `j + 1` divides by denominator `j`.
-    pub(crate) denominator: usize,
+    /// 0 drops the current value; `j + 1` takes move `j`.
+    pub(crate) taken: usize,
+    /// Whether the move is taken backwards.
+    pub(crate) is_back: bool,
 }
 
-/// The distinct monomials that one chain uses; each has a fixed selector column.
+/// A move of a chain: forth it multiplies by `up / down`, back by `down / up`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Move {
+    pub(crate) up: Monomial,
+    pub(crate) down: Monomial,
+    /// Whether some row takes it backwards.
+    pub(crate) goes_back: bool,
+}
+
+/// The distinct moves of one chain; each has a fixed selector column, and all share one that says
+/// which way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct StepSet {
-    pub(crate) numerators: Vec<Monomial>,
-    pub(crate) denominators: Vec<Monomial>,
+    pub(crate) moves: Vec<Move>,
 }
 
 impl StepSet {
-    /// The step that multiplies by `monomial`, added to the set when it is new.
+    /// The step that multiplies by `monomial`, added to the set when neither it nor its way back is
+    /// in it.
     pub(crate) fn step(&mut self, monomial: Monomial) -> Step {
-        let (numerator, denominator) = monomial.split();
-        let denominator = if denominator == Monomial::ONE {
-            0
-        } else {
-            1 + position_or_push(&mut self.denominators, denominator)
-        };
-        Step { numerator: 1 + position_or_push(&mut self.numerators, numerator), denominator }
+        let (up, down) = monomial.split();
+        if let Some(forth) = self.moves.iter().position(|m| (m.up, m.down) == (up, down)) {
+            return Step { taken: forth + 1, is_back: false };
+        }
+        if let Some(back) = self.moves.iter().position(|m| (m.up, m.down) == (down, up)) {
+            self.moves[back].goes_back = true;
+            return Step { taken: back + 1, is_back: true };
+        }
+        self.moves.push(Move { up, down, goes_back: false });
+        Step { taken: self.moves.len(), is_back: false }
     }
-}
 
-fn position_or_push(list: &mut Vec<Monomial>, item: Monomial) -> usize {
-    list.iter().position(|m| *m == item).unwrap_or_else(|| {
-        list.push(item);
-        list.len() - 1
-    })
+    /// Whether some row takes a move backwards.
+    pub(crate) fn goes_back(&self) -> bool {
+        self.moves.iter().any(|m| m.goes_back)
+    }
 }
 
 /// Breaks a move on the lattice into steps along one dimension each, of a power of two of rows or
@@ -170,6 +181,32 @@ mod tests {
         assert!(steps.iter().all(|s| s.row.abs() <= MAX_STEP && s.channel.abs() <= 24));
         assert!(walk(Monomial::ONE, 24, 5).is_empty());
         assert_eq!(walk(Monomial::new(0, 0, -7), 24, 7), [Monomial::new(0, 0, -7)]);
+    }
+
+    #[test]
+    fn a_move_and_its_way_back_share_a_selector() {
+        let mut set = StepSet::default();
+        let moves = [
+            Monomial::new(0, 0, 2),
+            Monomial::new(0, 0, -2),
+            Monomial::ONE,
+            Monomial::new(0, 1, -9),
+            Monomial::new(0, -1, 9),
+            Monomial { doublings: 52, ..Monomial::ONE },
+            Monomial { doublings: -52, ..Monomial::ONE },
+        ];
+        let steps = moves.map(|monomial| set.step(monomial));
+        assert_eq!(steps.map(|step| step.taken), [1, 1, 2, 3, 3, 4, 5]);
+        assert_eq!(steps.map(|step| step.is_back), [false, true, false, false, true, false, false]);
+        let base = Lattice { channel: Fr::from(3), row: Fr::from(5), column: Fr::from(7) };
+        for (step, monomial) in steps.into_iter().zip(moves) {
+            let Move { up, down, .. } = set.moves[step.taken - 1];
+            let (up, down) = if step.is_back { (down, up) } else { (up, down) };
+            let (numerator, denominator) = monomial.split();
+            let [up, down, numerator, denominator] =
+                [up, down, numerator, denominator].map(|monomial| monomial.evaluate(&base));
+            assert_eq!(up * denominator, down * numerator);
+        }
     }
 
     #[test]

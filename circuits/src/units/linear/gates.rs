@@ -40,7 +40,6 @@ use crate::{
 pub(super) fn configure(unit: &LinearUnit, gates: &mut Gates<'_>) {
     let chain = &unit.chain;
     gates.create("linear evaluations", |row| {
-        let on = row.on();
         // `μ = Σ_t μ_t` for layers without windows, in a circuit that has some: the slot unit has
         // this factor in all rows.
         let lattice = row.lattice();
@@ -56,7 +55,7 @@ pub(super) fn configure(unit: &LinearUnit, gates: &mut Gates<'_>) {
         };
         let injected = step.layer * read;
         let identity = step.denominator * (following - injected) - step.numerator * current;
-        [("den·(e' − layer·read) = num·e", on * identity)]
+        [("den·(e' − layer·read) = num·e", identity)]
     });
 }
 

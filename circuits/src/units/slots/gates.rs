@@ -52,11 +52,10 @@ pub(super) fn configure(unit: &SlotUnit, gates: &mut Gates<'_>) {
 /// `p(next) · den = p · num + layer · den`: the weight of this row's values in the linear check.
 fn weights_follow_the_lattice(unit: &SlotUnit, gates: &mut Gates<'_>) {
     gates.create("slot weights", |row| {
-        let on = row.on();
         let step = unit.chain.step(row, |_, challenge| challenge);
         let (current, following) = (row.cur(unit.chain.weight), row.next(unit.chain.weight));
         let identity = step.denominator * (following - step.layer) - step.numerator * current;
-        [("den·(p' − layer) = num·p", on * identity)]
+        [("den·(p' − layer) = num·p", identity)]
     });
 }
 
