@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// What each crate of the workspace may depend on. `benches` and `examples` use the public API
 /// only, which is that of every crate.
-const ALLOWED: [(&str, &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str]); 13] = [
     ("zkinfer-verifier", &[]),
     ("zkinfer-models", &[]),
     ("zkinfer-engine", &[]),
@@ -16,6 +16,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("zkinfer-prover", &["circuits", "engine", "models", "verifier"]),
     ("zkinfer-settlement", &["verifier"]),
     ("zkinfer-contracts", &["verifier"]),
+    ("zkinfer-wasm", &["verifier"]),
     ("zkinfer", &["circuits", "engine", "models", "prover", "verifier"]),
     ("zkinfer-report", &["zkinfer"]),
     ("zkinfer-cli", &["contracts", "report", "zkinfer"]),
