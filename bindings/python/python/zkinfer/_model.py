@@ -1,0 +1,384 @@
+"""Models: compiled, quoted, run and proved."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import _native, _onnxruntime
+from ._arrays import Files, PathLike, Tensors, from_native
+from ._proof import Key, Progress, Proof, Report, job_options, read_bytes, write_bytes
+from .errors import UsageError
+
+
+class AccuracyWarning(UserWarning):
+    """The integers do not do what the float model does, or that is not its exporter's."""
+
+
+class Settings:
+    """How a model is quantized and proved: with the ONNX file and the setup, all that fixes a key."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @classmethod
+    def load(cls, path: PathLike) -> Settings:
+        """Reads a ``.zkinfer.json``; it is checked where it is used. Raises FileError."""
+        return cls(read_bytes(path).decode("utf-8", "replace"))
+
+    def save(self, path: PathLike) -> None:
+        """Writes the ``.zkinfer.json``. Raises FileError."""
+        write_bytes(path, self.text.encode())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Settings) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+
+class Quote(Report):
+    """What a proof costs, before anything is proved."""
+
+
+class ModelReport(Report):
+    """What a model computes."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of a model in integers, beside the float model's."""
+
+    #: What the integers stand for, for each output.
+    outputs: dict[str, np.ndarray]
+    #: What the float model gives.
+    float_outputs: dict[str, np.ndarray]
+    #: What a user must know; empty where the integers do what the float model does.
+    warnings: list[str]
+    #: The largest error of an output, as a share of what calibration saw there.
+    error_share: float
+    #: Whether every answer is the float model's: a class, or a side of a threshold.
+    same_answer: bool
+    #: For each layer its error and its saturated elements.
+    layers: list[dict[str, Any]] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Proven:
+    """One of many proofs, under the name of its input."""
+
+    name: str
+    proof: Proof
+    run: Run
+    seconds: float
+
+
+def _run(parts: tuple[Any, Any, str]) -> Run:
+    outputs, floats, rest = parts
+    data = json.loads(rest)
+    run = Run(
+        outputs=from_native(outputs, "f4"),
+        float_outputs=from_native(floats, "f4"),
+        warnings=data["warnings"],
+        error_share=data["error_share"],
+        same_answer=data["same_answer"],
+        layers=data["layers"],
+    )
+    for text in run.warnings:
+        warnings.warn(text, AccuracyWarning, stacklevel=3)
+    return run
+
+
+def _shapes(shape: Sequence[str] | Mapping[str, Sequence[int]]) -> list[str]:
+    if isinstance(shape, Mapping):
+        return [f"{name}={'x'.join(str(side) for side in sides)}" for name, sides in shape.items()]
+    return list(shape)
+
+
+def _fixed(fix: Sequence[str] | Mapping[str, float]) -> list[str]:
+    if isinstance(fix, Mapping):
+        return [f"{name}={value}" for name, value in fix.items()]
+    return list(fix)
+
+
+def model_options(
+    files: Files,
+    *,
+    model: PathLike,
+    calibrate: Tensors | Iterable[Any] | None = None,
+    settings: Settings | PathLike | None = None,
+    input: Tensors | None = None,
+    test_set: Tensors | None = None,
+    reference: Tensors | None = None,
+    srs: PathLike | None = None,
+    name: str | None = None,
+    commit: Sequence[str] = (),
+    activation_bits: int | None = None,
+    optimize: str | None = None,
+    shape: Sequence[str] | Mapping[str, Sequence[int]] = (),
+    fix: Sequence[str] | Mapping[str, float] = (),
+) -> dict[str, Any]:
+    """Options of a model as the native part takes them."""
+    if not isinstance(model, (str, os.PathLike)):
+        raise UsageError("model must be the path of an ONNX file")
+    if isinstance(settings, Settings):
+        settings = files.text(settings.text, "settings", ".zkinfer.json")
+    return {
+        "model": Path(model),
+        "shape": _shapes(shape),
+        "fix": _fixed(fix),
+        "settings": None if settings is None else Path(settings),
+        "samples": files.samples(calibrate, "calibrate"),
+        "input": files.tensors(input, "input"),
+        "name": name,
+        "activation_bits": activation_bits,
+        "commit": [commit] if isinstance(commit, str) else list(commit),
+        "optimize": optimize,
+        "test_set": files.samples(test_set, "test_set"),
+        "srs": None if srs is None else Path(srs),
+        "reference": files.samples(reference, "reference"),
+    }
+
+
+def _demands(
+    max_error: float | None, require_class: bool, threshold: float | None
+) -> dict[str, Any]:
+    return {"max_error": max_error, "require_class": require_class, "threshold": threshold}
+
+
+def inspect(
+    model: PathLike,
+    *,
+    shape: Sequence[str] | Mapping[str, Sequence[int]] = (),
+    fix: Sequence[str] | Mapping[str, float] = (),
+) -> ModelReport:
+    """What a model computes. Raises ModelError with every reason if it cannot be proved."""
+    with Files() as files:
+        return ModelReport(*_native.inspect(model_options(files, model=model, shape=shape, fix=fix)))
+
+
+def calibrate(model: PathLike, samples: Tensors | Iterable[Any], **options: Any) -> Settings:
+    """The settings of a model for samples of its inputs: arrays with a leading sample axis (one, or
+    a dict of them), a list with an entry for each sample, or a file.
+
+    Options are those of :func:`compile` that fix the key.
+    """
+    with Files() as files:
+        native = _native.calibrate(
+            model_options(files, model=model, calibrate=samples, **options)
+        )
+    return Settings(native)
+
+
+def accuracy(model: PathLike, test_set: Tensors, **options: Any) -> dict[str, Any]:
+    """Measures how often the integers of a model answer as its float form does, on a test set
+    (whose ``labels``, where it has some, are compared too). Options are those of :func:`compile`.
+    """
+    compiled = compile(model, test_set=test_set, **options)
+    report = compiled.accuracy
+    if report is None:
+        raise UsageError("nothing was measured")
+    return report
+
+
+def compile(
+    model: PathLike,
+    *,
+    key: PathLike | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+    max_error: float | None = None,
+    require_class: bool = False,
+    threshold: float | None = None,
+    **options: Any,
+) -> Model:
+    """Quantizes an ONNX model and makes its keys.
+
+    One of these says how real numbers become integers:
+
+    - ``calibrate``: samples of the inputs (see :func:`calibrate`), or a file of them;
+    - ``settings``: a :class:`Settings` or its file;
+    - ``input``: a single input, which gives keys that are good for inputs like it.
+
+    Options that fix the key: ``commit`` (``"input"``, ``"output"`` or both: hidden behind a
+    commitment), ``activation_bits`` (8 by default), ``optimize`` (``"balanced"``, ``"time"``,
+    ``"proof"``, ``"gas"``, ``"memory"``), ``name``, ``test_set`` (what accuracy is measured on),
+    ``srs`` (the file of a trusted setup; without it, a development setup that convinces nobody),
+    ``shape`` and ``fix`` (open dimensions and constant inputs).
+
+    ``key`` is where the key lies or is to be written, with its settings and accuracy report beside
+    it; without anything that says how, the settings beside it are used. ``max_error`` (a share), ``require_class`` and ``threshold`` refuse a model whose integers
+    are too far from its float form. ``reference`` holds the exporter's outputs for the samples;
+    without it, and where onnxruntime is installed, its outputs are compared. Differences are
+    warnings of :class:`AccuracyWarning`.
+
+    Raises ModelError, InputError, SettingsError, ArtifactError, SetupError, DeviceError,
+    DemandError, UsageError, FileError.
+    """
+    demands = _demands(max_error, require_class, threshold)
+    place = None if key is None else Path(key)
+    with Files() as files:
+        native_options = model_options(files, model=model, **options)
+        native = _native.Model.compile(native_options, demands, place, device, progress)
+        compiled = Model(native, files.named(native.describe()))
+        samples = native_options["samples"] or native_options["input"]
+        if samples is not None and native_options["reference"] is None:
+            compiled.runtime = _onnxruntime.compare(native, model, samples)
+    compiled._warn()
+    return compiled
+
+
+class Model:
+    """A model with its keys, made by :func:`compile`."""
+
+    def __init__(self, native: Any, description: str) -> None:
+        self._native = native
+        self._data = json.loads(description)
+        #: The float model beside onnxruntime's, where that was compared.
+        self.runtime: _onnxruntime.Compared | None = None
+
+    @property
+    def key(self) -> Key:
+        """The key that verifiers hold."""
+        return Key(self._native.key())
+
+    @property
+    def settings(self) -> Settings:
+        """With the ONNX file and the setup, they fix the key."""
+        return Settings(self._native.settings())
+
+    @property
+    def accuracy(self) -> dict[str, Any] | None:
+        """The accuracy report that the key binds."""
+        report = self._native.accuracy()
+        return None if report is None else json.loads(report[0])
+
+    def describe(self) -> dict[str, Any]:
+        """Inputs, outputs, digests, and how the integers did on the samples."""
+        return dict(self._data)
+
+    def save(self, key: PathLike) -> bool:
+        """Writes the key and, beside it, settings and accuracy report; whether it was new there.
+
+        Raises ArtifactError where another key lies there, SettingsError, FileError.
+        """
+        return self._native.store(Path(key))
+
+    def quote(self) -> Quote:
+        """What a proof costs on this machine: time, memory, bytes, gas."""
+        return Quote(*self._native.quote())
+
+    def run(
+        self,
+        input: Tensors,
+        *,
+        max_error: float | None = None,
+        require_class: bool = False,
+        threshold: float | None = None,
+    ) -> Run:
+        """Runs the model in integers and in floating point, without a proof.
+
+        Raises InputError, DemandError.
+        """
+        demands = _demands(max_error, require_class, threshold)
+        with Files() as files:
+            return _run(self._native.run(files.tensors(input, "input"), demands))
+
+    def prove(
+        self,
+        input: Tensors,
+        *,
+        chain: int | None = None,
+        job: str | bytes | None = None,
+        payee: str | bytes | None = None,
+        expiry: int | None = None,
+        nonce: int | None = None,
+        opening: PathLike | bytes | None = None,
+        progress: Progress | None = None,
+        max_error: float | None = None,
+        require_class: bool = False,
+        threshold: float | None = None,
+    ) -> Proof:
+        """Runs the model in integers, proves the run, and verifies the proof.
+
+        ``input`` is an array for each name, the only array, or a file. The proof is bound to the
+        job: ``job`` (32 bytes or hexadecimal digits), ``payee`` (20 bytes), ``chain``, ``expiry``
+        (Unix time), ``nonce``. ``opening`` is the opening of a commitment, from :func:`commit`,
+        that the proof must be about.
+
+        The interpreter is free meanwhile. Ctrl-C raises KeyboardInterrupt at once, and the work
+        ends with its step. Raises InputError, ArtifactError, DemandError, DeviceError.
+        """
+        demands = _demands(max_error, require_class, threshold)
+        binding = job_options(chain, job, payee, expiry, nonce)
+        with Files() as files:
+            if isinstance(opening, bytes):
+                opening = files.text(opening.decode("utf-8", "replace"), "opening", ".zkopening")
+            place = None if opening is None else Path(os.fspath(opening))
+            path = files.tensors(input, "input")
+            proof, parts, _ = self._native.prove(path, binding, place, demands, progress)
+        _run(parts)
+        return Proof(proof, self.key)
+
+    def prove_many(
+        self,
+        inputs: Tensors | Iterable[Any],
+        *,
+        chain: int | None = None,
+        job: str | bytes | None = None,
+        payee: str | bytes | None = None,
+        expiry: int | None = None,
+        nonce: int | None = None,
+        progress: Progress | None = None,
+        max_error: float | None = None,
+        require_class: bool = False,
+        threshold: float | None = None,
+    ) -> list[Proven]:
+        """Proves many inputs under one key: arrays with a leading axis, a list with an entry for
+        each, a file, or a folder of files. Each is run before the first is proved.
+
+        Proofs of one job bear nonces that count up from ``nonce``.
+        """
+        demands = _demands(max_error, require_class, threshold)
+        binding = job_options(chain, job, payee, expiry, nonce)
+        with Files() as files:
+            path = files.samples(inputs, "inputs")
+            made = self._native.prove_many(path, binding, demands, progress)
+        key = self.key
+        return [
+            Proven(name, Proof(proof, key), _run(parts), seconds)
+            for name, proof, parts, seconds in made
+        ]
+
+    def _warn(self) -> None:
+        data = self._data
+        if data["other_answers"]:
+            text = f"on {data['other_answers']} of {data['samples']} samples the integers do not "
+            warnings.warn(text + "answer as the model does", AccuracyWarning, stacklevel=3)
+        worst = data["worst"] or {"texts": []}
+        for text in worst["texts"]:
+            warnings.warn(f"sample {worst['sample']}: {text}", AccuracyWarning, stacklevel=3)
+        if data["reference_differs"]:
+            warnings.warn(
+                "the float model itself is not the exporter's: do not rely on this key if these "
+                "are the outputs of this ONNX file on these inputs",
+                AccuracyWarning,
+                stacklevel=3,
+            )
+        if self.runtime is not None and self.runtime.differs:
+            warnings.warn(f"the float model {self.runtime}", AccuracyWarning, stacklevel=3)
+
+    def __repr__(self) -> str:
+        data = self._data
+        tensors = ", ".join(f"{name} {shape}" for name, shape in data["inputs"])
+        setup = ", INSECURE development setup" if data["insecure_srs"] else ""
+        checked = "" if self.runtime is None else f"; the float model {self.runtime}"
+        key = self.key.digest[:16]
+        return f"<zkinfer.Model {data['path']}: {tensors}; key {key}…{setup}{checked}>"

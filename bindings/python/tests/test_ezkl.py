@@ -1,0 +1,52 @@
+"""What comes from EZKL."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import zkinfer
+
+
+def settings(tmp_path, **run_args):
+    words = {"input_visibility": "Private", "output_visibility": "Public", "param_visibility": "Fixed"}
+    words |= {"input_scale": 7, "variables": [["batch_size", 1]]}
+    path = tmp_path / "settings.json"
+    path.write_text(json.dumps({"run_args": words | run_args}))
+    return path
+
+
+def test_visibility_words_become_options(tmp_path):
+    read = zkinfer.ezkl.options(settings(tmp_path))
+    assert read.options == {"commit": ["input"]}
+    assert any(note.startswith("input_visibility Private") for note in read.notes)
+    assert any(note.startswith("input_scale") for note in read.notes)
+    hashed = {"Hashed": {"hash_is_public": True, "outlets": []}}
+    read = zkinfer.ezkl.options(settings(tmp_path, input_visibility="Public", output_visibility=hashed))
+    assert read.options == {"commit": ["output"]}
+    read = zkinfer.ezkl.options(settings(tmp_path, variables=[["batch_size", 4]]))
+    assert any("variable batch_size = 4" in note for note in read.notes)
+
+
+@pytest.mark.parametrize("word", ["KZGCommit", "Fixed", {"Encrypted": {}}])
+def test_words_without_a_counterpart_are_refused(tmp_path, word):
+    with pytest.raises(zkinfer.SettingsError) as refused:
+        zkinfer.ezkl.options(settings(tmp_path, input_visibility=word))
+    assert "input_visibility" in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"run_args": 3}', '{"run_args": {}}', "[" * 100_000])
+def test_other_files_are_refused(tmp_path, text):
+    path = tmp_path / "settings.json"
+    path.write_text(text)
+    with pytest.raises(zkinfer.SettingsError):
+        zkinfer.ezkl.options(path)
+
+
+def test_input_files_are_read_as_they_are(model, folder):
+    data = json.loads((folder / "input.json").read_text())["input_data"]
+    (folder / "ezkl.json").write_text(
+        json.dumps({"input_data": data, "output_data": [[0.0] * 10], "input_shapes": [[1, 64]]})
+    )
+    assert model.run(folder / "ezkl.json").same_answer
