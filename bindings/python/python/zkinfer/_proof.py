@@ -247,10 +247,14 @@ _EXPECTATIONS = {
 }
 
 
-def _expect_options(files: Files, expected: dict[str, Any]) -> dict[str, Any]:
+def _check_names(expected: dict[str, Any]) -> None:
+    """A misspelt expectation must not be one that nobody has."""
     unknown = sorted(set(expected) - _EXPECTATIONS)
     if unknown:
         raise TypeError(f"unexpected argument {unknown[0]!r}")
+
+
+def _expect_options(files: Files, expected: dict[str, Any]) -> dict[str, Any]:
     get = expected.get
     valid_at = int(time.time()) if get("valid_at") == "now" else natural(get("valid_at"), "valid_at")
     if get("allow_insecure_srs") and get("allow_srs") is not None:
@@ -298,6 +302,7 @@ def verify(proof: Proof | PathLike, key: Key | PathLike, **expected: Any) -> Cla
     Raises Rejected with a reason and the ``codes`` of the checks that refused; FileError,
     ArtifactError, InputError, UsageError where nothing could be checked.
     """
+    _check_names(expected)
     key, proof = _key(key), _proof(proof)
     with Files() as files:
         options = _expect_options(files, expected)
@@ -314,6 +319,7 @@ def verify_batch(
 
     What is expected, see :func:`verify`, is expected of each. Raises no Rejected.
     """
+    _check_names(expected)
     key, read = _key(key), [_proof(proof) for proof in proofs]
     with Files() as files:
         options = _expect_options(files, expected)
@@ -395,6 +401,7 @@ def audit(
     """
     from ._model import model_options
 
+    _check_names(expected)
     key, proof = _key(key), _proof(proof)
     with Files() as files:
         recompile = None
