@@ -535,6 +535,7 @@ impl Error {
             Self::Device { .. }
                 | Self::Setup { source: SetupError::Engine(EngineError::Device(_)) }
                 | Self::Prove { source: ProveError::Engine { source: EngineError::Device(_), .. } }
+                | Self::Prove { source: ProveError::SelfCheck { .. } }
         )
     }
 }

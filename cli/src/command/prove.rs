@@ -6,7 +6,7 @@ mod places;
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use serde::Serialize;
 use zkinfer::{
     Device, Error, Inference, Keys, Model, Proven, Quantized, Run, Stored, Watch,
@@ -39,11 +39,14 @@ struct Ready {
     keys: Keys,
     stored: Stored,
     accuracy: Option<AccuracyReport>,
+    /// Why the processor took over from the device that was chosen, if it did in mid-proof.
+    moved: Option<String>,
 }
 
 impl Ready {
     /// Proves a run. Where what was remembered of the keys was wrong, which the closing check finds,
-    /// they are made anew, a remark says so, and the run is proven with those.
+    /// they are made anew, a remark says so, and the run is proven with those. Where the device was a
+    /// choice and fails in mid-proof, the processor proves, and a remark says so.
     fn prove(
         &mut self,
         (args, model, places): (&args::Prove, &Model, &Places),
@@ -61,8 +64,28 @@ impl Ready {
                 places.key.store(&self.keys, &self.quantized.settings, None)?;
                 Ok(self.keys.prove(self.inference(args, run, binding)?, watch)?)
             }
+            Err(why) if self.may_move(args, &why) => {
+                let why = format!("{:#}", anyhow::Error::from(why));
+                output.remark(format_args!("note: proving on the processor instead: {why}"));
+                let key = self.keys.verifying_key();
+                let processor = Device::Cpu(args.icicle.devices(args.instructions)?.cpu);
+                let (srs, quantized) = (args.srs.file.as_deref(), &self.quantized);
+                let keys = Keys::for_proofs(Some(key), model, quantized, srs, &processor, watch)?;
+                ensure!(
+                    keys.verifying_key() == key,
+                    "the device made another key than the processor: please report it"
+                );
+                (self.keys, self.moved) = (keys, Some(why));
+                Ok(self.keys.prove(self.inference(args, run, binding)?, watch)?)
+            }
             proven => Ok(proven?),
         }
+    }
+
+    /// Whether the processor may take over: from a device that nobody named.
+    fn may_move(&self, args: &args::Prove, why: &Error) -> bool {
+        let device = self.keys.setup().circuit_key().device();
+        args.device == DeviceName::Auto && why.is_of_device() && !matches!(device, Device::Cpu(_))
     }
 
     /// What is proven, about the commitment that the arguments name.
@@ -102,7 +125,7 @@ fn ready(
             text::origin(&quantized.origin)
         ));
     }
-    Ok(Ready { quantized, keys, stored, accuracy })
+    Ok(Ready { quantized, keys, stored, accuracy, moved: None })
 }
 
 /// Makes the keys on the device that was asked for. Where that is a choice, and the device that
@@ -165,6 +188,9 @@ struct KeyReport {
     setup_seconds: f64,
     key_bytes: usize,
     device: &'static str,
+    /// Why the processor took over from another device in mid-proof.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_note: Option<String>,
     /// What another machine than the processor was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     device_usage: Option<UsageReport>,
@@ -194,6 +220,7 @@ impl KeyReport {
             setup_seconds: ready.keys.seconds,
             key_bytes: key.encode().len(),
             device: setup.circuit_key().device().name(),
+            device_note: ready.moved.clone(),
             device_usage: setup.circuit_key().usage().map(UsageReport::new),
             threads: rayon::current_num_threads(),
             key: places.key.key.clone(),
