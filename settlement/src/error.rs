@@ -202,6 +202,9 @@ pub enum Refusal {
         /// The nonce of the proof.
         got: u64,
     },
+    /// The proof pays nobody: what is credited to the address zero is lost.
+    #[error("the proof names no payee: prove again with the address that is to be paid")]
+    ZeroPayee,
     /// The proof pays somebody else.
     #[error("the proof pays {got}, the job pays {expected}")]
     Payee {

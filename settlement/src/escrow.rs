@@ -147,7 +147,8 @@ impl<S: Store> Escrow<S> {
     /// [`Refusal::UntrustedSrs`], [`Refusal::Chain`], [`Refusal::UnknownJob`], a job that is over
     /// ([`Refusal::AlreadySettled`], [`Refusal::AlreadyRefunded`], [`Refusal::AlreadySlashed`]),
     /// [`Refusal::NotStaked`], [`Refusal::DeadlinePassed`], a proof of something else than the job
-    /// asks for ([`Refusal::Expired`], [`Refusal::Model`], [`Refusal::Nonce`], [`Refusal::Payee`],
+    /// asks for ([`Refusal::Expired`], [`Refusal::Model`], [`Refusal::Nonce`], [`Refusal::ZeroPayee`],
+    /// [`Refusal::Payee`],
     /// [`Refusal::Input`]), an output that is not delivered ([`Refusal::HiddenOutput`],
     /// [`Refusal::OpeningMissing`]), or a failure of the store.
     pub fn submit(

@@ -202,6 +202,9 @@ impl<S> Job<S> {
             return Err(Refusal::Nonce { expected, got });
         }
         let got = Address(binding.payee);
+        if got == Address::NOBODY {
+            return Err(Refusal::ZeroPayee);
+        }
         if let Some(expected) = payee.filter(|&expected| expected != got) {
             return Err(Refusal::Payee { expected, got });
         }

@@ -41,6 +41,11 @@ impl fmt::Display for Amount {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address(pub [u8; 20]);
 
+impl Address {
+    /// What a proof binds that names no payee: nobody can sign for it.
+    pub const NOBODY: Self = Self([0; 20]);
+}
+
 /// A job, as a proof binds it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(pub [u8; 32]);

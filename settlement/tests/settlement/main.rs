@@ -8,4 +8,5 @@ mod crash;
 mod disk;
 mod files;
 mod leases;
+mod payee;
 mod rules;
