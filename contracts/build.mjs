@@ -15,7 +15,7 @@ if (!solc.version().startsWith(expected)) {
 }
 
 const folder = join(here, "solidity");
-const names = readdirSync(folder).filter((name) => name.endsWith(".sol")).sort();
+const names = readdirSync(folder, { recursive: true }).filter((name) => name.endsWith(".sol")).sort();
 const sources = Object.fromEntries(
   names.map((name) => [name, { content: readFileSync(join(folder, name), "utf8") }]),
 );
@@ -25,6 +25,8 @@ const settings = {
   viaIR: true,
   evmVersion: "cancun",
   metadata: { bytecodeHash: "none", appendCBOR: false },
+  // Calldata that is no ABI encoding is told what is wrong with it.
+  debug: { revertStrings: "debug" },
   outputSelection: { "*": { "*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"] } },
 };
 const input = { language: "Solidity", sources, settings };
@@ -36,13 +38,14 @@ if (errors.length > 0) {
 }
 
 let stale = false;
-for (const file of Object.values(output.contracts)) {
+for (const [source, file] of Object.entries(output.contracts)) {
   for (const [name, contract] of Object.entries(file)) {
+    if (source !== `${name}.sol` && source !== `test/${name}.sol`) continue;
     const { bytecode, deployedBytecode } = contract.evm;
     if (bytecode.object === "" && !name.startsWith("I")) continue;
     const artifact = { abi: contract.abi, bytecode: bytecode.object };
     const text = JSON.stringify(artifact, null, 1) + "\n";
-    const path = join(here, "artifacts", `${name}.json`);
+    const path = join(here, "artifacts", source.replace(".sol", ".json"));
     console.log(`${name}: ${deployedBytecode.object.length / 2} bytes of code`);
     if (!process.argv.includes("--check")) {
       writeFileSync(path, text);

@@ -21,6 +21,9 @@ struct Claim {
 /// @notice A check either returns or reverts with the reason. It never answers `false`, so a call
 /// that runs out of gas cannot be taken for a false proof.
 interface IZkinferVerifier {
+    /// @notice The calldata are not in their only form: a byte string elsewhere, zeros or more bytes at the
+    /// end.
+    error MalformedCalldata();
     /// @notice No key of this identifier was registered.
     error UnknownKey(bytes32 key);
     /// @notice The data are no key data, or too large.
@@ -47,7 +50,7 @@ interface IZkinferVerifier {
     error Challenge();
     /// @notice The last check: the proof does not prove the claim.
     error Pairing();
-    /// @notice A precompiled contract failed, which is a lack of gas.
+    /// @notice A precompiled contract or a program of the key failed, which is a lack of gas.
     error Precompile();
 
     /// @notice A key was registered.
@@ -62,6 +65,10 @@ interface IZkinferVerifier {
 
     /// @notice Where the data of a key are, or would be.
     function dataOf(bytes32 key) external view returns (address);
+
+    /// @notice Whether claims under a registered key show their inputs and their outputs; else they hold
+    /// commitments to them.
+    function shows(bytes32 key) external view returns (bool input, bool output);
 
     /// @notice Returns if the proof proves the claim, and reverts otherwise.
     function verify(Claim calldata claim) external view;

@@ -5,13 +5,24 @@ use zkinfer_verifier::SrsDigest;
 /// ABI and creation code of `ZkinferVerifier`, as JSON.
 pub const VERIFIER: &str = include_str!("../artifacts/ZkinferVerifier.json");
 
+/// ABI and creation code of `ZkinferEscrow`, as JSON.
+pub const ESCROW: &str = include_str!("../artifacts/ZkinferEscrow.json");
+
+fn bytecode(artifact: &str) -> &str {
+    let (_, rest) = artifact.split_once("\"bytecode\": \"").unwrap_or_default();
+    let (code, _) = rest.split_once('"').unwrap_or_default();
+    code
+}
+
 /// The creation code of the verifier for keys of one trusted setup, in hexadecimal digits.
-///
-/// # Panics
-/// Never: the artifact is part of the crate, and a test reads it.
 #[must_use]
 pub fn creation_code(srs: SrsDigest) -> String {
-    let (_, rest) = VERIFIER.split_once("\"bytecode\": \"").unwrap_or_default();
-    let (code, _) = rest.split_once('"').unwrap_or_default();
-    format!("{code}{srs}")
+    format!("{}{srs}", bytecode(VERIFIER))
+}
+
+/// The creation code of an escrow that believes the verifier at this address, in hexadecimal digits.
+#[must_use]
+pub fn escrow_creation_code(verifier: [u8; 20]) -> String {
+    let address: String = verifier.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{}{address:0>64}", bytecode(ESCROW))
 }

@@ -7,7 +7,8 @@ use zkinfer_verifier::{
 use crate::{
     abi::{Member, list, point_words, selector, tuple, word},
     error::ContractError,
-    key_data::{KeyData, KeyId, Segment, segments},
+    key_data::{KeyData, KeyId},
+    pieces::{Segment, segments},
 };
 
 /// What a contract is told of one proof.

@@ -28,7 +28,7 @@ pub(crate) struct Compiled {
     /// `(x^n − 1)/n`.
     pub(crate) scale: Id,
     /// The root of unity's inverse.
-    pub(crate) omega_inverse: Id,
+    pub(crate) omega_inverse: Fr,
     /// The scalar of each point of the proof, of each point of the key, and of the generator.
     pub(crate) scalars: Vec<Id>,
 }
@@ -40,9 +40,8 @@ pub(crate) fn compile(key: &VerifyingKey) -> Result<Compiled, ContractError> {
     let instance_points = compiler.instance_points();
     let quotient = compiler.quotient(&rows)?;
     let scalars = compiler.scalars(&groups, quotient)?;
-    let Compiler { mut builder, denominators, scale, omega, .. } = compiler;
+    let Compiler { builder, denominators, scale, omega, .. } = compiler;
     let omega_inverse = omega.inverse().ok_or(ContractError::Key)?;
-    let omega_inverse = builder.constant(omega_inverse);
     Ok(Compiled { builder, denominators, instance_points, scale, omega_inverse, scalars })
 }
 

@@ -9,9 +9,6 @@ pub enum ContractError {
     /// The key is of a part of a model, or of several claims together.
     #[error("the contract checks keys of one claim of a whole model only")]
     Statement,
-    /// The public values do not lie in one column from the first row on.
-    #[error("the contract checks keys with one instance column only; plan with `--optimize gas`")]
-    Placement,
     /// The key contradicts itself. No [`VerifyingKey`](zkinfer_verifier::VerifyingKey) does.
     #[error("the key contradicts itself")]
     Key,

@@ -22,20 +22,25 @@
 //! # }
 //! ```
 //!
+//! `solidity/ZkinferEscrow.sol` pays for proofs by the rules of `zkinfer-settlement`.
+//!
 //! What it is not: it sends nothing and holds no key of an account.
 
 #![forbid(unsafe_code)]
 
 mod abi;
 mod artifact;
+mod assembly;
 mod calldata;
 mod compile;
 mod error;
 mod key_data;
+mod layout;
+mod pieces;
 mod program;
 
 pub use abi::selector;
-pub use artifact::{VERIFIER, creation_code};
+pub use artifact::{ESCROW, VERIFIER, creation_code, escrow_creation_code};
 pub use calldata::{Call, batch_calldata};
 pub use error::ContractError;
 pub use key_data::{KeyData, KeyId};

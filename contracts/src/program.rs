@@ -158,18 +158,6 @@ impl Builder {
         let computed = |&id: &Id| matches!(self.node(id), Node::MultiplyAdd(..));
         (0..self.nodes.len()).map(Id).filter(|id| needed[id.0]).filter(computed).collect()
     }
-
-    /// Every constant that the instructions or results use.
-    pub(crate) fn constants(&self, instructions: &[Id], results: &[Id]) -> Vec<(Id, Fr)> {
-        let operands = instructions.iter().flat_map(|&id| match self.node(id) {
-            Node::MultiplyAdd(a, b, c) => vec![a, b, c],
-            Node::Constant(_) | Node::Input(_) => Vec::new(),
-        });
-        let mut used: Vec<Id> = operands.chain(results.iter().copied()).collect();
-        used.sort_unstable();
-        used.dedup();
-        used.into_iter().filter_map(|id| self.known(id).map(|value| (id, value))).collect()
-    }
 }
 
 impl Builder {

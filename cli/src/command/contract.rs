@@ -5,7 +5,7 @@ use std::{fmt, fs, io::Write as _, path::PathBuf};
 use anyhow::{Context, Result};
 use serde::Serialize;
 use zkinfer::{prover::files, read};
-use zkinfer_contracts::{Call, KeyData, VERIFIER, creation_code};
+use zkinfer_contracts::{Call, ESCROW, KeyData, VERIFIER, creation_code};
 
 use crate::{
     args,
@@ -27,6 +27,7 @@ fn export(args: &args::ContractExport, output: &Output) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let contents = [
         ("ZkinferVerifier.json", VERIFIER.to_owned()),
+        ("ZkinferEscrow.json", ESCROW.to_owned()),
         ("deploy.hex", creation_code(key.srs_digest())),
         ("register.hex", hex(&data.register_calldata())),
     ];
@@ -68,7 +69,7 @@ impl fmt::Display for Exported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "key {}", self.key_digest)?;
         writeln!(f, "  on chain 0x{}, {} bytes of data", self.contract_key, self.data_bytes)?;
-        write!(f, "  deploy.hex, register.hex and the ABI are in {}", self.folder.display())
+        write!(f, "  deploy.hex, register.hex and the ABIs are in {}", self.folder.display())
     }
 }
 
