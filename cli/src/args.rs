@@ -1,5 +1,6 @@
 //! What can be said on the command line: one file for each group of commands.
 
+mod calibrate;
 mod chain;
 mod devices;
 mod manual;
@@ -11,6 +12,7 @@ mod verify;
 use clap::{Parser, Subcommand};
 
 pub(crate) use self::{
+    calibrate::Calibrate,
     chain::{Contract, ContractCall, ContractExport},
     devices::{DeviceName, FindDevices, Icicle},
     manual::{Completions, Man},
@@ -40,6 +42,8 @@ pub(crate) enum Command {
     Inspect(Inspect),
     /// Tell what a proof would cost, before anything is proved.
     Quote(Quote),
+    /// Find the cheapest settings with which the integers are as close to the model as is asked for.
+    Calibrate(Calibrate),
     /// Run a model in integers, without proving.
     Run(Run),
     /// Make the verifying key of a model, and the settings that later proofs use.

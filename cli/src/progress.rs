@@ -57,6 +57,7 @@ pub(crate) fn watched<T>(output: &Output, work: impl FnOnce(Watch<'_>) -> T) -> 
 /// A step's name, its stage, and the seconds it should take where that is known.
 fn words(step: Step) -> (&'static str, Option<&'static str>, Option<f64>) {
     match step {
+        Step::Calibrating { .. } => ("trying settings", None, None),
         Step::Planning => ("planning", None, None),
         Step::LoadingSrs => ("loading the SRS", None, None),
         Step::MakingKeys => ("making the keys", None, None),

@@ -1,5 +1,6 @@
 //! The ranges that scales are chosen from, and where they come from.
 
+mod clipping;
 mod intervals;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +14,7 @@ use crate::digest::{HexDigest, keccak256};
 use crate::error::QuantizeError;
 use crate::graph::{FloatTrace, Graph, Node};
 use crate::quantize::{MOST_COLUMNS, Role, column_ranges, roles};
+pub use clipping::Clipping;
 pub(crate) use intervals::calibrated_values;
 
 /// How far beyond the samples values may be: the largest of the few samples at hand is smaller than
@@ -183,6 +185,35 @@ impl Calibration {
         HexDigest(keccak256(&[DOMAIN, &text]))
     }
 
+    /// The same with inputs on a grid of `levels` steps from 0, as 8-bit images are on one of 255:
+    /// up to the largest sample, to 1, or to `levels`, the first on which all samples lie.
+    ///
+    /// # Errors
+    /// When the samples lie on no such grid.
+    pub fn with_input_levels(
+        mut self,
+        graph: &Graph,
+        levels: u32,
+        samples: &[Vec<ArrayD<f32>>],
+    ) -> Result<Self, QuantizeError> {
+        for (position, spec) in graph.inputs().into_iter().enumerate() {
+            let Some(input) = self.inputs.get_mut(&spec.name) else { continue };
+            let values = || samples.iter().flat_map(|sample| sample[position].iter().copied());
+            let ends = [input.range.magnitude(), 1.0, f64::from(levels)];
+            let mut ends = ends.into_iter().filter(|end| *end >= input.range.magnitude());
+            let end = ends.find(|end| *end > 0.0 && lie_on_grid(values(), *end, levels));
+            let end =
+                end.ok_or_else(|| QuantizeError::NotOnGrid { input: spec.name.clone(), levels })?;
+            let lo = if input.range.lo < 0.0 { -end } else { 0.0 };
+            *input = InputRange {
+                range: Range { lo, hi: end },
+                levels: Some(levels),
+                columns: Vec::new(),
+            };
+        }
+        Ok(self)
+    }
+
     /// The ranges as they are on the samples.
     fn measure(
         graph: &Graph,
@@ -272,10 +303,7 @@ fn input_ranges(
             return Err(QuantizeError::NotFinite { tensor: spec.name.clone() });
         }
         let largest = range.magnitude();
-        let on_grid = |levels: &u32| {
-            let steps = |x: f32| f64::from(x) / largest * f64::from(*levels);
-            values().map(steps).all(|step| (step - step.round()).abs() < GRID_TOLERANCE)
-        };
+        let on_grid = |levels: &u32| lie_on_grid(values(), largest, *levels);
         let is_grid = samples.len() >= GRID_SAMPLES && has_many_values(values());
         let levels = (1..=GRID_LEVELS).find(|levels| is_grid && on_grid(levels));
         let levels = levels.filter(|_| largest > 0.0);
@@ -289,6 +317,14 @@ fn input_ranges(
         ranges.insert(spec.name.clone(), InputRange { range, levels, columns });
     }
     Ok(ranges)
+}
+
+/// Whether all values are multiples of `end` divided by `levels`.
+fn lie_on_grid(mut values: impl Iterator<Item = f32>, end: f64, levels: u32) -> bool {
+    values.all(|x| {
+        let step = f64::from(x) / end * f64::from(levels);
+        (step - step.round()).abs() < GRID_TOLERANCE
+    })
 }
 
 /// Whether there are as many different values as a grid takes to be seen.

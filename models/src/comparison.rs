@@ -5,6 +5,7 @@
 //! from the float model's, whether the answer is the same, and, where it is not, which layer is to
 //! blame and what helps. Nothing here is part of the proof.
 
+mod agreement;
 mod blame;
 mod inputs;
 mod layers;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use ndarray::ArrayD;
 use serde::Serialize;
 
+pub use agreement::{Agreement, FloatOutputs};
 pub use blame::{Blame, Cause};
 pub use inputs::InputComparison;
 pub use layers::LayerComparison;
@@ -138,8 +140,15 @@ struct Runs<'a> {
 impl Runs<'_> {
     /// The real numbers that the integers of a tensor stand for.
     fn dequantized(&self, id: TensorId) -> Vec<f64> {
-        let tensor = &self.forms.quantized.tensors[id.0];
-        let values = self.execution.values[id.0].iter().enumerate();
+        self.forms.quantized.real_values(self.execution, id)
+    }
+}
+
+impl QuantizedGraph {
+    /// The real numbers that the integers of a tensor stand for.
+    fn real_values(&self, execution: &Execution, id: TensorId) -> Vec<f64> {
+        let tensor = &self.tensors[id.0];
+        let values = execution.values[id.0].iter().enumerate();
         values.map(|(element, &value)| tensor.scale_of(element) * real(value)).collect()
     }
 }

@@ -144,6 +144,23 @@ pub enum QuantizeError {
         /// Largest allowed.
         max: u32,
     },
+    /// Inputs that were said to lie on a grid, and do not.
+    #[error(
+        "the samples of input `{input}` do not lie on a grid of {levels} steps from 0: leave out the \
+         number of levels, or give the samples as the model gets them"
+    )]
+    NotOnGrid {
+        /// The input.
+        input: String,
+        /// The number of steps.
+        levels: u32,
+    },
+    /// Options for a layer that is not there.
+    #[error("the options name a layer `{layer}`, which the model does not have")]
+    UnknownLayer {
+        /// The name.
+        layer: String,
+    },
     /// A layer whose sums could exceed 62 bits.
     #[error("layer `{layer}`: its sums need more than 62 bits; use fewer activation bits")]
     Overflow {

@@ -50,10 +50,10 @@ pub use accuracy::{
     AccuracyError, AccuracyReport, FloatAgreement, LabelAgreement, SampleSet, TestSet,
 };
 pub use activation::Activation;
-pub use calibration::{Calibration, CalibrationSource, InputRange, Range};
+pub use calibration::{Calibration, CalibrationSource, Clipping, InputRange, Range};
 pub use comparison::{
-    Blame, Cause, Comparison, Forms, InputComparison, LayerComparison, OutputComparison, Tolerance,
-    Warning,
+    Agreement, Blame, Cause, Comparison, FloatOutputs, Forms, InputComparison, LayerComparison,
+    OutputComparison, Tolerance, Warning,
 };
 pub use dequantize::{clamped_inputs, quantize_inputs};
 pub use digest::{HexDigest, model_digest};
@@ -66,7 +66,7 @@ pub use onnx::{
     DeclaredInput, Dimension, Element, ImportError, ImportOptions, OnnxFile, Part, Refusals,
     Resolver,
 };
-pub use quantize::{QuantizeOptions, quantize};
+pub use quantize::{LayerOptions, QuantizeOptions, quantize};
 pub use quantized::QuantizedGraph;
 pub use reading::Reading;
 pub use shown::Shown;

@@ -8,7 +8,7 @@ mod options;
 pub(crate) mod shift;
 mod thresholds;
 
-pub use options::QuantizeOptions;
+pub use options::{LayerOptions, QuantizeOptions};
 
 pub(crate) use columns::{MOST_COLUMNS, column_ranges};
 pub(crate) use form::{Form, OUTPUT_BITS, Role, roles};
@@ -35,7 +35,7 @@ pub fn quantize(
     calibration: &Calibration,
     options: &QuantizeOptions,
 ) -> Result<QuantizedGraph, QuantizeError> {
-    options.check()?;
+    options.check(graph)?;
     if let Some(shift) = options.shift {
         return with_shift(graph, calibration, options, shift);
     }
@@ -132,6 +132,11 @@ impl Quantizer<'_> {
         let tensor = &self.graph.tensor(id).name;
         let range = self.calibration.layers.get(tensor);
         usable(tensor, range.copied())
+    }
+
+    /// Bits of the values of the layer that gives tensor `id`.
+    fn bits_of(&self, id: TensorId) -> u32 {
+        self.options.bits_of(&self.graph.tensor(id).name)
     }
 
     /// How far values may be beyond those of the samples, as a multiple of them.

@@ -14,7 +14,7 @@ use zkinfer_verifier::{
     VerifyError,
 };
 
-use crate::{alarm::Unmet, settings::Side};
+use crate::{alarm::Unmet, calibrate::Trial, settings::Side};
 
 /// Why something could not be done. A proof that is not the expected one is no error but a
 /// [`Rejection`](crate::Rejection).
@@ -184,6 +184,15 @@ pub enum Error {
     CalibrateInput {
         /// Why not.
         source: QuantizeError,
+    },
+    /// A search without anything to reach.
+    #[error("nothing to reach: give a target accuracy, a largest error, or both")]
+    NoGoal,
+    /// No settings do what is asked for on the samples.
+    #[error("no settings of 4 to 16 bits meet the goal on these samples{}", Closest(.closest.as_deref()))]
+    GoalNotMet {
+        /// What comes closest, if the model has a circuit at all.
+        closest: Option<Box<Trial>>,
     },
     /// Neither settings nor samples nor an input.
     #[error("nothing to calibrate with: neither samples nor an input")]
@@ -536,6 +545,26 @@ impl Error {
                 | Self::Setup { source: SetupError::Engine(EngineError::Device(_)) }
                 | Self::Prove { source: ProveError::Engine { source: EngineError::Device(_), .. } }
                 | Self::Prove { source: ProveError::SelfCheck { .. } }
+        )
+    }
+}
+
+/// The end of a sentence that tells what comes closest to a goal.
+struct Closest<'a>(Option<&'a Trial>);
+
+impl fmt::Display for Closest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(Trial { choice, agreement, .. }) = self.0 else {
+            return f.write_str(": with none of them the model has a circuit");
+        };
+        write!(
+            f,
+            "; closest come {} bits, with the float model's answer on {} of {} samples and an error \
+             of at most {:.2} %",
+            choice.bits,
+            agreement.same_answer,
+            agreement.samples,
+            agreement.max_error * 100.0
         )
     }
 }

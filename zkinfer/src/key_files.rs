@@ -106,7 +106,7 @@ impl KeyFiles {
         }
         let stored = if self.hold(keys)? { Stored::Found } else { Stored::New };
         match stored {
-            Stored::New => self.store_new_settings(settings)?,
+            Stored::New => settings.write_new(&self.settings)?,
             // Whatever settings are there: these ones give the key that is.
             Stored::Found => self.store_settings(settings)?,
         }
@@ -118,15 +118,6 @@ impl KeyFiles {
             self.hold(keys)?;
         }
         Ok(stored)
-    }
-
-    fn store_new_settings(&self, settings: &Settings) -> Result<(), Error> {
-        let path = &self.settings;
-        if write_new(path, settings.encode().as_bytes())? || Settings::read_any(path)? == *settings
-        {
-            return Ok(());
-        }
-        Err(Error::AnotherSettings { path: path.clone() })
     }
 
     fn store_settings(&self, settings: &Settings) -> Result<(), Error> {

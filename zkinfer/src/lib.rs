@@ -39,6 +39,7 @@ mod accuracy;
 mod alarm;
 pub mod audit;
 mod blame;
+pub mod calibrate;
 mod commit;
 mod describe;
 mod devices;

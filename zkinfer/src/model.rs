@@ -1,6 +1,7 @@
 //! From an ONNX file to a model in integers.
 
 use std::{
+    borrow::Cow,
     path::{Path, PathBuf},
     sync::Arc,
     time::Instant,
@@ -269,35 +270,45 @@ impl Model {
             let settings = Settings::read(path, self.digest)?;
             return self.quantize_with(settings, Origin::Settings(path.to_owned()));
         }
-        let (calibration, origin) = self.calibrate(recipe.samples.as_ref(), inputs)?;
-        let settings = Settings::new(self.digest, calibration, &recipe.options);
+        let (calibration, origin, samples) = self.calibrate(recipe, inputs)?;
+        let mut options = recipe.options.clone();
+        if options.activation_bits.is_none() {
+            options.activation_bits = Some(self.default_bits(&calibration, &samples, &options)?);
+        }
+        let settings = Settings::new(self.digest, calibration, &options);
         self.quantize_with(settings, origin)
     }
 
-    /// Measures ranges on a file of samples, else on the inputs.
-    fn calibrate(
+    /// Measures ranges on a file of samples, else on the inputs; with what they were measured on.
+    fn calibrate<'a>(
         &self,
-        samples: Option<&InputData>,
-        inputs: &[Vec<ArrayD<f32>>],
-    ) -> Result<(Calibration, Origin), Error> {
-        match (samples, inputs) {
+        recipe: &Recipe,
+        inputs: &'a [Tensors],
+    ) -> Result<(Calibration, Origin, Cow<'a, [Tensors]>), Error> {
+        let (graph, options) = (&self.graph, &recipe.options);
+        let measured = |samples: &[Tensors]| {
+            let calibration = Calibration::from_samples(graph, samples)?;
+            options.on_grid(graph, calibration, samples)
+        };
+        let of_input = |source| Error::CalibrateInput { source };
+        match (&recipe.samples, inputs) {
             (Some(data), _) => {
                 let samples = self.samples(data)?;
-                let path = || data.path().to_owned();
-                let calibration = Calibration::from_samples(&self.graph, &samples)
-                    .map_err(|source| Error::CalibrateSamples { path: path(), source })?;
-                Ok((calibration, Origin::Samples(data.clone())))
+                let calibration = measured(&samples).map_err(|source| Error::CalibrateSamples {
+                    path: data.path().to_owned(),
+                    source,
+                })?;
+                Ok((calibration, Origin::Samples(data.clone()), Cow::Owned(samples)))
             }
             (None, [input]) => {
-                let calibration = Calibration::from_input(&self.graph, input)
-                    .map_err(|source| Error::CalibrateInput { source })?;
-                Ok((calibration, Origin::Input))
+                let calibration = Calibration::from_input(graph, input).map_err(of_input)?;
+                let calibration = options.on_grid(graph, calibration, inputs).map_err(of_input)?;
+                Ok((calibration, Origin::Input, Cow::Borrowed(inputs)))
             }
             (None, []) => Err(Error::NothingToCalibrateWith),
             (None, inputs) => {
-                let calibration = Calibration::from_samples(&self.graph, inputs)
-                    .map_err(|source| Error::CalibrateInput { source })?;
-                Ok((calibration, Origin::Inputs(inputs.len())))
+                let calibration = measured(inputs).map_err(of_input)?;
+                Ok((calibration, Origin::Inputs(inputs.len()), Cow::Borrowed(inputs)))
             }
         }
     }

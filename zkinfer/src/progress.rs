@@ -6,6 +6,11 @@ use zkinfer_prover::Stage;
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Step {
+    /// Settings are tried on the samples.
+    Calibrating {
+        /// How many were, with these.
+        trial: usize,
+    },
     /// The circuit is planned.
     Planning,
     /// The SRS is read or made.

@@ -4,12 +4,14 @@
 use std::{
     collections::BTreeSet,
     fmt,
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
+use ndarray::ArrayD;
 use serde::{Deserialize, Serialize};
 use zkinfer_circuits::{Objective, PlanOptions};
-use zkinfer_models::{Calibration, HexDigest, QuantizeOptions, SEMANTICS};
+use zkinfer_models::{Calibration, Graph, HexDigest, QuantizeError, QuantizeOptions, SEMANTICS};
 use zkinfer_prover::files;
 use zkinfer_verifier::{Digest, Visibility};
 
@@ -73,12 +75,33 @@ pub struct Options {
     /// A label for the key; none by default. It is part of the key, and says nothing about the
     /// model.
     pub name: Option<String>,
-    /// Bits of an activation; 8 by default, up to 16.
+    /// Bits of an activation, up to 16; by default the fewest, from 8 on, with which the integers
+    /// are close to the float model.
     pub activation_bits: Option<u32>,
+    /// Bits of an input, up to 16; 12 by default, and 8 where samples lie on a grid.
+    pub input_bits: Option<u32>,
+    /// Steps from 0 to the largest input where inputs lie on a grid, as the 255 of 8-bit images;
+    /// by default what many samples agree on.
+    pub input_levels: Option<u32>,
     /// The sides that claims commit to instead of showing them.
     pub committed: BTreeSet<Side>,
     /// What the circuit is planned for; balanced by default.
     pub optimize: Option<Aim>,
+}
+
+impl Options {
+    /// A calibration on samples, with the inputs on the grid that the options name, if they do.
+    pub(crate) fn on_grid(
+        &self,
+        graph: &Graph,
+        calibration: Calibration,
+        samples: &[Vec<ArrayD<f32>>],
+    ) -> Result<Calibration, QuantizeError> {
+        match self.input_levels {
+            Some(levels) => calibration.with_input_levels(graph, levels, samples),
+            None => Ok(calibration),
+        }
+    }
 }
 
 /// Where the settings of a model come from.
@@ -161,7 +184,11 @@ impl Settings {
             semantics: SEMANTICS,
             name: options.name.clone().unwrap_or_default(),
             model_digest: digest.to_string(),
-            options: QuantizeOptions { activation_bits, ..defaults },
+            options: QuantizeOptions {
+                activation_bits,
+                input_bits: options.input_bits,
+                ..defaults
+            },
             calibration,
             committed: options.committed.iter().copied().collect(),
             optimize: options.optimize.unwrap_or_default(),
@@ -212,6 +239,23 @@ impl Settings {
         }
         let refused = |source| Error::Settings { path, source };
         serde_json::from_slice(&bytes).map_err(refused)
+    }
+
+    /// Writes the file where none is, whole.
+    ///
+    /// # Errors
+    /// If other settings are there, or it cannot be written.
+    pub fn write_new(&self, path: &Path) -> Result<(), Error> {
+        let written = files::write_new(path, |file| file.write_all(self.encode().as_bytes()));
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                match Self::read_any(path)? == *self {
+                    true => Ok(()),
+                    false => Err(Error::AnotherSettings { path: path.to_owned() }),
+                }
+            }
+            written => written.map_err(|source| Error::Write { path: path.to_owned(), source }),
+        }
     }
 
     /// The text of the file.

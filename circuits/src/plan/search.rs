@@ -80,7 +80,9 @@ impl Objective {
         }
     }
 
-    fn score(self, cost: &Cost) -> (u64, u64) {
+    /// What makes a plan dear: of two plans the one with less, compared in this order, is taken.
+    #[must_use]
+    pub fn score(self, cost: &Cost) -> (u64, u64) {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,

@@ -52,9 +52,34 @@ pub(crate) struct Quantize {
     /// Samples to calibrate with, one or many inputs: JSON, JSON lines, CSV, .npy or .npz.
     #[arg(long, value_name = "FILE")]
     pub(crate) calibrate: Option<PathBuf>,
-    /// Bits of an activation: 8 by default, up to 16.
+    /// Bits of an activation, up to 16; by default the fewest, from 8 on, that come close to the
+    /// float model.
     #[arg(long, value_name = "BITS")]
     pub(crate) activation_bits: Option<u32>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Settings written by `setup` or `prove`; by default the file beside the key, which is looked
+    /// for beside the model.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = [
+            "calibrate", "activation_bits", "input_bits", "input_levels", "commit", "optimize",
+            "name",
+        ]
+    )]
+    pub(crate) settings: Option<PathBuf>,
+}
+
+/// What fixes the key whatever bits activations have.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Common {
+    /// Bits of an input: 12 by default, 8 where samples lie on a grid, up to 16.
+    #[arg(long, value_name = "BITS")]
+    pub(crate) input_bits: Option<u32>,
+    /// Steps from 0 to the largest input where inputs lie on a grid: 255 for 8-bit images.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65535))]
+    pub(crate) input_levels: Option<u32>,
     /// What a claim commits to instead of showing it: input, output, or both.
     #[arg(long, value_name = "SIDE", value_enum, value_delimiter = ',')]
     pub(crate) commit: Vec<Side>,
@@ -64,14 +89,20 @@ pub(crate) struct Quantize {
     /// What the circuit is planned for: balanced by default.
     #[arg(long, value_name = "AIM", value_enum)]
     pub(crate) optimize: Option<Aim>,
-    /// Settings written by `setup` or `prove`; by default the file beside the key, which is looked
-    /// for beside the model.
-    #[arg(
-        long,
-        value_name = "FILE",
-        conflicts_with_all = ["calibrate", "activation_bits", "commit", "optimize", "name"]
-    )]
-    pub(crate) settings: Option<PathBuf>,
+}
+
+impl Common {
+    /// What the arguments ask for; bits of activations are the fewest that will do.
+    pub(crate) fn options(&self) -> Options {
+        Options {
+            name: self.name.clone(),
+            activation_bits: None,
+            input_bits: self.input_bits,
+            input_levels: self.input_levels,
+            committed: self.commit.iter().copied().map(Into::into).collect(),
+            optimize: self.optimize.map(Into::into),
+        }
+    }
 }
 
 impl Quantize {
@@ -85,12 +116,7 @@ impl Quantize {
         Ok(Recipe {
             settings: self.settings.clone(),
             samples: self.calibrate.as_deref().map(InputData::read_samples).transpose()?,
-            options: Options {
-                name: self.name.clone(),
-                activation_bits: self.activation_bits,
-                committed: self.commit.iter().copied().map(Into::into).collect(),
-                optimize: self.optimize.map(Into::into),
-            },
+            options: Options { activation_bits: self.activation_bits, ..self.common.options() },
         })
     }
 }
@@ -171,7 +197,7 @@ impl Alarm {
     }
 }
 
-fn percent(text: &str) -> Result<f64, String> {
+pub(super) fn percent(text: &str) -> Result<f64, String> {
     let percent: f64 = finite(text.trim_end_matches('%').trim())?;
     if percent >= 0.0 { Ok(percent) } else { Err("expected 0 or more".to_owned()) }
 }

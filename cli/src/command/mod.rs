@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod audit;
+mod calibrate;
 mod commit;
 mod contract;
 mod devices;
@@ -33,6 +34,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Outcome> {
     match args.command {
         Command::Inspect(args) => inspect::run(&args, output),
         Command::Quote(args) => quote::run(&args, output),
+        Command::Calibrate(args) => calibrate::run(&args, output),
         Command::Run(args) => run::run(&args, output),
         Command::Setup(args) => setup::run(&args, output),
         Command::Prove(args) => prove::run(&args, output),

@@ -4,6 +4,7 @@
 
 mod alarm;
 mod audit;
+mod calibrate;
 mod commands;
 mod devices;
 mod environment;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Runs, Tolerance, max_error, share};
+use super::{Forms, Runs, Tolerance, max_error, share};
 use crate::calibration::{Calibration, CalibrationSource, Range, calibrated_values};
 use crate::graph::narrow;
 use crate::quantized::TensorId;
@@ -68,7 +68,7 @@ fn compare_one(runs: &Runs<'_>, id: TensorId, tolerance: &Tolerance) -> OutputCo
     let (graph, calibration) = (runs.forms.graph, runs.forms.calibration);
     let (integer, float) = (runs.dequantized(id), &runs.trace.values[id.0]);
     let max_error = max_error(&integer, float);
-    let span = span(runs, id, float);
+    let span = span(&runs.forms, id, float);
     let single = |values: &[f64]| values.iter().copied().map(narrow).collect::<Vec<f32>>();
     let reading = Reading::of(graph, calibration, id, tolerance.threshold);
     let (integer, float) = (single(&integer), single(float));
@@ -89,8 +89,8 @@ fn compare_one(runs: &Runs<'_>, id: TensorId, tolerance: &Tolerance) -> OutputCo
 
 /// What errors of output `id` are measured by. Where calibration saw nothing but 0, the values of
 /// this run.
-fn span(runs: &Runs<'_>, id: TensorId, float: &[f64]) -> f64 {
-    let (graph, calibration) = (runs.forms.graph, runs.forms.calibration);
+pub(super) fn span(forms: &Forms<'_>, id: TensorId, float: &[f64]) -> f64 {
+    let (graph, calibration) = (forms.graph, forms.calibration);
     let measured = calibration.outputs.get(&graph.tensor(id).name);
     let span = match measured {
         Some(range) => span_of(calibration, *range),

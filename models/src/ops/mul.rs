@@ -56,12 +56,12 @@ impl Mul {
         proven: Range,
     ) -> Result<Form, QuantizeError> {
         let seen = quantizer.range(node.output)?;
-        let form = quantizer.form(self.activation, role, seen, proven)?;
+        let form = quantizer.form(node.output, self.activation, role, [seen, proven])?;
         if form.is_adjustable {
             return Ok(form.centred());
         }
         // The cap of a clip would have to be a whole number of units, which the factor decides.
-        quantizer.form(Activation::Relu, role, seen, proven)
+        quantizer.form(node.output, Activation::Relu, role, [seen, proven])
     }
 
     /// Whether both factors are the same elements: a square is never negative.

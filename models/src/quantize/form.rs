@@ -157,19 +157,19 @@ pub(crate) const OUTPUT_BITS: u32 = 16;
 const GROUP_SPREAD: f64 = 64.0;
 
 impl Quantizer<'_> {
-    /// The form of a layer with this activation, range on the samples and proven range, both before
-    /// the activation.
+    /// The form of the layer that gives tensor `id`, with this activation, range on the samples and
+    /// proven range, both before the activation.
     ///
     /// # Errors
     /// When the calibration has no usable range for the role.
     pub(crate) fn form(
         &self,
+        id: TensorId,
         activation: Activation,
         role: Role,
-        seen: Range,
-        proven: Range,
+        [seen, proven]: [Range; 2],
     ) -> Result<Form, QuantizeError> {
-        let bits = self.options.activation_bits;
+        let bits = self.bits_of(id);
         let wide = self.widened(seen).within(proven);
         Ok(match (activation, role) {
             (Activation::Identity, Role::Argument { of }) => {
@@ -197,7 +197,7 @@ impl Quantizer<'_> {
                 Form { is_adjustable: false, ..Form::unsigned(bits, or_else(reach, max)) }
             }
             (Activation::Function(Function::IsAbove), _) => Form::sign(activation),
-            (function, _) => self.table_form(function, role, seen, proven),
+            (function, _) => self.table_form(function, role, bits, [seen, proven]),
         })
     }
 
@@ -218,17 +218,24 @@ impl Quantizer<'_> {
         let hi = maxima.hi.min(proven.hi).min(most);
         let lo = (maxima.lo - nothing).max(proven.lo).max(least);
         let window = if lo < hi { Range { lo, hi } } else { Range { lo: hi - nothing, hi } };
-        Ok(Form::window(self.options.table_bits(), window, Entries::Shifted))
+        let bits = self.options.table_bits(self.options.activation_bits);
+        Ok(Form::window(bits, window, Entries::Shifted))
     }
 
-    fn table_form(&self, function: Activation, role: Role, seen: Range, proven: Range) -> Form {
-        let options = self.options;
+    fn table_form(
+        &self,
+        function: Activation,
+        role: Role,
+        layer_bits: u32,
+        [seen, proven]: [Range; 2],
+    ) -> Form {
+        let table_bits = self.options.table_bits(layer_bits);
         let bits = match role {
             Role::Output => OUTPUT_BITS,
-            Role::Hidden => options.activation_bits,
-            Role::Argument { .. } => options.activation_bits.min(options.table_bits()),
+            Role::Hidden => layer_bits,
+            Role::Argument { .. } => layer_bits.min(table_bits),
         };
-        let step = 1.0 / real(power_of_two(options.activation_bits + 1));
+        let step = 1.0 / real(power_of_two(layer_bits + 1));
         let useful = function.useful_range(step);
         let mut window = self.spread(seen).within(proven);
         if window.magnitude() == 0.0 {
@@ -249,7 +256,7 @@ impl Quantizer<'_> {
         let is_growing = useful.is_none() && expected > 0.0;
         let reach = if is_growing { largest.min(expected) } else { largest };
         let entries = Entries::Function { of: function, bits, reach };
-        Form::window(options.table_bits(), window, entries)
+        Form::window(table_bits, window, entries)
     }
 
     /// The table of a layer with this form, if it has one, and the format of its output.

@@ -1,8 +1,11 @@
 //! What a user may choose.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::QuantizeError;
+use crate::graph::Graph;
 
 /// How a model is quantized; part of what the verifying key commits to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +24,17 @@ pub struct QuantizeOptions {
     pub table_bits: Option<u32>,
     /// Fractional bits of softmax outputs, 1 to 15.
     pub softmax_bits: u32,
+    /// Layers with options of their own, by the name of the tensor that they give.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub layers: BTreeMap<String, LayerOptions>,
+}
+
+/// What a layer has of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayerOptions {
+    /// Bits of its values, 2 to 16, where other layers read them.
+    pub activation_bits: u32,
 }
 
 impl Default for QuantizeOptions {
@@ -31,24 +45,39 @@ impl Default for QuantizeOptions {
             shift: None,
             table_bits: None,
             softmax_bits: 12,
+            layers: BTreeMap::new(),
         }
     }
 }
 
 impl QuantizeOptions {
-    /// Refuses values out of range.
-    pub(super) fn check(&self) -> Result<(), QuantizeError> {
-        let largest_table = if self.activation_bits > 11 { 12 } else { 11 };
+    /// Refuses values out of range, and options of layers that the model does not have.
+    pub(super) fn check(&self, graph: &Graph) -> Result<(), QuantizeError> {
+        for (layer, options) in &self.layers {
+            if !graph.nodes.iter().any(|node| graph.tensor(node.output).name == *layer) {
+                return Err(QuantizeError::UnknownLayer { layer: layer.clone() });
+            }
+            within("activation_bits of a layer", options.activation_bits, 2, 16)?;
+        }
+        let most = self.layers.values().map(|layer| layer.activation_bits);
+        let most = most.fold(self.activation_bits, u32::max);
+        let largest_table = if most > 11 { 12 } else { 11 };
         within("activation_bits", self.activation_bits, 2, 16)?;
         within("input_bits", self.input_bits.unwrap_or(8), 2, 16)?;
         within("shift", self.shift.unwrap_or(16), 8, 24)?;
-        within("table_bits", self.table_bits(), 2, largest_table)?;
+        within("table_bits", self.table_bits(most), 2, largest_table)?;
         within("softmax_bits", self.softmax_bits, 1, 15)
     }
 
-    /// Bits of a table's argument.
-    pub(super) fn table_bits(&self) -> u32 {
-        self.table_bits.unwrap_or(if self.activation_bits > 11 { 12 } else { 10 })
+    /// Bits of the values of the layer that gives the tensor of this name.
+    #[must_use]
+    pub fn bits_of(&self, layer: &str) -> u32 {
+        self.layers.get(layer).map_or(self.activation_bits, |layer| layer.activation_bits)
+    }
+
+    /// Bits of a table's argument in a layer of so many bits.
+    pub(super) fn table_bits(&self, bits: u32) -> u32 {
+        self.table_bits.unwrap_or(if bits > 11 { 12 } else { 10 })
     }
 }
 

@@ -62,7 +62,7 @@ impl Quantizer<'_> {
             (Activation::Identity | Activation::Relu, Role::Argument { of }) => self.range(of)?,
             _ => self.range(node.output)?,
         };
-        let form = self.form(affine.activation, role, seen, proven)?;
+        let form = self.form(node.output, affine.activation, role, [seen, proven])?;
         let wide = Form::wide(proven);
         let is_plain = role == Role::Hidden && affine.activation == Activation::Identity;
         if is_plain && wide.scale < form.scale && self.drowns_a_term(affine, &form) {

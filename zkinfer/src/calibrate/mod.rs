@@ -1,0 +1,254 @@
+//! Settings that meet a goal: the cheapest bits of each layer with which the integers agree with
+//! the float model as closely as is asked for, on the samples.
+//!
+//! The search tries uniform bits first, from few to many, with each way of clipping the ranges;
+//! then, layer by layer, how far a single layer may be lowered. What it finds is an ordinary
+//! settings file: nothing of the search is part of a key or a proof.
+
+mod search;
+
+use std::collections::BTreeMap;
+
+use ndarray::ArrayD;
+use serde::Serialize;
+use zkinfer_circuits::{Cost, Objective};
+use zkinfer_models::{
+    Agreement, Calibration, Clipping, FloatOutputs, LayerComparison, LayerOptions, Tolerance,
+    graph::Op,
+};
+
+use crate::{
+    error::Error,
+    model::{Model, Origin, Quantized},
+    progress::Watch,
+    settings::{Options, Settings},
+};
+
+/// Bits of activations that are tried where nobody chooses, in this order.
+const DEFAULT_BITS: [u32; 5] = [8, 10, 12, 14, 16];
+
+/// What is asked of the integers on the samples. At least one of both.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Goal {
+    /// The smallest share of samples on which every answer is the float model's, up to 1.
+    pub accuracy: Option<f64>,
+    /// The largest error of any output, as a share of what calibration saw there.
+    pub max_error: Option<f64>,
+}
+
+impl Goal {
+    /// Whether an agreement is as close.
+    #[must_use]
+    pub fn is_met_by(&self, agreement: &Agreement) -> bool {
+        self.accuracy.is_none_or(|least| agreement.same_answer_share() >= least)
+            && self.max_error.is_none_or(|most| agreement.max_error <= most)
+    }
+
+    /// How far an agreement is from it, 0 where it meets it.
+    fn distance(&self, agreement: &Agreement) -> f64 {
+        let answers: f64 = self.accuracy.map_or(0.0, |least| least - agreement.same_answer_share());
+        let error: f64 = self.max_error.map_or(0.0, |most| agreement.max_error - most);
+        answers.max(0.0) + error.max(0.0)
+    }
+}
+
+/// One way to quantize the model.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Choice {
+    /// Bits of an activation where a layer has none of its own.
+    pub bits: u32,
+    /// Layers with other bits, by the tensor that they give.
+    pub layers: BTreeMap<String, u32>,
+    /// How ranges follow from values.
+    pub clipping: Clipping,
+}
+
+/// A choice that was tried, and can be proved.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Trial {
+    /// What was chosen.
+    #[serde(flatten)]
+    pub choice: Choice,
+    /// How close it is on the samples.
+    pub agreement: Agreement,
+    /// What a proof costs.
+    pub price: Price,
+}
+
+/// What a proof costs, as planned.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Price {
+    /// log2 of the number of rows.
+    pub k: u32,
+    /// Advice columns.
+    pub advice_columns: usize,
+    /// Lookups to a row.
+    pub lookups: usize,
+    /// Seconds on two cores of a reference processor.
+    pub prove_seconds: f64,
+    /// Bytes of the proof.
+    pub proof_bytes: usize,
+    /// Gas to verify it on an EVM chain.
+    pub gas: u64,
+    /// By what the circuit is planned for: less is cheaper.
+    #[serde(skip)]
+    score: (u64, u64),
+}
+
+impl Price {
+    fn new(cost: &Cost, objective: Objective) -> Self {
+        Self {
+            k: cost.k,
+            advice_columns: cost.advice_columns,
+            lookups: cost.lookups,
+            prove_seconds: cost.prove_seconds,
+            proof_bytes: cost.proof_bytes,
+            gas: cost.gas,
+            score: objective.score(cost),
+        }
+    }
+}
+
+/// A layer as it was settled.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Layer {
+    /// The name of its ONNX node.
+    pub layer: String,
+    /// The tensor that it gives.
+    pub tensor: String,
+    /// Bits of its values.
+    pub bits: u32,
+    /// Values that it computes, each of which takes a slot of a row.
+    pub values: usize,
+    /// The share of its values, over all samples, that saturated.
+    pub saturated: f64,
+    /// Its largest error on the samples, as a share of its calibrated range, with all that earlier
+    /// layers contribute.
+    pub error: f64,
+}
+
+/// What a search has found.
+#[derive(Debug)]
+pub struct Calibrated {
+    /// The model in integers, and the settings that meet the goal.
+    pub quantized: Quantized,
+    /// What was settled on.
+    pub chosen: Trial,
+    /// Everything that was tried with a price: the trade-off.
+    pub curve: Vec<Trial>,
+    /// The layers, in the order of execution.
+    pub layers: Vec<Layer>,
+}
+
+impl Model {
+    /// The cheapest settings that meet a goal on the samples; see [`crate::calibrate`].
+    ///
+    /// # Errors
+    /// If the goal is none, or no settings meet it: then the error tells the closest. And as
+    /// [`Model::quantize`].
+    pub fn calibrate_to(
+        &self,
+        samples: &[Vec<ArrayD<f32>>],
+        options: &Options,
+        goal: &Goal,
+        watch: Watch<'_>,
+    ) -> Result<Calibrated, Error> {
+        search::search(self, samples, options, goal, watch)
+    }
+
+    /// The bits of activations that are taken where nobody chooses: the fewest, from 8 on, with
+    /// which the integers are close to the float model on what they are calibrated with, see
+    /// [`Agreement::is_close`]; the closest where none are.
+    pub(crate) fn default_bits(
+        &self,
+        calibration: &Calibration,
+        samples: &[Vec<ArrayD<f32>>],
+        options: &Options,
+    ) -> Result<u32, Error> {
+        let failed = |source| Error::Run { source };
+        let floats = FloatOutputs::new(self.graph(), calibration, samples).map_err(failed)?;
+        let mut closest: Option<(u32, Agreement)> = None;
+        for bits in DEFAULT_BITS {
+            let choice = Choice { bits, layers: BTreeMap::new(), clipping: Clipping::MinMax };
+            let settings = settings_of(self, options, &choice, calibration.clone());
+            let Ok(quantized) = self.quantize_with(settings, Origin::Input) else { continue };
+            let agreement = floats.agreement(&quantized.graph).map_err(failed)?;
+            if agreement.is_close() {
+                return Ok(bits);
+            }
+            let is_closer = |(_, best): &(u32, Agreement)| {
+                let distance = |a: &Agreement| (a.samples - a.same_answer, a.max_value_error);
+                distance(&agreement) < distance(best)
+            };
+            if closest.as_ref().is_none_or(is_closer) {
+                closest = Some((bits, agreement));
+            }
+        }
+        // Where no bits give integers, quantizing again says why.
+        Ok(closest.map_or(DEFAULT_BITS[0], |(bits, _)| bits))
+    }
+
+    /// Every layer of the model in integers beside its float form, over all samples.
+    fn layers_on(
+        &self,
+        quantized: &Quantized,
+        samples: &[Vec<ArrayD<f32>>],
+    ) -> Result<Vec<Layer>, Error> {
+        let options = &quantized.settings.options;
+        let mut layers: Vec<Layer> = Vec::new();
+        for sample in samples {
+            let compared = self.compare(quantized, sample, &Tolerance::default())?;
+            if layers.is_empty() {
+                let row = |layer: &LayerComparison| Layer {
+                    layer: layer.layer.clone(),
+                    tensor: layer.tensor.clone(),
+                    bits: options.bits_of(&layer.tensor),
+                    values: layer.elements,
+                    saturated: 0.0,
+                    error: 0.0,
+                };
+                layers = compared.layers.iter().map(row).collect();
+            }
+            for (row, layer) in layers.iter_mut().zip(&compared.layers) {
+                row.saturated += layer.saturated_share() / real(samples.len());
+                row.error = row.error.max(layer.error_share);
+            }
+        }
+        Ok(layers)
+    }
+
+    /// The layers whose bits can be chosen, those with the most values first.
+    fn adjustable_layers(&self) -> Vec<String> {
+        let graph = self.graph();
+        let outputs = graph.outputs();
+        let mut layers: Vec<_> = graph
+            .nodes()
+            .iter()
+            .filter(|node| matches!(node.op, Op::Affine(_) | Op::Mul(_)))
+            .map(|node| graph.tensor(node.output))
+            .filter(|tensor| !outputs.contains(tensor))
+            .collect();
+        layers.sort_by_key(|tensor| std::cmp::Reverse(tensor.len()));
+        layers.into_iter().map(|tensor| tensor.name.clone()).collect()
+    }
+}
+
+fn real(count: usize) -> f64 {
+    u32::try_from(count).map_or(f64::INFINITY, f64::from)
+}
+
+/// The settings of a choice.
+fn settings_of(
+    model: &Model,
+    options: &Options,
+    choice: &Choice,
+    calibration: Calibration,
+) -> Settings {
+    let options = Options { activation_bits: Some(choice.bits), ..options.clone() };
+    let mut settings = Settings::new(model.digest(), calibration, &options);
+    let own = |(layer, &activation_bits): (&String, &u32)| {
+        (layer.clone(), LayerOptions { activation_bits })
+    };
+    settings.options.layers = choice.layers.iter().map(own).collect();
+    settings
+}
