@@ -71,7 +71,6 @@ impl Error {
             Self::CalibrateSamples { .. } => (Blame::Input, "calibrate-samples"),
             Self::CalibrateInput { .. } => (Blame::Input, "calibrate-input"),
             Self::NothingToCalibrateWith => (Blame::Usage, "nothing-to-calibrate-with"),
-            Self::NoGoal => (Blame::Usage, "no-goal"),
             Self::GoalNotMet { .. } => (Blame::Demand, "goal-not-met"),
             Self::TestSet { .. } => (Blame::Input, "test-set"),
             Self::Measure { .. } => (Blame::Input, "measure"),

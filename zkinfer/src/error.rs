@@ -185,9 +185,6 @@ pub enum Error {
         /// Why not.
         source: QuantizeError,
     },
-    /// A search without anything to reach.
-    #[error("nothing to reach: give a target accuracy, a largest error, or both")]
-    NoGoal,
     /// No settings do what is asked for on the samples.
     #[error("no settings of 4 to 16 bits meet the goal on these samples{}", Closest(.closest.as_deref()))]
     GoalNotMet {

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::Serialize;
 use zkinfer::{
     InputData, KeyFiles, Shapes,
@@ -23,7 +23,8 @@ pub(crate) fn run(args: &args::Calibrate, output: &Output) -> Result<Outcome> {
     let samples = model.samples(&samples)?;
     let place = args.output.clone();
     let settings = place.unwrap_or_else(|| KeyFiles::beside_model(&args.model).settings);
-    let goal = Goal { accuracy: args.target_accuracy, max_error: args.max_error };
+    let goal = Goal::new(args.target_accuracy, args.max_error)
+        .context("pass --target-accuracy, --max-error, or both")?;
     let options = args.common.options();
     let found = watched(output, |watch| model.calibrate_to(&samples, &options, &goal, watch))?;
     found.quantized.settings.write_new(&settings)?;

@@ -28,15 +28,20 @@ use crate::{
 const DEFAULT_BITS: [u32; 5] = [8, 10, 12, 14, 16];
 
 /// What is asked of the integers on the samples. At least one of both.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Goal {
-    /// The smallest share of samples on which every answer is the float model's, up to 1.
-    pub accuracy: Option<f64>,
-    /// The largest error of any output, as a share of what calibration saw there.
-    pub max_error: Option<f64>,
+    accuracy: Option<f64>,
+    max_error: Option<f64>,
 }
 
 impl Goal {
+    /// The smallest share of samples on which every answer is the float model's, up to 1, and the
+    /// largest error of any output, as a share of what calibration saw there; `None` for neither.
+    #[must_use]
+    pub fn new(accuracy: Option<f64>, max_error: Option<f64>) -> Option<Self> {
+        (accuracy.is_some() || max_error.is_some()).then_some(Self { accuracy, max_error })
+    }
+
     /// Whether an agreement is as close.
     #[must_use]
     pub fn is_met_by(&self, agreement: &Agreement) -> bool {
@@ -144,8 +149,7 @@ impl Model {
     /// The cheapest settings that meet a goal on the samples; see [`crate::calibrate`].
     ///
     /// # Errors
-    /// If the goal is none, or no settings meet it: then the error tells the closest. And as
-    /// [`Model::quantize`].
+    /// If no settings meet it: then the error tells the closest. And as [`Model::quantize`].
     pub fn calibrate_to(
         &self,
         samples: &[Vec<ArrayD<f32>>],

@@ -28,9 +28,6 @@ pub(super) fn search(
     goal: &Goal,
     watch: Watch<'_>,
 ) -> Result<Calibrated, Error> {
-    if *goal == Goal::default() {
-        return Err(Error::NoGoal);
-    }
     let graph = model.graph();
     let calibrate = |source| Error::CalibrateInput { source };
     let measured = Calibration::from_samples(graph, samples).map_err(calibrate)?;
