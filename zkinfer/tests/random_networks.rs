@@ -64,7 +64,8 @@ impl Network {
 
     fn weights(&mut self, shape: &[i64]) -> String {
         let name = self.name();
-        let data = noise(&format!("{}{name}", self.seed), shape.iter().product::<i64>() as usize);
+        let count = usize::try_from(shape.iter().product::<i64>()).unwrap();
+        let data = noise(&format!("{}{name}", self.seed), count);
         let per_output: i64 = shape[1..].iter().product();
         let data: Vec<f32> = data.iter().map(|w| w / (per_output as f32).sqrt()).collect();
         self.put(|model| model.reals(&name, shape, &data));
