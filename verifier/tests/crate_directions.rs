@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// What each crate of the workspace may depend on. `benches` and `examples` use the public API
 /// only, which is that of every crate.
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 14] = [
     ("zkinfer-verifier", &[]),
     ("zkinfer-models", &[]),
     ("zkinfer-engine", &[]),
@@ -20,6 +20,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("zkinfer", &["circuits", "engine", "models", "prover", "verifier"]),
     ("zkinfer-report", &["zkinfer"]),
     ("zkinfer-cli", &["contracts", "report", "zkinfer"]),
+    ("zkinfer-node", &["settlement", "zkinfer"]),
     ("zkinfer-benches", &["circuits", "engine", "models", "prover", "verifier", "zkinfer"]),
     ("zkinfer-examples", &["settlement", "verifier", "zkinfer"]),
 ];

@@ -1,0 +1,169 @@
+//! Who somebody is: an Ed25519 key, kept as its 32-byte seed.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
+use thiserror::Error;
+use zkinfer::verifier::keccak256;
+use zkinfer_settlement::Address;
+
+use crate::encoding::Hex;
+
+/// Separates addresses from every other use of Keccak-256.
+const ADDRESS_DOMAIN: &[u8; 16] = b"zkinfer.acc.v1\0\0";
+
+/// An Ed25519 public key.
+pub type PublicKey = Hex<32>;
+
+/// An Ed25519 signature.
+pub type Signature = Hex<64>;
+
+/// Why there is no key to sign with.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum IdentityError {
+    /// The file cannot be read or written.
+    #[error("the key file {path} cannot be used")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file holds something else.
+    #[error("{path} is no key file: it must hold 64 lowercase hexadecimal digits, the seed")]
+    Content {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The system gives no random bytes.
+    #[error("the system gives no random bytes for a new key")]
+    Random,
+}
+
+/// A key to sign with.
+#[derive(Clone)]
+pub struct Identity(SigningKey);
+
+impl std::fmt::Debug for Identity {
+    /// Never the secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Identity({})", self.public_key())
+    }
+}
+
+impl Identity {
+    /// The key of a seed.
+    #[must_use]
+    pub fn from_seed(seed: [u8; 32]) -> Self {
+        Self(SigningKey::from_bytes(&seed))
+    }
+
+    /// A new key.
+    ///
+    /// # Errors
+    /// [`IdentityError::Random`].
+    pub fn random() -> Result<Self, IdentityError> {
+        random_bytes().map(Self::from_seed).ok_or(IdentityError::Random)
+    }
+
+    /// The key in a file; where there is no file, a new key, which only its owner can read.
+    ///
+    /// # Errors
+    /// If the file holds no key, or cannot be read or made.
+    pub fn load_or_create(path: &Path) -> Result<Self, IdentityError> {
+        let failed = |source| IdentityError::File { path: path.to_owned(), source };
+        match fs::read_to_string(path) {
+            Ok(text) => Self::parse(&text, path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let seed = random_bytes().ok_or(IdentityError::Random)?;
+                if let Some(folder) = path.parent() {
+                    fs::create_dir_all(folder).map_err(failed)?;
+                }
+                match write_private(path, &format!("{}\n", Hex(seed))) {
+                    Ok(()) => Ok(Self::from_seed(seed)),
+                    // Somebody else was first.
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                        Self::parse(&fs::read_to_string(path).map_err(failed)?, path)
+                    }
+                    Err(error) => Err(failed(error)),
+                }
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Self, IdentityError> {
+        let seed: Result<Hex<32>, _> = text.trim_end().parse();
+        seed.map(|Hex(seed)| Self::from_seed(seed))
+            .map_err(|_| IdentityError::Content { path: path.to_owned() })
+    }
+
+    /// Whose signatures these are.
+    #[must_use]
+    pub fn public_key(&self) -> PublicKey {
+        Hex(self.0.verifying_key().to_bytes())
+    }
+
+    /// The account of the key.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        self.public_key().address()
+    }
+
+    /// Signs a message, which must begin with a domain of its own.
+    #[must_use]
+    pub fn sign(&self, message: &[u8]) -> Signature {
+        Hex(self.0.sign(message).to_bytes())
+    }
+}
+
+impl PublicKey {
+    /// The account of the key: the last 20 bytes of Keccak-256 of a domain tag and the key.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        let digest = keccak256(&[ADDRESS_DOMAIN, &self.0]);
+        let mut address = [0; 20];
+        address.copy_from_slice(&digest[12..]);
+        Address(address)
+    }
+
+    /// Whether the key's owner has signed the message: strictly, so that no other signature and no
+    /// key of small order passes.
+    #[must_use]
+    pub fn has_signed(&self, message: &[u8], signature: &Signature) -> bool {
+        let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
+        let key = VerifyingKey::from_bytes(&self.0);
+        key.is_ok_and(|key| key.verify_strict(message, &signature).is_ok())
+    }
+}
+
+/// Random bytes of the operating system.
+pub(crate) fn random_bytes<const N: usize>() -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).ok().map(|()| bytes)
+}
+
+/// Writes a new file that nobody else can read, whole or not at all.
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    // Beside its place, then linked to it: a name that is there is never a half-written file.
+    let partial = path.with_extension(format!("{}.partial", std::process::id()));
+    let written = options.open(&partial).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    let linked = written.and_then(|()| fs::hard_link(&partial, path));
+    let removed = fs::remove_file(&partial);
+    linked.and(removed)
+}

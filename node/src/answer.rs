@@ -1,0 +1,158 @@
+//! A node's signed word about an output, before it is proven.
+
+use thiserror::Error;
+use zkinfer::verifier::{ClaimedValues, Digest, VerifyingKey};
+use zkinfer_settlement::{JobId, ValuesDigest};
+
+use crate::{
+    account::{Identity, PublicKey, Signature},
+    encoding::{Decimal, Hex},
+    order::{Order, ValuesError, check_values},
+    wire::wire,
+};
+
+/// Separates answers from everything else that is signed.
+const ANSWER_DOMAIN: &[u8; 16] = b"zkinfer.ans.v1\0\0";
+
+wire! {
+    /// "This model on this input gives this output, and I prove it by then."
+    pub struct Answer {
+        /// The market.
+        pub chain_id: Decimal<u64>,
+        /// The job: the digest of its order.
+        pub job: Hex<32>,
+        /// Digest of the verifying key.
+        pub model: Hex<32>,
+        /// Digest of the input's integers.
+        pub input: Hex<32>,
+        /// Digest of the output's integers.
+        pub output: Hex<32>,
+        /// Root of the tree over all tensors of the run.
+        pub execution: Hex<32>,
+        /// Last moment of the proof, in Unix seconds.
+        pub prove_by: u64,
+        /// The node's key.
+        pub node: PublicKey,
+    }
+}
+
+wire! {
+    /// An answer, its signature, and the output.
+    pub struct SignedAnswer {
+        /// What is signed.
+        pub answer: Answer,
+        /// The node's signature over it.
+        pub signature: Signature,
+        /// The output: the integers of all tensors, one after the other.
+        pub output: Vec<i64>,
+    }
+}
+
+/// Why an answer is none.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum AnswerError {
+    /// About another job, or another thing than the job asks for.
+    #[error("answer.{field}: it is not that of the order")]
+    Field {
+        /// Which field.
+        field: &'static str,
+    },
+    /// Values that are no output of the model.
+    #[error("output: {0}")]
+    Values(ValuesError),
+    /// The output is another than the answer says.
+    #[error("output: its digest is {got}, the answer says {expected}")]
+    Output {
+        /// Of the answer.
+        expected: ValuesDigest,
+        /// Of the integers.
+        got: ValuesDigest,
+    },
+    /// Not signed by the node.
+    #[error("signature: it is not the node's, over this answer")]
+    Signature,
+}
+
+impl Answer {
+    /// The one encoding: a domain tag of 16 bytes, then the fields in order, big-endian.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let Self { chain_id, job, model, input, output, execution, prove_by, node } = self;
+        let mut bytes = ANSWER_DOMAIN.to_vec();
+        bytes.extend(chain_id.0.to_be_bytes());
+        for digest in [job, model, input, output, execution] {
+            bytes.extend(digest.0);
+        }
+        bytes.extend(prove_by.to_be_bytes());
+        bytes.extend(node.0);
+        bytes
+    }
+}
+
+impl SignedAnswer {
+    /// A node's answer to an order.
+    #[must_use]
+    pub fn new(
+        node: &Identity,
+        order: &Order,
+        output: Vec<i64>,
+        execution: Hex<32>,
+        prove_by: u64,
+    ) -> Self {
+        let answer = Answer {
+            chain_id: order.chain_id,
+            job: Hex(order.job().0),
+            model: order.model,
+            input: order.input,
+            output: Hex(ValuesDigest::of(&ClaimedValues::Public(output.clone())).0.0),
+            execution,
+            prove_by,
+            node: node.public_key(),
+        };
+        let signature = node.sign(&answer.encode());
+        Self { answer, signature, output }
+    }
+
+    /// The job that it answers.
+    #[must_use]
+    pub fn job(&self) -> JobId {
+        JobId(self.answer.job.0)
+    }
+
+    /// The digest of the output.
+    #[must_use]
+    pub fn output_digest(&self) -> ValuesDigest {
+        ValuesDigest(Digest(self.answer.output.0))
+    }
+
+    /// Whether it answers the order, and its node has signed it. Needs nothing but these: anybody
+    /// can check it offline.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn check(&self, order: &Order, key: &VerifyingKey) -> Result<(), AnswerError> {
+        let Self { answer, signature, output } = self;
+        let same = [
+            ("chain_id", answer.chain_id == order.chain_id),
+            ("job", self.job() == order.job()),
+            ("model", answer.model == order.model && key.digest() == order.model()),
+            ("input", answer.input == order.input),
+            ("prove_by", answer.prove_by <= order.deadline),
+        ];
+        if let Some((field, _)) = same.into_iter().find(|(_, same)| !same) {
+            return Err(AnswerError::Field { field });
+        }
+        check_values(&key.parts().layout.outputs, output).map_err(AnswerError::Values)?;
+        let got = ValuesDigest::of(&ClaimedValues::Public(output.clone()));
+        let expected = self.output_digest();
+        if got != expected {
+            return Err(AnswerError::Output { expected, got });
+        }
+        if answer.node.has_signed(&answer.encode(), signature) {
+            Ok(())
+        } else {
+            Err(AnswerError::Signature)
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as Arguments, Parser, Subcommand};
+use zkinfer_node::{Hex, WorkerOptions};
+
+/// A market of proofs: a coordinator, prover nodes, and buyers.
+#[derive(Parser)]
+#[command(name = "zkinfer-market", version)]
+pub(crate) struct Args {
+    /// What is logged to standard error: error, warn, info, debug or trace.
+    #[arg(long, global = true, default_value = "warn")]
+    pub(crate) log: tracing::Level,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run a coordinator: HTTP API, queue, scheduler and escrow.
+    Serve(Serve),
+    /// Run a prover: it answers at once and proves by the deadline.
+    Node(Node),
+    /// Order a job, look at it, wait for it, or take it back.
+    #[command(subcommand)]
+    Job(Job),
+    /// Pack the evidence of a job into a folder, for an auditor.
+    Bundle(Bundle),
+    /// Check such a folder; nothing is asked of anybody.
+    Check(Check),
+    /// Compute service levels from the coordinator's log, after checking the log.
+    Report(Report),
+    /// Compute weights for a subnet of Bittensor from the coordinator's log.
+    Weights(Weights),
+}
+
+#[derive(Arguments)]
+pub(crate) struct Bundle {
+    /// Where the coordinator is.
+    #[arg(long, default_value = "http://127.0.0.1:8645")]
+    pub(crate) market: String,
+    /// The job.
+    pub(crate) job: Hex<32>,
+    /// The folder, new or empty.
+    #[arg(long, short)]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Arguments)]
+pub(crate) struct Check {
+    /// The folder of a bundle.
+    pub(crate) folder: PathBuf,
+    /// The coordinator's key, where it is known from elsewhere.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) coordinator: Option<Hex<32>>,
+    /// Accept a proof under the insecure development setup.
+    #[arg(long)]
+    pub(crate) allow_insecure_srs: bool,
+}
+
+/// Whose log it is.
+#[derive(Arguments)]
+pub(crate) struct Report {
+    /// Where the coordinator is.
+    #[arg(long, default_value = "http://127.0.0.1:8645")]
+    pub(crate) market: String,
+    /// The coordinator's key, where it is known from elsewhere; else the one that it names.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) coordinator: Option<Hex<32>>,
+}
+
+#[derive(Arguments)]
+pub(crate) struct Weights {
+    #[command(flatten)]
+    pub(crate) log: Report,
+    /// A JSON object: from accounts of nodes to their numbers in the subnet.
+    #[arg(long)]
+    pub(crate) uids: PathBuf,
+    /// The subnet's limit of one weight, in units of 1/65535 of all.
+    #[arg(long, default_value_t = u16::MAX)]
+    pub(crate) limit: u16,
+}
+
+#[derive(Arguments)]
+pub(crate) struct Serve {
+    /// A TOML file; flags override it.
+    #[arg(long)]
+    pub(crate) config: Option<PathBuf>,
+    /// Where to listen; 127.0.0.1:8645 by default.
+    #[arg(long)]
+    pub(crate) listen: Option<String>,
+    /// The folder of everything that the coordinator keeps; "market" by default.
+    #[arg(long)]
+    pub(crate) folder: Option<PathBuf>,
+    /// A verifying key of a model to serve; may be given several times.
+    #[arg(long, value_name = "ZKVK")]
+    pub(crate) key: Vec<PathBuf>,
+    /// Pay for proofs under the insecure development setup.
+    #[arg(long)]
+    pub(crate) allow_insecure_srs: bool,
+    /// For trials: give every account that comes this much, once.
+    #[arg(long, value_name = "AMOUNT")]
+    pub(crate) play_money: Option<u64>,
+}
+
+#[derive(Arguments)]
+pub(crate) struct Node {
+    /// Where the coordinator is.
+    #[arg(long, default_value = "http://127.0.0.1:8645")]
+    market: String,
+    /// An ONNX model to serve, with its settings and key beside it; may be given several times.
+    #[arg(long, required = true, value_name = "ONNX")]
+    model: Vec<PathBuf>,
+    /// The ceremony of the keys; the development setup where none is named.
+    #[arg(long)]
+    srs: Option<PathBuf>,
+    /// The node's key, made where there is none.
+    #[arg(long, default_value = "node.key")]
+    identity: PathBuf,
+    /// Jobs to have at once.
+    #[arg(long, default_value_t = 8)]
+    slots: u32,
+    /// Answers to be computed at once.
+    #[arg(long, default_value_t = 2)]
+    answerers: usize,
+    /// What is to be free of the bond at the start, taken from the balance.
+    #[arg(long, default_value_t = 10_000)]
+    bond: u128,
+}
+
+impl Node {
+    pub(crate) fn options(&self) -> WorkerOptions {
+        WorkerOptions {
+            market: self.market.clone(),
+            identity: self.identity.clone(),
+            models: self.model.clone(),
+            srs: self.srs.clone(),
+            slots: self.slots,
+            answerers: self.answerers,
+            bond: self.bond,
+        }
+    }
+}
+
+/// How a buyer finds the coordinator, and who he is.
+#[derive(Arguments)]
+pub(crate) struct Buyer {
+    /// Where the coordinator is.
+    #[arg(long, default_value = "http://127.0.0.1:8645")]
+    pub(crate) market: String,
+    /// The buyer's key, made where there is none.
+    #[arg(long, default_value = "buyer.key")]
+    pub(crate) identity: PathBuf,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Job {
+    /// Order a run of a model on an input, and wait for the answer.
+    Submit(Submit),
+    /// Show a job.
+    Status(Named),
+    /// Wait until a job has come to an end; its proof can be kept.
+    Wait(Named),
+    /// Take back a job that no node has yet.
+    Cancel(Named),
+}
+
+#[derive(Arguments)]
+pub(crate) struct Submit {
+    #[command(flatten)]
+    pub(crate) buyer: Buyer,
+    /// The verifying key of the model.
+    #[arg(long, value_name = "ZKVK")]
+    pub(crate) key: PathBuf,
+    /// The input, as for `zkinfer prove`.
+    #[arg(long)]
+    pub(crate) input: PathBuf,
+    /// What the node gets for a proof.
+    #[arg(long, default_value_t = 10)]
+    pub(crate) price: u128,
+    /// What the node must put at stake.
+    #[arg(long, default_value_t = 20)]
+    pub(crate) stake: u128,
+    /// Seconds until the proof must be there.
+    #[arg(long, default_value_t = 600)]
+    pub(crate) seconds: u64,
+    /// Take an input of which elements lie outside the calibrated range, at the bounds of that range.
+    #[arg(long)]
+    pub(crate) clamp: bool,
+}
+
+#[derive(Arguments)]
+pub(crate) struct Named {
+    #[command(flatten)]
+    pub(crate) buyer: Buyer,
+    /// The job, as `submit` has named it.
+    pub(crate) job: Hex<32>,
+    /// Where to write the proof, if the job was paid.
+    #[arg(long, short)]
+    pub(crate) output: Option<PathBuf>,
+}

@@ -1,0 +1,70 @@
+//! What anybody can compute from a coordinator's log.
+
+use std::{collections::BTreeMap, fs, process::ExitCode};
+
+use anyhow::{Context, Result, bail};
+use zkinfer::SrsPolicy;
+use zkinfer_node::{Bundle, Client, Hex, Report, chain_weights};
+use zkinfer_settlement::JobId;
+
+use crate::args;
+
+pub(crate) fn bundle(args: &args::Bundle) -> Result<ExitCode> {
+    let (client, market) = Client::connect(&args.market)?;
+    Bundle::fetch(&client, market, JobId(args.job.0))?.write(&args.output)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn check(args: &args::Check) -> Result<ExitCode> {
+    let policy =
+        if args.allow_insecure_srs { SrsPolicy::AllowInsecureDev } else { SrsPolicy::CeremonyOnly };
+    let bundle = Bundle::read(&args.folder)?;
+    let mut code = ExitCode::SUCCESS;
+    for finding in bundle.check(args.coordinator, policy) {
+        match finding.failure {
+            None => println!("holds: {}", finding.check),
+            Some(failure) => {
+                println!("FAILS: {}: {failure}", finding.check);
+                code = ExitCode::from(1);
+            }
+        }
+    }
+    println!("the job is {}", bundle.job.state);
+    Ok(code)
+}
+
+pub(crate) fn report(args: &args::Report) -> Result<ExitCode> {
+    println!("{}", serde_json::to_string_pretty(&computed(args)?)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The report of a log that was checked.
+fn computed(args: &args::Report) -> Result<Report> {
+    let (client, market) = Client::connect(&args.market)?;
+    let coordinator = args.coordinator.unwrap_or(market.coordinator);
+    let (entries, chain) = client.log(coordinator)?;
+    Ok(zkinfer_node::report(&entries, chain.head()))
+}
+
+pub(crate) fn weights(args: &args::Weights) -> Result<ExitCode> {
+    let place = || format!("the numbers {}", args.uids.display());
+    let text = fs::read(&args.uids).with_context(place)?;
+    let numbers: BTreeMap<String, u16> = serde_json::from_slice(&text).with_context(place)?;
+    let mut uids = BTreeMap::<Hex<20>, u16>::new();
+    for (account, uid) in numbers {
+        let account: Hex<20> = account.parse().with_context(place)?;
+        if uids.values().any(|known| *known == uid) {
+            bail!("{}: the number {uid} is given twice", args.uids.display());
+        }
+        uids.insert(account, uid);
+    }
+    // By their numbers, as the SDK sorts them.
+    let nodes = computed(&args.log)?.nodes;
+    let known = nodes.iter().filter_map(|node| Some((*uids.get(&node.node)?, node.weight)));
+    let weights: BTreeMap<u16, f64> = known.collect();
+    let (uids, weights): (Vec<u16>, Vec<f64>) = weights.into_iter().unzip();
+    let chain = chain_weights(&uids, &weights, args.limit)?;
+    let shown = serde_json::json!({ "uids": chain.uids, "values": chain.values });
+    println!("{shown}");
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,151 @@
+//! What a buyer does: each job is shown as one JSON object.
+
+use std::{
+    path::Path,
+    process::ExitCode,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::{Context, Result, bail};
+use zkinfer::{
+    models::{InputFile, TensorSpec},
+    prover::files,
+    read,
+    verifier::{ClaimedValues, TensorLayout, VerifyingKey},
+};
+use zkinfer_node::{Client, Decimal, Hex, Identity, JobView, Order, Wait};
+use zkinfer_settlement::{JobId, ValuesDigest};
+
+use crate::args::{Job, Named, Submit};
+
+pub(crate) fn run(job: &Job) -> Result<ExitCode> {
+    match job {
+        Job::Submit(args) => submit(args),
+        Job::Status(args) => named(args, |client, job| Ok(client.job(job, Wait::None)?)),
+        Job::Wait(args) => named(args, wait),
+        Job::Cancel(args) => {
+            let buyer = Identity::load_or_create(&args.buyer.identity)?;
+            named(args, move |client, job| Ok(client.cancel(&buyer, job)?))
+        }
+    }
+}
+
+fn submit(args: &Submit) -> Result<ExitCode> {
+    let buyer = Identity::load_or_create(&args.buyer.identity)?;
+    let key = read::key(&args.key)?;
+    let input = integers(&args.input, &key, args.clamp)?;
+    let (client, market) = Client::connect(&args.buyer.market)?;
+    let model = Hex(key.digest().0.0);
+    if !market.models.contains(&model) {
+        bail!("the coordinator does not serve the model {model}");
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock")?.as_secs();
+    let order = Order {
+        chain_id: market.chain_id,
+        buyer: buyer.public_key(),
+        model,
+        input: Hex(ValuesDigest::of(&ClaimedValues::Public(input.clone())).0.0),
+        nonce: Decimal(zkinfer_node::random_nonce().context("no random bytes")?),
+        price: Decimal(args.price),
+        stake: Decimal(args.stake),
+        deadline: now.saturating_add(args.seconds),
+    };
+    let request = order.request(&buyer, input);
+    let view = client.submit(&request, Wait::Answer)?;
+    check(&view, &request.order, &key)?;
+    show(&view, Some(&key))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The integers that the input's real numbers stand for under a key.
+fn integers(path: &Path, key: &VerifyingKey, clamp: bool) -> Result<Vec<i64>> {
+    let layout = &key.parts().layout.inputs;
+    let spec = |tensor: &TensorLayout| TensorSpec {
+        name: tensor.name.clone(),
+        shape: tensor
+            .shape
+            .iter()
+            .map(|&size| usize::try_from(size).unwrap_or(usize::MAX))
+            .collect(),
+    };
+    let specs: Vec<TensorSpec> = layout.iter().map(spec).collect();
+    let place = || format!("the input {}", path.display());
+    let file = InputFile::read(path).with_context(place)?;
+    let tensors = file.tensors(&specs.iter().collect::<Vec<_>>()).with_context(place)?;
+    let mut integers = Vec::new();
+    for (tensor, values) in layout.iter().zip(tensors) {
+        let reals: Vec<f64> = values.iter().copied().map(f64::from).collect();
+        let quantized = tensor.quantize(&reals).with_context(place)?;
+        if quantized.clamped > 0 && !clamp {
+            bail!(
+                "{} elements of {} in {} lie outside the range that the model was calibrated for; \
+                 with --clamp they are moved to its bounds",
+                quantized.clamped,
+                tensor.name,
+                path.display()
+            );
+        }
+        integers.extend(quantized.values);
+    }
+    Ok(integers)
+}
+
+/// A coordinator is not believed: the job must be the one ordered, the answer its node's.
+fn check(view: &JobView, order: &Order, key: &VerifyingKey) -> Result<()> {
+    if JobId(view.job.0) != order.job() || view.order != *order {
+        bail!("the coordinator shows another job than the one that was ordered");
+    }
+    if let Some(answer) = &view.answer {
+        answer.check(order, key).context("the coordinator shows an answer that is none")?;
+        let node = Hex(answer.answer.node.address().0);
+        if view.node.is_some_and(|shown| shown != node) {
+            bail!("the coordinator shows an answer of another node than the one that has the job");
+        }
+    }
+    Ok(())
+}
+
+fn named(
+    args: &Named,
+    operation: impl FnOnce(&Client, JobId) -> Result<JobView>,
+) -> Result<ExitCode> {
+    let (client, _) = Client::connect(&args.buyer.market)?;
+    let job = JobId(args.job.0);
+    let view = operation(&client, job)?;
+    if view.order.job() != job {
+        bail!("the coordinator shows another job");
+    }
+    if let Some(path) = &args.output {
+        if view.state != "settled" {
+            bail!("there is no proof: the job is {}", view.state);
+        }
+        let proof = client.proof(job)?;
+        files::write_whole(path, |file| std::io::Write::write_all(file, &proof))
+            .with_context(|| format!("the proof {}", path.display()))?;
+    }
+    show(&view, None)?;
+    // Rejected is an answer: a job that was waited for and not done.
+    let failed = ["refunded", "slashed"].contains(&view.state.as_str());
+    Ok(if failed { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+fn wait(client: &Client, job: JobId) -> Result<JobView> {
+    loop {
+        let view = client.job(job, Wait::End)?;
+        if view.at.is_some() {
+            return Ok(view);
+        }
+    }
+}
+
+fn show(view: &JobView, key: Option<&VerifyingKey>) -> Result<()> {
+    let mut shown = serde_json::to_value(view)?;
+    if let (Some(key), Some(answer)) = (key, &view.answer) {
+        let outputs = &key.parts().layout.outputs;
+        let reals = zkinfer::real_values(outputs, &answer.output);
+        let named = outputs.iter().map(|tensor| tensor.name.clone()).zip(reals);
+        shown["output"] = serde_json::to_value(named.collect::<Vec<_>>())?;
+    }
+    println!("{}", serde_json::to_string_pretty(&shown)?);
+    Ok(())
+}

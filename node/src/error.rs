@@ -1,0 +1,65 @@
+//! Why the market does not do something.
+
+use thiserror::Error;
+use zkinfer_settlement::{Amount, JobId, Refusal};
+
+use crate::{answer::AnswerError, order::OrderError, queue::QueueError};
+
+/// Why an operation of the market did not happen. Nothing was changed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum MarketError {
+    /// The escrow's rules are against it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The order is wrong.
+    #[error(transparent)]
+    Order(#[from] OrderError),
+    /// The answer is wrong.
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
+    /// There is no such job that something can still happen to.
+    #[error("there is no live job {job}")]
+    NotLive {
+        /// The job.
+        job: JobId,
+    },
+    /// The node has not said hello since the coordinator started.
+    #[error("say hello first: this coordinator does not know the node's capabilities")]
+    UnknownNode,
+    /// As many jobs are open as the coordinator takes.
+    #[error("{limit} jobs are open, which is the limit of this coordinator; try again later")]
+    Full {
+        /// The limit.
+        limit: usize,
+    },
+    /// A stake above what a node's bond is asked to have free.
+    #[error("order.stake: {got} is above {most}, the largest of this market")]
+    StakeTooLarge {
+        /// The largest.
+        most: Amount,
+        /// Of the order.
+        got: Amount,
+    },
+    /// The queue failed.
+    #[error("the queue failed")]
+    Queue(#[from] QueueError),
+    /// The ledger failed; the coordinator must be started again.
+    #[error("the ledger failed: {0}")]
+    Ledger(String),
+}
+
+/// Why an offer is not worth a node's while.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum OfferError {
+    /// The order in it is wrong.
+    #[error(transparent)]
+    Order(#[from] OrderError),
+    /// The name is not that of the order.
+    #[error("the offer's name is not that of its order")]
+    Name,
+    /// The moments are not in order.
+    #[error("the offer's moments do not lie before the deadline")]
+    Moments,
+}

@@ -1,0 +1,69 @@
+//! A market of proofs: buyers ask for runs of a model, nodes answer at once and prove later, and a
+//! coordinator pays only for proofs. `docs/market.md` says who trusts whom, and what moves what.
+//!
+//! The parts, from the inside out:
+//!
+//! * [`Market`]: the rules of giving out jobs, without clock, network or disk of its own.
+//! * [`Ledger`]: where the money is: the escrow of `zkinfer-settlement`.
+//! * [`Queue`]: which jobs wait; a projection of the ledger that can be lost and made again.
+//! * [`Server`]: the market behind HTTP, durable before it says so.
+//! * [`Worker`]: a node: a model, its keys, and the way to a coordinator.
+//! * [`Client`]: what buyers and nodes say to a coordinator.
+//!
+//! What it is not: it makes no payments outside the escrow's books, and does not speak TLS itself.
+
+#![forbid(unsafe_code)]
+
+mod account;
+mod answer;
+mod bundle;
+mod client;
+mod config;
+mod encoding;
+mod error;
+mod execution;
+mod journal;
+mod ledger;
+mod log;
+mod market;
+mod nodes;
+mod objects;
+mod order;
+mod queue;
+mod report;
+mod server;
+mod signed;
+mod weights;
+mod wire;
+mod worker;
+
+pub use account::{Identity, IdentityError, PublicKey, Signature};
+pub use answer::{Answer, AnswerError, SignedAnswer};
+pub use bundle::{Bundle, BundleError, Finding};
+pub use client::{Client, ClientError, Wait};
+pub use config::{Config, ConfigError, Limits, Rules};
+pub use encoding::{Decimal, Hex};
+pub use error::{MarketError, OfferError};
+pub use execution::{Inclusion, execution_root, tree_root};
+pub use journal::{Journal, JournalError, Pending};
+pub use ledger::{Contract, Ledger, Phase};
+pub use log::{Chain, LogEntry, LogError, LogPage};
+pub use market::{Event, Market, Outcome, Remains, Waiter};
+pub use nodes::{Capabilities, NodeView, Standing};
+pub use objects::{Kind, Object, Objects, ObjectsError};
+pub use order::{JobRequest, Offer, Order, OrderError, ValuesError};
+pub use queue::{Depth, Queue, QueueError, SqliteQueue, Taken, conformance};
+pub use report::{NodeReport, Percentiles, Report, report};
+pub use server::{Server, ServerError};
+pub use signed::{Guard, RequestSignature, SignatureRefusal};
+pub use weights::{ChainWeights, WeightsError, chain_weights, clip_to_max_weight, normalize};
+pub use wire::{
+    AccountView, Held, Hello, HelloReply, JobView, MarketView, Move, NodeList, Problem, Schema,
+};
+pub use worker::{Worker, WorkerError, WorkerOptions};
+
+/// A random number that tells two orders apart; `None` if the system gives none.
+#[must_use]
+pub fn random_nonce() -> Option<u64> {
+    account::random_bytes().map(u64::from_be_bytes)
+}

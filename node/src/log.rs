@@ -1,0 +1,280 @@
+//! What the coordinator says has happened: a chain of entries, each signed, none of which can be
+//! changed, left out or put in later without breaking the chain.
+//!
+//! Where a buyer or a node took part, an entry holds the digest of his own signature: over the order
+//! of an opened job, over the answer of an answered one. So nobody can be said to have done what he
+//! did not do.
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+use zkinfer::verifier::keccak256;
+use zkinfer_settlement::{Address, JobId};
+
+use crate::{
+    account::{Identity, PublicKey, Signature},
+    encoding::{Decimal, Hex},
+    ledger::Phase,
+    market::Event,
+    wire::wire,
+};
+
+/// Separates entries from everything else that is hashed or signed.
+const LOG_DOMAIN: &[u8; 16] = b"zkinfer.log.v1\0\0";
+
+/// What entries can say, in the order of their numbers.
+const EVENTS: [&str; 9] = [
+    "opened",
+    "assigned",
+    "answered",
+    "settled",
+    "lapsed",
+    "slashed",
+    "refunded",
+    "cancelled",
+    "undone",
+];
+
+wire! {
+    /// One entry of the log.
+    pub struct LogEntry {
+        /// Its place, from 0.
+        pub number: u64,
+        /// The digest of the entry before; of the first, that of the market.
+        pub previous: Hex<32>,
+        /// When, in Unix milliseconds.
+        pub at: u64,
+        /// The job.
+        pub job: Hex<32>,
+        /// opened, assigned, answered, settled, lapsed, slashed, refunded, cancelled; or undone:
+        /// what the entry before said of the job did not come to pass, because of a crash.
+        pub event: String,
+        /// The node that it is about.
+        pub node: Option<Hex<20>>,
+        /// Keccak-256 of the buyer's signature over the order, or the node's over the answer.
+        pub detail: Option<Hex<32>>,
+        /// The price, of an opened job.
+        pub price: Option<Decimal<u128>>,
+        /// The coordinator's signature.
+        pub signature: Signature,
+    }
+
+    /// A piece of the log.
+    pub struct LogPage {
+        /// The entries, in order.
+        pub entries: Vec<LogEntry>,
+    }
+}
+
+/// Why entries are no log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum LogError {
+    /// Left out, put in, or out of order.
+    #[error("entry {number} is not where it belongs: its place is {expected}")]
+    Number {
+        /// What it says.
+        number: u64,
+        /// Where it is.
+        expected: u64,
+    },
+    /// Another entry came before it.
+    #[error("entry {number} does not follow the entry before it")]
+    Previous {
+        /// Which entry.
+        number: u64,
+    },
+    /// Not the coordinator's.
+    #[error("entry {number} is not signed by the coordinator")]
+    Signature {
+        /// Which entry.
+        number: u64,
+    },
+    /// An event of no known kind.
+    #[error("entry {number} says something unknown")]
+    Event {
+        /// Which entry.
+        number: u64,
+    },
+    /// Time went back.
+    #[error("entry {number} is earlier than the entry before it")]
+    Time {
+        /// Which entry.
+        number: u64,
+    },
+}
+
+impl LogEntry {
+    /// The one encoding: a domain tag of 16 bytes, then the fields in order but the signature,
+    /// big-endian; the event as its number; what may be missing after a byte 0 or 1. `None` for an
+    /// event of no known kind.
+    #[must_use]
+    pub fn encode(&self) -> Option<Vec<u8>> {
+        let Self { number, previous, at, job, event, node, detail, price, signature: _ } = self;
+        let event = EVENTS.iter().position(|name| name == event)?;
+        let mut bytes = LOG_DOMAIN.to_vec();
+        bytes.extend(number.to_be_bytes());
+        bytes.extend(previous.0);
+        bytes.extend(at.to_be_bytes());
+        bytes.extend(job.0);
+        bytes.push(u8::try_from(event).ok()?);
+        bytes.push(u8::from(node.is_some()));
+        bytes.extend(node.iter().flat_map(|node| node.0));
+        bytes.push(u8::from(detail.is_some()));
+        bytes.extend(detail.iter().flat_map(|detail| detail.0));
+        bytes.push(u8::from(price.is_some()));
+        bytes.extend(price.iter().flat_map(|price| price.0.to_be_bytes()));
+        Some(bytes)
+    }
+}
+
+/// The end of a log, to which entries are added, or up to which they were checked.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    coordinator: PublicKey,
+    next: u64,
+    previous: Hex<32>,
+    at: u64,
+}
+
+impl Chain {
+    /// The log of a market without entries.
+    #[must_use]
+    pub fn new(chain_id: u64, coordinator: PublicKey) -> Self {
+        let previous = keccak256(&[LOG_DOMAIN, &chain_id.to_be_bytes(), &coordinator.0]);
+        Self { coordinator, next: 0, previous: Hex(previous), at: 0 }
+    }
+
+    /// How many entries it has.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.next
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.next == 0
+    }
+
+    /// The digest of its last entry: who keeps it, notices every change of what came before.
+    #[must_use]
+    pub fn head(&self) -> Hex<32> {
+        self.previous
+    }
+
+    /// Takes the next entry.
+    ///
+    /// # Errors
+    /// If it does not belong there.
+    pub fn check(&mut self, entry: &LogEntry) -> Result<(), LogError> {
+        let number = entry.number;
+        if number != self.next {
+            return Err(LogError::Number { number, expected: self.next });
+        }
+        if entry.previous != self.previous {
+            return Err(LogError::Previous { number });
+        }
+        if entry.at < self.at {
+            return Err(LogError::Time { number });
+        }
+        let bytes = entry.encode().ok_or(LogError::Event { number })?;
+        if !self.coordinator.has_signed(&bytes, &entry.signature) {
+            return Err(LogError::Signature { number });
+        }
+        self.advance(&bytes, entry.at);
+        Ok(())
+    }
+
+    /// Makes the next entry; `None` for an event of no known kind.
+    pub(crate) fn add(
+        &mut self,
+        coordinator: &Identity,
+        (job, said): (JobId, &Said),
+        at: u64,
+    ) -> Option<LogEntry> {
+        let mut entry = LogEntry {
+            number: self.next,
+            previous: self.previous,
+            at: at.max(self.at),
+            job: Hex(job.0),
+            event: said.event.to_owned(),
+            node: said.node.map(|node| Hex(node.0)),
+            detail: said.detail.map(Hex),
+            price: said.price.map(Decimal),
+            signature: Hex([0; 64]),
+        };
+        let bytes = entry.encode()?;
+        entry.signature = coordinator.sign(&bytes);
+        self.advance(&bytes, entry.at);
+        Some(entry)
+    }
+
+    fn advance(&mut self, bytes: &[u8], at: u64) {
+        self.previous = Hex(keccak256(&[bytes]));
+        self.next = self.next.saturating_add(1);
+        self.at = at;
+    }
+}
+
+/// What an entry says of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Said {
+    event: &'static str,
+    node: Option<Address>,
+    detail: Option<[u8; 32]>,
+    price: Option<u128>,
+}
+
+impl Said {
+    pub(crate) fn of(event: &Event) -> Self {
+        let mut said = Self { event: event.name(), node: None, detail: None, price: None };
+        match event {
+            Event::Opened { request } => {
+                said.detail = Some(keccak256(&[&request.signature.0]));
+                said.price = Some(request.order.price.0);
+            }
+            Event::Answered { answer, .. } => {
+                said.node = Some(answer.answer.node.address());
+                said.detail = Some(keccak256(&[&answer.signature.0]));
+            }
+            Event::Assigned { node }
+            | Event::Settled { node, .. }
+            | Event::Lapsed { node }
+            | Event::Slashed { node, .. } => said.node = Some(*node),
+            Event::Refunded | Event::Cancelled => {}
+        }
+        said
+    }
+
+    fn undone() -> Self {
+        Self { event: "undone", node: None, detail: None, price: None }
+    }
+}
+
+/// What the log last said of each job, to be compared with the ledger after a crash.
+#[derive(Debug, Default)]
+pub(crate) struct LastSaid(BTreeMap<JobId, String>);
+
+impl LastSaid {
+    pub(crate) fn add(&mut self, entry: &LogEntry) {
+        self.0.insert(JobId(entry.job.0), entry.event.clone());
+    }
+
+    /// The jobs of which the log says more than has come to pass: it is written first.
+    pub(crate) fn ahead(
+        &self,
+        mut phase: impl FnMut(JobId) -> Option<Phase>,
+    ) -> Vec<(JobId, Said)> {
+        let ahead = self.0.iter().filter(|(job, event)| {
+            let expected = match event.as_str() {
+                "opened" | "lapsed" => "open",
+                "assigned" | "answered" => "staked",
+                "undone" => return false,
+                ended => ended,
+            };
+            phase(**job).is_none_or(|phase| phase.name() != expected)
+        });
+        ahead.map(|(job, _)| (*job, Said::undone())).collect()
+    }
+}

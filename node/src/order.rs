@@ -1,0 +1,265 @@
+//! What a buyer orders, and what a node is offered.
+
+use thiserror::Error;
+use zkinfer::verifier::{ClaimedValues, Digest, JobBinding, KeyDigest, VerifyingKey, keccak256};
+use zkinfer_settlement::{Address, Amount, Delivery, JobId, JobTerms, ValuesDigest};
+
+use crate::{
+    account::{Identity, PublicKey, Signature},
+    encoding::{Decimal, Hex},
+    wire::wire,
+};
+
+/// Separates orders from everything else that is hashed or signed.
+const ORDER_DOMAIN: &[u8; 16] = b"zkinfer.ord.v1\0\0";
+
+wire! {
+    /// What a buyer asks for, and signs.
+    pub struct Order {
+        /// The market: its proofs are bound to this number.
+        pub chain_id: Decimal<u64>,
+        /// The buyer's key.
+        pub buyer: PublicKey,
+        /// Digest of the verifying key.
+        pub model: Hex<32>,
+        /// Digest of the input's integers.
+        pub input: Hex<32>,
+        /// Tells two orders apart; proofs bear it.
+        pub nonce: Decimal<u64>,
+        /// What the node gets for a proof.
+        pub price: Decimal<u128>,
+        /// What a node must put at stake; more than zero.
+        pub stake: Decimal<u128>,
+        /// Last moment for the proof, in Unix seconds.
+        pub deadline: u64,
+    }
+}
+
+wire! {
+    /// An order with its input.
+    pub struct JobRequest {
+        /// The order.
+        pub order: Order,
+        /// The buyer's signature over it.
+        pub signature: Signature,
+        /// The input: the integers of all tensors, one after the other.
+        pub input: Vec<i64>,
+    }
+}
+
+wire! {
+    /// A job for a node.
+    pub struct Offer {
+        /// The name of the job: the digest of its order.
+        pub job: Hex<32>,
+        /// The order.
+        pub order: Order,
+        /// The buyer's signature over it.
+        pub signature: Signature,
+        /// The input.
+        pub input: Vec<i64>,
+        /// Last moment for the answer, in Unix seconds.
+        pub answer_by: u64,
+        /// Last moment for the proof of an answer that is given now, in Unix seconds.
+        pub prove_by: u64,
+        /// Whether the node has answered before, and only the proof is missing.
+        pub answered: bool,
+    }
+}
+
+/// Why integers cannot be those of a model's tensors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ValuesError {
+    /// Not as many as the tensors have.
+    #[error("{got} integers, the model has {expected}")]
+    Length {
+        /// Of the model.
+        expected: usize,
+        /// Given.
+        got: usize,
+    },
+    /// One that is out of bounds.
+    #[error("element {index}: {value} is not between {lo} and {hi}")]
+    Range {
+        /// Which.
+        index: usize,
+        /// The integer.
+        value: i64,
+        /// Smallest allowed.
+        lo: i64,
+        /// Largest allowed.
+        hi: i64,
+    },
+}
+
+/// Why an order is none.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum OrderError {
+    /// For another market.
+    #[error("order.chain_id: the order is for market {got}, this is {expected}")]
+    Chain {
+        /// Of this market.
+        expected: u64,
+        /// Of the order.
+        got: u64,
+    },
+    /// Not signed by the buyer.
+    #[error("signature: it is not the buyer's, over this order")]
+    Signature,
+    /// Another model than the key's.
+    #[error("order.model: there is no model {got}")]
+    Model {
+        /// Of the order.
+        got: KeyDigest,
+    },
+    /// The input is another than the order says.
+    #[error("input: its digest is {got}, the order says {expected}")]
+    Input {
+        /// Of the order.
+        expected: ValuesDigest,
+        /// Of the integers.
+        got: ValuesDigest,
+    },
+    /// The integers can be no input of the model.
+    #[error("input: {0}")]
+    Values(ValuesError),
+    /// Claims under the key hide their input or output.
+    #[error("order.model: this market serves only models that show input and output")]
+    Hidden,
+    /// A job without a stake.
+    #[error("order.stake: a market asks for a stake, at least 1")]
+    Stake,
+}
+
+impl Order {
+    /// The one encoding: a domain tag of 16 bytes, then the fields in order, big-endian.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let Self { chain_id, buyer, model, input, nonce, price, stake, deadline } = self;
+        let mut bytes = ORDER_DOMAIN.to_vec();
+        bytes.extend(chain_id.0.to_be_bytes());
+        bytes.extend(buyer.0);
+        bytes.extend(model.0);
+        bytes.extend(input.0);
+        bytes.extend(nonce.0.to_be_bytes());
+        bytes.extend(price.0.to_be_bytes());
+        bytes.extend(stake.0.to_be_bytes());
+        bytes.extend(deadline.to_be_bytes());
+        bytes
+    }
+
+    /// The name of the job: Keccak-256 of the encoding, so that nobody else can take it, and the same
+    /// order twice is the same job.
+    #[must_use]
+    pub fn job(&self) -> JobId {
+        JobId(keccak256(&[&self.encode()]))
+    }
+
+    /// The order as the escrow has it.
+    #[must_use]
+    pub fn terms(&self) -> JobTerms {
+        JobTerms {
+            buyer: self.buyer.address(),
+            payee: None,
+            model: self.model(),
+            input: self.input(),
+            delivery: Delivery::Shown,
+            nonce: self.nonce.0,
+            price: Amount(self.price.0),
+            stake: Amount(self.stake.0),
+            deadline: self.deadline,
+        }
+    }
+
+    /// What a proof of `prover` for this order must be bound to.
+    #[must_use]
+    pub fn binding(&self, prover: Address) -> JobBinding {
+        JobBinding {
+            chain_id: self.chain_id.0,
+            job_id: self.job().0,
+            payee: prover.0,
+            expiry: JobBinding::NO_EXPIRY,
+            nonce: self.nonce.0,
+        }
+    }
+
+    /// The model.
+    #[must_use]
+    pub fn model(&self) -> KeyDigest {
+        KeyDigest(Digest(self.model.0))
+    }
+
+    /// The digest of the input.
+    #[must_use]
+    pub fn input(&self) -> ValuesDigest {
+        ValuesDigest(Digest(self.input.0))
+    }
+
+    /// The order with its input, signed.
+    #[must_use]
+    pub fn request(self, buyer: &Identity, input: Vec<i64>) -> JobRequest {
+        let signature = buyer.sign(&self.encode());
+        JobRequest { order: self, signature, input }
+    }
+}
+
+/// Whether integers can be those of `tensors`.
+pub(crate) fn check_values(
+    tensors: &[zkinfer::verifier::TensorLayout],
+    values: &[i64],
+) -> Result<(), ValuesError> {
+    let bounds = tensors
+        .iter()
+        .flat_map(|tensor| std::iter::repeat_n((tensor.lo, tensor.hi), tensor.element_count()));
+    let expected =
+        tensors.iter().fold(0usize, |sum, tensor| sum.saturating_add(tensor.element_count()));
+    if expected != values.len() {
+        return Err(ValuesError::Length { expected, got: values.len() });
+    }
+    for (index, (&value, (lo, hi))) in values.iter().zip(bounds).enumerate() {
+        if !(lo..=hi).contains(&value) {
+            return Err(ValuesError::Range { index, value, lo, hi });
+        }
+    }
+    Ok(())
+}
+
+impl Order {
+    /// Whether this is the buyer's signature over it.
+    #[must_use]
+    pub fn is_signed(&self, signature: &Signature) -> bool {
+        self.buyer.has_signed(&self.encode(), signature)
+    }
+}
+
+impl JobRequest {
+    /// Whether it is an order of its buyer to the market `chain_id` that the model of `key` can do.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn check(&self, chain_id: u64, key: &VerifyingKey) -> Result<(), OrderError> {
+        let Self { order, signature, input } = self;
+        if order.chain_id.0 != chain_id {
+            return Err(OrderError::Chain { expected: chain_id, got: order.chain_id.0 });
+        }
+        if order.model() != key.digest() {
+            return Err(OrderError::Model { got: order.model() });
+        }
+        let layout = &key.parts().layout;
+        let shown = zkinfer::verifier::Visibility::Public;
+        if layout.input_visibility != shown || layout.output_visibility != shown {
+            return Err(OrderError::Hidden);
+        }
+        if order.stake.0 == 0 {
+            return Err(OrderError::Stake);
+        }
+        check_values(&layout.inputs, input).map_err(OrderError::Values)?;
+        let got = ValuesDigest::of(&ClaimedValues::Public(input.clone()));
+        if got != order.input() {
+            return Err(OrderError::Input { expected: order.input(), got });
+        }
+        if order.is_signed(signature) { Ok(()) } else { Err(OrderError::Signature) }
+    }
+}

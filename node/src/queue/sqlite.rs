@@ -1,0 +1,154 @@
+//! The queue in one SQLite file, or in memory.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter, types::Value};
+use zkinfer::verifier::KeyDigest;
+use zkinfer_settlement::JobId;
+
+use super::{Depth, Queue, QueueError, Taken};
+
+/// A change of the table changes it.
+const VERSION: i64 = 1;
+
+/// Visible from `visible` on, in milliseconds; dead where that is null.
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS queue (
+    place INTEGER PRIMARY KEY AUTOINCREMENT,
+    job BLOB NOT NULL UNIQUE,
+    model BLOB NOT NULL,
+    visible INTEGER,
+    deliveries INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX IF NOT EXISTS queue_by_model ON queue (model, place) WHERE visible IS NOT NULL;";
+
+/// A queue in SQLite. In a file it is in WAL mode, and several processes can have it open.
+///
+/// It does not wait for the disk: after a power cut its last changes may be gone, which a projection
+/// can bear. A process that is killed loses nothing.
+#[derive(Debug)]
+pub struct SqliteQueue {
+    database: Connection,
+    max_deliveries: u32,
+}
+
+impl SqliteQueue {
+    /// The queue in a file, which is made where there is none.
+    ///
+    /// # Errors
+    /// If it cannot be opened, or is something else.
+    pub fn open(path: &Path, max_deliveries: u32) -> Result<Self, QueueError> {
+        let database = Connection::open(path)?;
+        database.pragma_update(None, "journal_mode", "WAL")?;
+        database.pragma_update(None, "synchronous", "NORMAL")?;
+        Self::with(database, max_deliveries)
+    }
+
+    /// A queue that ends with the process.
+    ///
+    /// # Errors
+    /// If there is no memory for it.
+    pub fn in_memory(max_deliveries: u32) -> Result<Self, QueueError> {
+        Self::with(Connection::open_in_memory()?, max_deliveries)
+    }
+
+    fn with(database: Connection, max_deliveries: u32) -> Result<Self, QueueError> {
+        database.busy_timeout(std::time::Duration::from_secs(10))?;
+        let got: i64 = database.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        let tables: i64 =
+            database.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        if (got, tables) != (0, 0) && got != VERSION {
+            return Err(QueueError::Version { expected: VERSION, got });
+        }
+        database.execute_batch(TABLE)?;
+        database.pragma_update(None, "user_version", VERSION)?;
+        Ok(Self { database, max_deliveries })
+    }
+}
+
+fn moment(moment: u64) -> Result<i64, QueueError> {
+    i64::try_from(moment).map_err(|_| QueueError::Moment(moment))
+}
+
+fn job_of(bytes: &[u8]) -> Result<JobId, QueueError> {
+    bytes.try_into().map(JobId).map_err(|_| QueueError::Damaged)
+}
+
+impl Queue for SqliteQueue {
+    fn put(&mut self, job: JobId, model: KeyDigest) -> Result<(), QueueError> {
+        let sql = "INSERT INTO queue (job, model, visible) VALUES (?1, ?2, 0)
+            ON CONFLICT (job) DO NOTHING";
+        self.database.prepare_cached(sql)?.execute(params![job.0, model.0.0])?;
+        Ok(())
+    }
+
+    fn take(
+        &mut self,
+        models: &[KeyDigest],
+        now: u64,
+        until: u64,
+    ) -> Result<Option<Taken>, QueueError> {
+        let (now, until) = (moment(now)?, moment(until)?);
+        let marks = vec!["?"; models.len()].join(", ");
+        let first = format!(
+            "SELECT place FROM queue WHERE model IN ({marks}) AND visible <= ? ORDER BY place LIMIT 1"
+        );
+        let values = || models.iter().map(|model| Value::Blob(model.0.0.to_vec()));
+        loop {
+            let sql = format!(
+                "UPDATE queue SET deliveries = deliveries + 1,
+                visible = CASE WHEN deliveries >= ? THEN NULL ELSE ? END
+                WHERE place = ({first}) RETURNING job, deliveries, visible IS NULL"
+            );
+            let limit = Value::Integer(i64::from(self.max_deliveries));
+            let bound = [limit, Value::Integer(until)].into_iter();
+            let bound = bound.chain(values()).chain([Value::Integer(now)]);
+            let taken = self
+                .database
+                .prepare_cached(&sql)?
+                .query_row(params_from_iter(bound), |row| {
+                    Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, u32>(1)?, row.get::<_, bool>(2)?))
+                })
+                .optional()?;
+            match taken {
+                None => return Ok(None),
+                Some((_, _, true)) => {}
+                Some((job, deliveries, false)) => {
+                    return Ok(Some(Taken { job: job_of(&job)?, deliveries }));
+                }
+            }
+        }
+    }
+
+    fn hide(&mut self, job: JobId, until: u64) -> Result<(), QueueError> {
+        let sql = "UPDATE queue SET visible = ?2 WHERE job = ?1 AND visible IS NOT NULL";
+        self.database.prepare_cached(sql)?.execute(params![job.0, moment(until)?])?;
+        Ok(())
+    }
+
+    fn drop_job(&mut self, job: JobId) -> Result<(), QueueError> {
+        let sql = "DELETE FROM queue WHERE job = ?1";
+        self.database.prepare_cached(sql)?.execute(params![job.0])?;
+        Ok(())
+    }
+
+    fn dead(&mut self) -> Result<Vec<JobId>, QueueError> {
+        let sql = "SELECT job FROM queue WHERE visible IS NULL ORDER BY place";
+        let mut statement = self.database.prepare_cached(sql)?;
+        let rows = statement.query_map([], |row| row.get::<_, Vec<u8>>(0))?;
+        rows.map(|job| job_of(&job?)).collect()
+    }
+
+    fn depth(&mut self, now: u64) -> Result<Depth, QueueError> {
+        let sql =
+            "SELECT count(*) FILTER (WHERE visible <= ?1), count(*) FILTER (WHERE visible > ?1),
+            count(*) FILTER (WHERE visible IS NULL) FROM queue";
+        let depth = self.database.prepare_cached(sql)?.query_row([moment(now)?], |row| {
+            Ok(Depth { waiting: row.get(0)?, taken: row.get(1)?, dead: row.get(2)? })
+        });
+        Ok(depth?)
+    }
+
+    fn max_deliveries(&self) -> u32 {
+        self.max_deliveries
+    }
+}

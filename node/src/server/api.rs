@@ -1,0 +1,215 @@
+//! The requests of buyers, nodes and onlookers.
+
+mod jobs;
+mod nodes;
+mod public;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes, to_bytes},
+    extract::{Request, State},
+    http::{HeaderValue, Method, StatusCode, header, request::Parts},
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::sync::Semaphore;
+use zkinfer::{
+    SrsPolicy,
+    verifier::{KeyDigest, VerifyingKey, keccak256},
+};
+use zkinfer_settlement::{Address, Amount, DepositId, EscrowError, JobId, Refusal};
+
+use super::{
+    actor::{Core, Handle, unix_milliseconds},
+    metrics::Metrics,
+    problem::Refused,
+    watch::Watchers,
+};
+use crate::{
+    account::PublicKey,
+    config::Config,
+    encoding::Hex,
+    error::MarketError,
+    objects::Objects,
+    signed::{Guard, RequestSignature},
+};
+
+/// What handlers share.
+pub(crate) struct App {
+    pub(crate) handle: Handle,
+    pub(crate) keys: BTreeMap<KeyDigest, Arc<VerifyingKey>>,
+    pub(crate) chain_id: u64,
+    pub(crate) coordinator: PublicKey,
+    pub(crate) policy: SrsPolicy,
+    pub(crate) config: Config,
+    pub(crate) guard: Mutex<Guard>,
+    pub(crate) rates: Mutex<Rates>,
+    pub(crate) permits: Arc<Semaphore>,
+    pub(crate) objects: Mutex<Objects>,
+    pub(crate) watchers: Arc<Watchers>,
+    pub(crate) metrics: Arc<Mutex<Metrics>>,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("chain_id", &self.chain_id).finish_non_exhaustive()
+    }
+}
+
+pub(crate) fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/v1/jobs", post(jobs::submit))
+        .route("/v1/jobs/{job}", get(jobs::show).delete(jobs::cancel))
+        .route("/v1/jobs/{job}/answer", post(nodes::answer))
+        .route("/v1/jobs/{job}/proof", get(jobs::proof).post(nodes::prove))
+        .route("/v1/jobs/{job}/contradiction", post(nodes::contradict))
+        .route("/v1/nodes", get(public::nodes).post(nodes::hello))
+        .route("/v1/nodes/poll", post(nodes::poll))
+        .route("/v1/bond", post(nodes::post_bond))
+        .route("/v1/bond/withdrawal", post(nodes::withdraw_bond))
+        .route("/v1/accounts/{account}", get(public::account))
+        .route("/v1/market", get(public::market))
+        .route("/v1/log", get(public::log))
+        .route("/v1/models/{model}", get(public::model))
+        .route("/healthz", get(public::healthz))
+        .route("/metrics", get(public::metrics))
+        .route("/openapi.json", get(public::openapi))
+        .fallback(public::nowhere)
+        .method_not_allowed_fallback(public::no_such_method)
+        .layer(from_fn_with_state(app.clone(), limited))
+        .with_state(app)
+}
+
+/// Counts requests, and lets only so many in at once.
+async fn limited(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let response = match app.permits.clone().try_acquire_owned() {
+        Ok(_permit) => next.run(request).await,
+        Err(_) => {
+            Refused::busy("busy", "the coordinator serves as many requests as it can at once")
+                .into_response()
+        }
+    };
+    let metrics = app.metrics.lock().unwrap_or_else(PoisonError::into_inner);
+    metrics.request(response.status().as_u16());
+    drop(metrics);
+    response
+}
+
+/// JSON with a status.
+fn json(status: StatusCode, value: &impl Serialize) -> Response {
+    let text = serde_json::to_vec(value).unwrap_or_default();
+    let mut response = (status, Body::from(text)).into_response();
+    let content = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, content);
+    response
+}
+
+/// How long somebody may take to send a request.
+const BODY_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The body, unless it is too long, or comes too slowly.
+async fn body_of(app: &App, body: Body) -> Result<Bytes, Refused> {
+    let limit = app.config.limits.body_bytes;
+    let read = tokio::time::timeout(BODY_PATIENCE, to_bytes(body, limit)).await;
+    let read = read.map_err(|_| {
+        let status = StatusCode::REQUEST_TIMEOUT;
+        let seconds = BODY_PATIENCE.as_secs();
+        let detail = format_args!("a request must be sent within {seconds} seconds");
+        Refused::new(status, "slow", "The request comes too slowly", detail)
+    })?;
+    read.map_err(|_| {
+        Refused::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too-large",
+            "The request is too large",
+            format_args!("a request has at most {limit} bytes, and must be sent to its end"),
+        )
+    })
+}
+
+/// Reads JSON strictly; an error names the field.
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refused> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let title = "The request is no JSON of the form that is asked for";
+    let value = serde_path_to_error::deserialize(&mut reader)
+        .map_err(|error| Refused::bad("malformed", title, error))?;
+    reader.end().map_err(|error| Refused::bad("malformed", title, error))?;
+    Ok(value)
+}
+
+/// Who has signed the request; its body.
+async fn signed(app: &App, request: Request) -> Result<(PublicKey, Bytes), Refused> {
+    let (Parts { method, uri, headers, .. }, body) = request.into_parts();
+    let body = body_of(app, body).await?;
+    let signature =
+        RequestSignature::read(|name| headers.get(name).and_then(|value| value.to_str().ok()))?;
+    let target = uri.path_and_query().map_or("/", |target| target.as_str());
+    let method: &Method = &method;
+    let mut guard = app.guard.lock().unwrap_or_else(PoisonError::into_inner);
+    let key = guard.admit(&signature, (method.as_str(), target), &body, unix_milliseconds())?;
+    Ok((key, body))
+}
+
+fn job_of(text: &str) -> Result<JobId, Refused> {
+    let bytes: Result<Hex<32>, _> = text.parse();
+    bytes.map(|Hex(job)| JobId(job)).map_err(|error| {
+        Refused::bad("malformed", "The path names no job", format_args!("job: {error}"))
+    })
+}
+
+/// The value of a parameter of the query.
+fn parameter<'a>(query: Option<&'a str>, name: &str) -> Option<&'a str> {
+    let pairs = query?.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.filter(|(key, _)| *key == name).map(|(_, value)| value).next()
+}
+
+/// Gives an account its play money, once, where there is any.
+fn welcome(core: &mut Core, account: Address, play_money: u64) -> Result<(), MarketError> {
+    if play_money == 0 {
+        return Ok(());
+    }
+    let deposit = DepositId(keccak256(&[b"zkinfer.ply.v1\0\0", &account.0]));
+    match core.market.ledger_mut().deposit(deposit, account, Amount(play_money.into())) {
+        Ok(()) | Err(EscrowError::Refused(Refusal::DepositExists { .. })) => Ok(()),
+        Err(EscrowError::Refused(refusal)) => Err(refusal.into()),
+        Err(other) => Err(MarketError::Ledger(other.to_string())),
+    }
+}
+
+/// How many orders each buyer may still send at once.
+#[derive(Debug, Default)]
+pub(crate) struct Rates(HashMap<Address, (f64, u64)>);
+
+/// Most buyers whose rates are remembered.
+const MAX_RATES: usize = 100_000;
+
+impl Rates {
+    /// Whether a buyer may send another order now.
+    fn admit(&mut self, buyer: Address, per_second: u32, now: u64) -> bool {
+        let (rate, most) = (f64::from(per_second), 10.0 * f64::from(per_second));
+        if self.0.len() >= MAX_RATES && !self.0.contains_key(&buyer) {
+            // Whoever has not sent anything for ten seconds has all of his orders again.
+            self.0.retain(|_, (_, last)| now.saturating_sub(*last) < 10_000);
+            if self.0.len() >= MAX_RATES {
+                return false;
+            }
+        }
+        let (left, last) = self.0.entry(buyer).or_insert((most, now));
+        let passed = u32::try_from(now.saturating_sub(*last)).unwrap_or(u32::MAX);
+        *left = (*left + rate * f64::from(passed) / 1_000.0).min(most);
+        *last = now;
+        let admitted = *left >= 1.0;
+        if admitted {
+            *left -= 1.0;
+        }
+        admitted
+    }
+}

@@ -1,0 +1,244 @@
+//! What nodes ask for.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    extract::{Path, Request, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use tokio::{sync::oneshot, time::timeout};
+use zkinfer::verifier::{
+    ClaimedValues, Expectation, ProofFile, Rejection, VerifiedInference, VerifyingKey,
+};
+use zkinfer_settlement::{Address, Amount, EscrowError, JobId};
+
+use super::{App, body_of, job_of, jobs::key_of, json, parse, signed, welcome};
+use crate::{
+    account::PublicKey,
+    answer::SignedAnswer,
+    encoding::{Decimal, Hex},
+    error::MarketError,
+    ledger::shows_output,
+    market::Outcome,
+    objects::{Kind, Object},
+    order::JobRequest,
+    server::{
+        actor::{Core, Polling},
+        problem::Refused,
+    },
+    wire::{AccountView, Held, Hello, HelloReply, Move},
+};
+
+/// How long a node waits for a job before it asks again.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(super) async fn hello(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Response, Refused> {
+    let (key, body) = signed(&app, request).await?;
+    let Hello { capabilities } = parse(&body)?;
+    let (node, play_money) = (key.address(), app.config.play_money);
+    let held = app.handle.durable(move |core| {
+        welcome(core, node, play_money)?;
+        let now = core.now();
+        core.market.hello(node, capabilities, now)
+    });
+    let held = held.await??;
+    let heartbeat_seconds = app.config.rules.heartbeat_seconds;
+    let reply = HelloReply { account: Hex(node.0), held, heartbeat_seconds };
+    Ok(json(StatusCode::OK, &reply))
+}
+
+pub(super) async fn poll(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Response, Refused> {
+    let (key, _) = signed(&app, request).await?;
+    let node = key.address();
+    let (tell, mut told) = oneshot::channel();
+    let waiting = app.handle.now(move |core| {
+        let now = core.now();
+        core.market.wait(node, Polling(tell), now)
+    });
+    waiting.await??;
+    let offer = match timeout(PATIENCE, &mut told).await {
+        Ok(offer) => offer.ok(),
+        Err(_) => {
+            // One that is on its way is not lost.
+            told.close();
+            told.try_recv().ok()
+        }
+    };
+    Ok(match offer {
+        Some(offer) => json(StatusCode::OK, &offer),
+        None => StatusCode::NO_CONTENT.into_response(),
+    })
+}
+
+/// The order of a job that something can still happen to.
+async fn order_of(app: &App, job: JobId) -> Result<(Arc<JobRequest>, Arc<VerifyingKey>), Refused> {
+    let known = app.handle.now(move |core| core.market.known(job)).await?;
+    let (request, _) = known.ok_or(MarketError::NotLive { job })?;
+    let key = key_of(app, request.order.model())?;
+    Ok((request, key))
+}
+
+pub(super) async fn answer(
+    State(app): State<Arc<App>>,
+    Path(job): Path<String>,
+    request: Request,
+) -> Result<Response, Refused> {
+    let job = job_of(&job)?;
+    let body = body_of(&app, request.into_body()).await?;
+    let signed: SignedAnswer = parse(&body)?;
+    let (request, key) = order_of(&app, job).await?;
+    signed.check(&request.order, &key).map_err(MarketError::from)?;
+    let prove_by = signed.answer.prove_by;
+    let answered = app.handle.durable(move |core| {
+        let now = core.now();
+        core.market.answer(signed, now)
+    });
+    answered.await??;
+    Ok(json(StatusCode::OK, &Held { job: Hex(job.0), prove_by }))
+}
+
+pub(super) async fn prove(
+    State(app): State<Arc<App>>,
+    Path(job): Path<String>,
+    request: Request,
+) -> Result<Response, Refused> {
+    let job = job_of(&job)?;
+    let body = body_of(&app, request.into_body()).await?;
+    let (request, key) = order_of(&app, job).await?;
+    let file = read_proof(&body)?;
+    let policy = app.policy;
+    let chain_id = app.chain_id;
+    let verified = tokio::task::spawn_blocking(move || {
+        let expected = Expectation {
+            chain_id: Some(chain_id),
+            job_id: Some(job.0),
+            nonce: Some(request.order.nonce.0),
+            input: Some(ClaimedValues::Public(request.input.clone())),
+            ..Expectation::new(&key)
+        };
+        file.verify(&expected, policy)
+    });
+    let evidence = verified_by(verified.await)?;
+    let outcome = app.handle.durable(move |core| {
+        let now = core.now();
+        let outcome = core.market.prove(evidence, now)?;
+        if outcome == Outcome::Paid {
+            core.objects.push(Object { job, kind: Kind::Proof, content: body.to_vec() });
+        }
+        Ok::<_, MarketError>(outcome)
+    });
+    match outcome.await?? {
+        Outcome::Paid => Ok(StatusCode::NO_CONTENT.into_response()),
+        Outcome::Contradicted => Err(Refused::new(
+            StatusCode::CONFLICT,
+            "contradicts",
+            "The proof contradicts the answer",
+            "the proven output is another than the node's own answer, which has cost the stake",
+        )),
+    }
+}
+
+pub(super) async fn contradict(
+    State(app): State<Arc<App>>,
+    Path(job): Path<String>,
+    request: Request,
+) -> Result<Response, Refused> {
+    let job = job_of(&job)?;
+    let body = body_of(&app, request.into_body()).await?;
+    let (request, key) = order_of(&app, job).await?;
+    let file = read_proof(&body)?;
+    let policy = app.policy;
+    let verified = tokio::task::spawn_blocking(move || {
+        let input = Some(ClaimedValues::Public(request.input.clone()));
+        file.verify(&Expectation { input, ..Expectation::new(&key) }, policy)
+    });
+    let evidence = verified_by(verified.await)?;
+    if !shows_output(&evidence) {
+        return Err(MarketError::Order(crate::order::OrderError::Hidden).into());
+    }
+    let slashed = app.handle.durable(move |core| {
+        let now = core.now();
+        core.market.contradict(job, &evidence, now)
+    });
+    slashed.await??;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+fn read_proof(body: &[u8]) -> Result<ProofFile, Refused> {
+    ProofFile::decode(body)
+        .map_err(|error| Refused::bad("malformed", "The request is no .zkproof", error))
+}
+
+fn verified_by(
+    verified: Result<Result<VerifiedInference, Rejection>, tokio::task::JoinError>,
+) -> Result<VerifiedInference, Refused> {
+    let Ok(verified) = verified else {
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        return Err(Refused::new(status, "internal", "The verifier was cut off", "try again"));
+    };
+    verified.map_err(|rejection| {
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        let word = format!("proof-{}", rejection.code());
+        Refused::new(status, &word, "The proof is rejected", rejection)
+    })
+}
+
+pub(super) async fn post_bond(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Response, Refused> {
+    move_bond(&app, request, |core, account, amount| {
+        core.market.ledger_mut().post_bond(account, amount)
+    })
+    .await
+}
+
+pub(super) async fn withdraw_bond(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Response, Refused> {
+    move_bond(&app, request, |core, account, amount| {
+        core.market.ledger_mut().withdraw_bond(account, amount)
+    })
+    .await
+}
+
+type Moved = Result<(), EscrowError<std::convert::Infallible>>;
+
+async fn move_bond(
+    app: &App,
+    request: Request,
+    operation: fn(&mut Core, Address, Amount) -> Moved,
+) -> Result<Response, Refused> {
+    let (key, body): (PublicKey, _) = signed(app, request).await?;
+    let Move { amount } = parse(&body)?;
+    let (account, play_money) = (key.address(), app.config.play_money);
+    let moved = app.handle.durable(move |core| {
+        welcome(core, account, play_money)?;
+        operation(core, account, Amount(amount.0)).map_err(ledger_error)?;
+        account_view(core, account)
+    });
+    Ok(json(StatusCode::OK, &moved.await??))
+}
+
+fn ledger_error(error: EscrowError<std::convert::Infallible>) -> MarketError {
+    match error {
+        EscrowError::Refused(refusal) => refusal.into(),
+        other => MarketError::Ledger(other.to_string()),
+    }
+}
+
+pub(super) fn account_view(core: &mut Core, account: Address) -> Result<AccountView, MarketError> {
+    let ledger = core.market.ledger();
+    let balance = ledger.balance(account).map_err(ledger_error)?;
+    let bond = ledger.bond(account).map_err(ledger_error)?;
+    let (balance, bond) = (Decimal(balance.0), Decimal(bond.0));
+    Ok(AccountView { account: Hex(account.0), balance, bond })
+}

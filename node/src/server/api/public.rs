@@ -1,0 +1,129 @@
+//! What anybody may ask.
+
+use std::sync::{Arc, PoisonError};
+
+use axum::{
+    extract::{Path, State},
+    http::{HeaderValue, StatusCode, Uri, header},
+    response::{IntoResponse, Response},
+};
+use zkinfer::verifier::{Digest, KeyDigest};
+use zkinfer_settlement::Address;
+
+use super::{App, jobs::key_of, json, nodes::account_view, parameter};
+use crate::{
+    encoding::{Decimal, Hex},
+    log::LogPage,
+    server::{actor::unix_milliseconds, openapi, problem::Refused},
+    wire::{MarketView, NodeList},
+};
+
+pub(super) async fn market(State(app): State<Arc<App>>) -> Response {
+    let rules = &app.config.rules;
+    let view = MarketView {
+        chain_id: Decimal(app.chain_id),
+        models: app.keys.keys().map(|model| Hex(model.0.0)).collect(),
+        coordinator: app.coordinator,
+        answer_seconds: rules.answer_seconds,
+        prove_seconds: rules.prove_seconds,
+        now: unix_milliseconds() / 1_000,
+    };
+    json(StatusCode::OK, &view)
+}
+
+/// Entries of one answer.
+const PAGE: u32 = 1_000;
+
+pub(super) async fn log(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Refused> {
+    let from = parameter(uri.query(), "from").map_or(Ok(0), str::parse);
+    let from = from.map_err(|_| {
+        Refused::bad("malformed", "The query names no place", "from: expected a number")
+    })?;
+    // What is shown is on disk, and so is what it says.
+    app.handle.durable(|_| ()).await?;
+    let objects = app.objects.lock().unwrap_or_else(PoisonError::into_inner);
+    let entries = objects.log(from, PAGE).map_err(|error| {
+        tracing::error!(%error, "log");
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        Refused::new(status, "internal", "The coordinator has failed", "see its log")
+    })?;
+    Ok(json(StatusCode::OK, &LogPage { entries }))
+}
+
+pub(super) async fn nodes(State(app): State<Arc<App>>) -> Result<Response, Refused> {
+    let nodes = app.handle.now(|core| {
+        let now = core.now();
+        core.market.nodes(now)
+    });
+    Ok(json(StatusCode::OK, &NodeList { nodes: nodes.await? }))
+}
+
+pub(super) async fn account(
+    State(app): State<Arc<App>>,
+    Path(account): Path<String>,
+) -> Result<Response, Refused> {
+    let parsed: Result<Hex<20>, _> = account.parse();
+    let Hex(account) = parsed.map_err(|error| {
+        Refused::bad("malformed", "The path names no account", format_args!("account: {error}"))
+    })?;
+    let view = app.handle.durable(move |core| account_view(core, Address(account)));
+    Ok(json(StatusCode::OK, &view.await??))
+}
+
+pub(super) async fn model(
+    State(app): State<Arc<App>>,
+    Path(model): Path<String>,
+) -> Result<Response, Refused> {
+    let parsed: Result<Hex<32>, _> = model.parse();
+    let Hex(model) = parsed.map_err(|error| {
+        Refused::bad("malformed", "The path names no model", format_args!("model: {error}"))
+    })?;
+    let key = key_of(&app, KeyDigest(Digest(model)))?;
+    let content = HeaderValue::from_static("application/octet-stream");
+    Ok(([(header::CONTENT_TYPE, content)], key.encode()).into_response())
+}
+
+/// Whether the market changes and its changes reach the disk.
+pub(super) async fn healthz(State(app): State<Arc<App>>) -> Result<Response, Refused> {
+    app.handle.durable(|_| ()).await?;
+    Ok(json(StatusCode::OK, &serde_json::json!({ "status": "ok" })))
+}
+
+pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Refused> {
+    let counts = app.handle.now(|core| {
+        let now = core.now();
+        let live = core.market.live_count();
+        let nodes = core.market.nodes(now).len();
+        core.market.depth(now).map(|depth| (live, nodes, depth))
+    });
+    let (live, nodes, depth) = counts.await??;
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let counts = [
+        ("live_jobs", count(live)),
+        ("nodes", count(nodes)),
+        ("queue_waiting", depth.waiting),
+        ("queue_taken", depth.taken),
+        ("queue_dead", depth.dead),
+    ];
+    let text = app.metrics.lock().unwrap_or_else(PoisonError::into_inner).text(&counts);
+    let content =
+        HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    Ok(([(header::CONTENT_TYPE, content)], text).into_response())
+}
+
+pub(super) async fn openapi() -> Response {
+    json(StatusCode::OK, &openapi::document())
+}
+
+pub(super) async fn nowhere(uri: Uri) -> Refused {
+    Refused::not_found(format_args!("{} is no place here; see /openapi.json", uri.path()))
+}
+
+pub(super) async fn no_such_method(uri: Uri) -> Refused {
+    Refused::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method",
+        "The method is not allowed",
+        format_args!("{} is asked for in another way; see /openapi.json", uri.path()),
+    )
+}

@@ -1,0 +1,361 @@
+//! A node: models with their keys, and the way to a coordinator.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread,
+    time::Duration,
+};
+
+use thiserror::Error;
+use zkinfer::{
+    Device, Inference, KeyFiles, Keys, Model, Recipe,
+    models::{Execution, QuantizedGraph, execute},
+    verifier::{Digest, KeyDigest, VerifyingKey, Visibility},
+};
+use zkinfer_settlement::JobId;
+
+use crate::{
+    account::{Identity, IdentityError},
+    answer::SignedAnswer,
+    client::{Client, ClientError},
+    encoding::Hex,
+    error::OfferError,
+    execution::execution_root,
+    nodes::Capabilities,
+    order::Offer,
+    server::unix_milliseconds,
+};
+
+/// How long a node waits before it tries again.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Answered jobs that wait for the prover, beyond which no more are answered.
+const BACKLOG: usize = 1_024;
+
+/// What a node is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerOptions {
+    /// Where the coordinator is.
+    pub market: String,
+    /// The file of the node's key, made where there is none.
+    pub identity: PathBuf,
+    /// ONNX files, each with its settings and key beside it.
+    pub models: Vec<PathBuf>,
+    /// A ceremony's file; the development setup where none is given.
+    pub srs: Option<PathBuf>,
+    /// Jobs to have at once.
+    pub slots: u32,
+    /// Answers to be computed at once.
+    pub answerers: usize,
+    /// What is to be free of the bond at the start; taken from the balance.
+    pub bond: u128,
+}
+
+/// Why a node does not start, or ends.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum WorkerError {
+    /// A model, its settings or its keys.
+    #[error(transparent)]
+    Model(#[from] zkinfer::Error),
+    /// No model.
+    #[error("there is no model to serve: name one with --model")]
+    NoModels,
+    /// Models that hide their input or output cannot be served.
+    #[error("{path} hides its input or output: a market serves only models that show both")]
+    Hidden {
+        /// The model.
+        path: PathBuf,
+    },
+    /// The coordinator serves none of the models.
+    #[error("the coordinator at {market} serves none of these models: it must have their .zkvk")]
+    NotServed {
+        /// Where it is.
+        market: String,
+    },
+    /// The node's own key.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The coordinator.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The prover has failed.
+    #[error("the prover of this node has ended")]
+    Ended,
+}
+
+/// A model that a node serves.
+struct Loaded {
+    graph: QuantizedGraph,
+    keys: Keys,
+}
+
+/// Something to prove.
+struct Answered {
+    offer: Offer,
+    execution: Arc<Execution>,
+    prove_by: u64,
+}
+
+/// A node that is ready.
+pub struct Worker {
+    client: Client,
+    market: String,
+    identity: Identity,
+    models: BTreeMap<KeyDigest, Loaded>,
+    chain_id: u64,
+    slots: u32,
+    answerers: usize,
+    bond: u128,
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker").field("identity", &self.identity).finish_non_exhaustive()
+    }
+}
+
+impl Worker {
+    /// Loads models and keys, and finds the coordinator.
+    ///
+    /// # Errors
+    /// Why there is no node.
+    pub fn new(options: &WorkerOptions) -> Result<Self, WorkerError> {
+        let identity = Identity::load_or_create(&options.identity)?;
+        let (client, view) = Client::connect(&options.market)?;
+        let mut models = BTreeMap::new();
+        for path in &options.models {
+            let loaded = load(path, options.srs.as_deref())?;
+            models.insert(loaded.keys.verifying_key().digest(), loaded);
+        }
+        if models.is_empty() {
+            return Err(WorkerError::NoModels);
+        }
+        let served = |model: &Hex<32>| models.contains_key(&KeyDigest(Digest(model.0)));
+        if !view.models.iter().any(served) {
+            return Err(WorkerError::NotServed { market: options.market.clone() });
+        }
+        Ok(Self {
+            client,
+            market: options.market.clone(),
+            identity,
+            models,
+            chain_id: view.chain_id.0,
+            slots: options.slots,
+            answerers: options.answerers.max(1),
+            bond: options.bond,
+        })
+    }
+
+    /// The node's account.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Answers and proves until `stop`; then proves what was answered.
+    ///
+    /// # Errors
+    /// If the coordinator refuses the node at the start, or the prover fails.
+    pub fn run(&self, stop: &AtomicBool) -> Result<(), WorkerError> {
+        let account = self.client.account(self.identity.address())?;
+        let missing = self.bond.saturating_sub(account.bond.0);
+        if missing > 0
+            && let Err(error) = self.client.post_bond(&self.identity, missing)
+        {
+            // What is at stake for jobs that it still has is no longer free, nor needed again.
+            tracing::warn!(%error, "the bond is not filled up");
+        }
+        let held = self.hello()?;
+        tracing::info!(account = %self.identity.address(), market = %self.market, "node");
+        let (to_prove, proofs) = sync_channel::<Answered>(BACKLOG);
+        thread::scope(|scope| {
+            let prover = scope.spawn(|| self.prove_all(proofs));
+            for offer in held {
+                self.take(offer, &to_prove);
+            }
+            for _ in 0..self.answerers {
+                let to_prove = to_prove.clone();
+                scope.spawn(move || self.answer_all(stop, &to_prove));
+            }
+            drop(to_prove);
+            prover.join().map_err(|_| WorkerError::Ended)
+        })
+    }
+
+    fn hello(&self) -> Result<Vec<Offer>, ClientError> {
+        let capabilities = Capabilities {
+            models: self.models.keys().map(|model| Hex(model.0.0)).collect(),
+            slots: self.slots,
+            device: "cpu".to_owned(),
+            memory_bytes: 0,
+        };
+        Ok(self.client.hello(&self.identity, capabilities)?.held)
+    }
+
+    /// Asks for jobs and answers them.
+    fn answer_all(&self, stop: &AtomicBool, to_prove: &SyncSender<Answered>) {
+        while !stop.load(Ordering::Relaxed) {
+            match self.client.poll(&self.identity) {
+                Ok(Some(offer)) => self.take(offer, to_prove),
+                Ok(None) => {}
+                Err(error) if error.problem() == Some("unknown-node") => {
+                    // The coordinator was started anew; it says what this node still has.
+                    match self.hello() {
+                        Ok(held) => held.into_iter().for_each(|offer| self.take(offer, to_prove)),
+                        Err(error) => pause(&error),
+                    }
+                }
+                Err(error) => pause(&error),
+            }
+        }
+    }
+
+    /// Answers one offer, and hands it to the prover.
+    fn take(&self, offer: Offer, to_prove: &SyncSender<Answered>) {
+        let job = offer.job;
+        if let Err(error) = self.try_take(offer, to_prove) {
+            tracing::warn!(%job, %error, "the offer is not taken");
+        }
+    }
+
+    fn try_take(&self, offer: Offer, to_prove: &SyncSender<Answered>) -> Result<(), TakeError> {
+        let model = self.models.get(&offer.order.model()).ok_or(TakeError::Model)?;
+        offer.check(self.chain_id, model.keys.verifying_key())?;
+        let execution = Arc::new(run(&model.graph, &offer.input)?);
+        let mut prove_by = offer.prove_by;
+        if !offer.answered {
+            let output = execution.outputs(&model.graph).concat();
+            let root = execution_root(&execution.values);
+            let answer = SignedAnswer::new(&self.identity, &offer.order, output, root, prove_by);
+            prove_by = self.hand_in_answer(&answer, offer.answer_by)?.unwrap_or(prove_by);
+        }
+        // Waits while the prover is behind: no more is promised than can be proven.
+        to_prove.send(Answered { offer, execution, prove_by }).map_err(|_| TakeError::Ended)
+    }
+
+    /// Hands an answer in, again and again while the coordinator cannot be reached: if it has the
+    /// answer and this node forgot it, the stake would be lost. The moment for the proof, if the
+    /// coordinator says it; it has said it before if it had the answer.
+    fn hand_in_answer(
+        &self,
+        answer: &SignedAnswer,
+        answer_by: u64,
+    ) -> Result<Option<u64>, ClientError> {
+        loop {
+            match self.client.answer(answer) {
+                Ok(held) => return Ok(Some(held.prove_by)),
+                Err(error) if error.problem() == Some("answered") => return Ok(None),
+                Err(error) if error.is_passing() && unix_milliseconds() / 1_000 <= answer_by => {
+                    pause(&error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Proves what was answered, in its order.
+    fn prove_all(&self, proofs: Receiver<Answered>) {
+        for Answered { offer, execution, prove_by } in proofs {
+            let job = JobId(offer.job.0);
+            let Some(model) = self.models.get(&offer.order.model()) else { continue };
+            let binding = offer.order.binding(self.identity.address());
+            match model.keys.prove(Inference::new(&execution, binding), &|_| ()) {
+                Ok(proven) => self.hand_in(job, proven.file.encode().into_bytes(), prove_by),
+                Err(error) => tracing::error!(%job, %error, "the proof failed"),
+            }
+        }
+    }
+
+    /// Hands a proof in, again and again while the coordinator cannot be reached.
+    fn hand_in(&self, job: JobId, proof: Vec<u8>, prove_by: u64) {
+        loop {
+            match self.client.prove(job, proof.clone()) {
+                Ok(()) => tracing::info!(%job, "proven"),
+                Err(error) if error.is_passing() && unix_milliseconds() / 1_000 <= prove_by => {
+                    pause(&error);
+                    continue;
+                }
+                Err(error) => tracing::warn!(%job, %error, "the proof is not paid"),
+            }
+            return;
+        }
+    }
+}
+
+/// Why an offer is not taken.
+#[derive(Debug, Error)]
+enum TakeError {
+    #[error("the node does not have the model")]
+    Model,
+    #[error(transparent)]
+    Offer(#[from] OfferError),
+    #[error(transparent)]
+    Run(#[from] zkinfer::models::RunError),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error("the prover has ended")]
+    Ended,
+}
+
+fn pause(error: &ClientError) {
+    tracing::warn!(%error, "trying again");
+    thread::sleep(PAUSE);
+}
+
+fn load(path: &Path, srs: Option<&Path>) -> Result<Loaded, WorkerError> {
+    let model = Model::open(path)?;
+    let files = KeyFiles::beside_model(path);
+    let quantized = model.quantize(&Recipe::default(), &files.settings, &[])?;
+    let (stored, device) = (files.stored()?, Device::default());
+    let keys = Keys::make_again(stored.as_ref(), &model, &quantized, srs, &device, &|_| ())?;
+    let layout = &keys.verifying_key().parts().layout;
+    let shown = [layout.input_visibility, layout.output_visibility];
+    if shown != [Visibility::Public; 2] {
+        return Err(WorkerError::Hidden { path: path.to_owned() });
+    }
+    // Another key there would be one that the coordinator may serve and this node cannot prove.
+    files.hold(&keys)?;
+    Ok(Loaded { graph: quantized.graph, keys })
+}
+
+/// Runs a model on the integers of all of its inputs.
+fn run(graph: &QuantizedGraph, input: &[i64]) -> Result<Execution, zkinfer::models::RunError> {
+    let mut rest = input;
+    let mut take = |count: usize| {
+        let (own, others) = rest.split_at(count.min(rest.len()));
+        rest = others;
+        own.to_vec()
+    };
+    let inputs: Vec<Vec<i64>> =
+        graph.inputs.iter().map(|id| take(graph.tensors[id.0].shape.iter().product())).collect();
+    execute(graph, &inputs)
+}
+
+impl Offer {
+    /// Whether it is worth a node's while: an order of its buyer for the node's own key.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub fn check(&self, chain_id: u64, key: &VerifyingKey) -> Result<(), OfferError> {
+        let Self { order, signature, input, .. } = self;
+        let request = crate::order::JobRequest {
+            order: order.clone(),
+            signature: *signature,
+            input: input.clone(),
+        };
+        request.check(chain_id, key)?;
+        if self.order.job() != JobId(self.job.0) {
+            return Err(OfferError::Name);
+        }
+        if self.answer_by > order.deadline || self.prove_by > order.deadline {
+            return Err(OfferError::Moments);
+        }
+        Ok(())
+    }
+}

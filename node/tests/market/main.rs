@@ -1,0 +1,11 @@
+//! A market as its users have it: over HTTP, with real proofs, and with liars.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+mod crash;
+mod hostile;
+mod queues;
+mod readme;
+mod service;
+mod simulation;
