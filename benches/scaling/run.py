@@ -14,17 +14,21 @@ from common import venv
 
 venv.enter("scaling", ["numpy", "onnx"])
 
-from common import networks, zkinfer
+from common import networks, transformer, zkinfer
+
+NAMES = [*networks.NAMES, *transformer.NANO]
 
 
 def row(binary: Path, name: str, repeat: int) -> str:
     """The medians of as many proofs, each in a process of its own."""
     folder = venv.ROOT / "target" / "scaling" / name
-    parameters = networks.write(name, folder)
-    data = folder / "input.json"
+    writer = transformer if name in transformer.NANO else networks
+    parameters = writer.write(name, folder)
+    data, samples = folder / "input.json", folder / "samples.npz"
+    samples = samples if samples.exists() else None
     reports = []
     for _ in range(repeat):
-        reports.append(zkinfer.prove(binary, folder / "model.onnx", data, folder))
+        reports.append(zkinfer.prove(binary, folder / "model.onnx", data, folder, samples))
         zkinfer.verify(binary, folder, data)
 
     def median(key: str) -> float:
@@ -40,18 +44,18 @@ def row(binary: Path, name: str, repeat: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("networks", nargs="*", metavar="NETWORK", help=", ".join(networks.NAMES))
+    parser.add_argument("networks", nargs="*", metavar="NETWORK", help=", ".join(NAMES))
     parser.add_argument("--repeat", type=int, default=3, help="proofs of each network")
     parser.add_argument("--zkinfer", type=Path, help="a built command line")
     arguments = parser.parse_args()
-    unknown = set(arguments.networks) - set(networks.NAMES)
+    unknown = set(arguments.networks) - set(NAMES)
     if unknown or arguments.repeat < 1:
-        parser.error(f"networks are {', '.join(networks.NAMES)}, and at least one proof is made")
+        parser.error(f"networks are {', '.join(NAMES)}, and at least one proof is made")
     binary = zkinfer.build(arguments.zkinfer)
     print(f"{zkinfer.machine()}\n")
     print("| network | parameters | k | setup s | prove s | verify ms | proof bytes | key bytes | peak MB |")
     print("|---" * 9 + "|", flush=True)
-    for name in arguments.networks or networks.NAMES:
+    for name in arguments.networks or NAMES:
         print(row(binary, name, arguments.repeat), flush=True)
 
 

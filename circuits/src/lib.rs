@@ -5,12 +5,14 @@
 //! that plan, with or without a witness. `docs/arithmetization.md` derives every relation used
 //! here, its bound and why it is sound.
 //!
-//! The layout has six units that run side by side over the rows:
+//! The layout has eight units that run side by side over the rows:
 //!
 //! | unit | one row holds | module |
 //! |---|---|---|
 //! | slots | several requantized outputs: value, remainder, overflow | [`gates`](crate), `slots` |
 //! | linear | elements being read, fixed weights, the check of every linear layer | `linear` |
+//! | product | factors of matrix products of two tensors being read | `product` |
+//! | normalize | elements of a group being read, or a check of the group | `normalize` |
 //! | pool | four elements and their maximum | `pool` |
 //! | forest | the rank of a compared element; a step down a tree in each lane | `forest` |
 //! | softmax | elements of a group, their exponentials, their shares | `softmax` |
@@ -29,6 +31,7 @@ mod chain;
 mod challenges;
 mod circuit;
 mod config;
+mod contraction;
 mod error;
 mod frame;
 mod instance;
@@ -46,7 +49,9 @@ pub use units::{
     Shape,
     commitment::{CommitmentShape, InputDigits},
     linear::LinearShape,
+    normalize::NormalizeShape,
     pool::PoolShape,
+    product::ProductShape,
     slots::{SlotShape, check_layers},
     softmax::SoftmaxShape,
 };

@@ -22,13 +22,7 @@ fn told(model: &Model, lies: &[Tamper]) -> Recorder {
 /// A layer computes on another input than the public one.
 fn another_input_is_read() -> Recorder {
     let model = support::dense();
-    let graph = model.plan.graph();
-    let honest = &model.execution.values[graph.inputs[0].0];
-    let other: Vec<i64> = honest.iter().map(|value| -1 - value).collect();
-    let execution = execute(graph, &[other]).expect("in range");
-    assert_ne!(execution.values[graph.outputs[0].0], model.execution.values[graph.outputs[0].0]);
-    let circuit = InferenceCircuit::with_execution(model.plan.clone(), execution.into());
-    record(&model, &circuit, &model.instance).shown()
+    computed_on_another_input(&model, model.plan.graph().outputs[0])
 }
 
 /// A pool is shown a larger element than there is, so that its maximum is larger.
@@ -53,6 +47,33 @@ fn another_element_is_pooled() -> Recorder {
     let first = model.execution.values[hidden.0][window[0]];
     let delta = Fr::from((values[at] + 1 - first).unsigned_abs());
     told(&model, &[Tamper { column, row, delta }])
+}
+
+/// A matrix product is computed with other factors than the public ones.
+fn other_factors_are_multiplied() -> Recorder {
+    let mut builder = GraphBuilder::new(31, [1, 1, 10]);
+    let [a, b] =
+        [vec![0, 1, 2, 3], vec![9, 8, 7, 6, 5, 4]].map(|i| builder.alias(TensorId(0), i.into()));
+    let output = builder.contract([a, b], [1, 2, 2, 3], Form::Signed);
+    computed_on_another_input(&builder.finish(output), output)
+}
+
+/// Other elements than the public ones are normalized.
+fn other_elements_are_normalized() -> Recorder {
+    let mut builder = GraphBuilder::new(32, [1, 2, 3]);
+    let output = builder.normalize(TensorId(0), 3, true, Form::Signed);
+    computed_on_another_input(&builder.finish(output), output)
+}
+
+/// The model's run on another input, with the outputs that it has.
+fn computed_on_another_input(model: &Model, output: TensorId) -> Recorder {
+    let graph = model.plan.graph();
+    let honest = &model.execution.values[graph.inputs[0].0];
+    let other: Vec<i64> = honest.iter().rev().map(|value| -1 - value).collect();
+    let execution = execute(graph, &[other]).expect("in range");
+    assert_ne!(execution.values[output.0], model.execution.values[output.0]);
+    let circuit = InferenceCircuit::with_execution(model.plan.clone(), execution.into());
+    record(model, &circuit, &model.instance).shown()
 }
 
 /// All inputs of a group are others, with another largest among them.
@@ -112,6 +133,8 @@ fn another_commitment_is_shown() -> Recorder {
 fn lies() -> Vec<(&'static str, Recorder)> {
     vec![
         ("linear read", another_input_is_read()),
+        ("product factor", other_factors_are_multiplied()),
+        ("normalized element", other_elements_are_normalized()),
         ("pool input", another_element_is_pooled()),
         ("softmax input", another_group_is_normalized()),
         ("forest element", another_element_is_compared()),

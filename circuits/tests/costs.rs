@@ -11,8 +11,12 @@ fn circuits_cost_what_they_cost() {
         .filter(|(name, _)| name != "forest")
         .map(|(name, model)| {
             let cost = model.plan.cost();
+            let of_units = match (cost.rows.product, cost.rows.normalize) {
+                (0, 0) => String::new(),
+                (product, normalize) => format!(" {product} product {normalize} normalize"),
+            };
             format!(
-                "{name}: k {}, rows {} slots {} linear {} pool {} softmax {} table, advice {}, fixed {}, permutation {}, full {}, lookups {}, \
+                "{name}: k {}, rows {} slots {} linear{of_units} {} pool {} softmax {} table, advice {}, fixed {}, permutation {}, full {}, lookups {}, \
                  degree {}, proof {}",
                 cost.k,
                 cost.rows.slots,

@@ -46,8 +46,7 @@ fn with_wrong_values(model: &Model, node: usize, lie: impl Fn(&mut Vec<i64>)) ->
     let mut execution: Execution = (*model.execution).clone();
     let accumulators = execution.accumulators[node].as_mut().expect("a layer");
     lie(accumulators);
-    let QuantizedOp::Affine(affine) = &graph.nodes[node].op else { panic!("an affine layer") };
-    let requant = &affine.requant;
+    let requant = graph.nodes[node].op.requant().expect("a layer");
     let output = graph.nodes[node].output.0;
     execution.values[output] = accumulators
         .iter()
@@ -99,6 +98,98 @@ fn two_channels_swapped_break_the_linear_sum() {
         first.swap_with_slice(&mut second[..36]);
     };
     assert_eq!(with_wrong_values(&model, 0, lie), [LINEAR]);
+}
+
+/// What breaks when the accumulators of a product of two heads, rows and three columns are others.
+fn product_lie(lie: impl Fn(&mut Vec<i64>)) -> Vec<String> {
+    with_wrong_values(&support::matrix_product(), 2, lie)
+}
+
+#[test]
+fn a_matrix_product_off_by_one_breaks_the_linear_sum() {
+    for element in 0..12 {
+        assert_eq!(product_lie(|acc| acc[element] += 1), [LINEAR]);
+    }
+}
+
+#[test]
+fn compensating_errors_of_a_matrix_product_break_the_linear_sum() {
+    // In one row, one column, one place of two heads, and across a row and a column.
+    for other in [1, 3, 6, 4] {
+        let lie = |acc: &mut Vec<i64>| {
+            acc[0] += 5;
+            acc[other] -= 5;
+        };
+        assert_eq!(product_lie(lie), [LINEAR]);
+    }
+}
+
+#[test]
+fn rows_columns_and_heads_of_a_matrix_product_swapped_break_the_linear_sum() {
+    assert_eq!(product_lie(|acc| acc.rotate_right(6)), [LINEAR]);
+    assert_eq!(product_lie(|acc| acc[..6].rotate_right(3)), [LINEAR]);
+    assert_eq!(product_lie(|acc| acc.swap(0, 1)), [LINEAR]);
+}
+
+#[test]
+fn a_carry_between_packed_channels_of_a_product_breaks_the_ranges_alone() {
+    let model = support::matrix_product();
+    assert_eq!(model.plan.shape().slots.lanes, 1);
+    let remainder = model.column("slot remainder");
+    // Of the twelve last rows four are a channel: its last position is the first of the next one.
+    let row = model.plan.cost().rows.slots - 9;
+    let found = carries(&model, [remainder, row + 1], [remainder, row]);
+    assert_eq!(found.iter().filter(|broken| **broken == [LOOKUPS]).count(), 1, "{found:?}");
+}
+
+#[test]
+fn a_normalized_element_off_by_one_breaks_the_linear_sum() {
+    let lie =
+        |element: usize| with_wrong_values(&support::normalization(), 1, |acc| acc[element] += 1);
+    assert!((0..6).all(|element| lie(element) == [LINEAR]));
+    let swapped = with_wrong_values(&support::normalization(), 1, |acc| acc.swap(0, 1));
+    assert_eq!(swapped, [LINEAR]);
+    let groups = with_wrong_values(&support::normalization(), 1, |acc| acc.rotate_right(3));
+    assert_eq!(groups, [LINEAR]);
+}
+
+/// What breaks when a group is normalized with another reciprocal or shift, and the limbs of all
+/// checks are what the gates ask for.
+fn statistics_lie(reciprocal: i64, shift: i64) -> Vec<String> {
+    let model = support::normalization();
+    let witness = model.circuit();
+    let columns = witness.witness().expect("an execution").first_phase();
+    let value = |name: &str, row: usize| columns[model.column(name)].value(row);
+    let cells = model.circuit().assigned_cells();
+    let low = cells.iter().find(|cell| cell.0 == model.column("group variance"));
+    let low = low.expect("a group").1;
+    let [sum, root] = ["group sum", "group reciprocal"].map(|name| value(name, low));
+    let variance = value("group variance", low);
+    let [r, m] = [reciprocal, shift].map(|delta| match delta {
+        -1 => -Fr::ONE,
+        delta => Fr::from(delta.unsigned_abs()),
+    });
+    let changed = |root: Fr| (root + r).square() - root.square();
+    let rest = r * sum - Fr::from(3) * m;
+    let checks = [-changed(root) * variance, changed(root + Fr::ONE) * variance, r, m, rest, -rest];
+    let lie = |name: &str, row, delta| Tamper { column: model.column(name), row, delta };
+    let mut circuit = model.circuit();
+    for row in 0..low + checks.len() {
+        circuit = circuit.tampered(lie("group reciprocal", row, r));
+        circuit = circuit.tampered(lie("group shift", row, m));
+    }
+    for (row, delta) in (low..).zip(checks) {
+        circuit = circuit.tampered(lie("group check", row, delta));
+    }
+    broken(&model, &circuit, &model.instance)
+}
+
+#[test]
+fn another_reciprocal_or_shift_of_a_group_breaks_the_ranges() {
+    assert_eq!(statistics_lie(0, 0), [""; 0]);
+    for (reciprocal, shift) in [(1, 0), (-1, 0), (0, 1), (0, -1)] {
+        assert_eq!(statistics_lie(reciprocal, shift), [LINEAR, LOOKUPS]);
+    }
 }
 
 #[test]

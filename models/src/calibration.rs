@@ -112,7 +112,7 @@ impl Range {
         self.lo.abs().max(self.hi.abs())
     }
 
-    fn of(values: impl IntoIterator<Item = f64>) -> Self {
+    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Self {
         let empty = Self { lo: f64::INFINITY, hi: f64::NEG_INFINITY };
         values.into_iter().fold(empty, |range, x| Self {
             // Written so that NaN stays and is found later.

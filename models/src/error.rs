@@ -167,4 +167,15 @@ pub enum QuantizeError {
         /// The layer.
         layer: String,
     },
+    /// A product of two tensors whose integers are so fine that its values do not fit.
+    #[error(
+        "layer `{layer}`: the product of its inputs is too fine for a shift of {shift} bits; use \
+         fewer input or activation bits, or a larger shift"
+    )]
+    Product {
+        /// The layer.
+        layer: String,
+        /// Bits that requantization drops.
+        shift: u32,
+    },
 }

@@ -8,9 +8,11 @@
 pub(crate) mod activate;
 pub(crate) mod affine;
 pub(crate) mod alias;
+pub(crate) mod contract;
 pub(crate) mod forest;
 pub(crate) mod max_pool;
 pub(crate) mod mul;
+pub(crate) mod normalize;
 pub(crate) mod softmax;
 
 use std::convert::Infallible;
@@ -26,9 +28,11 @@ use crate::quantized::{QuantizedGraph, Requant, TensorId};
 use activate::Activate;
 use affine::{Affine, QuantizedAffine};
 use alias::Alias;
+use contract::{Contract, QuantizedContract};
 use forest::Forest;
 use max_pool::MaxPool;
 use mul::{Mul, QuantizedMul};
+use normalize::{Normalize, QuantizedNormalize};
 use softmax::{QuantizedSoftmax, Softmax};
 
 /// The closed set of real operations; each but the last has its integer counterpart in
@@ -46,6 +50,10 @@ pub enum Op<F = Infallible> {
     MaxPool(MaxPool),
     /// Elementwise product of two tensors.
     Mul(Mul),
+    /// Products of two stacks of matrices.
+    Contract(Contract),
+    /// Groups of elements over their deviation.
+    Normalize(Normalize),
     /// Softmax over groups of elements.
     Softmax(Softmax),
     /// What the leaves of decision trees say.
@@ -66,6 +74,10 @@ pub enum QuantizedOp {
     MaxPool(MaxPool),
     /// Elementwise product of two tensors, requantized.
     Mul(QuantizedMul),
+    /// Products of two stacks of matrices, requantized.
+    Contract(QuantizedContract),
+    /// Groups of elements over their deviation, requantized.
+    Normalize(QuantizedNormalize),
     /// Softmax over groups of elements.
     Softmax(QuantizedSoftmax),
     /// What the leaves of decision trees say.
@@ -96,6 +108,8 @@ pub(crate) enum Requirement {
     Argument,
     /// As many bits as a model output has.
     Precision,
+    /// The few bits of a tensor between layers, which model outputs do not have.
+    Hidden,
 }
 
 /// The tensors that an operation reads.
@@ -170,6 +184,8 @@ impl<F: Reads> Op<F> {
             Self::Alias(op) => op,
             Self::MaxPool(op) => op,
             Self::Mul(op) => op,
+            Self::Contract(op) => op,
+            Self::Normalize(op) => op,
             Self::Softmax(op) => op,
             Self::Forest(op) => op,
             Self::Activate(op) => op,
@@ -182,6 +198,8 @@ impl<F: Reads> Op<F> {
             Self::Alias(op) => op,
             Self::MaxPool(op) => op,
             Self::Mul(op) => op,
+            Self::Contract(op) => op,
+            Self::Normalize(op) => op,
             Self::Softmax(op) => op,
             Self::Forest(op) => op,
             Self::Activate(op) => op,
@@ -204,6 +222,8 @@ impl<F: Reads> Op<F> {
         let activation = match self {
             Self::Affine(affine) => &mut affine.activation,
             Self::Mul(mul) => &mut mul.activation,
+            Self::Contract(contract) => &mut contract.activation,
+            Self::Normalize(normalize) => &mut normalize.activation,
             Self::Alias(_)
             | Self::MaxPool(_)
             | Self::Softmax(_)
@@ -222,6 +242,8 @@ impl Op<Activate> {
             Self::Alias(op) => Op::Alias(op),
             Self::MaxPool(op) => Op::MaxPool(op),
             Self::Mul(op) => Op::Mul(op),
+            Self::Contract(op) => Op::Contract(op),
+            Self::Normalize(op) => Op::Normalize(op),
             Self::Softmax(op) => Op::Softmax(op),
             Self::Forest(op) => Op::Forest(op),
             Self::Activate(op) => Op::Affine(layer(op)),
@@ -237,6 +259,8 @@ impl Op {
             Self::Alias(op) => op,
             Self::MaxPool(op) => op,
             Self::Mul(op) => op,
+            Self::Contract(op) => op,
+            Self::Normalize(op) => op,
             Self::Softmax(op) => op,
             Self::Forest(op) => op,
             Self::Activate(never) => match *never {},
@@ -252,6 +276,8 @@ impl QuantizedOp {
             Self::Alias(op) => op,
             Self::MaxPool(op) => op,
             Self::Mul(op) => op,
+            Self::Contract(op) => op,
+            Self::Normalize(op) => op,
             Self::Softmax(op) => op,
             Self::Forest(op) => op,
         }

@@ -5,6 +5,7 @@ mod columns;
 mod form;
 mod input;
 mod options;
+mod product;
 pub(crate) mod shift;
 mod thresholds;
 
@@ -12,6 +13,7 @@ pub use options::{LayerOptions, QuantizeOptions};
 
 pub(crate) use columns::{MOST_COLUMNS, column_ranges};
 pub(crate) use form::{Form, OUTPUT_BITS, Role, roles};
+pub(crate) use product::{Factored, Products};
 
 use crate::calibration::{Calibration, CalibrationSource, Range};
 use crate::error::QuantizeError;
@@ -135,7 +137,7 @@ impl Quantizer<'_> {
     }
 
     /// Bits of the values of the layer that gives tensor `id`.
-    fn bits_of(&self, id: TensorId) -> u32 {
+    pub(crate) fn bits_of(&self, id: TensorId) -> u32 {
         self.options.bits_of(&self.graph.tensor(id).name)
     }
 

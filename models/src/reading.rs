@@ -129,6 +129,8 @@ fn last_activation(graph: &Graph, id: TensorId) -> Option<Activation> {
         match &graph.nodes[producers[id.0]?].op {
             Op::Affine(affine) => return Some(affine.activation),
             Op::Mul(mul) => return Some(mul.activation),
+            Op::Contract(contract) => return Some(contract.activation),
+            Op::Normalize(normalize) => return Some(normalize.activation),
             Op::Activate(never) => match *never {},
             Op::Alias(alias) => id = alias.input,
             Op::MaxPool(pool) => id = pool.input,

@@ -86,6 +86,8 @@ fn describe(graph: &Graph, node: &Node, defined: &[TensorId]) -> NodeReport {
         Op::Alias(_) => ("alias", 0, 0),
         Op::MaxPool(_) => ("max pool", 0, 0),
         Op::Mul(_) => ("mul", 0, output.len()),
+        Op::Contract(contract) => ("contract", 0, output.len() * contract.sizes.inner),
+        Op::Normalize(_) => ("normalize", 0, 0),
         Op::Activate(_) => ("activation", 0, 0),
         Op::Softmax(_) => ("softmax", 0, 0),
         Op::Forest(forest) => {

@@ -63,6 +63,8 @@ struct UsedRows {
     usable: usize,
     slots: usize,
     linear: usize,
+    product: usize,
+    normalize: usize,
     pool: usize,
     softmax: usize,
     forest: usize,
@@ -90,6 +92,8 @@ impl QuoteReport {
                 usable: cost.usable_rows,
                 slots: cost.rows.slots,
                 linear: cost.rows.linear,
+                product: cost.rows.product,
+                normalize: cost.rows.normalize,
                 pool: cost.rows.pool,
                 softmax: cost.rows.softmax,
                 forest: cost.rows.forest,
@@ -130,11 +134,13 @@ impl fmt::Display for QuoteReport {
             "  rows: 2^{} = {}, of which {} hold data",
             self.k, self.rows, self.used_rows.usable
         )?;
-        let UsedRows { slots, linear, pool, softmax, forest, commitment, table, instance, .. } =
-            self.used_rows;
+        let used = &self.used_rows;
+        let UsedRows { slots, linear, product, normalize, pool, softmax, .. } = used;
+        let UsedRows { forest, commitment, table, instance, .. } = used;
         writeln!(
             f,
-            "  used: {slots} requantization, {linear} linear, {pool} pooling, {softmax} softmax, {forest} forest, \
+            "  used: {slots} requantization, {linear} linear, {product} matrix products, \
+             {normalize} normalization, {pool} pooling, {softmax} softmax, {forest} forest, \
              {commitment} hash, {table} table, {instance} public"
         )?;
         writeln!(

@@ -25,6 +25,10 @@ pub(crate) struct UnitLanes {
     pub(crate) softmax: usize,
     /// Walks to a row of the forest unit.
     pub(crate) forest: usize,
+    /// Reads to a row of the product unit.
+    pub(crate) product: usize,
+    /// Reads to a row of the normalization unit.
+    pub(crate) normalize: usize,
 }
 
 /// The cells of every tensor, with the rows of the units that follow from the graph alone.
@@ -55,7 +59,10 @@ impl Cells {
         let forest = ForestRows::of(graph, lanes.forest, tables);
         for (node_index, node) in graph.nodes.iter().enumerate() {
             let found = match &node.op {
-                QuantizedOp::Affine(_) | QuantizedOp::Mul(_) => continue,
+                QuantizedOp::Affine(_)
+                | QuantizedOp::Mul(_)
+                | QuantizedOp::Contract(_)
+                | QuantizedOp::Normalize(_) => continue,
                 QuantizedOp::MaxPool(_) if pooled.contains(&node_index) => continue,
                 QuantizedOp::Alias(alias) => alias.elements.of(&tensors[alias.input.0]),
                 QuantizedOp::MaxPool(op) => pool.pool(op),

@@ -36,6 +36,10 @@ pub struct UnitRows {
     pub slots: usize,
     /// Reads and weights.
     pub linear: usize,
+    /// Reads of matrix products of two tensors.
+    pub product: usize,
+    /// Elements of normalizations, and the checks of their groups.
+    pub normalize: usize,
     /// Maxima.
     pub pool: usize,
     /// Softmax elements.

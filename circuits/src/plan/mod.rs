@@ -23,7 +23,9 @@ use crate::{
         commitment::CommitmentRows,
         forest::{ForestRows, ForestShape},
         linear::{self, LinearShape, LinearWidths},
+        normalize::NormalizeRows,
         pool::PoolShape,
+        product::ProductRows,
         slots::{self, RequantKind, RowFormat, SlotRows},
         softmax::{SoftmaxRows, SoftmaxShape},
     },
@@ -216,14 +218,18 @@ impl CircuitPlan {
         let pooled = pooled(format);
         let cells =
             Cells::of(&graph, &slots, &pooled, sizes.lanes, commitment.as_ref(), &mut tables);
+        let product = ProductRows::new(&graph, &layers, sizes.lanes.product);
+        let normalize = NormalizeRows::new(&graph, &layers, sizes.lanes.normalize);
         let mut shape = shape(&graph, format, sizes, commitment.as_ref());
         shape.slots.layers = layers.len();
         shape.slots.steps = slots.steps().clone();
         linear.describe(&layers, &mut shape.linear);
+        shape.product = product.as_ref().map(ProductRows::shape);
+        shape.normalize = normalize.as_ref().map(|rows| rows.shape(sizes.limb_bits));
         let owed = Frame::count(|frame| Units::allocate(&shape, frame));
         let table = Table::new(&owed.ranges, &tables.values, shape.table_lanes);
         let Cells { tensors, pool, softmax, forest } = cells;
-        let rows = Rows { slots, linear, pool, softmax, forest, commitment };
+        let rows = Rows { slots, linear, product, normalize, pool, softmax, forest, commitment };
         let Sizes { k, linear, limb_bits, .. } = sizes;
         let sizes = PlanSizes { format: format_index, k, linear, limb_bits };
         Self { graph, sizes, shape, rows, tensors, instance, table }
@@ -303,10 +309,13 @@ impl CircuitPlan {
     /// What a proof of this plan costs.
     #[must_use]
     pub fn cost(&self) -> Cost {
-        let Rows { slots, linear, pool, softmax, forest, commitment } = &self.rows;
+        let Rows { slots, linear, product, normalize, pool, softmax, forest, commitment } =
+            &self.rows;
         let rows = UnitRows {
             slots: slots.row_count(),
             linear: linear.row_count,
+            product: product.as_ref().map_or(0, ProductRows::row_count),
+            normalize: normalize.as_ref().map_or(0, NormalizeRows::row_count),
             pool: pool.row_count(),
             softmax: softmax.as_ref().map_or(0, SoftmaxRows::row_count),
             forest: forest.as_ref().map_or(0, ForestRows::row_count),
@@ -348,6 +357,8 @@ fn shape(
             digit_bits: format.packing(RequantKind::Clamp, sizes.slot_lanes).digit_bits,
             ..LinearShape::default()
         },
+        product: None,
+        normalize: None,
         pool: PoolShape::of(graph, &pools, sizes.lanes.pool, limit),
         softmax: SoftmaxShape::of(graph, sizes.lanes.softmax, limit),
         forest: ForestShape::of(graph, sizes.lanes.forest, limit),

@@ -20,6 +20,8 @@ use crate::{
         commitment::CommitmentRows,
         forest::{self, ForestRows},
         linear::{self, LinearRows, LinearWidths},
+        normalize::{self, NormalizeRows},
+        product::{self, ProductRows},
         slots::{self, Layer, RowFormat, SlotRows},
         softmax::SoftmaxRows,
     },
@@ -48,6 +50,8 @@ const INSTANCE_COLUMNS: usize = 64;
 const SEVERAL_COLUMNS_K: u32 = 10;
 /// Entries of the lookup table to a row that the search allows.
 const TABLE_LANES: usize = 16;
+/// Reads of matrix products, and of normalizations, to a row that the search allows.
+const UNIT_LANES: usize = 64;
 /// A proof that a chain or a phone can afford.
 const PROOF_BYTES: u64 = 8 << 10;
 /// What a byte beyond that must save, in microseconds: a KiB is worth a twentieth of a second.
@@ -217,6 +221,14 @@ fn cheapest(mut candidates: Vec<Bounded>, objective: Objective) -> Option<Chosen
     best.map(|(_, found)| (found.format, found.candidate.sizes))
 }
 
+/// The fewest reads to a row with which a unit of so many rows, for reads to a row, fits into
+/// `rows`: more reads to a row never make more rows. `None` where it never does.
+fn fewest_lanes(rows: usize, row_count: impl Fn(usize) -> usize) -> Option<usize> {
+    let lanes: Vec<usize> = (1..=UNIT_LANES).collect();
+    let first = lanes.partition_point(|&lanes| row_count(lanes) > rows);
+    lanes.get(first).copied()
+}
+
 fn weight_count(graph: &QuantizedGraph) -> usize {
     let weights = |op: &QuantizedOp| match op {
         QuantizedOp::Affine(affine) => affine.terms.iter().map(|t| t.kernel.len()).sum(),
@@ -235,7 +247,7 @@ impl<'a> Search<'a> {
         let layers = slots::layers(graph, format, 1);
         let mut tables = ValueTables::default();
         let slots = SlotRows::new(graph, &layers, 1, &mut tables);
-        let lanes = UnitLanes { pool: 1, softmax: 1, forest: 1 };
+        let lanes = UnitLanes { pool: 1, softmax: 1, forest: 1, product: 1, normalize: 1 };
         let cells = Cells::of(graph, &slots, &pooled(format), lanes, commitment, &mut tables);
         Self {
             graph,
@@ -268,32 +280,28 @@ impl<'a> Search<'a> {
         let committed = self.commitment.map_or(0, CommitmentRows::row_count);
         // The value behind the last is read as 0.
         let instance_columns = (self.instance + 1).div_ceil(rows.max(1));
-        let pool = self.pool_windows.div_ceil(rows.max(1));
-        let softmax =
-            (1..=SOFTMAX_LANES).find(|&lanes| SoftmaxRows::count(self.graph, lanes) <= rows);
-        let Some(softmax) = softmax else { return Vec::new() };
         let is_one = k < SEVERAL_COLUMNS_K || self.for_contract;
         let most_columns = if is_one { 1 } else { INSTANCE_COLUMNS };
         let has_room = instance_columns <= most_columns && committed <= rows;
-        if pool > POOL_LANES || !has_room {
+        if !has_room {
             return Vec::new();
         }
-        let forest = (1..=forest::LANES).find(|&lanes| {
-            self.forest.as_ref().is_none_or(|forest| forest.rows_with(lanes) <= rows)
-        });
-        let Some(forest) = forest else { return Vec::new() };
-        let lanes = (1..=64).find(|&m| {
+        let slot_lanes = (1..=64).find(|&m| {
             let layers = slots::layers(self.graph, self.format, m);
             slots::row_count(&layers) <= rows
         });
-        let Some(lanes) = lanes else { return Vec::new() };
-        let layers = slots::layers(self.graph, self.format, lanes);
-        let steps = slots::layout(self.graph, &layers, lanes).steps;
+        let Some(slot_lanes) = slot_lanes else { return Vec::new() };
+        let layers = slots::layers(self.graph, self.format, slot_lanes);
+        let steps = slots::layout(self.graph, &layers, slot_lanes).steps;
+        let Some(lanes) = self.unit_lanes(&layers, rows) else { return Vec::new() };
+        let normalize = NormalizeRows::new(self.graph, &layers, lanes.normalize);
+        let product = ProductRows::new(self.graph, &layers, lanes.product);
+        let product = product.as_ref().map(ProductRows::shape);
         let of_linear = |(widths, linear): &(LinearWidths, LinearRows)| {
             let base = Sizes {
                 k,
-                slot_lanes: lanes,
-                lanes: UnitLanes { pool, softmax, forest },
+                slot_lanes,
+                lanes,
                 linear: *widths,
                 limb_bits: 0,
                 table_lanes: 1,
@@ -305,6 +313,8 @@ impl<'a> Search<'a> {
                 shape.slots.layers = layers.len();
                 shape.slots.steps = steps.clone();
                 linear.describe(&layers, &mut shape.linear);
+                shape.product = product.clone();
+                shape.normalize = normalize.as_ref().map(|rows| rows.shape(limb_bits));
                 (sizes, shape)
             };
             let mut shapes: Vec<_> = LIMB_BITS.map(shape).collect();
@@ -316,6 +326,26 @@ impl<'a> Search<'a> {
             .flat_map(of_linear)
             .filter_map(|(sizes, shape)| self.with_table(rows, sizes, shape))
             .collect()
+    }
+
+    /// The fewest lanes with which each of the other units fits into `rows`.
+    fn unit_lanes(&self, layers: &[Layer], rows: usize) -> Option<UnitLanes> {
+        let pool = self.pool_windows.div_ceil(rows.max(1));
+        let softmax =
+            (1..=SOFTMAX_LANES).find(|&lanes| SoftmaxRows::count(self.graph, lanes) <= rows);
+        let forest = (1..=forest::LANES).find(|&lanes| {
+            self.forest.as_ref().is_none_or(|forest| forest.rows_with(lanes) <= rows)
+        });
+        let products = fewest_lanes(rows, |lanes| product::row_count(self.graph, layers, lanes));
+        let groups = fewest_lanes(rows, |lanes| normalize::row_count(self.graph, layers, lanes));
+        let lanes = UnitLanes {
+            pool,
+            softmax: softmax?,
+            forest: forest?,
+            product: products?,
+            normalize: groups?,
+        };
+        (pool <= POOL_LANES).then_some(lanes)
     }
 
     /// The candidate whose table has as few entries to a row as fit it into `rows`.

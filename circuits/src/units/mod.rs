@@ -6,7 +6,9 @@
 pub(crate) mod commitment;
 pub(crate) mod forest;
 pub(crate) mod linear;
+pub(crate) mod normalize;
 pub(crate) mod pool;
+pub(crate) mod product;
 pub(crate) mod slots;
 pub(crate) mod softmax;
 mod unit;
@@ -81,7 +83,7 @@ macro_rules! units {
 
             /// The columns of the second phase whose first cell is 0.
             pub(crate) fn chains(&self) -> Vec<Column<Advice>> {
-                [$(self.$unit.chain(),)*].into_iter().flatten().collect()
+                [$(self.$unit.chains(),)*].concat()
             }
 
             /// What a row of all units adds to the total.
@@ -107,6 +109,10 @@ units! {
     slots: slots::SlotUnit, slots::SlotShape;
     /// Reads and weights: the check of every linear layer.
     linear: linear::LinearUnit, linear::LinearShape;
+    /// Matrix products of two tensors.
+    product: Option<product::ProductUnit>, Option<product::ProductShape>;
+    /// Normalization of groups, several elements to a row.
+    normalize: Option<normalize::NormalizeUnit>, Option<normalize::NormalizeShape>;
     /// Maxima of four elements, several to a row.
     pool: pool::PoolUnit, pool::PoolShape;
     /// Softmax, elements of a group side by side.

@@ -52,9 +52,9 @@ pub(crate) trait Unit: Sized {
     /// What its copied cells are copies of.
     fn copies(&self, _rows: &Self::Rows, _copies: &mut Copies<'_>) {}
 
-    /// A column of the second phase whose first cell is 0.
-    fn chain(&self) -> Option<Column<Advice>> {
-        None
+    /// The columns of the second phase whose first cell is 0.
+    fn chains(&self) -> Vec<Column<Advice>> {
+        Vec::new()
     }
 
     /// What a row adds to the total that must vanish.
@@ -108,8 +108,8 @@ impl<U: Unit> Unit for Option<U> {
         }
     }
 
-    fn chain(&self) -> Option<Column<Advice>> {
-        self.as_ref().and_then(Unit::chain)
+    fn chains(&self) -> Vec<Column<Advice>> {
+        self.as_ref().map_or_else(Vec::new, Unit::chains)
     }
 
     fn addend(&self, row: &mut Row<'_, '_>) -> Option<Expression<Fr>> {

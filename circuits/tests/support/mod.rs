@@ -229,6 +229,43 @@ impl GraphBuilder {
         self.push(QuantizedOp::Mul(op), shape, lo, hi)
     }
 
+    /// A product of two stacks of matrices, with a bias for each element.
+    pub(crate) fn contract(
+        &mut self,
+        [a, b]: [TensorId; 2],
+        [batch, rows, inner, columns]: [usize; 4],
+        form: Form,
+    ) -> TensorId {
+        let sizes = MatrixSizes { batch, rows, inner, columns };
+        let largest = |t: TensorId| {
+            let tensor = &self.graph.tensors[t.0];
+            tensor.hi.max(-tensor.lo)
+        };
+        let factor: i64 = -2;
+        let reach = largest(a) * largest(b) * factor.abs() * inner as i64 + 1000;
+        let bias = (0..sizes.len()).map(|_| self.below(2001) - 1000).collect();
+        let requant = self.requant(reach, &form);
+        let (lo, hi) = output_bounds(&requant);
+        let op = Contract { a, b, sizes, factor, bias, requant };
+        self.push(QuantizedOp::Contract(op), vec![batch, rows, columns], lo, hi)
+    }
+
+    /// Groups of so many elements over their deviation.
+    pub(crate) fn normalize(
+        &mut self,
+        input: TensorId,
+        size: usize,
+        is_centered: bool,
+        form: Form,
+    ) -> TensorId {
+        let shape = self.graph.tensors[input.0].shape.clone();
+        let (gain, bias) = (1 << 12, 77);
+        let requant = self.requant(gain * size as i64 + 100, &form);
+        let (lo, hi) = output_bounds(&requant);
+        let op = Normalize { input, size, is_centered, gain, epsilon: 3, bias, requant };
+        self.push(QuantizedOp::Normalize(op), shape, lo, hi)
+    }
+
     fn requant_for(&mut self, reach: i64, form: Form) -> Requant {
         self.requant(reach, &form)
     }

@@ -21,6 +21,11 @@ macro_rules! for_every_model {
             table,
             tables_of_two_widths,
             product,
+            matrix_product,
+            turned_products,
+            normalization,
+            root_mean_square,
+            normalizations,
             softmax,
             softmax_of_relu,
             softmax_side_by_side,
@@ -193,6 +198,55 @@ pub(crate) fn product() -> Model {
     let b = builder.dense(TensorId(0), 5, Form::Relu);
     let flipped = builder.alias(a, vec![4, 2, 0, 1, 3].into());
     let output = builder.mul(flipped, b, Form::Signed);
+    builder.finish(output)
+}
+
+/// Two heads of matrices, with more columns than rows.
+pub(crate) fn matrix_product() -> Model {
+    let mut builder = GraphBuilder::new(20, [1, 1, 5]);
+    let a = builder.dense(TensorId(0), 8, Form::Signed);
+    let b = builder.dense(TensorId(0), 12, Form::Relu);
+    let output = builder.contract([a, b], [2, 2, 2, 3], Form::Signed);
+    builder.finish(output)
+}
+
+/// Products with more rows than columns, of a pool, the second of the first and with outputs of 16
+/// bits: what a layer with windows and wide channels ask of a product.
+pub(crate) fn turned_products() -> Model {
+    let mut builder = GraphBuilder::new(21, [1, 4, 4]);
+    let conv = Conv { kernel: [1, 1], ..Conv::default() };
+    let hidden = builder.conv(TensorId(0), &conv, Form::Relu);
+    let pooled = builder.max_pool(hidden, 2, 2);
+    let right = builder.alias(pooled, vec![3, 0, 6, 5, 2, 1].into());
+    let first = builder.contract([pooled, right], [1, 4, 2, 3], Form::Table(7));
+    let output = builder.contract([first, pooled], [2, 3, 2, 1], Form::Wide);
+    builder.finish(output)
+}
+
+/// Groups with a mean.
+pub(crate) fn normalization() -> Model {
+    let mut builder = GraphBuilder::new(22, [1, 1, 5]);
+    let hidden = builder.dense(TensorId(0), 6, Form::Signed);
+    let output = builder.normalize(hidden, 3, true, Form::Signed);
+    builder.finish(output)
+}
+
+/// Groups without a mean.
+pub(crate) fn root_mean_square() -> Model {
+    let mut builder = GraphBuilder::new(23, [1, 1, 6]);
+    let hidden = builder.normalize(TensorId(0), 2, false, Form::Table(7));
+    let output = builder.dense(hidden, 2, Form::Signed);
+    builder.finish(output)
+}
+
+/// Groups with and without a mean beside a layer with windows, one with outputs of 16 bits.
+pub(crate) fn normalizations() -> Model {
+    let mut builder = GraphBuilder::new(24, [1, 4, 4]);
+    let conv = Conv { kernel: [1, 1], ..Conv::default() };
+    let hidden = builder.conv(TensorId(0), &conv, Form::Relu);
+    let pooled = builder.max_pool(hidden, 2, 2);
+    let first = builder.normalize(pooled, 4, false, Form::Relu);
+    let output = builder.normalize(first, 2, true, Form::Wide);
     builder.finish(output)
 }
 

@@ -1,6 +1,8 @@
 //! Fewer, larger layers: every layer that is not there needs no requantization in the proof.
 
 mod affine;
+mod contract;
+mod function;
 
 use super::{Activate, Alias, Draft, Node, Op, activate};
 use crate::activation::Activation;
@@ -21,11 +23,13 @@ impl Draft {
         let context = Context { producers: &producers, uses: &uses };
         (0..self.nodes.len()).any(|position| {
             self.compose_aliases(position, &context)
-                || self.recognize_gate(position, &context)
+                || self.recognize_function(position, &context)
                 || self.absorb_activation(position, &context)
                 || self.hoist_activation(position, &context)
                 || self.merge_producer(position, &context)
                 || self.fold_normalization(position, &context)
+                || self.scale_product(position, &context)
+                || self.scale_factor(position, &context)
         })
     }
 
@@ -36,39 +40,6 @@ impl Draft {
         let Op::Alias(before) = &self.nodes[before].op else { return false };
         let elements = alias.elements.after(&before.elements);
         self.nodes[position].op = Op::Alias(Alias { input: before.input, elements });
-        true
-    }
-
-    /// `x · sigmoid(x)` is one function of `x`, and so is `x · hard_sigmoid(x)`.
-    fn recognize_gate(&mut self, position: usize, context: &Context<'_>) -> bool {
-        let Op::Mul(mul) = &self.nodes[position].op else { return false };
-        if mul.activation != Activation::Identity
-            || !mul.a_elements.is_in_order()
-            || !mul.b_elements.is_in_order()
-        {
-            return false;
-        }
-        let gate_of = |gate: TensorId, x: TensorId| {
-            let Op::Activate(Activate { input, function }) =
-                self.nodes[context.producers[gate.0]?].op
-            else {
-                return None;
-            };
-            match function {
-                _ if input != x => None,
-                Activation::Sigmoid => Some((x, Activation::Silu)),
-                Activation::HardSigmoid { alpha, beta }
-                    if (alpha - 1.0 / 6.0).abs() < 1e-6 && beta == 0.5 =>
-                {
-                    Some((x, Activation::HardSwish))
-                }
-                _ => None,
-            }
-        };
-        let Some((x, function)) = gate_of(mul.b, mul.a).or_else(|| gate_of(mul.a, mul.b)) else {
-            return false;
-        };
-        self.nodes[position].op = activate(x, function);
         true
     }
 
@@ -122,6 +93,10 @@ impl Draft {
                 Op::MaxPool(pool) if function.is_monotone() => id = pool.input,
                 Op::Affine(affine) => return moved && affine.activation == Activation::Identity,
                 Op::Mul(mul) => return moved && mul.activation == Activation::Identity,
+                Op::Contract(product) => {
+                    return moved && product.activation == Activation::Identity;
+                }
+                Op::Normalize(op) => return moved && op.activation == Activation::Identity,
                 _ => return false,
             }
             moved = true;

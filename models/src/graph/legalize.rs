@@ -8,11 +8,11 @@ use crate::quantized::TensorId;
 
 impl Draft {
     /// Turns what is left of free activations into layers, puts a layer before each output that
-    /// is only input data, and before each operation that asks for one of its own.
+    /// is only input data, and before each operation that asks for another form.
     pub(crate) fn legalize(self) -> Graph {
         let mut graph = self.finish();
         graph.separate_outputs();
-        graph.separate_arguments();
+        graph.separate_inputs();
         graph.prune();
         graph
     }
@@ -61,23 +61,32 @@ impl Graph {
         }
     }
 
-    /// Gives each operation that asks for arguments of its own a layer that copies its input, where
-    /// there is none yet.
-    fn separate_arguments(&mut self) {
+    /// Gives each operation that asks for another form of a tensor a layer that copies it.
+    fn separate_inputs(&mut self) {
         let mut position = 0;
         while position < self.nodes.len() {
-            if self.nodes[position].op.form().requirement() == Requirement::Argument {
-                for input in 0..self.nodes[position].op.inputs().len() {
-                    let id = self.nodes[position].op.inputs()[input];
-                    if !self.is_own_layer(id) {
-                        let copy = self.insert_identity(id, position);
-                        position += 1;
-                        *self.nodes[position].op.inputs_mut()[input] = copy;
-                    }
+            for input in 0..self.nodes[position].op.inputs().len() {
+                let id = self.nodes[position].op.inputs()[input];
+                let is_met = match self.nodes[position].op.form().requirement() {
+                    Requirement::Nothing | Requirement::Precision => true,
+                    Requirement::Argument => self.is_own_layer(id),
+                    Requirement::Hidden => !self.is_output(id),
+                };
+                if !is_met {
+                    let copy = self.insert_identity(id, position);
+                    position += 1;
+                    *self.nodes[position].op.inputs_mut()[input] = copy;
                 }
             }
             position += 1;
         }
+    }
+
+    /// Whether the elements of `id` are those of a model output, too.
+    fn is_output(&self, id: TensorId) -> bool {
+        let producers = self.producers();
+        let root = |id| self.alias_root(id, &producers);
+        self.outputs.iter().any(|&output| root(output) == root(id))
     }
 
     /// Whether a layer with a bias gives `id`, and only one operation reads it.
@@ -88,7 +97,7 @@ impl Graph {
             let Some(position) = producers[id.0] else { return false };
             match &self.nodes[position].op {
                 Op::Alias(alias) => id = alias.input,
-                other => return matches!(other, Op::Affine(_)),
+                other => return matches!(other, Op::Affine(_) | Op::Contract(_)),
             }
         }
         false

@@ -7,7 +7,7 @@ use super::importer::Importer;
 use super::node::{OnnxNode, Tensor, Value};
 use super::operators::{Operator, operator};
 use crate::activation::Activation;
-use crate::graph::{Affine, Op, Term, Window};
+use crate::graph::{Affine, Contract, MatrixSizes, Op, Term, Window};
 use crate::quantized::{ImageView, TensorId};
 use crate::view::View;
 
@@ -241,15 +241,22 @@ impl Importer {
         outer: &[usize],
         [rows, inner, columns]: [usize; 3],
     ) -> Result<Value, ImportError> {
-        let products = [outer, &[rows, columns, inner]].concat();
-        self.budget.elements(&node.name, &products)?;
-        let sizes = [outer.iter().product(), rows, columns, inner];
-        let of_a = View::strided(&sizes, &[rows * inner, inner, 0, 1], 0);
-        let of_b = View::strided(&sizes, &[inner * columns, 0, 1, columns], 0);
-        let product = self.multiplied(node, [a.id, b.id], [of_a, of_b], products)?;
-        let last = outer.len() + 2;
-        let sum = self.reduced(node, &product, &[last], Reduction::Sum)?;
-        self.reshaped(node, &sum, [outer, &[rows, columns]].concat())
+        let batch: usize = outer.iter().product();
+        let shape = [outer, &[rows, columns]].concat();
+        if rows * columns == 1 {
+            // Two vectors: the sum of the products of their elements.
+            let factors = [(); 2].map(|()| View::in_order(batch * inner));
+            let products = [outer, &[inner]].concat();
+            let product = self.multiplied(node, [a.id, b.id], factors, products)?;
+            let sum = self.reduced(node, &product, &[outer.len()], Reduction::Sum)?;
+            return self.reshaped(node, &sum, shape);
+        }
+        self.reserve(node, &shape)?;
+        self.budget.multiplications(&node.name, &[batch, rows, inner, columns])?;
+        let sizes = MatrixSizes { batch, rows, inner, columns };
+        let (scale, bias, activation) = (1.0, Vec::new(), Activation::Identity);
+        let op = Contract { a: a.id, b: b.id, sizes, scale, bias, activation };
+        self.emit(node, shape, Op::Contract(op))
     }
 }
 

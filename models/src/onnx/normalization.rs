@@ -8,7 +8,7 @@ use super::node::{OnnxNode, Value};
 use super::operators::{Operator, operator};
 use crate::activation::Activation;
 use crate::function::Function;
-use crate::graph::{Channels, Op, Softmax, pointwise};
+use crate::graph::{Channels, Normalize, Op, Softmax, pointwise};
 use crate::quantized::TensorId;
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -111,41 +111,67 @@ struct Statistics {
     axes: Vec<usize>,
     epsilon: f64,
     /// Whether the mean is taken off.
-    centered: bool,
+    is_centered: bool,
 }
 
 impl Statistics {
+    /// The same with an epsilon from the file.
+    fn checked(self, node: &OnnxNode<'_>) -> Result<Self, ImportError> {
+        if self.epsilon.is_finite() && self.epsilon >= 0.0 {
+            return Ok(self);
+        }
+        Err(node.wrong_attribute("epsilon", "a number that is not negative"))
+    }
+
     /// `(x − mean) / √(variance + epsilon)`.
     fn normalize(
         &self,
         node: &OnnxNode<'_>,
         importer: &mut Importer,
         value: &Value,
-    ) -> Result<Normalized, ImportError> {
-        let mean = match self.centered {
-            true => Some(importer.reduced(node, value, &self.axes, Reduction::Mean)?),
-            false => None,
+    ) -> Result<Value, ImportError> {
+        let shape = importer.shape_of(value);
+        let kept = (0..shape.len()).filter(|axis| !self.axes.contains(axis));
+        let order: Vec<usize> = kept.chain(self.axes.iter().copied()).collect();
+        let Value::Tensor(tensor) = importer.transposed(node, value, &order)? else {
+            let [centered, inverse] = self.apart(node, importer, value)?;
+            return importer.product(node, &centered, &inverse);
         };
-        let centered = match &mean {
-            Some(mean) => importer.sub(node, value, mean)?,
-            None => value.clone(),
+        let moved = importer.shape(tensor.id).to_vec();
+        importer.reserve(node, &moved)?;
+        let size = self.axes.iter().map(|&axis| shape[axis]).product();
+        let op = Normalize {
+            input: tensor.id,
+            size,
+            is_centered: self.is_centered,
+            epsilon: self.epsilon,
+            activation: Activation::Identity,
+        };
+        let normalized = importer.emit(node, moved, Op::Normalize(op))?;
+        let mut back = vec![0; order.len()];
+        order.iter().enumerate().for_each(|(place, &axis)| back[axis] = place);
+        importer.transposed(node, &normalized, &back)
+    }
+
+    /// `x − mean` and `1 / √(variance + epsilon)`, in operations of their own.
+    fn apart(
+        &self,
+        node: &OnnxNode<'_>,
+        importer: &mut Importer,
+        value: &Value,
+    ) -> Result<[Value; 2], ImportError> {
+        let centered = match self.is_centered {
+            true => {
+                let mean = importer.reduced(node, value, &self.axes, Reduction::Mean)?;
+                importer.sub(node, value, &mean)?
+            }
+            false => value.clone(),
         };
         let squares = importer.product(node, &centered, &centered)?;
         let variance = importer.reduced(node, &squares, &self.axes, Reduction::Mean)?;
         let inverse = Activation::Function(Function::InverseSqrt { epsilon: self.epsilon });
-        let inverse = importer.apply(node, &variance, inverse)?;
-        let value = importer.product(node, &centered, &inverse)?;
-        Ok(Normalized { value, mean, inverse })
+        Ok([centered, importer.apply(node, &variance, inverse)?])
     }
-}
-
-/// What a normalization gives.
-struct Normalized {
-    value: Value,
-    /// The mean of each group, where it is taken off.
-    mean: Option<Value>,
-    /// One over the deviation of each group.
-    inverse: Value,
 }
 
 /// `value · scale + shift`, each where it is given.
@@ -175,23 +201,26 @@ fn root_mean_square(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     over_last_axes(node, importer, false)
 }
 
-fn over_last_axes(node: &OnnxNode<'_>, importer: &mut Importer, centered: bool) -> Lowered {
+fn over_last_axes(node: &OnnxNode<'_>, importer: &mut Importer, is_centered: bool) -> Lowered {
     // The precision of intermediate numbers; here they are real.
     node.has_no_effect(&["stash_type"]);
     let value = node.operand(0)?;
     let shape = importer.shape_of(value);
     let axis = node.axis(node.int("axis")?.unwrap_or(-1), shape.len())?;
     let epsilon = node.float("epsilon")?.unwrap_or(1e-5);
-    let statistics = Statistics { axes: (axis..shape.len()).collect(), epsilon, centered };
-    let Normalized { value, mean, inverse } = statistics.normalize(node, importer, value)?;
+    let axes: Vec<usize> = (axis..shape.len()).collect();
+    let statistics = Statistics { axes: axes.clone(), epsilon, is_centered }.checked(node)?;
+    let normalized = statistics.normalize(node, importer, value)?;
     let scale = Some(node.operand(1)?);
-    let shift = if centered { node.optional(2) } else { None };
-    let result = scaled_and_shifted(node, importer, value, [scale, shift])?;
+    let shift = if is_centered { node.optional(2) } else { None };
+    let result = scaled_and_shifted(node, importer, normalized, [scale, shift])?;
     if importer.shape_of(&result) != shape {
         return Err(node.wrong_shape("scale and bias must broadcast to the input", &[&shape]));
     }
     let mut results = vec![result];
-    if let Some(mean) = mean {
+    if is_centered && node.outputs().len() > 1 {
+        let mean = importer.reduced(node, value, &axes, Reduction::Mean)?;
+        let [_, inverse] = statistics.apart(node, importer, value)?;
         results.extend([mean, inverse]);
     }
     Ok(results)
@@ -205,8 +234,9 @@ fn instance(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
         return Err(node.wrong_shape("batch, channels and spatial dimensions", &[&shape]));
     }
     let epsilon = node.float("epsilon")?.unwrap_or(1e-5);
-    let statistics = Statistics { axes: (2..shape.len()).collect(), epsilon, centered: true };
-    let normalized = statistics.normalize(node, importer, value)?.value;
+    let axes = (2..shape.len()).collect();
+    let statistics = Statistics { axes, epsilon, is_centered: true }.checked(node)?;
+    let normalized = statistics.normalize(node, importer, value)?;
     let scale = per_channel(node, importer, 1, &shape)?;
     let shift = per_channel(node, importer, 2, &shape)?;
     Ok(vec![scaled_and_shifted(node, importer, normalized, [Some(&scale), Some(&shift)])?])
@@ -226,8 +256,8 @@ fn group(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let count: usize = shape.iter().product();
     let apart =
         importer.reshaped(node, value, vec![shape[0], groups, count / shape[0] / groups])?;
-    let statistics = Statistics { axes: vec![2], epsilon, centered: true };
-    let normalized = statistics.normalize(node, importer, &apart)?.value;
+    let statistics = Statistics { axes: vec![2], epsilon, is_centered: true }.checked(node)?;
+    let normalized = statistics.normalize(node, importer, &apart)?;
     let normalized = importer.reshaped(node, &normalized, shape.clone())?;
     let scale = per_channel(node, importer, 1, &shape)?;
     let shift = per_channel(node, importer, 2, &shape)?;
@@ -257,8 +287,8 @@ fn mean_variance(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let rank = importer.shape_of(value).len();
     let axes = node.ints("axes")?.unwrap_or(&[0, 2, 3]);
     let axes = super::reshaping::distinct_axes(node, axes, rank)?;
-    let statistics = Statistics { axes, epsilon: 1e-18, centered: true };
-    Ok(vec![statistics.normalize(node, importer, value)?.value])
+    let statistics = Statistics { axes, epsilon: 1e-18, is_centered: true };
+    Ok(vec![statistics.normalize(node, importer, value)?])
 }
 
 /// `LRN`: each element over a power of the sum of squares of the channels around it.

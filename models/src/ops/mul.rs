@@ -7,10 +7,7 @@ use crate::activation::Activation;
 use crate::calibration::Range;
 use crate::error::QuantizeError;
 use crate::graph::Node;
-use crate::quantize::{
-    Form, Format, OUTPUT_BITS, Quantizer, Role, SUM_BITS, check_scale, integer, power_of_two, real,
-    shift, small,
-};
+use crate::quantize::{Factored, Format, Products, Quantizer, Role, shift};
 use crate::quantized::{QuantizedGraph, Requant, TensorId};
 use crate::view::View;
 
@@ -47,23 +44,6 @@ pub struct QuantizedMul {
 }
 
 impl Mul {
-    /// The form of the result: without a bias, 0 stands for 0.
-    fn form(
-        &self,
-        quantizer: &Quantizer<'_>,
-        node: &Node,
-        role: Role,
-        proven: Range,
-    ) -> Result<Form, QuantizeError> {
-        let seen = quantizer.range(node.output)?;
-        let form = quantizer.form(node.output, self.activation, role, [seen, proven])?;
-        if form.is_adjustable {
-            return Ok(form.centred());
-        }
-        // The cap of a clip would have to be a whole number of units, which the factor decides.
-        quantizer.form(node.output, Activation::Relu, role, [seen, proven])
-    }
-
     /// Whether both factors are the same elements: a square is never negative.
     fn is_square(&self) -> bool {
         self.a == self.b && self.a_elements == self.b_elements
@@ -98,9 +78,6 @@ impl RealForm for Mul {
         if self.is_square() { Range { lo: product.lo.max(0.0), hi: product.hi } } else { product }
     }
 
-    /// The factor is a whole number, so the scale gives way instead: a coarse one would change
-    /// the result by a constant factor. Where not even the factor 1 makes the product of fine
-    /// factors small enough for its form, the result has the bits of an output.
     fn quantize(
         &self,
         quantizer: &Quantizer<'_>,
@@ -113,36 +90,14 @@ impl RealForm for Mul {
             .iter()
             .fold((i64::MAX, i64::MIN), |(lo, hi), &corner| (lo.min(corner), hi.max(corner)));
         let lo = if self.is_square() { lo.max(0) } else { lo };
-        let unit = a.scale * b.scale;
-        let proven = Range { lo: real(lo) * unit, hi: real(hi) * unit };
-        let shift = quantizer.shift;
-        let step = unit * real(power_of_two(shift));
-        // The largest product in units of the result, where the factor is 1.
-        let reach = real(lo.abs().max(hi.abs())) / real(power_of_two(shift));
-        let fits = reach <= real(power_of_two(OUTPUT_BITS - 1) - 1);
-        let mut form =
-            self.form(quantizer, node, if fits { role } else { Role::Hidden }, proven)?;
-        let is_fine = step < form.scale && self.activation == Activation::Identity;
-        let ideal = if fits && (form.must_fit || is_fine) {
-            form = Form::wide(proven);
-            (real(form.hi) / reach).floor()
-        } else {
-            (step / form.scale).floor()
+        let products = Products {
+            activation: self.activation,
+            unit: a.scale * b.scale,
+            bounds: [lo, hi],
+            bias: None,
+            len: self.a_elements.len(),
         };
-        let ideal = ideal.clamp(1.0, real(power_of_two(SUM_BITS - 1)));
-        form.scale = step / ideal;
-        check_scale(&node.name, form.scale)?;
-        let factor = integer(ideal);
-        let overflow = || QuantizeError::Overflow { layer: node.name.clone() };
-        let bound = |corner: i64| {
-            corner.checked_mul(factor).filter(|sum| sum.unsigned_abs() < 1 << SUM_BITS)
-        };
-        let acc_lo = bound(lo).ok_or_else(overflow)?;
-        let acc_hi = bound(hi).ok_or_else(overflow)?;
-        let (table, format) = quantizer.output_of(&form);
-        let (lo, hi) = (small(form.lo), small(form.hi));
-        let scale = form.scale;
-        let requant = Requant { scale, zero: 0, shift, lo, hi, acc_lo, acc_hi, table };
+        let Factored { factor, requant, format, .. } = quantizer.factored(node, role, &products)?;
         let op = QuantizedMul {
             a: self.a,
             b: self.b,

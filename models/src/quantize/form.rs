@@ -95,6 +95,14 @@ impl Form {
         self.start.map_or(0, |start| self.lo - integer((start / self.scale).round()))
     }
 
+    /// Whether a smaller scale cuts off values that the form is for.
+    pub(crate) fn is_cut_at(&self, scale: f64, seen: Range) -> bool {
+        let largest = if self.lo < 0 { seen.magnitude() } else { seen.hi };
+        let most = real(self.lo.abs().max(self.hi));
+        let is_cut = self.start.is_some() || scale * most < largest;
+        scale < self.scale && is_cut
+    }
+
     /// Whether the layer is the argument of another operation's table.
     pub(crate) fn is_argument(&self) -> bool {
         self.entries == Entries::Shifted
@@ -222,7 +230,8 @@ impl Quantizer<'_> {
         Ok(Form::window(bits, window, Entries::Shifted))
     }
 
-    fn table_form(
+    /// The form of a layer whose outputs a table gives.
+    pub(crate) fn table_form(
         &self,
         function: Activation,
         role: Role,

@@ -8,7 +8,7 @@
 use std::ops::RangeInclusive;
 
 use super::real;
-use crate::quantized::{Affine, Mul, QuantizedGraph};
+use crate::quantized::{Affine, Contract, Mul, Normalize, QuantizedGraph};
 
 /// The shifts that are chosen from.
 const SHIFTS: RangeInclusive<u32> = 10..=16;
@@ -20,6 +20,9 @@ const FEW_WEIGHTS_SHIFT: f64 = 12.0;
 /// What whole numbers that a scale gives way to are not rounded below: a scale then grows by a
 /// sixteenth at most.
 const LEAST_FACTOR: f64 = 16.0;
+
+/// Reciprocals of deviations are not below this: they are whole numbers, too.
+const LEAST_RECIPROCAL: f64 = 256.0;
 
 /// The shift with which a model is quantized first, to see what it needs.
 pub(super) const FINEST: u32 = *SHIFTS.end();
@@ -63,6 +66,19 @@ pub(crate) fn of_affine(graph: &QuantizedGraph, affine: &Affine) -> f64 {
 /// The factor of a product is a whole number, to which its scale gives way.
 pub(crate) fn of_mul(mul: &Mul) -> f64 {
     of_factor(real(mul.factor))
+}
+
+/// What a deviation of a third of the largest element is divided by, in units of the reciprocal: so
+/// many have it to a part of [`LEAST_RECIPROCAL`].
+pub(crate) fn of_normalization(graph: &QuantizedGraph, op: &Normalize) -> f64 {
+    let tensor = &graph.tensors[op.input.0];
+    let deviation = real(tensor.lo.abs().max(tensor.hi.abs()).max(1)) / 3.0;
+    f64::from(FINEST) - libm::log2(real(op.gain) / deviation / LEAST_RECIPROCAL)
+}
+
+/// The same of a matrix product.
+pub(crate) fn of_contract(product: &Contract) -> f64 {
+    of_factor(real(product.factor.abs()))
 }
 
 /// The shift at which a whole number is not below [`LEAST_FACTOR`].

@@ -28,6 +28,15 @@ pub(crate) fn errors(graph: &Graph, quantized: &QuantizedGraph, trace: &FloatTra
                 let step = rounded.requant.scale;
                 activated(mul.activation, product + step / 2.0, &rounded.requant, output.scale)
             }
+            (Op::Contract(product), QuantizedOp::Contract(rounded)) => {
+                let reach =
+                    |id: usize| trace.values[id].iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+                let (a, b) = (errors[product.a.0], errors[product.b.0]);
+                let pair = a * reach(product.b.0) + b * reach(product.a.0) + a * b;
+                let sum = pair * product.scale.abs() * product.sizes.inner as f64;
+                let step = rounded.requant.scale;
+                activated(product.activation, sum + step, &rounded.requant, output.scale)
+            }
             (Op::Alias(alias), _) => errors[alias.input.0],
             (Op::MaxPool(pool), _) => errors[pool.input.0],
             (Op::Softmax(softmax), _) => {

@@ -21,6 +21,16 @@ pub(crate) fn check(graph: &QuantizedGraph, options: &QuantizeOptions, execution
                 Some(&layer.requant)
             }
             QuantizedOp::Mul(mul) => Some(&mul.requant),
+            QuantizedOp::Contract(product) => {
+                assert!(product.bias.is_empty() || product.bias.len() == product.sizes.len());
+                Some(&product.requant)
+            }
+            QuantizedOp::Normalize(op) => {
+                let input = &graph.tensors[op.input.0];
+                assert!(input.len().is_multiple_of(op.size) && op.gain >= 1 && op.epsilon >= 1);
+                assert!(op.slack_bits(input.hi.max(-input.lo)) <= 60);
+                Some(&op.requant)
+            }
             QuantizedOp::Alias(alias) => {
                 same_format(graph, alias.input, node.output);
                 None
@@ -62,6 +72,8 @@ fn inputs(op: &QuantizedOp) -> Vec<TensorId> {
         QuantizedOp::Alias(alias) => vec![alias.input],
         QuantizedOp::MaxPool(pool) => vec![pool.input],
         QuantizedOp::Mul(mul) => vec![mul.a, mul.b],
+        QuantizedOp::Contract(product) => vec![product.a, product.b],
+        QuantizedOp::Normalize(op) => vec![op.input],
         QuantizedOp::Softmax(softmax) => vec![softmax.input],
         QuantizedOp::Forest(forest) => vec![forest.input],
     }

@@ -43,6 +43,8 @@ impl QuoteReport {
         let units = [
             ("Requantization", used.slots),
             ("Linear layers", used.linear),
+            ("Matrix products", used.product),
+            ("Normalization", used.normalize),
             ("Pooling", used.pool),
             ("Softmax", used.softmax),
             ("Decision trees", used.forest),

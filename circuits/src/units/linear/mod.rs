@@ -94,8 +94,8 @@ impl Unit for LinearUnit {
         }
     }
 
-    fn chain(&self) -> Option<Column<Advice>> {
-        Some(self.chain.weight)
+    fn chains(&self) -> Vec<Column<Advice>> {
+        vec![self.chain.weight]
     }
 
     fn addend(&self, row: &mut Row<'_, '_>) -> Option<Expression<Fr>> {

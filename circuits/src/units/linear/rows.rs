@@ -161,7 +161,9 @@ fn run(graph: &QuantizedGraph, layers: &[Layer], mut builder: Builder) -> Builde
         match &graph.nodes[layer.node].op {
             QuantizedOp::Affine(affine) => builder.affine(layer, affine),
             QuantizedOp::Mul(mul) => builder.product(layer, mul),
-            QuantizedOp::Alias(_)
+            QuantizedOp::Contract(_)
+            | QuantizedOp::Normalize(_)
+            | QuantizedOp::Alias(_)
             | QuantizedOp::MaxPool(_)
             | QuantizedOp::Softmax(_)
             | QuantizedOp::Forest(_) => {}

@@ -6,7 +6,7 @@ use zkinfer_models::{
     quantized::{QuantizedOp, Requant},
 };
 
-use crate::{challenges::MAX_LAYERS, error::PlanError};
+use crate::{challenges::MAX_LAYERS, contraction::Contraction, error::PlanError};
 
 /// No element: a padding channel whose accumulator is 0.
 pub(super) const PADDING: u32 = u32::MAX;
@@ -36,6 +36,15 @@ pub(super) fn accumulators(graph: &QuantizedGraph, node: usize) -> Option<(&Requ
             Some((&affine.requant, [view.channels, view.height, view.width]))
         }
         QuantizedOp::Mul(mul) => Some((&mul.requant, [mul.a_elements.len(), 1, 1])),
+        QuantizedOp::Contract(contract) => {
+            let product = Contraction::new(contract);
+            let shape = [product.channels(), product.heads(), product.positions()];
+            Some((&contract.requant, shape))
+        }
+        QuantizedOp::Normalize(op) => {
+            let groups = graph.tensors[op.input.0].len() / op.size;
+            Some((&op.requant, [op.size, 1, groups]))
+        }
         QuantizedOp::Alias(_)
         | QuantizedOp::MaxPool(_)
         | QuantizedOp::Softmax(_)
@@ -48,7 +57,9 @@ pub(super) fn accumulators(graph: &QuantizedGraph, node: usize) -> Option<(&Requ
 /// # Errors
 /// [`PlanError::TooManyLayers`].
 pub fn check_layers(graph: &Graph) -> Result<(), PlanError> {
-    let has_accumulators = |node: &&Node| matches!(node.op, Op::Affine(_) | Op::Mul(_));
+    let has_accumulators = |node: &&Node| {
+        matches!(node.op, Op::Affine(_) | Op::Mul(_) | Op::Contract(_) | Op::Normalize(_))
+    };
     let layers = graph.nodes().iter().filter(has_accumulators).count();
     match layers > MAX_LAYERS {
         true => Err(PlanError::TooManyLayers { layers, limit: MAX_LAYERS }),

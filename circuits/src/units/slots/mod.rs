@@ -92,8 +92,8 @@ impl Unit for SlotUnit {
 
     fn copies(&self, _rows: &SlotRows, _copies: &mut Copies<'_>) {}
 
-    fn chain(&self) -> Option<Column<Advice>> {
-        Some(self.chain.weight)
+    fn chains(&self) -> Vec<Column<Advice>> {
+        vec![self.chain.weight]
     }
 
     fn addend(&self, row: &mut Row<'_, '_>) -> Option<Expression<Fr>> {

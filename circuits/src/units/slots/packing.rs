@@ -10,6 +10,8 @@
 //! `δ` is: the lowest digit that is not 0 would have to be a multiple of `B`. And it is below
 //! `B^size ≤ 2^252 < p/2` in magnitude, so a sum that is 0 in the field is 0.
 
+use std::ops::Range;
+
 use halo2_proofs::halo2curves::bn256::Fr;
 
 use crate::{
@@ -79,6 +81,18 @@ impl Packing {
     pub(crate) fn neighbours(&self, channel: usize) -> usize {
         let (pack, digit) = self.place(channel);
         (1..).take_while(|i| self.place(channel + i) == (pack, digit + i)).count() + 1
+    }
+
+    /// The first channels in runs that have neighbouring digits, of at most `lanes` channels.
+    pub(crate) fn runs(&self, channels: usize, lanes: usize) -> Vec<Range<usize>> {
+        let mut runs = Vec::new();
+        let mut start = 0;
+        while start < channels {
+            let end = channels.min(start + self.neighbours(start).min(lanes));
+            runs.push(start..end);
+            start = end;
+        }
+        runs
     }
 
     /// `Σ B^digit · weight`.

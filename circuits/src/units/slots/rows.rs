@@ -16,6 +16,7 @@ use super::{
 use crate::{
     cells::{CellRef, Place},
     chain::{Monomial, Step, StepSet},
+    contraction::Contraction,
     integers::{index, int},
     lookup::ValueTables,
 };
@@ -127,6 +128,8 @@ fn output_element(
 ) -> u32 {
     let element = match &graph.nodes[node].op {
         QuantizedOp::Affine(affine) => affine.output.index(channel, row, column),
+        QuantizedOp::Contract(contract) => Contraction::new(contract).output(channel, row, column),
+        QuantizedOp::Normalize(op) => column * op.size + channel,
         _ => channel,
     };
     index(element)
@@ -306,6 +309,13 @@ impl SlotRows {
 /// `bias` of every element of a layer's output tensor.
 fn biases(graph: &QuantizedGraph, layer: &Layer) -> Vec<i64> {
     let mut biases = vec![0; graph.tensors[layer.output.0].len()];
+    match &graph.nodes[layer.node].op {
+        QuantizedOp::Contract(contract) => {
+            biases[..contract.bias.len()].copy_from_slice(&contract.bias);
+        }
+        QuantizedOp::Normalize(op) => biases.fill(op.bias),
+        _ => {}
+    }
     if let QuantizedOp::Affine(affine) = &graph.nodes[layer.node].op {
         let view = &affine.output;
         for (channel, &bias) in affine.bias.iter().enumerate() {

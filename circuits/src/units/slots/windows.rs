@@ -83,6 +83,8 @@ fn readers(graph: &QuantizedGraph, tensor: TensorId) -> usize {
     let reads = |op: &QuantizedOp| match op {
         QuantizedOp::Affine(affine) => affine.terms.iter().filter(|t| t.input == tensor).count(),
         QuantizedOp::Mul(mul) => usize::from(mul.a == tensor || mul.b == tensor),
+        QuantizedOp::Normalize(normalize) => usize::from(normalize.input == tensor),
+        QuantizedOp::Contract(product) => usize::from(product.a == tensor || product.b == tensor),
         QuantizedOp::Alias(alias) => usize::from(alias.input == tensor),
         QuantizedOp::MaxPool(pool) => usize::from(pool.input == tensor),
         QuantizedOp::Softmax(softmax) => usize::from(softmax.input == tensor),

@@ -24,15 +24,23 @@ impl Draft {
 
     /// The position of the linear layer that alone gives the elements of `id`, in their order.
     fn layer_behind(&self, id: TensorId, context: &Context<'_>) -> Option<usize> {
-        let position = context.sole_producer(id)?;
+        let position = self.behind_identities(id, context)?;
         match &self.nodes[position].op {
             Op::Affine(affine) if affine.activation == Activation::Identity => Some(position),
+            _ => None,
+        }
+    }
+
+    /// The position of the operation that alone gives the elements of `id`, in their order.
+    pub(super) fn behind_identities(&self, id: TensorId, context: &Context<'_>) -> Option<usize> {
+        let position = context.sole_producer(id)?;
+        match &self.nodes[position].op {
             Op::Alias(alias)
                 if alias.elements == View::in_order(self.tensors[alias.input.0].len()) =>
             {
-                self.layer_behind(alias.input, context)
+                self.behind_identities(alias.input, context)
             }
-            _ => None,
+            _ => Some(position),
         }
     }
 
@@ -53,7 +61,7 @@ impl Draft {
 }
 
 /// Whether output `(c, i, j)` reads exactly pixel `(c, i, j)` of the same flat position.
-fn is_pointwise(term: &Term, output: &ImageView) -> bool {
+pub(super) fn is_pointwise(term: &Term, output: &ImageView) -> bool {
     term.window == Window::pixel(output.channels) && term.view == *output
 }
 
@@ -103,7 +111,7 @@ fn review(sum: &Affine, view: &ImageView) -> Option<Affine> {
 }
 
 /// For each flat position of a tensor that `view` covers, its channel.
-fn channel_of_element(view: &ImageView) -> Vec<usize> {
+pub(super) fn channel_of_element(view: &ImageView) -> Vec<usize> {
     let mut channels = vec![0; view.channels * view.height * view.width];
     for channel in 0..view.channels {
         for i in 0..view.height {

@@ -1,0 +1,227 @@
+//! What transformers are made of: matrix products of two tensors, normalizations, functions that a
+//! file spells out.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+
+use ndarray::{ArrayD, IxDyn};
+use support::onnx::{Builder, float, int, noise};
+use support::rules;
+use zkinfer_models::graph::Op;
+use zkinfer_models::quantized::QuantizedOp;
+use zkinfer_models::{
+    Activation, Calibration, Execution, Graph, QuantizeError, QuantizeOptions, QuantizedGraph,
+    execute, quantize, quantize_inputs,
+};
+
+fn graph(model: &Builder) -> Graph {
+    Graph::from_onnx_bytes(&model.bytes()).unwrap()
+}
+
+fn inputs(graph: &Graph) -> Vec<ArrayD<f32>> {
+    let input = |spec: &zkinfer_models::TensorSpec| {
+        let data = noise(&spec.name, spec.len());
+        ArrayD::from_shape_vec(IxDyn(&spec.shape), data).unwrap()
+    };
+    graph.inputs().into_iter().map(input).collect()
+}
+
+fn quantized(
+    graph: &Graph,
+    options: &QuantizeOptions,
+) -> Result<(QuantizedGraph, Execution), QuantizeError> {
+    let inputs = inputs(graph);
+    let calibration = Calibration::from_samples(graph, std::slice::from_ref(&inputs))?;
+    let quantized = quantize(graph, &calibration, options)?;
+    let execution = execute(&quantized, &quantize_inputs(&quantized, &inputs).unwrap()).unwrap();
+    rules::check(&quantized, options, &execution);
+    Ok((quantized, execution))
+}
+
+/// The largest difference between the integer outputs and the real ones.
+fn error(model: &Builder) -> f64 {
+    let graph = graph(model);
+    let (quantized, execution) = quantized(&graph, &QuantizeOptions::default()).unwrap();
+    let floats = graph.run_float(&inputs(&graph)).unwrap();
+    let outputs = quantized.outputs.iter().zip(&floats).flat_map(|(id, float)| {
+        let scale = quantized.tensors[id.0].scale;
+        let values = execution.values[id.0].clone();
+        values.into_iter().zip(float).map(move |(q, f)| (q as f64 * scale - f64::from(*f)).abs())
+    });
+    outputs.fold(0.0, f64::max)
+}
+
+/// What operations there are, movement left out.
+fn operations(graph: &Graph) -> Vec<&'static str> {
+    let name = |op: &Op| match op {
+        Op::Affine(_) => Some("affine"),
+        Op::Mul(_) => Some("mul"),
+        Op::Contract(_) => Some("contract"),
+        Op::Normalize(_) => Some("normalize"),
+        Op::MaxPool(_) => Some("max pool"),
+        Op::Softmax(_) => Some("softmax"),
+        Op::Forest(_) => Some("forest"),
+        Op::Alias(_) => None,
+        Op::Activate(never) => match *never {},
+    };
+    graph.nodes().iter().filter_map(|node| name(&node.op)).collect()
+}
+
+fn scores(mask: impl Fn(Builder) -> Builder) -> Builder {
+    let model = Builder::new(17).input("q", &[1, 2, 4, 3]).input("k", &[1, 2, 3, 4]);
+    let model = model.reals("root", &[], &[0.25]).node("Mul", &["q", "root"], &["s"], &[]);
+    let model = model.node("MatMul", &["s", "k"], &["raw"], &[]).reals("two", &[], &[0.5]);
+    let model = mask(model.node("Div", &["raw", "two"], &["scaled"], &[]));
+    model.node("Softmax", &["masked"], &["y"], &[int("axis", -1)]).output("y")
+}
+
+fn causal(fill: f32) -> Vec<f32> {
+    (0..16).map(|at| if at % 4 > at / 4 { fill } else { 0.0 }).collect()
+}
+
+#[test]
+fn scales_and_masks_around_a_matrix_product_cost_nothing() {
+    let added = scores(|model| {
+        let model = model.reals("mask", &[4, 4], &causal(f32::NEG_INFINITY));
+        model.node("Add", &["scaled", "mask"], &["masked"], &[])
+    });
+    let chosen = scores(|model| {
+        let model = model.integers(
+            "keep",
+            &causal(1.0).iter().map(|&hidden| i64::from(hidden == 0.0)).collect::<Vec<_>>(),
+        );
+        let shape =
+            model.integers("square", &[4, 4]).node("Reshape", &["keep", "square"], &["kept"], &[]);
+        let cast = shape.node("Cast", &["kept"], &["condition"], &[int("to", 9)]);
+        let model = cast.reals("low", &[], &[f32::NEG_INFINITY]);
+        model.node("Where", &["condition", "scaled", "low"], &["masked"], &[])
+    });
+    for model in [added, chosen] {
+        let graph = graph(&model);
+        assert_eq!(operations(&graph), ["contract", "softmax"]);
+        assert!(error(&model) < 0.01, "{}", error(&model));
+        let (quantized, execution) = quantized(&graph, &QuantizeOptions::default()).unwrap();
+        let shares = &execution.values[quantized.outputs[0].0];
+        let hidden = |at: &usize| at % 4 > at / 4 % 4;
+        assert!((0..32).filter(hidden).all(|at| shares[at] == 0), "a mask leaves no probability");
+    }
+}
+
+#[test]
+fn products_with_a_negative_scale_are_right() {
+    let model = Builder::new(17).input("a", &[2, 3]).input("b", &[3, 4]);
+    let model = model.reals("minus", &[], &[-0.7]).node("MatMul", &["a", "b"], &["p"], &[]);
+    let model = model.node("Mul", &["p", "minus"], &["y"], &[]).output("y");
+    assert_eq!(operations(&graph(&model)), ["contract"]);
+    assert!(error(&model) < 0.01, "{}", error(&model));
+}
+
+#[test]
+fn an_output_that_is_a_factor_too_is_copied() {
+    let model = Builder::new(17).input("x", &[3, 3]).random("w", &[3, 3]);
+    let model = model.node("MatMul", &["x", "w"], &["h"], &[]);
+    let model = model.node("Transpose", &["h"], &["t"], &[]);
+    let model = model.node("MatMul", &["h", "t"], &["y"], &[]).output("h").output("y");
+    assert_eq!(operations(&graph(&model)), ["affine", "affine", "affine", "contract"]);
+    assert!(error(&model) < 0.05, "{}", error(&model));
+}
+
+/// Of 16 bits each, in a result that keeps 8 fewer: nothing holds that.
+#[test]
+fn a_product_that_is_too_fine_for_its_shift_is_refused() {
+    let model = Builder::new(17).input("a", &[2, 8]).input("b", &[8, 2]);
+    let model = model.node("MatMul", &["a", "b"], &["y"], &[]).output("y");
+    let options =
+        QuantizeOptions { input_bits: Some(16), shift: Some(8), ..QuantizeOptions::default() };
+    let refused = quantized(&graph(&model), &options).unwrap_err();
+    assert_eq!(refused, QuantizeError::Product { layer: "MatMul_y".into(), shift: 8 });
+}
+
+#[test]
+fn a_clip_after_a_product_clips() {
+    let model = Builder::new(13).input("a", &[1, 40]).input("b", &[1, 40]);
+    let model = model.reals("lo", &[], &[0.0]).reals("hi", &[], &[0.2]);
+    let model = model.node("Mul", &["a", "b"], &["p"], &[]);
+    let model = model.node("Clip", &["p", "lo", "hi"], &["y"], &[]).output("y");
+    assert!(error(&model) < 0.01, "{}", error(&model));
+}
+
+#[test]
+fn a_normalization_is_one_operation_and_the_next_layer_has_its_scale() {
+    let model = Builder::new(17).input("x", &[1, 5, 8]).random("g", &[8]).random("b", &[8]);
+    let model = model.random("w", &[8, 3]);
+    let model = model.node("LayerNormalization", &["x", "g", "b"], &["n"], &[]);
+    let model = model.node("MatMul", &["n", "w"], &["y"], &[]).output("y");
+    assert_eq!(operations(&graph(&model)), ["normalize", "affine"]);
+    assert!(error(&model) < 0.06, "{}", error(&model));
+    let (quantized, _) = quantized(&graph(&model), &QuantizeOptions::default()).unwrap();
+    let QuantizedOp::Normalize(op) = &quantized.nodes[0].op else { panic!("a normalization") };
+    assert!(op.is_centered && op.size == 8 && op.epsilon >= 1);
+}
+
+/// Groups of equal elements have no deviation: what is left is 0.
+#[test]
+fn a_group_of_equal_elements_is_normalized_to_zero() {
+    let model = Builder::new(17).input("x", &[2, 3]).reals("g", &[3], &[1.0; 3]);
+    let model = model.node("LayerNormalization", &["x", "g"], &["y"], &[]).output("y");
+    let graph = graph(&model);
+    let (quantized, _) = quantized(&graph, &QuantizeOptions::default()).unwrap();
+    for value in [-7, 0, 100] {
+        let execution = execute(&quantized, &[vec![value, value, value, 1, 2, 3]]).unwrap();
+        assert!(execution.values[quantized.outputs[0].0][..3].iter().all(|&y| y == 0));
+    }
+}
+
+/// `0.5·x·(1 + erf(x/√2))` and `0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))`, with the factors in
+/// different places.
+#[test]
+fn gelu_is_recognized_however_it_is_spelled_out() {
+    let layer = |name: &str| {
+        let model = Builder::new(17).input("x", &[1, 6]).random("w", &[6, 9]);
+        model.node("MatMul", &["x", "w"], &[name], &[])
+    };
+    let ones = |model: Builder| model.reals("one", &[], &[1.0]).reals("half", &[], &[0.5]);
+    let erf = |last: bool| {
+        let model = ones(layer("h")).reals("root", &[], &[std::f32::consts::SQRT_2]);
+        let model = model.node("Div", &["h", "root"], &["d"], &[]);
+        let model = model.node("Erf", &["d"], &["e"], &[]).node("Add", &["e", "one"], &["s"], &[]);
+        if last {
+            let model = model.node("Mul", &["h", "s"], &["p"], &[]);
+            model.node("Mul", &["p", "half"], &["y"], &[]).output("y")
+        } else {
+            let model = model.node("Mul", &["h", "half"], &["p"], &[]);
+            model.node("Mul", &["p", "s"], &["y"], &[]).output("y")
+        }
+    };
+    let tanh = {
+        let model = ones(layer("h")).reals("three", &[], &[3.0]).reals("c", &[], &[0.044_715]);
+        let model = model.node("Pow", &["h", "three"], &["q"], &[]);
+        let model = model.node("Mul", &["q", "c"], &["r"], &[]);
+        let model = model.node("Add", &["h", "r"], &["a"], &[]).reals("k", &[], &[0.797_884_6]);
+        let model = model.node("Mul", &["a", "k"], &["b"], &[]);
+        let model = model.node("Tanh", &["b"], &["t"], &[]);
+        let model = model.node("Add", &["t", "one"], &["s"], &[]);
+        let model = model.node("Mul", &["h", "half"], &["p"], &[]);
+        model.node("Mul", &["p", "s"], &["y"], &[]).output("y")
+    };
+    for model in [erf(true), erf(false), tanh] {
+        let graph = graph(&model);
+        assert_eq!(operations(&graph), ["affine"]);
+        let Op::Affine(layer) = &graph.nodes()[0].op else { panic!("a layer") };
+        assert_ne!(layer.activation, Activation::Identity);
+        assert!(error(&model) < 0.02, "{}", error(&model));
+    }
+    // Something else that is alike stays what it is.
+    let other = ones(layer("h")).node("Erf", &["h"], &["e"], &[]);
+    let other = other.node("Add", &["e", "one"], &["s"], &[]).node("Mul", &["h", "s"], &["y"], &[]);
+    assert!(operations(&graph(&other.output("y"))).contains(&"mul"));
+}
+
+#[test]
+fn an_epsilon_below_zero_is_refused() {
+    let model = Builder::new(17).input("x", &[2, 3]).reals("g", &[3], &[1.0; 3]);
+    let node = [float("epsilon", -1.0)];
+    let model = model.node("LayerNormalization", &["x", "g"], &["y"], &node).output("y");
+    let refused = Graph::from_onnx_bytes(&model.bytes()).unwrap_err().to_string();
+    assert!(refused.contains("epsilon"), "{refused}");
+}
