@@ -167,3 +167,43 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let removed = fs::remove_file(&partial);
     linked.and(removed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_and_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/node.key");
+        let made = Identity::load_or_create(&path).unwrap();
+        let read = Identity::load_or_create(&path).unwrap();
+        assert_eq!(made.public_key(), read.public_key());
+        assert_eq!(
+            fs::read_dir(path.parent().unwrap()).unwrap().count(),
+            1,
+            "nothing is left over"
+        );
+        fs::write(&path, "no key").unwrap();
+        let refused = Identity::load_or_create(&path).unwrap_err();
+        assert!(matches!(refused, IdentityError::Content { .. }), "{refused}");
+    }
+
+    #[test]
+    fn a_signature_is_of_one_key_and_one_message() {
+        let [one, other] = [1, 2].map(|byte| Identity::from_seed([byte; 32]));
+        let signature = one.sign(b"message");
+        assert!(one.public_key().has_signed(b"message", &signature));
+        assert!(!one.public_key().has_signed(b"massage", &signature));
+        assert!(!other.public_key().has_signed(b"message", &signature));
+        let mut changed = signature;
+        changed.0[0] ^= 1;
+        assert!(!one.public_key().has_signed(b"message", &changed));
+        // The key of small order for which any message passes a loose check.
+        let mut weak = Hex([0; 32]);
+        weak.0[0] = 1;
+        let mut trivial = Hex([0; 64]);
+        trivial.0[0] = 1;
+        assert!(!weak.has_signed(b"message", &trivial));
+    }
+}

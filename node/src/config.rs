@@ -182,3 +182,33 @@ impl Config {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config, String> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        Config::read(file.path()).map_err(|error| match error {
+            ConfigError::Parse { source, .. } => source.to_string(),
+            other => other.to_string(),
+        })
+    }
+
+    #[test]
+    fn an_empty_file_is_the_default_and_errors_name_the_key() {
+        assert_eq!(read(""), Ok(Config::default()));
+        let short = read("listen = \"0.0.0.0:1\"\n[rules]\nanswer_seconds = 2\n").unwrap();
+        assert_eq!((short.listen.as_str(), short.rules.answer_seconds), ("0.0.0.0:1", 2));
+        for (text, named) in [
+            ("[rules]\nanswer_second = 2\n", "answer_second"),
+            ("[limits]\nbody_bytes = \"much\"\n", "body_bytes"),
+            ("[rules]\nprove_seconds = 0\n", "rules.prove_seconds is 0"),
+            ("play_money = -1\n", "play_money"),
+        ] {
+            let refused = read(text).unwrap_err();
+            assert!(refused.contains(named), "{refused}");
+        }
+    }
+}

@@ -100,3 +100,26 @@ impl<T> Schema for Decimal<T> {
         json!({ "type": "string", "pattern": "^(0|[1-9][0-9]*)$" })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_and_numbers_have_one_spelling() {
+        let hex: Hex<2> = serde_json::from_str("\"0aff\"").unwrap();
+        assert_eq!((hex, hex.to_string()), (Hex([10, 255]), "0aff".to_owned()));
+        for wrong in ["\"0AFF\"", "\"0af\"", "\"0afff\"", "\"0aff00\"", "\"0xff\"", "\"zz00\"", "7"]
+        {
+            assert!(serde_json::from_str::<Hex<2>>(wrong).is_err(), "{wrong}");
+        }
+        let number: Decimal<u64> = serde_json::from_str("\"18446744073709551615\"").unwrap();
+        assert_eq!(number, Decimal(u64::MAX));
+        assert_eq!(serde_json::to_string(&number).unwrap(), "\"18446744073709551615\"");
+        for wrong in
+            ["\"\"", "\"01\"", "\"+1\"", "\"-1\"", "\"1.0\"", "\"18446744073709551616\"", "1"]
+        {
+            assert!(serde_json::from_str::<Decimal<u64>>(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -3,7 +3,7 @@
 //! A leaf is Keccak-256 of the byte `00`, the tensor's index and its number of elements in 64 bits
 //! each, and its elements in 64 bits each, big-endian. A node is Keccak-256 of the byte `01` and its
 //! two children. A tree of n > 1 leaves has the largest power of two below n on its left. No leaf is
-//! promoted or repeated, so a tree has one root, and a root one number of leaves.
+//! promoted or repeated. A root does not say how many leaves it has: who checks a path must know.
 
 use zkinfer::verifier::keccak256;
 
@@ -104,5 +104,32 @@ fn ascend(leaf: [u8; 32], index: usize, count: usize, path: &[[u8; 32]]) -> Opti
         Some(parent(&ascend(leaf, index, middle, below)?, beside))
     } else {
         Some(parent(beside, &ascend(leaf, index - middle, count - middle, below)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(count: i64) -> Vec<Vec<i64>> {
+        (0..count).map(|tensor| (0..=tensor).map(|element| element - tensor).collect()).collect()
+    }
+
+    /// The shape of the tree is stated, not whatever a library does.
+    #[test]
+    fn five_and_seven_leaves_have_the_stated_shape() {
+        let l = leaves(&run(7));
+        let two = |i: usize| parent(&l[i], &l[i + 1]);
+        let four = parent(&two(0), &two(2));
+        assert_eq!(tree_root(&l[..5]), parent(&four, &l[4]));
+        assert_eq!(tree_root(&l), parent(&four, &parent(&two(4), &l[6])));
+        assert_eq!(tree_root(&[]), keccak256(&[]));
+        let vectors = [
+            (5, "ca48766e3a441b3ca6695601e773f0763da8dbbba436490d729f0fa425659a69"),
+            (7, "2eb3fe78643d12a153762a4f9c381ba3ee96f1f321c051fee6fbcfc162945b67"),
+        ];
+        for (count, expected) in vectors {
+            assert_eq!(execution_root(&run(count)).to_string(), expected);
+        }
     }
 }

@@ -278,3 +278,88 @@ impl LastSaid {
         ahead.map(|(job, _)| (*job, Said::undone())).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JOB: JobId = JobId([1; 32]);
+
+    fn log(coordinator: &Identity) -> (Chain, Vec<LogEntry>) {
+        let start = Chain::new(7, coordinator.public_key());
+        let mut chain = start.clone();
+        let node = Address([3; 20]);
+        let events = [Event::Assigned { node }, Event::Lapsed { node }, Event::Cancelled];
+        let entries = events
+            .iter()
+            .zip([10, 5, 30])
+            .map(|(event, at)| chain.add(coordinator, (JOB, &Said::of(event)), at).unwrap());
+        (start, entries.collect())
+    }
+
+    fn check(start: &Chain, entries: &[LogEntry]) -> Result<Chain, LogError> {
+        let mut chain = start.clone();
+        entries.iter().try_for_each(|entry| chain.check(entry))?;
+        Ok(chain)
+    }
+
+    #[test]
+    fn a_log_is_checked_to_its_head_and_time_does_not_go_back() {
+        let (start, entries) = log(&Identity::from_seed([1; 32]));
+        let chain = check(&start, &entries).unwrap();
+        assert_eq!((chain.len(), chain.is_empty()), (3, false));
+        assert_ne!(chain.head(), start.head());
+        assert_eq!(entries.iter().map(|entry| entry.at).collect::<Vec<_>>(), [10, 10, 30]);
+    }
+
+    #[test]
+    fn every_change_of_a_log_is_noticed() {
+        let coordinator = Identity::from_seed([1; 32]);
+        let (start, entries) = log(&coordinator);
+        let refused = |entries: &[LogEntry]| check(&start, entries).unwrap_err();
+        let changed = |edit: &dyn Fn(&mut LogEntry)| {
+            let mut entries = entries.clone();
+            edit(&mut entries[1]);
+            refused(&entries)
+        };
+        let signature = LogError::Signature { number: 1 };
+        assert_eq!(changed(&|entry| entry.at += 1), signature);
+        assert_eq!(changed(&|entry| entry.job.0[0] ^= 1), signature);
+        assert_eq!(changed(&|entry| entry.event = "settled".to_owned()), signature);
+        assert_eq!(changed(&|entry| entry.node = None), signature);
+        assert_eq!(changed(&|entry| entry.detail = Some(Hex([0; 32]))), signature);
+        assert_eq!(changed(&|entry| entry.price = Some(Decimal(1))), signature);
+        assert_eq!(changed(&|entry| entry.signature.0[9] ^= 1), signature);
+        let number = LogError::Event { number: 1 };
+        assert_eq!(changed(&|entry| entry.event = "nothing".to_owned()), number);
+        assert_eq!(changed(&|entry| entry.at = 0), LogError::Time { number: 1 });
+        let without = [entries[0].clone(), entries[2].clone()];
+        assert_eq!(refused(&without), LogError::Number { number: 2, expected: 1 });
+        // Even by the coordinator itself: whoever keeps a head sees another.
+        let mut other = start.clone();
+        let node = Address([4; 20]);
+        let first = other.add(&coordinator, (JOB, &Said::of(&Event::Assigned { node })), 10);
+        let forked = [first.unwrap(), entries[1].clone()];
+        assert_eq!(refused(&forked), LogError::Previous { number: 1 });
+        let another = Chain::new(8, coordinator.public_key());
+        assert_eq!(check(&another, &entries).unwrap_err(), LogError::Previous { number: 0 });
+    }
+
+    #[test]
+    fn what_a_crash_has_undone_is_found() {
+        let (_, entries) = log(&Identity::from_seed([1; 32]));
+        let last = |count: usize| {
+            let mut last = LastSaid::default();
+            entries[..count].iter().for_each(|entry| last.add(entry));
+            last
+        };
+        let undone = |count, phase: Option<Phase>| last(count).ahead(|_| phase).len();
+        let staked = Phase::Staked { prover: Address([3; 20]), until: 1, answer: None };
+        assert_eq!(
+            (undone(1, Some(staked)), undone(1, Some(Phase::Open)), undone(1, None)),
+            (0, 1, 1)
+        );
+        assert_eq!((undone(2, Some(Phase::Open)), undone(2, Some(staked))), (0, 1));
+        assert_eq!(undone(3, Some(Phase::Cancelled { at: 1 })), 0);
+    }
+}

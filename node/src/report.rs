@@ -185,3 +185,52 @@ impl NodeTally {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encoding::Decimal;
+
+    fn entry(number: u64, at: u64, job: u8, event: &str, node: Option<u8>) -> LogEntry {
+        LogEntry {
+            number,
+            previous: Hex([0; 32]),
+            at,
+            job: Hex([job; 32]),
+            event: event.to_owned(),
+            node: node.map(|node| Hex([node; 20])),
+            detail: None,
+            price: (event == "opened").then_some(Decimal(30)),
+            signature: Hex([0; 64]),
+        }
+    }
+
+    #[test]
+    fn a_report_is_computed_from_the_log_alone() {
+        let entries = [
+            entry(0, 100, 1, "opened", None),
+            entry(1, 110, 1, "assigned", Some(7)),
+            entry(2, 140, 1, "answered", Some(7)),
+            entry(3, 200, 2, "opened", None),
+            entry(4, 210, 2, "assigned", Some(8)),
+            entry(5, 900, 1, "settled", Some(7)),
+            entry(6, 9_000, 2, "lapsed", Some(8)),
+            entry(7, 9_010, 2, "assigned", Some(7)),
+            entry(8, 9_060, 2, "answered", Some(7)),
+            entry(9, 9_100, 2, "settled", Some(7)),
+            entry(10, 9_100, 3, "opened", None),
+            entry(11, 9_200, 3, "refunded", None),
+        ];
+        let report = report(&entries, Hex([5; 32]));
+        assert_eq!((report.opened, report.settled, report.refunded), (3, 2, 1));
+        assert_eq!(report.price_per_thousand, Some(30_000.0));
+        let whole = Percentiles { count: 2, p50: 40, p95: 8_860, p99: 8_860 };
+        assert_eq!(report.answer_ms, Some(whole));
+        let [seven, eight] = &report.nodes[..] else { panic!("two nodes") };
+        assert_eq!((seven.assigned, seven.settled, seven.earned.as_str()), (2, 2, "60"));
+        assert_eq!(seven.answer_ms, Some(Percentiles { count: 2, p50: 30, p95: 50, p99: 50 }));
+        assert_eq!(seven.proof_ms, Some(Percentiles { count: 2, p50: 40, p95: 760, p99: 760 }));
+        assert_eq!((eight.lapsed, eight.settled, eight.weight), (1, 0, 0.0));
+        assert!((seven.weight - 1.0).abs() < 1e-12);
+    }
+}

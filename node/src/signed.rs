@@ -192,3 +192,67 @@ impl Guard {
         Ok(*key)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_000_000;
+    const TARGET: (&str, &str) = ("POST", "/v1/bond?x=1");
+
+    fn signed(body: &[u8], time: u64) -> RequestSignature {
+        RequestSignature::new(&Identity::from_seed([1; 32]), 7, TARGET, body, time).unwrap()
+    }
+
+    #[test]
+    fn a_request_counts_once_and_for_what_it_was_signed() {
+        let mut guard = Guard::new(7, 60, 0);
+        let request = signed(b"body", NOW);
+        let lies = [
+            (("GET", TARGET.1), &b"body"[..]),
+            (("POST", "/v1/bond?x=2"), b"body"),
+            (TARGET, b"bod"),
+        ];
+        for (target, body) in lies {
+            let refused = guard.admit(&request, target, body, NOW);
+            assert_eq!(refused, Err(SignatureRefusal::Signature));
+        }
+        let mut other_market = Guard::new(8, 60, 0);
+        let refused = other_market.admit(&request, TARGET, b"body", NOW);
+        assert_eq!(refused, Err(SignatureRefusal::Signature));
+        assert_eq!(guard.admit(&request, TARGET, b"body", NOW), Ok(request.key));
+        for later in [NOW, NOW + 60_000] {
+            let refused = guard.admit(&request, TARGET, b"body", later);
+            assert_eq!(refused, Err(SignatureRefusal::Replay));
+        }
+    }
+
+    #[test]
+    fn what_is_old_is_refused_and_forgotten() {
+        let mut guard = Guard::new(7, 60, NOW - 10_000);
+        let request = signed(b"", NOW);
+        assert_eq!(guard.admit(&request, TARGET, b"", NOW), Ok(request.key));
+        let late = NOW + 60_001;
+        let time = SignatureRefusal::Time { time: NOW, now: late, seconds: 60 };
+        assert_eq!(guard.admit(&request, TARGET, b"", late), Err(time));
+        let next = signed(b"", late);
+        assert_eq!(guard.admit(&next, TARGET, b"", late), Ok(next.key));
+        assert_eq!(guard.seen.len(), 1);
+        let early = signed(b"", NOW - 10_001);
+        assert_eq!(guard.admit(&early, TARGET, b"", NOW), Err(SignatureRefusal::BeforeStart));
+    }
+
+    #[test]
+    fn headers_come_back_and_bad_ones_are_named() {
+        let request = signed(b"", NOW);
+        let headers = request.headers();
+        let value = |name: &str| {
+            headers.iter().find(|(header, _)| *header == name).map(|(_, value)| value.as_str())
+        };
+        assert_eq!(RequestSignature::read(value), Ok(request));
+        for header in RequestSignature::HEADERS {
+            let missing = |name: &'static str| if name == header { None } else { value(name) };
+            assert_eq!(RequestSignature::read(missing), Err(SignatureRefusal::Header { header }));
+        }
+    }
+}

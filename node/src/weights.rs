@@ -1,7 +1,9 @@
 //! Scores as a subnet of Bittensor takes them: integers of 16 bits for numbered nodes.
 //!
-//! The two steps are those of the SDK (bittensor 11.3.0, `clip_to_max_weight` and `normalize`). A third
-//! sees to it that the chain's own test of integers holds after rounding.
+//! The two steps give what the SDK's own functions give (bittensor 11.3.0, `clip_to_max_weight` and
+//! `normalize`), bit for bit where Python adds up from left to right, as it does up to version 3.11.
+//! A third sees to it that the chain's own test of integers holds after rounding, which the SDK
+//! leaves to chance.
 
 use thiserror::Error;
 
@@ -152,4 +154,62 @@ fn holds(values: &[u16], limit: u16) -> bool {
     let sum: u64 = values.iter().map(|value| u64::from(*value)).sum();
     let largest = values.iter().copied().max().unwrap_or(0);
     u64::from(largest) * 65_535 <= u64::from(limit) * sum
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Case {
+        weights: Vec<f64>,
+        limit: u16,
+        clipped: Vec<f64>,
+        plain: Vec<u16>,
+        plain_uids: Vec<u16>,
+        values: Vec<u16>,
+        uids: Vec<u16>,
+    }
+
+    #[derive(Deserialize)]
+    struct Vectors {
+        cases: Vec<Case>,
+    }
+
+    /// The numbers were made by the SDK's own functions.
+    #[test]
+    fn weights_are_those_of_the_sdk() {
+        let vectors: Vectors =
+            serde_json::from_str(include_str!("../tests/vectors/bittensor.json")).unwrap();
+        assert!(vectors.cases.len() > 50);
+        for case in vectors.cases {
+            let all: Vec<u16> = (3..).take(case.weights.len()).collect();
+            let plain = normalize(&all, &case.weights).unwrap();
+            assert_eq!((plain.uids, plain.values), (case.plain_uids, case.plain));
+            let limit = f64::from(case.limit) / MOST;
+            let clipped = clip_to_max_weight(&case.weights, limit).unwrap();
+            assert_eq!(clipped, case.clipped, "{:?} {}", case.weights, case.limit);
+            let normalized = normalize(&all, &clipped).unwrap();
+            assert_eq!((normalized.uids, normalized.values), (case.uids, case.values));
+            match chain_weights(&all, &case.weights, case.limit) {
+                Ok(chain) => assert!(holds(&chain.values, case.limit)),
+                Err(WeightsError::Limit { count, limit }) => {
+                    assert!(count * usize::from(limit) < 65_535, "{count} {limit}");
+                }
+                Err(other) => panic!("{other}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_weight_is_refused() {
+        for wrong in [f64::NAN, f64::INFINITY, -1.0] {
+            let refused = Err(WeightsError::Weight { index: 1 });
+            assert_eq!(normalize(&[1, 2], &[1.0, wrong]), refused);
+        }
+        assert_eq!(normalize(&[1], &[0.0]), Err(WeightsError::Zero));
+        assert_eq!(clip_to_max_weight(&[], 1.0), Err(WeightsError::Zero));
+    }
 }

@@ -213,3 +213,26 @@ impl Rates {
         admitted
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buyer_has_a_burst_and_then_its_rate() {
+        let mut rates = Rates::default();
+        let buyer = Address([1; 20]);
+        let admitted = (0..30).filter(|_| rates.admit(buyer, 2, 1_000)).count();
+        assert_eq!(admitted, 20);
+        assert!(rates.admit(Address([2; 20]), 2, 1_000), "another buyer is not affected");
+        assert!(!rates.admit(buyer, 2, 1_400));
+        assert!(rates.admit(buyer, 2, 1_600) && !rates.admit(buyer, 2, 1_600));
+    }
+
+    #[test]
+    fn parameters_are_found_by_name() {
+        assert_eq!(parameter(Some("a=1&wait=answer"), "wait"), Some("answer"));
+        assert_eq!(parameter(Some("await=answer"), "wait"), None);
+        assert_eq!(parameter(None, "wait"), None);
+    }
+}

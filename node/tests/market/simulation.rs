@@ -15,7 +15,7 @@ use zkinfer_node::{
     Answer, Capabilities, Decimal, Event, Hex, JobRequest, Market, MarketError, Offer, Order,
     PublicKey, Remains, Rules, SignedAnswer, SqliteQueue, Waiter,
 };
-use zkinfer_settlement::{JobId, Refusal, ValuesDigest};
+use zkinfer_settlement::{Address, JobId, Refusal, ValuesDigest};
 
 use ledger::{Numbers, Word};
 
@@ -406,6 +406,45 @@ fn expected(outcome: Result<(), MarketError>) -> Option<()> {
             ),
         ) => None,
         Err(error) => panic!("{error}"),
+    }
+}
+
+/// The bond of a kind of nodes, all together.
+fn bonds(world: &World, kind: Kind) -> u128 {
+    let bonds = &world.market.ledger().bonds;
+    let of_kind = (0..NODES).filter(|node| Kind::of(*node) == kind);
+    of_kind.map(|node| bonds[&Address(key(node).address().0)]).sum()
+}
+
+fn count(kind: Kind) -> u128 {
+    u128::try_from((0..NODES).filter(|node| Kind::of(*node) == kind).count()).unwrap()
+}
+
+#[test]
+fn nothing_is_lost_and_nothing_paid_twice_among_the_slow_the_lying_and_the_gone() {
+    for seed in [1, 2] {
+        let jobs = 1_500;
+        let mut world = World::new(Plan { seed, jobs, kills: false });
+        world.run();
+        let numbers = world.market.ledger();
+        assert_eq!(numbers.jobs.len() as u64, jobs);
+        assert!(numbers.paid.values().all(|times| *times == 1));
+        let ended = |name: &str| {
+            numbers.jobs.values().filter(|contract| contract.phase.name() == name).count()
+        };
+        let (settled, slashed) = (ended("settled"), ended("slashed"));
+        println!("seed {seed}: {settled} settled, {slashed} slashed, {:?}", world.settled);
+        // Every job is done, but for those whose buyer has got price and stake of a liar.
+        assert_eq!(settled + slashed, numbers.jobs.len());
+        assert_eq!(settled, numbers.paid.len());
+        assert!(slashed > 0 && slashed < 100, "{slashed}");
+        for honest in [Kind::Quick, Kind::Slow, Kind::Silent] {
+            assert_eq!(bonds(&world, honest), BOND * count(honest), "{honest:?} lost a stake");
+        }
+        assert!(bonds(&world, Kind::Liar) < BOND * count(Kind::Liar) * 4 / 5, "lying costs");
+        assert_eq!(world.settled.get(&Kind::Liar), None);
+        let each = |kind| u128::from(world.settled[&kind]) * 1_000 / count(kind);
+        assert!(each(Kind::Quick) > each(Kind::Slow), "the quick get more");
     }
 }
 
