@@ -180,3 +180,38 @@ fn a_graph_attribute_is_no_list() {
     let reason = Graph::from_onnx_bytes(&model.bytes()).unwrap_err().to_string();
     assert!(reason.contains("a list of strings"), "{reason}");
 }
+
+/// Inputs of a trained forest, with onnxruntime's labels and probabilities.
+fn trained(name: &str, input: &str) -> (Graph, Vec<Vec<ArrayD<f32>>>, Vec<(i64, Vec<f32>)>) {
+    let folder =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/trees").join(name);
+    let graph = Graph::from_onnx_bytes(&std::fs::read(folder.join("model.onnx")).unwrap()).unwrap();
+    let file = std::fs::File::open(folder.join("testset.npz")).unwrap();
+    let mut npz = ndarray_npy::NpzReader::new(file).unwrap();
+    let inputs: ndarray::Array2<f32> = npz.by_name(&format!("in_{input}")).unwrap();
+    let labels: ArrayD<i64> = npz.by_name("out_label").unwrap();
+    let scores: ndarray::Array2<f32> = npz.by_name("out_probabilities").unwrap();
+    let inputs = inputs.rows().into_iter().map(|values| vec![row(&values.to_vec())]).collect();
+    let scores = scores.rows().into_iter().map(|values| values.to_vec());
+    (graph, inputs, labels.into_iter().zip(scores).collect())
+}
+
+/// Every sample of their test sets has the label of onnxruntime, in real numbers and in integers.
+#[test]
+fn trained_forests_give_every_label_of_onnxruntime() {
+    for (name, input) in [("cancer_rf", "X"), ("cancer_lightgbm", "input")] {
+        let (graph, inputs, expected) = trained(name, input);
+        let quantized = integers(&graph, &inputs[..20]);
+        for (input, (label, scores)) in inputs.iter().zip(&expected) {
+            let integers = quantize_inputs(&quantized, input).unwrap();
+            let execution = execute(&quantized, &integers).unwrap();
+            let both = [graph.run_float(input).unwrap(), quantized.dequantize(&execution)];
+            for (outputs, tolerance) in both.iter().zip([1e-5, 1e-2]) {
+                assert_eq!(outputs[0].first().unwrap().round() as i64, *label, "{name}");
+                for (ours, theirs) in outputs[1].iter().zip(scores) {
+                    assert!((ours - theirs).abs() < tolerance, "{name}: {ours}, {theirs}");
+                }
+            }
+        }
+    }
+}

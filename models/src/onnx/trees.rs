@@ -205,8 +205,8 @@ fn classifier(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     Ok(vec![label, scores])
 }
 
-/// Two classes and one sum: the second class has it where it is above one half, or above 0 where
-/// some weight is negative.
+/// Two classes and one sum: the second class has it where it is above one half by more than single
+/// precision's rounding, or above 0 where some weight is negative.
 fn two_classes(
     node: &OnnxNode<'_>,
     importer: &mut Importer,
@@ -220,7 +220,9 @@ fn two_classes(
         _ => return Err(node.unsupported("several base values for one score of two classes")),
     };
     let is_probability = ensemble.weights.iter().all(|weight| weight.value >= 0.0);
-    let limit = if is_probability { 0.5 } else { 0.0 };
+    // Runtimes add up in single precision: a sum that is one half but for that rounding is a tie,
+    // and ties have the first class.
+    let limit = if is_probability { 0.5 + rounding_of_a_half(ensemble.roots.len()) } else { 0.0 };
     let margin = reached.sums(node, importer, &[vec![1.0; 2]], vec![base - limit])?;
     let above = importer.apply(node, &margin, Activation::Function(Function::IsAbove))?;
     let label = importer.scaled(node, &above, labels[1] - labels[0], labels[0])?;
@@ -235,6 +237,11 @@ fn two_classes(
         }
     };
     Ok((label, scores))
+}
+
+/// How far single precision may be from one half after so many additions.
+fn rounding_of_a_half(trees: usize) -> f64 {
+    libm::scalbn(u32::try_from(trees).map_or(f64::INFINITY, f64::from), -25)
 }
 
 /// 1 at the first of the largest sums, 0 elsewhere: decided on exact sums, by pairs.
