@@ -181,8 +181,11 @@ fn a_graph_attribute_is_no_list() {
     assert!(reason.contains("a list of strings"), "{reason}");
 }
 
-/// Inputs of a trained forest, with onnxruntime's labels and probabilities.
-fn trained(name: &str, input: &str) -> (Graph, Vec<Vec<ArrayD<f32>>>, Vec<(i64, Vec<f32>)>) {
+/// A trained forest, its inputs, and onnxruntime's label and probabilities for each.
+type Trained = (Graph, Vec<Vec<ArrayD<f32>>>, Vec<(i64, Vec<f32>)>);
+
+/// Reads the files of a trained forest.
+fn trained(name: &str, input: &str) -> Trained {
     let folder =
         std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/trees").join(name);
     let graph = Graph::from_onnx_bytes(&std::fs::read(folder.join("model.onnx")).unwrap()).unwrap();
