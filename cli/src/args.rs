@@ -16,7 +16,7 @@ pub(crate) use self::{
     chain::{Contract, ContractCall, ContractExport},
     devices::{DeviceName, FindDevices, Icicle},
     manual::{Completions, Man},
-    model::{Alarm, Inspect, Quote, Run},
+    model::{Alarm, Inspect, Quote, Run, or_no_model},
     prove::{Job, Prove, Setup},
     srs::{Srs, SrsGen, SrsImport, SrsInfo},
     verify::{Audit, Commit, Key, Verify},

@@ -150,6 +150,15 @@ impl Model {
         Self::open_for(path, options, &[])
     }
 
+    /// Whether a file is an ONNX model at all, and the files of weights that it names are there.
+    ///
+    /// # Errors
+    /// If it is not, for what it is.
+    pub fn recognize(path: &Path) -> Result<(), Error> {
+        let model = |source| Error::Model { path: path.to_owned(), source };
+        OnnxFile::open(path).map(drop).map_err(model)
+    }
+
     /// [`Self::open_with`] where dimensions that file and options leave open are those that the
     /// first of `shapes` shows that tells them.
     ///

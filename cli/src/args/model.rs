@@ -46,6 +46,14 @@ impl Import {
     }
 }
 
+/// What a command reads besides the model. Where that fails, a model that is none is told of first.
+pub(crate) fn or_no_model<T>(
+    model: &Path,
+    read: impl FnOnce() -> Result<T, Error>,
+) -> Result<T, Error> {
+    read().or_else(|failed| Model::recognize(model).and(Err(failed)))
+}
+
 /// How real numbers become integers, and what a claim hides; fixes the key.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Quantize {

@@ -18,7 +18,7 @@ use crate::{
 };
 
 pub(crate) fn run(args: &args::Calibrate, output: &Output) -> Result<Outcome> {
-    let samples = InputData::read_samples(&args.samples)?;
+    let samples = args::or_no_model(&args.model, || InputData::read_samples(&args.samples))?;
     let model = args.import.open(&args.model, &[Shapes::Samples(&samples)], output)?;
     let samples = model.samples(&samples)?;
     let place = args.output.clone();

@@ -10,8 +10,10 @@ use crate::{
 };
 
 pub(crate) fn run(args: &args::Quote, output: &Output) -> Result<Outcome> {
-    let (data, recipe) = (args.input.as_deref().map(InputData::read), args.quantize.recipe()?);
-    let data = data.transpose()?;
+    let (data, recipe) = args::or_no_model(&args.model, || {
+        let data = args.input.as_deref().map(InputData::read).transpose()?;
+        Ok((data, args.quantize.recipe()?))
+    })?;
     let shapes: Vec<_> = data.iter().map(Shapes::Input).chain(recipe.shapes()).collect();
     let model = args.import.open(&args.model, &shapes, output)?;
     let inputs = data.iter().map(|data| model.input(data)).collect::<Result<Vec<_>, _>>()?;

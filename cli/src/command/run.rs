@@ -14,7 +14,9 @@ use crate::{
 };
 
 pub(crate) fn run(args: &args::Run, output: &Output) -> Result<Outcome> {
-    let (data, recipe) = (InputData::read(&args.input)?, args.quantize.recipe()?);
+    let (data, recipe) = args::or_no_model(&args.model, || {
+        Ok((InputData::read(&args.input)?, args.quantize.recipe()?))
+    })?;
     let shapes: Vec<_> = [Shapes::Input(&data)].into_iter().chain(recipe.shapes()).collect();
     let model = args.import.open(&args.model, &shapes, output)?;
     let input = model.input(&data)?;

@@ -22,8 +22,10 @@ pub(crate) fn run(args: &args::Setup, output: &Output) -> Result<Outcome> {
         Some(key) => KeyFiles::of_key(key),
         None => KeyFiles::beside_model(&args.model),
     };
-    let (data, recipe) = (args.input.as_deref().map(InputData::read), args.quantize.recipe()?);
-    let data = data.transpose()?;
+    let (data, recipe) = args::or_no_model(&args.model, || {
+        let data = args.input.as_deref().map(InputData::read).transpose()?;
+        Ok((data, args.quantize.recipe()?))
+    })?;
     let shapes: Vec<_> =
         recipe.shapes().into_iter().chain(data.iter().map(Shapes::Input)).collect();
     let model = args.import.open(&args.model, &shapes, output)?;

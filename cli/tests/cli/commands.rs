@@ -230,3 +230,14 @@ fn inspect_lists_every_refusal_for_programs() {
     }
     assert!(workplace.json(0, &["inspect", "model.onnx"])["refusals"].is_null());
 }
+
+/// Whoever names a file that is no model is told so, whatever else is wrong.
+#[test]
+fn a_model_that_is_none_is_told_of_before_an_input_that_is_missing() {
+    let workplace = Workplace::new();
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12345\n";
+    std::fs::write(workplace.path("model.onnx"), pointer).unwrap();
+    for command in ["run", "prove", "quote", "setup"] {
+        workplace.fails(&[command, "model.onnx", "--input", "none.json"], &["git", "lfs"]);
+    }
+}

@@ -25,7 +25,9 @@ use crate::{
 
 pub(super) fn run(args: &args::Prove, inputs: &Path, output: &Output) -> Result<Outcome> {
     let places = Places::of_many(args, inputs)?;
-    let (source, recipe) = (InputSource::read(inputs)?, args.quantize.recipe()?);
+    let (source, recipe) = args::or_no_model(&args.model, || {
+        Ok((InputSource::read(inputs)?, args.quantize.recipe()?))
+    })?;
     let shapes: Vec<_> = [Shapes::Inputs(&source)].into_iter().chain(recipe.shapes()).collect();
     let model = args.import.open(&args.model, &shapes, output)?;
     let demands = args.alarm.demands();

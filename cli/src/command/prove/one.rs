@@ -25,7 +25,8 @@ use crate::{
 
 pub(super) fn run(args: &args::Prove, input: &Path, output: &Output) -> Result<Outcome> {
     let places = Places::of_one(args, input)?;
-    let (data, recipe) = (InputData::read(input)?, args.quantize.recipe()?);
+    let (data, recipe) =
+        args::or_no_model(&args.model, || Ok((InputData::read(input)?, args.quantize.recipe()?)))?;
     let shapes: Vec<_> = [Shapes::Input(&data)].into_iter().chain(recipe.shapes()).collect();
     let model = args.import.open(&args.model, &shapes, output)?;
     let input = model.input(&data)?;
