@@ -61,7 +61,7 @@ fn a_hundred_bytes_do_not_take_gigabytes() {
     let ranged = ranged.integers("c", &[1]).node("Range", &["a", "b", "c"], &["r"], &[]);
     let ranged = ranged.node("Add", &["x", "r"], &["y"], &[]).output("y");
     assert!(matches!(refused(&ranged), ImportError::Limit { .. }));
-    let product = Builder::new(17).input("a", &[2000, 2000]).input("b", &[2000, 2000]);
+    let product = Builder::new(17).input("a", &[5000, 5000]).input("b", &[5000, 5000]);
     let product = product.node("MatMul", &["a", "b"], &["y"], &[]).output("y");
     assert!(matches!(refused(&product), ImportError::Limit { .. }));
 }

@@ -84,6 +84,7 @@ proptest! {
             Err(
                 QuantizeError::Range { .. }
                 | QuantizeError::Scale { .. }
+                | QuantizeError::Product { .. }
                 | QuantizeError::Overflow { .. },
             ) => {}
             Err(other) => prop_assert!(false, "{other}"),

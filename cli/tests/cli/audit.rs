@@ -3,6 +3,7 @@
 use std::{fs, path::Path, sync::OnceLock};
 
 use serde_json::Value;
+use zkinfer::models::AccuracyReport;
 
 use crate::support::{JOB, PAYEE, Workplace, damaged};
 
@@ -155,17 +156,27 @@ fn an_edited_accuracy_report_is_not_the_keys() {
 fn a_fabricated_accuracy_is_found_by_measuring_again() {
     let workplace = copy();
     let settings = workplace.read("model.zkinfer.json");
-    let better = workplace.read("model.accuracy.json").replacen(
-        "activation_bits\": 8",
-        "activation_bits\": 9",
-        1,
-    );
-    fs::write(workplace.path("model.accuracy.json"), &better).unwrap();
     let honest = serde_json::from_str::<Value>(&settings).unwrap()["accuracy_digest"].take();
-    let forged = settings.replace(honest.as_str().unwrap(), &"5a".repeat(32));
-    fs::write(workplace.path("model.zkinfer.json"), forged).unwrap();
+    let name = |digest: &str| {
+        let named = settings.replace(honest.as_str().unwrap(), digest);
+        fs::write(workplace.path("model.zkinfer.json"), named).unwrap();
+    };
+    let prove = ["prove", "model.onnx", "--input", "input.json"];
     fs::remove_file(workplace.path("model.zkvk")).unwrap();
-    workplace.json(0, &["prove", "model.onnx", "--input", "input.json"]);
+    // A digest of nothing that is at hand.
+    name(&"5a".repeat(32));
+    workplace.fails(&prove, &["accuracy report", "not at hand"]);
+    // A report of these very integers, with an error that nobody measured.
+    let report = workplace.read("model.accuracy.json");
+    let measured: Value = serde_json::from_str(&report).unwrap();
+    let field = "max_error_ten_thousandths";
+    let error = measured["float_model"][field].as_u64().unwrap();
+    let text = |error: u64| format!("{field}\": {error}");
+    let better = report.replacen(&text(error), &text(error - 1), 1);
+    let digest = AccuracyReport::decode(better.as_bytes()).unwrap().digest();
+    fs::write(workplace.path("model.accuracy.json"), &better).unwrap();
+    name(serde_json::to_value(digest).unwrap().as_str().unwrap());
+    workplace.json(0, &prove);
     workplace.json(0, AUDIT);
     let report = rejected(&workplace, AGAIN, "accuracy report");
     assert_eq!(differing(&report), ["accuracy report"]);
