@@ -3,6 +3,9 @@
 mod many;
 mod one;
 mod places;
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;
 
 use std::path::PathBuf;
 
@@ -39,7 +42,7 @@ struct Ready {
     keys: Keys,
     stored: Stored,
     accuracy: Option<AccuracyReport>,
-    /// Why the processor took over from the device that was chosen, if it did in mid-proof.
+    /// Why the processor took over from the device that was chosen, if it did.
     moved: Option<String>,
 }
 
@@ -55,21 +58,22 @@ impl Ready {
         output: &Output,
         watch: Watch<'_>,
     ) -> Result<Proven> {
-        match self.keys.prove(self.inference(args, run, binding)?, watch) {
-            Err(why @ Error::WrongCache { .. }) => {
-                let why = anyhow::Error::from(why);
-                output.remark(format_args!("warning: {why:#}; the keys are made anew"));
-                let stored = places.key.stored()?;
-                self.keys = make_keys(args, model, &self.quantized, stored.as_ref(), output)?;
-                places.key.store(&self.keys, &self.quantized.settings, None)?;
-                Ok(self.keys.prove(self.inference(args, run, binding)?, watch)?)
-            }
-            Err(why) if self.may_move(args, &why) => {
-                let why = format!("{:#}", anyhow::Error::from(why));
-                output.remark(format_args!("note: proving on the processor instead: {why}"));
+        let mut proven = self.keys.prove(self.inference(args, run, binding)?, watch);
+        if let Err(why @ Error::WrongCache { .. }) = proven {
+            let why = anyhow::Error::from(why);
+            output.remark(format_args!("warning: {why:#}; the keys are made anew"));
+            let stored = places.key.stored()?;
+            (self.keys, self.moved) =
+                make_keys(args, model, &self.quantized, stored.as_ref(), output)?;
+            places.key.store(&self.keys, &self.quantized.settings, None)?;
+            proven = self.keys.prove(self.inference(args, run, binding)?, watch);
+        }
+        match proven {
+            Err(why) if may_move(args, self.keys.setup().circuit_key().device(), &why) => {
+                let why = note_move(why, output);
                 let key = self.keys.verifying_key();
-                let processor = Device::Cpu(args.icicle.devices(args.instructions)?.cpu);
                 let (srs, quantized) = (args.srs.file.as_deref(), &self.quantized);
+                let processor = processor(args)?;
                 let keys = Keys::for_proofs(Some(key), model, quantized, srs, &processor, watch)?;
                 ensure!(
                     keys.verifying_key() == key,
@@ -80,12 +84,6 @@ impl Ready {
             }
             proven => Ok(proven?),
         }
-    }
-
-    /// Whether the processor may take over: from a device that nobody named.
-    fn may_move(&self, args: &args::Prove, why: &Error) -> bool {
-        let device = self.keys.setup().circuit_key().device();
-        args.device == DeviceName::Auto && why.is_of_device() && !matches!(device, Device::Cpu(_))
     }
 
     /// What is proven, about the commitment that the arguments name.
@@ -114,7 +112,7 @@ fn ready(
     let stored = places.key.stored()?;
     let test_set = args.test_set.test_set.as_deref();
     let accuracy = bound_accuracy(model, &mut quantized, test_set, stored.as_ref(), output)?;
-    let keys = make_keys(args, model, &quantized, stored.as_ref(), output)?;
+    let (keys, moved) = make_keys(args, model, &quantized, stored.as_ref(), output)?;
     output.remark_srs(&keys.srs_event);
     let stored = places.key.store(&keys, &quantized.settings, accuracy.as_ref())?;
     if stored == Stored::New {
@@ -125,38 +123,64 @@ fn ready(
             text::origin(&quantized.origin)
         ));
     }
-    Ok(Ready { quantized, keys, stored, accuracy, moved: None })
+    Ok(Ready { quantized, keys, stored, accuracy, moved })
 }
 
-/// Makes the keys on the device that was asked for. Where that is a choice, and the device that
-/// was chosen fails or has too little memory, the processor does the work, and a remark says so.
+/// Makes the keys on the device that was asked for, as [`keys_on`] does.
 fn make_keys(
     args: &args::Prove,
     model: &Model,
     quantized: &Quantized,
     stored: Option<&VerifyingKey>,
     output: &Output,
-) -> Result<Keys> {
-    let (srs, devices) = (args.srs.file.as_deref(), args.icicle.devices(args.instructions)?);
-    let make = |device: &Device| {
-        watched(output, |watch| Keys::for_proofs(stored, model, quantized, srs, device, watch))
-    };
-    let is_chosen = args.device == DeviceName::Auto;
+) -> Result<(Keys, Option<String>)> {
+    let devices = args.icicle.devices(args.instructions)?;
     // Only a choice depends on the size of the circuit, which a key that is there tells.
-    let k = match (is_chosen, stored) {
+    let k = match (args.device == DeviceName::Auto, stored) {
         (false, _) => 0,
         (true, Some(key)) => key.parts().k.into(),
         (true, None) => plan(model, quantized)?.k(),
     };
     let device = devices.choose(args.device.into(), k)?;
-    match make(&device) {
-        Err(why) if is_chosen && why.is_of_device() && !matches!(device, Device::Cpu(_)) => {
-            let why = anyhow::Error::from(why);
-            output.remark(format_args!("note: proving on the processor instead: {why:#}"));
-            Ok(make(&Device::Cpu(devices.cpu))?)
+    keys_on(&device, args, (model, quantized, stored), output)
+}
+
+/// Makes the keys on a device. Where that was a choice, and it fails or has too little memory, the
+/// processor does the work, a remark says so, and the reason is given.
+fn keys_on(
+    device: &Device,
+    args: &args::Prove,
+    (model, quantized, stored): (&Model, &Quantized, Option<&VerifyingKey>),
+    output: &Output,
+) -> Result<(Keys, Option<String>)> {
+    let srs = args.srs.file.as_deref();
+    let make = |device: &Device| {
+        watched(output, |watch| Keys::for_proofs(stored, model, quantized, srs, device, watch))
+    };
+    match make(device) {
+        Err(why) if may_move(args, device, &why) => {
+            let why = note_move(why, output);
+            Ok((make(&processor(args)?)?, Some(why)))
         }
-        made => Ok(made?),
+        made => Ok((made?, None)),
     }
+}
+
+/// The processor, as it was asked for.
+fn processor(args: &args::Prove) -> Result<Device> {
+    Ok(Device::Cpu(args.icicle.devices(args.instructions)?.cpu))
+}
+
+/// Whether the processor may take over from a device that failed: only where nobody named it.
+fn may_move(args: &args::Prove, device: &Device, why: &Error) -> bool {
+    args.device == DeviceName::Auto && why.is_of_device() && !matches!(device, Device::Cpu(_))
+}
+
+/// Says that the processor takes over, and gives the reason.
+fn note_move(why: Error, output: &Output) -> String {
+    let why = format!("{:#}", anyhow::Error::from(why));
+    output.remark(format_args!("note: proving on the processor instead: {why}"));
+    why
 }
 
 /// What went to a device and back.
@@ -188,7 +212,7 @@ struct KeyReport {
     setup_seconds: f64,
     key_bytes: usize,
     device: &'static str,
-    /// Why the processor took over from another device in mid-proof.
+    /// Why the processor took over from another device.
     #[serde(skip_serializing_if = "Option::is_none")]
     device_note: Option<String>,
     /// What another machine than the processor was asked for.

@@ -4,7 +4,8 @@
 //!
 //! `MOCK_ICICLE` lists faults, separated by commas: `NAME=CODE` makes a function return an error,
 //! `NAME=wrong` gives a wrong result, `NAME=abort` ends the process; `memory=BYTES` is what there
-//! is. [`mock_icicle_faults`] sets them in a process that runs already.
+//! is. [`mock_icicle_faults`] sets them in a process that runs already; where `MOCK_ICICLE_IF` names
+//! a file, there are none while it does not exist.
 
 #![expect(unsafe_code, reason = "an interface in C")]
 #![expect(missing_docs, reason = "the functions are ICICLE's")]

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     env,
     ffi::{c_int, c_void},
+    path::PathBuf,
     sync::{LazyLock, Mutex, MutexGuard, PoisonError},
 };
 
@@ -18,6 +19,8 @@ pub(crate) const SCALAR: usize = 32;
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) faults: BTreeMap<String, String>,
+    /// The file without which there are no faults, if one was named.
+    condition: Option<PathBuf>,
     /// Allocations by their address.
     pub(crate) memory: BTreeMap<usize, Box<[u64]>>,
     pub(crate) root: Option<Fr>,
@@ -25,7 +28,8 @@ pub(crate) struct State {
 
 static STATE: LazyLock<Mutex<State>> = LazyLock::new(|| {
     let faults = env::var("MOCK_ICICLE").unwrap_or_default();
-    Mutex::new(State { faults: parse(&faults), ..State::default() })
+    let condition = env::var_os("MOCK_ICICLE_IF").map(PathBuf::from);
+    Mutex::new(State { faults: parse(&faults), condition, ..State::default() })
 });
 
 pub(crate) fn parse(faults: &str) -> BTreeMap<String, String> {
@@ -38,9 +42,15 @@ pub(crate) fn state() -> MutexGuard<'static, State> {
 }
 
 impl State {
+    /// The fault of a name, if it has one now.
+    fn fault(&self, name: &str) -> Option<&str> {
+        let is_on = || self.condition.as_ref().is_none_or(|file| file.exists());
+        self.faults.get(name).filter(|_| is_on()).map(String::as_str)
+    }
+
     /// Whether a function gives a wrong result; its error code, if it is to fail.
     fn enter(&self, name: &str) -> Result<bool, c_int> {
-        match self.faults.get(name).map(String::as_str) {
+        match self.fault(name) {
             None => Ok(false),
             Some("wrong") => Ok(true),
             Some("abort") => std::process::abort(),
@@ -49,7 +59,7 @@ impl State {
     }
 
     pub(crate) fn total(&self) -> usize {
-        self.faults.get("memory").and_then(|bytes| bytes.parse().ok()).unwrap_or(1 << 34)
+        self.fault("memory").and_then(|bytes| bytes.parse().ok()).unwrap_or(1 << 34)
     }
 
     pub(crate) fn used(&self) -> usize {
