@@ -8,11 +8,21 @@
 # processor's, byte for byte) and tables of kernels. The binary leaves out what its time does not
 # suffice for; the limit here only ends one that hangs.
 set -euo pipefail
+shopt -s nullglob
 here=$(cd "$(dirname "$0")" && pwd)
 binary=${1:?"usage: run.sh BINARY [NETWORKS]"}
-networks=${2:-}
+[ -x "$binary" ] && [ ! -d "$binary" ] || {
+    echo "$binary is no program: cargo bench --no-run --bench gpu tells where it is" >&2
+    exit 1
+}
 folders=()
-for model in "$here"/../../models/zoo/*/model.onnx ${networks:+"$networks"/*/model.onnx}; do
-    folders+=("$(dirname "$model")")
+for place in "$here/../../models/zoo" ${2+"$2"}; do
+    models=("$place"/*/model.onnx)
+    [ "${#models[@]}" -gt 0 ] || {
+        echo "no networks in $place: there is no FOLDER/model.onnx" >&2
+        exit 1
+    }
+    folders+=("${models[@]%/model.onnx}")
 done
-timeout 235 "$binary" --seconds 200 "${folders[@]}"
+# A name without a folder is one of this folder, not of PATH.
+timeout 235 "$(realpath "$binary")" --seconds 200 "${folders[@]}"
