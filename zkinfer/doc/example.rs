@@ -1,17 +1,17 @@
 // What the examples in the crate's pages begin with: a model of the zoo, proven once for a job.
 
 /// Where everything lies.
-struct Example {
+pub struct Example {
     _folder: tempfile::TempDir,
-    model: std::path::PathBuf,
-    samples: std::path::PathBuf,
-    input: std::path::PathBuf,
-    key: std::path::PathBuf,
-    proof: std::path::PathBuf,
+    pub model: std::path::PathBuf,
+    pub samples: std::path::PathBuf,
+    pub input: std::path::PathBuf,
+    pub key: std::path::PathBuf,
+    pub proof: std::path::PathBuf,
 }
 
 /// The model's files in a folder of their own.
-fn files() -> Example {
+pub fn files() -> Example {
     let zoo = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/zoo/digits_mlp");
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
@@ -29,8 +29,7 @@ fn files() -> Example {
 }
 
 /// With a key, its settings and report, and a proof of the input for payee 9…9.
-#[allow(dead_code)]
-fn proven() -> Result<Example, zkinfer::Error> {
+pub fn proven() -> Result<Example, zkinfer::Error> {
     let example = files();
     let model = zkinfer::Model::open(&example.model)?;
     let samples = Some(zkinfer::InputData::read_samples(&example.samples)?);

@@ -27,7 +27,8 @@ pub struct KeyAccuracy {
 /// else on the calibration samples. Without either, the settings keep the digest they had.
 ///
 /// ```
-/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs"));
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs")); }
+/// # use example::*;
 /// # let files = files();
 /// # use zkinfer::{InputData, Model, Recipe, measure_accuracy};
 /// # let model = Model::open(&files.model)?;

@@ -10,7 +10,8 @@ use crate::{error::Error, read, settings::Side, tensors};
 /// Commits to the input in a file, for proofs under a key that does not show inputs.
 ///
 /// ```
-/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs"));
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs")); }
+/// # use example::*;
 /// # let files = files();
 /// use zkinfer::{
 ///     Device, Inference, InputData, Keys, Model, Options, Recipe, Side, commit_to_input,

@@ -25,7 +25,8 @@ pub struct ExpectedSide<'a> {
 /// ```
 /// use zkinfer::{Expectation, ExpectedSide, SrsPolicy};
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs"));
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs")); }
+/// # use example::*;
 /// # let work = proven()?;
 /// let (key, proof) = (zkinfer::read::key(&work.key)?, zkinfer::read::proof(&work.proof)?);
 ///

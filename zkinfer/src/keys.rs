@@ -46,7 +46,8 @@ impl Keys {
     /// one.
     ///
     /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs"));
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs")); }
+    /// # use example::*;
     /// # let files = files();
     /// use zkinfer::{
     ///     Device, Inference, InputData, KeyFiles, Keys, Model, Recipe, Stored,

@@ -122,7 +122,8 @@ impl Model {
     /// Reads an ONNX file, and the files of weights that it names in its folder.
     ///
     /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs"));
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs")); }
+    /// # use example::*;
     /// # let files = files();
     /// use zkinfer::{Error, Model};
     ///
@@ -243,7 +244,8 @@ impl Model {
     /// where a settings file is looked for when none is named and none but the usual is asked for.
     ///
     /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs"));
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs")); }
+    /// # use example::*;
     /// # let files = files();
     /// use zkinfer::{InputData, KeyFiles, Model, Options, Origin, Recipe};
     ///
@@ -335,7 +337,8 @@ impl Model {
     /// Runs the model on an input, in integers and in floating point.
     ///
     /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs"));
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs")); }
+    /// # use example::*;
     /// # let files = files();
     /// # use zkinfer::{InputData, Model, Recipe};
     /// # let model = Model::open(&files.model)?;

@@ -33,7 +33,8 @@ impl Quote {
     /// Plans the circuit and times a transform.
     ///
     /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs"));
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs")); }
+    /// # use example::*;
     /// # let files = files();
     /// # use zkinfer::{InputData, Model, Quote, Recipe};
     /// # let model = Model::open(&files.model)?;

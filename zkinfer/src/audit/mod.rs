@@ -94,7 +94,8 @@ impl Audit {
     /// ONNX file that should give its key.
     ///
     /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs"));
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs")); }
+    /// # use example::*;
     /// # let work = proven()?;
     /// use zkinfer::{
     ///     Audit, Expectation, InputData, KeyFiles, Recipe, SrsPolicy, audit::Recompile,
