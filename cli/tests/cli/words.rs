@@ -113,7 +113,8 @@ fn a_wrong_class_stands_in_the_first_line_of_an_audit() {
     assert!(first.starts_with("ACCEPTED BUT THE FLOAT MODEL ANSWERS OTHERWISE: output logits"));
     let claimed = [&again[..], &["--accuracy", "honest.accuracy.json"]].concat();
     let refused = workplace.json(1, &claimed);
-    assert_eq!(refused["reason_codes"], json!(["accuracy-report"]), "{refused}");
+    let codes = json!(["accuracy-report", "recompiled-key"]);
+    assert_eq!(refused["reason_codes"], codes, "{refused}");
     assert!(refused["reasons"][0].as_str().unwrap().contains("binds no"), "{refused}");
 }
 
