@@ -132,7 +132,7 @@ impl Model {
     ///
     /// // A refusal holds every reason, each with its node and what to do.
     /// let Err(Error::Model { source, .. }) = Model::open(&files.input) else { panic!() };
-    /// assert_eq!(source.code(), "no-onnx");
+    /// assert_eq!(source.code(), "foreign-file");
     /// # Ok::<_, Error>(())
     /// ```
     ///
