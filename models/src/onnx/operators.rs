@@ -110,6 +110,13 @@ pub(super) fn advice(domain: &str, op: &str) -> &'static str {
         ("", "NonMaxSuppression" | "RoiAlign") => {
             "export the model up to the node before it, and run this step outside the proof"
         }
+        ("ai.onnx.ml", "ZipMap") => {
+            "export the scores as an array: convert_sklearn(…, options={\"zipmap\": False}), or \
+             zipmap=False in onnxmltools"
+        }
+        ("ai.onnx.ml", "ArrayFeatureExtractor") => {
+            "keep the scores alone, before labels are looked up: the largest one is the class"
+        }
         ("ai.onnx.ml", _) => {
             "prove the part of the pipeline without it, or a neural network trained on its outputs"
         }
