@@ -95,6 +95,31 @@ def ensemble():
         leaf_weights=numpy_helper.from_array(numpy.array([1, 2, -3, 0.5, 4], numpy.float32)))
 
 
+MEMBERS = [0.0, 1.0, 40.0]
+
+
+def member():
+    """Set 5: 2 where the first feature is a member, else -1."""
+    def tensor(*values, kind=numpy.float32):
+        return numpy_helper.from_array(numpy.array(values, kind))
+
+    return helper.make_node(
+        "TreeEnsemble", ["x"], ["y"], domain="ai.onnx.ml", n_targets=1, aggregate_function=1,
+        tree_roots=[0], nodes_featureids=[0], nodes_modes=tensor(6, kind=numpy.uint8),
+        nodes_splits=tensor(0), nodes_truenodeids=[0], nodes_trueleafs=[1], nodes_falsenodeids=[1],
+        nodes_falseleafs=[1], membership_values=tensor(*MEMBERS, numpy.nan), leaf_targetids=[0, 0],
+        leaf_weights=tensor(2, -1))
+
+
+def standard():
+    """What the standard says of `member()`: runtimes differ at 0 and at fractions."""
+    beside = [numpy.nextafter(numpy.float32(x), numpy.float32(side), dtype=numpy.float32)
+              for x in MEMBERS[1:] for side in (-99, 99)]
+    others = [-1e-6, 1e-6, 0.5, 1.5, 2.0, 40.25]
+    rows = [[float(x), 0.0, 0.0, 0.0] for x in [*MEMBERS, *beside, *others]]
+    return [{"input": row, "outputs": [[2.0 if row[0] in MEMBERS else -1.0]]} for row in rows]
+
+
 def model(node, version):
     names = {"TreeEnsembleClassifier": [("label", None), ("scores", TensorProto.FLOAT)]}
     outputs = names.get(node.op_type, [("y", TensorProto.FLOAT)])
@@ -161,6 +186,8 @@ def main():
             runs.append({"input": [float(v) for v in x.flatten()], "outputs": outputs})
         encoded = proto.SerializeToString().hex()
         recorded.append({"name": name, "model": encoded, "runs": runs})
+    encoded = model(member(), 5).SerializeToString().hex()
+    recorded.append({"name": "a member of a set", "model": encoded, "runs": standard()})
     path = pathlib.Path(__file__).resolve().parent / "data/trees.json"
     lines = ",\n".join(json.dumps(case) for case in recorded)
     path.write_text(f"[\n{lines}\n]\n")
