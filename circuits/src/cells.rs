@@ -20,11 +20,13 @@ pub(crate) enum Place {
     /// The public values, by their index instead of a row.
     Instance,
     Slot(u32),
-    Pool(u32),
-    Softmax(u32),
-    Forest(u32),
     /// A committed input.
     Committed,
+    /// What a relation gives, by its unit's place in the list of units.
+    Result {
+        unit: u16,
+        lane: u32,
+    },
 }
 
 /// The cell that holds an element.
@@ -100,22 +102,15 @@ impl<T: Clone> ColumnCells<T> {
 #[derive(Debug, Default)]
 pub(crate) struct IntegerCells {
     columns: Vec<ColumnCells<i64>>,
-    places: HashMap<Place, usize>,
     /// What is added to copied cells as they are assigned: lies, column and row.
     lies: HashMap<(usize, usize), i64>,
 }
 
 impl IntegerCells {
     /// So many columns and rows; `tracked` if it matters which cells are assigned.
-    pub(crate) fn new(
-        (columns, rows, tracked): (usize, usize, bool),
-        places: &[(Place, Column<Advice>)],
-    ) -> Self {
-        Self {
-            columns: vec![ColumnCells::new(0, rows, tracked); columns],
-            places: places.iter().map(|(place, column)| (*place, column.index())).collect(),
-            lies: HashMap::new(),
-        }
+    pub(crate) fn new((columns, rows, tracked): (usize, usize, bool)) -> Self {
+        let columns = vec![ColumnCells::new(0, rows, tracked); columns];
+        Self { columns, lies: HashMap::new() }
     }
 
     /// The same cells about which lies will be told, as they are assigned where they are copies.
@@ -148,11 +143,6 @@ impl IntegerCells {
     /// The integer that limbs stand for.
     pub(crate) fn joined(&self, limbs: &Limbs, row: usize) -> i64 {
         join(limbs.columns().iter().map(|&column| self.get(column, row)), limbs.widths())
-    }
-
-    /// The value of a cell of this unit that is assigned already.
-    pub(crate) fn at(&self, cell: CellRef) -> i64 {
-        self.columns[self.places[&cell.place]].values[cell.row as usize]
     }
 
     pub(crate) fn set(&mut self, column: Column<Advice>, row: usize, value: i64) {
@@ -259,14 +249,12 @@ pub(crate) struct FixedCells {
     rows: usize,
     /// Rows that hold data, the last one left out.
     pub(crate) last: usize,
-    /// The narrowest range that some lookup uses.
-    pub(crate) idle_range: u32,
     columns: Vec<Option<(Column<Fixed>, Vec<i64>)>>,
 }
 
 impl FixedCells {
-    pub(crate) fn new(rows: usize, last: usize, idle_range: u32) -> Self {
-        Self { rows, last, idle_range, columns: Vec::new() }
+    pub(crate) fn new(rows: usize, last: usize) -> Self {
+        Self { rows, last, columns: Vec::new() }
     }
 
     fn column(&mut self, column: Column<Fixed>) -> &mut [i64] {
@@ -351,6 +339,13 @@ impl<'a> Copies<'a> {
     pub(crate) fn copy(&mut self, to: Copied, row: usize, from: CellRef) {
         let to = Cell { row_offset: row, column: to.column().into() };
         self.pairs.push([to, self.cell(from)]);
+    }
+
+    /// What a copied cell is a copy of: a cell of the same unit.
+    pub(crate) fn copy_own(&mut self, to: Copied, row: usize, from: (Column<Advice>, usize)) {
+        let [to, from] = [(to.column(), row), from]
+            .map(|(column, row)| Cell { row_offset: row, column: column.into() });
+        self.pairs.push([to, from]);
     }
 
     /// What a public value is: the cell of a tensor.

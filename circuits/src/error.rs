@@ -39,6 +39,23 @@ pub enum PlanError {
         /// Fractional bits of this one.
         got: u32,
     },
+    /// A softmax whose exponentials its gates are not sound for.
+    #[error(
+        "node {node}: its table must have an entry for each difference of two inputs, none \
+         negative, the first one positive and none larger than it"
+    )]
+    SoftmaxTable {
+        /// The node's name.
+        node: String,
+    },
+    /// An element that is read, of which no cell of the circuit holds what the node gives.
+    #[error("node {node}: no unit of the circuit proves element {element} of its output")]
+    Unproven {
+        /// The node's name.
+        node: String,
+        /// The flat index of the element.
+        element: usize,
+    },
     /// More branches and compared elements than the entries of a table can tell apart.
     #[error("the forests of the model need entries of {bits} bits, the limit is {limit}")]
     Forest {

@@ -140,6 +140,8 @@ pub(crate) struct Frame {
     first: Supply<Advice>,
     second: Supply<Advice>,
     order: Order,
+    /// The place in the list of units of the one that asks.
+    unit: u16,
     owed: Obligations,
 }
 
@@ -152,6 +154,7 @@ impl Frame {
             first: Supply::counting(spare.advice_column()),
             second: Supply::counting(spare.advice_column_in(SecondPhase)),
             order: Order::default(),
+            unit: 0,
             owed: Obligations::default(),
         }
     }
@@ -175,13 +178,18 @@ impl Frame {
         let second = Supply::filled(&counted.second, || meta.advice_column_in(SecondPhase));
         let advice = [&first.columns[..], &second.columns].concat();
         let owed = Obligations { names: vec![""; advice.len()], advice, ..Obligations::default() };
-        let mut frame = Self { fixed, first, second, order: Order::default(), owed };
+        let mut frame = Self { fixed, first, second, order: Order::default(), unit: 0, owed };
         (build(&mut frame), frame.owed)
     }
 
     /// Sets the order of the columns that follow.
     pub(crate) fn order(&mut self, order: Order) {
         self.order = order;
+    }
+
+    /// Says which unit, by its place in the list of units, asks for the columns that follow.
+    pub(crate) fn unit(&mut self, unit: u16) {
+        self.unit = unit;
     }
 
     pub(crate) fn fixed(&mut self) -> Column<Fixed> {
@@ -225,6 +233,11 @@ impl Frame {
         self.owed.equality.push(column);
         self.owed.places.push((place, column));
         column
+    }
+
+    /// A column of the first phase in which other units find results of the unit.
+    pub(crate) fn result(&mut self, name: &'static str, lane: u32) -> Column<Advice> {
+        self.source(name, Place::Result { unit: self.unit, lane })
     }
 
     /// A column of the second phase some of whose cells the instance shows.

@@ -5,18 +5,10 @@
 //! that plan, with or without a witness. `docs/arithmetization.md` derives every relation used
 //! here, its bound and why it is sound.
 //!
-//! The layout has eight units that run side by side over the rows:
-//!
-//! | unit | one row holds | module |
-//! |---|---|---|
-//! | slots | several requantized outputs: value, remainder, overflow | [`gates`](crate), `slots` |
-//! | linear | elements being read, fixed weights, the check of every linear layer | `linear` |
-//! | product | factors of matrix products of two tensors being read | `product` |
-//! | normalize | elements of a group being read, or a check of the group | `normalize` |
-//! | pool | four elements and their maximum | `pool` |
-//! | forest | the rank of a compared element; a step down a tree in each lane | `forest` |
-//! | softmax | elements of a group, their exponentials, their shares | `softmax` |
-//! | commitment | a hidden input or output being packed, a step of the hash | `commitment` |
+//! The layout has units that run side by side over the rows: slots hold requantized outputs, the
+//! linear unit reads elements and checks every linear layer, each other operation has a relation
+//! with a unit of its own, and a commitment hides inputs or outputs. [`UnitRows`] lists them,
+//! `src/units` has a folder or file for each.
 //!
 //! No gate multiplies a layer out. After the first phase commits every tensor, challenges come
 //! from the transcript and each linear layer becomes one identity between evaluations (Freivalds
@@ -31,7 +23,6 @@ mod chain;
 mod challenges;
 mod circuit;
 mod config;
-mod contraction;
 mod error;
 mod frame;
 mod instance;
@@ -44,14 +35,11 @@ pub use chain::Monomial;
 pub use circuit::{InferenceCircuit, Tamper, Witness};
 pub use error::PlanError;
 pub use instance::{Blindings, InstanceValues, instance_values};
-pub use plan::{CircuitPlan, Cost, LayerRows, Objective, PlanOptions, PlanSizes, UnitRows};
+pub use plan::{CircuitPlan, Cost, LayerRows, Objective, PlanOptions, PlanSizes};
 pub use units::{
-    Shape,
+    Shape, UnitRows,
     commitment::{CommitmentShape, InputDigits},
     linear::LinearShape,
-    normalize::NormalizeShape,
-    pool::PoolShape,
-    product::ProductShape,
+    shapes::*,
     slots::{SlotShape, check_layers},
-    softmax::SoftmaxShape,
 };

@@ -35,7 +35,7 @@ fn another_element_is_pooled() -> Recorder {
     let values = &model.execution.values[pooled.0];
     let at = values.iter().position(|&maximum| maximum < 127).expect("one is not the largest");
     // Three rows to a window of nine; in the first one the first element becomes larger than all.
-    let windows_to_row = model.plan.shape().pool.lanes;
+    let windows_to_row = model.plan.shape().pool.as_ref().expect("a pool has its unit").lanes;
     let index = 3 * at;
     let (row, lane) = (index / windows_to_row, index % windows_to_row);
     let column = model.columns("pool input")[4 * lane];

@@ -11,14 +11,10 @@ pub use float::FloatTrace;
 pub(crate) use float::narrow;
 
 pub use crate::ops::Op;
-pub use crate::ops::affine::{Affine, Term, Window};
-pub use crate::ops::alias::Alias;
-pub use crate::ops::contract::{Contract, MatrixSizes};
-pub use crate::ops::forest::{Branch, Forest, Next, Tree};
-pub use crate::ops::max_pool::MaxPool;
-pub use crate::ops::mul::Mul;
-pub use crate::ops::normalize::Normalize;
-pub use crate::ops::softmax::Softmax;
+pub use crate::ops::affine::{Term, Window};
+pub use crate::ops::contract::MatrixSizes;
+pub use crate::ops::forest::{Branch, Next, Tree};
+pub use crate::ops::real::*;
 
 pub(crate) use crate::ops::activate::{Activate, activate};
 pub(crate) use crate::ops::alias::alias;

@@ -26,62 +26,119 @@ use crate::graph::Node;
 use crate::quantize::{Format, Quantizer, Role};
 use crate::quantized::{QuantizedGraph, Requant, TensorId};
 use activate::Activate;
-use affine::{Affine, QuantizedAffine};
-use alias::Alias;
-use contract::{Contract, QuantizedContract};
-use forest::Forest;
-use max_pool::MaxPool;
-use mul::{Mul, QuantizedMul};
-use normalize::{Normalize, QuantizedNormalize};
-use softmax::{QuantizedSoftmax, Softmax};
 
-/// The closed set of real operations; each but the last has its integer counterpart in
-/// [`QuantizedOp`].
-///
-/// `F` is the activation that no layer has absorbed yet. Only while a model is imported and fused
-/// there is such a thing: a finished graph has `F = Infallible`, of which there is no value.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Op<F = Infallible> {
-    /// Every linear layer with fixed weights, then its activation.
-    Affine(Affine),
-    /// Elements taken from the input.
-    Alias(Alias),
-    /// The largest element of each window.
-    MaxPool(MaxPool),
-    /// Elementwise product of two tensors.
-    Mul(Mul),
-    /// Products of two stacks of matrices.
-    Contract(Contract),
-    /// Groups of elements over their deviation.
-    Normalize(Normalize),
-    /// Softmax over groups of elements.
-    Softmax(Softmax),
-    /// What the leaves of decision trees say.
-    Forest(Forest<f64>),
-    /// An activation on its own.
-    Activate(F),
+/// The list of operations: of each its file, its real and its integer form, and what it is called.
+macro_rules! operations {
+    ($(
+        $(#[$doc:meta])*
+        $op:ident: $file:ident::{
+            $real:ident $(<$r:ty>)? => $integer:ident $(<$i:ty>)?
+        }, $name:literal;
+    )*) => {
+        /// The real forms.
+        pub(crate) mod real {
+            $(pub use super::$file::$real as $op;)*
+        }
+
+        /// The integer forms.
+        pub(crate) mod integer {
+            $(pub use super::$file::$integer as $op;)*
+        }
+
+        /// The closed set of real operations; each but the last has its integer counterpart in
+        /// [`QuantizedOp`].
+        ///
+        /// `F` is the activation that no layer has absorbed yet. Only while a model is imported and
+        /// fused there is such a thing: a finished graph has `F = Infallible`, of which there is no
+        /// value.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Op<F = Infallible> {
+            $($(#[$doc])* $op(real::$op $(<$r>)?),)*
+            /// An activation on its own.
+            Activate(F),
+        }
+
+        /// The closed set of integer operations; those with accumulators requantize them.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        pub enum QuantizedOp {
+            $($(#[$doc])* $op(integer::$op $(<$i>)?),)*
+        }
+
+        #[expect(private_bounds, reason = "the trait serves this crate, and so do these methods")]
+        impl<F: Reads> Op<F> {
+            fn reads(&self) -> &dyn Reads {
+                match self {
+                    $(Self::$op(op) => op,)*
+                    Self::Activate(op) => op,
+                }
+            }
+
+            fn reads_mut(&mut self) -> &mut dyn Reads {
+                match self {
+                    $(Self::$op(op) => op,)*
+                    Self::Activate(op) => op,
+                }
+            }
+        }
+
+        impl Op<Activate> {
+            /// The same in a finished graph; `layer` makes a layer of an activation on its own.
+            pub(crate) fn finished(self, layer: impl FnOnce(Activate) -> real::Affine) -> Op {
+                match self {
+                    $(Self::$op(op) => Op::$op(op),)*
+                    Self::Activate(op) => Op::Affine(layer(op)),
+                }
+            }
+        }
+
+        impl Op {
+            /// The operation as what it computes.
+            pub(crate) fn form(&self) -> &dyn RealForm {
+                match self {
+                    $(Self::$op(op) => op,)*
+                    Self::Activate(never) => match *never {},
+                }
+            }
+
+            /// What the operation is called, in a word or two.
+            #[must_use]
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$op(_) => $name,)*
+                    Self::Activate(never) => match *never {},
+                }
+            }
+        }
+
+        impl QuantizedOp {
+            /// The operation as what it computes.
+            pub(crate) fn form(&self) -> &dyn IntegerForm {
+                match self {
+                    $(Self::$op(op) => op,)*
+                }
+            }
+        }
+    };
 }
 
-/// The closed set of integer operations.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum QuantizedOp {
+operations! {
     /// Every linear layer with fixed weights: dense, convolution, average pooling, batch
-    /// normalisation, addition; then requantization and activation.
-    Affine(QuantizedAffine),
+    /// normalisation, addition; then its activation.
+    Affine: affine::{Affine => QuantizedAffine}, "affine";
     /// Elements taken from the input: reshape, transpose, slice. Costs nothing.
-    Alias(Alias),
+    Alias: alias::{Alias => Alias}, "alias";
     /// The largest element of each window.
-    MaxPool(MaxPool),
-    /// Elementwise product of two tensors, requantized.
-    Mul(QuantizedMul),
-    /// Products of two stacks of matrices, requantized.
-    Contract(QuantizedContract),
-    /// Groups of elements over their deviation, requantized.
-    Normalize(QuantizedNormalize),
+    MaxPool: max_pool::{MaxPool => MaxPool}, "max pool";
+    /// Elementwise product of two tensors.
+    Mul: mul::{Mul => QuantizedMul}, "mul";
+    /// Products of two stacks of matrices.
+    Contract: contract::{Contract => QuantizedContract}, "contract";
+    /// Groups of elements over their deviation.
+    Normalize: normalize::{Normalize => QuantizedNormalize}, "normalize";
     /// Softmax over groups of elements.
-    Softmax(QuantizedSoftmax),
+    Softmax: softmax::{Softmax => QuantizedSoftmax}, "softmax";
     /// What the leaves of decision trees say.
-    Forest(Forest<i64>),
+    Forest: forest::{Forest<f64> => Forest<i64>}, "forest";
 }
 
 /// What an operation computes: its result and, where it has any, the values before requantization
@@ -112,13 +169,28 @@ pub(crate) enum Requirement {
     Hidden,
 }
 
-/// The tensors that an operation reads.
+/// What an operation reads, and what it does last.
 pub(crate) trait Reads {
-    /// Each of them, repetitions included.
+    /// The tensors that it reads, repetitions included.
     fn inputs(&self) -> Vec<TensorId>;
 
     /// The same, to be renamed.
     fn inputs_mut(&mut self) -> Vec<&mut TensorId>;
+
+    /// The tensor of which every element of the result is an element.
+    fn passes(&self) -> Option<TensorId> {
+        None
+    }
+
+    /// What it applies to its accumulators; `None` where it has none.
+    fn activation(&self) -> Option<Activation> {
+        None
+    }
+
+    /// The same, to be replaced.
+    fn activation_mut(&mut self) -> Option<&mut Activation> {
+        None
+    }
 }
 
 /// An operation in real numbers, and its way to integers.
@@ -126,11 +198,6 @@ pub(crate) trait RealForm: Reads {
     /// What it asks of every tensor that it reads.
     fn requirement(&self) -> Requirement {
         Requirement::Nothing
-    }
-
-    /// What it applies to its accumulators; `None` where it has none.
-    fn activation(&self) -> Option<Activation> {
-        None
     }
 
     /// Its result, of `len` elements, from the values of all tensors before it.
@@ -151,12 +218,21 @@ pub(crate) trait RealForm: Reads {
 
 /// An operation in integers.
 pub(crate) trait IntegerForm {
+    /// The tensors that it reads, repetitions included.
+    fn inputs(&self) -> Vec<TensorId>;
+
     /// Its accumulators and result, bit for bit, from the values of all tensors before it.
     fn run(&self, graph: &QuantizedGraph, values: &[Vec<i64>], output: TensorId) -> Computed<i64>;
 
     /// How its accumulators become outputs; `None` where it has none.
     fn requant(&self) -> Option<&Requant> {
         None
+    }
+
+    /// What the accumulator of each of the `len` elements of its result is besides what it
+    /// computes from its inputs.
+    fn biases(&self, len: usize) -> Vec<i64> {
+        vec![0; len]
     }
 
     /// The least shift at which what it rounds besides its result shows less than that; 0 where it
@@ -178,34 +254,6 @@ impl Reads for Infallible {
 
 #[expect(private_bounds, reason = "the trait serves this crate, and so do these methods")]
 impl<F: Reads> Op<F> {
-    fn reads(&self) -> &dyn Reads {
-        match self {
-            Self::Affine(op) => op,
-            Self::Alias(op) => op,
-            Self::MaxPool(op) => op,
-            Self::Mul(op) => op,
-            Self::Contract(op) => op,
-            Self::Normalize(op) => op,
-            Self::Softmax(op) => op,
-            Self::Forest(op) => op,
-            Self::Activate(op) => op,
-        }
-    }
-
-    fn reads_mut(&mut self) -> &mut dyn Reads {
-        match self {
-            Self::Affine(op) => op,
-            Self::Alias(op) => op,
-            Self::MaxPool(op) => op,
-            Self::Mul(op) => op,
-            Self::Contract(op) => op,
-            Self::Normalize(op) => op,
-            Self::Softmax(op) => op,
-            Self::Forest(op) => op,
-            Self::Activate(op) => op,
-        }
-    }
-
     /// The tensors that the operation reads, repetitions included.
     #[must_use]
     pub fn inputs(&self) -> Vec<TensorId> {
@@ -217,75 +265,41 @@ impl<F: Reads> Op<F> {
         self.reads_mut().inputs_mut()
     }
 
+    /// The tensor of which every element of the result is an element.
+    pub(crate) fn passes(&self) -> Option<TensorId> {
+        self.reads().passes()
+    }
+
+    /// What the operation applies to its accumulators; `None` where it has none.
+    #[must_use]
+    pub fn activation(&self) -> Option<Activation> {
+        self.reads().activation()
+    }
+
     /// The place for an activation, where the operation has one and it is free.
     pub(crate) fn free_activation_mut(&mut self) -> Option<&mut Activation> {
-        let activation = match self {
-            Self::Affine(affine) => &mut affine.activation,
-            Self::Mul(mul) => &mut mul.activation,
-            Self::Contract(contract) => &mut contract.activation,
-            Self::Normalize(normalize) => &mut normalize.activation,
-            Self::Alias(_)
-            | Self::MaxPool(_)
-            | Self::Softmax(_)
-            | Self::Forest(_)
-            | Self::Activate(_) => return None,
-        };
+        let activation = self.reads_mut().activation_mut()?;
         (*activation == Activation::Identity).then_some(activation)
     }
 }
 
-impl Op<Activate> {
-    /// The same in a finished graph; `layer` makes a layer of an activation on its own.
-    pub(crate) fn finished(self, layer: impl FnOnce(Activate) -> Affine) -> Op {
-        match self {
-            Self::Affine(op) => Op::Affine(op),
-            Self::Alias(op) => Op::Alias(op),
-            Self::MaxPool(op) => Op::MaxPool(op),
-            Self::Mul(op) => Op::Mul(op),
-            Self::Contract(op) => Op::Contract(op),
-            Self::Normalize(op) => Op::Normalize(op),
-            Self::Softmax(op) => Op::Softmax(op),
-            Self::Forest(op) => Op::Forest(op),
-            Self::Activate(op) => Op::Affine(layer(op)),
-        }
-    }
-}
-
-impl Op {
-    /// The operation as what it computes.
-    pub(crate) fn form(&self) -> &dyn RealForm {
-        match self {
-            Self::Affine(op) => op,
-            Self::Alias(op) => op,
-            Self::MaxPool(op) => op,
-            Self::Mul(op) => op,
-            Self::Contract(op) => op,
-            Self::Normalize(op) => op,
-            Self::Softmax(op) => op,
-            Self::Forest(op) => op,
-            Self::Activate(never) => match *never {},
-        }
-    }
-}
-
 impl QuantizedOp {
-    /// The operation as what it computes.
-    pub(crate) fn form(&self) -> &dyn IntegerForm {
-        match self {
-            Self::Affine(op) => op,
-            Self::Alias(op) => op,
-            Self::MaxPool(op) => op,
-            Self::Mul(op) => op,
-            Self::Contract(op) => op,
-            Self::Normalize(op) => op,
-            Self::Softmax(op) => op,
-            Self::Forest(op) => op,
-        }
+    /// The tensors that the operation reads, repetitions included.
+    #[must_use]
+    pub fn inputs(&self) -> Vec<TensorId> {
+        self.form().inputs()
     }
 
     /// How the operation's accumulators become outputs; `None` where it has none.
     #[must_use]
     pub fn requant(&self) -> Option<&Requant> {
         self.form().requant()
+    }
+
+    /// What the accumulator of each of the `len` elements of the result is besides what it is
+    /// computed from; all 0 where there are no accumulators.
+    #[must_use]
+    pub fn biases(&self, len: usize) -> Vec<i64> {
+        self.form().biases(len)
     }
 }

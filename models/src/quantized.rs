@@ -7,14 +7,11 @@
 use serde::{Deserialize, Serialize};
 
 pub use crate::ops::QuantizedOp;
-pub use crate::ops::affine::{ConvTerm, QuantizedAffine as Affine};
-pub use crate::ops::alias::Alias;
-pub use crate::ops::contract::{MatrixSizes, QuantizedContract as Contract};
-pub use crate::ops::forest::{Branch, Forest, Next, Tree};
-pub use crate::ops::max_pool::MaxPool;
-pub use crate::ops::mul::QuantizedMul as Mul;
-pub use crate::ops::normalize::{GroupStatistics, QuantizedNormalize as Normalize};
-pub use crate::ops::softmax::QuantizedSoftmax as Softmax;
+pub use crate::ops::affine::ConvTerm;
+pub use crate::ops::contract::MatrixSizes;
+pub use crate::ops::forest::{Branch, Next, Tree};
+pub use crate::ops::integer::*;
+pub use crate::ops::normalize::GroupStatistics;
 pub use crate::view::{EmptyGroup, Groups, View};
 
 use crate::ops::Computed;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::activation::Activation;
 use crate::calibration::{Calibration, CalibrationSource};
 use crate::function::Function;
-use crate::graph::{Graph, Op};
+use crate::graph::Graph;
 use crate::quantized::TensorId;
 
 /// What the numbers of an output mean to those who act on them.
@@ -126,15 +126,10 @@ fn last_activation(graph: &Graph, id: TensorId) -> Option<Activation> {
     let producers = graph.producers();
     let mut id = id;
     loop {
-        match &graph.nodes[producers[id.0]?].op {
-            Op::Affine(affine) => return Some(affine.activation),
-            Op::Mul(mul) => return Some(mul.activation),
-            Op::Contract(contract) => return Some(contract.activation),
-            Op::Normalize(normalize) => return Some(normalize.activation),
-            Op::Activate(never) => match *never {},
-            Op::Alias(alias) => id = alias.input,
-            Op::MaxPool(pool) => id = pool.input,
-            Op::Softmax(_) | Op::Forest(_) => return None,
+        let op = &graph.nodes[producers[id.0]?].op;
+        match op.passes() {
+            Some(source) => id = source,
+            None => return op.activation(),
         }
     }
 }

@@ -53,18 +53,8 @@ fn error(model: &Builder) -> f64 {
 
 /// What operations there are, movement left out.
 fn operations(graph: &Graph) -> Vec<&'static str> {
-    let name = |op: &Op| match op {
-        Op::Affine(_) => Some("affine"),
-        Op::Mul(_) => Some("mul"),
-        Op::Contract(_) => Some("contract"),
-        Op::Normalize(_) => Some("normalize"),
-        Op::MaxPool(_) => Some("max pool"),
-        Op::Softmax(_) => Some("softmax"),
-        Op::Forest(_) => Some("forest"),
-        Op::Alias(_) => None,
-        Op::Activate(never) => match *never {},
-    };
-    graph.nodes().iter().filter_map(|node| name(&node.op)).collect()
+    let names = graph.nodes().iter().map(|node| node.op.name());
+    names.filter(|&name| name != "alias").collect()
 }
 
 fn scores(mask: impl Fn(Builder) -> Builder) -> Builder {

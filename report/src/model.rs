@@ -77,26 +77,20 @@ impl From<&TensorSpec> for Tensor {
 
 fn describe(graph: &Graph, node: &Node, defined: &[TensorId]) -> NodeReport {
     let output = graph.tensor(node.output);
-    let (op, weights, macs) = match &node.op {
+    let (weights, macs) = match &node.op {
         Op::Affine(affine) => {
             let kernels: usize = affine.terms.iter().map(|term| term.kernel.len()).sum();
             let per_element = kernels / affine.bias.len().max(1);
-            ("affine", kernels + affine.bias.len(), per_element * output.len())
+            (kernels + affine.bias.len(), per_element * output.len())
         }
-        Op::Alias(_) => ("alias", 0, 0),
-        Op::MaxPool(_) => ("max pool", 0, 0),
-        Op::Mul(_) => ("mul", 0, output.len()),
-        Op::Contract(contract) => ("contract", 0, output.len() * contract.sizes.inner),
-        Op::Normalize(_) => ("normalize", 0, 0),
-        Op::Activate(_) => ("activation", 0, 0),
-        Op::Softmax(_) => ("softmax", 0, 0),
-        Op::Forest(forest) => {
-            let branches = forest.trees.iter().map(|tree| tree.branches.len());
-            ("forest", branches.sum::<usize>(), 0)
-        }
+        Op::Mul(_) => (0, output.len()),
+        Op::Contract(contract) => (0, output.len() * contract.sizes.inner),
+        Op::Forest(forest) => (forest.trees.iter().map(|tree| tree.branches.len()).sum(), 0),
+        _ => (0, 0),
     };
     let reads = places(&node.op.inputs(), defined);
-    NodeReport { name: node.name.clone(), op, shape: output.shape.clone(), weights, macs, reads }
+    let (name, op, shape) = (node.name.clone(), node.op.name(), output.shape.clone());
+    NodeReport { name, op, shape, weights, macs, reads }
 }
 
 impl fmt::Display for ModelReport {

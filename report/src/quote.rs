@@ -4,7 +4,7 @@ mod page;
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use zkinfer::{DeviceQuote, Model, Quantized, Quote};
 
 use crate::words::{self, Ceremony};
@@ -58,19 +58,18 @@ impl DeviceRow {
     }
 }
 
-#[derive(Clone, Debug, Serialize)]
+/// Rows that hold data, and those of each unit: its name, what they are for, how many.
+#[derive(Clone, Debug)]
 struct UsedRows {
     usable: usize,
-    slots: usize,
-    linear: usize,
-    product: usize,
-    normalize: usize,
-    pool: usize,
-    softmax: usize,
-    forest: usize,
-    commitment: usize,
-    table: usize,
-    instance: usize,
+    units: Vec<(&'static str, &'static str, usize)>,
+}
+
+impl Serialize for UsedRows {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let units = self.units.iter().map(|&(name, _, rows)| (name, rows));
+        serializer.collect_map(std::iter::once(("usable", self.usable)).chain(units))
+    }
 }
 
 impl QuoteReport {
@@ -88,19 +87,7 @@ impl QuoteReport {
             calibration: words::origin(&quantized.origin),
             k: cost.k,
             rows: 1 << cost.k,
-            used_rows: UsedRows {
-                usable: cost.usable_rows,
-                slots: cost.rows.slots,
-                linear: cost.rows.linear,
-                product: cost.rows.product,
-                normalize: cost.rows.normalize,
-                pool: cost.rows.pool,
-                softmax: cost.rows.softmax,
-                forest: cost.rows.forest,
-                commitment: cost.rows.commitment,
-                table: cost.rows.table,
-                instance: cost.rows.instance,
-            },
+            used_rows: UsedRows { usable: cost.usable_rows, units: cost.rows.named() },
             advice_columns: cost.advice_columns,
             fixed_columns: cost.fixed_columns,
             permutation_columns: cost.permutation_columns,
@@ -134,15 +121,9 @@ impl fmt::Display for QuoteReport {
             "  rows: 2^{} = {}, of which {} hold data",
             self.k, self.rows, self.used_rows.usable
         )?;
-        let used = &self.used_rows;
-        let UsedRows { slots, linear, product, normalize, pool, softmax, .. } = used;
-        let UsedRows { forest, commitment, table, instance, .. } = used;
-        writeln!(
-            f,
-            "  used: {slots} requantization, {linear} linear, {product} matrix products, \
-             {normalize} normalization, {pool} pooling, {softmax} softmax, {forest} forest, \
-             {commitment} hash, {table} table, {instance} public"
-        )?;
+        let used = self.used_rows.units.iter();
+        let used: Vec<_> = used.map(|(_, what, rows)| format!("{rows} {what}")).collect();
+        writeln!(f, "  used: {}", used.join(", "))?;
         writeln!(
             f,
             "  columns: {} advice, {} fixed, {} in the permutation; {} full-width commitments",

@@ -89,7 +89,7 @@ impl<'a> Witness<'a> {
         let phases = constraints.advice_column_phase();
         let size = (phases.iter().filter(|&&p| p == 0).count(), 1 << plan.k(), tracked);
         let lies = lies.iter().map(|lie| ((lie.column, lie.row), small(lie.delta)));
-        let mut advice = IntegerCells::new(size, &config.owed.places).with_lies(lies);
+        let mut advice = IntegerCells::new(size).with_lies(lies);
         config.units.assign(plan.rows(), run, &mut advice);
         // A lying prover makes the rest of the argument about its lie, where the lie is small.
         advice.finish();

@@ -1,84 +1,63 @@
-//! Which cell holds which element: the walk over the graph that gives pool and softmax their rows.
+//! Which cell holds which element.
 
 use zkinfer_models::{
     QuantizedGraph,
-    quantized::{QuantizedOp, TensorId},
+    quantized::{QuantizedNode, QuantizedOp, TensorId},
 };
 
 use crate::{
     cells::{CellRef, Place},
+    error::PlanError,
     instance::BINDING_ROWS,
     integers::index,
-    lookup::ValueTables,
-    units::{
-        commitment::CommitmentRows, forest::ForestRows, pool::PoolRows, slots::SlotRows,
-        softmax::SoftmaxRows,
-    },
+    units::{Relations, ResultCell, commitment::CommitmentRows, slots::SlotRows},
 };
 
-/// Lanes of the units whose rows follow from the graph.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct UnitLanes {
-    /// Windows to a row of the pool unit.
-    pub(crate) pool: usize,
-    /// Elements to a row of the softmax unit.
-    pub(crate) softmax: usize,
-    /// Walks to a row of the forest unit.
-    pub(crate) forest: usize,
-    /// Reads to a row of the product unit.
-    pub(crate) product: usize,
-    /// Reads to a row of the normalization unit.
-    pub(crate) normalize: usize,
-}
-
-/// The cells of every tensor, with the rows of the units that follow from the graph alone.
-#[derive(Clone, Debug)]
-pub(crate) struct Cells {
-    pub(crate) tensors: Vec<Vec<CellRef>>,
-    pub(crate) pool: PoolRows,
-    pub(crate) softmax: Option<SoftmaxRows>,
-    pub(crate) forest: Option<ForestRows>,
-}
-
-impl Cells {
-    /// Walks the nodes in order. `pooled` are max pools that the layers before them state.
-    pub(crate) fn of(
-        graph: &QuantizedGraph,
-        slots: &SlotRows,
-        pooled: &[usize],
-        lanes: UnitLanes,
-        commitment: Option<&CommitmentRows>,
-        tables: &mut ValueTables,
-    ) -> Self {
-        let mut tensors = vec![Vec::new(); graph.tensors.len()];
-        for (id, cells) in inputs(graph, commitment).into_iter().chain(slots.cells()) {
-            tensors[id.0] = cells;
-        }
-        let mut pool = PoolRows::new(lanes.pool);
-        let mut softmax: Option<SoftmaxRows> = None;
-        let forest = ForestRows::of(graph, lanes.forest, tables);
-        for (node_index, node) in graph.nodes.iter().enumerate() {
-            let found = match &node.op {
-                QuantizedOp::Affine(_)
-                | QuantizedOp::Mul(_)
-                | QuantizedOp::Contract(_)
-                | QuantizedOp::Normalize(_) => continue,
-                QuantizedOp::MaxPool(_) if pooled.contains(&node_index) => continue,
-                QuantizedOp::Alias(alias) => alias.elements.of(&tensors[alias.input.0]),
-                QuantizedOp::MaxPool(op) => pool.pool(op),
-                QuantizedOp::Forest(op) => {
-                    let cells = forest.as_ref().map(|rows| rows.cells(node_index, op.width()));
-                    cells.unwrap_or_default()
-                }
-                QuantizedOp::Softmax(op) => {
-                    let rows = softmax.get_or_insert_with(|| SoftmaxRows::new(lanes.softmax));
-                    rows.softmax(op, tensors[op.input.0].len(), tables)
-                }
-            };
-            tensors[node.output.0] = found;
-        }
-        Self { tensors, pool, softmax, forest }
+/// The cells of every tensor; `taken` are the nodes whose rows other ones have, and what only they
+/// read has none.
+///
+/// # Errors
+/// [`PlanError::Unproven`] for an element that is read and has no cell.
+pub(super) fn cells(
+    graph: &QuantizedGraph,
+    (slots, relations): (&SlotRows, &Relations),
+    taken: &[usize],
+    commitment: Option<&CommitmentRows>,
+) -> Result<Vec<Vec<CellRef>>, PlanError> {
+    let mut found: Vec<Vec<Option<CellRef>>> =
+        graph.tensors.iter().map(|tensor| vec![None; tensor.len()]).collect();
+    for (id, cells) in inputs(graph, commitment).into_iter().chain(slots.cells()) {
+        found[id.0] = cells.into_iter().map(Some).collect();
     }
+    for (unit, ResultCell { tensor, element, lane, row }) in relations.results() {
+        let cell = CellRef { place: Place::Result { unit, lane }, row };
+        found[tensor.0][element as usize] = Some(cell);
+    }
+    for (place, node) in graph.nodes.iter().enumerate() {
+        if let QuantizedOp::Alias(alias) = &node.op {
+            found[node.output.0] = alias.elements.of(&found[alias.input.0]);
+        }
+        if !taken.contains(&place) {
+            node.op.inputs().iter().try_for_each(|&input| is_proven(graph, input, &found))?;
+        }
+    }
+    graph.outputs.iter().try_for_each(|&output| is_proven(graph, output, &found))?;
+    // Nobody reads a tensor without cells.
+    let whole = |cells: Vec<_>| cells.into_iter().collect::<Option<_>>().unwrap_or_default();
+    Ok(found.into_iter().map(whole).collect())
+}
+
+/// Checks that every element of a tensor has a cell.
+fn is_proven(
+    graph: &QuantizedGraph,
+    id: TensorId,
+    found: &[Vec<Option<CellRef>>],
+) -> Result<(), PlanError> {
+    let Some(element) = found[id.0].iter().position(Option::is_none) else { return Ok(()) };
+    let gives = |node: &&QuantizedNode| node.output == id;
+    let node = graph.nodes.iter().find(gives).map(|node| &node.name);
+    let node = node.unwrap_or(&graph.tensors[id.0].name).clone();
+    Err(PlanError::Unproven { node, element })
 }
 
 /// The cells of the inputs: in the instance, or where they are packed for their commitment.

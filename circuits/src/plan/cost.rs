@@ -3,7 +3,11 @@
 use halo2_proofs::{halo2curves::bn256::Fr, plonk::ConstraintSystem};
 
 use crate::{
-    algebra::MAX_DEGREE, config::Config, frame::usable_rows, lookup::helper_count, units::Shape,
+    algebra::MAX_DEGREE,
+    config::Config,
+    frame::usable_rows,
+    lookup::helper_count,
+    units::{Shape, UnitRows},
 };
 
 /// Nanoseconds on two cores with AVX-512 but without IFMA, set by hand and compared with measured
@@ -28,31 +32,6 @@ const BYTES_PER_ADVICE_CELL: u64 = 170;
 const BYTES_PER_FIXED_CELL: u64 = 170;
 /// What a process has without any circuit: code, parser, threads.
 const BASE_BYTES: u64 = 20_000_000;
-
-/// Rows that each unit of a plan uses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct UnitRows {
-    /// Requantized values.
-    pub slots: usize,
-    /// Reads and weights.
-    pub linear: usize,
-    /// Reads of matrix products of two tensors.
-    pub product: usize,
-    /// Elements of normalizations, and the checks of their groups.
-    pub normalize: usize,
-    /// Maxima.
-    pub pool: usize,
-    /// Softmax elements.
-    pub softmax: usize,
-    /// Steps of walks down decision trees, or elements that are compared there.
-    pub forest: usize,
-    /// Steps of the hash of committed values.
-    pub commitment: usize,
-    /// The lookup table.
-    pub table: usize,
-    /// Public values.
-    pub instance: usize,
-}
 
 /// The quote for one proof.
 #[derive(Clone, Debug, PartialEq)]

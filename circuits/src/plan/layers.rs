@@ -14,8 +14,8 @@ pub struct LayerRows {
 }
 
 impl CircuitPlan {
-    /// The rows of every layer with weights or products, in order. Pools and softmax have units of
-    /// their own, see [`super::UnitRows`].
+    /// The rows of every layer with weights or products, in order. Relations have units of their own,
+    /// see [`crate::UnitRows`].
     #[must_use]
     pub fn layer_rows(&self) -> Vec<LayerRows> {
         let slots = self.rows.slots.rows_by_layer();

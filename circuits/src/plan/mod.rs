@@ -7,7 +7,10 @@ mod search;
 
 use std::sync::Arc;
 
-use zkinfer_models::{QuantizedGraph, quantized::TensorId};
+use zkinfer_models::{
+    QuantizedGraph,
+    quantized::{QuantizedNode, TensorId},
+};
 use zkinfer_verifier::Visibility;
 
 use crate::{
@@ -19,20 +22,14 @@ use crate::{
     integers::index,
     lookup::{Table, ValueTables},
     units::{
-        Rows, Shape, Units,
+        Lanes, Proven, Relations, Rows, Shape, Units,
         commitment::CommitmentRows,
-        forest::{ForestRows, ForestShape},
         linear::{self, LinearShape, LinearWidths},
-        normalize::NormalizeRows,
-        pool::PoolShape,
-        product::ProductRows,
-        slots::{self, RequantKind, RowFormat, SlotRows},
-        softmax::{SoftmaxRows, SoftmaxShape},
+        slots::{self, Layer, RequantKind, RowFormat, SlotRows},
     },
 };
-use cells::{Cells, UnitLanes};
 
-pub use cost::{Cost, UnitRows};
+pub use cost::Cost;
 pub use layers::LayerRows;
 pub use search::Objective;
 
@@ -147,7 +144,7 @@ struct Basis {
 struct Sizes {
     k: u32,
     slot_lanes: usize,
-    lanes: UnitLanes,
+    relation_lanes: Lanes,
     linear: LinearWidths,
     limb_bits: u32,
     table_lanes: usize,
@@ -160,8 +157,7 @@ impl Basis {
         if layers > MAX_LAYERS {
             return Err(PlanError::TooManyLayers { layers, limit: MAX_LAYERS });
         }
-        SoftmaxShape::check(graph)?;
-        ForestShape::check(graph)?;
+        Relations::check(graph)?;
         let format = RowFormat::of(graph)?;
         let windows = format.with_windows(graph);
         let visibility = [options.input_visibility, options.output_visibility];
@@ -188,7 +184,7 @@ impl CircuitPlan {
     pub fn new(graph: &QuantizedGraph, options: PlanOptions) -> Result<Self, PlanError> {
         let basis = Basis::of(graph, options)?;
         let chosen = search::sizes(&basis.graph, &basis.formats, options, basis.hidden())?;
-        Ok(Self::lay_out(basis, chosen))
+        Self::lay_out(basis, chosen)
     }
 
     /// Plans the circuit of `graph` with known sizes; `None` if the model does not fit them.
@@ -205,34 +201,32 @@ impl CircuitPlan {
     ) -> Result<Option<Self>, PlanError> {
         let basis = Basis::of(graph, options)?;
         let chosen = search::known(&basis.graph, &basis.formats, options, basis.hidden(), sizes);
-        Ok(chosen.map(|chosen| Self::lay_out(basis, chosen)))
+        chosen.map(|chosen| Self::lay_out(basis, chosen)).transpose()
     }
 
-    fn lay_out(basis: Basis, (format_index, sizes): search::Chosen) -> Self {
+    fn lay_out(basis: Basis, (format_index, sizes): search::Chosen) -> Result<Self, PlanError> {
         let Basis { graph, formats, commitment, instance } = basis;
         let format = &formats[format_index];
-        let layers = slots::layers(&graph, format, sizes.slot_lanes);
+        let layers = layers(&graph, format, sizes.slot_lanes);
         let mut tables = ValueTables::default();
         let slots = SlotRows::new(&graph, &layers, sizes.slot_lanes, &mut tables);
         let linear = linear::layout(&graph, &layers, sizes.linear);
-        let pooled = pooled(format);
-        let cells =
-            Cells::of(&graph, &slots, &pooled, sizes.lanes, commitment.as_ref(), &mut tables);
-        let product = ProductRows::new(&graph, &layers, sizes.lanes.product);
-        let normalize = NormalizeRows::new(&graph, &layers, sizes.lanes.normalize);
+        let taken = taken(format);
+        let nodes = nodes(&graph, &taken);
+        let proven = Proven { graph: &graph, nodes: &nodes, layers: &layers };
+        let relations = Relations::new(proven, sizes.relation_lanes, &mut tables);
+        let tensors = cells::cells(&graph, (&slots, &relations), &taken, commitment.as_ref())?;
         let mut shape = shape(&graph, format, sizes, commitment.as_ref());
         shape.slots.layers = layers.len();
         shape.slots.steps = slots.steps().clone();
         linear.describe(&layers, &mut shape.linear);
-        shape.product = product.as_ref().map(ProductRows::shape);
-        shape.normalize = normalize.as_ref().map(|rows| rows.shape(sizes.limb_bits));
+        relations.describe(sizes.limb_bits, &mut shape);
         let owed = Frame::count(|frame| Units::allocate(&shape, frame));
         let table = Table::new(&owed.ranges, &tables.values, shape.table_lanes);
-        let Cells { tensors, pool, softmax, forest } = cells;
-        let rows = Rows { slots, linear, product, normalize, pool, softmax, forest, commitment };
+        let rows = relations.with(slots, linear, commitment);
         let Sizes { k, linear, limb_bits, .. } = sizes;
         let sizes = PlanSizes { format: format_index, k, linear, limb_bits };
-        Self { graph, sizes, shape, rows, tensors, instance, table }
+        Ok(Self { graph, sizes, shape, rows, tensors, instance, table })
     }
 
     /// What the search chose.
@@ -309,21 +303,7 @@ impl CircuitPlan {
     /// What a proof of this plan costs.
     #[must_use]
     pub fn cost(&self) -> Cost {
-        let Rows { slots, linear, product, normalize, pool, softmax, forest, commitment } =
-            &self.rows;
-        let rows = UnitRows {
-            slots: slots.row_count(),
-            linear: linear.row_count,
-            product: product.as_ref().map_or(0, ProductRows::row_count),
-            normalize: normalize.as_ref().map_or(0, NormalizeRows::row_count),
-            pool: pool.row_count(),
-            softmax: softmax.as_ref().map_or(0, SoftmaxRows::row_count),
-            forest: forest.as_ref().map_or(0, ForestRows::row_count),
-            commitment: commitment.as_ref().map_or(0, CommitmentRows::row_count),
-            table: self.table.height(),
-            instance: self.instance_len(),
-        };
-        Cost::of_shape(&self.shape, rows)
+        Cost::of_shape(&self.shape, self.rows.counts(self.table.height(), self.instance_len()))
     }
 
     pub(crate) fn zero_cell(&self) -> CellRef {
@@ -331,12 +311,23 @@ impl CircuitPlan {
     }
 }
 
-/// The max pools that have no rows of their own.
-fn pooled(format: &RowFormat) -> Vec<usize> {
+/// The linear layers of a graph, with so many slots to a row.
+fn layers(graph: &QuantizedGraph, format: &RowFormat, slot_lanes: usize) -> Vec<Layer> {
+    slots::layers(graph, format, slot_lanes, Relations::lattice)
+}
+
+/// The max pools that layers take over: they have no rows of their own.
+fn taken(format: &RowFormat) -> Vec<usize> {
     format.poolings.iter().map(|pooling| pooling.pool).collect()
 }
 
-/// The columns of a plan, but for what depends on the layout of the rows.
+/// The nodes that no layer takes over.
+fn nodes<'a>(graph: &'a QuantizedGraph, taken: &[usize]) -> Vec<&'a QuantizedNode> {
+    let nodes = graph.nodes.iter().enumerate().filter(|(place, _)| !taken.contains(place));
+    nodes.map(|(_, node)| node).collect()
+}
+
+/// The columns of a plan, but for relations and for what depends on the layout of the rows.
 fn shape(
     graph: &QuantizedGraph,
     format: &RowFormat,
@@ -344,8 +335,6 @@ fn shape(
     commitment: Option<&CommitmentRows>,
 ) -> Shape {
     let limit = sizes.limb_bits;
-    let pooled = pooled(format);
-    let pools: Vec<_> = (0..graph.nodes.len()).filter(|node| !pooled.contains(node)).collect();
     Shape {
         k: sizes.k,
         table_lanes: sizes.table_lanes,
@@ -357,11 +346,7 @@ fn shape(
             digit_bits: format.packing(RequantKind::Clamp, sizes.slot_lanes).digit_bits,
             ..LinearShape::default()
         },
-        product: None,
-        normalize: None,
-        pool: PoolShape::of(graph, &pools, sizes.lanes.pool, limit),
-        softmax: SoftmaxShape::of(graph, sizes.lanes.softmax, limit),
-        forest: ForestShape::of(graph, sizes.lanes.forest, limit),
         commitment: commitment.map(|commitment| commitment.shape(graph, limit)),
+        ..Shape::default()
     }
 }

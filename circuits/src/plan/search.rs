@@ -3,27 +3,21 @@
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use zkinfer_models::{QuantizedGraph, quantized::QuantizedOp};
-
-use super::{
-    PlanOptions, PlanSizes, Sizes,
-    cells::{Cells, UnitLanes},
-    cost::{Cost, UnitRows},
-    pooled, shape,
+use zkinfer_models::{
+    QuantizedGraph,
+    quantized::{QuantizedNode, QuantizedOp},
 };
+
+use super::{PlanOptions, PlanSizes, Sizes, cost::Cost, layers, nodes, shape, taken};
 use crate::{
     error::PlanError,
     frame::{Frame, usable_rows},
     lookup::{Table, ValueTables},
     units::{
-        Shape, Units,
+        Lanes, Proven, Relations, Shape, UnitRows, Units,
         commitment::CommitmentRows,
-        forest::{self, ForestRows},
         linear::{self, LinearRows, LinearWidths},
-        normalize::{self, NormalizeRows},
-        product::{self, ProductRows},
         slots::{self, Layer, RowFormat, SlotRows},
-        softmax::SoftmaxRows,
     },
 };
 
@@ -39,10 +33,6 @@ const READ_LANES: [usize; 20] =
 const LIMB_BITS: std::ops::RangeInclusive<u32> = 5..=14;
 /// The fewest rows that the search tries, log2.
 const MIN_K: u32 = 5;
-/// Windows of the pool unit to a row that the search allows.
-const POOL_LANES: usize = 16;
-/// Elements of the softmax unit to a row that the search allows.
-const SOFTMAX_LANES: usize = 16;
 /// Columns of public values that the search allows in circuits of [`SEVERAL_COLUMNS_K`] or more, where
 /// the verifier is no contract: a contract reads one, and small circuits gain little.
 const INSTANCE_COLUMNS: usize = 64;
@@ -50,8 +40,6 @@ const INSTANCE_COLUMNS: usize = 64;
 const SEVERAL_COLUMNS_K: u32 = 10;
 /// Entries of the lookup table to a row that the search allows.
 const TABLE_LANES: usize = 16;
-/// Reads of matrix products, and of normalizations, to a row that the search allows.
-const UNIT_LANES: usize = 64;
 /// A proof that a chain or a phone can afford.
 const PROOF_BYTES: u64 = 8 << 10;
 /// What a byte beyond that must save, in microseconds: a KiB is worth a twentieth of a second.
@@ -114,14 +102,13 @@ struct Search<'a> {
     graph: &'a Arc<QuantizedGraph>,
     format: &'a RowFormat,
     commitment: Option<&'a CommitmentRows>,
-    /// Maxima of up to four elements that have a row of their own.
-    pool_windows: usize,
-    forest: Option<ForestRows>,
+    /// The nodes that no layer takes over.
+    nodes: Vec<&'a QuantizedNode>,
     instance: usize,
     /// Whether a contract verifies the proofs.
     for_contract: bool,
-    /// The value tables.
-    tables: Vec<Vec<i64>>,
+    /// The value tables of slots.
+    tables: ValueTables,
 }
 
 /// Sizes that hold the model, and what their cost depends on.
@@ -194,7 +181,7 @@ pub(super) fn sizes(
             candidates.extend(found);
         }
     }
-    let rows = |format| slots::row_count(&slots::layers(graph, format, 1));
+    let rows = |format| slots::row_count(&layers(graph, format, 1));
     cheapest(candidates, objective).ok_or_else(|| PlanError::TooLarge {
         max_k: options.max_k,
         slots: formats.iter().map(rows).min().unwrap_or_default(),
@@ -221,14 +208,6 @@ fn cheapest(mut candidates: Vec<Bounded>, objective: Objective) -> Option<Chosen
     best.map(|(_, found)| (found.format, found.candidate.sizes))
 }
 
-/// The fewest reads to a row with which a unit of so many rows, for reads to a row, fits into
-/// `rows`: more reads to a row never make more rows. `None` where it never does.
-fn fewest_lanes(rows: usize, row_count: impl Fn(usize) -> usize) -> Option<usize> {
-    let lanes: Vec<usize> = (1..=UNIT_LANES).collect();
-    let first = lanes.partition_point(|&lanes| row_count(lanes) > rows);
-    lanes.get(first).copied()
-}
-
 fn weight_count(graph: &QuantizedGraph) -> usize {
     let weights = |op: &QuantizedOp| match op {
         QuantizedOp::Affine(affine) => affine.terms.iter().map(|t| t.kernel.len()).sum(),
@@ -244,20 +223,16 @@ impl<'a> Search<'a> {
         options: PlanOptions,
         (commitment, instance): (Option<&'a CommitmentRows>, usize),
     ) -> Self {
-        let layers = slots::layers(graph, format, 1);
         let mut tables = ValueTables::default();
-        let slots = SlotRows::new(graph, &layers, 1, &mut tables);
-        let lanes = UnitLanes { pool: 1, softmax: 1, forest: 1, product: 1, normalize: 1 };
-        let cells = Cells::of(graph, &slots, &pooled(format), lanes, commitment, &mut tables);
+        SlotRows::new(graph, &layers(graph, format, 1), 1, &mut tables);
         Self {
             graph,
             format,
             commitment,
-            pool_windows: cells.pool.window_count(),
-            forest: cells.forest,
+            nodes: nodes(graph, &taken(format)),
             instance,
             for_contract: options.objective == Objective::Gas,
-            tables: tables.values,
+            tables,
         }
     }
 
@@ -286,22 +261,20 @@ impl<'a> Search<'a> {
         if !has_room {
             return Vec::new();
         }
-        let slot_lanes = (1..=64).find(|&m| {
-            let layers = slots::layers(self.graph, self.format, m);
-            slots::row_count(&layers) <= rows
-        });
+        let slot_lanes =
+            (1..=64).find(|&m| slots::row_count(&layers(self.graph, self.format, m)) <= rows);
         let Some(slot_lanes) = slot_lanes else { return Vec::new() };
-        let layers = slots::layers(self.graph, self.format, slot_lanes);
-        let steps = slots::layout(self.graph, &layers, slot_lanes).steps;
-        let Some(lanes) = self.unit_lanes(&layers, rows) else { return Vec::new() };
-        let normalize = NormalizeRows::new(self.graph, &layers, lanes.normalize);
-        let product = ProductRows::new(self.graph, &layers, lanes.product);
-        let product = product.as_ref().map(ProductRows::shape);
+        let layers = layers(self.graph, self.format, slot_lanes);
+        let proven = Proven { graph: self.graph, nodes: &self.nodes, layers: &layers };
+        let Some(relation_lanes) = Lanes::fewest(proven, rows) else { return Vec::new() };
+        let mut tables = self.tables.clone();
+        let relations = Relations::new(proven, relation_lanes, &mut tables);
+        let steps = slots::layout(&layers, slot_lanes).steps;
         let of_linear = |(widths, linear): &(LinearWidths, LinearRows)| {
             let base = Sizes {
                 k,
                 slot_lanes,
-                lanes,
+                relation_lanes,
                 linear: *widths,
                 limb_bits: 0,
                 table_lanes: 1,
@@ -313,8 +286,7 @@ impl<'a> Search<'a> {
                 shape.slots.layers = layers.len();
                 shape.slots.steps = steps.clone();
                 linear.describe(&layers, &mut shape.linear);
-                shape.product = product.clone();
-                shape.normalize = normalize.as_ref().map(|rows| rows.shape(limb_bits));
+                relations.describe(limb_bits, &mut shape);
                 (sizes, shape)
             };
             let mut shapes: Vec<_> = LIMB_BITS.map(shape).collect();
@@ -324,34 +296,19 @@ impl<'a> Search<'a> {
         linear(&layers, rows)
             .iter()
             .flat_map(of_linear)
-            .filter_map(|(sizes, shape)| self.with_table(rows, sizes, shape))
+            .filter_map(|(sizes, shape)| self.with_table((rows, &tables.values), sizes, shape))
             .collect()
     }
 
-    /// The fewest lanes with which each of the other units fits into `rows`.
-    fn unit_lanes(&self, layers: &[Layer], rows: usize) -> Option<UnitLanes> {
-        let pool = self.pool_windows.div_ceil(rows.max(1));
-        let softmax =
-            (1..=SOFTMAX_LANES).find(|&lanes| SoftmaxRows::count(self.graph, lanes) <= rows);
-        let forest = (1..=forest::LANES).find(|&lanes| {
-            self.forest.as_ref().is_none_or(|forest| forest.rows_with(lanes) <= rows)
-        });
-        let products = fewest_lanes(rows, |lanes| product::row_count(self.graph, layers, lanes));
-        let groups = fewest_lanes(rows, |lanes| normalize::row_count(self.graph, layers, lanes));
-        let lanes = UnitLanes {
-            pool,
-            softmax: softmax?,
-            forest: forest?,
-            product: products?,
-            normalize: groups?,
-        };
-        (pool <= POOL_LANES).then_some(lanes)
-    }
-
     /// The candidate whose table has as few entries to a row as fit it into `rows`.
-    fn with_table(&self, rows: usize, sizes: Sizes, shape: Shape) -> Option<Candidate> {
+    fn with_table(
+        &self,
+        (rows, tables): (usize, &[Vec<i64>]),
+        sizes: Sizes,
+        shape: Shape,
+    ) -> Option<Candidate> {
         let owed = Frame::count(|frame| Units::allocate(&shape, frame));
-        let height = |&lanes: &usize| Table::height_of(&owed.ranges, &self.tables, lanes);
+        let height = |&lanes: &usize| Table::height_of(&owed.ranges, tables, lanes);
         let table_lanes = (1..=TABLE_LANES).find(|lanes| height(lanes) <= rows)?;
         let table = height(&table_lanes);
         Some(Candidate {

@@ -1,33 +1,45 @@
 //! The units of the circuit, one folder or file each.
 //!
 //! Arrows run one way: `circuit` → `plan` → `units` → `lookup`, `chain`, `frame`, `cells`, `algebra`,
-//! `integers`. A new unit is a folder here, a line in the list below, and rows from the planner.
+//! `integers`. A new relation is a file or folder here and a line in the list below.
 
 pub(crate) mod commitment;
-pub(crate) mod forest;
+mod forest;
 pub(crate) mod linear;
-pub(crate) mod normalize;
-pub(crate) mod pool;
-pub(crate) mod product;
+mod normalize;
+mod pool;
+mod product;
+mod relation;
 pub(crate) mod slots;
-pub(crate) mod softmax;
+mod softmax;
 mod unit;
 
 use halo2_proofs::{
     halo2curves::bn256::Fr,
     plonk::{Advice, Column, Expression, Fixed},
 };
+use zkinfer_models::{
+    QuantizedGraph,
+    quantized::{ImageView, QuantizedOp},
+};
 
-pub(crate) use self::unit::{Drawn, Unit};
+use self::relation::Relation;
+pub(crate) use self::{
+    relation::{Proven, ResultCell},
+    unit::{Drawn, Unit},
+};
 use crate::{
     algebra::{Gates, Row, sum},
     cells::{Copies, FieldCells, FixedCells, IntegerCells, Run},
+    error::PlanError,
     frame::Frame,
+    integers::limb_widths,
+    lookup::ValueTables,
 };
 
-/// The list of units: everything that is asked of all of them goes through it.
-macro_rules! units {
-    ($($(#[$doc:meta])* $unit:ident: $type:ty, $shape:ty;)*) => {
+/// What is asked of all units goes through this list.
+macro_rules! all_units {
+    ($($(#[$doc:meta])* $unit:ident $rows:literal: $type:ty, $shape:ty;)*) => {
         /// Column counts, limb widths and lattice steps: all that the gates depend on.
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         pub struct Shape {
@@ -52,9 +64,49 @@ macro_rules! units {
             $(pub(crate) $unit: <$type as Unit>::Rows,)*
         }
 
+        /// How many rows each unit of a plan uses.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct UnitRows {
+            $($(#[$doc])* pub $unit: usize,)*
+            /// The lookup table.
+            pub table: usize,
+            /// Public values.
+            pub instance: usize,
+        }
+
+        impl UnitRows {
+            /// Of each its name, what its rows are for, and how many there are.
+            #[must_use]
+            pub fn named(&self) -> Vec<(&'static str, &'static str, usize)> {
+                vec![
+                    $((stringify!($unit), $rows, self.$unit),)*
+                    ("table", "lookup table", self.table),
+                    ("instance", "public values", self.instance),
+                ]
+            }
+        }
+
+        impl Rows {
+            /// How many each unit uses, beside so many of the table and of the instance.
+            pub(crate) fn counts(&self, table: usize, instance: usize) -> UnitRows {
+                UnitRows { $($unit: <$type>::row_count(&self.$unit),)* table, instance }
+            }
+        }
+
+        /// A place in the list.
+        #[expect(non_camel_case_types, reason = "the names are those of the list")]
+        #[derive(Clone, Copy)]
+        enum Name {
+            $($unit,)*
+        }
+
         impl Units {
             pub(crate) fn allocate(shape: &Shape, frame: &mut Frame) -> Self {
-                Self { $($unit: Unit::allocate(&shape.$unit, frame),)* }
+                $(
+                    frame.unit(Name::$unit as u16);
+                    let $unit = Unit::allocate(&shape.$unit, frame);
+                )*
+                Self { $($unit,)* }
             }
 
             pub(crate) fn gates(&self, gates: &mut Gates<'_>) {
@@ -104,21 +156,130 @@ macro_rules! units {
     };
 }
 
+/// What the planner asks of all relations goes through this list.
+macro_rules! relations {
+    ($($unit:ident: $type:ty, $shape:ident;)*) => {
+        /// Lanes of each relation.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) struct Lanes {
+            $($unit: usize,)*
+        }
+
+        impl Lanes {
+            /// The fewest with which each relation has at most so many rows; `None` where one has more
+            /// with all lanes that it may have.
+            pub(crate) fn fewest(proven: Proven<'_>, available: usize) -> Option<Self> {
+                Some(Self {
+                    $($unit: {
+                        let count = <$type>::counts(proven);
+                        (1..=<$type>::LANES).find(|&lanes| count(lanes) <= available)?
+                    },)*
+                })
+            }
+        }
+
+        /// The rows of every relation.
+        #[derive(Clone, Debug)]
+        pub(crate) struct Relations {
+            $($unit: Option<<$type as Unit>::Rows>,)*
+        }
+
+        impl Relations {
+            /// Checks that the gates are sound for every node of a graph.
+            pub(crate) fn check(graph: &QuantizedGraph) -> Result<(), PlanError> {
+                $(<$type>::check(graph)?;)*
+                Ok(())
+            }
+
+            /// How an operation's accumulators lie on the lattice, where a relation says so.
+            pub(crate) fn lattice(op: &QuantizedOp, len: usize) -> Option<ImageView> {
+                None$(.or_else(|| <$type>::lattice(op, len)))*
+            }
+
+            pub(crate) fn new(proven: Proven<'_>, lanes: Lanes, tables: &mut ValueTables) -> Self {
+                Self { $($unit: <$type>::rows(proven, lanes.$unit, tables),)* }
+            }
+
+            /// Adds the columns that the rows need, limbs of at most `limit` bits.
+            pub(crate) fn describe(&self, limit: u32, shape: &mut Shape) {
+                $(
+                    shape.$unit = self.$unit.as_ref().map(|rows| {
+                        let mut shape = <$type>::shape(rows);
+                        for widths in <$type>::limbs(&mut shape) {
+                            *widths = limb_widths(widths.iter().sum(), limit);
+                        }
+                        shape
+                    });
+                )*
+            }
+
+            /// Where results are, with the place of the unit in the list.
+            pub(crate) fn results(&self) -> Vec<(u16, ResultCell)> {
+                let mut found = Vec::new();
+                $(
+                    if let Some(rows) = &self.$unit {
+                        let unit = Name::$unit as u16;
+                        found.extend(<$type>::results(rows).into_iter().map(|cell| (unit, cell)));
+                    }
+                )*
+                found
+            }
+
+            /// The rows of all units.
+            pub(crate) fn with(
+                self,
+                slots: slots::SlotRows,
+                linear: linear::LinearRows,
+                commitment: Option<commitment::CommitmentRows>,
+            ) -> Rows {
+                Rows { slots, linear, $($unit: self.$unit,)* commitment }
+            }
+        }
+
+        /// Shapes of the relations' units.
+        pub(crate) mod shapes {
+            $(pub use super::$unit::$shape;)*
+        }
+    };
+}
+
+/// The list of units. A relation is the name of its file, what its rows are for, its unit and the
+/// unit's shape.
+macro_rules! units {
+    (
+        { $($before:tt)* }
+        $($(#[$doc:meta])* $unit:ident $rows:literal: $type:ident, $shape:ident;)*
+        { $($after:tt)* }
+    ) => {
+        all_units! {
+            $($before)*
+            $($(#[$doc])* $unit $rows: Option<$unit::$type>, Option<$unit::$shape>;)*
+            $($after)*
+        }
+        relations! { $($unit: $unit::$type, $shape;)* }
+    };
+}
+
 units! {
-    /// Requantized values, several to a row.
-    slots: slots::SlotUnit, slots::SlotShape;
-    /// Reads and weights: the check of every linear layer.
-    linear: linear::LinearUnit, linear::LinearShape;
+    {
+        /// Requantized values, several to a row.
+        slots "requantization": slots::SlotUnit, slots::SlotShape;
+        /// Reads and weights: the check of every linear layer.
+        linear "linear layers": linear::LinearUnit, linear::LinearShape;
+    }
     /// Matrix products of two tensors.
-    product: Option<product::ProductUnit>, Option<product::ProductShape>;
+    product "matrix products": ProductUnit, ProductShape;
     /// Normalization of groups, several elements to a row.
-    normalize: Option<normalize::NormalizeUnit>, Option<normalize::NormalizeShape>;
+    normalize "normalization": NormalizeUnit, NormalizeShape;
     /// Maxima of four elements, several to a row.
-    pool: pool::PoolUnit, pool::PoolShape;
+    pool "pooling": PoolUnit, PoolShape;
     /// Softmax, elements of a group side by side.
-    softmax: Option<softmax::SoftmaxUnit>, Option<softmax::SoftmaxShape>;
+    softmax "softmax": SoftmaxUnit, SoftmaxShape;
     /// Walks down decision trees, several to a row.
-    forest: Option<forest::ForestUnit>, Option<forest::ForestShape>;
-    /// Hidden inputs and outputs: packed, then hashed.
-    commitment: Option<commitment::CommitmentUnit>, Option<commitment::CommitmentShape>;
+    forest "decision trees": ForestUnit, ForestShape;
+    {
+        /// Hidden inputs and outputs: packed, then hashed.
+        commitment "hash of hidden values":
+            Option<commitment::CommitmentUnit>, Option<commitment::CommitmentShape>;
+    }
 }

@@ -11,18 +11,21 @@
 //! maximum on to another row or lane by a copy.
 
 use halo2_proofs::plonk::{Advice, Column};
-use zkinfer_models::{
-    QuantizedGraph,
-    quantized::{MaxPool, QuantizedOp, TensorId},
-};
+use zkinfer_models::quantized::{MaxPool, QuantizedOp, TensorId};
 
-use super::unit::Unit;
+use super::{
+    relation::{Proven, Relation, ResultCell},
+    unit::Unit,
+};
 use crate::{
     algebra::Gates,
-    cells::{CellRef, Copies, FixedCells, IntegerCells, Place, Run},
+    cells::{Copies, FixedCells, IntegerCells, Run},
     frame::{Copied, Frame, Limbs},
-    integers::{bits, index, limb_widths},
-    lookup::entry::{KeyTerm, Tag},
+    integers::{bits, index},
+    lookup::{
+        ValueTables,
+        entry::{KeyTerm, Tag},
+    },
 };
 
 /// Elements that one lane of a row takes the maximum of.
@@ -31,69 +34,48 @@ const WIDTH: usize = 4;
 /// Lanes and limb widths of the pool unit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PoolShape {
-    /// Windows to a row, 0 without the unit.
+    /// Windows to a row.
     pub lanes: usize,
     /// Widths of the limbs of a difference.
     pub limbs: Vec<u32>,
-}
-
-impl PoolShape {
-    /// The unit for these pools, with `lanes` windows to a row.
-    pub(crate) fn of(graph: &QuantizedGraph, pools: &[usize], lanes: usize, limit: u32) -> Self {
-        let span = |&node: &usize| match &graph.nodes[node].op {
-            QuantizedOp::MaxPool(pool) => {
-                let tensor = &graph.tensors[pool.input.0];
-                Some(bits(tensor.hi - tensor.lo).max(1))
-            }
-            _ => None,
-        };
-        let limbs = pools.iter().filter_map(span).max().map(|bits| limb_widths(bits, limit));
-        Self { lanes, limbs: limbs.unwrap_or_default() }
-    }
 }
 
 /// What a lane of a row reads.
 #[derive(Clone, Copy, Debug)]
 enum Input {
     Element(TensorId, u32),
-    /// The maximum so far, of a lane before.
-    Maximum(CellRef),
+    /// The maximum so far, of a window before.
+    Maximum(usize),
 }
 
 /// What each window reads, from lane to lane and then from row to row.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct PoolRows {
     lanes: usize,
     windows: Vec<[Input; WIDTH]>,
+    results: Vec<ResultCell>,
+    /// Bits of the largest difference.
+    bits: u32,
+}
+
+/// Windows of up to four elements that the maximum of so many takes: the first has four elements,
+/// the others the maximum so far and three more.
+fn windows_of(elements: usize) -> usize {
+    elements.saturating_sub(1).div_ceil(WIDTH - 1).max(1)
 }
 
 impl PoolRows {
-    /// No windows, `lanes` to a row.
-    pub(crate) fn new(lanes: usize) -> Self {
-        Self { lanes: lanes.max(1), windows: Vec::new() }
-    }
-
-    /// Windows of up to four elements.
-    pub(crate) fn window_count(&self) -> usize {
-        self.windows.len()
-    }
-
     fn rows(&self) -> std::slice::Chunks<'_, [Input; WIDTH]> {
         self.windows.chunks(self.lanes)
     }
 
-    pub(crate) fn row_count(&self) -> usize {
-        self.rows().len()
+    /// Lane and row of a window.
+    fn place(&self, window: usize) -> (usize, usize) {
+        (window % self.lanes, window / self.lanes)
     }
 
-    /// Takes the maxima of a pool, and says where they are.
-    pub(crate) fn pool(&mut self, pool: &MaxPool) -> Vec<CellRef> {
-        let element = |element| Input::Element(pool.input, index(element));
-        pool.windows.iter().map(|window| self.window(window.into_iter().map(element))).collect()
-    }
-
-    /// The maximum of a window: of four elements, then of the maximum so far and three more.
-    fn window(&mut self, mut elements: impl ExactSizeIterator<Item = Input>) -> CellRef {
+    /// The last window of the maximum of some elements.
+    fn window(&mut self, mut elements: impl ExactSizeIterator<Item = Input>) -> usize {
         let mut so_far = elements.next().expect("a window of a pool is never empty");
         loop {
             let mut inputs = [so_far; WIDTH];
@@ -101,13 +83,11 @@ impl PoolRows {
                 *input = element;
             }
             let at = self.windows.len();
-            let place = Place::Pool(index(at % self.lanes));
-            let maximum = CellRef { place, row: index(at / self.lanes) };
             self.windows.push(inputs);
             if elements.len() == 0 {
-                return maximum;
+                return at;
             }
-            so_far = Input::Maximum(maximum);
+            so_far = Input::Maximum(at);
         }
     }
 }
@@ -127,10 +107,18 @@ pub(crate) struct PoolUnit {
     lanes: Vec<Lane>,
 }
 
+impl PoolUnit {
+    /// The cell of a window's maximum.
+    fn maximum(&self, rows: &PoolRows, window: usize) -> (Column<Advice>, usize) {
+        let (lane, row) = rows.place(window);
+        (self.lanes[lane].maximum, row)
+    }
+}
+
 impl Lane {
     fn allocate(lane: u32, widths: &[u32], frame: &mut Frame) -> Self {
         let inputs = [(); WIDTH].map(|()| frame.copied("pool input"));
-        let maximum = frame.source("pool maximum", Place::Pool(lane));
+        let maximum = frame.result("pool maximum", lane);
         let differences = inputs.map(|input| {
             if let [bits] = *widths {
                 let key = vec![KeyTerm::Plus(maximum), KeyTerm::Minus(input.column())];
@@ -165,6 +153,10 @@ impl Unit for PoolUnit {
     type Shape = PoolShape;
     type Rows = PoolRows;
 
+    fn row_count(rows: &PoolRows) -> usize {
+        rows.rows().len()
+    }
+
     fn allocate(shape: &PoolShape, frame: &mut Frame) -> Self {
         let lanes = 0..index(shape.lanes);
         Self { lanes: lanes.map(|lane| Lane::allocate(lane, &shape.limbs, frame)).collect() }
@@ -183,7 +175,10 @@ impl Unit for PoolUnit {
                 for ((value, &input), &source) in inputs.iter_mut().zip(&lane.inputs).zip(sources) {
                     let honest = match source {
                         Input::Element(tensor, element) => run.value(Some((tensor, element))),
-                        Input::Maximum(cell) => cells.at(cell),
+                        Input::Maximum(window) => {
+                            let (column, row) = self.maximum(rows, window);
+                            cells.get(column, row)
+                        }
                     };
                     *value = cells.copy(input, row, honest);
                 }
@@ -200,13 +195,61 @@ impl Unit for PoolUnit {
         for (row, windows) in rows.rows().enumerate() {
             for (lane, sources) in self.lanes.iter().zip(windows) {
                 for (&input, &source) in lane.inputs.iter().zip(sources) {
-                    let source = match source {
-                        Input::Element(tensor, element) => copies.element(Some((tensor, element))),
-                        Input::Maximum(cell) => cell,
-                    };
-                    copies.copy(input, row, source);
+                    match source {
+                        Input::Element(tensor, element) => {
+                            copies.copy(input, row, copies.element(Some((tensor, element))));
+                        }
+                        Input::Maximum(window) => {
+                            copies.copy_own(input, row, self.maximum(rows, window));
+                        }
+                    }
                 }
             }
         }
+    }
+}
+
+impl Relation for PoolUnit {
+    const LANES: usize = 16;
+
+    fn counts<'a>(proven: Proven<'a>) -> Box<dyn Fn(usize) -> usize + 'a> {
+        let pools = proven.operations(max_pool);
+        let windows: usize = pools.flat_map(|(_, pool)| pool.windows.sizes().map(windows_of)).sum();
+        Box::new(move |lanes| windows.div_ceil(lanes))
+    }
+
+    fn rows(proven: Proven<'_>, lanes: usize, _: &mut ValueTables) -> Option<PoolRows> {
+        let mut rows = PoolRows { lanes, windows: Vec::new(), results: Vec::new(), bits: 1 };
+        for (node, pool) in proven.operations(max_pool) {
+            let input = &proven.graph.tensors[pool.input.0];
+            rows.bits = rows.bits.max(bits(input.hi - input.lo));
+            let element = |element| Input::Element(pool.input, index(element));
+            for (result, window) in pool.windows.iter().enumerate() {
+                let maximum = rows.window(window.into_iter().map(element));
+                let (lane, row) = rows.place(maximum);
+                let [element, lane, row] = [result, lane, row].map(index);
+                rows.results.push(ResultCell { tensor: node.output, element, lane, row });
+            }
+        }
+        (!rows.windows.is_empty()).then_some(rows)
+    }
+
+    fn shape(rows: &PoolRows) -> PoolShape {
+        PoolShape { lanes: rows.lanes, limbs: vec![rows.bits] }
+    }
+
+    fn limbs(shape: &mut PoolShape) -> Vec<&mut Vec<u32>> {
+        vec![&mut shape.limbs]
+    }
+
+    fn results(rows: &PoolRows) -> Vec<ResultCell> {
+        rows.results.clone()
+    }
+}
+
+fn max_pool(op: &QuantizedOp) -> Option<&MaxPool> {
+    match op {
+        QuantizedOp::MaxPool(pool) => Some(pool),
+        _ => None,
     }
 }

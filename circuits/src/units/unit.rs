@@ -34,6 +34,9 @@ pub(crate) trait Unit: Sized {
     /// What its rows hold.
     type Rows;
 
+    /// How many rows it uses.
+    fn row_count(rows: &Self::Rows) -> usize;
+
     /// Its columns, each from the frame with what it owes.
     fn allocate(shape: &Self::Shape, frame: &mut Frame) -> Self;
 
@@ -73,6 +76,10 @@ pub(crate) trait Unit: Sized {
 impl<U: Unit> Unit for Option<U> {
     type Shape = Option<U::Shape>;
     type Rows = Option<U::Rows>;
+
+    fn row_count(rows: &Self::Rows) -> usize {
+        rows.as_ref().map_or(0, U::row_count)
+    }
 
     fn allocate(shape: &Self::Shape, frame: &mut Frame) -> Self {
         shape.as_ref().map(|shape| U::allocate(shape, frame))

@@ -66,7 +66,8 @@ pub(crate) enum Form {
     Signed,
     Wide,
     Table(u32),
-    SoftmaxInput(u32),
+    /// Clamped to these bounds and looked up, as arguments of a table are.
+    Argument(i32, i32),
     /// Clamped to these bounds.
     Clip(i32, i32),
 }
@@ -171,7 +172,7 @@ impl GraphBuilder {
                 (-(1 << (bits - 1)), (1 << (bits - 1)) - 1, Some(table))
             }
             Form::Clip(lo, hi) => (lo, hi, None),
-            Form::SoftmaxInput(bits) => (-(1 << (bits - 1)), (1 << (bits - 1)) - 1, None),
+            Form::Argument(lo, hi) => (lo, hi, Some((lo..=hi).collect())),
         };
         Requant { scale: 1.0, zero: 0, shift: SHIFT, lo, hi, acc_lo: -reach, acc_hi: reach, table }
     }
@@ -330,6 +331,7 @@ impl GraphBuilder {
 
 fn output_bounds(requant: &Requant) -> (i64, i64) {
     match &requant.table {
+        Some(table) if table.is_sorted() => (table[0].into(), table[table.len() - 1].into()),
         Some(_) => (-128, 127),
         None => (requant.lo.into(), requant.hi.into()),
     }

@@ -252,7 +252,7 @@ pub(crate) fn normalizations() -> Model {
 
 pub(crate) fn softmax() -> Model {
     let mut builder = GraphBuilder::new(7, [1, 1, 4]);
-    let logits = builder.dense(TensorId(0), 5, Form::SoftmaxInput(7));
+    let logits = builder.dense(TensorId(0), 5, Form::Argument(-64, 63));
     let output = builder.softmax(logits);
     builder.finish(output)
 }
@@ -260,7 +260,7 @@ pub(crate) fn softmax() -> Model {
 /// More elements than rows: several to a row, and groups that do not fill their last one.
 pub(crate) fn softmax_side_by_side() -> Model {
     let mut builder = GraphBuilder::new(27, [1, 1, 4]);
-    let logits = builder.dense(TensorId(0), 66, Form::SoftmaxInput(7));
+    let logits = builder.dense(TensorId(0), 66, Form::Argument(-64, 63));
     let probabilities = builder.softmax_of(logits, 7);
     let output = builder.dense(probabilities, 2, Form::Signed);
     builder.graph.outputs = vec![output];
@@ -275,7 +275,7 @@ pub(crate) fn softmax_side_by_side() -> Model {
 pub(crate) fn softmax_of_relu() -> Model {
     let mut builder = GraphBuilder::new(17, [1, 1, 4]);
     let hidden = builder.dense(TensorId(0), 5, Form::Table(7));
-    let logits = builder.dense(hidden, 5, Form::Clip(0, 63));
+    let logits = builder.dense(hidden, 5, Form::Argument(0, 63));
     let output = builder.softmax(logits);
     builder.finish(output)
 }
@@ -284,7 +284,7 @@ pub(crate) fn softmax_of_relu() -> Model {
 pub(crate) fn pool_of_softmax() -> Model {
     let mut builder = GraphBuilder::new(18, [1, 2, 4]);
     let conv = Conv { out: 1, kernel: [1, 1], ..Conv::default() };
-    let logits = builder.conv(TensorId(0), &conv, Form::SoftmaxInput(7));
+    let logits = builder.conv(TensorId(0), &conv, Form::Argument(-64, 63));
     let probabilities = builder.softmax(logits);
     let output = builder.max_pool(probabilities, 2, 1);
     builder.finish(output)

@@ -91,13 +91,7 @@ impl Draft {
             match &self.nodes[position].op {
                 Op::Alias(alias) => id = alias.input,
                 Op::MaxPool(pool) if function.is_monotone() => id = pool.input,
-                Op::Affine(affine) => return moved && affine.activation == Activation::Identity,
-                Op::Mul(mul) => return moved && mul.activation == Activation::Identity,
-                Op::Contract(product) => {
-                    return moved && product.activation == Activation::Identity;
-                }
-                Op::Normalize(op) => return moved && op.activation == Activation::Identity,
-                _ => return false,
+                other => return moved && other.activation() == Some(Activation::Identity),
             }
             moved = true;
         }

@@ -136,13 +136,17 @@ impl Reads for Affine {
     fn inputs_mut(&mut self) -> Vec<&mut TensorId> {
         self.terms.iter_mut().map(|term| &mut term.input).collect()
     }
-}
 
-impl RealForm for Affine {
     fn activation(&self) -> Option<Activation> {
         Some(self.activation)
     }
 
+    fn activation_mut(&mut self) -> Option<&mut Activation> {
+        Some(&mut self.activation)
+    }
+}
+
+impl RealForm for Affine {
     fn run(&self, values: &[Vec<f64>], len: usize) -> Computed<f64> {
         let mut sums = bias_sums(&self.bias, &self.output);
         for term in &self.terms {
@@ -185,12 +189,28 @@ impl RealForm for Affine {
 }
 
 impl IntegerForm for QuantizedAffine {
+    fn inputs(&self) -> Vec<TensorId> {
+        self.terms.iter().map(|term| term.input).collect()
+    }
+
     fn run(&self, graph: &QuantizedGraph, values: &[Vec<i64>], output: TensorId) -> Computed<i64> {
         self.requant.computed(execute::accumulators(graph, self, values, output))
     }
 
     fn requant(&self) -> Option<&Requant> {
         Some(&self.requant)
+    }
+
+    fn biases(&self, len: usize) -> Vec<i64> {
+        let (view, mut biases) = (&self.output, vec![0; len]);
+        for (channel, &bias) in self.bias.iter().enumerate() {
+            for row in 0..view.height {
+                for column in 0..view.width {
+                    biases[view.index(channel, row, column)] = bias;
+                }
+            }
+        }
+        biases
     }
 
     fn shift(&self, graph: &QuantizedGraph) -> f64 {

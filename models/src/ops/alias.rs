@@ -38,6 +38,10 @@ impl Reads for Alias {
     fn inputs_mut(&mut self) -> Vec<&mut TensorId> {
         vec![&mut self.input]
     }
+
+    fn passes(&self) -> Option<TensorId> {
+        Some(self.input)
+    }
 }
 
 impl RealForm for Alias {
@@ -60,6 +64,10 @@ impl RealForm for Alias {
 }
 
 impl IntegerForm for Alias {
+    fn inputs(&self) -> Vec<TensorId> {
+        vec![self.input]
+    }
+
     fn run(&self, _: &QuantizedGraph, values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
         self.take(values)
     }

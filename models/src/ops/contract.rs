@@ -125,16 +125,20 @@ impl Reads for Contract {
     fn inputs_mut(&mut self) -> Vec<&mut TensorId> {
         vec![&mut self.a, &mut self.b]
     }
+
+    fn activation(&self) -> Option<Activation> {
+        Some(self.activation)
+    }
+
+    fn activation_mut(&mut self) -> Option<&mut Activation> {
+        Some(&mut self.activation)
+    }
 }
 
 impl RealForm for Contract {
     /// The product of two tensors in the bits of outputs would not fit.
     fn requirement(&self) -> Requirement {
         Requirement::Hidden
-    }
-
-    fn activation(&self) -> Option<Activation> {
-        Some(self.activation)
     }
 
     fn run(&self, values: &[Vec<f64>], _: usize) -> Computed<f64> {
@@ -191,6 +195,10 @@ impl RealForm for Contract {
 }
 
 impl IntegerForm for QuantizedContract {
+    fn inputs(&self) -> Vec<TensorId> {
+        vec![self.a, self.b]
+    }
+
     fn run(&self, _: &QuantizedGraph, values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
         let (a, b) = (&values[self.a.0], &values[self.b.0]);
         let sums = self.sizes.product(a, b, 0, |sum, a, b| sum + a * b);
@@ -200,6 +208,10 @@ impl IntegerForm for QuantizedContract {
 
     fn requant(&self) -> Option<&Requant> {
         Some(&self.requant)
+    }
+
+    fn biases(&self, len: usize) -> Vec<i64> {
+        (0..len).map(|element| self.bias_of(element)).collect()
     }
 
     fn shift(&self, _graph: &QuantizedGraph) -> f64 {

@@ -140,6 +140,10 @@ impl RealForm for Forest<f64> {
 }
 
 impl IntegerForm for Forest<i64> {
+    fn inputs(&self) -> Vec<TensorId> {
+        vec![self.input]
+    }
+
     fn run(&self, _: &QuantizedGraph, values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
         self.walk(values)
     }

@@ -36,6 +36,10 @@ impl Reads for MaxPool {
     fn inputs_mut(&mut self) -> Vec<&mut TensorId> {
         vec![&mut self.input]
     }
+
+    fn passes(&self) -> Option<TensorId> {
+        Some(self.input)
+    }
 }
 
 impl RealForm for MaxPool {
@@ -58,6 +62,10 @@ impl RealForm for MaxPool {
 }
 
 impl IntegerForm for MaxPool {
+    fn inputs(&self) -> Vec<TensorId> {
+        vec![self.input]
+    }
+
     fn run(&self, _: &QuantizedGraph, values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
         self.largest(values, i64::MIN, i64::max)
     }

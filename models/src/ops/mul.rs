@@ -58,13 +58,17 @@ impl Reads for Mul {
     fn inputs_mut(&mut self) -> Vec<&mut TensorId> {
         vec![&mut self.a, &mut self.b]
     }
-}
 
-impl RealForm for Mul {
     fn activation(&self) -> Option<Activation> {
         Some(self.activation)
     }
 
+    fn activation_mut(&mut self) -> Option<&mut Activation> {
+        Some(&mut self.activation)
+    }
+}
+
+impl RealForm for Mul {
     fn run(&self, values: &[Vec<f64>], _: usize) -> Computed<f64> {
         let (a, b) = (&values[self.a.0], &values[self.b.0]);
         let pairs = self.a_elements.iter().zip(self.b_elements.iter());
@@ -111,6 +115,10 @@ impl RealForm for Mul {
 }
 
 impl IntegerForm for QuantizedMul {
+    fn inputs(&self) -> Vec<TensorId> {
+        vec![self.a, self.b]
+    }
+
     fn run(&self, _: &QuantizedGraph, values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
         let (a, b) = (&values[self.a.0], &values[self.b.0]);
         let pairs = self.a_elements.iter().zip(self.b_elements.iter());

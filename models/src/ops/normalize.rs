@@ -134,6 +134,14 @@ impl Reads for Normalize {
     fn inputs_mut(&mut self) -> Vec<&mut TensorId> {
         vec![&mut self.input]
     }
+
+    fn activation(&self) -> Option<Activation> {
+        Some(self.activation)
+    }
+
+    fn activation_mut(&mut self) -> Option<&mut Activation> {
+        Some(&mut self.activation)
+    }
 }
 
 impl Normalize {
@@ -144,10 +152,6 @@ impl Normalize {
 }
 
 impl RealForm for Normalize {
-    fn activation(&self) -> Option<Activation> {
-        Some(self.activation)
-    }
-
     fn run(&self, values: &[Vec<f64>], _: usize) -> Computed<f64> {
         let n = real(size(self.size));
         let normalized = values[self.input.0].chunks(self.size).flat_map(|group| {
@@ -246,6 +250,10 @@ impl Normalize {
 }
 
 impl IntegerForm for QuantizedNormalize {
+    fn inputs(&self) -> Vec<TensorId> {
+        vec![self.input]
+    }
+
     fn run(&self, _: &QuantizedGraph, values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
         let accumulators = values[self.input.0].chunks(self.size).flat_map(|group| {
             let GroupStatistics { reciprocal, shift, .. } = self.statistics(group);
@@ -256,6 +264,10 @@ impl IntegerForm for QuantizedNormalize {
 
     fn requant(&self) -> Option<&Requant> {
         Some(&self.requant)
+    }
+
+    fn biases(&self, len: usize) -> Vec<i64> {
+        vec![self.bias; len]
     }
 
     fn shift(&self, graph: &QuantizedGraph) -> f64 {

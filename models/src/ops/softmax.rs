@@ -104,6 +104,10 @@ impl RealForm for Softmax {
 }
 
 impl IntegerForm for QuantizedSoftmax {
+    fn inputs(&self) -> Vec<TensorId> {
+        vec![self.input]
+    }
+
     fn run(&self, _: &QuantizedGraph, values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
         let input = &values[self.input.0];
         let mut output = vec![0; input.len()];

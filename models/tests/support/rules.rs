@@ -10,7 +10,7 @@ pub(crate) fn check(graph: &QuantizedGraph, options: &QuantizeOptions, execution
     let mut defined: Vec<TensorId> = graph.inputs.clone();
     for (node, accumulators) in graph.nodes.iter().zip(&execution.accumulators) {
         let output = &graph.tensors[node.output.0];
-        for input in inputs(&node.op) {
+        for input in node.op.inputs() {
             assert!(defined.contains(&input), "{} reads before it is defined", node.name);
         }
         assert!(!defined.contains(&node.output));
@@ -64,19 +64,6 @@ pub(crate) fn check(graph: &QuantizedGraph, options: &QuantizeOptions, execution
     }
     assert!(graph.outputs.iter().all(|id| defined.contains(id) && !graph.inputs.contains(id)));
     assert_eq!(defined.len(), graph.tensors.len(), "a dead tensor is left");
-}
-
-fn inputs(op: &QuantizedOp) -> Vec<TensorId> {
-    match op {
-        QuantizedOp::Affine(layer) => layer.terms.iter().map(|term| term.input).collect(),
-        QuantizedOp::Alias(alias) => vec![alias.input],
-        QuantizedOp::MaxPool(pool) => vec![pool.input],
-        QuantizedOp::Mul(mul) => vec![mul.a, mul.b],
-        QuantizedOp::Contract(product) => vec![product.a, product.b],
-        QuantizedOp::Normalize(op) => vec![op.input],
-        QuantizedOp::Softmax(softmax) => vec![softmax.input],
-        QuantizedOp::Forest(forest) => vec![forest.input],
-    }
 }
 
 /// Thresholds leave both ways open, and leaves have as many values as the output counts.

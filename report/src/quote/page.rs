@@ -40,24 +40,13 @@ impl QuoteReport {
 
     fn units(&self) -> Markup {
         let used = &self.used_rows;
-        let units = [
-            ("Requantization", used.slots),
-            ("Linear layers", used.linear),
-            ("Matrix products", used.product),
-            ("Normalization", used.normalize),
-            ("Pooling", used.pool),
-            ("Softmax", used.softmax),
-            ("Decision trees", used.forest),
-            ("Hash of hidden values", used.commitment),
-            ("Lookup table", used.table),
-            ("Public values", used.instance),
-        ];
-        let row = |&(unit, rows): &(&str, usize)| {
+        let row = |&(_, what, rows): &(&str, &str, usize)| {
             let share = share(count(rows), count(used.usable));
             let percent = format!("{:.0} %", 100.0 * share);
-            vec![join![unit], join![grouped(rows)], join![percent], bar(share, "a")]
+            vec![join![capitalized(what)], join![grouped(rows)], join![percent], bar(share, "a")]
         };
-        let rows: Vec<Vec<Markup>> = units.iter().filter(|(_, rows)| *rows > 0).map(row).collect();
+        let units = used.units.iter().filter(|(_, _, rows)| *rows > 0);
+        let rows: Vec<Vec<Markup>> = units.map(row).collect();
         let caption = format!(
             "Of 2^{} = {} rows, {} hold data. Units lie side by side: the longest decides.",
             self.k,
@@ -106,4 +95,10 @@ impl QuoteReport {
         let rows: Vec<Vec<Markup>> = self.devices.iter().map(row).collect();
         table("Estimated time of a proof", &["Device", "Time"], &rows)
     }
+}
+
+/// A word or two at the beginning of a line.
+fn capitalized(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
 }

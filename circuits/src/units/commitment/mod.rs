@@ -26,6 +26,10 @@ impl Unit for CommitmentUnit {
     type Shape = CommitmentShape;
     type Rows = CommitmentRows;
 
+    fn row_count(rows: &CommitmentRows) -> usize {
+        rows.row_count()
+    }
+
     fn allocate(shape: &CommitmentShape, frame: &mut Frame) -> Self {
         Self::new(shape, frame)
     }

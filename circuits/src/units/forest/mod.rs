@@ -41,15 +41,21 @@ use halo2_proofs::{
 };
 use zkinfer_models::QuantizedGraph;
 
-pub(crate) use self::rows::{ForestRows, LANES};
-use super::unit::{Drawn, Unit};
+use self::rows::{ForestRows, LANES, Sizes};
+use super::{
+    relation::{Proven, Relation, ResultCell},
+    unit::{Drawn, Unit},
+};
 use crate::{
     algebra::{Gates, MAX_DEGREE, Row},
-    cells::{Copies, FieldCells, FixedCells, IntegerCells, Place, Run},
+    cells::{Copies, FieldCells, FixedCells, IntegerCells, Run},
     error::PlanError,
     frame::{Copied, Frame, Limbs},
-    integers::{bits, index, limb_widths},
-    lookup::entry::{KeyTerm, Tag},
+    integers::{bits, index},
+    lookup::{
+        ValueTables,
+        entry::{KeyTerm, Tag},
+    },
 };
 
 /// The tag of ranks that are compared: of no sub-table.
@@ -70,33 +76,6 @@ pub struct ForestShape {
     pub rank_limbs: Vec<u32>,
     /// Widths of the limbs of a distance between an element and a threshold.
     pub element_limbs: Vec<u32>,
-}
-
-impl ForestShape {
-    /// The unit for the forests of a graph, if it has any.
-    pub(crate) fn of(graph: &QuantizedGraph, lanes: usize, limit: u32) -> Option<Self> {
-        let sizes = rows::Sizes::of(graph)?;
-        Some(Self {
-            lanes,
-            value_bits: sizes.value_bits(),
-            rank_limbs: limb_widths(sizes.rank_bits, limit),
-            element_limbs: limb_widths(sizes.element_bits, limit),
-        })
-    }
-
-    /// Checks that entries are small integers.
-    ///
-    /// # Errors
-    /// [`PlanError::Forest`] for more branches and compared elements than that allows.
-    pub(crate) fn check(graph: &QuantizedGraph) -> Result<(), PlanError> {
-        let Some(sizes) = rows::Sizes::of(graph) else { return Ok(()) };
-        let got = sizes.value_bits() + bits(sizes.node_count());
-        if got <= ENTRY_BITS {
-            Ok(())
-        } else {
-            Err(PlanError::Forest { bits: got, limit: ENTRY_BITS })
-        }
-    }
 }
 
 /// The columns that rank an element.
@@ -186,7 +165,7 @@ impl Lane {
         let direction = frame.advice("forest direction");
         let compared = frame.advice("forest compared rank");
         let distance = frame.limbs("forest distance", &shape.rank_limbs);
-        let entry = frame.source("forest entry", Place::Forest(lane));
+        let entry = frame.result("forest entry", lane);
         frame.lookup(vec![KeyTerm::Plus(node)], Tag::Row(tag), Some(entry));
         Self { node, direction, compared, distance, entry }
     }
@@ -196,8 +175,14 @@ impl Unit for ForestUnit {
     type Shape = ForestShape;
     type Rows = ForestRows;
 
+    fn row_count(rows: &ForestRows) -> usize {
+        rows.row_count()
+    }
+
     fn allocate(shape: &ForestShape, frame: &mut Frame) -> Self {
         let [q_step, q_hold, q_start, start, tag] = [(); 5].map(|()| frame.fixed());
+        // Rows without an element or a step look up 0 in the range of 0 bits, whose tag is 0.
+        frame.range(0);
         let ranking = Ranking::allocate(shape, frame);
         let lanes = (0..index(shape.lanes)).map(|lane| Lane::allocate(lane, shape, tag, frame));
         let lanes: Vec<_> = lanes.collect();
@@ -231,5 +216,39 @@ impl Unit for ForestUnit {
 
     fn finish(&self, rows: &ForestRows, drawn: Drawn<'_>, cells: &mut FieldCells) -> Vec<Fr> {
         self.fractions(rows, drawn, cells)
+    }
+}
+
+impl Relation for ForestUnit {
+    const LANES: usize = LANES;
+
+    /// Entries are small integers.
+    fn check(graph: &QuantizedGraph) -> Result<(), PlanError> {
+        let Some(sizes) = Sizes::of(graph) else { return Ok(()) };
+        let got = sizes.value_bits() + bits(sizes.node_count());
+        if got > ENTRY_BITS {
+            return Err(PlanError::Forest { bits: got, limit: ENTRY_BITS });
+        }
+        Ok(())
+    }
+
+    fn counts<'a>(proven: Proven<'a>) -> Box<dyn Fn(usize) -> usize + 'a> {
+        Box::new(rows::counts(proven.graph))
+    }
+
+    fn rows(proven: Proven<'_>, lanes: usize, tables: &mut ValueTables) -> Option<ForestRows> {
+        ForestRows::of(proven.graph, lanes, tables)
+    }
+
+    fn shape(rows: &ForestRows) -> ForestShape {
+        rows.shape()
+    }
+
+    fn limbs(shape: &mut ForestShape) -> Vec<&mut Vec<u32>> {
+        vec![&mut shape.rank_limbs, &mut shape.element_limbs]
+    }
+
+    fn results(rows: &ForestRows) -> Vec<ResultCell> {
+        rows.results()
     }
 }

@@ -1,21 +1,25 @@
 //! The rows of the forest unit: ranked elements, numbered nodes, walks beside each other.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    ops::Range,
+};
 
 use zkinfer_models::{
     QuantizedGraph,
     quantized::{Branch, Forest, Next, QuantizedOp, TensorId, Tree},
 };
 
-use super::ForestUnit;
+use super::{ForestShape, ForestUnit};
 use crate::{
-    cells::{CellRef, FixedCells, Place},
+    cells::FixedCells,
     integers::{bits, index},
     lookup::ValueTables,
+    units::relation::ResultCell,
 };
 
 /// Most walks beside each other.
-pub(crate) const LANES: usize = 16;
+pub(super) const LANES: usize = 16;
 
 /// An element that trees compare, with all thresholds that they compare it with.
 #[derive(Clone, Debug)]
@@ -48,9 +52,10 @@ impl Ranked {
     }
 }
 
-fn forests(graph: &QuantizedGraph) -> impl Iterator<Item = (usize, &Forest<i64>)> {
-    graph.nodes.iter().enumerate().filter_map(|(node, found)| match &found.op {
-        QuantizedOp::Forest(forest) => Some((node, forest)),
+/// The forests of a graph, each with its output.
+fn forests(graph: &QuantizedGraph) -> impl Iterator<Item = (TensorId, &Forest<i64>)> {
+    graph.nodes.iter().filter_map(|node| match &node.op {
+        QuantizedOp::Forest(forest) => Some((node.output, forest)),
         _ => None,
     })
 }
@@ -117,7 +122,7 @@ impl Sizes {
 /// A tree of the graph.
 #[derive(Clone, Debug)]
 struct Walk {
-    node: usize,
+    output: TensorId,
     /// The place of its first value in the output.
     first: usize,
     width: usize,
@@ -131,8 +136,8 @@ struct Walk {
 /// Trees with as many values, walked side by side.
 #[derive(Clone, Debug)]
 struct Band {
-    /// The first of the trees.
-    walk: usize,
+    /// The places of the trees.
+    walks: Range<usize>,
     row: usize,
     depth: usize,
     width: usize,
@@ -144,6 +149,7 @@ pub(crate) struct ForestRows {
     pub(super) ranked: Vec<Ranked>,
     pub(super) rank_bits: u32,
     pub(super) value_bits: u32,
+    element_bits: u32,
     /// The entry of each node.
     pub(super) entries: Vec<i64>,
     /// For each place of a value in a leaf, the values of all nodes that are leaves.
@@ -158,9 +164,15 @@ pub(crate) struct ForestRows {
     rows: usize,
 }
 
+/// How many rows the forests of a graph take, by the number of walks beside each other.
+pub(super) fn counts(graph: &QuantizedGraph) -> impl Fn(usize) -> usize + use<> {
+    let (walks, ranked) = (walks(graph), ranked(graph).len());
+    move |lanes| bands(&walks, lanes).1.max(ranked)
+}
+
 impl ForestRows {
     /// The rows for the forests of a graph, if it has any, with so many walks beside each other.
-    pub(crate) fn of(
+    pub(super) fn of(
         graph: &QuantizedGraph,
         lanes: usize,
         tables: &mut ValueTables,
@@ -179,6 +191,7 @@ impl ForestRows {
             ranked,
             rank_bits: sizes.rank_bits,
             value_bits: sizes.value_bits(),
+            element_bits: sizes.element_bits,
             entries,
             values,
             bounds_tag,
@@ -191,13 +204,17 @@ impl ForestRows {
     }
 
     /// Rows.
-    pub(crate) fn row_count(&self) -> usize {
+    pub(super) fn row_count(&self) -> usize {
         self.rows
     }
 
-    /// Rows with another number of lanes.
-    pub(crate) fn rows_with(&self, lanes: usize) -> usize {
-        bands(&self.walks, lanes).1.max(self.ranked.len())
+    pub(super) fn shape(&self) -> ForestShape {
+        ForestShape {
+            lanes: self.lanes,
+            value_bits: self.value_bits,
+            rank_limbs: vec![self.rank_bits],
+            element_limbs: vec![self.element_bits],
+        }
     }
 
     /// The elements that are ranked, row by row.
@@ -205,21 +222,20 @@ impl ForestRows {
         self.ranked.iter().map(|ranked| ranked.element)
     }
 
-    /// Where the outputs of a forest are.
-    pub(crate) fn cells(&self, node: usize, len: usize) -> Vec<CellRef> {
-        let mut cells = vec![CellRef { place: Place::Forest(0), row: 0 }; len];
-        for band in &self.bands {
-            let walks = self.walks[band.walk..].iter().take(self.lanes);
-            for (lane, walk) in (0..).zip(walks) {
-                if walk.node == node && walk.width == band.width {
-                    for value in 0..walk.width {
-                        let row = index(band.row + band.depth + value);
-                        cells[walk.first + value] = CellRef { place: Place::Forest(lane), row };
-                    }
-                }
-            }
-        }
-        cells
+    /// Where the values of the leaves are.
+    pub(super) fn results(&self) -> Vec<ResultCell> {
+        let of_band = |band: &Band| {
+            let (walks, first_row) = (&self.walks[band.walks.clone()], band.row + band.depth);
+            let of_walk = move |(lane, walk): (u32, &Walk)| {
+                let (tensor, first) = (walk.output, walk.first);
+                (0..walk.width).map(move |value| {
+                    let [element, row] = [first + value, first_row + value].map(index);
+                    ResultCell { tensor, element, lane, row }
+                })
+            };
+            (0..).zip(walks).flat_map(of_walk).collect::<Vec<_>>()
+        };
+        self.bands.iter().flat_map(of_band).collect()
     }
 
     /// `f·F` of an element's number.
@@ -230,16 +246,13 @@ impl ForestRows {
     /// First row, steps and values of each band, with the node that each of its lanes begins at.
     pub(super) fn walks(&self) -> impl Iterator<Item = (usize, usize, usize, i64)> {
         self.bands.iter().map(|band| {
-            let start = i64::from(index(self.walks[band.walk].root));
+            let start = i64::from(index(self.walks[band.walks.start].root));
             (band.row, band.depth, band.width, start)
         })
     }
 
     pub(super) fn fixed(&self, unit: &ForestUnit, cells: &mut FixedCells) {
         let ranking = &unit.ranking;
-        for tag in [ranking.tag, unit.tag] {
-            cells.fill(tag, cells.last, cells.idle_range.into());
-        }
         let mut start = 0;
         for (row, ranked) in self.ranked.iter().enumerate() {
             let size = i64::from(index(ranked.thresholds.len()));
@@ -268,17 +281,31 @@ impl ForestRows {
     }
 }
 
-/// Walks side by side, and the rows that they take. Beside each other are trees with as many
-/// values, which follow on each other by depth.
+/// The trees of a graph, those with as many values next to each other, by depth.
+fn walks(graph: &QuantizedGraph) -> Vec<Walk> {
+    let mut walks = Vec::new();
+    for (output, forest) in forests(graph) {
+        let mut first = 0;
+        for tree in &forest.trees {
+            let (width, depth) = (tree.width(), depth(tree));
+            walks.push(Walk { output, first, width, depth, tree: walks.len(), root: 0 });
+            first += width;
+        }
+    }
+    walks.sort_by_key(|walk| (walk.width, walk.depth));
+    walks
+}
+
+/// Walks side by side, and the rows that they take.
 fn bands(walks: &[Walk], lanes: usize) -> (Vec<Band>, usize) {
-    let lanes = lanes.max(1);
-    let (mut bands, mut row, mut walk) = (Vec::new(), 0, 0);
+    let (mut bands, mut row, mut first) = (Vec::new(), 0, 0);
     for group in walks.chunk_by(|a, b| a.width == b.width) {
         for beside in group.chunks(lanes) {
-            let depth = beside.iter().map(|walk| walk.depth).max().unwrap_or(1);
-            let width = beside.first().map_or(0, |walk| walk.width);
-            bands.push(Band { walk, row, depth, width });
-            walk += beside.len();
+            let [.., deepest] = beside else { continue };
+            let Walk { depth, width, .. } = *deepest;
+            let walks = first..first + beside.len();
+            first = walks.end;
+            bands.push(Band { walks, row, depth, width });
             row += depth + width;
         }
     }
@@ -297,18 +324,10 @@ type Pair<'a> = (&'a Tree<i64>, [Next; 2]);
 
 impl Numbered {
     fn of(graph: &QuantizedGraph, ranked: &[Ranked], sizes: &Sizes) -> Self {
-        let mut walks = Vec::new();
-        let mut trees = Vec::new();
-        for (node, forest) in forests(graph) {
-            let mut first = 0;
-            for tree in &forest.trees {
-                let (width, depth) = (tree.width(), depth(tree));
-                walks.push(Walk { node, first, width, depth, tree: trees.len(), root: 0 });
-                trees.push((forest.input, tree));
-                first += width;
-            }
-        }
-        walks.sort_by_key(|walk| (walk.width, walk.depth));
+        let mut walks = walks(graph);
+        let trees: Vec<_> = forests(graph)
+            .flat_map(|(_, forest)| forest.trees.iter().map(move |tree| (forest.input, tree)))
+            .collect();
         let pairs = pairs(&trees);
         let coder = Coder::new(&trees, &pairs, ranked, sizes);
         let mut entries = Vec::with_capacity(sizes.nodes);

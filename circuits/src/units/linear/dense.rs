@@ -57,7 +57,7 @@ pub(super) fn inputs_to_row(
 
 /// Packs of a layer's output channels.
 fn packs(layer: &Layer) -> usize {
-    layer.packing.place(layer.channels - 1).0 + 1
+    layer.packing.place(layer.view.channels - 1).0 + 1
 }
 
 impl Builder {
@@ -102,7 +102,7 @@ impl Builder {
         let start = self.layout.weights.len();
         for &input in channels {
             let weight = |output: usize| {
-                if output < layer.channels {
+                if output < layer.view.channels {
                     term.kernel[output * term.view.channels + input]
                 } else {
                     0

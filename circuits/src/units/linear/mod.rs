@@ -30,6 +30,10 @@ impl Unit for LinearUnit {
     type Shape = LinearShape;
     type Rows = LinearRows;
 
+    fn row_count(rows: &LinearRows) -> usize {
+        rows.row_count
+    }
+
     fn allocate(shape: &LinearShape, frame: &mut Frame) -> Self {
         Self::new(shape, frame)
     }

@@ -161,12 +161,8 @@ fn run(graph: &QuantizedGraph, layers: &[Layer], mut builder: Builder) -> Builde
         match &graph.nodes[layer.node].op {
             QuantizedOp::Affine(affine) => builder.affine(layer, affine),
             QuantizedOp::Mul(mul) => builder.product(layer, mul),
-            QuantizedOp::Contract(_)
-            | QuantizedOp::Normalize(_)
-            | QuantizedOp::Alias(_)
-            | QuantizedOp::MaxPool(_)
-            | QuantizedOp::Softmax(_)
-            | QuantizedOp::Forest(_) => {}
+            // A relation states its accumulators itself.
+            _ => {}
         }
     }
     builder
@@ -440,8 +436,10 @@ struct Channel<'a> {
 impl Channel<'_> {
     /// The output channels that it contributes to.
     fn outputs(&self) -> Range<usize> {
-        let (inputs, outputs) =
-            (self.term.view.channels / self.term.groups, self.layer.channels / self.term.groups);
+        let (inputs, outputs) = (
+            self.term.view.channels / self.term.groups,
+            self.layer.view.channels / self.term.groups,
+        );
         let group = self.index / inputs;
         group * outputs..(group + 1) * outputs
     }

@@ -41,20 +41,30 @@ use halo2_proofs::{
     plonk::{Advice, Column, Expression, Fixed},
 };
 
-use super::unit::{Drawn, Unit};
+use zkinfer_models::quantized::{ImageView, QuantizedOp};
+
+use super::{
+    relation::{Proven, Relation},
+    unit::{Drawn, Unit},
+};
 use crate::{
     algebra::{Gates, Row},
     cells::{Copies, FieldCells, FixedCells, IntegerCells, Run},
     frame::Frame,
+    lookup::ValueTables,
 };
+use rows::{NormalizeRows, normalize};
 
 pub use columns::NormalizeShape;
 pub(crate) use columns::NormalizeUnit;
-pub(crate) use rows::{NormalizeRows, row_count};
 
 impl Unit for NormalizeUnit {
     type Shape = NormalizeShape;
     type Rows = NormalizeRows;
+
+    fn row_count(rows: &NormalizeRows) -> usize {
+        rows.rows.len()
+    }
 
     fn allocate(shape: &NormalizeShape, frame: &mut Frame) -> Self {
         Self::new(shape, frame)
@@ -126,5 +136,32 @@ impl Unit for NormalizeUnit {
 
     fn finish(&self, rows: &NormalizeRows, drawn: Drawn<'_>, cells: &mut FieldCells) -> Vec<Fr> {
         evaluate::finish(self, rows, drawn, cells)
+    }
+}
+
+impl Relation for NormalizeUnit {
+    const LANES: usize = 64;
+
+    /// Elements of a group are channels, groups columns.
+    fn lattice(op: &QuantizedOp, len: usize) -> Option<ImageView> {
+        let size = normalize(op)?.size;
+        let strides = [1, 0, size];
+        Some(ImageView { channels: size, height: 1, width: len / size, strides, offset: 0 })
+    }
+
+    fn counts<'a>(proven: Proven<'a>) -> Box<dyn Fn(usize) -> usize + 'a> {
+        Box::new(move |lanes| rows::row_count(proven, lanes))
+    }
+
+    fn rows(proven: Proven<'_>, lanes: usize, _: &mut ValueTables) -> Option<NormalizeRows> {
+        NormalizeRows::new(proven, lanes)
+    }
+
+    fn shape(rows: &NormalizeRows) -> NormalizeShape {
+        rows.shape.clone()
+    }
+
+    fn limbs(shape: &mut NormalizeShape) -> Vec<&mut Vec<u32>> {
+        vec![&mut shape.limbs]
     }
 }

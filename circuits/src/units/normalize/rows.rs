@@ -3,17 +3,14 @@
 use std::ops::Range;
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
-use zkinfer_models::{
-    QuantizedGraph,
-    quantized::{Normalize, QuantizedOp},
-};
+use zkinfer_models::quantized::{Normalize, QuantizedOp};
 
 use super::columns::{Check, NormalizeShape};
 use crate::{
     cells::Source,
     chain::{Monomial, Step},
-    integers::{field, index, limb_widths, power_of_two},
-    units::slots::Layer,
+    integers::{field, index, power_of_two},
+    units::{relation::Proven, slots::Layer},
 };
 
 /// What a row reads for the next one.
@@ -66,9 +63,15 @@ pub(crate) struct NormalizeRows {
     pub(super) ops: Vec<(u32, Normalize)>,
     /// For each row that reads a source for each lane.
     reads: Vec<Source>,
-    shape: NormalizeShape,
-    /// Bits of what is checked.
-    check_bits: u32,
+    pub(super) shape: NormalizeShape,
+}
+
+/// The normalization that an operation is, if it is one.
+pub(super) fn normalize(op: &QuantizedOp) -> Option<&Normalize> {
+    match op {
+        QuantizedOp::Normalize(op) => Some(op),
+        _ => None,
+    }
 }
 
 /// `n`.
@@ -81,39 +84,28 @@ pub(super) fn square(op: &Normalize) -> Fr {
     field(op.numerator()).square()
 }
 
-/// The normalizations of a graph, each with its layer.
-fn normalizations<'a>(
-    graph: &'a QuantizedGraph,
-    layers: &'a [Layer],
-) -> impl Iterator<Item = (&'a Layer, &'a Normalize)> {
-    layers.iter().filter_map(|layer| match &graph.nodes[layer.node].op {
-        QuantizedOp::Normalize(op) => Some((layer, op)),
-        _ => None,
-    })
-}
-
-fn is_centered(graph: &QuantizedGraph, layers: &[Layer]) -> bool {
-    normalizations(graph, layers).any(|(_, op)| op.is_centered)
+fn is_centered(proven: Proven<'_>) -> bool {
+    proven.layers(normalize).any(|(_, op)| op.is_centered)
 }
 
 /// Rows of the normalizations of a graph with so many reads to a row; 1 without any.
-pub(crate) fn row_count(graph: &QuantizedGraph, layers: &[Layer], lanes: usize) -> usize {
-    let checks = Check::all(is_centered(graph, layers)).len();
+pub(super) fn row_count(proven: Proven<'_>, lanes: usize) -> usize {
+    let checks = Check::all(is_centered(proven)).len();
     let of_op = |(layer, op): (&Layer, &Normalize)| {
         let reads = layer.packing.runs(op.size, lanes).len();
-        let groups = graph.tensors[op.input.0].len() / op.size;
+        let groups = proven.graph.tensors[op.input.0].len() / op.size;
         groups.saturating_mul(reads + checks)
     };
-    1 + normalizations(graph, layers).map(of_op).fold(0, usize::saturating_add)
+    1 + proven.layers(normalize).map(of_op).fold(0, usize::saturating_add)
 }
 
 impl NormalizeRows {
     /// The rows of the normalizations of a graph, if it has any.
-    pub(crate) fn new(graph: &QuantizedGraph, layers: &[Layer], lanes: usize) -> Option<Self> {
+    pub(super) fn new(proven: Proven<'_>, lanes: usize) -> Option<Self> {
         let shape = NormalizeShape {
             lanes,
-            is_scaled: layers.iter().any(|layer| layer.pooling.is_some()),
-            is_centered: is_centered(graph, layers),
+            is_scaled: proven.layers.iter().any(|layer| layer.pooling.is_some()),
+            is_centered: is_centered(proven),
             ..NormalizeShape::default()
         };
         let mut found = Self {
@@ -122,26 +114,16 @@ impl NormalizeRows {
             ops: Vec::new(),
             reads: Vec::new(),
             shape,
-            check_bits: 0,
         };
-        for (layer, op) in normalizations(graph, layers) {
-            let tensor = &graph.tensors[op.input.0];
+        let mut check_bits = 0;
+        for (layer, op) in proven.layers(normalize) {
+            let tensor = &proven.graph.tensors[op.input.0];
             let magnitude = tensor.hi.max(tensor.lo.saturating_neg());
-            found.check_bits = found.check_bits.max(op.slack_bits(magnitude));
+            check_bits = check_bits.max(op.slack_bits(magnitude));
             found.normalization(layer, op, tensor.len() / op.size);
         }
+        found.shape.limbs = vec![check_bits];
         (found.rows.len() > 1).then_some(found)
-    }
-
-    /// Rows.
-    pub(crate) fn row_count(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// The columns that the rows need, with limbs of at most `limit` bits.
-    pub(crate) fn shape(&self, limit: u32) -> NormalizeShape {
-        let limbs = limb_widths(self.check_bits, limit);
-        NormalizeShape { limbs, ..self.shape.clone() }
     }
 
     /// The rows that read, each with what its lanes hold.

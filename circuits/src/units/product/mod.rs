@@ -26,6 +26,7 @@
 //! next pair begins to be read.
 
 mod columns;
+mod contraction;
 mod evaluate;
 mod gates;
 mod rows;
@@ -35,22 +36,31 @@ use halo2_proofs::{
     plonk::{Advice, Column, Expression},
 };
 
-use super::unit::{Drawn, Unit};
+use zkinfer_models::quantized::{ImageView, QuantizedOp};
+
+use super::{
+    relation::{Proven, Relation},
+    unit::{Drawn, Unit},
+};
 use crate::{
     algebra::{Gates, Row},
     cells::{Copies, FieldCells, FixedCells, IntegerCells, Run},
     frame::Frame,
+    lookup::ValueTables,
 };
+use contraction::{Contraction, contract};
+use rows::{ProductRows, Reads};
 
 pub use columns::ProductShape;
 pub(crate) use columns::ProductUnit;
-pub(crate) use rows::{ProductRows, row_count};
-
-use rows::Reads;
 
 impl Unit for ProductUnit {
     type Shape = ProductShape;
     type Rows = ProductRows;
+
+    fn row_count(rows: &ProductRows) -> usize {
+        rows.rows.len()
+    }
 
     fn allocate(shape: &ProductShape, frame: &mut Frame) -> Self {
         Self::new(shape, frame)
@@ -106,5 +116,25 @@ impl Unit for ProductUnit {
 
     fn finish(&self, rows: &ProductRows, drawn: Drawn<'_>, cells: &mut FieldCells) -> Vec<Fr> {
         evaluate::finish(self, rows, drawn, cells)
+    }
+}
+
+impl Relation for ProductUnit {
+    const LANES: usize = 64;
+
+    fn lattice(op: &QuantizedOp, _len: usize) -> Option<ImageView> {
+        contract(op).map(|contract| Contraction::new(contract).lattice())
+    }
+
+    fn counts<'a>(proven: Proven<'a>) -> Box<dyn Fn(usize) -> usize + 'a> {
+        Box::new(move |lanes| rows::row_count(proven, lanes))
+    }
+
+    fn rows(proven: Proven<'_>, lanes: usize, _: &mut ValueTables) -> Option<ProductRows> {
+        ProductRows::new(proven, lanes)
+    }
+
+    fn shape(rows: &ProductRows) -> ProductShape {
+        rows.shape.clone()
     }
 }

@@ -1,18 +1,17 @@
 //! The rows of the product unit: pair by pair, first the factor of the positions, then that of the
 //! channels.
 
-use zkinfer_models::{
-    QuantizedGraph,
-    quantized::{Contract, QuantizedOp},
-};
+use zkinfer_models::quantized::Contract;
 
-use super::columns::ProductShape;
+use super::{
+    columns::ProductShape,
+    contraction::{Contraction, contract},
+};
 use crate::{
     cells::Source,
     chain::{Monomial, Step},
-    contraction::Contraction,
     integers::int,
-    units::slots::Layer,
+    units::{relation::Proven, slots::Layer},
 };
 
 /// What a row reads for the next one.
@@ -46,52 +45,31 @@ pub(crate) struct ProductRows {
     pub(super) rows: Vec<ProductRow>,
     /// For each row that reads a source for each lane.
     reads: Vec<Source>,
-    shape: ProductShape,
-}
-
-/// The products of a graph, each with its layer.
-fn products<'a>(
-    graph: &'a QuantizedGraph,
-    layers: &'a [Layer],
-) -> impl Iterator<Item = (&'a Layer, &'a Contract)> {
-    layers.iter().filter_map(|layer| match &graph.nodes[layer.node].op {
-        QuantizedOp::Contract(contract) => Some((layer, contract)),
-        _ => None,
-    })
+    pub(super) shape: ProductShape,
 }
 
 /// Rows of the products of a graph with so many reads to a row; 1 without any.
-pub(crate) fn row_count(graph: &QuantizedGraph, layers: &[Layer], lanes: usize) -> usize {
+pub(super) fn row_count(proven: Proven<'_>, lanes: usize) -> usize {
     let of_product = |(layer, contract): (&Layer, &Contract)| {
         let product = Contraction::new(contract);
         let channels = layer.packing.runs(product.channels(), lanes).len();
         let to_pair = product.positions().div_ceil(lanes) + channels;
         product.heads().saturating_mul(product.inner()).saturating_mul(to_pair)
     };
-    let rows = products(graph, layers).map(of_product);
+    let rows = proven.layers(contract).map(of_product);
     1 + rows.fold(0, usize::saturating_add)
 }
 
 impl ProductRows {
     /// The rows of the products of a graph, if it has any.
-    pub(crate) fn new(graph: &QuantizedGraph, layers: &[Layer], lanes: usize) -> Option<Self> {
-        let is_scaled = layers.iter().any(|layer| layer.pooling.is_some());
+    pub(super) fn new(proven: Proven<'_>, lanes: usize) -> Option<Self> {
+        let is_scaled = proven.layers.iter().any(|layer| layer.pooling.is_some());
         let shape = ProductShape { lanes, is_scaled, ..ProductShape::default() };
         let mut found = Self { rows: vec![ProductRow::default()], reads: Vec::new(), shape };
-        for (layer, contract) in products(graph, layers) {
+        for (layer, contract) in proven.layers(contract) {
             found.product(layer, contract);
         }
         (found.rows.len() > 1).then_some(found)
-    }
-
-    /// Rows.
-    pub(crate) fn row_count(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// The columns that the rows need.
-    pub(crate) fn shape(&self) -> ProductShape {
-        self.shape.clone()
     }
 
     /// The rows that read, each with what its lanes hold.

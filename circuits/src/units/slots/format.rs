@@ -1,13 +1,10 @@
 //! The integer format all rows of slots share: shift, clamp and limb widths.
 
-use zkinfer_models::{
-    QuantizedGraph,
-    quantized::{QuantizedOp, Requant, TensorId},
-};
+use zkinfer_models::{QuantizedGraph, quantized::Requant};
 
 use super::{
     columns::SlotShape,
-    kind::{RequantKind, accumulators, span},
+    kind::{RequantKind, requant, span},
     packing::Packing,
     windows::{Pooling, poolings},
 };
@@ -45,8 +42,6 @@ pub(crate) struct RowFormat {
     pub(crate) poolings: Vec<Pooling>,
     /// Bits of what an accumulator of such a layer can fall short of another by.
     pub(crate) window_bits: u32,
-    /// Outputs that a softmax reads, which are never wide.
-    softmax_inputs: Vec<TensorId>,
 }
 
 /// Whether a layer clamps to exactly the values of so many bits.
@@ -71,20 +66,14 @@ impl RowFormat {
     /// # Errors
     /// [`PlanError::AccumulatorTooWide`] and [`PlanError::Requant`] for a layer that none serves.
     pub(crate) fn of(graph: &QuantizedGraph) -> Result<Self, PlanError> {
-        let softmax_inputs = softmax_inputs(graph);
-        let requants: Vec<_> = (0..graph.nodes.len())
-            .filter_map(|node| Some((node, accumulators(graph, node)?.0)))
-            .collect();
+        let requants: Vec<_> =
+            (0..graph.nodes.len()).filter_map(|node| Some((node, requant(graph, node)?))).collect();
         let shift = requants.first().map_or(0, |(_, requant)| requant.shift);
         for &(node, requant) in &requants {
             admit(graph, node, requant, shift)?;
         }
-        let output = |node: usize| graph.nodes[node].output;
-        let plain: Vec<_> = requants
-            .iter()
-            .filter(|(n, r)| r.table.is_none() && !softmax_inputs.contains(&output(*n)))
-            .map(|(_, requant)| *requant)
-            .collect();
+        let plain = requants.iter().map(|(_, requant)| *requant).filter(|r| r.table.is_none());
+        let plain: Vec<_> = plain.collect();
         let widths = plain.iter().map(|requant| bits(span(requant)));
         let whole = widths.zip(&plain).filter(|(width, requant)| has_bits(requant, *width));
         let clamp_bits = whole.map(|(width, _)| width).filter(|&width| width != WIDE_BITS).min();
@@ -101,10 +90,9 @@ impl RowFormat {
             digit_bits: 0,
             poolings: Vec::new(),
             window_bits: 0,
-            softmax_inputs,
         };
-        for (node, requant) in requants {
-            format.widen(requant, output(node));
+        for (_, requant) in requants {
+            format.widen(requant);
         }
         format.table_highs.sort_unstable();
         format.table_highs.dedup();
@@ -113,8 +101,8 @@ impl RowFormat {
     }
 
     /// Widens the format so that it serves a layer.
-    fn widen(&mut self, requant: &Requant, output: TensorId) {
-        let overflow_bits = match self.kind(requant, output) {
+    fn widen(&mut self, requant: &Requant) {
+        let overflow_bits = match self.kind(requant) {
             RequantKind::Wide => {
                 self.wide = true;
                 WIDE_BITS - self.clamp_bits
@@ -130,12 +118,9 @@ impl RowFormat {
 
     /// The same with max pools taken over by the layers before them, if any can be.
     pub(crate) fn with_windows(&self, graph: &QuantizedGraph) -> Option<Self> {
-        let kind = |node: usize| {
-            let (requant, _) = accumulators(graph, node)?;
-            Some(self.kind(requant, graph.nodes[node].output))
-        };
+        let kind = |node: usize| Some(self.kind(requant(graph, node)?));
         let poolings = poolings(graph, kind);
-        let requants = poolings.iter().filter_map(|p| Some(accumulators(graph, p.layer)?.0));
+        let requants = poolings.iter().filter_map(|p| requant(graph, p.layer));
         let window_bits = requants.map(|r| bits(r.acc_hi.saturating_sub(r.acc_lo)).max(1)).max()?;
         let mut format = Self { poolings, window_bits, ..self.clone() };
         format.set_digit_bits(graph);
@@ -144,8 +129,8 @@ impl RowFormat {
 
     fn set_digit_bits(&mut self, graph: &QuantizedGraph) {
         for node in 0..graph.nodes.len() {
-            let Some((requant, _)) = accumulators(graph, node) else { continue };
-            let kind = self.kind(requant, graph.nodes[node].output);
+            let Some(requant) = requant(graph, node) else { continue };
+            let kind = self.kind(requant);
             let short = if self.pooling(node).is_some() { 2 << self.window_bits } else { 0 };
             let digit_bits = self.digit_bits(requant, kind, short);
             let largest = match kind {
@@ -213,16 +198,15 @@ impl RowFormat {
         widths
     }
 
-    /// How a layer with that output becomes it.
-    pub(crate) fn kind(&self, requant: &Requant, output: TensorId) -> RequantKind {
+    /// How a layer's accumulators become outputs.
+    pub(crate) fn kind(&self, requant: &Requant) -> RequantKind {
         if requant.table.is_some() {
             return RequantKind::Table;
         }
         if has_bits(requant, self.clamp_bits) {
             return RequantKind::Clamp;
         }
-        let is_read_by_softmax = self.softmax_inputs.contains(&output);
-        if has_bits(requant, WIDE_BITS) && !is_read_by_softmax && !escapes(requant) {
+        if has_bits(requant, WIDE_BITS) && !escapes(requant) {
             return RequantKind::Wide;
         }
         RequantKind::Table
@@ -259,17 +243,4 @@ fn admit(
         });
     }
     Ok(())
-}
-
-/// The tensors with accumulators that a softmax reads, seen through aliases.
-fn softmax_inputs(graph: &QuantizedGraph) -> Vec<TensorId> {
-    let mut found: Vec<TensorId> = Vec::new();
-    for node in graph.nodes.iter().rev() {
-        match &node.op {
-            QuantizedOp::Softmax(softmax) => found.push(softmax.input),
-            QuantizedOp::Alias(alias) if found.contains(&node.output) => found.push(alias.input),
-            _ => {}
-        }
-    }
-    found
 }

@@ -2,11 +2,11 @@
 
 use zkinfer_models::{
     Graph, QuantizedGraph,
-    graph::{Node, Op},
-    quantized::{QuantizedOp, Requant},
+    graph::Node,
+    quantized::{ImageView, QuantizedNode, QuantizedOp, Requant},
 };
 
-use crate::{challenges::MAX_LAYERS, contraction::Contraction, error::PlanError};
+use crate::{challenges::MAX_LAYERS, error::PlanError};
 
 /// No element: a padding channel whose accumulator is 0.
 pub(super) const PADDING: u32 = u32::MAX;
@@ -28,27 +28,24 @@ pub(super) fn span(requant: &Requant) -> i64 {
     i64::from(requant.hi) - i64::from(requant.lo)
 }
 
-/// The requantization of a node and the shape of its accumulators, if it has any.
-pub(super) fn accumulators(graph: &QuantizedGraph, node: usize) -> Option<(&Requant, [usize; 3])> {
-    match &graph.nodes[node].op {
-        QuantizedOp::Affine(affine) => {
-            let view = &affine.output;
-            Some((&affine.requant, [view.channels, view.height, view.width]))
-        }
-        QuantizedOp::Mul(mul) => Some((&mul.requant, [mul.a_elements.len(), 1, 1])),
-        QuantizedOp::Contract(contract) => {
-            let product = Contraction::new(contract);
-            let shape = [product.channels(), product.heads(), product.positions()];
-            Some((&contract.requant, shape))
-        }
-        QuantizedOp::Normalize(op) => {
-            let groups = graph.tensors[op.input.0].len() / op.size;
-            Some((&op.requant, [op.size, 1, groups]))
-        }
-        QuantizedOp::Alias(_)
-        | QuantizedOp::MaxPool(_)
-        | QuantizedOp::Softmax(_)
-        | QuantizedOp::Forest(_) => None,
+/// The requantization of a node, if it has accumulators.
+pub(super) fn requant(graph: &QuantizedGraph, node: usize) -> Option<&Requant> {
+    graph.nodes[node].op.requant()
+}
+
+/// How a node's accumulators lie on the lattice of the slot weights: those of a linear layer as its
+/// output does, those of a relation as `of_relation` says, all others as channels in order.
+pub(super) fn lattice(
+    graph: &QuantizedGraph,
+    node: &QuantizedNode,
+    of_relation: impl Fn(&QuantizedOp, usize) -> Option<ImageView>,
+) -> ImageView {
+    let len = graph.tensors[node.output.0].len();
+    let in_order =
+        || ImageView { channels: len, height: 1, width: 1, strides: [1, 0, 0], offset: 0 };
+    match &node.op {
+        QuantizedOp::Affine(affine) => affine.output.clone(),
+        op => of_relation(op, len).unwrap_or_else(in_order),
     }
 }
 
@@ -57,9 +54,7 @@ pub(super) fn accumulators(graph: &QuantizedGraph, node: usize) -> Option<(&Requ
 /// # Errors
 /// [`PlanError::TooManyLayers`].
 pub fn check_layers(graph: &Graph) -> Result<(), PlanError> {
-    let has_accumulators = |node: &&Node| {
-        matches!(node.op, Op::Affine(_) | Op::Mul(_) | Op::Contract(_) | Op::Normalize(_))
-    };
+    let has_accumulators = |node: &&Node| node.op.activation().is_some();
     let layers = graph.nodes().iter().filter(has_accumulators).count();
     match layers > MAX_LAYERS {
         true => Err(PlanError::TooManyLayers { layers, limit: MAX_LAYERS }),
@@ -69,5 +64,5 @@ pub fn check_layers(graph: &Graph) -> Result<(), PlanError> {
 
 /// Nodes that have accumulators.
 pub(crate) fn layer_count(graph: &QuantizedGraph) -> usize {
-    (0..graph.nodes.len()).filter(|&node| accumulators(graph, node).is_some()).count()
+    (0..graph.nodes.len()).filter(|&node| requant(graph, node).is_some()).count()
 }

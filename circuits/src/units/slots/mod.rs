@@ -44,6 +44,10 @@ impl Unit for SlotUnit {
     type Shape = SlotShape;
     type Rows = SlotRows;
 
+    fn row_count(rows: &SlotRows) -> usize {
+        rows.row_count()
+    }
+
     fn allocate(shape: &SlotShape, frame: &mut Frame) -> Self {
         Self::new(shape, frame)
     }

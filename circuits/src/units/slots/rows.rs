@@ -4,19 +4,18 @@ use std::sync::Arc;
 
 use zkinfer_models::{
     QuantizedGraph,
-    quantized::{QuantizedNode, QuantizedOp, Requant, TensorId},
+    quantized::{ImageView, QuantizedNode, QuantizedOp, Requant, TensorId},
 };
 
 use super::{
     format::RowFormat,
-    kind::{PADDING, RequantKind, accumulators, span},
+    kind::{PADDING, RequantKind, lattice, requant, span},
     packing::Packing,
     windows::{POSITIONS, Pooling, WINDOW},
 };
 use crate::{
     cells::{CellRef, Place},
     chain::{Monomial, Step, StepSet},
-    contraction::Contraction,
     integers::{index, int},
     lookup::ValueTables,
 };
@@ -38,9 +37,8 @@ pub(crate) struct Layer {
     pub(crate) packing: Packing,
     /// The pool that it takes over: its rows of slots are windows.
     pub(crate) pooling: Option<Pooling>,
-    pub(crate) channels: usize,
-    pub(crate) height: usize,
-    pub(crate) width: usize,
+    /// Which element of the output each accumulator of the lattice becomes.
+    pub(crate) view: ImageView,
 }
 
 impl Layer {
@@ -57,8 +55,8 @@ impl Layer {
     /// Rows of slots.
     fn row_count(&self) -> usize {
         let [height, width] = self.window();
-        let positions = self.height.div_ceil(height) * self.width.div_ceil(width);
-        self.channels.div_ceil(self.lanes) * positions
+        let positions = self.view.height.div_ceil(height) * self.view.width.div_ceil(width);
+        self.view.channels.div_ceil(self.lanes) * positions
     }
 }
 
@@ -94,11 +92,16 @@ impl SlotLayout {
     }
 }
 
-/// The linear layers of a graph, in order.
-pub(crate) fn layers(graph: &QuantizedGraph, format: &RowFormat, lanes: usize) -> Vec<Layer> {
+/// The linear layers of a graph, in order. `of_relation` says how the accumulators of relations lie.
+pub(crate) fn layers(
+    graph: &QuantizedGraph,
+    format: &RowFormat,
+    lanes: usize,
+    of_relation: impl Fn(&QuantizedOp, usize) -> Option<ImageView>,
+) -> Vec<Layer> {
     let layer = |(node, n): (usize, &QuantizedNode)| {
-        let (requant, [channels, height, width]) = accumulators(graph, node)?;
-        let kind = format.kind(requant, n.output);
+        let requant = requant(graph, node)?;
+        let kind = format.kind(requant);
         let packing = format.packing(kind, lanes);
         Some(Layer {
             index: 0,
@@ -110,29 +113,11 @@ pub(crate) fn layers(graph: &QuantizedGraph, format: &RowFormat, lanes: usize) -
             lanes: if kind == RequantKind::Wide { 1 } else { lanes },
             packing,
             pooling: format.pooling(node).cloned(),
-            channels,
-            height,
-            width,
+            view: lattice(graph, n, &of_relation),
         })
     };
     let found = graph.nodes.iter().enumerate().filter_map(layer);
     (0..).zip(found).map(|(index, layer)| Layer { index, ..layer }).collect()
-}
-
-/// The element of a layer's output tensor at a lattice position.
-fn output_element(
-    graph: &QuantizedGraph,
-    node: usize,
-    channel: usize,
-    [row, column]: [usize; 2],
-) -> u32 {
-    let element = match &graph.nodes[node].op {
-        QuantizedOp::Affine(affine) => affine.output.index(channel, row, column),
-        QuantizedOp::Contract(contract) => Contraction::new(contract).output(channel, row, column),
-        QuantizedOp::Normalize(op) => column * op.size + channel,
-        _ => channel,
-    };
-    index(element)
 }
 
 /// Rows that the slot unit needs, the first one included.
@@ -142,7 +127,7 @@ pub(crate) fn row_count(layers: &[Layer]) -> usize {
 
 /// Lays the layers out: blocks of `lanes` channels, each a walk over the positions, or over the
 /// windows, forth and back in turn.
-pub(crate) fn layout(graph: &QuantizedGraph, layers: &[Layer], lanes: usize) -> SlotLayout {
+pub(crate) fn layout(layers: &[Layer], lanes: usize) -> SlotLayout {
     let positions = if layers.iter().any(|layer| layer.pooling.is_some()) { POSITIONS } else { 1 };
     let mut layout = SlotLayout {
         rows: vec![SlotRow::default()],
@@ -155,16 +140,16 @@ pub(crate) fn layout(graph: &QuantizedGraph, layers: &[Layer], lanes: usize) -> 
         if let Some(row) = layout.rows.last_mut() {
             row.starts = Some(layer.index);
         }
-        place(graph, layer, &mut layout);
+        place(layer, &mut layout);
     }
     layout
 }
 
-fn place(graph: &QuantizedGraph, layer: &Layer, layout: &mut SlotLayout) {
-    let blocks = layer.channels.div_ceil(layer.lanes);
+fn place(layer: &Layer, layout: &mut SlotLayout) {
+    let blocks = layer.view.channels.div_ceil(layer.lanes);
     let [height, width] = layer.window();
     let steps = |len: usize, step| (0..int(len)).step_by(step).collect();
-    let mut path = boustrophedon(steps(layer.height, height), steps(layer.width, width));
+    let mut path = boustrophedon(steps(layer.view.height, height), steps(layer.view.width, width));
     let mut previous: Option<[i32; 2]> = None;
     for block in 0..blocks {
         for (turn, &position) in path.iter().enumerate() {
@@ -178,30 +163,24 @@ fn place(graph: &QuantizedGraph, layer: &Layer, layout: &mut SlotLayout) {
             }
             previous = Some(position);
             layout.rows.push(SlotRow { layer: Some(layer.index), ..SlotRow::default() });
-            push_elements(graph, layer, block, position, layout);
+            push_elements(layer, block, position, layout);
         }
         path.reverse();
     }
 }
 
 /// The elements of the row that is at `position` in a block of channels.
-fn push_elements(
-    graph: &QuantizedGraph,
-    layer: &Layer,
-    block: usize,
-    position: [i32; 2],
-    layout: &mut SlotLayout,
-) {
+fn push_elements(layer: &Layer, block: usize, position: [i32; 2], layout: &mut SlotLayout) {
+    let view = &layer.view;
     let [top, left] = position.map(|p| usize::try_from(p).expect("positions are not negative"));
     let [height, width] = layer.window();
     for lane in 0..layout.lanes {
         let channel = block * layer.lanes + lane;
-        let is_used = lane < layer.lanes && channel < layer.channels;
+        let is_used = lane < layer.lanes && channel < view.channels;
         let element = |at: usize| {
             let [row, column] = [top + at / width, left + at % width];
-            let is_inside = row < layer.height && column < layer.width && at < height * width;
-            let position = (is_used && is_inside).then_some([row, column]);
-            position.map_or(PADDING, |at| output_element(graph, layer.node, channel, at))
+            let is_inside = row < view.height && column < view.width && at < height * width;
+            if is_used && is_inside { index(view.index(channel, row, column)) } else { PADDING }
         };
         layout.elements.extend((0..layout.positions).map(element));
     }
@@ -249,7 +228,7 @@ impl SlotRows {
         Self {
             graph: graph.clone(),
             layers: layers.to_vec(),
-            layout: layout(graph, layers, lanes),
+            layout: layout(layers, lanes),
             biases: layers.iter().map(|layer| biases(graph, layer)).collect(),
             tables: layers.iter().map(|layer| layer_table(graph, layer, tables)).collect(),
         }
@@ -308,25 +287,7 @@ impl SlotRows {
 
 /// `bias` of every element of a layer's output tensor.
 fn biases(graph: &QuantizedGraph, layer: &Layer) -> Vec<i64> {
-    let mut biases = vec![0; graph.tensors[layer.output.0].len()];
-    match &graph.nodes[layer.node].op {
-        QuantizedOp::Contract(contract) => {
-            biases[..contract.bias.len()].copy_from_slice(&contract.bias);
-        }
-        QuantizedOp::Normalize(op) => biases.fill(op.bias),
-        _ => {}
-    }
-    if let QuantizedOp::Affine(affine) = &graph.nodes[layer.node].op {
-        let view = &affine.output;
-        for (channel, &bias) in affine.bias.iter().enumerate() {
-            for row in 0..view.height {
-                for column in 0..view.width {
-                    biases[view.index(channel, row, column)] = bias;
-                }
-            }
-        }
-    }
-    biases
+    graph.nodes[layer.node].op.biases(graph.tensors[layer.output.0].len())
 }
 
 /// The table of a layer of that kind: the activation, or the identity.
@@ -338,7 +299,7 @@ fn layer_table(
     if layer.kind != RequantKind::Table {
         return None;
     }
-    let Requant { lo, hi, table, .. } = accumulators(graph, layer.node)?.0;
+    let Requant { lo, hi, table, .. } = requant(graph, layer.node)?;
     let values: Vec<_> = match table {
         Some(table) => table.iter().map(|&v| i64::from(v)).collect(),
         None => (*lo..=*hi).map(i64::from).collect(),

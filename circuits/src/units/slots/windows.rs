@@ -80,18 +80,8 @@ fn never_decreases(affine: &Affine) -> bool {
 
 /// How often a tensor is read: by nodes, or as an output.
 fn readers(graph: &QuantizedGraph, tensor: TensorId) -> usize {
-    let reads = |op: &QuantizedOp| match op {
-        QuantizedOp::Affine(affine) => affine.terms.iter().filter(|t| t.input == tensor).count(),
-        QuantizedOp::Mul(mul) => usize::from(mul.a == tensor || mul.b == tensor),
-        QuantizedOp::Normalize(normalize) => usize::from(normalize.input == tensor),
-        QuantizedOp::Contract(product) => usize::from(product.a == tensor || product.b == tensor),
-        QuantizedOp::Alias(alias) => usize::from(alias.input == tensor),
-        QuantizedOp::MaxPool(pool) => usize::from(pool.input == tensor),
-        QuantizedOp::Softmax(softmax) => usize::from(softmax.input == tensor),
-        QuantizedOp::Forest(forest) => usize::from(forest.input == tensor),
-    };
-    let outputs = graph.outputs.iter().filter(|&&output| output == tensor).count();
-    outputs + graph.nodes.iter().map(|node| reads(&node.op)).sum::<usize>()
+    let read = graph.nodes.iter().flat_map(|node| node.op.inputs());
+    read.chain(graph.outputs.iter().copied()).filter(|&read| read == tensor).count()
 }
 
 /// [`Pooling::maxima`], if every window of the pool is one of the layer's, and no two are the same.

@@ -5,7 +5,7 @@ use zkinfer_models::quantized::Requant;
 
 use super::{
     columns::{SlotLane, SlotShape, SlotUnit},
-    kind::{RequantKind, accumulators},
+    kind::{RequantKind, requant},
     rows::{LayerTable, SlotRows},
     windows::POSITIONS,
 };
@@ -32,7 +32,7 @@ fn assign_lane(
 ) {
     for row in 0..rows.row_count() {
         let Some(layer) = rows.layer(row) else { continue };
-        let Some((requant, _)) = accumulators(run.graph, layer.node) else { continue };
+        let Some(requant) = requant(run.graph, layer.node) else { continue };
         let of_layer = layer.index as usize;
         let elements = rows.layout.elements(row, index);
         // Where there is no element there are no inputs: the accumulator is the bias.

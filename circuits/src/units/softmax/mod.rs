@@ -31,16 +31,21 @@ use zkinfer_models::{
     quantized::{QuantizedOp, Softmax},
 };
 
-pub(crate) use self::rows::SoftmaxRows;
-use self::rows::{OF_GROUP, OfGroup};
-use super::unit::Unit;
+use self::rows::{OF_GROUP, OfGroup, SoftmaxRows, rows_of_group};
+use super::{
+    relation::{Proven, Relation, ResultCell},
+    unit::Unit,
+};
 use crate::{
     algebra::{Gates, Row, integer, power_of_two, sum},
-    cells::{Copies, FixedCells, IntegerCells, Place, Run},
+    cells::{Copies, FixedCells, IntegerCells, Run},
     error::PlanError,
     frame::{Copied, Frame, Limbs},
-    integers::{bits, index, limb_widths},
-    lookup::entry::{KeyTerm, Tag},
+    integers::index,
+    lookup::{
+        ValueTables,
+        entry::{KeyTerm, Tag},
+    },
 };
 
 /// Lanes and limb widths of the softmax unit.
@@ -54,53 +59,6 @@ pub struct SoftmaxShape {
     pub output_limbs: Vec<u32>,
     /// Widths of the limbs of an element's remainder.
     pub remainder_limbs: Vec<u32>,
-}
-
-impl SoftmaxShape {
-    /// Checks that one unit serves all softmax nodes of a graph.
-    ///
-    /// # Errors
-    /// [`PlanError::SoftmaxBits`] for outputs of unlike precision.
-    pub(crate) fn check(graph: &QuantizedGraph) -> Result<(), PlanError> {
-        let softmax = graph.nodes.iter().filter_map(|node| match &node.op {
-            QuantizedOp::Softmax(softmax) => Some((&node.name, softmax.bits)),
-            _ => None,
-        });
-        let mut first = None;
-        for (node, got) in softmax {
-            let expected = *first.get_or_insert(got);
-            if got != expected {
-                return Err(PlanError::SoftmaxBits { node: node.clone(), expected, got });
-            }
-        }
-        Ok(())
-    }
-
-    /// The unit for the softmax nodes of a graph, if it has any.
-    pub(crate) fn of(graph: &QuantizedGraph, lanes: usize, limit: u32) -> Option<Self> {
-        let needs = |op: &QuantizedOp| match op {
-            QuantizedOp::Softmax(softmax) => {
-                let longest = softmax.groups.largest();
-                let largest = softmax.exp_table.iter().max().copied().unwrap_or(0);
-                let sum = bits(i64::from(index(longest)).saturating_mul(largest.into()));
-                // The largest element of a group has the first entry.
-                let least = softmax.exp_table.first().map_or(1, |&entry| i64::from(entry).max(1));
-                let reciprocal = bits((1 << softmax.reciprocal_bits()) / least);
-                let limbs = (softmax.bits + 1 + Softmax::ROUNDING_BITS).max(sum).max(reciprocal);
-                Some((softmax.bits, limbs))
-            }
-            _ => None,
-        };
-        let needs: Vec<_> = graph.nodes.iter().filter_map(|node| needs(&node.op)).collect();
-        let bits = needs.iter().map(|need| need.0).max()?;
-        let limbs = needs.iter().map(|need| need.1).max()?;
-        Some(Self {
-            lanes,
-            bits,
-            output_limbs: limb_widths(limbs - Softmax::ROUNDING_BITS, limit),
-            remainder_limbs: limb_widths(Softmax::ROUNDING_BITS, limit),
-        })
-    }
 }
 
 /// The columns of one lane.
@@ -124,7 +82,7 @@ pub(crate) struct SoftmaxUnit {
     bits: u32,
     q_first: Column<Fixed>,
     q_last: Column<Fixed>,
-    /// Tag of the exponential table in live rows, of a range elsewhere.
+    /// Tag of the exponential table; elsewhere 0, that of the range of 0 bits.
     tag: Column<Fixed>,
     /// 1 in the rows before the elements, by their place.
     q_group: Vec<Column<Fixed>>,
@@ -153,7 +111,7 @@ impl Lane {
             input,
             exponential,
             is_maximum: frame.advice("softmax mark"),
-            output: frame.source("softmax output", Place::Softmax(lane)),
+            output: frame.result("softmax output", lane),
             output_limbs: frame.limbs("softmax output limb", &shape.output_limbs),
             remainder: frame.limbs("softmax remainder", &shape.remainder_limbs),
         }
@@ -164,8 +122,14 @@ impl Unit for SoftmaxUnit {
     type Shape = SoftmaxShape;
     type Rows = SoftmaxRows;
 
+    fn row_count(rows: &SoftmaxRows) -> usize {
+        rows.rows.len()
+    }
+
     fn allocate(shape: &SoftmaxShape, frame: &mut Frame) -> Self {
         let [q_first, q_last, tag] = [(); 3].map(|()| frame.fixed());
+        // Rows without an element look up 0 in the range of 0 bits, whose tag is 0.
+        frame.range(0);
         let maximum = frame.advice("softmax maximum");
         let lanes = (0..index(shape.lanes))
             .map(|lane| Lane::allocate(shape, (lane, maximum, tag), frame))
@@ -191,7 +155,6 @@ impl Unit for SoftmaxUnit {
     }
 
     fn fixed(&self, rows: &SoftmaxRows, cells: &mut FixedCells) {
-        cells.fill(self.tag, cells.last, cells.idle_range.into());
         for (row, softmax) in rows.rows.iter().enumerate() {
             for (lane, _) in self.lanes.iter().zip(&softmax.elements) {
                 cells.set(lane.q_element, row, 1);
@@ -317,5 +280,72 @@ impl SoftmaxUnit {
                 ]
             });
         }
+    }
+}
+
+impl Relation for SoftmaxUnit {
+    const LANES: usize = 16;
+
+    /// One unit has one precision. A group's sum is no divisor where its largest element weighs
+    /// nothing, and has no bound where another weighs more.
+    fn check(graph: &QuantizedGraph) -> Result<(), PlanError> {
+        let mut first = None;
+        for node in &graph.nodes {
+            let Some(softmax) = softmax(&node.op) else { continue };
+            let (name, got) = (node.name.clone(), softmax.bits);
+            let expected = *first.get_or_insert(got);
+            if got != expected {
+                return Err(PlanError::SoftmaxBits { node: name, expected, got });
+            }
+            let tensor = &graph.tensors[softmax.input.0];
+            let entries = i64::try_from(softmax.exp_table.len());
+            let covers_all = entries.is_ok_and(|entries| entries > tensor.hi - tensor.lo);
+            let largest = softmax.exp_table.first().copied().filter(|&entry| entry > 0);
+            let is_bounded =
+                |largest| softmax.exp_table.iter().all(|entry| (0..=largest).contains(entry));
+            if !covers_all || !largest.is_some_and(is_bounded) {
+                return Err(PlanError::SoftmaxTable { node: name });
+            }
+        }
+        Ok(())
+    }
+
+    fn counts<'a>(proven: Proven<'a>) -> Box<dyn Fn(usize) -> usize + 'a> {
+        Box::new(move |lanes| {
+            let groups = proven.operations(softmax).flat_map(|(_, softmax)| softmax.groups.sizes());
+            groups.map(|elements| rows_of_group(elements, lanes)).sum()
+        })
+    }
+
+    fn rows(proven: Proven<'_>, lanes: usize, tables: &mut ValueTables) -> Option<SoftmaxRows> {
+        let mut rows = SoftmaxRows::new(lanes);
+        for (node, softmax) in proven.operations(softmax) {
+            rows.softmax(softmax, node.output, tables);
+        }
+        (!rows.rows.is_empty()).then_some(rows)
+    }
+
+    fn shape(rows: &SoftmaxRows) -> SoftmaxShape {
+        SoftmaxShape {
+            lanes: rows.lanes,
+            bits: rows.bits,
+            output_limbs: vec![rows.limb_bits - Softmax::ROUNDING_BITS],
+            remainder_limbs: vec![Softmax::ROUNDING_BITS],
+        }
+    }
+
+    fn limbs(shape: &mut SoftmaxShape) -> Vec<&mut Vec<u32>> {
+        vec![&mut shape.output_limbs, &mut shape.remainder_limbs]
+    }
+
+    fn results(rows: &SoftmaxRows) -> Vec<ResultCell> {
+        rows.results.clone()
+    }
+}
+
+fn softmax(op: &QuantizedOp) -> Option<&Softmax> {
+    match op {
+        QuantizedOp::Softmax(softmax) => Some(softmax),
+        _ => None,
     }
 }

@@ -1,14 +1,12 @@
 //! The rows of every group: those of its division, then those of its elements.
 
-use zkinfer_models::{
-    QuantizedGraph,
-    quantized::{QuantizedOp, Softmax, TensorId},
-};
+use zkinfer_models::quantized::{Softmax, TensorId};
 
 use crate::{
-    cells::{CellRef, Place, Source},
-    integers::index,
+    cells::Source,
+    integers::{bits, index},
     lookup::ValueTables,
+    units::relation::ResultCell,
 };
 
 /// What the rows before a group's elements hold.
@@ -25,7 +23,7 @@ pub(super) enum OfGroup {
 pub(super) const OF_GROUP: [OfGroup; 3] = [OfGroup::Reciprocal, OfGroup::Rest, OfGroup::Slack];
 
 /// Rows of a group of so many elements.
-fn rows_of_group(elements: usize, lanes: usize) -> usize {
+pub(super) fn rows_of_group(elements: usize, lanes: usize) -> usize {
     OF_GROUP.len().div_ceil(lanes) + elements.div_ceil(lanes)
 }
 
@@ -54,65 +52,75 @@ impl SoftmaxRow {
 /// The groups, one after another.
 #[derive(Clone, Debug)]
 pub(crate) struct SoftmaxRows {
-    lanes: usize,
+    pub(super) lanes: usize,
     pub(super) rows: Vec<SoftmaxRow>,
     /// Of every node its exponentials and their tag.
     pub(super) tables: Vec<(Vec<i64>, i64)>,
+    pub(super) results: Vec<ResultCell>,
+    /// Fractional bits of the outputs.
+    pub(super) bits: u32,
+    /// Bits of the largest number that the limbs of a lane hold together.
+    pub(super) limb_bits: u32,
+}
+
+/// Bits of a rounded share, of a group's sum and of its reciprocal.
+fn limb_bits(softmax: &Softmax) -> u32 {
+    let entries = || softmax.exp_table.iter().map(|&entry| i64::from(entry));
+    // The largest element of a group has the first entry, which is also the largest.
+    let largest = entries().fold(1, i64::max);
+    let elements = i64::from(index(softmax.groups.largest()));
+    let sum = bits(elements.saturating_mul(largest));
+    let reciprocal = bits((1 << softmax.reciprocal_bits()) / largest);
+    (softmax.bits + 1 + Softmax::ROUNDING_BITS).max(sum).max(reciprocal)
 }
 
 impl SoftmaxRows {
     /// No rows, `lanes` elements to each.
-    pub(crate) fn new(lanes: usize) -> Self {
-        Self { lanes: lanes.max(1), rows: Vec::new(), tables: Vec::new() }
+    pub(super) fn new(lanes: usize) -> Self {
+        Self {
+            lanes,
+            rows: Vec::new(),
+            tables: Vec::new(),
+            results: Vec::new(),
+            bits: 0,
+            limb_bits: Softmax::ROUNDING_BITS,
+        }
     }
 
-    /// Rows.
-    pub(crate) fn row_count(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// Rows that a graph needs with so many elements to a row.
-    pub(crate) fn count(graph: &QuantizedGraph, lanes: usize) -> usize {
-        let of_node = |op: &QuantizedOp| match op {
-            QuantizedOp::Softmax(softmax) => {
-                softmax.groups.sizes().map(|size| rows_of_group(size, lanes)).sum()
-            }
-            _ => 0,
-        };
-        graph.nodes.iter().map(|node| of_node(&node.op)).sum()
-    }
-
-    /// Adds a node, whose tensors have so many elements, and says where its outputs are.
-    pub(crate) fn softmax(
+    /// Adds a node, and where the elements of its output are.
+    pub(super) fn softmax(
         &mut self,
         softmax: &Softmax,
-        elements: usize,
+        output: TensorId,
         tables: &mut ValueTables,
-    ) -> Vec<CellRef> {
+    ) {
         let exponentials: Vec<_> = softmax.exp_table.iter().map(|&v| i64::from(v)).collect();
         let tag = tables.tag(exponentials.clone());
         let table = self.tables.len();
         self.tables.push((exponentials, tag));
-        let mut output = vec![None; elements];
+        self.bits = softmax.bits;
+        self.limb_bits = self.limb_bits.max(limb_bits(softmax));
         for group in softmax.groups.iter() {
             let without = std::iter::repeat_n(&[][..], OF_GROUP.len().div_ceil(self.lanes));
             let rows = without.chain(group.chunks(self.lanes)).enumerate();
             for (place, elements) in rows {
                 let row = index(self.rows.len());
-                for (lane, &element) in elements.iter().enumerate() {
-                    output[element] = Some(CellRef { place: Place::Softmax(index(lane)), row });
-                }
+                let elements: Vec<u32> = elements.iter().map(|&element| index(element)).collect();
+                self.results.extend((0..).zip(&elements).map(|(lane, &element)| ResultCell {
+                    tensor: output,
+                    element,
+                    lane,
+                    row,
+                }));
                 self.rows.push(SoftmaxRow {
                     tensor: softmax.input,
                     place,
-                    elements: elements.iter().map(|&element| index(element)).collect(),
+                    elements,
                     table,
                     first: place == 0,
                     last: place + 1 == rows_of_group(group.len(), self.lanes),
                 });
             }
         }
-        let output: Option<Vec<_>> = output.into_iter().collect();
-        output.expect("every element is in a group")
     }
 }

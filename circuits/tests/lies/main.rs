@@ -1,5 +1,9 @@
 //! Lies by name, each caught by the check that is there for it.
 
+mod commitment;
+mod refused;
+mod softmax;
+#[path = "../support/mod.rs"]
 mod support;
 
 use halo2_proofs::{
@@ -11,11 +15,9 @@ use support::{
     checker::{Recorder, challenge},
 };
 use zkinfer_circuits::{
-    Blindings, CircuitPlan, InferenceCircuit, InstanceValues, PlanError, PlanOptions, Tamper,
-    instance_values,
+    CircuitPlan, InferenceCircuit, InstanceValues, PlanOptions, Tamper, instance_values,
 };
 use zkinfer_models::{Execution, quantized::*};
-use zkinfer_verifier::Visibility;
 
 /// The gates and copies that do not hold. Lookups and linear layers have one sum; what is left of
 /// it without the layers' challenges is the part of the lookups.
@@ -306,101 +308,6 @@ fn a_smaller_maximum_breaks_the_range_and_a_larger_one_the_product() {
     }
 }
 
-/// One more in an output of softmax, with a remainder that makes up for it.
-#[test]
-fn a_probability_off_by_one_breaks_the_ranges_alone() {
-    let model = support::softmax();
-    let row = model.rows_before_softmax_elements();
-    for direction in [Fr::ONE, -Fr::ONE] {
-        let lie = |name: &str, delta| Tamper { column: model.column(name), row, delta };
-        let circuit = model
-            .circuit()
-            .tampered(lie("softmax output", direction))
-            .tampered(lie("softmax output limb", direction))
-            .tampered(lie("softmax remainder", -direction * Fr::from(1 << 16)));
-        let mut instance = model.instance.clone();
-        instance[2 + 4] += direction;
-        assert_eq!(broken(&model, &circuit, &instance), [LOOKUPS]);
-    }
-}
-
-/// Another reciprocal of a group, with a rest and with remainders of the elements that make up for
-/// it.
-#[test]
-fn a_reciprocal_off_by_one_breaks_the_range_of_its_rest_alone() {
-    let model = support::softmax();
-    let columns = model.circuit().witness().expect("an execution").first_phase();
-    let at = |name: &str, row: usize| columns[model.column(name)].value(row);
-    assert_eq!(model.rows_before_softmax_elements(), 3);
-    for direction in [Fr::ONE, -Fr::ONE] {
-        let rows = 0..model.plan.cost().rows.softmax;
-        let lies = rows.flat_map(|row| {
-            // The lowest limb of R, of what it leaves, of how far that is below S, of a remainder.
-            let limb = match row {
-                0 => direction,
-                1 => -direction * at("softmax sum", row),
-                2 => direction * at("softmax sum", row),
-                _ => direction * at("softmax exponential", row),
-            };
-            [("softmax reciprocal", direction), ("softmax remainder", limb)]
-                .map(|(name, delta)| Tamper { column: model.column(name), row, delta })
-        });
-        let circuit = lies.fold(model.circuit(), InferenceCircuit::tampered);
-        assert_eq!(broken(&model, &circuit, &model.instance), [LOOKUPS]);
-    }
-}
-
-/// A lane behind the last element of a group is not one of the group, whatever is in it.
-#[test]
-fn an_idle_lane_of_softmax_adds_nothing_to_its_group() {
-    let model = support::softmax_side_by_side();
-    let lanes = model.plan.shape().softmax.as_ref().expect("softmax").lanes;
-    assert_ne!(7 % lanes, 0, "the last row of a group has an idle lane");
-    let (mark, exponential) = (model.columns("softmax mark"), model.columns("softmax exponential"));
-    let first = model.rows_before_softmax_elements();
-    let (last, idle) = (first + 7_usize.div_ceil(lanes) - 1, lanes - 1);
-    let circuit = model.circuit();
-    let columns = circuit.witness().expect("an execution").first_phase();
-    let mut places = (first..=last).flat_map(|row| (0..lanes).map(move |lane| (row, lane)));
-    let marked = places.find(|&(row, lane)| columns[mark[lane]].value(row) == Fr::ONE);
-    let (row, lane) = marked.expect("a marked element");
-    // The mark moves to the idle lane: the group has none.
-    let lies = [(mark[lane], row, -Fr::ONE), (mark[idle], last, Fr::ONE)];
-    let lies = lies.map(|(column, row, delta)| Tamper { column, row, delta });
-    let found = broken(
-        &model,
-        &lies.into_iter().fold(circuit, InferenceCircuit::tampered),
-        &model.instance,
-    );
-    let gates = ["count runs", "one element is marked"];
-    let gates = gates.map(|gate| format!("softmax running totals: {gate}"));
-    assert!(found.iter().all(|gate| gates.contains(gate)) && !found.is_empty(), "{found:?}");
-    // Its exponential is looked up, and counts for nothing.
-    let lie = Tamper { column: exponential[idle], row: last, delta: Fr::ONE };
-    assert_eq!(broken(&model, &model.circuit().tampered(lie), &model.instance), [LOOKUPS]);
-}
-
-/// Softmax marks as the largest an element that is not.
-#[test]
-fn a_mark_on_a_smaller_element_breaks_the_gate_of_the_maximum() {
-    let model = support::softmax();
-    let graph = model.plan.graph();
-    let inputs = &model.execution.values[graph.nodes[0].output.0];
-    let largest = inputs.iter().max().expect("elements");
-    let [marked, other] = [true, false].map(|is_largest| {
-        inputs.iter().position(|x| (x == largest) == is_largest).expect("such an element")
-    });
-    let column = model.column("softmax mark");
-    let first = model.rows_before_softmax_elements();
-    let circuit = model
-        .circuit()
-        .tampered(Tamper { column, row: first + marked, delta: -Fr::ONE })
-        .tampered(Tamper { column, row: first + other, delta: Fr::ONE });
-    let found = broken(&model, &circuit, &model.instance);
-    let gate = "softmax maximum: the marked element is the maximum".to_owned();
-    assert!(found.contains(&gate), "{found:?}");
-}
-
 /// The overflow of a table's row is beyond the end of its own table, not of the largest one.
 #[test]
 fn an_overflow_inside_a_narrow_table_breaks_the_overflow_gate() {
@@ -411,43 +318,6 @@ fn an_overflow_inside_a_narrow_table_breaks_the_overflow_gate() {
     let rows = 1..model.plan.cost().rows.slots;
     let caught = rows.filter(|&row| slot_lie(&model, overflow, row, 1).contains(&gate));
     assert!(caught.count() > 0);
-}
-
-#[test]
-fn a_committed_constant_is_its_only_value() {
-    let model = support::committed_constant();
-    for value in [6, 8, 0, 1 << 20] {
-        let lie = with_other_input(&model, |values| values[1] = value);
-        assert!(lie.contains(&LOOKUPS.to_owned()), "{value}: {lie:?}");
-    }
-}
-
-/// A chain of layers of one value each.
-fn deep(layers: usize) -> zkinfer_models::QuantizedGraph {
-    let mut builder = GraphBuilder::new(40, [1, 1, 1]);
-    let output = (0..layers).fold(TensorId(0), |hidden, _| builder.dense(hidden, 1, Form::Signed));
-    builder.graph.outputs = vec![output];
-    builder.graph
-}
-
-#[test]
-fn more_layers_than_challenges_are_refused_by_number() {
-    assert!(CircuitPlan::new(&deep(251), PlanOptions::default()).is_ok());
-    let refused = CircuitPlan::new(&deep(252), PlanOptions::default()).expect_err("too many");
-    assert_eq!(refused, PlanError::TooManyLayers { layers: 252, limit: 251 });
-}
-
-#[test]
-fn softmax_nodes_of_unlike_precision_are_refused() {
-    let mut builder = GraphBuilder::new(41, [1, 1, 4]);
-    let logits = builder.dense(TensorId(0), 5, Form::SoftmaxInput(7));
-    let first = builder.softmax(logits);
-    let second = builder.softmax(logits);
-    let QuantizedOp::Softmax(softmax) = &mut builder.graph.nodes[2].op else { panic!("softmax") };
-    softmax.bits = 14;
-    builder.graph.outputs = vec![first, second];
-    let refused = CircuitPlan::new(&builder.graph, PlanOptions::default()).expect_err("unlike");
-    assert!(matches!(refused, PlanError::SoftmaxBits { expected: 15, got: 14, .. }));
 }
 
 /// A layer whose accumulators are exactly the given biases: its weights are 0.
@@ -540,103 +410,4 @@ fn another_model_has_another_circuit() {
     let circuit = InferenceCircuit::with_execution(plan.into(), model.execution.clone());
     let prover = MockProver::run(model.plan.k(), &circuit, vec![model.instance.clone()]).unwrap();
     assert!(prover.verify().is_err());
-}
-
-/// The circuit of an execution on another input, which lies outside its bounds or is not the
-/// committed one, with everything after it computed from it.
-fn with_other_input(model: &Model, edit: impl Fn(&mut Vec<i64>)) -> Vec<String> {
-    let graph = model.plan.graph();
-    let mut execution: Execution = (*model.execution).clone();
-    edit(&mut execution.values[graph.inputs[0].0]);
-    let circuit = InferenceCircuit::with_execution(model.plan.clone(), execution.into());
-    let [input, output] = support::BLINDINGS.map(Fr::from);
-    broken(model, &circuit.with_blindings(Blindings { input, output }), &model.instance)
-}
-
-#[test]
-fn another_input_than_the_committed_one_breaks_the_copy_to_the_instance() {
-    let model = support::committed();
-    let lie = with_other_input(&model, |values| values[3] -= 1);
-    assert!(lie.contains(&"copy".to_owned()), "{lie:?}");
-    assert!(!lie.contains(&LIMBS.to_owned()), "{lie:?}");
-}
-
-const LIMBS: &str = "committed input limbs: x − low = limbs";
-
-#[test]
-fn a_committed_input_out_of_range_breaks_its_range_check() {
-    let model = support::committed();
-    for value in [-1025, 1024, 1 << 20, -(1 << 40)] {
-        let lie = with_other_input(&model, |values| values[0] = value);
-        assert!(lie.contains(&LIMBS.to_owned()), "{value}: {lie:?}");
-    }
-    let model = support::committed_input();
-    for value in [-17, 16, 1 << 20, -(1 << 40)] {
-        let lie = with_other_input(&model, |values| values[0] = value);
-        assert!(lie.contains(&LOOKUPS.to_owned()), "{value}: {lie:?}");
-    }
-}
-
-/// One more in a digit, one base less in the next: the packed element stays the same.
-#[test]
-fn a_carry_between_committed_inputs_breaks_the_range_check() {
-    let model = support::committed();
-    let lie = with_other_input(&model, |values| {
-        values[7] += 1;
-        values[8] -= 1 << 11;
-    });
-    assert!(lie.contains(&LIMBS.to_owned()), "{lie:?}");
-    assert!(!lie.contains(&"copy".to_owned()), "{lie:?}");
-    let model = support::committed_input();
-    let lie = with_other_input(&model, |values| {
-        values[3] += 1;
-        values[4] -= 1 << 8;
-    });
-    assert!(lie.contains(&LOOKUPS.to_owned()), "{lie:?}");
-    assert!(!lie.contains(&"copy".to_owned()), "{lie:?}");
-}
-
-#[test]
-fn another_blinding_is_another_commitment() {
-    let model = support::committed();
-    let [input, output] = support::BLINDINGS.map(Fr::from);
-    for blindings in
-        [Blindings { input: input + Fr::ONE, output }, Blindings { input, output: Fr::ZERO }]
-    {
-        let circuit = model.circuit().with_blindings(blindings);
-        assert_eq!(broken(&model, &circuit, &model.instance), ["copy"]);
-    }
-}
-
-#[test]
-fn a_committed_output_is_the_models_output() {
-    let model = support::committed_output();
-    let mut outputs = model.execution.values[model.plan.graph().outputs[0].0].clone();
-    outputs[2] = if outputs[2] == 0 { 1 } else { 0 };
-    let (graph, [_, blinding]) = (model.plan.graph(), support::BLINDINGS);
-    let other = support::commitment(graph, &graph.outputs, &outputs, blinding);
-    let mut instance = model.instance.clone();
-    *instance.last_mut().expect("a commitment") = other;
-    assert_eq!(broken(&model, &model.circuit(), &instance), ["copy"]);
-}
-
-/// Commitments to input and output cannot change places.
-#[test]
-fn commitments_that_change_places_break_the_copies() {
-    let model = support::committed();
-    let mut instance = model.instance.clone();
-    instance.swap(2, 3);
-    assert_eq!(broken(&model, &model.circuit(), &instance), ["copy"]);
-}
-
-#[test]
-fn inputs_that_are_no_range_of_bits_cannot_be_committed_to() {
-    let mut builder = GraphBuilder::new(5, [1, 1, 4]);
-    builder.graph.tensors[0].hi = 126;
-    let output = builder.dense(TensorId(0), 2, Form::Relu);
-    builder.graph.outputs = vec![output];
-    let options = PlanOptions { input_visibility: Visibility::Committed, ..PlanOptions::default() };
-    let refused = CircuitPlan::new(&builder.graph, options).expect_err("no such range");
-    let (lo, hi) = (-128, 126);
-    assert!(matches!(refused, PlanError::InputBounds { lo: l, hi: h, .. } if (l, h) == (lo, hi)));
 }
