@@ -9,51 +9,30 @@ use crate::activation::Activation;
 use crate::function::Function;
 
 pub(super) const OPERATORS: &[Operator] = &[
-    operator(
-        "GRU",
-        &[7, 14, 22],
-        &[
-            "activation_alpha",
-            "activation_beta",
-            "activations",
-            "clip",
-            "direction",
-            "hidden_size",
-            "layout",
-            "linear_before_reset",
-        ],
-        recurrent,
-    ),
-    operator(
-        "LSTM",
-        &[7, 14, 22],
-        &[
-            "activation_alpha",
-            "activation_beta",
-            "activations",
-            "clip",
-            "direction",
-            "hidden_size",
-            "input_forget",
-            "layout",
-        ],
-        recurrent,
-    ),
-    operator(
-        "RNN",
-        &[7, 14, 22],
-        &[
-            "activation_alpha",
-            "activation_beta",
-            "activations",
-            "clip",
-            "direction",
-            "hidden_size",
-            "layout",
-        ],
-        recurrent,
-    ),
+    operator("GRU", SETS, &attributes_and("linear_before_reset"), recurrent),
+    operator("LSTM", SETS, &attributes_and("input_forget"), recurrent),
+    operator("RNN", SETS, &ATTRIBUTES, recurrent),
 ];
+
+/// The operator sets at which all three changed.
+const SETS: &[i64] = &[7, 14, 22];
+
+/// The attributes that all three have.
+const ATTRIBUTES: [&str; 7] = [
+    "activation_alpha",
+    "activation_beta",
+    "activations",
+    "clip",
+    "direction",
+    "hidden_size",
+    "layout",
+];
+
+/// The common attributes and one more.
+const fn attributes_and(more: &'static str) -> [&'static str; 8] {
+    let [alpha, beta, names, clip, direction, size, layout] = ATTRIBUTES;
+    [alpha, beta, names, clip, direction, size, layout, more]
+}
 
 /// Which cell, and how many gates it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
