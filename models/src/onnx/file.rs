@@ -13,7 +13,7 @@ use super::input::{DeclaredInput, declared_inputs};
 use super::limits::FILE_BYTES;
 use super::options::ImportOptions;
 use super::proto::ModelProto;
-use super::{check, foreign, functions, graph_digest, importer, names, wire};
+use super::{check, foreign, functions, graph_digest, importer, names, sets, table, wire};
 use crate::digest::{keccak256, model_digest};
 use crate::graph::Graph;
 use crate::input::{InputFile, InputSets};
@@ -168,12 +168,13 @@ impl OnnxFile {
     /// With every reason found why the model cannot be proved. Unsupported operations are found
     /// before anything is computed.
     pub fn import(&self, options: &ImportOptions) -> Result<Graph, Refusals> {
-        let sets = check::operator_sets(&self.model)?;
-        let nodes = functions::inline(&self.model, &sets)?;
+        let sets = sets::operator_sets(&self.model)?;
+        let nodes = functions::inline(&self.model, &sets, table::is_known)?;
         let proto = self.model.graph.as_ref().ok_or(ImportError::NoGraph)?;
         let mut reasons = check::graph(proto, &nodes);
         let inputs = super::input::resolve(&self.inputs, options, &mut reasons);
-        let mut draft = importer::import(proto, &nodes, &inputs, sets, reasons)?;
+        let mut draft =
+            importer::import(proto, &nodes, &inputs, (sets, check::check_node), reasons)?;
         draft.digest = graph_digest::graph_digest(proto, &nodes, &inputs)?;
         draft.fuse();
         Ok(draft.legalize())

@@ -3,11 +3,10 @@
 
 use std::collections::HashMap;
 
-use super::check::OperatorSets;
 use super::error::ImportError;
 use super::limits::{FIELDS, NODES, limit};
-use super::operators;
 use super::proto::{AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto};
+use super::sets::{OperatorSets, function_sets, standard};
 
 /// A node of the graph, or of a function's body where it is called.
 #[derive(Clone, Debug)]
@@ -36,12 +35,17 @@ impl FlatNode<'_> {
 /// Most calls inside each other.
 const DEPTH: usize = 16;
 
+/// Whether an operation, of a domain, needs no function of the file.
+pub(super) type IsKnown = fn(domain: &str, op: &str) -> bool;
+
 /// The nodes of the model's graph.
 pub(super) fn inline<'a>(
     model: &'a ModelProto,
     sets: &OperatorSets,
+    is_known: IsKnown,
 ) -> Result<Vec<FlatNode<'a>>, ImportError> {
-    let mut inliner = Inliner { functions: HashMap::new(), nodes: Vec::new(), calls: 0, fields: 0 };
+    let (functions, nodes) = (HashMap::new(), Vec::new());
+    let mut inliner = Inliner { is_known, functions, nodes, calls: 0, fields: 0 };
     for function in &model.functions {
         let key = (&*function.domain, &*function.name, &*function.overload);
         if inliner.functions.insert(key, function).is_some() {
@@ -103,12 +107,8 @@ fn node_name(proto: &NodeProto, position: usize) -> String {
     }
 }
 
-/// The standard domain has two spellings.
-pub(super) fn standard(domain: &str) -> &str {
-    if domain == "ai.onnx" { "" } else { domain }
-}
-
 struct Inliner<'a> {
+    is_known: IsKnown,
     functions: HashMap<(&'a str, &'a str, &'a str), &'a FunctionProto>,
     nodes: Vec<FlatNode<'a>>,
     calls: usize,
@@ -125,7 +125,7 @@ impl<'a> Inliner<'a> {
             .iter()
             .find_map(|domain| self.functions.get(&(*domain, node.op, overload)).copied());
         match function {
-            Some(function) if operators::find(domain, node.op).is_none() => {
+            Some(function) if !(self.is_known)(domain, node.op) => {
                 if depth == DEPTH {
                     return Err(refused(
                         function,
@@ -170,7 +170,7 @@ impl<'a> Inliner<'a> {
         for (position, name) in function.input.iter().enumerate() {
             names.insert(name, node.input.get(position).cloned().unwrap_or_default());
         }
-        let sets = super::check::function_sets(function)?;
+        let sets = function_sets(function)?;
         let mut copies = Vec::new();
         for (name, wanted) in function.output.iter().zip(&node.output) {
             if names.contains_key(name.as_str()) {

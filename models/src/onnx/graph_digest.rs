@@ -224,7 +224,7 @@ mod tests {
     use super::super::file::OnnxFile;
     use super::super::options::ImportOptions;
     use super::super::proto::{ModelProto, NodeProto};
-    use super::super::{check, functions, input};
+    use super::super::{functions, input, sets, table};
     use super::*;
 
     fn model() -> ModelProto {
@@ -233,8 +233,8 @@ mod tests {
     }
 
     fn digest(model: &ModelProto) -> Bytes {
-        let sets = check::operator_sets(model).unwrap();
-        let nodes = functions::inline(model, &sets).unwrap();
+        let sets = sets::operator_sets(model).unwrap();
+        let nodes = functions::inline(model, &sets, table::is_known).unwrap();
         let graph = model.graph.as_ref().unwrap();
         let declared = input::declared_inputs(graph).unwrap();
         let inputs = input::resolve(&declared, &ImportOptions::default(), &mut Vec::new());

@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::check::{OperatorSets, check_node};
 use super::constant::{Constant, Data};
 use super::element::Element;
 use super::error::{ImportError, Refusals};
@@ -10,9 +9,10 @@ use super::functions::{FlatNode, flatten};
 use super::input::Input;
 use super::limits::{Budget, NODES, limit};
 use super::node::{OnnxNode, Tensor, Value};
-use super::operators::Operator;
+use super::operators::{Check, Operator};
 use super::order::dependency_order;
 use super::proto::{GraphProto, ValueInfoProto};
+use super::sets::OperatorSets;
 use crate::graph::{Activate, Draft, Node, Op, TensorSpec, alias};
 use crate::quantized::TensorId;
 use crate::view::View;
@@ -28,19 +28,20 @@ pub(super) struct Importer {
     names: HashMap<String, usize>,
     reasons: Vec<ImportError>,
     sets: OperatorSets,
+    check: Check,
     /// Nodes of graphs inside nodes, so far.
     inner_nodes: usize,
 }
 
-/// Lowers a graph; `reasons` are those found before.
+/// Lowers a graph, nodes by the operations that `check` finds; `reasons` are those found before.
 pub(super) fn import(
     proto: &GraphProto,
     nodes: &[FlatNode<'_>],
     inputs: &[Input],
-    sets: OperatorSets,
+    (sets, check): (OperatorSets, Check),
     reasons: Vec<ImportError>,
 ) -> Result<Draft, Refusals> {
-    let mut importer = Importer { reasons, sets, ..Importer::new(Budget::new()) };
+    let mut importer = Importer { reasons, sets, ..Importer::new(Budget::new(), check) };
     importer.add_initializers(proto)?;
     for input in &proto.input {
         // Those that cannot be used have their reason already.
@@ -57,7 +58,7 @@ pub(super) fn import(
 
 /// Building the graph.
 impl Importer {
-    fn new(budget: Budget) -> Self {
+    fn new(budget: Budget, check: Check) -> Self {
         Self {
             graph: Draft::empty(),
             budget,
@@ -65,6 +66,7 @@ impl Importer {
             names: HashMap::new(),
             reasons: Vec::new(),
             sets: OperatorSets::default(),
+            check,
             inner_nodes: 0,
         }
     }
@@ -232,7 +234,7 @@ impl Importer {
         let nodes = flatten(graph, &self.sets);
         self.add_initializers(graph)?;
         for inner in &nodes {
-            check_node(inner)?;
+            (self.check)(inner)?;
         }
         self.take_all(&nodes, graph)?;
         let output = |output: &ValueInfoProto| match self.values.get(&output.name) {
@@ -290,7 +292,7 @@ impl Importer {
             });
         }
         // An unknown operation is among the reasons already.
-        let operator = check_node(flat).map_err(|_| None)?;
+        let operator = (self.check)(flat).map_err(|_| None)?;
         let node = OnnxNode::new(flat, operands);
         let results = self.results(&node, operator)?;
         for (index, output) in flat.output.iter().enumerate() {
@@ -324,7 +326,8 @@ impl Importer {
         operator: &Operator,
     ) -> Result<Vec<Value>, ImportError> {
         let data = node.constant(0)?;
-        let mut scratch = Self::new(std::mem::replace(&mut self.budget, Budget::new()));
+        let budget = std::mem::replace(&mut self.budget, Budget::new());
+        let mut scratch = Self::new(budget, self.check);
         let id = scratch.add_tensor("x", data.shape.clone());
         scratch.graph.inputs.push(id);
         let mut operands = node.operands().to_vec();

@@ -1,17 +1,17 @@
-//! The table of operations: in which operator sets their definition changed, which attributes each
-//! may have, and how it is lowered. Each family of operations has its rows in its own file.
+//! A row of the table of operations: in which operator sets its definition changed, which attributes
+//! it may have, and how it is lowered.
 
 use super::compose::Lowered;
+use super::error::ImportError;
+use super::functions::FlatNode;
 use super::importer::Importer;
 use super::node::OnnxNode;
-use super::{
-    activations, arithmetic, attention, blocks, concat, constants, control, convolution, elements,
-    logic, losses, machine_learning, matrix, movement, normalization, padding, pooling, products,
-    recurrent, reduction, reshaping, resize, scatter, selection, transposed_convolution, trees,
-};
 
 /// Adds a node's operations to the graph and returns its outputs, in order.
 pub(super) type Lower = fn(&OnnxNode<'_>, &mut Importer) -> Lowered;
+
+/// The operation of a node, whose attributes are known, or why there is none.
+pub(super) type Check = fn(&FlatNode<'_>) -> Result<&'static Operator, ImportError>;
 
 /// An operation that can be imported.
 #[derive(Debug)]
@@ -50,42 +50,6 @@ impl Operator {
     pub(super) const fn of_domain(self, domain: &'static str) -> Self {
         Self { domain, ..self }
     }
-}
-
-const FAMILIES: &[&[Operator]] = &[
-    activations::FUNCTIONS,
-    activations::OPERATORS,
-    arithmetic::OPERATORS,
-    attention::OPERATORS,
-    blocks::OPERATORS,
-    concat::OPERATORS,
-    constants::OPERATORS,
-    control::OPERATORS,
-    convolution::OPERATORS,
-    elements::OPERATORS,
-    logic::OPERATORS,
-    losses::OPERATORS,
-    machine_learning::OPERATORS,
-    matrix::OPERATORS,
-    movement::OPERATORS,
-    normalization::OPERATORS,
-    padding::OPERATORS,
-    pooling::OPERATORS,
-    products::OPERATORS,
-    recurrent::OPERATORS,
-    reduction::OPERATORS,
-    reshaping::OPERATORS,
-    resize::OPERATORS,
-    scatter::OPERATORS,
-    selection::OPERATORS,
-    transposed_convolution::OPERATORS,
-    trees::OPERATORS,
-];
-
-/// The operation of that name.
-pub(super) fn find(domain: &str, name: &str) -> Option<&'static Operator> {
-    let mut rows = FAMILIES.iter().flat_map(|family| family.iter());
-    rows.find(|row| row.name == name && row.domain == domain)
 }
 
 /// What a user can do about an operation that is not in the table.
@@ -128,47 +92,5 @@ pub(super) fn advice(domain: &str, op: &str) -> &'static str {
              written"
         }
         _ => "export with standard operators, or with the function that defines it in the file",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rows() -> impl Iterator<Item = &'static Operator> {
-        FAMILIES.iter().flat_map(|family| family.iter())
-    }
-
-    #[test]
-    fn every_operation_has_one_row() {
-        for row in rows() {
-            let same = rows().filter(|other| (other.domain, other.name) == (row.domain, row.name));
-            assert_eq!(same.count(), 1, "{}", row.name);
-            assert!(row.sets.is_sorted() && !row.sets.is_empty(), "{}", row.name);
-        }
-    }
-
-    /// With `ZKINFER_BLESS=1` the page is written instead.
-    #[test]
-    fn the_page_of_operators_is_the_table() {
-        let list = |items: Vec<String>| items.join(", ");
-        let mut lines: Vec<String> = rows()
-            .map(|row| {
-                let domain =
-                    if row.domain.is_empty() { String::new() } else { format!("{}.", row.domain) };
-                let sets = list(row.sets.iter().map(ToString::to_string).collect());
-                let attributes = list(row.attributes.iter().map(|a| format!("`{a}`")).collect());
-                format!("| {domain}{} | {sets} | {attributes} |\n", row.name)
-            })
-            .collect();
-        lines.sort();
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operators.md");
-        let page = std::fs::read_to_string(path).unwrap();
-        let (before, _) = page.split_once("|---|---|---|\n").unwrap();
-        let wanted = format!("{before}|---|---|---|\n{}", lines.concat());
-        if std::env::var_os("ZKINFER_BLESS").is_some() {
-            std::fs::write(path, &wanted).unwrap();
-        }
-        assert!(std::fs::read_to_string(path).unwrap() == wanted, "set ZKINFER_BLESS=1");
     }
 }

@@ -1,4 +1,4 @@
-//! Arrows between files run one way: no circle of imports has more than three files.
+//! Arrows between files run one way: no circle of imports of a crate has more than three files.
 //!
 //! An arrow leads from a file to the file that a `use` names, the longest path that is one. Whoever
 //! names a folder means its `mod.rs`, and with it all that this imports.
@@ -9,6 +9,35 @@ use std::{
     fs,
     path::Path,
 };
+
+/// The crates, and how many files and arrows each has at least.
+const CRATES: [(&str, usize, usize); 11] = [
+    ("verifier", 20, 20),
+    ("models", 20, 20),
+    ("circuits", 40, 100),
+    ("engine", 20, 20),
+    ("prover", 8, 8),
+    ("settlement", 8, 8),
+    ("contracts", 4, 4),
+    ("zkinfer", 20, 20),
+    ("report", 8, 8),
+    ("cli", 20, 20),
+    ("node", 8, 8),
+];
+
+/// Circles that are larger still, each by one of its files, and how many files it has at most. None
+/// may grow or join them.
+const KNOWN: [(&str, &str, usize); 9] = [
+    ("verifier", "key", 21),
+    ("models", "ops", 33),
+    ("models", "comparison", 7),
+    ("engine", "device", 15),
+    ("prover", "srs", 4),
+    ("prover", "setup", 4),
+    ("settlement", "record", 6),
+    ("zkinfer", "model", 7),
+    ("node", "wire", 6),
+];
 
 /// The largest circle: a folder's parts may know each other in pairs.
 const LARGEST_CIRCLE: usize = 3;
@@ -99,24 +128,44 @@ fn reach(
     reached
 }
 
-#[test]
-fn no_circle_of_imports_has_more_than_three_files() {
+/// The circles of a crate's imports that are too large.
+fn circles(name: &str, (least_files, least_arrows): (usize, usize)) -> BTreeSet<Vec<String>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut files = BTreeMap::new();
-    modules(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &[], &mut files);
-    assert!(files.len() > 40, "{} files", files.len());
+    modules(&root.join(name).join("src"), &[], &mut files);
+    assert!(files.len() >= least_files, "{name}: {} files", files.len());
     let arrows: BTreeMap<_, _> = files
         .iter()
         .map(|(module, text)| (module.clone(), imports(module, text, &files)))
         .collect();
-    assert!(arrows.values().map(BTreeSet::len).sum::<usize>() > 100);
+    let count = arrows.values().map(BTreeSet::len).sum::<usize>();
+    assert!(count >= least_arrows, "{name}: {count} arrows");
     let reached: BTreeMap<_, _> =
         files.keys().map(|module| (module, reach(module, &arrows))).collect();
-    for module in files.keys() {
-        let circle: Vec<_> = files
-            .keys()
-            .filter(|other| reached[module].contains(*other) && reached[*other].contains(module))
-            .map(|path| path.join("::"))
-            .collect();
-        assert!(circle.len() <= LARGEST_CIRCLE, "a circle of imports: {circle:?}");
-    }
+    let circle = |module: &Vec<String>| -> Vec<String> {
+        let both = |other: &&Vec<String>| {
+            reached[module].contains(*other) && reached[*other].contains(module)
+        };
+        files.keys().filter(both).map(|path| path.join("::")).collect()
+    };
+    files.keys().map(circle).filter(|circle| circle.len() > LARGEST_CIRCLE).collect()
+}
+
+/// Whether a circle is a known one that has not grown.
+fn is_known(name: &str, circle: &[String]) -> bool {
+    let is_it = |(of, file, _): &&(&str, &str, usize)| {
+        *of == name && circle.iter().any(|module| module == file)
+    };
+    KNOWN.iter().find(is_it).is_some_and(|(_, _, most)| circle.len() <= *most)
+}
+
+#[test]
+fn no_circle_of_imports_has_more_than_three_files() {
+    let found = CRATES.iter().flat_map(|&(name, files, arrows)| {
+        let circles = circles(name, (files, arrows)).into_iter();
+        let new = circles.filter(move |circle| !is_known(name, circle));
+        new.map(move |circle| format!("{name}, {} files: {}", circle.len(), circle.join(" ")))
+    });
+    let found: Vec<String> = found.collect();
+    assert!(found.is_empty(), "circles of imports:\n{}", found.join("\n"));
 }
