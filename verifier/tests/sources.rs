@@ -13,10 +13,17 @@ const CRATES: [&str; 8] =
 
 /// Every Rust file in these folders of the crates: its path from the root, and its text.
 fn files(folders: &[&str]) -> Vec<(String, String)> {
+    let files = files_of(&CRATES, folders);
+    assert!(files.len() > 100, "{} files", files.len());
+    files
+}
+
+/// The same of any crates.
+fn files_of(crates: &[&str], folders: &[&str]) -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let folders_of = |name: &str| folders.iter().map(|one| root.join(name).join(one)).collect();
     let mut folders: Vec<PathBuf> =
-        CRATES.iter().flat_map(|name| -> Vec<_> { folders_of(name) }).collect();
+        crates.iter().flat_map(|name| -> Vec<_> { folders_of(name) }).collect();
     // Not every crate has tests beside its sources.
     folders.retain(|folder| folder.exists());
     let mut files = Vec::new();
@@ -30,7 +37,6 @@ fn files(folders: &[&str]) -> Vec<(String, String)> {
             }
         }
     }
-    assert!(files.len() > 100, "{} files", files.len());
     files
 }
 
@@ -97,6 +103,24 @@ fn settlement_reads_no_clock_and_draws_nothing() {
     let words = ["OsRng", "std::time", "Instant", "SystemTime", "rand", " as usize", " as u64"];
     let settlement = files_with(&words).into_iter().filter(|name| name.starts_with("settlement/"));
     assert_eq!(settlement.collect::<Vec<_>>(), Vec::<String>::new());
+}
+
+/// A file is read in one go: whatever grows beyond is two things.
+#[test]
+fn no_file_has_more_than_500_lines() {
+    /// Still longer; none may grow or join them.
+    const KNOWN: [(&str, usize); 2] =
+        [("circuits/src/units/linear/rows.rs", 511), ("node/src/market.rs", 537)];
+    let others = ["bindings/python", "bindings/wasm", "contracts", "node", "report"];
+    let crates = [&CRATES[..], &others].concat();
+    let all = files_of(&crates, &["src", "tests", "examples", "evm/src", "evm/tests"]);
+    let benches = files_of(&["."], &["benches", "examples"]);
+    let long = all.into_iter().chain(benches).filter_map(|(name, text)| {
+        let limit = KNOWN.iter().find(|(known, _)| *known == name).map_or(500, |known| known.1);
+        let lines = text.lines().count();
+        (lines > limit).then(|| format!("{name}: {lines} lines"))
+    });
+    assert_eq!(long.collect::<Vec<_>>(), Vec::<String>::new());
 }
 
 /// The table of lies in `docs` names tests that exist.

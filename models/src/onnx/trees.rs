@@ -4,8 +4,10 @@
 //! Elements are compared exactly as in single precision. Every mode of a branch becomes comparisons
 //! `x ≤ t` with the largest single-precision number that makes it true.
 
+mod apart;
 mod attributes;
 mod build;
+mod by_nodes;
 
 use std::collections::BTreeSet;
 
@@ -21,7 +23,7 @@ use crate::activation::Activation;
 use crate::function::Function;
 use crate::graph::{Forest, MaxPool, Op, Tree};
 use crate::view::Groups;
-use attributes::{Ensemble, Transform};
+use attributes::{Aggregate, Ensemble, Transform};
 
 pub(super) const OPERATORS: &[Operator] = &[
     operator("TreeEnsemble", &[5], attributes::ENSEMBLE, ensemble)
@@ -37,15 +39,6 @@ pub(super) const OPERATORS: &[Operator] = &[
 
 /// Most classes whose label is decided on exact sums: there is a comparison for each pair.
 const MOST_EXACT_CLASSES: usize = 64;
-
-/// How the values of all trees become one for each target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Aggregate {
-    Sum,
-    Average,
-    Min,
-    Max,
-}
 
 /// The values of the leaves that are reached, a row for each sample.
 struct Reached {
@@ -165,12 +158,12 @@ fn shifted(tree: &Tree<f64>, first: usize, sign: f64) -> Tree<f64> {
 
 /// `TreeEnsembleRegressor`, and `TreeEnsemble`, which differ in their attributes only.
 fn regressor(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
-    let ensemble = attributes::regressor(node, importer)?;
+    let ensemble = by_nodes::regressor(node, importer)?;
     targets(node, importer, &ensemble)
 }
 
 fn ensemble(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
-    let ensemble = attributes::ensemble(node, importer)?;
+    let ensemble = apart::ensemble(node, importer)?;
     targets(node, importer, &ensemble)
 }
 
@@ -187,7 +180,7 @@ fn targets(node: &OnnxNode<'_>, importer: &mut Importer, ensemble: &Ensemble) ->
 /// `TreeEnsembleClassifier`: the label of the largest sum, and the sums.
 fn classifier(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let labels = class_labels(node, ["classlabels_int64s", "classlabels_strings"])?;
-    let ensemble = attributes::classifier(node, importer, labels.len())?;
+    let ensemble = by_nodes::classifier(node, importer, labels.len())?;
     let classes: BTreeSet<usize> = ensemble.weights.iter().map(|weight| weight.target).collect();
     let reached = Reached::new(node, importer, &ensemble, 1.0)?;
     let is_margin = labels.len() == 2 && classes == BTreeSet::from([0]);
