@@ -10,6 +10,7 @@
 
 pub(crate) mod checker;
 mod models;
+pub(crate) mod walks;
 
 use std::sync::Arc;
 

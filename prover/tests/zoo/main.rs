@@ -25,8 +25,9 @@ use zkinfer_verifier::{
 };
 
 /// Small graphs, one for each kind of layer.
-#[path = "../../circuits/tests/support/mod.rs"]
+#[path = "../../../circuits/tests/support/mod.rs"]
 mod graphs;
+mod walks;
 
 const BINDING: JobBinding =
     JobBinding { chain_id: 1, job_id: [1; 32], payee: [2; 20], expiry: 2_000_000_000, nonce: 3 };
