@@ -35,7 +35,7 @@ pub use chain::Monomial;
 pub use circuit::{InferenceCircuit, Tamper, Witness};
 pub use error::PlanError;
 pub use instance::{Blindings, InstanceValues, instance_values};
-pub use plan::{CircuitPlan, Cost, LayerRows, Objective, PlanOptions, PlanSizes};
+pub use plan::{CircuitPlan, Cost, LayerRows, Objective, PlanOptions, PlanSizes, ProofParts};
 pub use units::{
     Shape, UnitRows,
     commitment::{CommitmentShape, InputDigits},

@@ -48,6 +48,19 @@ impl Output {
         print(&text)
     }
 
+    /// Refuses a place for a page that is one of the files which are `read`, before anything is
+    /// done.
+    pub(crate) fn page_place(
+        &self,
+        file: Option<&Path>,
+        read: &[&Path],
+    ) -> Result<(), zkinfer::Error> {
+        match file.filter(|path| read.iter().any(|read| same_file(path, read))) {
+            Some(path) => Err(zkinfer::Error::Overwritten { path: path.to_owned() }),
+            None => Ok(()),
+        }
+    }
+
     /// Writes a report's page where one was asked for, and not over a file that was `read`.
     pub(crate) fn page(
         &self,
@@ -56,9 +69,7 @@ impl Output {
         page: impl FnOnce() -> String,
     ) -> Result<(), zkinfer::Error> {
         let Some(path) = file else { return Ok(()) };
-        if read.iter().any(|read| same_file(path, read)) {
-            return Err(zkinfer::Error::Overwritten { path: path.to_owned() });
-        }
+        self.page_place(file, read)?;
         files::write_whole(path, |file| file.write_all(page().as_bytes()))
             .map_err(|source| zkinfer::Error::Write { path: path.to_owned(), source })
     }

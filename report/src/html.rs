@@ -103,6 +103,19 @@ pub(crate) fn share(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { part / whole } else { 0.0 }
 }
 
+/// A share as percent with so many decimals, which stays on one line.
+pub(crate) fn percent(share: f64, decimals: usize) -> String {
+    format!("{:.decimals$}\u{a0}%", 100.0 * share)
+}
+
+/// A time for a reader.
+pub(crate) fn duration(seconds: f64) -> String {
+    match seconds {
+        _ if seconds < 1.0 => format!("{:.1}\u{a0}ms", 1000.0 * seconds),
+        _ => format!("{seconds:.2}\u{a0}s"),
+    }
+}
+
 /// A count as a number that shares can be taken of.
 pub(crate) fn count(number: usize) -> f64 {
     u32::try_from(number).map_or(f64::INFINITY, f64::from)

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod calibration;
 pub mod chart;
 mod html;
 mod job;
@@ -20,6 +21,7 @@ mod quote;
 mod words;
 
 pub use audit::{AuditReport, Verdict};
+pub use calibration::CalibrationReport;
 pub use job::{JobReport, now};
 pub use model::ModelReport;
 pub use quote::QuoteReport;

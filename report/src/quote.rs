@@ -5,7 +5,7 @@ mod page;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
-use zkinfer::{DeviceQuote, Model, Quantized, Quote};
+use zkinfer::{DeviceQuote, Model, ProofParts, Quantized, Quote};
 
 use crate::words::{self, Ceremony};
 
@@ -28,6 +28,7 @@ pub struct QuoteReport {
     devices: Vec<DeviceRow>,
     estimated_memory_bytes: u64,
     proof_bytes: usize,
+    proof_parts: [PartReport; 7],
     estimated_gas: u64,
     layers: Vec<LayerReport>,
 }
@@ -38,6 +39,33 @@ struct LayerReport {
     layer: String,
     slots: usize,
     linear: usize,
+}
+
+impl LayerReport {
+    fn rows(&self) -> usize {
+        self.slots + self.linear
+    }
+}
+
+/// What the proof spends bytes on.
+#[derive(Clone, Debug, Serialize)]
+struct PartReport {
+    part: &'static str,
+    count: usize,
+    bytes: usize,
+}
+
+fn proof_parts(parts: &ProofParts) -> [PartReport; 7] {
+    [
+        ("commitments to columns that the prover fills", parts.advice),
+        ("commitments of the permutation", parts.products),
+        ("commitments of the quotient", parts.quotient),
+        ("openings", parts.openings),
+        ("evaluations of columns that the prover fills", parts.advice_evaluations),
+        ("evaluations of columns that the key fixes", parts.fixed_evaluations),
+        ("evaluations of the permutation and of the blinding", parts.other_evaluations),
+    ]
+    .map(|(part, count)| PartReport { part, count, bytes: ProofParts::bytes_of(count) })
 }
 
 /// What the proof takes on a device, or why it cannot be used.
@@ -58,11 +86,14 @@ impl DeviceRow {
     }
 }
 
-/// Rows that hold data, and those of each unit: its name, what they are for, how many.
+/// A unit of the circuit: its name, what its rows are for, how many they are.
+type UnitRows = (&'static str, &'static str, usize);
+
+/// Rows that hold data, and those of each unit.
 #[derive(Clone, Debug)]
 struct UsedRows {
     usable: usize,
-    units: Vec<(&'static str, &'static str, usize)>,
+    units: Vec<UnitRows>,
 }
 
 impl Serialize for UsedRows {
@@ -99,6 +130,7 @@ impl QuoteReport {
             devices: devices.iter().map(DeviceRow::new).collect(),
             estimated_memory_bytes: cost.memory_bytes,
             proof_bytes: cost.proof_bytes,
+            proof_parts: proof_parts(&cost.proof_parts),
             estimated_gas: cost.gas,
             layers: quote
                 .layers

@@ -57,6 +57,7 @@ mod settings;
 mod srs;
 mod tensors;
 
+pub use zkinfer_circuits::ProofParts;
 pub use zkinfer_engine as engine;
 pub use zkinfer_models as models;
 pub use zkinfer_models::{Comparison, Tolerance, Warning};

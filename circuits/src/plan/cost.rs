@@ -2,6 +2,7 @@
 
 use halo2_proofs::{halo2curves::bn256::Fr, plonk::ConstraintSystem};
 
+use super::parts::ProofParts;
 use crate::{
     algebra::MAX_DEGREE,
     config::Config,
@@ -59,6 +60,8 @@ pub struct Cost {
     pub degree: usize,
     /// Exact length of the proof.
     pub proof_bytes: usize,
+    /// What these bytes are.
+    pub proof_parts: ProofParts,
     /// Estimated time of the engine on two cores that transform an element in
     /// [`Cost::REFERENCE_TRANSFORM_NANOS`]. The same on all machines, since it decides what is planned.
     pub prove_seconds: f64,
@@ -96,15 +99,9 @@ impl Cost {
         let advice_columns = cs.num_advice_columns();
         let small_columns = cs.advice_column_phase().iter().filter(|&&phase| phase == 0).count();
         let permutation_columns = cs.permutation().get_columns().len();
-        let products = permutation_columns.div_ceil(MAX_DEGREE - 2);
-        let pieces = MAX_DEGREE - 1;
-        let full_width_columns = advice_columns - small_columns + products + pieces + 1 + 2;
-        let points = advice_columns + products + pieces + 1 + 2;
-        let scalars = cs.advice_queries().len().max(advice_columns)
-            + cs.fixed_queries().len().max(cs.num_fixed_columns())
-            + 1
-            + permutation_columns
-            + (3 * products).saturating_sub(1);
+        let parts = ProofParts::of(cs);
+        let (products, points) = (parts.products, parts.points());
+        let full_width_columns = points - small_columns;
         let transformed = advice_columns + products;
         let of_key = cs.num_fixed_columns() + permutation_columns;
         let row_count = 2f64.powi(i32::try_from(shape.k).unwrap_or(i32::MAX));
@@ -122,7 +119,7 @@ impl Cost {
             (gathered * ADDITION_NANOS).min(count(helpers) * row_count * FULL_COMMIT_NANOS);
         let of_columns = count(advice_columns + cs.num_fixed_columns()) * COLUMN_NANOS;
         let cells = |n: usize| u64::try_from(n).unwrap_or(u64::MAX) << shape.k;
-        let proof_bytes = 32 * (points + scalars);
+        let proof_bytes = parts.bytes();
         let commitments = points + cs.num_fixed_columns() + permutation_columns;
         Self {
             k: shape.k,
@@ -136,6 +133,7 @@ impl Cost {
             lookups,
             degree: degree(cs),
             proof_bytes,
+            proof_parts: parts,
             prove_seconds: (row_count * nanos + of_helpers + of_columns) * 1e-9,
             memory_bytes: BASE_BYTES
                 + cells(advice_columns + products) * BYTES_PER_ADVICE_CELL

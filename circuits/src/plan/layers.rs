@@ -1,5 +1,7 @@
 //! What each layer of a plan takes.
 
+use zkinfer_models::quantized::TensorId;
+
 use super::CircuitPlan;
 
 /// The rows of one layer.
@@ -7,6 +9,8 @@ use super::CircuitPlan;
 pub struct LayerRows {
     /// The name of its ONNX node.
     pub layer: String,
+    /// The tensor that it gives, whose name no other layer shares.
+    pub tensor: String,
     /// Rows of requantized values.
     pub slots: usize,
     /// Rows of reads and weights.
@@ -20,10 +24,11 @@ impl CircuitPlan {
     pub fn layer_rows(&self) -> Vec<LayerRows> {
         let slots = self.rows.slots.rows_by_layer();
         let linear = self.rows.linear.rows_by_layer(slots.len());
-        let rows = |((node, slots), linear): ((usize, usize), usize)| LayerRows {
-            layer: self.graph.nodes[node].name.clone(),
-            slots,
-            linear,
+        let rows = |((node, slots), linear): ((usize, usize), usize)| {
+            let node = &self.graph.nodes[node];
+            let TensorId(output) = node.output;
+            let tensor = self.graph.tensors[output].name.clone();
+            LayerRows { layer: node.name.clone(), tensor, slots, linear }
         };
         slots.into_iter().zip(linear).map(rows).collect()
     }

@@ -3,6 +3,7 @@
 mod cells;
 mod cost;
 mod layers;
+mod parts;
 mod search;
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use crate::{
 
 pub use cost::Cost;
 pub use layers::LayerRows;
+pub use parts::ProofParts;
 pub use search::Objective;
 
 /// What the planner may choose.

@@ -26,6 +26,9 @@ pub(crate) struct Calibrate {
     pub(crate) import: Import,
     #[command(flatten)]
     pub(crate) common: Common,
+    /// Also write the report as a page: one HTML file that needs no network.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 }
 
 /// A share of up to 1, from percent.

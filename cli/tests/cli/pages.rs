@@ -1,6 +1,10 @@
 //! The pages that reports can be written as.
 
-use crate::support::{JOB, Workplace};
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::{JOB, Workplace, zoo};
 
 const AUDIT: &[&str] = &["audit", "model.zkproof", "--key", "model.zkvk", "--html", "a.html"];
 
@@ -58,12 +62,56 @@ fn costs_and_models_have_pages() {
     let used = quote["used_rows"]["linear"].as_u64().unwrap();
     assert!(used < 1000 && cost.contains(&format!("<td>{used}</td>")), "{used} in {cost}");
 
+    // The parts of the proof are all of it.
+    let parts = quote["proof_parts"].as_array().unwrap();
+    let bytes = |part: &Value| part["bytes"].as_u64().unwrap();
+    assert_eq!(parts.iter().map(bytes).sum::<u64>(), quote["proof_bytes"].as_u64().unwrap());
+    for part in parts {
+        let name = part["part"].as_str().unwrap();
+        assert!(cost.contains(&format!("<td>{name}</td>")), "{name} in {cost}");
+    }
+    // Every layer has its share of the time, and together they have all of it.
+    for layer in quote["layers"].as_array().unwrap() {
+        let name = layer["layer"].as_str().unwrap();
+        assert!(cost.contains(&format!("<td>{name}</td>")), "{name} in {cost}");
+    }
+
     let model = workplace.json(0, &["inspect", "model.onnx", "--html", "model.html"]);
     let graph = page(&workplace, "model.html");
     let layers = model["nodes"].as_array().unwrap();
     let inputs = model["inputs"].as_array().unwrap();
     assert_eq!(graph.matches("rx=\"6\"").count(), layers.len() + inputs.len(), "{graph}");
     assert!(graph.contains("Every operation can be proved"), "{graph}");
+}
+
+#[test]
+fn the_page_of_a_calibration_shows_layers_and_trials() {
+    let workplace = Workplace::with_model("digits_cnn");
+    fs::copy(zoo("digits_cnn").join("samples.npz"), workplace.path("samples.npz")).unwrap();
+    let calibrate = ["calibrate", "model.onnx", "--samples", "samples.npz", "--max-error", "5"];
+    let run = workplace.run(&[&calibrate[..], &["--html", "model.zkinfer.json"]].concat());
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("model.zkinfer.json would be overwritten"), "{}", run.stderr);
+    assert!(!workplace.path("model.zkinfer.json").exists(), "it is refused before the search");
+
+    let found = workplace.json(0, &[&calibrate[..], &["--html", "bits.html"]].concat());
+    let page = page(&workplace, "bits.html");
+    let layers = found["layers"].as_array().unwrap();
+    for layer in layers {
+        let name = layer["layer"].as_str().unwrap();
+        assert!(page.contains(&format!("<td>{name}</td>")), "{name} in {page}");
+    }
+    assert!(layers.iter().any(|layer| layer["rows"].as_u64() > Some(0)), "{layers:?}");
+    let tried = found["tried"].as_array().unwrap();
+    let drawn = |trial: &&Value| trial["agreement"]["max_error"].as_f64().unwrap() > 0.0;
+    // A point for each trial, and three for the legend's kinds.
+    let points = page.matches("<circle class=\"a\"").count()
+        + page.matches("<circle class=\"b\"").count()
+        + page.matches("<circle class=\"c\"").count();
+    assert_eq!(points, tried.iter().filter(drawn).count() + 3, "{page}");
+    assert!(page.contains("<strong>chosen</strong>"), "{page}");
+    let again = workplace.run(&calibrate);
+    assert!(again.stdout.contains("rows  layer"), "{}", again.stdout);
 }
 
 #[test]

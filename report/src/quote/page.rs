@@ -1,8 +1,8 @@
 //! The page of a quote.
 
-use super::{DeviceRow, LayerReport, QuoteReport};
+use super::{DeviceRow, LayerReport, PartReport, QuoteReport, UnitRows};
 use crate::{
-    html::{self, bar, count, facts, grouped, section, share, table},
+    html::{self, bar, count, duration, facts, grouped, percent, section, share, table},
     markup::{Markup, classed, join, tag},
     words::Ceremony,
 };
@@ -14,10 +14,11 @@ impl QuoteReport {
         let setup = tag("p", format!("It needs {}.", Ceremony(self.k)));
         let sections = [
             self.summary(),
-            section("Rows by unit", self.units()),
-            section("Rows by layer", self.layer_table()),
+            section("Time by layer", self.layer_table()),
+            section("Rows by unit", self.unit_table()),
+            section("Bytes of the proof", self.proof_table()),
             section("Columns", self.columns()),
-            section("Devices", self.device_table()),
+            self.device_table().map_or_else(Markup::default, |table| section("Devices", table)),
             section("Trusted setup", setup),
         ];
         html::page(&format!("What a proof of {} costs", self.model), sections)
@@ -38,14 +39,14 @@ impl QuoteReport {
         ])
     }
 
-    fn units(&self) -> Markup {
+    fn unit_table(&self) -> Markup {
         let used = &self.used_rows;
-        let row = |&(_, what, rows): &(&str, &str, usize)| {
+        let row = |&(_, what, rows): &UnitRows| {
             let share = share(count(rows), count(used.usable));
-            let percent = format!("{:.0} %", 100.0 * share);
-            vec![join![capitalized(what)], join![grouped(rows)], join![percent], bar(share, "a")]
+            let what = capitalized(what);
+            vec![join![what], join![grouped(rows)], join![percent(share, 0)], bar(share, "a")]
         };
-        let units = used.units.iter().filter(|(_, _, rows)| *rows > 0);
+        let units = used.units.iter().filter(|(.., rows)| *rows > 0);
         let rows: Vec<Vec<Markup>> = units.map(row).collect();
         let caption = format!(
             "Of 2^{} = {} rows, {} hold data. Units lie side by side: the longest decides.",
@@ -56,21 +57,55 @@ impl QuoteReport {
         table(&caption, &["Unit", "Rows", "Share", "Of all rows"], &rows)
     }
 
+    /// The layers, and the units whose rows serve several of them.
     fn layer_table(&self) -> Markup {
-        let all: usize = self.layers.iter().map(|layer| layer.slots + layer.linear).sum();
-        let row = |layer: &LayerReport| {
-            let share = share(count(layer.slots + layer.linear), count(all));
+        // The others are of single layers, or there whatever the layers are.
+        let is_shared = |name| !["slots", "linear", "table", "instance"].contains(&name);
+        let units = self.used_rows.units.iter();
+        let shared: Vec<_> =
+            units.filter(|(name, _, rows)| is_shared(*name) && *rows > 0).collect();
+        let of_layers: usize = self.layers.iter().map(LayerReport::rows).sum();
+        let all = of_layers + shared.iter().map(|(.., rows)| rows).sum::<usize>();
+        let row = |name: Markup, first: Markup, second: Markup, rows: usize| {
+            let share = share(count(rows), count(all));
+            let time = duration(share * self.estimated_prove_seconds);
+            vec![name, first, second, join![percent(share, 0)], join![time], bar(share, "a")]
+        };
+        let of_layer = |layer: &LayerReport| {
+            let (slots, linear) = (grouped(layer.slots), grouped(layer.linear));
+            row(join![layer.layer], join![slots], join![linear], layer.rows())
+        };
+        let of_unit = |&&(_, what, rows): &&UnitRows| {
+            let name = classed("span", "soft", format!("{}, all layers", capitalized(what)));
+            row(name, join![""], join![grouped(rows)], rows)
+        };
+        let rows = self.layers.iter().map(of_layer).chain(shared.iter().map(of_unit));
+        let rows: Vec<Vec<Markup>> = rows.collect();
+        let caption = "A proof takes the time of its whole circuit, and a row costs the same \
+                       whatever it holds: a layer's share of the time is its share of the rows \
+                       that layers use.";
+        let heads =
+            ["Layer", "Rows of requantization", "Rows of its work", "Share", "Time, estimated", ""];
+        table(caption, &heads, &rows)
+    }
+
+    fn proof_table(&self) -> Markup {
+        let row = |part: &PartReport| {
+            let share = share(count(part.bytes), count(self.proof_bytes));
             vec![
-                join![layer.layer],
-                join![grouped(layer.slots)],
-                join![grouped(layer.linear)],
-                join![format!("{:.0} %", 100.0 * share)],
+                join![part.part],
+                join![grouped(part.count)],
+                join![grouped(part.bytes)],
+                join![percent(share, 0)],
                 bar(share, "a"),
             ]
         };
-        let rows: Vec<Vec<Markup>> = self.layers.iter().map(row).collect();
-        let heads = ["Layer", "Requantization", "Reads and weights", "Share", ""];
-        table("The rows of each layer. Time follows the rows of the whole circuit.", &heads, &rows)
+        let rows: Vec<Vec<Markup>> = self.proof_parts.iter().map(row).collect();
+        let caption = format!(
+            "The proof has {} bytes whatever its input: 32 for every point and every evaluation.",
+            grouped(self.proof_bytes)
+        );
+        table(&caption, &["Part", "Number", "Bytes", "Share", ""], &rows)
     }
 
     fn columns(&self) -> Markup {
@@ -84,16 +119,17 @@ impl QuoteReport {
         ])
     }
 
-    fn device_table(&self) -> Markup {
+    /// The devices, where any were asked about.
+    fn device_table(&self) -> Option<Markup> {
         let row = |row: &DeviceRow| {
             let time = match (row.estimated_prove_seconds, &row.reason) {
-                (Some(seconds), _) => join![format!("{seconds:.3} s")],
+                (Some(seconds), _) => join![duration(seconds)],
                 (None, reason) => classed("span", "soft", reason.as_deref().unwrap_or("unknown")),
             };
             vec![join![row.device], time]
         };
         let rows: Vec<Vec<Markup>> = self.devices.iter().map(row).collect();
-        table("Estimated time of a proof", &["Device", "Time"], &rows)
+        (!rows.is_empty()).then(|| table("Estimated time of a proof", &["Device", "Time"], &rows))
     }
 }
 

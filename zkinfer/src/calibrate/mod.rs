@@ -19,6 +19,7 @@ use zkinfer_models::{
 
 use crate::{
     error::Error,
+    keys::plan,
     model::{Model, Origin, Quantized},
     progress::Watch,
     settings::{Options, Settings},
@@ -125,6 +126,9 @@ pub struct Layer {
     pub bits: u32,
     /// Values that it computes, each of which takes a slot of a row.
     pub values: usize,
+    /// Rows of its requantized values, reads and weights; `None` where it has no rows of its own,
+    /// as pools and softmax, whose units serve all of them.
+    pub rows: Option<usize>,
     /// The share of its values, over all samples, that saturated.
     pub saturated: f64,
     /// Its largest error on the samples, as a share of its calibrated range, with all that earlier
@@ -199,6 +203,11 @@ impl Model {
         samples: &[Vec<ArrayD<f32>>],
     ) -> Result<Vec<Layer>, Error> {
         let options = &quantized.settings.options;
+        let rows: BTreeMap<String, usize> = plan(self, quantized)?
+            .layer_rows()
+            .into_iter()
+            .map(|rows| (rows.tensor, rows.slots + rows.linear))
+            .collect();
         let mut layers: Vec<Layer> = Vec::new();
         for sample in samples {
             let compared = self.compare(quantized, sample, &Tolerance::default())?;
@@ -208,6 +217,7 @@ impl Model {
                     tensor: layer.tensor.clone(),
                     bits: options.bits_of(&layer.tensor),
                     values: layer.elements,
+                    rows: rows.get(&layer.tensor).copied(),
                     saturated: 0.0,
                     error: 0.0,
                 };
