@@ -42,10 +42,8 @@ impl Error {
     }
 
     fn parts(&self) -> (Blame, &'static str) {
-        if self.is_of_device() {
-            return (Blame::Device, "device");
-        }
         match self {
+            _ if self.is_of_device() => (Blame::Device, "device"),
             Self::Read { .. } => (Blame::File, "read"),
             Self::Write { .. } => (Blame::File, "write"),
             Self::Exists { .. } => (Blame::File, "exists"),
@@ -75,6 +73,7 @@ impl Error {
             Self::TestSet { .. } => (Blame::Input, "test-set"),
             Self::Measure { .. } => (Blame::Input, "measure"),
             Self::Settings { .. } => (Blame::Settings, "settings"),
+            Self::SettingsOfEzkl { .. } => (Blame::Settings, "settings-of-ezkl"),
             Self::SettingsFormat { .. } => (Blame::Settings, "settings-format"),
             Self::SettingsSemantics { .. } => (Blame::Settings, "settings-semantics"),
             Self::SettingsOfAnotherModel { .. } => (Blame::Settings, "settings-of-another-model"),

@@ -214,6 +214,15 @@ pub enum Error {
         /// What is wrong with it.
         source: serde_json::Error,
     },
+    /// A settings file of EZKL's.
+    #[error(
+        "{} are settings of EZKL: here --commit says what is hidden, and all else is found from \
+         samples; see docs/coming-from-ezkl.md", .path.display()
+    )]
+    SettingsOfEzkl {
+        /// The file.
+        path: PathBuf,
+    },
     /// A settings file of a format that this version does not read.
     #[error("{}: format {got} of settings is not supported, expected {expected}", .path.display())]
     SettingsFormat {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use ndarray::ArrayD;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use zkinfer_circuits::{Objective, PlanOptions};
 use zkinfer_models::{Calibration, Graph, HexDigest, QuantizeError, QuantizeOptions, SEMANTICS};
 use zkinfer_prover::files;
@@ -163,6 +163,13 @@ struct Header {
     semantics: Option<u16>,
 }
 
+/// What EZKL's settings have.
+#[derive(Deserialize)]
+struct OfEzkl {
+    #[serde(rename = "run_args")]
+    _run_args: IgnoredAny,
+}
+
 fn is_default(aim: &Aim) -> bool {
     *aim == Aim::default()
 }
@@ -229,8 +236,12 @@ impl Settings {
         let bytes = files::read_bounded(path, MAX_BYTES)
             .map_err(|source| Error::Read { path: path.to_owned(), source })?;
         let refused = |source| Error::Settings { path: path.to_owned(), source };
-        let Header { format, semantics } = serde_json::from_slice(&bytes).map_err(refused)?;
+        let header = serde_json::from_slice(&bytes);
         let path = path.to_owned();
+        if header.is_err() && serde_json::from_slice::<OfEzkl>(&bytes).is_ok() {
+            return Err(Error::SettingsOfEzkl { path });
+        }
+        let Header { format, semantics } = header.map_err(refused)?;
         if format != FORMAT {
             return Err(Error::SettingsFormat { path, expected: FORMAT, got: format });
         }

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail, ensure};
 use serde::Serialize;
 use zkinfer::{
-    Device, Error, Inference, Keys, Model, Proven, Quantized, Run, Stored, Watch,
+    Device, Error, Inference, Keys, Model, Proven, Quantized, Run, SetupKind, Stored, Watch,
     engine::DeviceUsage,
     models::AccuracyReport,
     plan, read_input_blinding,
@@ -226,6 +226,9 @@ struct KeyReport {
     accuracy_report: Option<BoundReport>,
     srs: String,
     insecure_srs_allowed: bool,
+    /// What `verify` must be told to accept the setup.
+    #[serde(skip)]
+    allow: String,
 }
 
 impl KeyReport {
@@ -254,6 +257,11 @@ impl KeyReport {
             accuracy_report: ready.accuracy.as_ref().map(bound),
             srs: parts.srs.name.clone(),
             insecure_srs_allowed: setup.srs().ceremony().is_insecure(),
+            allow: match SetupKind::of(&parts.srs) {
+                SetupKind::Ceremony => String::new(),
+                SetupKind::InsecureDevelopment => " --allow-insecure-srs".to_owned(),
+                SetupKind::Unknown => format!(" --allow-srs {}", key.srs_digest()),
+            },
         }
     }
 }

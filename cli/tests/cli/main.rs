@@ -8,6 +8,7 @@ mod calibrate;
 mod commands;
 mod devices;
 mod environment;
+mod ezkl;
 mod hidden;
 mod keys;
 mod pages;

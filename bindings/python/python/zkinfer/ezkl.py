@@ -51,6 +51,11 @@ def options(path: PathLike) -> Options:
         if words[side] == "Private"
     ]
     notes += [
+        f"{side}_visibility Hashed, not public: zkinfer's commitment is public, and blinded"
+        for side in commit
+        if _hides_hash(run_args[f"{side}_visibility"])
+    ]
+    notes += [
         f"{side}_visibility Hashed: zkinfer's hash is blinded, so it is another number than EZKL's"
         for side in commit
         if words[side] == "Hashed"
@@ -74,6 +79,12 @@ def _word(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(value)
     return value
+
+
+def _hides_hash(value: Any) -> bool:
+    """Whether a hash is to stay inside the circuit."""
+    hashed = value.get("Hashed") if isinstance(value, dict) else None
+    return isinstance(hashed, dict) and hashed.get("hash_is_public") is False
 
 
 def _meaning(side: str, word: str) -> str:

@@ -159,11 +159,10 @@ impl fmt::Display for Report {
         let age = if self.key.key_reused { "reused" } else { "new" };
         writeln!(f, "  key {} ({age})", key.display())?;
         writeln!(f, "Each was verified under the SRS {srs}.")?;
-        let insecure = self.key.insecure_srs_allowed;
-        if insecure {
+        if self.key.insecure_srs_allowed {
             writeln!(f, "It is the INSECURE development SRS: the proofs convince nobody else.")?;
         }
-        let allow = if insecure { " --allow-insecure-srs" } else { "" };
+        let allow = &self.key.allow;
         let (folder, key) = (shell(&self.folder), shell(key));
         write!(f, "To check them: zkinfer verify {folder}/*.zkproof --key {key} --batch{allow}")
     }

@@ -145,7 +145,7 @@ impl fmt::Display for Report {
                  then prove with --srs FILE.srs"
             )?;
         }
-        let allow = if self.key.insecure_srs_allowed { " --allow-insecure-srs" } else { "" };
+        let allow = &self.key.allow;
         let (proof, key) = (shell(&self.proof), shell(&self.key.key));
         write!(f, "To check this proof: zkinfer verify {proof} --key {key}{allow}")
     }
