@@ -48,11 +48,12 @@ impl ExpectOptions {
             Some(path) => Some(read::openings(path)?),
             None => openings,
         };
-        Expectation::new(key, policy)
-            .key_digest(self.key_digest.map(|digest| KeyDigest(Digest(digest))))
-            .model(self.model_digest.map(Digest))
-            .job(self.job.expected())
-            .valid_at(self.valid_at)
+        let mut expectation = Expectation::new(key, policy);
+        expectation.claim.key_digest = self.key_digest.map(|digest| KeyDigest(Digest(digest)));
+        expectation.claim.model = self.model_digest.map(Digest);
+        expectation.claim.valid_at = self.valid_at;
+        self.job.expect(&mut expectation.claim);
+        expectation
             .openings(openings)
             .input(ExpectedSide {
                 values: self.input.as_deref(),

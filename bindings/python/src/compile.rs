@@ -8,43 +8,22 @@ use std::{
 
 use pyo3::prelude::*;
 use zkinfer::{
-    Comparison, Demands, Device, Error, Inference, KeyFiles, Keys, NamedInput, Origin, Quantized,
-    Quote, Reference, Run, Stored, Survey, Tensors, Watch, measure_accuracy,
-    models::{AccuracyReport, ImportOptions, OutputComparison, TensorSpec},
-    plan, read, read_input_blinding,
-    verifier::JobBinding,
+    Comparison, Demands, Device, Error, Inference, InputData, InputSource, KeyFiles, Keys,
+    NamedInput, Origin, Quantized, Quote, Recipe, Reference, Run, Stored, Survey, Tensors, Watch,
+    accuracy_to_bind,
+    models::{AccuracyReport, ImportOptions, InputNote, OutputComparison, TensorSpec},
+    plan, read_input_blinding,
+    verifier::{JobBinding, VerifyingKey},
 };
-use zkinfer_report::{AccuracyWords, ModelReport, QuoteReport, origin};
+use zkinfer_report::{AccuracyWords, QuoteReport, origin};
 
 use crate::{
     artifacts::{Array, Key, Proof, doubles, json},
     error::Raised,
     options::{DemandOptions, JobOptions, ModelOptions, device},
+    quantize::Given,
     watch::watched,
 };
-
-/// What a model computes: the report as text, JSON and a page.
-#[pyfunction]
-pub(crate) fn inspect(py: Python<'_>, options: ModelOptions) -> PyResult<(String, String, String)> {
-    let model = zkinfer::Model::open_with(&options.model, &options.import(py)?).raised(py)?;
-    let report = ModelReport::new(&model);
-    Ok((report.to_string(), json(py, &report)?, report.page()))
-}
-
-/// The text of the settings file of a model.
-#[pyfunction]
-pub(crate) fn calibrate(py: Python<'_>, options: ModelOptions) -> PyResult<String> {
-    let (import, recipe) = (options.import(py)?, options.recipe(py)?);
-    let settings = py.detach(|| {
-        let model = zkinfer::Model::open_with(&options.model, &import)?;
-        let inputs = options.input.iter().map(|path| model.read_input(path));
-        let inputs: Vec<Tensors> = inputs.collect::<Result<_, _>>()?;
-        let mut quantized = model.quantize(&recipe, Path::new(""), &inputs)?;
-        measure_accuracy(&model, &mut quantized, options.test_set.as_deref())?;
-        Ok(quantized.settings.encode())
-    });
-    settings.raised(py)
-}
 
 /// A model with its keys.
 #[pyclass(frozen)]
@@ -56,48 +35,60 @@ struct Compiled {
     quantized: Quantized,
     keys: Keys,
     accuracy: Option<AccuracyReport>,
+    alarm: Alarm,
+}
+
+/// What is to be known of the integers and of what they were made from.
+struct Alarm {
     survey: Survey,
     reference: Option<Reference>,
+    notes: Vec<String>,
 }
 
 /// What [`Model::compile`] was asked for, with everything checked.
 struct Request {
     options: ModelOptions,
     import: ImportOptions,
-    recipe: zkinfer::Recipe,
-    /// Where a settings file is looked for when nothing else is asked for.
-    beside: PathBuf,
+    recipe: Recipe,
+    /// Where the key and its settings lie, or are to be written.
+    files: Option<KeyFiles>,
     demands: Demands,
 }
 
 impl Request {
     /// Opens and quantizes the model, and compares it with its float form before any key is made.
     fn open(&self) -> Result<Opened, Error> {
-        let options = &self.options;
-        let model = zkinfer::Model::open_with(&options.model, &self.import)?;
-        let inputs = options.input.iter().map(|path| model.read_input(path));
-        let inputs: Vec<Tensors> = inputs.collect::<Result<_, _>>()?;
-        let mut quantized = model.quantize(&self.recipe, &self.beside, &inputs)?;
-        let accuracy = measure_accuracy(&model, &mut quantized, options.test_set.as_deref())?;
-        let (file, inputs) = match &quantized.origin {
-            Origin::Samples(path) => (Some(path.clone()), model.read_samples(path)?),
-            _ => (options.input.clone(), inputs),
+        let stored = self.files.as_ref().map(KeyFiles::stored).transpose()?.flatten();
+        let Given { model, input, inputs } =
+            Given::open(&self.options, &self.import, &self.recipe, stored.as_ref())?;
+        let beside = self.files.as_ref().map(|files| files.settings.as_path());
+        let beside = beside.unwrap_or(Path::new(""));
+        let mut quantized = model.quantize(&self.recipe, beside, &inputs)?;
+        let test_set = self.options.test_set.as_deref();
+        let accuracy = accuracy_to_bind(&model, &mut quantized, test_set, stored.as_ref())?;
+        let (data, inputs) = match &quantized.origin {
+            Origin::Samples(data) => (Some(data.clone()), model.samples(data)?),
+            _ => (input, inputs),
         };
-        let reference = self.reference(&model, file.as_deref(), &inputs)?;
+        let reference = self.reference(&model, data.as_ref(), &inputs)?;
         let survey = model.compare_all(&quantized, &inputs, &self.demands)?;
-        Ok(Opened { model, quantized, accuracy, survey, reference })
+        let of_data = data.iter().flat_map(InputData::notes);
+        let of_accuracy = accuracy.iter().flat_map(|accuracy| accuracy.notes.clone());
+        let alarm = Alarm { survey, reference, notes: told(of_data.chain(of_accuracy)) };
+        let accuracy = accuracy.map(|accuracy| accuracy.report);
+        Ok(Opened { model, quantized, stored, accuracy, alarm })
     }
 
     /// Our float model beside the exporter's outputs, where they were given.
     fn reference(
         &self,
         model: &zkinfer::Model,
-        file: Option<&Path>,
+        data: Option<&InputData>,
         inputs: &[Tensors],
     ) -> Result<Option<Reference>, Error> {
-        let outputs = match (&self.options.reference, file) {
+        let outputs = match (&self.options.reference, data) {
             (Some(path), _) => Some(model.read_reference(path, inputs.len())?),
-            (None, Some(file)) => model.outputs_beside(file)?,
+            (None, Some(data)) => model.outputs_beside(data)?,
             (None, None) => None,
         };
         let outputs = outputs.filter(|outputs| outputs.len() == inputs.len());
@@ -109,9 +100,10 @@ impl Request {
 struct Opened {
     model: zkinfer::Model,
     quantized: Quantized,
+    /// The key that is there, if one is.
+    stored: Option<VerifyingKey>,
     accuracy: Option<AccuracyReport>,
-    survey: Survey,
-    reference: Option<Reference>,
+    alarm: Alarm,
 }
 
 impl Opened {
@@ -123,12 +115,9 @@ impl Opened {
         device: &Device,
         watch: Watch<'_>,
     ) -> Result<Compiled, Error> {
-        let Self { model, quantized, accuracy, survey, reference } = self;
-        let keys = match files {
-            None => Keys::make(&model, &quantized, srs, device, watch)?,
-            Some(files) => Keys::make_again(files, &model, &quantized, srs, device, watch)?,
-        };
-        let compiled = Compiled { model, quantized, keys, accuracy, survey, reference };
+        let Self { model, quantized, stored, accuracy, alarm } = self;
+        let keys = Keys::make_again(stored.as_ref(), &model, &quantized, srs, device, watch)?;
+        let compiled = Compiled { model, quantized, keys, accuracy, alarm };
         files.map(|files| compiled.store(files)).transpose()?;
         Ok(compiled)
     }
@@ -179,7 +168,11 @@ struct Made {
 /// as JSON.
 type RunParts<'py> = (Vec<Array<'py>>, Vec<Array<'py>>, String);
 
-fn run_parts<'py>(py: Python<'py>, comparison: &Comparison) -> PyResult<RunParts<'py>> {
+fn run_parts<'py>(
+    py: Python<'py>,
+    comparison: &Comparison,
+    notes: &[String],
+) -> PyResult<RunParts<'py>> {
     let arrays = |integer: bool| {
         let outputs = comparison.outputs.iter();
         let array = |output: &OutputComparison| {
@@ -192,6 +185,7 @@ fn run_parts<'py>(py: Python<'py>, comparison: &Comparison) -> PyResult<RunParts
     };
     let rest = serde_json::json!({
         "layers": comparison.layers,
+        "notes": notes,
         "warnings": comparison.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "error_share": comparison.error_share(),
         "same_answer": comparison.outputs.iter().all(|output| output.other_answers() == 0),
@@ -214,13 +208,12 @@ impl Model {
     ) -> PyResult<Self> {
         let (import, recipe) = (options.import(py)?, options.recipe(py)?);
         let files = key.as_deref().map(KeyFiles::of_key);
-        let beside = files.as_ref().map(|files| files.settings.clone()).unwrap_or_default();
-        let request = Request { demands: demands.demands(py)?, options, import, recipe, beside };
-        let srs = request.options.srs.clone();
+        let (demands, srs) = (demands.demands(py)?, options.srs.clone());
+        let request = Request { options, import, recipe, files: files.clone(), demands };
         let opened = watched(py, None, move |_| request.open())?.raised(py)?;
         // Only a choice depends on the size of the circuit.
         let k = match device_name {
-            "auto" => match files.as_ref().and_then(|files| read::key(&files.key).ok()) {
+            "auto" => match &opened.stored {
                 Some(key) => key.parts().k.into(),
                 None => py.detach(|| plan(&opened.model, &opened.quantized)).raised(py)?.k(),
             },
@@ -251,7 +244,8 @@ impl Model {
 
     /// Model, calibration, survey and reference, as JSON.
     fn describe(&self, py: Python<'_>) -> PyResult<String> {
-        let Compiled { model, quantized, keys, survey, reference, .. } = &*self.0;
+        let Compiled { model, quantized, keys, alarm, .. } = &*self.0;
+        let Alarm { survey, reference, notes } = alarm;
         let differing = reference.iter().flat_map(Reference::differing).count();
         let warnings = survey.worst.as_ref().map(|(sample, warnings)| {
             let texts: Vec<String> = warnings.iter().map(ToString::to_string).collect();
@@ -272,6 +266,7 @@ impl Model {
                 "calibration": origin(&quantized.origin),
                 "device": setup.circuit_key().device().name(),
                 "setup_seconds": keys.seconds,
+                "notes": notes,
                 "insecure_srs": setup.srs().ceremony().is_insecure(),
                 "samples": survey.samples,
                 "warned": survey.warned,
@@ -306,10 +301,12 @@ impl Model {
     ) -> PyResult<RunParts<'py>> {
         let (compiled, demands) = (Arc::clone(&self.0), demands.demands(py)?);
         let run = watched(py, None, move |_| {
-            let input = compiled.model.read_input(&input)?;
-            compiled.run(&input, &demands)
+            let data = InputData::read(&input)?;
+            let run = compiled.run(&compiled.model.input(&data)?, &demands)?;
+            Ok((run, told(data.notes())))
         })?;
-        run_parts(py, &run.raised(py)?.comparison)
+        let (run, notes) = run.raised(py)?;
+        run_parts(py, &run.comparison, &notes)
     }
 
     /// The float model's outputs for every sample in a file, and the samples, in the order of the
@@ -359,11 +356,13 @@ impl Model {
         let (compiled, demands, binding) =
             (Arc::clone(&self.0), demands.demands(py)?, job.binding());
         let made = watched(py, progress, move |watch| {
-            let input = compiled.model.read_input(&input)?;
-            compiled.prove(&input, binding, opening.as_deref(), &demands, watch)
+            let data = InputData::read(&input)?;
+            let input = compiled.model.input(&data)?;
+            let made = compiled.prove(&input, binding, opening.as_deref(), &demands, watch)?;
+            Ok((made, told(data.notes())))
         })?;
-        let Made { proof, comparison, seconds } = made.raised(py)?;
-        Ok((proof, run_parts(py, &comparison)?, seconds))
+        let (Made { proof, comparison, seconds }, notes) = made.raised(py)?;
+        Ok((proof, run_parts(py, &comparison, &notes)?, seconds))
     }
 
     /// Proves every input in a file or folder: for each its name, the proof, the run and the
@@ -380,7 +379,8 @@ impl Model {
         let (compiled, demands, binding) =
             (Arc::clone(&self.0), demands.demands(py)?, job.binding());
         let made = watched(py, progress, move |watch| {
-            let inputs = compiled.model.read_many_inputs(&inputs)?;
+            let source = InputSource::read(&inputs)?;
+            let inputs = compiled.model.many_inputs(&source)?;
             for input in &inputs {
                 compiled.run(&input.tensors, &demands)?;
             }
@@ -391,13 +391,29 @@ impl Model {
                 let made = compiled.prove(&tensors, binding, None, &demands, watch)?;
                 Ok((input.name.clone(), made))
             };
-            inputs.iter().enumerate().map(prove).collect::<Result<Vec<_>, Error>>()
+            let proven = inputs.iter().enumerate().map(prove).collect::<Result<Vec<_>, Error>>()?;
+            Ok((proven, told(source.files().flat_map(InputData::notes))))
         })?;
+        let (made, mut notes) = made.raised(py)?;
         let parts = |(name, made): (String, Made)| {
-            Ok((name, made.proof, run_parts(py, &made.comparison)?, made.seconds))
+            // What is to be said of all inputs is said once, with the first.
+            let notes = std::mem::take(&mut notes);
+            Ok((name, made.proof, run_parts(py, &made.comparison, &notes)?, made.seconds))
         };
-        made.raised(py)?.into_iter().map(parts).collect()
+        made.into_iter().map(parts).collect()
     }
+}
+
+/// Notes on files in words, each once.
+fn told(notes: impl IntoIterator<Item = InputNote>) -> Vec<String> {
+    let mut told: Vec<String> = Vec::new();
+    for note in notes {
+        let text = note.to_string();
+        if !told.contains(&text) {
+            told.push(text);
+        }
+    }
+    told
 }
 
 /// The binding of one of many proofs. Those of one job are told apart by their nonces, which count

@@ -8,6 +8,7 @@ mod check;
 mod compile;
 mod error;
 mod options;
+mod quantize;
 mod watch;
 
 use pyo3::prelude::*;
@@ -21,7 +22,8 @@ mod _native {
     use super::{
         artifacts::{Key, Proof, commit},
         check::{audit, verify},
-        compile::{Model, calibrate, inspect},
+        compile::Model,
+        quantize::{calibrate, calibrate_to, inspect},
     };
 
     #[pymodule_export]

@@ -4,11 +4,11 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use pyo3::prelude::*;
 use zkinfer::{
-    Aim, Demands, Device, DeviceChoice, Devices, ExpectedJob, Options, Recipe, Side,
+    Aim, Demands, Device, DeviceChoice, Devices, InputData, Options, Recipe, Side,
     audit::Recompile,
     engine::{CpuOptions, cuda::CudaOptions, icicle::IcicleOptions},
     models::ImportOptions,
-    verifier::JobBinding,
+    verifier::{Expectation as Claim, JobBinding},
 };
 
 use crate::error::{Raised, import, usage};
@@ -26,6 +26,8 @@ pub(crate) struct ModelOptions {
     pub(crate) input: Option<PathBuf>,
     name: Option<String>,
     activation_bits: Option<u32>,
+    input_bits: Option<u32>,
+    input_levels: Option<u32>,
     commit: Vec<String>,
     optimize: Option<String>,
     pub(crate) test_set: Option<PathBuf>,
@@ -57,17 +59,28 @@ impl ModelOptions {
         let options = Options {
             name: self.name.clone(),
             activation_bits: self.activation_bits,
+            input_bits: self.input_bits,
+            input_levels: self.input_levels,
             committed,
             optimize: self.optimize.as_deref().map(|aim| aim_from(py, aim)).transpose()?,
         };
         if self.settings.is_some() && (self.samples.is_some() || options != Options::default()) {
             return Err(usage(
                 py,
-                "settings fix everything: leave out calibrate, activation_bits, commit, optimize \
-                 and name, or the settings",
+                "settings fix everything: leave out calibrate, activation_bits, input_bits, \
+                 input_levels, commit, optimize and name, or the settings",
             ));
         }
-        Ok(Recipe { settings: self.settings.clone(), samples: self.samples.clone(), options })
+        if self.input_levels.is_some_and(|levels| !(1..=65_535).contains(&levels)) {
+            return Err(usage(py, "input_levels must be 1 to 65535"));
+        }
+        let samples =
+            self.samples.as_deref().map(|path| py.detach(|| InputData::read_samples(path)));
+        Ok(Recipe {
+            settings: self.settings.clone(),
+            samples: samples.transpose().raised(py)?,
+            options,
+        })
     }
 
     pub(crate) fn recompile(&self, py: Python<'_>) -> PyResult<Recompile> {
@@ -140,19 +153,25 @@ pub(crate) struct JobOptions {
 }
 
 impl JobOptions {
-    pub(crate) fn expected(&self) -> ExpectedJob {
-        ExpectedJob {
-            chain_id: self.chain,
-            job_id: self.job,
-            payee: self.payee,
-            expiry: self.expiry,
-            nonce: self.nonce,
-        }
+    /// What a claim must say of its job.
+    pub(crate) fn expect(&self, claim: &mut Claim<'_>) {
+        claim.chain_id = self.chain;
+        claim.job_id = self.job;
+        claim.payee = self.payee;
+        claim.expiry = self.expiry;
+        claim.nonce = self.nonce;
     }
 
     /// The binding to prove; what is not said is zero.
     pub(crate) fn binding(&self) -> JobBinding {
-        self.expected().binding(&JobBinding::NONE)
+        let none = JobBinding::NONE;
+        JobBinding {
+            chain_id: self.chain.unwrap_or(none.chain_id),
+            job_id: self.job.unwrap_or(none.job_id),
+            payee: self.payee.unwrap_or(none.payee),
+            expiry: self.expiry.unwrap_or(none.expiry),
+            nonce: self.nonce.unwrap_or(none.nonce),
+        }
     }
 }
 

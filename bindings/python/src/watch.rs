@@ -79,6 +79,7 @@ pub(crate) fn watched<T: Send + 'static>(
 fn tell_step(progress: Option<&Bound<'_, PyAny>>, step: Step) -> PyResult<()> {
     let Some(progress) = progress else { return Ok(()) };
     let (name, seconds) = match step {
+        Step::Calibrating { .. } => ("calibrating", None),
         Step::Planning => ("planning", None),
         Step::LoadingSrs => ("loading the SRS", None),
         Step::MakingKeys => ("making the keys", None),

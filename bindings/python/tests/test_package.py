@@ -80,6 +80,45 @@ def test_arrays_calibrate_as_the_file_does(model):
     assert zkinfer.calibrate(onnx, samples) == made.settings
 
 
+def test_a_goal_is_met_by_the_cheapest_settings(folder):
+    onnx, samples = folder / "model.onnx", folder / "samples.npz"
+    found = zkinfer.calibrate(onnx, samples, target_accuracy=1.0, max_error=0.05)
+    chosen = found.report["chosen"]
+    assert chosen["agreement"]["max_error"] <= 0.05
+    assert found.report["settings"] is None and "settings found" in str(found.report)
+    assert "chosen" in found.report.html() and "srcdoc" in found.report._repr_html_()
+    made = zkinfer.compile(onnx, settings=found, input=folder / "input.json")
+    assert made.quote()["k"] == chosen["price"]["k"]
+    with pytest.raises(zkinfer.DemandError) as refused:
+        zkinfer.calibrate(onnx, samples, max_error=1e-9)
+    assert refused.value.code == "goal-not-met" and "closest" in str(refused.value)
+    for wrong in (-0.1, 1.5, float("nan")):
+        with pytest.raises(zkinfer.UsageError):
+            zkinfer.calibrate(onnx, samples, max_error=wrong)
+    with pytest.raises(zkinfer.UsageError):
+        zkinfer.calibrate(onnx, samples, max_error=0.1, activation_bits=8)
+
+
+def test_bits_of_inputs_are_part_of_the_key(model, folder):
+    onnx, samples = folder / "model.onnx", folder / "samples.npz"
+    assert zkinfer.compile(onnx, calibrate=samples, input_bits=10).key != model.key
+    # The grid on which these samples lie is found without being named.
+    assert zkinfer.compile(onnx, calibrate=samples, input_levels=16).key == model.key
+    with pytest.raises(zkinfer.InputError):
+        zkinfer.compile(onnx, calibrate=samples, input_levels=7)
+    for wrong in ({"input_levels": 0}, {"input_bits": -1}, {"input_bits": 2**40}):
+        with pytest.raises(zkinfer.UsageError):
+            zkinfer.compile(onnx, calibrate=samples, **wrong)
+
+
+def test_what_is_not_used_of_a_file_is_said(model, folder):
+    data = json.loads((folder / "input.json").read_text())["input_data"]
+    named = folder / "more.json"
+    named.write_text(json.dumps({"input_data": data, "output_data": [[0.0] * 10]}))
+    with pytest.warns(zkinfer.InputWarning, match="output_data"):
+        model.run(named)
+
+
 def test_many_inputs_are_proved_and_checked_together(model):
     inputs = np.concatenate([samples_of("digits_mlp")[f"s{i:02d}_in_input"] for i in range(3)])
     made = model.prove_many(inputs.reshape(3, 1, 64), job=b"\7" * 32, nonce=5)
@@ -144,6 +183,8 @@ def test_accuracy_is_measured(folder):
 
 
 def test_the_cost_and_the_graph_are_told(model, folder):
+    text = zkinfer.compile(folder / "model.onnx", settings=model.settings).quote().html()
+    assert "`settings`" in text and "/zkinfer-" not in text, "a place of ours"
     quote = model.quote()
     assert quote["proof_bytes"] > 1000 and "What a proof of" in quote.html()
     report = zkinfer.inspect(folder / "model.onnx")
@@ -167,6 +208,8 @@ def test_the_float_model_is_compared_with_onnxruntime(model):
         (np.full((1, 64), 1j, np.complex64), "element type"),
         (np.full((1, 64), 2**53 + 1, np.int64), "no 32-bit float holds exactly"),
         ([[1.0, 2.0], [3.0]], "`input` is no array of numbers"),
+        (None, "`input` is None"),
+        (np.array(["1.5"] * 64, dtype=object), "`input` is no array of numbers"),
     ],
 )
 def test_wrong_arrays_are_refused_by_their_name(model, value, text):

@@ -14,6 +14,8 @@ from . import ezkl
 from ._arrays import PathLike, Tensors
 from ._model import (
     AccuracyWarning,
+    Calibration,
+    InputWarning,
     Model,
     ModelReport,
     Proven,
@@ -60,12 +62,14 @@ __all__ = [
     "AccuracyWarning",
     "ArtifactError",
     "AuditReport",
+    "Calibration",
     "Claimed",
     "DemandError",
     "DeviceError",
     "Error",
     "FileError",
     "InputError",
+    "InputWarning",
     "InternalError",
     "Key",
     "Model",

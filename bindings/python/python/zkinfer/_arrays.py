@@ -73,6 +73,14 @@ class Files:
             np.save(file, made, allow_pickle=False)
         return path
 
+    def needed(self, value: Tensors, what: str) -> Path:
+        """The same, where ``None`` is none of the caller's choices."""
+        return _given(self.tensors(value, what), what)
+
+    def needed_samples(self, value: Tensors | Iterable[Any], what: str) -> Path:
+        """Many sets of tensors, likewise."""
+        return _given(self.samples(value, what), what)
+
     def samples(self, value: Tensors | Iterable[Any] | None, what: str) -> Path | None:
         """Many sets of tensors as a file: a leading axis, or one entry for each set."""
         if value is None or isinstance(value, (str, os.PathLike, Mapping, np.ndarray)):
@@ -118,6 +126,12 @@ class Files:
         path = Path(self._folder) / f"{len(self._names)}{suffix}"
         self._names[str(path)] = f"`{what}`"
         return path
+
+
+def _given(path: Path | None, what: str) -> Path:
+    if path is None:
+        raise InputError(f"`{what}` is None, expected arrays or a file", code="input")
+    return path
 
 
 def array(value: Any, what: str) -> np.ndarray:
@@ -168,6 +182,14 @@ def hex_bytes(value: str | bytes | None, count: int, what: str) -> bytes | None:
     if data is not None and len(data) != count:
         raise UsageError(f"{what}: expected {count} bytes, got {len(data)}", code="usage")
     return data
+
+
+def small(value: int | None, what: str) -> int | None:
+    """A whole number of 32 bits."""
+    number = natural(value, what)
+    if number is not None and number >= 1 << 32:
+        raise UsageError(f"{what}: expected 0 to 2^32 - 1", code="usage")
+    return number
 
 
 def natural(value: int | None, what: str) -> int | None:

@@ -5,28 +5,41 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 
 from . import _native, _onnxruntime
-from ._arrays import Files, PathLike, Tensors, from_native
+from ._arrays import Files, PathLike, Tensors, from_native, small
 from ._proof import Key, Progress, Proof, Report, job_options, read_bytes, write_bytes
 from .errors import UsageError
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class AccuracyWarning(UserWarning):
     """The integers do not do what the float model does, or that is not its exporter's."""
 
 
+class Calibration(Report):
+    """What a search for settings has found: each layer's bits, error and rows, and every trial."""
+
+
+class InputWarning(UserWarning):
+    """Something of a file or array is not used, or was decided in reading it."""
+
+
 class Settings:
     """How a model is quantized and proved: with the ONNX file and the setup, all that fixes a key."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, report: Calibration | None = None) -> None:
         self.text = text
+        #: The search that found them, where :func:`calibrate` was given a goal.
+        self.report = report
 
     @classmethod
     def load(cls, path: PathLike) -> Settings:
@@ -91,9 +104,42 @@ def _run(parts: tuple[Any, Any, str]) -> Run:
         same_answer=data["same_answer"],
         layers=data["layers"],
     )
+    for note in data["notes"]:
+        warnings.warn(note, InputWarning, stacklevel=3)
     for text in run.warnings:
         warnings.warn(text, AccuracyWarning, stacklevel=3)
     return run
+
+
+class _Options(TypedDict, total=False):
+    settings: Settings | PathLike | None
+    input: Tensors | None
+    reference: Tensors | None
+    srs: PathLike | None
+    name: str | None
+    commit: Sequence[str]
+    activation_bits: int | None
+    input_bits: int | None
+    input_levels: int | None
+    optimize: Literal["balanced", "time", "proof", "gas", "memory"] | None
+    shape: Sequence[str] | Mapping[str, Sequence[int]]
+    fix: Sequence[str] | Mapping[str, float]
+
+
+class CalibrateOptions(_Options, total=False):
+    """What :func:`calibrate` may be told."""
+
+    test_set: Tensors | None
+
+
+class AccuracyOptions(_Options, total=False):
+    """What :func:`accuracy` may be told."""
+
+    calibrate: Tensors | Iterable[Any] | None
+
+
+class Options(CalibrateOptions, AccuracyOptions, total=False):
+    """What :func:`compile` may be told."""
 
 
 def _shapes(shape: Sequence[str] | Mapping[str, Sequence[int]]) -> list[str]:
@@ -121,6 +167,8 @@ def model_options(
     name: str | None = None,
     commit: Sequence[str] = (),
     activation_bits: int | None = None,
+    input_bits: int | None = None,
+    input_levels: int | None = None,
     optimize: str | None = None,
     shape: Sequence[str] | Mapping[str, Sequence[int]] = (),
     fix: Sequence[str] | Mapping[str, float] = (),
@@ -138,7 +186,9 @@ def model_options(
         "samples": files.samples(calibrate, "calibrate"),
         "input": files.tensors(input, "input"),
         "name": name,
-        "activation_bits": activation_bits,
+        "activation_bits": small(activation_bits, "activation_bits"),
+        "input_bits": small(input_bits, "input_bits"),
+        "input_levels": small(input_levels, "input_levels"),
         "commit": [commit] if isinstance(commit, str) else list(commit),
         "optimize": optimize,
         "test_set": files.samples(test_set, "test_set"),
@@ -164,20 +214,39 @@ def inspect(
         return ModelReport(*_native.inspect(model_options(files, model=model, shape=shape, fix=fix)))
 
 
-def calibrate(model: PathLike, samples: Tensors | Iterable[Any], **options: Any) -> Settings:
+def calibrate(
+    model: PathLike,
+    samples: Tensors | Iterable[Any],
+    *,
+    target_accuracy: float | None = None,
+    max_error: float | None = None,
+    progress: Progress | None = None,
+    **options: Unpack[CalibrateOptions],
+) -> Settings:
     """The settings of a model for samples of its inputs: arrays with a leading sample axis (one, or
     a dict of them), a list with an entry for each sample, or a file.
 
-    Options are those of :func:`compile` that fix the key.
+    With a goal, the cheapest settings that meet it on the samples, with bits of single layers where
+    that pays: ``target_accuracy``, the share of samples with the float model's answer, and
+    ``max_error``, the largest error of any output as a share of its range, both from 0 to 1. Then
+    ``report`` of the result shows each layer and every trial. Other options are those of
+    :func:`compile` that fix the key.
+
+    Raises DemandError where no settings meet the goal, with the closest; ModelError, InputError,
+    UsageError, FileError.
     """
     with Files() as files:
-        native = _native.calibrate(
-            model_options(files, model=model, calibrate=samples, **options)
-        )
-    return Settings(native)
+        native = model_options(files, model=model, calibrate=samples, **options)
+        if target_accuracy is None and max_error is None:
+            return Settings(_native.calibrate(native))
+        goal = (target_accuracy, max_error)
+        text, *report = _native.calibrate_to(native, *goal, progress)
+        return Settings(text, Calibration(*(files.named(part) for part in report)))
 
 
-def accuracy(model: PathLike, test_set: Tensors, **options: Any) -> dict[str, Any]:
+def accuracy(
+    model: PathLike, test_set: Tensors, **options: Unpack[AccuracyOptions]
+) -> dict[str, Any]:
     """Measures how often the integers of a model answer as its float form does, on a test set
     (whose ``labels``, where it has some, are compared too). Options are those of :func:`compile`.
     """
@@ -197,7 +266,7 @@ def compile(
     max_error: float | None = None,
     require_class: bool = False,
     threshold: float | None = None,
-    **options: Any,
+    **options: Unpack[Options],
 ) -> Model:
     """Quantizes an ONNX model and makes its keys.
 
@@ -208,14 +277,17 @@ def compile(
     - ``input``: a single input, which gives keys that are good for inputs like it.
 
     Options that fix the key: ``commit`` (``"input"``, ``"output"`` or both: hidden behind a
-    commitment), ``activation_bits`` (8 by default), ``optimize`` (``"balanced"``, ``"time"``,
+    commitment), ``activation_bits`` (up to 16; by default the fewest, from 8 on, that come close to
+    the float model), ``input_bits`` (12 by default, 8 where samples lie on a grid),
+    ``input_levels`` (steps of that grid, 255 for 8-bit images), ``optimize`` (``"balanced"``, ``"time"``,
     ``"proof"``, ``"gas"``, ``"memory"``), ``name``, ``test_set`` (what accuracy is measured on),
     ``srs`` (the file of a trusted setup; without it, a development setup that convinces nobody),
     ``shape`` and ``fix`` (open dimensions and constant inputs).
 
     ``key`` is where the key lies or is to be written, with its settings and accuracy report beside
-    it; without anything that says how, the settings beside it are used. ``max_error`` (a share), ``require_class`` and ``threshold`` refuse a model whose integers
-    are too far from its float form. ``reference`` holds the exporter's outputs for the samples;
+    it; without anything that says how, the settings beside it are used. ``max_error`` (a share),
+    ``require_class`` and ``threshold`` refuse a model whose integers are too far from its float
+    form. ``reference`` holds the exporter's outputs for the samples;
     without it, and where onnxruntime is installed, its outputs are compared. Differences are
     warnings of :class:`AccuracyWarning`.
 
@@ -227,7 +299,7 @@ def compile(
     with Files() as files:
         native_options = model_options(files, model=model, **options)
         native = _native.Model.compile(native_options, demands, place, device, progress)
-        compiled = Model(native, files.named(native.describe()))
+        compiled = Model(native, files.named)
         samples = native_options["samples"] or native_options["input"]
         if samples is not None and native_options["reference"] is None:
             compiled.runtime = _onnxruntime.compare(native, model, samples)
@@ -238,9 +310,11 @@ def compile(
 class Model:
     """A model with its keys, made by :func:`compile`."""
 
-    def __init__(self, native: Any, description: str) -> None:
+    def __init__(self, native: _native.Model, named: Callable[[str], str]) -> None:
         self._native = native
-        self._data = json.loads(description)
+        #: Calls files of arrays what the caller called the arrays.
+        self._named = named
+        self._data: dict[str, Any] = json.loads(named(native.describe()))
         #: The float model beside onnxruntime's, where that was compared.
         self.runtime: _onnxruntime.Compared | None = None
 
@@ -273,7 +347,7 @@ class Model:
 
     def quote(self) -> Quote:
         """What a proof costs on this machine: time, memory, bytes, gas."""
-        return Quote(*self._native.quote())
+        return Quote(*(self._named(part) for part in self._native.quote()))
 
     def run(
         self,
@@ -289,7 +363,7 @@ class Model:
         """
         demands = _demands(max_error, require_class, threshold)
         with Files() as files:
-            return _run(self._native.run(files.tensors(input, "input"), demands))
+            return _run(self._native.run(files.needed(input, "input"), demands))
 
     def prove(
         self,
@@ -322,7 +396,7 @@ class Model:
             if isinstance(opening, bytes):
                 opening = files.text(opening.decode("utf-8", "replace"), "opening", ".zkopening")
             place = None if opening is None else Path(os.fspath(opening))
-            path = files.tensors(input, "input")
+            path = files.needed(input, "input")
             proof, parts, _ = self._native.prove(path, binding, place, demands, progress)
         _run(parts)
         return Proof(proof, self.key)
@@ -349,7 +423,7 @@ class Model:
         demands = _demands(max_error, require_class, threshold)
         binding = job_options(chain, job, payee, expiry, nonce)
         with Files() as files:
-            path = files.samples(inputs, "inputs")
+            path = files.needed_samples(inputs, "inputs")
             made = self._native.prove_many(path, binding, demands, progress)
         key = self.key
         return [
@@ -362,6 +436,8 @@ class Model:
         if data["other_answers"]:
             text = f"on {data['other_answers']} of {data['samples']} samples the integers do not "
             warnings.warn(text + "answer as the model does", AccuracyWarning, stacklevel=3)
+        for note in data["notes"]:
+            warnings.warn(note, InputWarning, stacklevel=3)
         worst = data["worst"] or {"texts": []}
         for text in worst["texts"]:
             warnings.warn(f"sample {worst['sample']}: {text}", AccuracyWarning, stacklevel=3)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import numpy as np
+
+from . import _native
 from ._arrays import PathLike, from_native
 
 #: Most samples that are compared.
@@ -29,7 +31,7 @@ class Compared:
         return f"{word} onnxruntime on {self.samples} samples (max abs error {self.max_error:.2e})"
 
 
-def compare(native: Any, model: PathLike, samples: Path) -> Compared | None:
+def compare(native: _native.Model, model: PathLike, samples: Path) -> Compared | None:
     """Runs both on some samples; ``None`` where onnxruntime is not installed, or does not run the
     model on such inputs (integers, fixed inputs).
     """
@@ -58,7 +60,7 @@ def compare(native: Any, model: PathLike, samples: Path) -> Compared | None:
             return None
         for name, values in ours.items():
             other = theirs.get(name)
-            if other is None or other.size != values.size:
+            if not isinstance(other, np.ndarray) or other.size != values.size:
                 return None
             other = other.reshape(values.shape).astype("f8")
             error = float(abs(values - other).max(initial=0.0))

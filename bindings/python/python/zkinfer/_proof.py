@@ -9,13 +9,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 
 from . import _native
 from ._arrays import Files, PathLike, Tensors, from_native, hex_bytes, natural
 from .errors import FileError, Rejected, UsageError
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 #: Called with the name of each step as it begins, and the seconds that the whole should take where
 #: that is known. What it raises ends the work.
@@ -55,7 +58,7 @@ def write_bytes(path: PathLike, data: bytes, *, private: bool = False) -> None:
 class Key:
     """A verifying key: what verifiers hold. Names in it are the word of its maker."""
 
-    def __init__(self, native: Any) -> None:
+    def __init__(self, native: _native.Key) -> None:
         self._native = native
 
     @classmethod
@@ -83,7 +86,8 @@ class Key:
 
     def describe(self) -> dict[str, Any]:
         """Everything that the key says: tensors, setup, strength, sizes."""
-        return json.loads(self._native.describe())
+        described: dict[str, Any] = json.loads(self._native.describe())
+        return described
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Key) and self.to_bytes() == other.to_bytes()
@@ -98,7 +102,7 @@ class Key:
 class Proof:
     """A proof with the claim that it makes. Nothing in it is believed before :func:`verify`."""
 
-    def __init__(self, native: Any, key: Key | None = None) -> None:
+    def __init__(self, native: _native.Proof, key: Key | None = None) -> None:
         self._native = native
         self._key = key
 
@@ -152,7 +156,8 @@ class Proof:
     @property
     def job(self) -> dict[str, Any]:
         """The job that the proof claims: chain, job, payee, expiry, nonce."""
-        return json.loads(self._native.job())
+        job: dict[str, Any] = json.loads(self._native.job())
+        return job
 
     def claimed(self, key: Key | None = None) -> Claimed:
         """The real numbers that the proof CLAIMS as input and output, under a key."""
@@ -227,64 +232,71 @@ def job_options(
     }
 
 
-#: What :func:`verify` and :func:`audit` may be told to expect.
-_EXPECTATIONS = {
-    "expect_key",
-    "expect_model",
-    "expect_input",
-    "expect_input_commitment",
-    "expect_output",
-    "expect_output_commitment",
-    "opening",
-    "chain",
-    "job",
-    "payee",
-    "expiry",
-    "nonce",
-    "valid_at",
-    "allow_insecure_srs",
-    "allow_srs",
-}
+class Expected(TypedDict, total=False):
+    """What :func:`verify` and :func:`audit` may be told to expect."""
+
+    expect_key: str | bytes | None
+    expect_model: str | bytes | None
+    expect_input: Tensors | None
+    expect_input_commitment: str | bytes | None
+    expect_output: Tensors | None
+    expect_output_commitment: str | bytes | None
+    opening: PathLike | bytes | None
+    chain: int | None
+    job: str | bytes | None
+    payee: str | bytes | None
+    expiry: int | None
+    nonce: int | None
+    valid_at: int | Literal["now"] | None
+    allow_insecure_srs: bool
+    allow_srs: str | bytes | None
 
 
-def _check_names(expected: dict[str, Any]) -> None:
+def _check_names(expected: Expected) -> None:
     """A misspelt expectation must not be one that nobody has."""
-    unknown = sorted(set(expected) - _EXPECTATIONS)
+    unknown = sorted(set(expected) - set(Expected.__annotations__))
     if unknown:
         raise TypeError(f"unexpected argument {unknown[0]!r}")
 
 
-def _expect_options(files: Files, expected: dict[str, Any]) -> dict[str, Any]:
-    get = expected.get
-    valid_at = int(time.time()) if get("valid_at") == "now" else natural(get("valid_at"), "valid_at")
-    if get("allow_insecure_srs") and get("allow_srs") is not None:
+def _expect_options(files: Files, expected: Expected) -> dict[str, Any]:
+    valid_at = expected.get("valid_at")
+    valid_at = int(time.time()) if valid_at == "now" else natural(valid_at, "valid_at")
+    if expected.get("allow_insecure_srs") and expected.get("allow_srs") is not None:
         raise UsageError("give allow_insecure_srs or allow_srs, not both")
+    given = {name for name, value in expected.items() if value is not None}
     for side in ("input", "output"):
-        if get(f"expect_{side}") is not None and get(f"expect_{side}_commitment") is not None:
+        if {f"expect_{side}", f"expect_{side}_commitment"} <= given:
             raise UsageError(f"give expect_{side} or expect_{side}_commitment, not both")
-    opening = get("opening")
+    opening = expected.get("opening")
     if isinstance(opening, bytes):
         opening = files.text(opening.decode("utf-8", "replace"), "opening", ".zkopening")
     return {
-        "key_digest": hex_bytes(get("expect_key"), 32, "expect_key"),
-        "model_digest": hex_bytes(get("expect_model"), 32, "expect_model"),
-        "input": files.tensors(get("expect_input"), "expect_input"),
+        "key_digest": hex_bytes(expected.get("expect_key"), 32, "expect_key"),
+        "model_digest": hex_bytes(expected.get("expect_model"), 32, "expect_model"),
+        "input": files.tensors(expected.get("expect_input"), "expect_input"),
         "input_commitment": hex_bytes(
-            get("expect_input_commitment"), 32, "expect_input_commitment"
+            expected.get("expect_input_commitment"), 32, "expect_input_commitment"
         ),
-        "output": files.tensors(get("expect_output"), "expect_output"),
+        "output": files.tensors(expected.get("expect_output"), "expect_output"),
         "output_commitment": hex_bytes(
-            get("expect_output_commitment"), 32, "expect_output_commitment"
+            expected.get("expect_output_commitment"), 32, "expect_output_commitment"
         ),
         "opening": None if opening is None else Path(opening),
-        "job": job_options(get("chain"), get("job"), get("payee"), get("expiry"), get("nonce")),
+        "job": job_options(
+            expected.get("chain"),
+            expected.get("job"),
+            expected.get("payee"),
+            expected.get("expiry"),
+            expected.get("nonce"),
+        ),
         "valid_at": valid_at,
-        "allow_insecure_srs": bool(get("allow_insecure_srs")),
-        "allow_srs": hex_bytes(get("allow_srs"), 32, "allow_srs"),
+        "allow_insecure_srs": bool(expected.get("allow_insecure_srs")),
+        "allow_srs": hex_bytes(expected.get("allow_srs"), 32, "allow_srs"),
     }
 
 
-def verify(proof: Proof | PathLike, key: Key | PathLike, **expected: Any) -> Claimed:
+def verify(proof: Proof | PathLike, key: Key | PathLike, **expected: Unpack[Expected]) -> Claimed:
     """Checks a proof against a key and what is expected of it, and returns what it shows.
 
     Expectations, all optional; what is not said is taken from the proof, so say what matters:
@@ -313,7 +325,7 @@ def verify(proof: Proof | PathLike, key: Key | PathLike, **expected: Any) -> Cla
 
 
 def verify_batch(
-    proofs: Sequence[Proof | PathLike], key: Key | PathLike, **expected: Any
+    proofs: Sequence[Proof | PathLike], key: Key | PathLike, **expected: Unpack[Expected]
 ) -> list[Verdict]:
     """Checks many proofs of one key at little more than the price of one; a verdict for each.
 
@@ -388,10 +400,12 @@ def audit(
     srs: PathLike | None = None,
     commit: Sequence[str] = (),
     activation_bits: int | None = None,
+    input_bits: int | None = None,
+    input_levels: int | None = None,
     optimize: str | None = None,
     shape: Sequence[str] | dict[str, Sequence[int]] = (),
     fix: Sequence[str] | dict[str, float] = (),
-    **expected: Any,
+    **expected: Unpack[Expected],
 ) -> AuditReport:
     """What a proof shows, how strongly, and whether an ONNX file gives its key.
 
@@ -405,7 +419,8 @@ def audit(
     key, proof = _key(key), _proof(proof)
     with Files() as files:
         recompile = None
-        given = (calibrate, settings, input, test_set, srs, activation_bits, optimize)
+        bits = (activation_bits, input_bits, input_levels)
+        given = (calibrate, settings, input, test_set, srs, optimize, *bits)
         if model is not None:
             recompile = model_options(
                 files,
@@ -417,6 +432,8 @@ def audit(
                 srs=srs,
                 commit=commit,
                 activation_bits=activation_bits,
+                input_bits=input_bits,
+                input_levels=input_levels,
                 optimize=optimize,
                 shape=shape,
                 fix=fix,
@@ -437,9 +454,7 @@ def commit(key: Key | PathLike, input: Tensors) -> tuple[str, bytes]:
     SECRET ``.zkopening`` for the prover. Raises UsageError where the key shows its inputs.
     """
     with Files() as files:
-        path = files.tensors(input, "input")
-        if path is None:
-            raise UsageError("commit needs an input")
+        path = files.needed(input, "input")
         commitment, opening = _native.commit(_key(key)._native, path)
     return commitment, opening.encode()
 
