@@ -116,7 +116,7 @@ async function run() {
     const what = { key: "The file given as the key", proof: "The file given as the proof", opening: "The file given as the opening", expected: "What you expect" };
     return say(`${what[report.file]} cannot be used: ${report.reason}`);
   }
-  show(...(report.verdict === "accepted" ? accepted(report) : rejected(report)), ...details(report), element("p", { class: "soft" }, `Checked in ${milliseconds.toFixed(0)} ms.`));
+  show(...(report.verdict === "accepted" ? accepted(report) : rejected(report)), ...details(report), element("p", { class: "soft" }, `Checked in ${milliseconds.toFixed(milliseconds < 100 ? 1 : 0)} ms.`));
 }
 
 function accepted(report) {

@@ -65,12 +65,12 @@ test("an honest proof is accepted within a second, in plain words", async () => 
   assert.match(text, /The input was NOT compared with anything/);
   assert.match(text, /What no proof of this kind shows/);
   assert.equal(await page.locator("#result canvas").count(), 1, "the input is a picture");
-  assert.match(text, /Checked in (\d+) ms/);
+  assert.match(text, /Checked in [\d.]+ ms/);
   const times = [];
   for (let i = 0; i < 9; i++) {
     await page.click("#check");
     await verdict(page).filter({ hasText: "Accepted" }).waitFor();
-    times.push(Number(/Checked in (\d+) ms/.exec(await page.locator("#result").innerText())[1]));
+    times.push(Number(/Checked in ([\d.]+) ms/.exec(await page.locator("#result").innerText())[1]));
   }
   assert.ok(Math.min(...times) < 1000, `${times} ms`);
   console.log(`mnist_lenet takes ${times.sort((a, b) => a - b)[4]} ms in Chromium (median of 9)`);
