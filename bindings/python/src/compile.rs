@@ -116,7 +116,10 @@ impl Opened {
         watch: Watch<'_>,
     ) -> Result<Compiled, Error> {
         let Self { model, quantized, stored, accuracy, alarm } = self;
-        let keys = Keys::make_again(stored.as_ref(), &model, &quantized, srs, device, watch)?;
+        let keys = match files {
+            None => Keys::make(&model, &quantized, srs, device, watch)?,
+            Some(_) => Keys::make_again(stored.as_ref(), &model, &quantized, srs, device, watch)?,
+        };
         let compiled = Compiled { model, quantized, keys, accuracy, alarm };
         files.map(|files| compiled.store(files)).transpose()?;
         Ok(compiled)

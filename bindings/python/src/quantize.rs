@@ -57,7 +57,7 @@ pub(crate) fn calibrate_to(
     let goal = Goal::new(target_accuracy, max_error)
         .ok_or_else(|| usage(py, "give target_accuracy, max_error, or both"))?;
     if recipe.settings.is_some() || recipe.options.activation_bits.is_some() {
-        return Err(usage(py, "bits are what is searched for: leave out activation_bits"));
+        return Err(usage(py, "the goal fixes the bits: leave out settings and activation_bits"));
     }
     let found = watched(py, progress, move |watch| {
         let Given { model, .. } = Given::open(&options, &import, &recipe, None)?;
