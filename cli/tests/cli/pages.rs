@@ -36,6 +36,8 @@ fn the_page_of_an_audit_says_what_the_text_says() {
     }
     assert!(page.contains(report["claim"]["key_digest"].as_str().unwrap()));
     assert!(page.contains("INSECURE: its secret is public"), "{page}");
+    let verdict = page.split("</div>").next().unwrap();
+    assert!(verdict.contains("It is no evidence."), "said where it is accepted: {verdict}");
     assert!(page.contains("data:image/bmp;base64,"), "the input is a picture: {page}");
     for line in report["not_claimed"].as_array().unwrap() {
         assert!(page.contains(line.as_str().unwrap()), "{line} in {page}");

@@ -47,6 +47,15 @@ impl AuditReport {
             Verdict::Rejected => ("verdict rejected", "Rejected"),
             Verdict::Undecided => ("verdict undecided", "Not decided"),
         };
+        let is_insecure = matches!(self.setup.kind, SetupKind::InsecureDevelopment);
+        let no_evidence = is_insecure.then(|| {
+            classed(
+                "p",
+                "alarm",
+                "It stands on the development setup, whose secret is public: anybody can forge such \
+                 a proof. It is no evidence.",
+            )
+        });
         let others = self.other_answers.iter().map(|other| {
             classed("p", "alarm", format!("But the float model answers otherwise: {other}"))
         });
@@ -60,7 +69,8 @@ impl AuditReport {
             let missing = self.missing.join(", and ");
             tag("p", format!("To make the key again from the ONNX file, give also {missing}."))
         });
-        let content = join![tag("strong", word), others.collect::<Markup>(), reasons, missing];
+        let others: Markup = others.collect();
+        let content = join![tag("strong", word), no_evidence, others, reasons, missing];
         tag_with("div", &[("class", &kind), ("role", &"status")], content)
     }
 

@@ -8,7 +8,7 @@ use crate::{
 
 /// Most layers that are drawn; a larger graph is only listed.
 const MOST_DRAWN: usize = 256;
-const BOX_WIDTH: usize = 420;
+const BOX_WIDTH: usize = 320;
 const BOX_HEIGHT: usize = 40;
 const STEP: usize = 58;
 const MARGIN: usize = 12;
@@ -63,7 +63,13 @@ impl ModelReport {
             return classed("p", "soft", format!("{nodes} layers are too many to draw."));
         }
         let height = (inputs + nodes) * STEP + 2 * MARGIN;
-        let width = BOX_WIDTH + LARGEST_BEND + 2 * MARGIN;
+        // A line that passes others needs room beside them.
+        let bends =
+            self.nodes.iter().zip(inputs..).flat_map(|(node, place)| {
+                node.reads.iter().filter_map(move |&from| bend(from, place))
+            });
+        let widest = bends.max().unwrap_or(0);
+        let width = BOX_WIDTH + widest + 2 * MARGIN;
         let of_inputs = self.inputs.iter().enumerate();
         let of_inputs = of_inputs
             .map(|(place, input)| label(place, &input.name, &format!("input {:?}", input.shape)));
@@ -91,7 +97,7 @@ fn tensors(tensors: &[Tensor]) -> String {
 
 /// A box with a name, which is cut where it would not fit, and what it is.
 fn label(place: usize, name: &str, what: &str) -> Markup {
-    const LONGEST: usize = 52;
+    const LONGEST: usize = 40;
     let cut = name.char_indices().nth(LONGEST);
     let name = cut.map_or_else(|| name.to_owned(), |(cut, _)| format!("{}…", &name[..cut]));
     let (x, y) = (MARGIN, MARGIN + place * STEP);
@@ -103,17 +109,23 @@ fn label(place: usize, name: &str, what: &str) -> Markup {
     join![tag_with("rect", frame, ""), text("name", y + 17, &name), text("soft", y + 32, what)]
 }
 
+/// How far out the line between two boxes bends, where they are not neighbours.
+fn bend(from: usize, to: usize) -> Option<usize> {
+    let bend = || (BEND + BEND_STEP * to.saturating_sub(from)).min(LARGEST_BEND);
+    (to != from + 1).then(bend)
+}
+
 /// The line between two boxes: straight to the next, else around those between.
 fn line(from: usize, to: usize) -> Markup {
     let bottom = MARGIN + from * STEP + BOX_HEIGHT;
     let top = MARGIN + to * STEP;
-    let path = if to == from + 1 {
-        format!("M{} {bottom}V{top}", MARGIN + 24)
-    } else {
-        let right = MARGIN + BOX_WIDTH;
-        let bend = right + (BEND + BEND_STEP * to.saturating_sub(from)).min(LARGEST_BEND);
-        let (start, end) = (bottom - BOX_HEIGHT / 2, top + BOX_HEIGHT / 2);
-        format!("M{right} {start}C{bend} {start} {bend} {end} {right} {end}")
+    let path = match bend(from, to) {
+        None => format!("M{} {bottom}V{top}", MARGIN + 24),
+        Some(bend) => {
+            let right = MARGIN + BOX_WIDTH;
+            let (bend, start, end) = (right + bend, bottom - BOX_HEIGHT / 2, top + BOX_HEIGHT / 2);
+            format!("M{right} {start}C{bend} {start} {bend} {end} {right} {end}")
+        }
     };
     tag_with("path", &[("d", &path)], "")
 }
