@@ -169,6 +169,9 @@ def test_an_audit_makes_the_key_again(model, proof, folder):
     assert "srcdoc" in report._repr_html_()
     refused = zkinfer.audit(proof, model.key)
     assert refused.verdict == "rejected" and refused["reason_codes"] == ["insecure-srs"]
+    with pytest.raises(zkinfer.UsageError, match="pass model=") as usage:
+        zkinfer.audit(proof, model.key, settings=model.settings)
+    assert usage.value.code == "usage"
     undecided = zkinfer.audit(proof, model.key, model=folder / "model.onnx", **DEV)
     assert undecided.verdict == "undecided"
 
@@ -209,6 +212,7 @@ def test_the_float_model_is_compared_with_onnxruntime(model):
         (np.full((1, 64), 2**53 + 1, np.int64), "no 32-bit float holds exactly"),
         ([[1.0, 2.0], [3.0]], "`input` is no array of numbers"),
         (None, "`input` is None"),
+        (np.ma.masked_array(np.zeros((1, 64)), mask=np.eye(1, 64)), "masked elements"),
         (np.array(["1.5"] * 64, dtype=object), "`input` is no array of numbers"),
     ],
 )

@@ -140,6 +140,11 @@ def array(value: Any, what: str) -> np.ndarray:
         made = np.asarray(value)
     except Exception as error:  # whatever a foreign `__array__` raises
         raise InputError(f"`{what}` is no array of numbers: {error}", code="input") from error
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise InputError(
+            f"`{what}` has masked elements: fill them with what the model was trained on",
+            code="input",
+        )
     if made.dtype.hasobject:
         raise InputError(
             f"`{what}` is no array of numbers: it holds {made.dtype}",

@@ -50,6 +50,9 @@ class DemandError(Error):
 class UsageError(Error, ValueError):
     """What was asked for does not go together."""
 
+    def __init__(self, message: str, *, code: str = "usage") -> None:
+        super().__init__(message, code=code)
+
 
 class InternalError(Error):
     """A fault of zkinfer: please report it."""
