@@ -24,22 +24,25 @@ pub(crate) fn inspect(py: Python<'_>, options: ModelOptions) -> PyResult<(String
     Ok((report.to_string(), json(py, &report)?, report.page()))
 }
 
-/// The text of the settings file of a model.
+/// The texts of a settings file and of the accuracy report that it names, if it does.
+type SettingsTexts = (String, Option<String>);
+
+/// The settings of a model.
 #[pyfunction]
-pub(crate) fn calibrate(py: Python<'_>, options: ModelOptions) -> PyResult<String> {
+pub(crate) fn calibrate(py: Python<'_>, options: ModelOptions) -> PyResult<SettingsTexts> {
     let (import, recipe) = (options.import(py)?, options.recipe(py)?);
     let settings = py.detach(|| {
         let given = Given::open(&options, &import, &recipe, None)?;
         let Given { model, inputs, .. } = given;
         let mut quantized = model.quantize(&recipe, Path::new(""), &inputs)?;
-        measure_accuracy(&model, &mut quantized, options.test_set.as_deref())?;
-        Ok(quantized.settings.encode())
+        let accuracy = measure_accuracy(&model, &mut quantized, options.test_set.as_deref())?;
+        Ok((quantized.settings.encode(), accuracy.map(|accuracy| accuracy.report.encode())))
     });
     settings.raised(py)
 }
 
-/// The text of the cheapest settings that meet a goal on the samples, and the report of the search
-/// as text, JSON and a page.
+/// The cheapest settings that meet a goal on the samples, and the report of the search as text,
+/// JSON and a page.
 #[pyfunction]
 #[pyo3(signature = (options, target_accuracy, max_error, progress))]
 pub(crate) fn calibrate_to(
@@ -48,7 +51,7 @@ pub(crate) fn calibrate_to(
     target_accuracy: Option<f64>,
     max_error: Option<f64>,
     progress: Option<&Bound<'_, PyAny>>,
-) -> PyResult<(String, String, String, String)> {
+) -> PyResult<(SettingsTexts, String, String, String)> {
     let (import, recipe) = (options.import(py)?, options.recipe(py)?);
     let is_share = |share: f64| (0.0..=1.0).contains(&share);
     if ![target_accuracy, max_error].into_iter().flatten().all(is_share) {
@@ -67,8 +70,10 @@ pub(crate) fn calibrate_to(
         };
         let mut found = model.calibrate_to(&samples, &recipe.options, &goal, watch)?;
         let report = CalibrationReport::new(&model, None, &found);
-        measure_accuracy(&model, &mut found.quantized, options.test_set.as_deref())?;
-        Ok((found.quantized.settings.encode(), report))
+        let test_set = options.test_set.as_deref();
+        let accuracy = measure_accuracy(&model, &mut found.quantized, test_set)?;
+        let accuracy = accuracy.map(|accuracy| accuracy.report.encode());
+        Ok(((found.quantized.settings.encode(), accuracy), report))
     })?;
     let (settings, report) = found.raised(py)?;
     Ok((settings, report.to_string(), json(py, &report)?, report.page()))

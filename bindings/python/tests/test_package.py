@@ -58,7 +58,13 @@ def test_files_round_trip_and_are_the_commands(model, proof, tmp_path):
     proof.save(tmp_path / "a.zkproof")
     assert zkinfer.Key.load(tmp_path / "a.zkvk") == model.key
     assert zkinfer.Proof.load(tmp_path / "a.zkproof") == proof
-    assert zkinfer.Settings.load(tmp_path / "a.zkinfer.json") == model.settings
+    settings = zkinfer.Settings.load(tmp_path / "a.zkinfer.json")
+    assert settings == model.settings and settings.accuracy == model.settings.accuracy
+    assert zkinfer.compile(ZOO / "digits_mlp" / "model.onnx", settings=settings).key == model.key
+    settings.save(tmp_path / "b.zkinfer.json")
+    assert zkinfer.Settings.load(tmp_path / "b.zkinfer.json").accuracy == settings.accuracy
+    with pytest.raises(zkinfer.ArtifactError, match="`settings.accuracy` is missing"):
+        zkinfer.compile(ZOO / "digits_mlp" / "model.onnx", settings=zkinfer.Settings(settings.text))
     again = zkinfer.compile(ZOO / "digits_mlp" / "model.onnx", settings=tmp_path / "a.zkinfer.json")
     assert again.key == model.key
     assert not model.save(tmp_path / "a.zkvk")

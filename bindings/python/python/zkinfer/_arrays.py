@@ -112,6 +112,16 @@ class Files:
         path.write_text(text, encoding="utf-8")
         return path
 
+    def settings(self, text: str, accuracy: str | None) -> Path:
+        """A settings file, with the accuracy report that it names beside it."""
+        path = self._place("settings", ".zkinfer.json")
+        path.write_text(text, encoding="utf-8")
+        beside = accuracy_beside(path)
+        self._names[str(beside)] = "`settings.accuracy`"
+        if accuracy is not None:
+            beside.write_text(accuracy, encoding="utf-8")
+        return path
+
     def _archive(self, arrays: Mapping[str, np.ndarray], what: str) -> Path:
         path = self._place(what, ".npz")
         with open(path, "wb") as file:
@@ -126,6 +136,14 @@ class Files:
         path = Path(self._folder) / f"{len(self._names)}{suffix}"
         self._names[str(path)] = f"`{what}`"
         return path
+
+
+def accuracy_beside(settings: Path) -> Path:
+    """Where the accuracy report of a settings file lies."""
+    stem = settings.name.removesuffix(".zkinfer.json")
+    if stem != settings.name:
+        return settings.with_name(f"{stem}.accuracy.json")
+    return settings.with_suffix(".accuracy.json")
 
 
 def _given(path: Path | None, what: str) -> Path:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 import numpy as np
 
 from . import _native, _onnxruntime
-from ._arrays import Files, PathLike, Tensors, from_native, small
+from ._arrays import Files, PathLike, Tensors, accuracy_beside, from_native, small
 from ._proof import Key, Progress, Proof, Report, job_options, read_bytes, write_bytes
 from .errors import UsageError
 
@@ -36,18 +36,30 @@ class InputWarning(UserWarning):
 class Settings:
     """How a model is quantized and proved: with the ONNX file and the setup, all that fixes a key."""
 
-    def __init__(self, text: str, report: Calibration | None = None) -> None:
+    def __init__(
+        self, text: str, accuracy: str | None = None, report: Calibration | None = None
+    ) -> None:
         self.text = text
+        #: The text of the accuracy report that they name, where it is known.
+        self.accuracy = accuracy
         #: The search that found them, where :func:`calibrate` was given a goal.
         self.report = report
 
     @classmethod
     def load(cls, path: PathLike) -> Settings:
-        """Reads a ``.zkinfer.json``; it is checked where it is used. Raises FileError."""
-        return cls(read_bytes(path).decode("utf-8", "replace"))
+        """Reads a ``.zkinfer.json``, and the accuracy report if one lies beside it; both are checked
+        where they are used. Raises FileError.
+        """
+        text, beside = read_bytes(path).decode("utf-8", "replace"), accuracy_beside(Path(path))
+        accuracy = read_bytes(beside).decode("utf-8", "replace") if beside.exists() else None
+        return cls(text, accuracy)
 
     def save(self, path: PathLike) -> None:
-        """Writes the ``.zkinfer.json``. Raises FileError."""
+        """Writes the ``.zkinfer.json``, and beside it the accuracy report that it names, where that
+        is known. Raises FileError.
+        """
+        if self.accuracy is not None:
+            write_bytes(accuracy_beside(Path(path)), self.accuracy.encode())
         write_bytes(path, self.text.encode())
 
     def __eq__(self, other: object) -> bool:
@@ -177,7 +189,7 @@ def model_options(
     if not isinstance(model, (str, os.PathLike)):
         raise UsageError("model must be the path of an ONNX file")
     if isinstance(settings, Settings):
-        settings = files.text(settings.text, "settings", ".zkinfer.json")
+        settings = files.settings(settings.text, settings.accuracy)
     return {
         "model": Path(model),
         "shape": _shapes(shape),
@@ -238,10 +250,10 @@ def calibrate(
     with Files() as files:
         native = model_options(files, model=model, calibrate=samples, **options)
         if target_accuracy is None and max_error is None:
-            return Settings(_native.calibrate(native))
+            return Settings(*_native.calibrate(native))
         goal = (target_accuracy, max_error)
-        text, *report = _native.calibrate_to(native, *goal, progress)
-        return Settings(text, Calibration(*(files.named(part) for part in report)))
+        texts, *report = _native.calibrate_to(native, *goal, progress)
+        return Settings(*texts, Calibration(*(files.named(part) for part in report)))
 
 
 def accuracy(
@@ -326,7 +338,8 @@ class Model:
     @property
     def settings(self) -> Settings:
         """With the ONNX file and the setup, they fix the key."""
-        return Settings(self._native.settings())
+        report = self._native.accuracy()
+        return Settings(self._native.settings(), None if report is None else report[0])
 
     @property
     def accuracy(self) -> dict[str, Any] | None:
