@@ -8,7 +8,7 @@ use serde::Serialize;
 use zkinfer::{
     Comparison, InputData, Model, Origin, Quantized, Reference, Run, Survey, Tensors, Warning,
     accuracy_to_bind,
-    models::{AccuracyReport, LayerComparison, Reading, Shown},
+    models::{AccuracyReport, CodeComparison, LayerComparison, Reading, Shown},
     verifier::VerifyingKey,
 };
 
@@ -30,6 +30,9 @@ pub(crate) struct Compared {
     warnings: Vec<Told>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     layers: Vec<LayerComparison>,
+    /// The codes of a model that is quantized already, beside those of its runtime.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    codes: Option<CodeComparison>,
     /// Our float model beside the exporter's outputs, where these were given.
     reference: Option<Reference>,
 }
@@ -62,6 +65,7 @@ impl Compared {
             has_answers: outputs().any(|output| output.reading != Reading::Values),
             warnings: comparison.warnings.iter().map(told).collect(),
             layers: comparison.layers.clone(),
+            codes: comparison.codes,
             reference,
         }
     }
@@ -90,6 +94,12 @@ impl fmt::Display for Compared {
             "  max abs error {:.5} ({percent:.2} % of the range){answer}",
             self.max_abs_error
         )?;
+        if let Some(CodeComparison { codes, differing }) = self.codes {
+            match differing {
+                0 => writeln!(f, "  codes: all {codes} are onnxruntime's, bit for bit")?,
+                _ => writeln!(f, "  codes: {differing} of {codes} are NOT onnxruntime's")?,
+            }
+        }
         match &self.reference {
             Some(reference) => write!(f, "  {}", ReferenceWords(reference)),
             None => write!(

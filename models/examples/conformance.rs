@@ -11,8 +11,8 @@ use std::path::Path;
 use ndarray::{ArrayD, IxDyn};
 use serde_json::{Value, json};
 use zkinfer_models::{
-    Calibration, Graph, ImportOptions, OnnxFile, QuantizeOptions, execute, quantize,
-    quantize_inputs,
+    Calibration, Comparison, Forms, Graph, ImportOptions, OnnxFile, OutputComparison,
+    QuantizeOptions, Tolerance, quantize,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -42,7 +42,12 @@ fn run(folder: &Path) -> Result<Value, Value> {
     let wide = |array: &ArrayD<f32>| array.iter().copied().map(f64::from).collect();
     let mut outcome = json!({ "float": lists(floats.iter().map(wide).collect()) });
     match integers(&graph, &inputs) {
-        Ok(outputs) => outcome["integer"] = lists(outputs.iter().map(wide).collect()),
+        Ok(comparison) => {
+            let integer =
+                |output: &OutputComparison| output.integer.iter().copied().map(f64::from).collect();
+            outcome["integer"] = lists(comparison.outputs.iter().map(integer).collect());
+            outcome["codes"] = json!(comparison.codes);
+        }
         Err(error) => outcome["error"] = json!(error.to_string()),
     }
     Ok(outcome)
@@ -81,9 +86,9 @@ fn single(value: f64) -> f32 {
     value as f32
 }
 
-fn integers(graph: &Graph, inputs: &[ArrayD<f32>]) -> Result<Vec<ArrayD<f32>>, Box<dyn Error>> {
+fn integers(graph: &Graph, inputs: &[ArrayD<f32>]) -> Result<Comparison, Box<dyn Error>> {
     let calibration = Calibration::from_input(graph, inputs)?;
     let quantized = quantize(graph, &calibration, &QuantizeOptions::default())?;
-    let execution = execute(&quantized, &quantize_inputs(&quantized, inputs)?)?;
-    Ok(quantized.dequantize(&execution))
+    let forms = Forms { graph, calibration: &calibration, quantized: &quantized };
+    Ok(Comparison::run(forms, inputs, &Tolerance::default())?)
 }

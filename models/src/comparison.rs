@@ -7,6 +7,7 @@
 
 mod agreement;
 mod blame;
+mod codes;
 mod inputs;
 mod layers;
 mod outputs;
@@ -19,6 +20,7 @@ use serde::Serialize;
 
 pub use agreement::{Agreement, FloatOutputs};
 pub use blame::{Blame, Cause};
+pub use codes::CodeComparison;
 pub use inputs::InputComparison;
 pub use layers::LayerComparison;
 pub use outputs::OutputComparison;
@@ -67,6 +69,8 @@ pub struct Comparison {
     pub layers: Vec<LayerComparison>,
     /// The outputs of both forms, in the order of the ONNX file.
     pub outputs: Vec<OutputComparison>,
+    /// The codes of a model that is quantized already, beside those of its runtime.
+    pub codes: Option<CodeComparison>,
     /// What a user must be told; empty where the integers do what the float model does.
     pub warnings: Vec<Warning>,
     /// The integer run itself.
@@ -112,7 +116,8 @@ impl Comparison {
         let layers = layers::compare(&runs);
         let outputs = outputs::compare(&runs, tolerance);
         let warnings = warning::warnings(&runs, &inputs, &layers, &outputs, tolerance);
-        Ok(Self { inputs, layers, outputs, warnings, execution })
+        let codes = codes::compare(&runs);
+        Ok(Self { inputs, layers, outputs, codes, warnings, execution })
     }
 
     /// The layers that lost values beyond what they can hold, those that lost most first.

@@ -6,7 +6,8 @@ use crate::error::RunError;
 use crate::execute::Execution;
 use crate::quantized::{QuantizedGraph, QuantizedTensor};
 
-/// The integer inputs for real ones: `floor(x / scale + 1/2)`, clamped to the tensor's range.
+/// The integer inputs for real ones: rounded as [`QuantizedTensor::rounded`] says, clamped to the
+/// tensor's range.
 ///
 /// # Errors
 /// When the inputs are not as many as the model's, of another shape, or not finite.
@@ -28,7 +29,7 @@ pub fn clamped_inputs(graph: &QuantizedGraph, inputs: &[ArrayD<f32>]) -> usize {
     let tensors = graph.inputs.iter().map(|id| &graph.tensors[id.0]);
     let outside = |(tensor, input): (&QuantizedTensor, &ArrayD<f32>)| {
         let clamped = |&(element, &x): &(usize, &f32)| {
-            let value = rounded(x, tensor.scale_of(element));
+            let value = tensor.rounded(element, x);
             value < real(tensor.lo) || value > real(tensor.hi)
         };
         input.iter().enumerate().filter(clamped).count()
@@ -48,7 +49,7 @@ fn quantize_input(tensor: &QuantizedTensor, input: &ArrayD<f32>) -> Result<Vec<i
         return Err(RunError::NotFinite { input: tensor.name.clone(), index });
     }
     let quantized = |(element, &x): (usize, &f32)| {
-        integer(rounded(x, tensor.scale_of(element))).clamp(tensor.lo, tensor.hi)
+        integer(tensor.rounded(element, x)).clamp(tensor.lo, tensor.hi)
     };
     Ok(input.iter().enumerate().map(quantized).collect())
 }
@@ -68,10 +69,6 @@ impl QuantizedGraph {
         };
         self.outputs.iter().map(output).collect()
     }
-}
-
-pub(crate) fn rounded(x: f32, scale: f64) -> f64 {
-    (f64::from(x) / scale + 0.5).floor()
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "saturates; the result is clamped further")]

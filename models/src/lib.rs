@@ -52,8 +52,8 @@ pub use accuracy::{
 pub use activation::Activation;
 pub use calibration::{Calibration, CalibrationSource, Clipping, InputRange, Range};
 pub use comparison::{
-    Agreement, Blame, Cause, Comparison, FloatOutputs, Forms, InputComparison, LayerComparison,
-    OutputComparison, Tolerance, Warning,
+    Agreement, Blame, Cause, CodeComparison, Comparison, FloatOutputs, Forms, InputComparison,
+    LayerComparison, OutputComparison, Tolerance, Warning,
 };
 pub use dequantize::{clamped_inputs, quantize_inputs};
 pub use digest::{HexDigest, model_digest};

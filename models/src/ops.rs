@@ -8,6 +8,7 @@
 pub(crate) mod activate;
 pub(crate) mod affine;
 pub(crate) mod alias;
+pub(crate) mod coded;
 pub(crate) mod contract;
 pub(crate) mod forest;
 pub(crate) mod max_pool;
@@ -26,6 +27,7 @@ use crate::graph::Node;
 use crate::quantize::{Format, Quantizer, Role};
 use crate::quantized::{QuantizedGraph, Requant, TensorId};
 use activate::Activate;
+use coded::Coded;
 
 /// The list of operations: of each its file, its real and its integer form, and what it is called.
 macro_rules! operations {
@@ -45,7 +47,7 @@ macro_rules! operations {
             $(pub use super::$file::$integer as $op;)*
         }
 
-        /// The closed set of real operations; each but the last has its integer counterpart in
+        /// The closed set of real operations; each but the last two has its counterpart in
         /// [`QuantizedOp`].
         ///
         /// `F` is the activation that no layer has absorbed yet. Only while a model is imported and
@@ -54,6 +56,8 @@ macro_rules! operations {
         #[derive(Clone, Debug, PartialEq)]
         pub enum Op<F = Infallible> {
             $($(#[$doc])* $op(real::$op $(<$r>)?),)*
+            /// Codes of a model that is quantized already, which become one of the others.
+            Coded(Coded),
             /// An activation on its own.
             Activate(F),
         }
@@ -69,6 +73,7 @@ macro_rules! operations {
             fn reads(&self) -> &dyn Reads {
                 match self {
                     $(Self::$op(op) => op,)*
+                    Self::Coded(op) => op,
                     Self::Activate(op) => op,
                 }
             }
@@ -76,6 +81,7 @@ macro_rules! operations {
             fn reads_mut(&mut self) -> &mut dyn Reads {
                 match self {
                     $(Self::$op(op) => op,)*
+                    Self::Coded(op) => op,
                     Self::Activate(op) => op,
                 }
             }
@@ -86,6 +92,7 @@ macro_rules! operations {
             pub(crate) fn finished(self, layer: impl FnOnce(Activate) -> real::Affine) -> Op {
                 match self {
                     $(Self::$op(op) => Op::$op(op),)*
+                    Self::Coded(op) => Op::Coded(op),
                     Self::Activate(op) => Op::Affine(layer(op)),
                 }
             }
@@ -96,6 +103,7 @@ macro_rules! operations {
             pub(crate) fn form(&self) -> &dyn RealForm {
                 match self {
                     $(Self::$op(op) => op,)*
+                    Self::Coded(op) => op,
                     Self::Activate(never) => match *never {},
                 }
             }
@@ -105,6 +113,7 @@ macro_rules! operations {
             pub fn name(&self) -> &'static str {
                 match self {
                     $(Self::$op(_) => $name,)*
+                    Self::Coded(_) => "codes",
                     Self::Activate(never) => match *never {},
                 }
             }

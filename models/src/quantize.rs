@@ -1,6 +1,7 @@
 //! From real numbers to integers: scales, integer weights, tables, and the proof that no sum can
 //! overflow.
 
+mod codes;
 mod columns;
 mod form;
 mod input;
@@ -15,10 +16,12 @@ pub(crate) use columns::{MOST_COLUMNS, column_ranges};
 pub(crate) use form::{Form, OUTPUT_BITS, Role, roles};
 pub(crate) use product::{Factored, Products};
 
+use std::cell::Cell;
+
 use crate::calibration::{Calibration, CalibrationSource, Range};
 use crate::error::QuantizeError;
 use crate::graph::Graph;
-use crate::quantized::{QuantizedGraph, QuantizedNode, QuantizedTensor, TensorId};
+use crate::quantized::{QuantizedGraph, QuantizedNode, QuantizedTensor, Rounding, TensorId};
 
 /// Sums of magnitudes stay below `2^SUM_BITS`.
 pub(crate) const SUM_BITS: u32 = 62;
@@ -38,25 +41,32 @@ pub fn quantize(
     options: &QuantizeOptions,
 ) -> Result<QuantizedGraph, QuantizeError> {
     options.check(graph)?;
+    let with = |shift| with_shift(graph, calibration, options, shift).map(|(program, _)| program);
     if let Some(shift) = options.shift {
-        return with_shift(graph, calibration, options, shift);
+        return with(shift);
     }
-    let finest = with_shift(graph, calibration, options, shift::FINEST)?;
+    if codes::has_codes(graph) {
+        return codes::quantize(graph, calibration, options);
+    }
+    let finest = with(shift::FINEST)?;
     match shift::sufficient(&finest) {
         shift::FINEST => Ok(finest),
-        shift => with_shift(graph, calibration, options, shift),
+        shift => with(shift),
     }
 }
 
+/// The program with a shift, and how many codes of a model that is quantized already begin at
+/// another sum than they should.
 fn with_shift(
     graph: &Graph,
     calibration: &Calibration,
     options: &QuantizeOptions,
     shift: u32,
-) -> Result<QuantizedGraph, QuantizeError> {
+) -> Result<(QuantizedGraph, usize), QuantizeError> {
     let factor = factor(calibration)?;
+    let (tensors, misplaced) = (Vec::new(), Cell::new(0));
     let mut quantizer =
-        Quantizer { graph, calibration, options, shift, factor, tensors: Vec::new() };
+        Quantizer { graph, calibration, options, shift, factor, tensors, misplaced };
     for spec in &graph.tensors {
         let (name, shape) = (spec.name.clone(), spec.shape.clone());
         quantizer.tensors.push(QuantizedTensor {
@@ -64,11 +74,17 @@ fn with_shift(
             shape,
             scale: 1.0,
             column_scales: Vec::new(),
+            rounding: Rounding::HalfUp,
             lo: 0,
             hi: 0,
         });
     }
     for &id in &graph.inputs {
+        if let Some(format) = quantizer.coded_format(id) {
+            quantizer.define(id, &graph.tensor(id).name, format)?;
+            quantizer.tensors[id.0].rounding = Rounding::SinglePrecision;
+            continue;
+        }
         let (format, columns) = match quantizer.compared_format(id)? {
             Some(exact) => exact,
             None => {
@@ -87,12 +103,13 @@ fn with_shift(
         quantizer.define(node.output, &node.name, format)?;
         nodes.push(QuantizedNode { name: node.name.clone(), op, output: node.output });
     }
-    Ok(QuantizedGraph {
+    let program = QuantizedGraph {
         tensors: quantizer.tensors,
         inputs: graph.inputs.clone(),
         outputs: graph.outputs.clone(),
         nodes,
-    })
+    };
+    Ok((program, quantizer.misplaced.get()))
 }
 
 /// The integers that a tensor holds, and what one unit stands for.
@@ -112,6 +129,7 @@ pub(crate) struct Quantizer<'a> {
     pub(crate) shift: u32,
     factor: f64,
     pub(crate) tensors: Vec<QuantizedTensor>,
+    misplaced: Cell<usize>,
 }
 
 impl Quantizer<'_> {

@@ -45,10 +45,23 @@ pub struct QuantizedTensor {
     /// The same for each index of the last dimension, where an input's columns differ in size;
     /// empty where all elements have `scale`, which otherwise is the largest of them.
     pub column_scales: Vec<f64>,
+    /// How a model input is rounded; it plays no part in the computation.
+    pub rounding: Rounding,
     /// Smallest value an element can take on any input in range.
     pub lo: i64,
     /// Largest value an element can take on any input in range.
     pub hi: i64,
+}
+
+/// How a real input becomes an integer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Rounding {
+    /// `floor(x / scale + 1/2)` in double precision.
+    #[default]
+    HalfUp,
+    /// The integer nearest to `x / scale`, a quotient in single precision, ties to even: what
+    /// `QuantizeLinear` does.
+    SinglePrecision,
 }
 
 impl QuantizedTensor {
@@ -69,6 +82,18 @@ impl QuantizedTensor {
     pub fn scale_of(&self, element: usize) -> f64 {
         let column = element.checked_rem(self.column_scales.len());
         column.map_or(self.scale, |column| self.column_scales[column])
+    }
+
+    /// The integer that a real element becomes, before it is clamped.
+    #[must_use]
+    pub fn rounded(&self, element: usize, x: f32) -> f64 {
+        let scale = self.scale_of(element);
+        match self.rounding {
+            Rounding::HalfUp => (f64::from(x) / scale + 0.5).floor(),
+            Rounding::SinglePrecision => {
+                f64::from((x / crate::graph::narrow(scale)).round_ties_even())
+            }
+        }
     }
 
     /// The one scale, or one for each index of the last dimension.

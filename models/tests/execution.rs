@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use support::zoo::{self, MODELS};
 use zkinfer_models::quantized::{
     Affine, ConvTerm, ImageView, QuantizedGraph, QuantizedNode, QuantizedOp, QuantizedTensor,
-    Requant, Softmax, TensorId,
+    Requant, Rounding, Softmax, TensorId,
 };
 use zkinfer_models::{
     Calibration, QuantizeOptions, RunError, execute, model_digest, quantize, quantize_inputs,
@@ -132,6 +132,7 @@ fn tensor(len: usize, lo: i64, hi: i64) -> QuantizedTensor {
         shape: vec![len],
         scale: 1.0,
         column_scales: Vec::new(),
+        rounding: Rounding::HalfUp,
         lo,
         hi,
     }

@@ -9,7 +9,7 @@ use zkinfer::{
     Model,
     models::{
         Graph, TensorSpec,
-        graph::{Node, Op},
+        graph::{Affine, Node, Op, Sums},
         quantized::TensorId,
     },
 };
@@ -78,11 +78,12 @@ impl From<&TensorSpec> for Tensor {
 fn describe(graph: &Graph, node: &Node, defined: &[TensorId]) -> NodeReport {
     let output = graph.tensor(node.output);
     let (weights, macs) = match &node.op {
-        Op::Affine(affine) => {
-            let kernels: usize = affine.terms.iter().map(|term| term.kernel.len()).sum();
-            let per_element = kernels / affine.bias.len().max(1);
-            (kernels + affine.bias.len(), per_element * output.len())
-        }
+        Op::Affine(affine) => size(affine, output.len()),
+        Op::Coded(coded) => match &coded.sums {
+            Sums::Affine(affine) => size(affine, output.len()),
+            Sums::Mul(_) => (0, output.len()),
+            Sums::Contract(contract) => (0, output.len() * contract.sizes.inner),
+        },
         Op::Mul(_) => (0, output.len()),
         Op::Contract(contract) => (0, output.len() * contract.sizes.inner),
         Op::Forest(forest) => (forest.trees.iter().map(|tree| tree.branches.len()).sum(), 0),
@@ -91,6 +92,12 @@ fn describe(graph: &Graph, node: &Node, defined: &[TensorId]) -> NodeReport {
     let reads = places(&node.op.inputs(), defined);
     let (name, op, shape) = (node.name.clone(), node.op.name(), output.shape.clone());
     NodeReport { name, op, shape, weights, macs, reads }
+}
+
+/// A layer's weights and multiplications.
+fn size(affine: &Affine, len: usize) -> (usize, usize) {
+    let kernels: usize = affine.terms.iter().map(|term| term.kernel.len()).sum();
+    (kernels + affine.bias.len(), kernels / affine.bias.len().max(1) * len)
 }
 
 impl fmt::Display for ModelReport {

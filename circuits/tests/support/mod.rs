@@ -84,6 +84,7 @@ impl GraphBuilder {
             shape: shape.to_vec(),
             scale: 1.0,
             column_scales: Vec::new(),
+            rounding: Rounding::HalfUp,
             lo: -128,
             hi: 127,
         };
@@ -108,6 +109,7 @@ impl GraphBuilder {
             shape,
             scale: 1.0,
             column_scales: Vec::new(),
+            rounding: Rounding::HalfUp,
             lo,
             hi,
         });

@@ -12,6 +12,7 @@ macro_rules! for_every_model {
     ($macro:ident) => {
         $macro!(
             dense,
+            many_digits,
             convolution,
             strided_convolution,
             pool,
@@ -108,6 +109,24 @@ pub(crate) fn forest() -> Model {
     let values = builder.forest(TensorId(0), trees);
     let hidden = builder.dense(values, 3, Form::Relu);
     let output = builder.dense(hidden, 2, Form::Wide);
+    builder.finish(output)
+}
+
+/// Weights of 30 binary digits below one, as exact codes have them.
+pub(crate) fn many_digits() -> Model {
+    const DIGITS: u32 = 22;
+    let mut builder = GraphBuilder::new(51, [1, 1, 5]);
+    let hidden = builder.dense(TensorId(0), 4, Form::Signed);
+    let output = builder.dense(hidden, 3, Form::Clip(-100, 60));
+    for node in &mut builder.graph.nodes {
+        let QuantizedOp::Affine(layer) = &mut node.op else { continue };
+        layer.terms.iter_mut().flat_map(|term| &mut term.kernel).for_each(|w| *w <<= DIGITS);
+        layer.bias.iter_mut().for_each(|bias| *bias = (*bias << DIGITS) + 12_345);
+        let requant = &mut layer.requant;
+        requant.shift += DIGITS;
+        requant.acc_lo = (requant.acc_lo << DIGITS) - 12_345;
+        requant.acc_hi = (requant.acc_hi << DIGITS) + 12_345;
+    }
     builder.finish(output)
 }
 

@@ -5,7 +5,6 @@ use serde::Serialize;
 
 use super::real;
 use crate::calibration::{Calibration, GRID_TOLERANCE, InputRange};
-use crate::dequantize::rounded;
 use crate::quantized::{QuantizedGraph, QuantizedTensor};
 
 /// What became of one input.
@@ -67,7 +66,7 @@ fn compare_one(
     };
     for (element, &x) in input.iter().enumerate() {
         let scale = tensor.scale_of(element);
-        let step = rounded(x, scale);
+        let step = tensor.rounded(element, x);
         let kept = step.clamp(lo, hi);
         let by = (f64::from(x) - kept * scale).abs();
         let is_clamped = step != kept;

@@ -186,7 +186,11 @@ fn mask(
             };
             let last = importer.shape_of(&allowed).len() - 1;
             let attending = importer.reduced(node, &allowed, &[last], Reduction::Max)?;
-            let bias = importer.scaled(node, &allowed, -lowest, lowest)?;
+            // An activation between keeps the two large numbers apart from the scores, which would
+            // be lost in their sum.
+            let forbidden = importer.scaled(node, &allowed, -1.0, 1.0)?;
+            let forbidden = importer.apply(node, &forbidden, Activation::Relu)?;
+            let bias = importer.scaled(node, &forbidden, lowest, 0.0)?;
             Ok(Mask { bias: Some(bias), attending: Some(attending) })
         }
         Some(given) => {

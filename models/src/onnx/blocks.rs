@@ -7,8 +7,9 @@ use super::node::OnnxNode;
 use super::operators::{Operator, operator};
 
 pub(super) const OPERATORS: &[Operator] = &[
-    operator("DepthToSpace", &[1, 11, 13, 28], &["blocksize", "mode"], depth_to_space),
-    operator("SpaceToDepth", &[1, 13, 28], &["blocksize", "mode"], space_to_depth),
+    operator("DepthToSpace", &[1, 11, 13, 28], &["blocksize", "mode"], depth_to_space)
+        .moving_codes(),
+    operator("SpaceToDepth", &[1, 13, 28], &["blocksize", "mode"], space_to_depth).moving_codes(),
 ];
 
 /// The block size of a node that moves blocks of pixels into channels or back.

@@ -20,7 +20,7 @@ pub(super) const OPERATORS: &[Operator] = &[operator(
 .folded_by_running()];
 
 /// `Conv`. A batch of several images becomes as many groups.
-fn conv(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+pub(super) fn conv(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let input = node.tensor(0)?;
     let shape = importer.shape(input).to_vec();
     let (weight_shape, weights) = weights(node)?;

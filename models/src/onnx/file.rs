@@ -173,8 +173,9 @@ impl OnnxFile {
         let proto = self.model.graph.as_ref().ok_or(ImportError::NoGraph)?;
         let mut reasons = check::graph(proto, &nodes);
         let inputs = super::input::resolve(&self.inputs, options, &mut reasons);
-        let mut draft =
-            importer::import(proto, &nodes, &inputs, (sets, check::check_node), reasons)?;
+        let on_codes = super::qdq::on_codes(nodes.clone(), proto);
+        let check = (sets, check::check_node as super::operators::Check);
+        let mut draft = importer::import(proto, &on_codes, &inputs, check, reasons)?;
         draft.digest = graph_digest::graph_digest(proto, &nodes, &inputs)?;
         draft.fuse();
         Ok(draft.legalize())

@@ -23,6 +23,17 @@ pub(super) struct FlatNode<'a> {
     pub(super) opset: i64,
     /// Names of the graph around that its own graphs may read.
     pub(super) captured: Vec<&'a str>,
+    /// What the codes that it gives are clamped to besides their own range.
+    pub(super) clamps: Vec<Clamp>,
+}
+
+/// A function of real numbers that became one of codes.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Clamp {
+    /// Nothing below 0.
+    Relu,
+    /// Nothing outside the numbers that are these operands, where there are any.
+    Between([Option<usize>; 2]),
 }
 
 impl FlatNode<'_> {
@@ -82,6 +93,7 @@ fn flat_node<'a>(node: &'a NodeProto, position: usize, sets: &OperatorSets) -> F
         attributes: node.attribute.iter().map(|value| (value.name.as_str(), value)).collect(),
         opset: sets.version(&node.domain),
         captured,
+        clamps: Vec::new(),
     }
 }
 
@@ -194,17 +206,30 @@ impl<'a> Inliner<'a> {
                 attributes: bound_attributes(inner, node, function)?,
                 opset: sets.version(&inner.domain),
                 captured: Vec::new(),
+                clamps: Vec::new(),
             };
             self.add(flat, &inner.overload, depth + 1)?;
         }
         for (name, wanted) in copies {
-            let (input, output) = (vec![rename(name)], vec![wanted.clone()]);
-            let (name, attributes, opset) = (prefix.clone(), Vec::new(), sets.version(""));
-            let (op, domain, captured) = ("Identity", "", Vec::new());
-            let copy = FlatNode { name, op, domain, input, output, attributes, opset, captured };
+            let copy = identity(prefix.clone(), [rename(name), wanted.clone()], sets.version(""));
             self.add(copy, "", depth + 1)?;
         }
         Ok(())
+    }
+}
+
+/// A node that copies a tensor.
+fn identity<'a>(name: String, [input, output]: [String; 2], opset: i64) -> FlatNode<'a> {
+    FlatNode {
+        name,
+        op: "Identity",
+        domain: "",
+        input: vec![input],
+        output: vec![output],
+        attributes: Vec::new(),
+        opset,
+        captured: Vec::new(),
+        clamps: Vec::new(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::codes::Codes;
 use super::constant::{Constant, Data};
 use super::element::Element;
 use super::error::{ImportError, Refusals};
@@ -9,7 +10,7 @@ use super::functions::{FlatNode, flatten};
 use super::input::Input;
 use super::limits::{Budget, NODES, limit};
 use super::node::{OnnxNode, Tensor, Value};
-use super::operators::{Check, Operator};
+use super::operators::{Check, CodesIn, Operator};
 use super::order::dependency_order;
 use super::proto::{GraphProto, ValueInfoProto};
 use super::sets::OperatorSets;
@@ -26,6 +27,12 @@ pub(super) struct Importer {
     values: HashMap<String, Option<Value>>,
     /// Names of tensors of the graph, each with the last number tried for another of that name.
     names: HashMap<String, usize>,
+    /// What the elements of constants of the file are.
+    kinds: HashMap<String, Element>,
+    /// Names of the model's outputs.
+    outputs: HashSet<String>,
+    /// What is known of tensors of codes.
+    pub(super) codes: HashMap<TensorId, Codes>,
     reasons: Vec<ImportError>,
     sets: OperatorSets,
     check: Check,
@@ -42,6 +49,7 @@ pub(super) fn import(
     reasons: Vec<ImportError>,
 ) -> Result<Draft, Refusals> {
     let mut importer = Importer { reasons, sets, ..Importer::new(Budget::new(), check) };
+    importer.outputs = proto.output.iter().map(|output| output.name.clone()).collect();
     importer.add_initializers(proto)?;
     for input in &proto.input {
         // Those that cannot be used have their reason already.
@@ -64,6 +72,9 @@ impl Importer {
             budget,
             values: HashMap::new(),
             names: HashMap::new(),
+            kinds: HashMap::new(),
+            outputs: HashSet::new(),
+            codes: HashMap::new(),
             reasons: Vec::new(),
             sets: OperatorSets::default(),
             check,
@@ -182,9 +193,27 @@ impl Importer {
                     None
                 }
             };
+            self.kinds.extend(
+                Element::of(initializer.data_type).map(|kind| (initializer.name.clone(), kind)),
+            );
             self.define(&initializer.name, value)?;
         }
         Ok(())
+    }
+
+    /// What the elements of a constant of the file are.
+    pub(super) fn kind_of(&self, name: &str) -> Option<Element> {
+        self.kinds.get(name).copied()
+    }
+
+    /// Whether the first result of a node is an output of the model.
+    pub(super) fn gives_output(&self, node: &OnnxNode<'_>) -> bool {
+        node.outputs().first().is_some_and(|name| self.outputs.contains(name))
+    }
+
+    /// Keeps what the elements of a constant are.
+    pub(super) fn set_kind(&mut self, name: &str, kind: Element) {
+        self.kinds.insert(name.to_owned(), kind);
     }
 
     fn add_input(&mut self, input: &Input) -> Result<(), ImportError> {
@@ -293,8 +322,19 @@ impl Importer {
         }
         // An unknown operation is among the reasons already.
         let operator = (self.check)(flat).map_err(|_| None)?;
-        let node = OnnxNode::new(flat, operands);
-        let results = self.results(&node, operator)?;
+        let mut node = OnnxNode::new(flat, operands);
+        if operator.codes == CodesIn::Whole {
+            node = self.with_whole_codes(node)?;
+        }
+        let mut results = self.results(&node, operator)?;
+        if operator.codes == CodesIn::Moved {
+            self.move_codes(node.optional(0), &results);
+        }
+        for (value, name) in results.iter_mut().zip(&flat.output) {
+            if self.outputs.contains(name) {
+                *value = self.whole_codes(&node, value)?;
+            }
+        }
         for (index, output) in flat.output.iter().enumerate() {
             if results.get(index).is_none() && read.contains(output.as_str()) {
                 let (node, op) = (flat.name.clone(), flat.op.to_owned());

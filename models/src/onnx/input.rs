@@ -68,8 +68,8 @@ fn declared_shape(name: &str, shape: &TensorShapeProto) -> Result<Vec<Dimension>
         Some(Dim::Param(symbol)) if symbol.is_empty() => Ok(Dimension::Open),
         Some(Dim::Param(symbol)) => Ok(Dimension::Symbol(super::names::printable(symbol))),
         Some(Dim::Value(size)) => match usize::try_from(*size) {
-            Ok(size) if size > 0 => Ok(Dimension::Fixed(size)),
-            _ => Err(ImportError::Dimension { tensor: name.to_owned(), axis, got: *size }),
+            Ok(size) => Ok(Dimension::Fixed(size)),
+            Err(_) => Err(ImportError::Dimension { tensor: name.to_owned(), axis, got: *size }),
         },
     };
     shape.dim.iter().enumerate().map(dimension).collect()
@@ -111,7 +111,21 @@ pub(super) fn resolve(
             Err(reason) => reasons.push(reason),
         }
     }
+    refuse_empty(&inputs, reasons);
     inputs
+}
+
+/// An input without elements is a constant; where it is the only one, the exporter meant another
+/// shape.
+fn refuse_empty(inputs: &[Input], reasons: &mut Vec<ImportError>) {
+    if inputs.iter().any(|input| input.fixed.is_none()) {
+        return;
+    }
+    let empty = inputs.iter().filter_map(|input| {
+        let axis = input.shape.iter().position(|&size| size == 0)?;
+        Some(ImportError::Dimension { tensor: input.name.clone(), axis, got: 0 })
+    });
+    reasons.extend(empty);
 }
 
 /// The number that each symbol stands for: given with a shape, or 1 for a batch.
@@ -176,6 +190,7 @@ fn resolve_one(
     if let Some(values) = &fixed {
         check_fixed(input, element, &shape, values)?;
     }
+    let fixed = if shape.contains(&0) { Some(Vec::new()) } else { fixed };
     Ok(Input { name: input.name.clone(), element, shape, fixed })
 }
 

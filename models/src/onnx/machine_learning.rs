@@ -18,6 +18,34 @@ pub(super) const OPERATORS: &[Operator] = &[
     operator("Binarizer", &[1], &["threshold"], binarize).of_domain(DOMAIN),
     operator("FeatureVectorizer", &[1], &["inputdimensions"], vectorize).of_domain(DOMAIN),
     operator(
+        "Imputer",
+        &[1],
+        &[
+            "imputed_value_floats",
+            "imputed_value_int64s",
+            "replaced_value_float",
+            "replaced_value_int64",
+        ],
+        impute,
+    )
+    .of_domain(DOMAIN),
+    operator(
+        "LabelEncoder",
+        &[2, 4],
+        &[
+            "default_float",
+            "default_int64",
+            "default_string",
+            "keys_floats",
+            "keys_int64s",
+            "values_floats",
+            "values_int64s",
+            "values_strings",
+        ],
+        encode_labels,
+    )
+    .of_domain(DOMAIN),
+    operator(
         "LinearClassifier",
         &[1],
         &[
@@ -40,6 +68,8 @@ pub(super) const OPERATORS: &[Operator] = &[
     .of_domain(DOMAIN),
     operator("Normalizer", &[1], &["norm"], normalize).of_domain(DOMAIN),
     operator("Scaler", &[1], &["offset", "scale"], scale).of_domain(DOMAIN),
+    operator("ZipMap", &[1], &["classlabels_int64s", "classlabels_strings"], zip_map)
+        .of_domain(DOMAIN),
 ];
 
 /// Numbers of an attribute.
@@ -123,11 +153,76 @@ fn vectorize(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     Ok(vec![importer.joined(node, &parts, 1)?])
 }
 
-/// `ArrayFeatureExtractor`: constant places of the last dimension.
+/// `ZipMap`: the scores; the labels that the file names them by are their places.
+fn zip_map(node: &OnnxNode<'_>, _: &mut Importer) -> Lowered {
+    node.has_no_effect(&["classlabels_int64s", "classlabels_strings"]);
+    Ok(vec![node.operand(0)?.clone()])
+}
+
+/// `Imputer` of missing numbers: no input of a proof is missing.
+fn impute(node: &OnnxNode<'_>, _: &mut Importer) -> Lowered {
+    node.has_no_effect(&["imputed_value_floats", "imputed_value_int64s"]);
+    let replaced = node.attribute("replaced_value_float");
+    let is_missing = replaced.is_none_or(|attribute| attribute.f.is_nan());
+    if !is_missing || node.int("replaced_value_int64")?.is_some() {
+        return Err(node.unsupported("replaced numbers other than NaN; replace them beforehand"));
+    }
+    Ok(vec![node.operand(0)?.clone()])
+}
+
+/// `LabelEncoder` of numbers: a value for each key. Values that are strings become their places in
+/// the list of different ones, in the order of their first keys; the default comes after them.
+fn encode_labels(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let integers = |name| Ok::<_, ImportError>(node.ints(name)?.unwrap_or_default());
+    let whole = |list: &[i64]| list.iter().map(|&number| super::constant::real(number)).collect();
+    let keys = match node.floats("keys_floats")? {
+        Some(_) => numbers(node, "keys_floats")?,
+        None => whole(integers("keys_int64s")?),
+    };
+    let names = node.texts("values_strings")?.unwrap_or_default();
+    let (values, default, kind) = if names.is_empty() {
+        match node.floats("values_floats")? {
+            Some(_) => {
+                let default = node.float("default_float")?.unwrap_or(0.0);
+                (numbers(node, "values_floats")?, default, Element::Real)
+            }
+            None => {
+                let default = node.int("default_int64")?.unwrap_or(-1);
+                (whole(integers("values_int64s")?), super::constant::real(default), POSITION)
+            }
+        }
+    } else {
+        let first = |name: &Vec<u8>| names.iter().position(|other| other == name);
+        let mut distinct: Vec<usize> = names.iter().filter_map(first).collect();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let place = |name: &Vec<u8>| distinct.iter().position(|&of| Some(of) == first(name));
+        let places = names.iter().filter_map(place).map(count).collect();
+        (places, count(distinct.len()), POSITION)
+    };
+    node.has_no_effect(&["default_float", "default_int64", "default_string"]);
+    if keys.is_empty() || keys.len() != values.len() {
+        return Err(node.unsupported("keys that are no numbers, or values of another number"));
+    }
+    let value = node.operand(0)?.clone().with_element(Element::Real);
+    let mut result: Value = Constant::reals(Vec::new(), vec![default]).into();
+    for (&key, &encoded) in keys.iter().zip(&values) {
+        let distance = importer.scaled(node, &value, 1.0, -key)?;
+        let is_key = importer.apply(node, &distance, Activation::Function(Function::IsZero))?;
+        let part = importer.scaled(node, &is_key, encoded - default, 0.0)?;
+        result = importer.add(node, &part, &result)?;
+    }
+    Ok(vec![result.with_element(kind)])
+}
+
+/// `ArrayFeatureExtractor`: places of the last dimension.
 fn extract(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let value = node.operand(0)?;
     let shape = importer.shape_of(value);
     let width = shape.last().copied().unwrap_or(0);
+    if !node.operand(1)?.is_constant() {
+        return extract_computed(node, importer, width);
+    }
     let places = super::movement::sizes(node, 1)?;
     if places.is_empty() || places.iter().any(|&place| place >= width) {
         return Err(node.wrong_operand(1, "places within the last dimension"));
@@ -140,6 +235,22 @@ fn extract(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     }
     let flat = importer.shape_of(&picked);
     Ok(vec![importer.reshaped(node, &picked, vec![1, flat[0]])?])
+}
+
+/// Computed places of a row that is constant, as the labels of classes are.
+fn extract_computed(node: &OnnxNode<'_>, importer: &mut Importer, width: usize) -> Lowered {
+    let row = node.constant(0)?;
+    if row.data.len() != width || width == 0 {
+        return Err(node.unsupported("computed places of several rows; only of one constant row"));
+    }
+    let kind = Importer::element_of(node.operand(0)?);
+    let column = Constant::reals(vec![width, 1], row.to_reals()).into();
+    let places = node.operand(1)?;
+    let length: usize = importer.shape_of(places).iter().product();
+    let places = importer.reshaped(node, places, vec![length])?;
+    let rows = importer.one_hot_rows(node, &places, width, false)?;
+    let picked = importer.matrix_product(node, &rows, &column)?;
+    Ok(vec![importer.reshaped(node, &picked, vec![1, length])?.with_element(kind)])
 }
 
 /// `x · coefficients' + intercepts`, with `rows` outputs.

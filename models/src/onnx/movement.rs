@@ -12,15 +12,16 @@ use crate::view::{View, row_major_strides};
 pub(super) const OPERATORS: &[Operator] = &[
     operator("CenterCropPad", &[18], &["axes"], center_crop_pad),
     operator("Compress", &[9, 11, 28], &["axis"], compress),
-    operator("Expand", &[8, 13], &[], expand),
+    operator("Expand", &[8, 13], &[], expand).moving_codes(),
     operator("Gather", &[1, 11, 13], &["axis"], gather),
     operator("GatherElements", &[11, 13], &["axis"], gather_elements),
     operator("GatherND", &[11, 12, 13], &["batch_dims"], gather_nd),
-    operator("ReverseSequence", &[10, 28], &["batch_axis", "time_axis"], reverse_sequence),
-    operator("Slice", &[1, 10, 11, 13], &["axes", "ends", "starts"], slice),
-    operator("Split", &[2, 11, 13, 18], &["axis", "num_outputs", "split"], split),
-    operator("Tile", &[6, 13], &[], tile),
-    operator("Transpose", &[1, 13, 21, 23, 24, 25], &["perm"], transpose),
+    operator("ReverseSequence", &[10, 28], &["batch_axis", "time_axis"], reverse_sequence)
+        .moving_codes(),
+    operator("Slice", &[1, 10, 11, 13], &["axes", "ends", "starts"], slice).moving_codes(),
+    operator("Split", &[2, 11, 13, 18], &["axis", "num_outputs", "split"], split).moving_codes(),
+    operator("Tile", &[6, 13], &[], tile).moving_codes(),
+    operator("Transpose", &[1, 13, 21, 23, 24, 25], &["perm"], transpose).moving_codes(),
     operator("Trilu", &[14], &["upper"], trilu),
 ];
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::constant::{Constant, Data};
 use super::element::Element;
 use super::error::ImportError;
-use super::functions::FlatNode;
+use super::functions::{Clamp, FlatNode};
 use super::proto::{AttributeProto, AttributeType, GraphProto, TensorProto};
 use crate::quantized::TensorId;
 
@@ -115,6 +115,16 @@ impl<'a> OnnxNode<'a> {
             Value::Constant(constant) => Ok(constant),
             Value::Tensor(_) => Err(self.wrong_operand(index, "a constant")),
         }
+    }
+
+    /// The name of the operand at `index`.
+    pub(super) fn operand_name(&self, index: usize) -> &'a str {
+        self.flat.input.get(index).map_or("", String::as_str)
+    }
+
+    /// What the codes that it gives are clamped to besides their own range.
+    pub(super) fn clamps(&self) -> &'a [Clamp] {
+        &self.flat.clamps
     }
 
     /// The name of the first constant operand, or the node's.

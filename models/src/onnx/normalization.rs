@@ -75,7 +75,7 @@ fn softmax_axes(node: &OnnxNode<'_>, rank: usize) -> Result<std::ops::Range<usiz
     Ok(axis..if one_axis { axis + 1 } else { rank })
 }
 
-fn softmax(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+pub(super) fn softmax(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let input = node.tensor(0)?;
     let axes = softmax_axes(node, importer.shape(input).len())?;
     Ok(vec![importer.softmax_of(node, input, axes)?])

@@ -28,6 +28,19 @@ pub(super) struct Operator {
     pub(super) lower: Lower,
     /// Whether constant operands are folded by running the operations instead.
     pub(super) folds_by_running: bool,
+    /// How it reads codes.
+    pub(super) codes: CodesIn,
+}
+
+/// How an operation reads tensors of codes, which are kept less their zero points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CodesIn {
+    /// As the whole codes that the file says.
+    Whole,
+    /// As they are kept: it knows of zero points.
+    Kept,
+    /// As they are kept, and hands them on.
+    Moved,
 }
 
 /// A row of the table.
@@ -37,13 +50,24 @@ pub(super) const fn operator(
     attributes: &'static [&'static str],
     lower: Lower,
 ) -> Operator {
-    Operator { domain: "", name, sets, attributes, lower, folds_by_running: false }
+    let (folds_by_running, codes) = (false, CodesIn::Whole);
+    Operator { domain: "", name, sets, attributes, lower, folds_by_running, codes }
 }
 
 impl Operator {
     /// The row of an operation whose import function knows nothing of constant data.
     pub(super) const fn folded_by_running(self) -> Self {
         Self { folds_by_running: true, ..self }
+    }
+
+    /// The row of an operation that knows of zero points.
+    pub(super) const fn keeping_codes(self) -> Self {
+        Self { codes: CodesIn::Kept, ..self }
+    }
+
+    /// The row of an operation that only moves elements of its first operand, or takes the largest.
+    pub(super) const fn moving_codes(self) -> Self {
+        Self { codes: CodesIn::Moved, ..self }
     }
 
     /// The row of an operation of another domain.
@@ -58,28 +82,11 @@ pub(super) fn advice(domain: &str, op: &str) -> &'static str {
         ("", "TopK") => {
             "export the model without it: the order of the outputs before it says the same"
         }
-        (
-            "" | "com.microsoft",
-            "QuantizeLinear"
-            | "DequantizeLinear"
-            | "QLinearConv"
-            | "QLinearMatMul"
-            | "DynamicQuantizeLinear"
-            | "MatMulInteger"
-            | "ConvInteger",
-        ) => "give the float model: zkinfer quantizes it itself",
         ("", "Loop" | "Scan") => {
             "export with fixed shapes, so that the exporter decides the branch or unrolls the loop"
         }
         ("", "NonMaxSuppression" | "RoiAlign") => {
             "export the model up to the node before it, and run this step outside the proof"
-        }
-        ("ai.onnx.ml", "ZipMap") => {
-            "export the scores as an array: convert_sklearn(…, options={\"zipmap\": False}), or \
-             zipmap=False in onnxmltools"
-        }
-        ("ai.onnx.ml", "ArrayFeatureExtractor") => {
-            "keep the scores alone, before labels are looked up: the largest one is the class"
         }
         ("ai.onnx.ml", _) => {
             "prove the part of the pipeline without it, or a neural network trained on its outputs"

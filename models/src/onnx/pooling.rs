@@ -42,6 +42,7 @@ pub(super) const OPERATORS: &[Operator] = &[
         &["auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "storage_order", "strides"],
         max_pool,
     )
+    .moving_codes()
     .folded_by_running(),
 ];
 
@@ -63,6 +64,28 @@ fn max_pool(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
 
 fn average_pool(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let (tensor, shape, spatial) = pool(node, importer)?;
+    let divisors = divisors(node, &spatial)?;
+    let weights: Vec<f64> = divisors.iter().map(|&divisor| 1.0 / count(divisor)).collect();
+    Ok(vec![weighted_windows(node, importer, tensor, &shape, &spatial, &weights)?])
+}
+
+/// The sums of the windows of `AveragePool`, and the one number that they are divided by.
+pub(super) fn window_sums(
+    node: &OnnxNode<'_>,
+    importer: &mut Importer,
+) -> Result<(Value, usize), ImportError> {
+    let (tensor, shape, spatial) = pool(node, importer)?;
+    let divisors = divisors(node, &spatial)?;
+    if divisors.iter().any(|divisor| *divisor != divisors[0]) {
+        return Err(node.unsupported("codes in windows of several sizes; count the padding"));
+    }
+    let weights = vec![1.0; divisors.len()];
+    let sums = weighted_windows(node, importer, tensor, &shape, &spatial, &weights)?;
+    Ok((sums, divisors[0]))
+}
+
+/// What the sum of each window is divided by.
+fn divisors(node: &OnnxNode<'_>, spatial: &Spatial) -> Result<Vec<usize>, ImportError> {
     let include_pad = node.flag("count_include_pad", false)?;
     let divisor = |axis: usize, position: usize| {
         if include_pad {
@@ -79,8 +102,7 @@ fn average_pool(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     if divisors.contains(&0) {
         return Err(node.unsupported("a window that lies wholly in the padding"));
     }
-    let weights: Vec<f64> = divisors.iter().map(|&divisor| 1.0 / count(divisor)).collect();
-    Ok(vec![weighted_windows(node, importer, tensor, &shape, &spatial, &weights)?])
+    Ok(divisors)
 }
 
 /// `LpPool`: the root of the sum of powers.

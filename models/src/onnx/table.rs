@@ -4,7 +4,8 @@ use super::operators::Operator;
 use super::{
     activations, arithmetic, attention, blocks, concat, constants, control, convolution, elements,
     logic, losses, machine_learning, matrix, movement, normalization, padding, pooling, products,
-    recurrent, reduction, reshaping, resize, scatter, selection, transposed_convolution, trees,
+    qlinear, quantization, recurrent, reduction, reshaping, resize, scatter, selection,
+    transposed_convolution, trees,
 };
 
 const FAMILIES: &[&[Operator]] = &[
@@ -27,6 +28,8 @@ const FAMILIES: &[&[Operator]] = &[
     padding::OPERATORS,
     pooling::OPERATORS,
     products::OPERATORS,
+    qlinear::OPERATORS,
+    quantization::OPERATORS,
     recurrent::OPERATORS,
     reduction::OPERATORS,
     reshaping::OPERATORS,

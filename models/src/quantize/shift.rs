@@ -25,7 +25,7 @@ const LEAST_FACTOR: f64 = 16.0;
 const LEAST_RECIPROCAL: f64 = 256.0;
 
 /// The shift with which a model is quantized first, to see what it needs.
-pub(super) const FINEST: u32 = *SHIFTS.end();
+pub(crate) const FINEST: u32 = *SHIFTS.end();
 
 /// The smallest shift that serves every layer of a model that is quantized with [`FINEST`].
 pub(super) fn sufficient(graph: &QuantizedGraph) -> u32 {

@@ -2,7 +2,7 @@
 
 use zkinfer_models::{
     Graph, QuantizedGraph,
-    graph::Node,
+    graph::{Node, Op},
     quantized::{ImageView, QuantizedNode, QuantizedOp, Requant},
 };
 
@@ -54,7 +54,8 @@ pub(super) fn lattice(
 /// # Errors
 /// [`PlanError::TooManyLayers`].
 pub fn check_layers(graph: &Graph) -> Result<(), PlanError> {
-    let has_accumulators = |node: &&Node| node.op.activation().is_some();
+    let has_accumulators =
+        |node: &&Node| node.op.activation().is_some() || matches!(node.op, Op::Coded(_));
     let layers = graph.nodes().iter().filter(has_accumulators).count();
     match layers > MAX_LAYERS {
         true => Err(PlanError::TooManyLayers { layers, limit: MAX_LAYERS }),

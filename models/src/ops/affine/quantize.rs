@@ -1,16 +1,18 @@
 //! Linear layers: integer weights that absorb the scales, and bounds of every sum.
 
 use super::patches::Patches;
-use super::{Affine, ConvTerm, QuantizedAffine, Term};
+use super::{Affine, ConvTerm, QuantizedAffine, Term, Window};
 use crate::activation::Activation;
 use crate::calibration::Range;
 use crate::error::QuantizeError;
 use crate::graph::Node;
 use crate::ops::{QuantizedOp, RealForm as _};
 use crate::quantize::{
-    Form, Format, Quantizer, Role, SUM_BITS, check_scale, integer, power_of_two, real, small,
+    Form, Format, Quantizer, Role, SUM_BITS, check_scale, integer, power_of_two, real,
+    shift::FINEST, small,
 };
-use crate::quantized::{ImageView, Requant};
+use crate::quantized::{Alias, ImageView, Requant};
+use crate::view::View;
 
 /// How much an output's scale grows at a time until rounded weights cannot saturate it.
 const WIDENING: f64 = 1.000_5;
@@ -29,10 +31,18 @@ impl Quantizer<'_> {
         affine: &Affine,
         role: Role,
     ) -> Result<(QuantizedOp, Format), QuantizeError> {
+        if let Some(scaled) = self.scaled_codes(affine, role) {
+            return Ok(scaled);
+        }
         let absorbed = self.absorbed(affine);
         let affine = absorbed.as_ref();
         let proven = affine.range(&self.ranges());
         let mut form = self.affine_form(node, affine, role, proven)?;
+        // The many digits of a model that is quantized already are for weights below one.
+        let is_coarsened = self.shift > FINEST && self.options.shift.is_none();
+        if is_coarsened && self.smallest_scale(affine) > form.scale {
+            return Err(QuantizeError::Overflow { layer: node.name.clone() });
+        }
         form.scale = if form.is_sign() {
             self.finest_step(affine) / STEP_PARTS
         } else {
@@ -48,6 +58,31 @@ impl Quantizer<'_> {
         let (table, format) = self.output_of(&form);
         layer.0.requant.table = table;
         Ok((QuantizedOp::Affine(layer.0), format))
+    }
+
+    /// Codes of which each stands for as much: the codes themselves.
+    fn scaled_codes(&self, affine: &Affine, role: Role) -> Option<(QuantizedOp, Format)> {
+        let [term] = &affine.terms[..] else { return None };
+        let &weight = term.kernel.first()?;
+        let is_scaling = weight > 0.0
+            && affine.activation == Activation::Identity
+            && term.window == Window::pixel(affine.output.channels)
+            && term.view == affine.output
+            && term.kernel.iter().all(|other| *other == weight)
+            && affine.bias.iter().all(|bias| *bias == 0.0);
+        let is_read_elsewhere = match role {
+            Role::Hidden => false,
+            // An output is computed, even from an input that it is equal to.
+            Role::Output => self.is_taken_from_input(term.input),
+            Role::Argument { .. } => true,
+        };
+        if !is_scaling || is_read_elsewhere || !self.is_coded(term.input) {
+            return None;
+        }
+        let format = self.format(term.input);
+        let elements = View::in_order(self.tensors[term.input.0].len());
+        let alias = Alias { input: term.input, elements };
+        Some((QuantizedOp::Alias(alias), Format { scale: format.scale * weight, ..format }))
     }
 
     fn affine_form(
@@ -196,7 +231,7 @@ impl Quantizer<'_> {
     }
 
     /// The smallest and largest sum over all channels; `None` where magnitudes exceed the limit.
-    fn sum_bounds(&self, layer: &QuantizedAffine) -> Option<(i64, i64)> {
+    pub(crate) fn sum_bounds(&self, layer: &QuantizedAffine) -> Option<(i64, i64)> {
         let sums = self.channel_sums(&layer.bias, &layer.terms, &layer.output);
         let within = sums.iter().all(|sum| sum[2] < 1 << SUM_BITS);
         let lo = sums.iter().map(|sum| sum[0]).min()?;
@@ -205,7 +240,12 @@ impl Quantizer<'_> {
     }
 
     /// The smallest and largest sum of each channel, and that of all magnitudes.
-    fn channel_sums(&self, bias: &[i64], terms: &[ConvTerm], output: &ImageView) -> Vec<[i128; 3]> {
+    pub(crate) fn channel_sums(
+        &self,
+        bias: &[i64],
+        terms: &[ConvTerm],
+        output: &ImageView,
+    ) -> Vec<[i128; 3]> {
         let mut sums: Vec<[i128; 3]> =
             bias.iter().map(|&bias| [bias.into(), bias.into(), i128::from(bias).abs()]).collect();
         for term in terms {
