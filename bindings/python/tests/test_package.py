@@ -200,6 +200,15 @@ def test_the_cost_and_the_graph_are_told(model, folder):
     assert report["inputs"][0]["shape"] == [1, 64]
 
 
+def test_a_notebook_shows_models_runs_and_proofs(model, x, proof):
+    assert "INSECURE" in model._repr_html_() and model.key.digest in model._repr_html_()
+    run = model.run(x)
+    assert "logits, float model" in run._repr_html_() and "WARNING" not in run._repr_html_()
+    assert "not yet verified" in proof._repr_html_()
+    foreign = zkinfer.Run({"<b>": x}, {"<b>": x}, ["<script>"], 0.0, True, [])
+    assert "<b>" not in foreign._repr_html_() and "<script>" not in foreign._repr_html_()
+
+
 def test_the_float_model_is_compared_with_onnxruntime(model):
     pytest.importorskip("onnxruntime")
     assert model.runtime is not None and not model.runtime.differs

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import _native, _onnxruntime
 from ._arrays import Files, PathLike, Tensors, accuracy_beside, from_native, small
-from ._proof import Key, Progress, Proof, Report, job_options, read_bytes, write_bytes
+from ._proof import Key, Progress, Proof, Report, job_options, read_bytes, table, write_bytes
 from .errors import UsageError
 
 if TYPE_CHECKING:
@@ -93,6 +93,14 @@ class Run:
     same_answer: bool
     #: For each layer its error and its saturated elements.
     layers: list[dict[str, Any]] = field(repr=False)
+
+    def _repr_html_(self) -> str:
+        rows: list[tuple[str, object]] = []
+        for name, values in self.outputs.items():
+            rows += [(name, values), (f"{name}, float model", self.float_outputs[name])]
+        rows.append(("largest error", f"{100 * self.error_share:.2f} % of an output's range"))
+        rows += [("WARNING", text) for text in self.warnings]
+        return table("zkinfer run, in integers and in floating point", rows)
 
 
 @dataclass(frozen=True)
@@ -463,6 +471,20 @@ class Model:
             )
         if self.runtime is not None and self.runtime.differs:
             warnings.warn(f"the float model {self.runtime}", AccuracyWarning, stacklevel=3)
+
+    def _repr_html_(self) -> str:
+        data = self._data
+        rows: list[tuple[str, object]] = [("file", data["path"]), ("key", self.key.digest)]
+        rows += [("input", f"{name} {shape}") for name, shape in data["inputs"]]
+        rows += [("output", f"{name} {shape}") for name, shape in data["outputs"]]
+        rows.append(("calibrated with the", data["calibration"]))
+        same = data["samples"] - data["other_answers"]
+        rows.append(("the model's answer", f"on {same} of {data['samples']} samples"))
+        if data["insecure_srs"]:
+            rows.append(("INSECURE", "a development setup: its proofs convince nobody"))
+        if self.runtime is not None:
+            rows.append(("the float model", self.runtime))
+        return table("zkinfer model", rows)
 
     def __repr__(self) -> str:
         data = self._data

@@ -55,6 +55,15 @@ def write_bytes(path: PathLike, data: bytes, *, private: bool = False) -> None:
         raise FileError(f"cannot write {target}: {reason}", code="write") from None
 
 
+def table(caption: str, rows: Sequence[tuple[str, object]]) -> str:
+    """Names and values for a notebook; text of files is escaped."""
+    cells = "".join(
+        f"<tr><th>{escape(name)}</th><td><code>{escape(str(value))}</code></td></tr>"
+        for name, value in rows
+    )
+    return f"<table><caption>{escape(caption)}</caption>{cells}</table>"
+
+
 class Key:
     """A verifying key: what verifiers hold. Names in it are the word of its maker."""
 
@@ -181,11 +190,7 @@ class Proof:
         job = self.job
         rows = [("bytes", self.byte_count), ("key", self.key_digest), ("job", job["job"])]
         rows += [("pays", "nobody" if job["pays_nobody"] else job["payee"])]
-        cells = "".join(
-            f"<tr><th>{escape(name)}</th><td><code>{escape(str(value))}</code></td></tr>"
-            for name, value in rows
-        )
-        return f"<table><caption>zkinfer proof, not yet verified</caption>{cells}</table>"
+        return table("zkinfer proof, not yet verified", rows)
 
 
 @dataclass(frozen=True)
