@@ -37,6 +37,13 @@ pub enum Phase {
         /// When.
         at: u64,
     },
+    /// A node was paid for its answer, which nothing has proven.
+    Accepted {
+        /// Which node.
+        prover: Address,
+        /// When.
+        at: u64,
+    },
     /// The buyer has the price back.
     Refunded {
         /// When.
@@ -64,6 +71,7 @@ impl Phase {
             Self::Open => "open",
             Self::Staked { .. } => "staked",
             Self::Settled { .. } => "settled",
+            Self::Accepted { .. } => "accepted",
             Self::Refunded { .. } => "refunded",
             Self::Slashed { .. } => "slashed",
             Self::Cancelled { .. } => "cancelled",
@@ -74,7 +82,9 @@ impl Phase {
     #[must_use]
     pub fn node(&self) -> Option<Address> {
         match self {
-            Self::Staked { prover, .. } | Self::Slashed { prover, .. } => Some(*prover),
+            Self::Staked { prover, .. }
+            | Self::Slashed { prover, .. }
+            | Self::Accepted { prover, .. } => Some(*prover),
             Self::Settled { payee, .. } => Some(*payee),
             Self::Open | Self::Refunded { .. } | Self::Cancelled { .. } => None,
         }
@@ -85,6 +95,7 @@ impl Phase {
     pub fn ended_at(&self) -> Option<u64> {
         match self {
             Self::Settled { at, .. }
+            | Self::Accepted { at, .. }
             | Self::Refunded { at }
             | Self::Slashed { at, .. }
             | Self::Cancelled { at } => Some(*at),
@@ -117,6 +128,7 @@ pub trait Ledger {
         until: u64,
         now: u64,
     ) -> Result<(), MarketError>;
+    fn accept(&mut self, job: JobId, now: u64) -> Result<(), MarketError>;
     fn lapse(&mut self, job: JobId, now: u64) -> Result<(), MarketError>;
     fn slash(&mut self, job: JobId, now: u64) -> Result<(), MarketError>;
     fn refund(&mut self, job: JobId, now: u64) -> Result<(), MarketError>;
@@ -152,6 +164,7 @@ fn contract(job: &AnyJob) -> Contract {
             Phase::Staked { prover, until: lease.until, answer: lease.answer }
         }
         AnyJob::Settled(job) => Phase::Settled { payee: job.payee(), at: job.at() },
+        AnyJob::Accepted(job) => Phase::Accepted { prover: job.prover(), at: job.at() },
         AnyJob::Refunded(job) => Phase::Refunded { at: job.at() },
         AnyJob::Slashed(job) => Phase::Slashed { prover: job.prover(), at: job.at() },
         AnyJob::Cancelled(job) => Phase::Cancelled { at: job.at() },
@@ -185,6 +198,10 @@ impl<S: Store> Ledger for Escrow<S> {
         now: u64,
     ) -> Result<(), MarketError> {
         Self::answer(self, job, prover, output, until, now).map_err(failed)
+    }
+
+    fn accept(&mut self, job: JobId, now: u64) -> Result<(), MarketError> {
+        Self::accept(self, job, now).map_err(failed)
     }
 
     fn lapse(&mut self, job: JobId, now: u64) -> Result<(), MarketError> {

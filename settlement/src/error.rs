@@ -77,6 +77,12 @@ pub enum Refusal {
         /// When.
         at: u64,
     },
+    /// The prover was paid for its answer before, without a proof.
+    #[error("the answer was accepted and paid before, at {at}")]
+    AlreadyAccepted {
+        /// When.
+        at: u64,
+    },
     /// Another prover has staked on the job.
     #[error("the prover {prover} has staked on the job")]
     AlreadyStaked {

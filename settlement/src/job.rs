@@ -13,8 +13,10 @@
 //!   └──────▶ Cancelled
 //! ```
 //!
+//! From `Staked`, `accept` leads to `Accepted`: paid for an answer without a proof.
+//!
 //! A transition takes the job by value and is a method of the one state that it leaves, so no other
-//! can be written down. `Settled`, `Refunded`, `Slashed` and `Cancelled` have none.
+//! can be written down. `Settled`, `Accepted`, `Refunded`, `Slashed` and `Cancelled` have none.
 
 use zkinfer_verifier::{ClaimedValues, InferenceClaim, JobBinding, KeyDigest};
 
@@ -88,6 +90,15 @@ impl Open {
 pub struct Settled {
     pub(crate) payee: Address,
     pub(crate) expiry: u64,
+    pub(crate) output: ValuesDigest,
+    pub(crate) at: u64,
+}
+
+/// The prover has got the price for its answer, which nobody has asked it to prove, and its stake
+/// back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    pub(crate) prover: Address,
     pub(crate) output: ValuesDigest,
     pub(crate) at: u64,
 }
@@ -333,6 +344,26 @@ impl Job<Settled> {
     }
 }
 
+impl Job<Accepted> {
+    /// Who was paid.
+    #[must_use]
+    pub fn prover(&self) -> Address {
+        self.state.prover
+    }
+
+    /// The output that was answered. Nothing has shown that it is the model's.
+    #[must_use]
+    pub fn output(&self) -> ValuesDigest {
+        self.state.output
+    }
+
+    /// When it was paid.
+    #[must_use]
+    pub fn at(&self) -> u64 {
+        self.state.at
+    }
+}
+
 impl Job<Refunded> {
     /// When the buyer got the price back.
     #[must_use]
@@ -378,6 +409,7 @@ pub enum AnyJob {
     Refunded(Job<Refunded>),
     Slashed(Job<Slashed>),
     Cancelled(Job<Cancelled>),
+    Accepted(Job<Accepted>),
 }
 
 /// A job that something can still happen to.
@@ -395,6 +427,7 @@ pub(crate) enum StoredState {
     Refunded { at: u64 },
     Slashed { prover: Address, at: u64 },
     Cancelled { at: u64 },
+    Accepted(Accepted),
 }
 
 impl AnyJob {
@@ -408,6 +441,7 @@ impl AnyJob {
             Self::Refunded(job) => job.id,
             Self::Slashed(job) => job.id,
             Self::Cancelled(job) => job.id,
+            Self::Accepted(job) => job.id,
         }
     }
 
@@ -421,6 +455,7 @@ impl AnyJob {
             Self::Refunded(job) => &job.terms,
             Self::Slashed(job) => &job.terms,
             Self::Cancelled(job) => &job.terms,
+            Self::Accepted(job) => &job.terms,
         }
     }
 
@@ -432,9 +467,11 @@ impl AnyJob {
         match self {
             Self::Open(job) => Ok(job.terms.price),
             Self::Staked(job) => job.terms.price.plus(job.terms.stake),
-            Self::Settled(_) | Self::Refunded(_) | Self::Slashed(_) | Self::Cancelled(_) => {
-                Ok(Amount(0))
-            }
+            Self::Settled(_)
+            | Self::Refunded(_)
+            | Self::Slashed(_)
+            | Self::Cancelled(_)
+            | Self::Accepted(_) => Ok(Amount(0)),
         }
     }
 
@@ -447,6 +484,7 @@ impl AnyJob {
             Self::Refunded(job) => Err(Refusal::AlreadyRefunded { at: job.at() }),
             Self::Slashed(job) => Err(Refusal::AlreadySlashed { at: job.at() }),
             Self::Cancelled(job) => Err(Refusal::AlreadyCancelled { at: job.at() }),
+            Self::Accepted(job) => Err(Refusal::AlreadyAccepted { at: job.at() }),
         }
     }
 
@@ -458,6 +496,7 @@ impl AnyJob {
             Self::Refunded(job) => StoredState::Refunded { at: job.at() },
             Self::Slashed(job) => StoredState::Slashed { prover: job.prover(), at: job.at() },
             Self::Cancelled(job) => StoredState::Cancelled { at: job.at() },
+            Self::Accepted(job) => StoredState::Accepted(*job.state()),
         }
     }
 
@@ -476,6 +515,10 @@ impl AnyJob {
             // Before the deadline for a contradiction, after it for a missing proof.
             StoredState::Slashed { prover, at } => {
                 Some(Self::Slashed(Job::slashed(staked_by(prover)?, at)))
+            }
+            StoredState::Accepted(accepted) => {
+                let staked = staked_by(accepted.prover)?;
+                Some(Self::Accepted(staked.into_state(accepted)))
             }
             StoredState::Settled(settled) => {
                 open.check_in_time(settled.at).ok()?;

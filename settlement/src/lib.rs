@@ -9,7 +9,8 @@
 //! A market gives jobs out itself: a prover posts a [bond](Escrow::post_bond), jobs are
 //! [assigned](Escrow::assign) to it for a time, it [answers](Escrow::answer) at once and proves
 //! later. A lease that [lapses](Escrow::lapse) gives the job to another; a proof that
-//! [contradicts](Escrow::contradict) the answer costs the stake.
+//! [contradicts](Escrow::contradict) the answer costs the stake; a buyer who wants no proof
+//! [accepts](Escrow::accept) it.
 //!
 //! A proof may hide its output behind a commitment. A job says what it takes for delivery: an output
 //! that the proof [shows](Delivery::Shown), or one that the escrow is given the opening of, which it
@@ -82,8 +83,8 @@ pub use audit::Audit;
 pub use error::{EscrowError, RecordError, Refusal};
 pub use escrow::Escrow;
 pub use job::{
-    AnyJob, Cancelled, Delivery, Job, JobTerms, MAX_SECONDS, Open, Receipt, Refunded, Settled,
-    Slashed,
+    Accepted, AnyJob, Cancelled, Delivery, Job, JobTerms, MAX_SECONDS, Open, Receipt, Refunded,
+    Settled, Slashed,
 };
 pub use quantities::{Address, Amount, DepositId, JobId, ValuesDigest, WithdrawalId};
 pub use record::RecordKey;

@@ -14,13 +14,14 @@
 //! opened), nonce u64, price u128, stake u128, deadline u64. State: `00` open; `01` staked,
 //! prover 20, end of the lease u64, source of the stake u8 (0 balance, 1 bond), answer (`00`, or `01` and
 //! 32 bytes); `02` settled, payee 20, expiry u64, output 32, time u64; `03` refunded, time u64; `04`
-//! slashed, prover 20, time u64; `05` cancelled, time u64.
+//! slashed, prover 20, time u64; `05` cancelled, time u64; `06` accepted, prover 20, output 32, time
+//! u64.
 
 use zkinfer_verifier::{Blinding, Digest, KeyDigest, Opening};
 
 use crate::{
     error::RecordError,
-    job::{AnyJob, Delivery, JobTerms, Settled, StoredState},
+    job::{Accepted, AnyJob, Delivery, JobTerms, Settled, StoredState},
     quantities::{Address, Amount, DepositId, JobId, ValuesDigest, WithdrawalId},
     staked::{Lease, Staked},
     store::Record,
@@ -233,6 +234,12 @@ fn encode_state(state: &StoredState, value: &mut Vec<u8>) {
             value.push(5);
             value.extend(at.to_be_bytes());
         }
+        StoredState::Accepted(Accepted { prover, output, at }) => {
+            value.push(6);
+            value.extend(prover.0);
+            value.extend(output.0.0);
+            value.extend(at.to_be_bytes());
+        }
     }
 }
 
@@ -321,7 +328,7 @@ impl<'a> Reader<'a> {
     }
 
     fn state(&mut self) -> Result<StoredState, RecordError> {
-        Ok(match self.tag(6)? {
+        Ok(match self.tag(7)? {
             0 => StoredState::Open,
             1 => StoredState::Staked(Staked { prover: self.address()?, lease: self.lease()? }),
             2 => StoredState::Settled(Settled {
@@ -332,7 +339,12 @@ impl<'a> Reader<'a> {
             }),
             3 => StoredState::Refunded { at: self.u64()? },
             4 => StoredState::Slashed { prover: self.address()?, at: self.u64()? },
-            _ => StoredState::Cancelled { at: self.u64()? },
+            5 => StoredState::Cancelled { at: self.u64()? },
+            _ => StoredState::Accepted(Accepted {
+                prover: self.address()?,
+                output: ValuesDigest(self.digest()?),
+                at: self.u64()?,
+            }),
         })
     }
 

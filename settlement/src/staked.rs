@@ -4,7 +4,7 @@ use zkinfer_verifier::{ClaimedValues, InferenceClaim};
 
 use crate::{
     error::Refusal,
-    job::{Job, Open, Settled, Slashed},
+    job::{Accepted, Job, Open, Settled, Slashed},
     opening::Submitted,
     quantities::{Address, ValuesDigest},
 };
@@ -115,6 +115,13 @@ impl Job<Staked> {
             Some(expected) => Err(Refusal::Contradicts { expected, got }),
             None => Ok(settled),
         }
+    }
+
+    /// Pays for the answer without a proof. It was given in time, so there is no last moment for that.
+    pub(crate) fn accept(self, now: u64) -> Result<Job<Accepted>, Refusal> {
+        let output = self.lease().answer.ok_or(Refusal::NoAnswer)?;
+        let prover = self.prover();
+        Ok(self.into_state(Accepted { prover, output, at: now }))
     }
 
     pub(crate) fn slash(self, now: u64) -> Result<Job<Slashed>, Refusal> {

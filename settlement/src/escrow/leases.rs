@@ -71,6 +71,20 @@ impl<S: Store> Escrow<S> {
         self.commit(&[Entry::Job(AnyJob::Open(open)), stake])
     }
 
+    /// Pays the prover of a job for its answer, and gives its stake back, without a proof: the caller
+    /// must know that the buyer wants it. Nothing shows then that the output is the model's.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownJob`], a job that is over, [`Refusal::NotStaked`], [`Refusal::NoAnswer`], or
+    /// a failure of the store.
+    pub fn accept(&mut self, job: JobId, now: u64) -> Result<(), EscrowError<S::Error>> {
+        let staked = self.staked_job(job)?;
+        let accepted = staked.accept(now)?;
+        let job = [Entry::Job(AnyJob::Accepted(accepted))];
+        let paid = self.paid_and_returned(&staked)?;
+        self.commit(&job.into_iter().chain(paid).collect::<Vec<_>>())
+    }
+
     /// Gives price and stake to the buyer, because a proof of this model on this input, whoever made
     /// it for whatever job, has another output than the prover's answer.
     ///

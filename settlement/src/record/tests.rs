@@ -46,6 +46,10 @@ fn states() -> impl Strategy<Value = StoredState> {
         (any::<[u8; 20]>(), any::<u64>())
             .prop_map(|(prover, at)| { StoredState::Slashed { prover: Address(prover), at } }),
         any::<u64>().prop_map(|at| StoredState::Cancelled { at }),
+        (any::<[u8; 20]>(), any::<[u8; 32]>(), any::<u64>()).prop_map(|(prover, output, at)| {
+            let (prover, output) = (Address(prover), ValuesDigest(Digest(output)));
+            StoredState::Accepted(Accepted { prover, output, at })
+        }),
     ]
 }
 
@@ -73,7 +77,9 @@ fn made_possible(terms: &mut JobTerms, state: &mut StoredState) {
             settled.at = settled.at.min(deadline).min(last.unwrap_or(u64::MAX));
         }
         StoredState::Refunded { at } => *at = (*at).max(deadline + 1),
-        StoredState::Slashed { prover, at: _ } => staking(prover, &mut terms.stake),
+        StoredState::Slashed { prover, at: _ } | StoredState::Accepted(Accepted { prover, .. }) => {
+            staking(prover, &mut terms.stake);
+        }
     }
 }
 
@@ -199,6 +205,11 @@ fn jobs_that_no_operation_leads_to_are_refused() {
         (terms_of(9, 5, None), StoredState::Refunded { at: 50 }),
         (terms_of(9, 5, Some(one)), StoredState::Slashed { prover: other, at: 50 }),
         (terms_of(9, 0, None), StoredState::Slashed { prover: one, at: 51 }),
+        (
+            terms_of(9, 5, Some(one)),
+            StoredState::Accepted(Accepted { prover: other, output, at: 9 }),
+        ),
+        (terms_of(9, 0, None), StoredState::Accepted(Accepted { prover: one, output, at: 9 })),
         (terms_of(9, 5, None), settled(one, 99, 51)),
         (terms_of(9, 5, None), settled(one, 40, 41)),
         (terms_of(9, 5, Some(one)), settled(other, 99, 50)),
@@ -255,6 +266,10 @@ fn the_bytes_of_this_version_stay() {
     let cancelled = StoredState::Cancelled { at: 7 };
     let job = AnyJob::restore(JobId([1; 32]), terms_of(6, 5, None), cancelled).unwrap();
     assert!(Entry::Job(job).encode().value.ends_with(&[vec![5], small(7)].concat()));
+    let accepted = StoredState::Accepted(Accepted { prover: account, output, at: 7 });
+    let job = AnyJob::restore(JobId([1; 32]), terms_of(6, 5, None), accepted).unwrap();
+    let value = [vec![6], vec![7; 20], vec![9; 32], small(7)].concat();
+    assert!(Entry::Job(job).encode().value.ends_with(&value));
     let bond = Entry::Bond { prover: account, free: Amount(6) };
     assert_eq!(bond.encode(), Record { key: [vec![6], vec![7; 20]].concat(), value: amount(6) });
 }

@@ -32,6 +32,7 @@ enum Operation {
     Lapse { job: u8 },
     Contradict { job: u8, proof: Proof },
     Cancel { job: u8 },
+    Accept { job: u8 },
 }
 
 fn accounts() -> impl Strategy<Value = Address> {
@@ -96,6 +97,7 @@ fn market_operations() -> impl Strategy<Value = Operation> {
         4 => (jobs(), prop::sample::select(&Proof::ALL[..]))
             .prop_map(|(job, proof)| Operation::Contradict { job, proof }),
         1 => jobs().prop_map(|job| Operation::Cancel { job }),
+        1 => jobs().prop_map(|job| Operation::Accept { job }),
     ]
 }
 
@@ -103,7 +105,7 @@ fn market_operations() -> impl Strategy<Value = Operation> {
 /// random.
 fn stories() -> impl Strategy<Value = Vec<(Operation, u64)>> {
     let proofs = prop::sample::select(&Proof::ALL[..]);
-    let end = (0..5u8, prop::sample::select(&Proof::ALL[..]));
+    let end = (0..6u8, prop::sample::select(&Proof::ALL[..]));
     (proofs, accounts(), any::<bool>(), end).prop_map(|(proof, prover, right, (end, other))| {
         let JobId([job, ..]) = proof.job();
         let terms = JobTerms { price: Amount(9), stake: Amount(7), ..proof.terms() };
@@ -123,6 +125,7 @@ fn stories() -> impl Strategy<Value = Vec<(Operation, u64)>> {
             vec![(assigned, 150), (answered, 200), (Operation::Submit { proof }, 250)],
             vec![(assigned, 150), (Operation::Lapse { job }, 350)],
             vec![(Operation::Cancel { job }, 120)],
+            vec![(assigned, 150), (answered, 200), (Operation::Accept { job }, 250)],
         ];
         [vec![(bond, 100), (opened, 100)], ends[usize::from(end)].clone()].concat()
     })
@@ -242,6 +245,7 @@ impl Model {
             }
             Operation::Lapse { job } => self.lapse(job, now),
             Operation::Contradict { job, proof } => self.contradict(job, proof),
+            Operation::Accept { job } => self.accept(job),
             Operation::Cancel { job } => {
                 let Some(&(terms, State::Open)) = self.jobs.get(&job) else { return false };
                 let possible = now <= terms.deadline && terms.stake.0 > 0;
@@ -298,6 +302,15 @@ impl Model {
             return false;
         }
         self.credit(terms.buyer, terms.price.0 + terms.stake.0);
+        self.jobs.insert(job, (terms, State::Over));
+        true
+    }
+
+    fn accept(&mut self, job: u8) -> bool {
+        let Some(&(terms, state)) = self.jobs.get(&job) else { return false };
+        let State::Staked { prover, bonded, answer: Some(_), .. } = state else { return false };
+        self.credit(prover, terms.price.0);
+        self.give_stake_back(prover, bonded, terms.stake.0);
         self.jobs.insert(job, (terms, State::Over));
         true
     }
@@ -375,6 +388,7 @@ fn apply(escrow: &mut Escrow<MemoryStore>, operation: Operation, now: u64) -> bo
             escrow.contradict(id(job), &proof.evidence(), now).is_ok()
         }
         Operation::Cancel { job } => escrow.cancel(id(job), now).is_ok(),
+        Operation::Accept { job } => escrow.accept(id(job), now).is_ok(),
     }
 }
 
@@ -393,7 +407,7 @@ fn money_is_conserved_and_the_rules_are_those_of_the_model() {
     let config = Config { cases: 300, failure_persistence: None, ..Config::default() };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     // How often each kind of operation happened.
-    let happened = Cell::new([0usize; 14]);
+    let happened = Cell::new([0usize; 15]);
     let outcome = TestRunner::new_with_rng(config, rng).run(&operations(), |operations| {
         let mut escrow = Escrow::new(MemoryStore::default(), CHAIN, POLICY).unwrap();
         let mut model = Model::default();
@@ -437,5 +451,6 @@ fn kind(operation: Operation) -> usize {
         Operation::Lapse { .. } => 11,
         Operation::Contradict { .. } => 12,
         Operation::Cancel { .. } => 13,
+        Operation::Accept { .. } => 14,
     }
 }

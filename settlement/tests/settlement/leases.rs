@@ -301,6 +301,31 @@ fn a_buyer_cancels_before_anybody_has_staked_and_not_a_bounty() {
 }
 
 #[test]
+fn an_answer_that_is_accepted_is_paid_once_and_never_contradicted_after() {
+    let job = Proof::First.job();
+    let mut escrow = market(Proof::First);
+    let refusal = refused(&mut escrow, |escrow| escrow.accept(job, NOW));
+    assert_eq!(refusal, Refusal::NotStaked { stake: STAKE });
+    escrow.assign(job, ALICE, UNTIL, NOW).unwrap();
+    assert_eq!(refused(&mut escrow, |escrow| escrow.accept(job, NOW)), Refusal::NoAnswer);
+    escrow.answer(job, ALICE, WRONG, UNTIL, NOW).unwrap();
+    // It was given in time, so it can be accepted at any time.
+    escrow.accept(job, LATE).unwrap();
+    assert_eq!(money(&escrow), ([900, 1_040, 940], [60, 60]));
+    let Some(AnyJob::Accepted(accepted)) = escrow.job(job).unwrap() else { panic!("it is over") };
+    assert_eq!((accepted.prover(), accepted.output(), accepted.at()), (ALICE, WRONG, LATE));
+    assert_eq!(escrow.receipt(job).unwrap(), None, "a receipt is for a proof");
+    let over = Refusal::AlreadyAccepted { at: LATE };
+    assert_eq!(refused(&mut escrow, |escrow| escrow.accept(job, LATE)), over);
+    assert_eq!(refused(&mut escrow, |escrow| escrow.slash(job, LATE)), over);
+    assert_eq!(refused(&mut escrow, |escrow| escrow.lapse(job, LATE)), over);
+    assert_eq!(refused(&mut escrow, |escrow| escrow.submit(Proof::First.evidence(), NOW)), over);
+    let refusal =
+        refused(&mut escrow, |escrow| escrow.contradict(job, &Proof::First.evidence(), LATE));
+    assert_eq!(refusal, over);
+}
+
+#[test]
 fn the_live_jobs_are_those_that_something_can_happen_to() {
     let mut escrow = assigned(Proof::First, ALICE);
     for (proof, cancel) in [(Proof::Second, false), (Proof::ShortLived, true)] {

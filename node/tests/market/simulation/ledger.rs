@@ -109,6 +109,16 @@ impl Ledger for Numbers {
         Ok(())
     }
 
+    fn accept(&mut self, job: JobId, now: u64) -> Result<(), MarketError> {
+        let (terms, prover, _, answer) = self.staked(job)?;
+        answer.ok_or(Refusal::NoAnswer)?;
+        self.credit(prover, terms.price);
+        *self.bonds.entry(prover).or_default() += terms.stake.0;
+        *self.paid.entry(job).or_default() += 1;
+        self.set(job, Phase::Accepted { prover, at: now });
+        Ok(())
+    }
+
     fn lapse(&mut self, job: JobId, now: u64) -> Result<(), MarketError> {
         let (terms, prover, until, answer) = self.staked(job)?;
         assert!(until < now && now <= terms.deadline, "a lease lapses after its end");
