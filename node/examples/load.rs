@@ -7,6 +7,8 @@
 //! ```
 //!
 //! The last two are requests a second and seconds. A request that is late does not hold up the next.
+//! One more number, for a market, is the share of answers that are drawn to be proven: all are
+//! proven where it is not given.
 
 use std::{
     path::Path,
@@ -21,28 +23,32 @@ use zkinfer::{
     read,
     verifier::{ClaimedValues, TensorLayout, VerifyingKey},
 };
-use zkinfer_node::{Client, Decimal, Hex, Identity, Order, Wait, random_nonce};
+use zkinfer_node::{
+    ALWAYS, Client, Decimal, Hex, Identity, Order, Sampling, Wait, random_nonce, secret,
+};
 use zkinfer_settlement::ValuesDigest;
 
+/// What is to be done after an answer, when its time was taken.
+type Rest = Box<dyn FnOnce() -> Result<()> + Send>;
 /// Something that is asked again and again.
-type Ask = Box<dyn Fn() -> Result<()> + Send + Sync>;
+type Ask = Box<dyn Fn() -> Result<Rest> + Send + Sync>;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [kind, url, key, input, rate, seconds] = &arguments[..] else {
-        bail!("usage: load market|central URL KEY.zkvk INPUT RATE SECONDS");
+    let [kind, url, key, input, rate, seconds, share @ ..] = &arguments[..] else {
+        bail!("usage: load market|central URL KEY.zkvk INPUT RATE SECONDS [SHARE]");
     };
     let key = read::key(Path::new(key))?;
     let reals = reals(Path::new(input), &key)?;
     let ask: Ask = match kind.as_str() {
-        "market" => market(url, &key, &reals)?,
+        "market" => market(url, &key, &reals, sampled(share)?)?,
         "central" => central(url, &reals)?,
         other => bail!("{other} is neither market nor central"),
     };
     let (rate, seconds): (u32, u32) = (rate.parse()?, seconds.parse()?);
     // The first requests make connections.
     for _ in 0..5 {
-        ask()?;
+        ask()?()?;
     }
     let mut latencies = run(&ask, rate, rate * seconds)?;
     latencies.sort();
@@ -67,11 +73,21 @@ fn run(ask: &Ask, rate: u32, count: u32) -> Result<Vec<Duration>> {
             let due = start + Duration::from_secs(1) * index / rate;
             thread::sleep(due.saturating_duration_since(Instant::now()));
             let tell = tell.clone();
-            scope.spawn(move || tell.send(ask().map(|()| due.elapsed())));
+            scope.spawn(move || {
+                let answered = ask().map(|rest| (due.elapsed(), rest));
+                tell.send(answered.and_then(|(elapsed, rest)| rest().map(|()| elapsed)))
+            });
         }
         drop(tell);
         told.into_iter().collect()
     })
+}
+
+/// How many of a million answers are drawn, if not all.
+fn sampled(share: &[String]) -> Result<Option<u32>> {
+    let [share] = share else { return Ok(None) };
+    let share: f64 = share.parse()?;
+    Ok(Some(format!("{:.0}", share * f64::from(ALWAYS)).parse()?))
 }
 
 fn reals(path: &Path, key: &VerifyingKey) -> Result<Vec<Vec<f64>>> {
@@ -85,7 +101,7 @@ fn reals(path: &Path, key: &VerifyingKey) -> Result<Vec<Vec<f64>>> {
     Ok(tensors.iter().map(|one| one.iter().copied().map(f64::from).collect()).collect())
 }
 
-fn market(url: &str, key: &VerifyingKey, reals: &[Vec<f64>]) -> Result<Ask> {
+fn market(url: &str, key: &VerifyingKey, reals: &[Vec<f64>], rate: Option<u32>) -> Result<Ask> {
     let mut input = Vec::new();
     for (tensor, values) in key.parts().layout.inputs.iter().zip(reals) {
         input.extend(tensor.quantize(values)?.values);
@@ -96,7 +112,7 @@ fn market(url: &str, key: &VerifyingKey, reals: &[Vec<f64>]) -> Result<Ask> {
     let model = Hex(key.digest().0.0);
     Ok(Box::new(move || {
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        let order = Order {
+        let mut order = Order {
             chain_id: view.chain_id,
             buyer: buyer.public_key(),
             model,
@@ -105,13 +121,19 @@ fn market(url: &str, key: &VerifyingKey, reals: &[Vec<f64>]) -> Result<Ask> {
             price: Decimal(1),
             stake: Decimal(1),
             deadline: now + 3_600,
+            sampling: None,
         };
+        order.sampling = rate.map(|rate| Sampling::new(rate, &order, &buyer));
         let request = order.request(&buyer, input.clone());
         let answered = client.submit(&request, Wait::Answer)?;
-        if answered.answer.is_none() {
-            bail!("no answer in time");
-        }
-        Ok(())
+        let answer = answered.answer.context("no answer in time")?;
+        let lot = rate.filter(|_| answer.answer.rate < ALWAYS);
+        let lot = lot.map(|rate| secret(rate, &request.order, &buyer));
+        let client = client.clone();
+        Ok(Box::new(move || match lot {
+            Some(secret) => Ok(client.reveal(answer.job(), secret).map(|_| ())?),
+            None => Ok(()),
+        }))
     }))
 }
 
@@ -121,6 +143,6 @@ fn central(url: &str, reals: &[Vec<f64>]) -> Result<Ask> {
     Ok(Box::new(move || {
         let mut response = agent.post(&url).send(&body)?;
         response.body_mut().read_to_vec()?;
-        Ok(())
+        Ok(Box::new(|| Ok(())))
     }))
 }

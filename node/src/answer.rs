@@ -7,12 +7,14 @@ use zkinfer_settlement::{JobId, ValuesDigest};
 use crate::{
     account::{Identity, PublicKey, Signature},
     encoding::{Decimal, Hex},
-    order::{Order, ValuesError, check_values},
+    execution::Trace,
+    order::{Offer, Order, ValuesError, check_values},
+    sampling::ALWAYS,
     wire::wire,
 };
 
 /// Separates answers from everything else that is signed.
-const ANSWER_DOMAIN: &[u8; 16] = b"zkinfer.ans.v1\0\0";
+const ANSWER_DOMAIN: &[u8; 16] = b"zkinfer.ans.v2\0\0";
 
 wire! {
     /// "This model on this input gives this output, and I prove it by then."
@@ -27,8 +29,13 @@ wire! {
         pub input: Hex<32>,
         /// Digest of the output's integers.
         pub output: Hex<32>,
-        /// Root of the tree over all tensors of the run.
+        /// The digest of the whole run: `execution.rs` states the tree.
         pub execution: Hex<32>,
+        /// How many of a million such answers are drawn to be proven; a million: this one is.
+        pub rate: u32,
+        /// Last moment at which the buyer can reveal whether this one is drawn, in Unix seconds; 0
+        /// where it must be proven anyway.
+        pub reveal_by: u64,
         /// Last moment of the proof, in Unix seconds.
         pub prove_by: u64,
         /// The node's key.
@@ -45,6 +52,8 @@ wire! {
         pub signature: Signature,
         /// The output: the integers of all tensors, one after the other.
         pub output: Vec<i64>,
+        /// The digest of each tensor of the run, in the order in which they come about.
+        pub trace: Vec<Hex<32>>,
     }
 }
 
@@ -69,6 +78,14 @@ pub enum AnswerError {
         /// Of the integers.
         got: ValuesDigest,
     },
+    /// The trace has another root than the answer says.
+    #[error("trace: its root is {got}, the answer says {expected}")]
+    Execution {
+        /// Of the answer.
+        expected: Hex<32>,
+        /// Of the digests.
+        got: Hex<32>,
+    },
     /// Not signed by the node.
     #[error("signature: it is not the node's, over this answer")]
     Signature,
@@ -78,40 +95,48 @@ impl Answer {
     /// The one encoding: a domain tag of 16 bytes, then the fields in order, big-endian.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let Self { chain_id, job, model, input, output, execution, prove_by, node } = self;
+        let Self { chain_id, job, model, input, output, execution, rate, reveal_by, .. } = self;
+        let Self { prove_by, node, .. } = self;
         let mut bytes = ANSWER_DOMAIN.to_vec();
         bytes.extend(chain_id.0.to_be_bytes());
         for digest in [job, model, input, output, execution] {
             bytes.extend(digest.0);
         }
+        bytes.extend(rate.to_be_bytes());
+        bytes.extend(reveal_by.to_be_bytes());
         bytes.extend(prove_by.to_be_bytes());
         bytes.extend(node.0);
         bytes
     }
 }
 
-impl SignedAnswer {
-    /// A node's answer to an order.
+impl Answer {
+    /// Whether this is its node's signature over it.
     #[must_use]
-    pub fn new(
-        node: &Identity,
-        order: &Order,
-        output: Vec<i64>,
-        execution: Hex<32>,
-        prove_by: u64,
-    ) -> Self {
+    pub fn is_signed(&self, signature: &Signature) -> bool {
+        self.node.has_signed(&self.encode(), signature)
+    }
+}
+
+impl SignedAnswer {
+    /// A node's answer to an offer, under the offer's conditions.
+    #[must_use]
+    pub fn new(node: &Identity, offer: &Offer, output: Vec<i64>, trace: &Trace) -> Self {
+        let Offer { order, rate, reveal_by, prove_by, .. } = offer;
         let answer = Answer {
             chain_id: order.chain_id,
             job: Hex(order.job().0),
             model: order.model,
             input: order.input,
             output: Hex(ValuesDigest::of(&ClaimedValues::Public(output.clone())).0.0),
-            execution,
-            prove_by,
+            execution: trace.root(),
+            rate: *rate,
+            reveal_by: *reveal_by,
+            prove_by: *prove_by,
             node: node.public_key(),
         };
         let signature = node.sign(&answer.encode());
-        Self { answer, signature, output }
+        Self { answer, signature, output, trace: trace.digests() }
     }
 
     /// The job that it answers.
@@ -132,13 +157,16 @@ impl SignedAnswer {
     /// # Errors
     /// The first thing that is wrong.
     pub fn check(&self, order: &Order, key: &VerifyingKey) -> Result<(), AnswerError> {
-        let Self { answer, signature, output } = self;
+        let Self { answer, signature, output, trace } = self;
         let same = [
             ("chain_id", answer.chain_id == order.chain_id),
             ("job", self.job() == order.job()),
             ("model", answer.model == order.model && key.digest() == order.model()),
             ("input", answer.input == order.input),
             ("prove_by", answer.prove_by <= order.deadline),
+            ("rate", answer.rate >= order.sampling.as_ref().map_or(ALWAYS, |wanted| wanted.rate)),
+            ("reveal_by", answer.reveal_by <= answer.prove_by),
+            ("execution", !trace.is_empty()),
         ];
         if let Some((field, _)) = same.into_iter().find(|(_, same)| !same) {
             return Err(AnswerError::Field { field });
@@ -149,10 +177,10 @@ impl SignedAnswer {
         if got != expected {
             return Err(AnswerError::Output { expected, got });
         }
-        if answer.node.has_signed(&answer.encode(), signature) {
-            Ok(())
-        } else {
-            Err(AnswerError::Signature)
+        let (expected, got) = (answer.execution, Trace::from_digests(trace).root());
+        if got != expected {
+            return Err(AnswerError::Execution { expected, got });
         }
+        if answer.is_signed(signature) { Ok(()) } else { Err(AnswerError::Signature) }
     }
 }

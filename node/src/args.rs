@@ -33,6 +33,37 @@ pub(crate) enum Command {
     Report(Report),
     /// Compute weights for a subnet of Bittensor from the coordinator's log.
     Weights(Weights),
+    /// Run a model as a node should have, and find the operation at which its answer went wrong.
+    Replay(Replay),
+}
+
+/// What is replayed: the answer to a job, or a dispute that somebody has found.
+#[derive(Arguments)]
+pub(crate) struct Replay {
+    /// Where the coordinator is.
+    #[arg(long, default_value = "http://127.0.0.1:8645")]
+    pub(crate) market: String,
+    /// The job whose answer is doubted.
+    #[arg(required_unless_present = "check")]
+    pub(crate) job: Option<Hex<32>>,
+    /// A dispute to check, in place of a job; nothing is asked of anybody.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["job", "output"])]
+    pub(crate) check: Option<PathBuf>,
+    /// The input of the job, as for `job submit`.
+    #[arg(long, required_unless_present = "check", conflicts_with = "check")]
+    pub(crate) input: Option<PathBuf>,
+    /// Take elements of the input that lie outside the calibrated range at its bounds.
+    #[arg(long)]
+    pub(crate) clamp: bool,
+    /// The ONNX model, with its settings and key beside it.
+    #[arg(long, value_name = "ONNX")]
+    pub(crate) model: PathBuf,
+    /// The ceremony of the key; the development setup where none is named.
+    #[arg(long)]
+    pub(crate) srs: Option<PathBuf>,
+    /// Where to write the dispute, if there is one.
+    #[arg(long, short)]
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Arguments)]
@@ -93,6 +124,9 @@ pub(crate) struct Serve {
     /// The folder of everything that the coordinator keeps; "market" by default.
     #[arg(long)]
     pub(crate) folder: Option<PathBuf>,
+    /// A NATS server with JetStream for the queue, as nats://127.0.0.1:4222; in the folder by default.
+    #[arg(long, value_name = "URL")]
+    pub(crate) nats: Option<String>,
     /// A verifying key of a model to serve; may be given several times.
     #[arg(long, value_name = "ZKVK")]
     pub(crate) key: Vec<PathBuf>,
@@ -143,6 +177,16 @@ impl Node {
     }
 }
 
+/// A share, as so many of a million.
+fn rate(text: &str) -> Result<u32, String> {
+    let share = text.parse::<f64>().ok().filter(|share| *share > 0.0 && *share <= 1.0);
+    let share = share.ok_or("expected a number above 0 and at most 1")?;
+    let (low, high) = (1, zkinfer_node::ALWAYS);
+    // Written with six places, it is a whole number of millionths.
+    let places = format!("{share:.6}").replace('.', "");
+    places.parse::<u32>().map(|rate| rate.clamp(low, high)).map_err(|error| error.to_string())
+}
+
 /// How a buyer finds the coordinator, and who he is.
 #[derive(Arguments)]
 pub(crate) struct Buyer {
@@ -182,6 +226,9 @@ pub(crate) struct Submit {
     /// What the node must put at stake.
     #[arg(long, default_value_t = 20)]
     pub(crate) stake: u128,
+    /// The share of answers that are drawn to be proven, between 0 and 1; all where none is named.
+    #[arg(long, value_name = "SHARE", value_parser = rate)]
+    pub(crate) sampled: Option<u32>,
     /// Seconds until the proof must be there.
     #[arg(long, default_value_t = 600)]
     pub(crate) seconds: u64,

@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, fs, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
-use zkinfer::SrsPolicy;
-use zkinfer_node::{Bundle, Client, Hex, Report, chain_weights};
+use zkinfer::{SrsPolicy, prover::files};
+use zkinfer_node::{Bundle, Client, Dispute, Hex, JobRequest, Report, Served, Wait, chain_weights};
 use zkinfer_settlement::JobId;
 
-use crate::args;
+use crate::{args, buyer};
 
 pub(crate) fn bundle(args: &args::Bundle) -> Result<ExitCode> {
     let (client, market) = Client::connect(&args.market)?;
@@ -67,4 +67,48 @@ pub(crate) fn weights(args: &args::Weights) -> Result<ExitCode> {
     let shown = serde_json::json!({ "uids": chain.uids, "values": chain.values });
     println!("{shown}");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Disputes are smaller than this.
+const MAX_DISPUTE_BYTES: u64 = 1 << 28;
+
+pub(crate) fn replay(args: &args::Replay) -> Result<ExitCode> {
+    let served = Served::load(&args.model, args.srs.as_deref())?;
+    if let Some(path) = &args.check {
+        let place = || format!("the dispute {}", path.display());
+        let bytes = files::read_bounded(path, MAX_DISPUTE_BYTES).with_context(place)?;
+        let dispute: Dispute = serde_json::from_slice(&bytes).with_context(place)?;
+        return Ok(match dispute.check(&served.graph, served.digest()) {
+            Ok(fault) => {
+                println!("holds: {fault}: {}", dispute.answer.node);
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                println!("FAILS: {error}");
+                ExitCode::from(1)
+            }
+        });
+    }
+    let (Some(job), Some(input)) = (args.job, &args.input) else { bail!("no job is named") };
+    let (client, _) = Client::connect(&args.market)?;
+    let view = client.job(JobId(job.0), Wait::None)?;
+    let input = buyer::integers(input, served.key(), args.clamp)?;
+    let request = JobRequest { order: view.order, signature: view.signature, input };
+    request.check(request.order.chain_id.0, served.key())?;
+    if request.order.job() != JobId(job.0) {
+        bail!("the coordinator shows another job");
+    }
+    let answer = view.answer.context("nobody has answered the job")?;
+    answer.check(&request.order, served.key()).context("the answer is none")?;
+    let Some(dispute) = Dispute::find(&served, &request, &answer)? else {
+        println!("the answer is what the model computes, step by step");
+        return Ok(ExitCode::SUCCESS);
+    };
+    println!("{}", dispute.check(&served.graph, served.digest())?);
+    if let Some(path) = &args.output {
+        let text = serde_json::to_vec_pretty(&dispute)?;
+        files::write_whole(path, |file| std::io::Write::write_all(file, &text))
+            .with_context(|| format!("the dispute {}", path.display()))?;
+    }
+    Ok(ExitCode::from(1))
 }

@@ -18,6 +18,7 @@ use crate::{
     account::PublicKey,
     client::{Client, ClientError},
     log::{LogEntry, LogPage},
+    sampling::{ALWAYS, commitment, is_drawn},
     wire::{JobView, MarketView},
 };
 
@@ -157,6 +158,7 @@ impl Bundle {
             finding("the order is its buyer's, for this market", self.check_order()),
             finding("the answer is its node's, to this order", self.check_answer()),
             finding("the proof proves the answer for this job and node", self.check_proof(policy)),
+            finding("the answer was proven, or not drawn to be", self.check_lot()),
             finding("the log's entries are the coordinator's", self.check_log(coordinator)),
         ]
     }
@@ -203,6 +205,24 @@ impl Bundle {
         let input = zkinfer_settlement::ValuesDigest::of(&evidence.claim().input);
         let same = input == self.job.order.input();
         same.then_some(()).ok_or_else(|| "it is about another input".to_owned())
+    }
+
+    fn check_lot(&self) -> Result<(), String> {
+        let Self { job: JobView { order, answer, secret, state, .. }, .. } = self;
+        let (Some(sampling), "accepted") = (&order.sampling, state.as_str()) else {
+            let paid = state != "accepted";
+            return paid.then_some(()).ok_or_else(|| "the order asks for a proof".to_owned());
+        };
+        let answer = &answer.as_ref().ok_or("there is no answer")?.answer;
+        let drawn = match secret {
+            Some(secret) if commitment(secret) != sampling.commitment => {
+                return Err("the secret is not the one of the order".to_owned());
+            }
+            Some(secret) => is_drawn(secret, answer),
+            // The buyer was silent; but for such an answer, his word was not asked for.
+            None => answer.rate >= ALWAYS,
+        };
+        if drawn { Err("it was drawn".to_owned()) } else { Ok(()) }
     }
 
     fn check_log(&self, coordinator: Option<PublicKey>) -> Result<(), String> {

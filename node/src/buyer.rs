@@ -13,7 +13,9 @@ use zkinfer::{
     read,
     verifier::{ClaimedValues, TensorLayout, VerifyingKey},
 };
-use zkinfer_node::{Client, Decimal, Hex, Identity, JobView, Order, Wait};
+use zkinfer_node::{
+    ALWAYS, Client, Decimal, Hex, Identity, JobView, Order, Sampling, Wait, is_drawn, secret,
+};
 use zkinfer_settlement::{JobId, ValuesDigest};
 
 use crate::args::{Job, Named, Submit};
@@ -40,7 +42,7 @@ fn submit(args: &Submit) -> Result<ExitCode> {
         bail!("the coordinator does not serve the model {model}");
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock")?.as_secs();
-    let order = Order {
+    let mut order = Order {
         chain_id: market.chain_id,
         buyer: buyer.public_key(),
         model,
@@ -49,16 +51,37 @@ fn submit(args: &Submit) -> Result<ExitCode> {
         price: Decimal(args.price),
         stake: Decimal(args.stake),
         deadline: now.saturating_add(args.seconds),
+        sampling: None,
     };
+    order.sampling = args.sampled.map(|rate| Sampling::new(rate, &order, &buyer));
     let request = order.request(&buyer, input);
     let view = client.submit(&request, Wait::Answer)?;
     check(&view, &request.order, &key)?;
+    let view = reveal(&client, &buyer, view)?;
     show(&view, Some(&key))?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// Reveals the secret of a sampled order whose answer is known, so that its lot is drawn. The answer
+/// was checked, so it is the node's own and can no longer change.
+fn reveal(client: &Client, buyer: &Identity, view: JobView) -> Result<JobView> {
+    let (Some(sampling), Some(answer)) = (&view.order.sampling, &view.answer) else {
+        return Ok(view);
+    };
+    if answer.answer.rate >= ALWAYS {
+        return Ok(view);
+    }
+    let secret = secret(sampling.rate, &view.order, buyer);
+    let revealed = client.reveal(JobId(view.job.0), secret)?;
+    let expected = if is_drawn(&secret, &answer.answer) { "staked" } else { "accepted" };
+    if revealed.state != expected && revealed.at.is_none() {
+        bail!("the coordinator draws another lot: the job is {}", revealed.state);
+    }
+    Ok(JobView { answer: revealed.answer.clone().or(view.answer), ..revealed })
+}
+
 /// The integers that the input's real numbers stand for under a key.
-fn integers(path: &Path, key: &VerifyingKey, clamp: bool) -> Result<Vec<i64>> {
+pub(crate) fn integers(path: &Path, key: &VerifyingKey, clamp: bool) -> Result<Vec<i64>> {
     let layout = &key.parts().layout.inputs;
     let spec = |tensor: &TensorLayout| TensorSpec {
         name: tensor.name.clone(),

@@ -16,7 +16,9 @@ use crate::{
     nodes::Capabilities,
     order::{JobRequest, Offer},
     signed::RequestSignature,
-    wire::{AccountView, Held, Hello, HelloReply, JobView, MarketView, Move, NodeList, Problem},
+    wire::{
+        AccountView, Held, Hello, HelloReply, JobView, MarketView, Move, NodeList, Problem, Reveal,
+    },
 };
 
 /// Longer answers of a coordinator are refused.
@@ -124,6 +126,14 @@ impl Client {
     /// What the coordinator says.
     pub fn job(&self, job: JobId, wait: Wait) -> Result<JobView, ClientError> {
         self.get(&format!("/v1/jobs/{job}{}", wait.query()))
+    }
+
+    /// Reveals a buyer's secret, after the answer: it is proven, or accepted.
+    ///
+    /// # Errors
+    /// What the coordinator says.
+    pub fn reveal(&self, job: JobId, secret: Hex<32>) -> Result<JobView, ClientError> {
+        self.post(&format!("/v1/jobs/{job}/reveal"), &Reveal { secret })
     }
 
     /// The proof of a job that was paid.

@@ -23,6 +23,18 @@ pub struct Config {
     pub rules: Rules,
     /// What requests may take.
     pub limits: Limits,
+    /// Where the queue is.
+    pub queue: QueueConfig,
+}
+
+/// Where the queue is: in the folder, or in a NATS server with JetStream.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct QueueConfig {
+    /// The server, as `nats://127.0.0.1:4222`; in the folder where none is named.
+    pub nats: Option<String>,
+    /// The file of the seed of an nkey to log in with, if the server asks for one.
+    pub nkey: Option<PathBuf>,
 }
 
 /// How jobs are given out.
@@ -33,6 +45,8 @@ pub struct Rules {
     pub answer_seconds: u64,
     /// Seconds a node has for a proof of its answer.
     pub prove_seconds: u64,
+    /// Seconds a buyer has to reveal whether an answer is drawn; then it is accepted.
+    pub reveal_seconds: u64,
     /// Seconds between two signs of life of a node; after three without one it gets no jobs.
     pub heartbeat_seconds: u64,
     /// Proofs in time until a node is trusted with more than one job at once.
@@ -73,6 +87,7 @@ impl Default for Config {
             play_money: 0,
             rules: Rules::default(),
             limits: Limits::default(),
+            queue: QueueConfig::default(),
         }
     }
 }
@@ -82,6 +97,7 @@ impl Default for Rules {
         Self {
             answer_seconds: 5,
             prove_seconds: 300,
+            reveal_seconds: 30,
             heartbeat_seconds: 10,
             probation_jobs: 3,
             max_deliveries: 5,

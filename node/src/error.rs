@@ -18,6 +18,9 @@ pub enum MarketError {
     /// The answer is wrong.
     #[error(transparent)]
     Answer(#[from] AnswerError),
+    /// A secret that draws no lot.
+    #[error(transparent)]
+    Reveal(#[from] RevealError),
     /// There is no such job that something can still happen to.
     #[error("there is no live job {job}")]
     NotLive {
@@ -47,6 +50,32 @@ pub enum MarketError {
     /// The ledger failed; the coordinator must be started again.
     #[error("the ledger failed: {0}")]
     Ledger(String),
+}
+
+/// Why a buyer's secret draws no lot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RevealError {
+    /// The order says that every answer must be proven.
+    #[error("the order has no sampling: its answer must be proven anyway")]
+    NotSampled,
+    /// The order commits to another secret.
+    #[error("secret: it is not the one that the order commits to")]
+    Commitment,
+    /// Nothing was answered. Who reveals before lets the node choose its lot.
+    #[error("nothing was answered yet: reveal after the answer, never before")]
+    NoAnswer,
+    /// This answer must be proven anyway.
+    #[error("the answer must be proven anyway: its rate is a million of a million")]
+    Always,
+    /// The answer is about to be accepted.
+    #[error("the last moment to reveal was {reveal_by}, now it is {now}")]
+    Late {
+        /// The last moment.
+        reveal_by: u64,
+        /// The coordinator's clock.
+        now: u64,
+    },
 }
 
 /// Why an offer is not worth a node's while.

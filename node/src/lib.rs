@@ -29,8 +29,12 @@ mod market;
 mod nodes;
 mod objects;
 mod order;
+mod overview;
 mod queue;
+mod replay;
 mod report;
+mod sampling;
+mod served;
 mod server;
 mod signed;
 mod weights;
@@ -41,10 +45,10 @@ pub use account::{Identity, IdentityError, PublicKey, Signature};
 pub use answer::{Answer, AnswerError, SignedAnswer};
 pub use bundle::{Bundle, BundleError, Finding};
 pub use client::{Client, ClientError, Wait};
-pub use config::{Config, ConfigError, Limits, Rules};
+pub use config::{Config, ConfigError, Limits, QueueConfig, Rules};
 pub use encoding::{Decimal, Hex};
-pub use error::{MarketError, OfferError};
-pub use execution::{Inclusion, execution_root, tree_root};
+pub use error::{MarketError, OfferError, RevealError};
+pub use execution::{Inclusion, Step, Trace, run_operation, step_count, step_of, tree_root};
 pub use journal::{Journal, JournalError, Pending};
 pub use ledger::{Contract, Ledger, Phase};
 pub use log::{Chain, LogEntry, LogError, LogPage};
@@ -52,13 +56,20 @@ pub use market::{Event, Market, Outcome, Remains, Waiter};
 pub use nodes::{Capabilities, NodeView, Standing};
 pub use objects::{Kind, Object, Objects, ObjectsError};
 pub use order::{JobRequest, Offer, Order, OrderError, ValuesError};
+pub use overview::{EventCount, Minute, Observed, Overview, Payment, RecentJob};
 pub use queue::{Depth, Queue, QueueError, SqliteQueue, Taken, conformance};
+#[cfg(feature = "nats")]
+pub use queue::{NatsOptions, NatsQueue};
+pub use replay::{Dispute, DisputeError, Fault, ShownTensor};
 pub use report::{NodeReport, Percentiles, Report, report};
+pub use sampling::{ALWAYS, Sampling, commitment, is_drawn, secret};
+pub use served::Served;
 pub use server::{Server, ServerError};
 pub use signed::{Guard, RequestSignature, SignatureRefusal};
 pub use weights::{ChainWeights, WeightsError, chain_weights, clip_to_max_weight, normalize};
 pub use wire::{
-    AccountView, Held, Hello, HelloReply, JobView, MarketView, Move, NodeList, Problem, Schema,
+    AccountView, Held, Hello, HelloReply, JobView, MarketView, Move, NodeList, Problem, Reveal,
+    Schema,
 };
 pub use worker::{Worker, WorkerError, WorkerOptions};
 

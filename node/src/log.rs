@@ -23,7 +23,7 @@ use crate::{
 const LOG_DOMAIN: &[u8; 16] = b"zkinfer.log.v1\0\0";
 
 /// What entries can say, in the order of their numbers.
-const EVENTS: [&str; 9] = [
+const EVENTS: [&str; 11] = [
     "opened",
     "assigned",
     "answered",
@@ -33,6 +33,8 @@ const EVENTS: [&str; 9] = [
     "refunded",
     "cancelled",
     "undone",
+    "drawn",
+    "accepted",
 ];
 
 wire! {
@@ -46,12 +48,14 @@ wire! {
         pub at: u64,
         /// The job.
         pub job: Hex<32>,
-        /// opened, assigned, answered, settled, lapsed, slashed, refunded, cancelled; or undone:
-        /// what the entry before said of the job did not come to pass, because of a crash.
+        /// opened, assigned, answered, drawn (the answer must be proven), settled, accepted (paid
+        /// without a proof), lapsed, slashed, refunded, cancelled; or undone: what the entry before
+        /// said of the job did not come to pass, because of a crash.
         pub event: String,
         /// The node that it is about.
         pub node: Option<Hex<20>>,
-        /// Keccak-256 of the buyer's signature over the order, or the node's over the answer.
+        /// Keccak-256 of the buyer's signature over the order, or the node's over the answer; the
+        /// buyer's secret, if he has revealed it, of an answer that was drawn or accepted.
         pub detail: Option<Hex<32>>,
         /// The price, of an opened job.
         pub price: Option<Decimal<u128>>,
@@ -238,6 +242,14 @@ impl Said {
                 said.node = Some(answer.answer.node.address());
                 said.detail = Some(keccak256(&[&answer.signature.0]));
             }
+            Event::Drawn { node, secret } => {
+                said.node = Some(*node);
+                said.detail = Some(secret.0);
+            }
+            Event::Accepted { node, secret } => {
+                said.node = Some(*node);
+                said.detail = secret.map(|secret| secret.0);
+            }
             Event::Assigned { node }
             | Event::Settled { node, .. }
             | Event::Lapsed { node }
@@ -269,7 +281,7 @@ impl LastSaid {
         let ahead = self.0.iter().filter(|(job, event)| {
             let expected = match event.as_str() {
                 "opened" | "lapsed" => "open",
-                "assigned" | "answered" => "staked",
+                "assigned" | "answered" | "drawn" => "staked",
                 "undone" => return false,
                 ended => ended,
             };

@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         Command::Check(check) => auditor::check(check),
         Command::Report(report) => auditor::report(report),
         Command::Weights(weights) => auditor::weights(weights),
+        Command::Replay(replay) => auditor::replay(replay),
     };
     match outcome {
         Ok(code) => code,
@@ -99,6 +100,9 @@ impl args::Serve {
         }
         if let Some(folder) = &self.folder {
             config.folder.clone_from(folder);
+        }
+        if self.nats.is_some() {
+            config.queue.nats.clone_from(&self.nats);
         }
         if !self.key.is_empty() {
             config.keys.clone_from(&self.key);

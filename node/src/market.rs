@@ -3,6 +3,10 @@
 //! Every operation first asks the ledger, which decides; queue and nodes follow. So a crash between
 //! the two leaves a ledger that is right and a projection that [`Market::restore`] makes anew.
 
+mod event;
+mod live;
+mod lots;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -11,111 +15,23 @@ use std::{
 use zkinfer::verifier::KeyDigest;
 use zkinfer_settlement::{Address, Amount, JobId, Refusal};
 
+use self::live::{Conditions, Live, offer};
+pub use self::{
+    event::{Event, Outcome},
+    live::Remains,
+};
 pub use crate::nodes::Waiter;
 use crate::{
-    answer::SignedAnswer,
+    answer::{AnswerError, SignedAnswer},
     config::Rules,
     encoding::Hex,
     error::MarketError,
     ledger::{Contract, Ledger, Phase, is_repetition},
     nodes::{Capabilities, NodeView, Nodes},
     order::{JobRequest, Offer},
-    queue::{Depth, Queue},
+    queue::{Depth, Queue, QueueError},
+    sampling::ALWAYS,
 };
-
-/// Something that has happened to a job.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Event {
-    /// It was ordered.
-    Opened {
-        /// The order with its input.
-        request: Arc<JobRequest>,
-    },
-    /// A node has it.
-    Assigned {
-        /// Which node.
-        node: Address,
-    },
-    /// The node has answered.
-    Answered {
-        /// The answer.
-        answer: Arc<SignedAnswer>,
-        /// Milliseconds since the offer; none if the coordinator was started in between.
-        after_ms: Option<u64>,
-    },
-    /// The node was paid.
-    Settled {
-        /// Which node.
-        node: Address,
-        /// Milliseconds since the answer; none if there was none that is remembered.
-        after_ms: Option<u64>,
-    },
-    /// The lease is over; the job waits for another node.
-    Lapsed {
-        /// Which node had it.
-        node: Address,
-    },
-    /// The node has lost its stake.
-    Slashed {
-        /// Which node.
-        node: Address,
-        /// Whether a proof has contradicted its answer; else it was late.
-        contradicted: bool,
-    },
-    /// The buyer has the price back.
-    Refunded,
-    /// The buyer has taken it back.
-    Cancelled,
-}
-
-impl Event {
-    /// Its name, which never changes its meaning.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Opened { .. } => "opened",
-            Self::Assigned { .. } => "assigned",
-            Self::Answered { .. } => "answered",
-            Self::Settled { .. } => "settled",
-            Self::Lapsed { .. } => "lapsed",
-            Self::Slashed { .. } => "slashed",
-            Self::Refunded => "refunded",
-            Self::Cancelled => "cancelled",
-        }
-    }
-}
-
-/// What a proof has led to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Paid.
-    Paid,
-    /// The proof contradicts the node's own answer, which cost the stake.
-    Contradicted,
-}
-
-/// What is known of a job that something can still happen to.
-#[derive(Debug)]
-struct Live {
-    request: Arc<JobRequest>,
-    answer: Option<Arc<SignedAnswer>>,
-    /// When the node got it, in Unix milliseconds.
-    offered: Option<u64>,
-    /// When the node answered.
-    answered: Option<u64>,
-    /// When to look again, in Unix seconds.
-    timer: u64,
-}
-
-/// What is left of a job in the coordinator's files.
-#[derive(Clone, Debug)]
-pub struct Remains {
-    /// The order with its input.
-    pub request: JobRequest,
-    /// The answer, if there is one.
-    pub answer: Option<SignedAnswer>,
-}
 
 /// A market over a ledger and a queue, with somebody of kind `W` who waits for offers. All times are
 /// Unix milliseconds, and what the caller says.
@@ -127,6 +43,8 @@ pub struct Market<L, Q, W> {
     nodes: Nodes<W>,
     live: BTreeMap<JobId, Live>,
     timers: BTreeSet<(u64, JobId)>,
+    /// Jobs that the queue did not take when they were opened: it is asked again.
+    unqueued: BTreeSet<JobId>,
     events: Vec<(JobId, Event)>,
 }
 
@@ -152,12 +70,15 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
                 nodes.assigned(prover, job);
                 queue.hide(job, hidden_until(until))?;
             }
-            let timer = timer(&contract);
-            timers.insert((timer, job));
-            let (request, answer) = (Arc::new(found.request), found.answer.map(Arc::new));
-            live.insert(job, Live { request, answer, offered: None, answered: None, timer });
+            let answer = found.answer_of(contract.phase);
+            let mut known = Live::new(Arc::new(found.request), 0);
+            (known.answer, known.secret) = (answer, found.secret);
+            known.timer = known.due(&contract);
+            timers.insert((known.timer, job));
+            live.insert(job, known);
         }
-        Ok(Self { rules, ledger, queue, nodes, live, timers, events: Vec::new() })
+        let (unqueued, events) = (BTreeSet::new(), Vec::new());
+        Ok(Self { rules, ledger, queue, nodes, live, timers, unqueued, events })
     }
 
     /// Opens a job, unless it was opened before: the same order twice is one job. The caller has
@@ -183,10 +104,11 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
         let (request, timer) = (Arc::new(request), terms.deadline);
         self.timers.insert((timer, job));
         let event = Event::Opened { request: request.clone() };
-        let known = Live { request, answer: None, offered: None, answered: None, timer };
-        self.live.insert(job, known);
+        self.live.insert(job, Live::new(request, timer));
         self.events.push((job, event));
-        self.queue.put(job, terms.model)?;
+        if !noted(self.queue.put(job, terms.model)) {
+            self.unqueued.insert(job);
+        }
         self.offer_one(terms.model, now)?;
         Ok(job)
     }
@@ -197,7 +119,8 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
     /// A refusal of the ledger.
     pub fn cancel(&mut self, job: JobId, now: u64) -> Result<(), MarketError> {
         self.ledger.cancel(job, seconds(now))?;
-        self.end(job, Event::Cancelled)
+        self.end(job, Event::Cancelled);
+        Ok(())
     }
 
     /// A node that comes or comes back; the jobs that it still has. One that has none must have a bond
@@ -223,12 +146,20 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
             else {
                 continue;
             };
-            if let Some(known) = self.live.get(&job) {
-                let prove_by = match answer {
-                    Some(_) => until,
-                    None => self.prove_by(terms.deadline, now),
-                };
-                offers.push(offer(job, &known.request, until, prove_by, answer.is_some()));
+            let Some(known) = self.live.get(&job) else { continue };
+            let answered = answer.is_some();
+            // Nothing is to be done for an answer that is not drawn, or not yet.
+            if answered && known.is_drawn() != Some(true) {
+                continue;
+            }
+            let known_conditions = known.conditions.filter(|_| !answered);
+            let conditions = known_conditions.unwrap_or_else(|| {
+                let prove_by = if answered { until } else { self.prove_by(terms.deadline, now) };
+                Conditions::always(prove_by)
+            });
+            offers.push(offer(job, &known.request, until, conditions, answered));
+            if let Some(known) = self.live.get_mut(&job) {
+                known.conditions = Some(conditions);
             }
         }
         Ok(offers)
@@ -254,16 +185,22 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
     pub fn answer(&mut self, answer: SignedAnswer, now: u64) -> Result<(), MarketError> {
         let job = answer.job();
         let node = answer.answer.node.address();
-        let deadline =
-            self.live.get(&job).ok_or(MarketError::NotLive { job })?.request.order.deadline;
-        let (prove_by, latest) = (answer.answer.prove_by, self.prove_by(deadline, now));
+        let known = self.live.get(&job).ok_or(MarketError::NotLive { job })?;
+        let deadline = known.request.order.deadline;
+        let (prove_by, rate) = (answer.answer.prove_by, answer.answer.rate);
+        let always = Conditions::always(self.prove_by(deadline, now));
+        let offered = known.conditions.filter(|offered| offered.rate < ALWAYS).unwrap_or(always);
+        if (rate, answer.answer.reveal_by) != (offered.rate, offered.reveal_by) {
+            return Err(AnswerError::Field { field: "rate" }.into());
+        }
+        let latest = offered.prove_by;
         if prove_by > latest {
             let (until, now) = (prove_by, seconds(now));
             return Err(Refusal::LeaseEnd { until, now, deadline: latest }.into());
         }
         self.ledger.answer(job, node, answer.output_digest(), prove_by, seconds(now))?;
         self.nodes.seen(node, now);
-        self.queue.hide(job, hidden_until(prove_by))?;
+        noted(self.queue.hide(job, hidden_until(prove_by)));
         let answer = Arc::new(answer);
         let mut after_ms = None;
         if let Some(known) = self.live.get_mut(&job) {
@@ -272,7 +209,7 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
             after_ms = known.offered.map(|offered| now.saturating_sub(offered));
         }
         after_ms.into_iter().for_each(|ms| self.nodes.answered(node, ms));
-        self.set_timer(job, prove_by);
+        self.set_due(job)?;
         self.events.push((job, Event::Answered { answer, after_ms }));
         Ok(())
     }
@@ -298,7 +235,7 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
         let answered = self.live.get(&job).and_then(|known| known.answered);
         let after_ms = answered.map(|answered| now.saturating_sub(answered));
         self.nodes.proven(node, job, after_ms);
-        self.end(job, Event::Settled { node, after_ms })?;
+        self.end(job, Event::Settled { node, after_ms });
         self.give(node, now)?;
         Ok(Outcome::Paid)
     }
@@ -321,7 +258,8 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
         let node = self.ledger.contract(job)?.and_then(|contract| contract.phase.node());
         let node = node.ok_or(MarketError::NotLive { job })?;
         self.nodes.slashed(node, job, now);
-        self.end(job, Event::Slashed { node, contradicted })
+        self.end(job, Event::Slashed { node, contradicted });
+        Ok(())
     }
 
     /// Does what time has made due: leases that are over, deadlines that have passed, nodes that have
@@ -337,19 +275,37 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
             self.timers.remove(&(at, job));
             self.due(job, now)?;
         }
+        while let Some(job) = self.unqueued.first().copied() {
+            let model = self.live.get(&job).map(|known| known.request.order.model());
+            if model.is_some_and(|model| !noted(self.queue.put(job, model))) {
+                break;
+            }
+            self.unqueued.remove(&job);
+        }
+        // Nobody else is asked for whom there is nothing either.
+        let mut nothing = BTreeSet::new();
         for node in self.nodes.waiting() {
-            self.give(node, now)?;
+            let models = self.nodes.models_if_eligible(node, now);
+            if models.is_some_and(|models| !nothing.contains(&models)) {
+                nothing.extend(self.give(node, now)?);
+            }
         }
         Ok(())
     }
 
     fn due(&mut self, job: JobId, now: u64) -> Result<(), MarketError> {
         let Some(contract) = self.ledger.contract(job)? else { return Ok(()) };
-        let (deadline, late) = (contract.terms.deadline, seconds(now) > contract.terms.deadline);
+        let late = seconds(now) > contract.terms.deadline;
         match contract.phase {
             Phase::Open if late => {
                 self.ledger.refund(job, seconds(now))?;
-                self.end(job, Event::Refunded)?;
+                self.end(job, Event::Refunded);
+            }
+            // It was answered in time, and nobody has asked for a proof.
+            Phase::Staked { answer: Some(_), .. }
+                if self.live.get(&job).is_some_and(|known| known.is_spared(now)) =>
+            {
+                self.accept(job, now)?;
             }
             Phase::Staked { .. } if late => {
                 self.ledger.slash(job, seconds(now))?;
@@ -358,19 +314,19 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
             Phase::Staked { prover, until, .. } if seconds(now) > until => {
                 self.ledger.lapse(job, seconds(now))?;
                 self.nodes.lapsed(prover, job, now);
-                self.queue.hide(job, 0)?;
+                noted(self.queue.hide(job, 0));
                 if let Some(known) = self.live.get_mut(&job) {
                     (known.answer, known.offered, known.answered) = (None, None, None);
+                    known.conditions = None;
                 }
-                self.set_timer(job, deadline);
+                self.set_timer(job, contract.terms.deadline);
                 self.events.push((job, Event::Lapsed { node: prover }));
                 self.offer_one(contract.terms.model, now)?;
             }
-            Phase::Staked { until, .. } => self.set_timer(job, until.min(deadline)),
-            Phase::Open => self.set_timer(job, deadline),
+            Phase::Staked { .. } | Phase::Open => self.set_due(job)?,
             _ended => {
                 self.live.remove(&job);
-                self.queue.drop_job(job)?;
+                noted(self.queue.drop_job(job));
             }
         }
         Ok(())
@@ -379,22 +335,26 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
     /// Gives the first waiting job of a model to the node that is chosen for it.
     fn offer_one(&mut self, model: KeyDigest, now: u64) -> Result<(), MarketError> {
         match self.nodes.choose(model, now) {
-            Some(node) => self.give(node, now),
+            Some(node) => self.give(node, now).map(|_| ()),
             None => Ok(()),
         }
     }
 
-    /// Gives a node jobs for as long as it waits, may have one, and there is one.
-    fn give(&mut self, node: Address, now: u64) -> Result<(), MarketError> {
+    /// Gives a node jobs for as long as it waits, may have one, and there is one; its models, if there
+    /// is none of them.
+    fn give(&mut self, node: Address, now: u64) -> Result<Option<Vec<KeyDigest>>, MarketError> {
         while let Some(models) = self.nodes.models_if_eligible(node, now) {
             if self.ledger.bond(node)? < Amount(self.rules.max_stake.into()) {
                 break;
             }
             let until = seconds(now).saturating_add(self.rules.answer_seconds);
-            let Some(taken) = self.queue.take(&models, now, hidden_until(until))? else { break };
+            let taken = self.queue.take(&models, now, hidden_until(until));
+            let Some(taken) = taken.unwrap_or_else(|error| note(&error)) else {
+                return Ok(Some(models));
+            };
             self.assign(taken.job, node, until, now)?;
         }
-        Ok(())
+        Ok(None)
     }
 
     fn assign(
@@ -405,9 +365,10 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
         now: u64,
     ) -> Result<(), MarketError> {
         let contract = self.ledger.contract(job)?;
-        let (Some(contract), Some(known)) = (contract, self.live.get_mut(&job)) else {
+        let (Some(contract), Some(known)) = (contract, self.live.get(&job)) else {
             // The queue remembers a job that the ledger has ended.
-            return Ok(self.queue.drop_job(job)?);
+            noted(self.queue.drop_job(job));
+            return Ok(());
         };
         let deadline = contract.terms.deadline;
         match contract.phase {
@@ -415,30 +376,45 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
             // It waits for the clock, which is about to act; never is it seen again before.
             Phase::Open | Phase::Staked { .. } => {
                 let visible = hidden_until(known.timer).max(now.saturating_add(1_000));
-                return Ok(self.queue.hide(job, visible)?);
+                noted(self.queue.hide(job, visible));
+                return Ok(());
             }
-            _ended => return Ok(self.queue.drop_job(job)?),
+            _ended => {
+                noted(self.queue.drop_job(job));
+                return Ok(());
+            }
         }
         let until = until.min(deadline);
         self.ledger.assign(job, node, until, seconds(now))?;
-        known.offered = Some(now);
-        let request = known.request.clone();
+        let (request, revealed) = (known.request.clone(), known.secret.is_some());
+        let conditions = self.conditions(&request.order, node, revealed, until, now);
+        if let Some(known) = self.live.get_mut(&job) {
+            (known.offered, known.conditions) = (Some(now), Some(conditions));
+        }
         self.nodes.assigned(node, job);
         self.set_timer(job, until);
         self.events.push((job, Event::Assigned { node }));
-        let prove_by = self.prove_by(deadline, now);
         if let Some(waiter) = self.nodes.waiter(node) {
-            waiter.deliver(offer(job, &request, until, prove_by, false));
+            waiter.deliver(offer(job, &request, until, conditions, false));
         }
         Ok(())
     }
 
-    fn end(&mut self, job: JobId, event: Event) -> Result<(), MarketError> {
+    fn end(&mut self, job: JobId, event: Event) {
         if let Some(known) = self.live.remove(&job) {
             self.timers.remove(&(known.timer, job));
         }
         self.events.push((job, event));
-        Ok(self.queue.drop_job(job)?)
+        noted(self.queue.drop_job(job));
+    }
+
+    /// Sets the timer to when something is due.
+    fn set_due(&mut self, job: JobId) -> Result<(), MarketError> {
+        let Some(contract) = self.ledger.contract(job)? else { return Ok(()) };
+        if let Some(at) = self.live.get(&job).map(|known| known.due(&contract)) {
+            self.set_timer(job, at);
+        }
+        Ok(())
     }
 
     fn set_timer(&mut self, job: JobId, at: u64) {
@@ -456,6 +432,12 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
     /// What has happened since the last time.
     pub fn take_events(&mut self) -> Vec<(JobId, Event)> {
         std::mem::take(&mut self.events)
+    }
+
+    /// The buyer's secret of a job that something can still happen to, once it is revealed.
+    #[must_use]
+    pub fn secret(&self, job: JobId) -> Option<Hex<32>> {
+        self.live.get(&job).and_then(|known| known.secret)
     }
 
     /// The order and the answer of a job that something can still happen to.
@@ -502,6 +484,17 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
     }
 }
 
+/// Whether the queue has done what it was told. What it did not do, the ledger knows: the money is
+/// where it belongs, and at the latest the next start makes the queue anew.
+fn noted(outcome: Result<(), QueueError>) -> bool {
+    outcome.map_err(|error| note::<()>(&error)).is_ok()
+}
+
+fn note<T>(error: &QueueError) -> Option<T> {
+    tracing::error!(%error, "the queue");
+    None
+}
+
 /// Seconds by which the queue shows a job later than its lease ends: the market's clock acts first,
 /// and the queue's is for a market whose clock has stood still.
 const SLACK: u64 = 5;
@@ -513,25 +506,4 @@ fn hidden_until(end: u64) -> u64 {
 
 fn seconds(milliseconds: u64) -> u64 {
     milliseconds / 1_000
-}
-
-/// When something is due for a job.
-fn timer(contract: &Contract) -> u64 {
-    match contract.phase {
-        Phase::Staked { until, .. } => until.min(contract.terms.deadline),
-        _ => contract.terms.deadline,
-    }
-}
-
-fn offer(job: JobId, request: &JobRequest, answer_by: u64, prove_by: u64, answered: bool) -> Offer {
-    let JobRequest { order, signature, input } = request;
-    Offer {
-        job: Hex(job.0),
-        order: order.clone(),
-        signature: *signature,
-        input: input.clone(),
-        answer_by,
-        prove_by,
-        answered,
-    }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use zkinfer::verifier::{Digest, KeyDigest};
 use zkinfer_settlement::{Address, JobId};
 
-use crate::{config::Rules, encoding::Hex, order::Offer, wire::wire};
+use crate::{config::Rules, encoding::Hex, order::Offer, sampling::ALWAYS, wire::wire};
 
 wire! {
     /// What a node says that it can do.
@@ -32,6 +32,10 @@ wire! {
         pub held: u64,
         /// Proofs that were paid.
         pub proven: u64,
+        /// Answers that were paid without a proof.
+        pub accepted: u64,
+        /// Leases that came to nothing, and were not yet made good by a proof that was drawn.
+        pub doubts: u32,
         /// Leases that ended without what they were for.
         pub lapsed: u64,
         /// Stakes that it lost.
@@ -80,12 +84,39 @@ pub(crate) struct Node<W> {
     rests_until: u64,
     /// Leases without an answer or proof since the last proof.
     failures: u32,
+    /// Each doubles the share of its answers that must be proven; proofs take them away.
+    doubts: u32,
     waiting: VecDeque<W>,
+    /// Answers of it that were drawn, to be proven: told when somebody waits.
+    drawn: VecDeque<Offer>,
     proven: u64,
+    accepted: u64,
     lapsed: u64,
     slashed: u64,
     answer_ms: Average,
     proof_ms: Average,
+}
+
+impl<W> Node<W> {
+    fn new(capabilities: Capabilities, left: u32) -> Self {
+        Self {
+            capabilities,
+            models: Vec::new(),
+            standing: Standing::Probation { left },
+            seen: 0,
+            rests_until: 0,
+            failures: 0,
+            doubts: 0,
+            waiting: VecDeque::new(),
+            drawn: VecDeque::new(),
+            proven: 0,
+            accepted: 0,
+            lapsed: 0,
+            slashed: 0,
+            answer_ms: Average::default(),
+            proof_ms: Average::default(),
+        }
+    }
 }
 
 /// An average in which what is older counts less.
@@ -110,6 +141,17 @@ pub(crate) struct Nodes<W> {
     random: u64,
 }
 
+impl<W: Waiter> Node<W> {
+    fn tell_drawn(&mut self) {
+        self.waiting.retain(|waiter| !waiter.is_closed());
+        while !self.waiting.is_empty()
+            && let Some(offer) = self.drawn.pop_front()
+        {
+            self.waiting.pop_front().into_iter().for_each(|waiter| waiter.deliver(offer.clone()));
+        }
+    }
+}
+
 impl<W: Waiter> Nodes<W> {
     pub(crate) fn new(rules: Rules, seed: u64) -> Self {
         Self { nodes: BTreeMap::new(), held: BTreeMap::new(), rules, random: seed }
@@ -119,30 +161,11 @@ impl<W: Waiter> Nodes<W> {
     pub(crate) fn hello(&mut self, node: Address, capabilities: Capabilities, now: u64) {
         let models = capabilities.models.iter().map(|model| KeyDigest(Digest(model.0))).collect();
         let left = self.rules.probation_jobs;
-        let known = self.nodes.remove(&node);
-        let fresh = || Standing::Probation { left };
-        let standing = known.as_ref().map_or_else(fresh, |known| known.standing);
-        let (rests_until, failures) =
-            known.as_ref().map_or((0, 0), |known| (known.rests_until, known.failures));
-        let (proven, lapsed, slashed) =
-            known.as_ref().map_or((0, 0, 0), |known| (known.proven, known.lapsed, known.slashed));
-        let (answer_ms, proof_ms) =
-            known.map_or_else(Default::default, |known| (known.answer_ms, known.proof_ms));
-        let came = Node {
-            capabilities,
-            models,
-            standing,
-            seen: now,
-            rests_until,
-            failures,
-            waiting: VecDeque::new(),
-            proven,
-            lapsed,
-            slashed,
-            answer_ms,
-            proof_ms,
-        };
-        self.nodes.insert(node, came);
+        let known = self.nodes.entry(node).or_insert_with(|| Node::new(capabilities.clone(), left));
+        (known.capabilities, known.models, known.seen) = (capabilities, models, now);
+        // It is told again what it has to do.
+        known.waiting.clear();
+        known.drawn.clear();
     }
 
     /// A sign of life; `false` from a node that has not said hello.
@@ -157,9 +180,30 @@ impl<W: Waiter> Nodes<W> {
         true
     }
 
+    /// Somebody waits for the node; if an answer of it was drawn, he is told that.
     pub(crate) fn wait(&mut self, node: Address, waiter: W) {
         if let Some(known) = self.nodes.get_mut(&node) {
             known.waiting.push_back(waiter);
+            known.tell_drawn();
+        }
+    }
+
+    /// Tells a node to prove an answer, now or when it waits.
+    pub(crate) fn drawn(&mut self, node: Address, offer: Offer) {
+        if let Some(known) = self.nodes.get_mut(&node) {
+            known.drawn.push_back(offer);
+            known.tell_drawn();
+        }
+    }
+
+    /// How many of a million answers of a node must be proven, where a buyer asks for `least`: all of
+    /// one on probation, and twice as many for each doubt.
+    pub(crate) fn rate(&self, node: Address, least: u32) -> u32 {
+        match self.nodes.get(&node) {
+            Some(Node { standing: Standing::Trusted, doubts, .. }) => {
+                least.saturating_mul(1 << doubts.min(&20)).min(ALWAYS)
+            }
+            _ => ALWAYS,
         }
     }
 
@@ -260,6 +304,9 @@ impl<W: Waiter> Nodes<W> {
         let Some(known) = self.nodes.get_mut(&node) else { return };
         known.proven += 1;
         known.failures = 0;
+        if known.standing == Standing::Trusted {
+            known.doubts = known.doubts.saturating_sub(1);
+        }
         after_ms.into_iter().for_each(|ms| known.proof_ms.add(ms));
         known.standing = match known.standing {
             Standing::Probation { left } if left > 1 => Standing::Probation { left: left - 1 },
@@ -268,12 +315,20 @@ impl<W: Waiter> Nodes<W> {
         };
     }
 
+    pub(crate) fn accepted(&mut self, node: Address, job: JobId) {
+        self.released(node, job);
+        if let Some(known) = self.nodes.get_mut(&node) {
+            known.accepted += 1;
+        }
+    }
+
     /// A lease came to nothing: probation, and a rest that doubles each time.
     pub(crate) fn lapsed(&mut self, node: Address, job: JobId, now: u64) {
         self.released(node, job);
         let (left, base) = (self.rules.probation_jobs, self.rules.answer_seconds);
         let Some(known) = self.nodes.get_mut(&node) else { return };
         known.lapsed += 1;
+        known.doubts = known.doubts.saturating_add(1);
         let seconds = base.saturating_mul(1 << known.failures.min(10));
         known.rests_until = now.saturating_add(seconds.saturating_mul(1_000));
         known.failures = known.failures.saturating_add(1);
@@ -287,6 +342,7 @@ impl<W: Waiter> Nodes<W> {
         let seconds = self.rules.ejection_seconds;
         let Some(known) = self.nodes.get_mut(&node) else { return };
         known.slashed += 1;
+        known.doubts = known.doubts.saturating_add(1);
         let until = now.saturating_add(seconds.saturating_mul(1_000));
         known.standing = Standing::Ejected { until };
     }
@@ -318,6 +374,8 @@ impl<W: Waiter> Nodes<W> {
                 capabilities: node.capabilities.clone(),
                 held: u64::try_from(held).unwrap_or(u64::MAX),
                 proven: node.proven,
+                accepted: node.accepted,
+                doubts: node.doubts,
                 lapsed: node.lapsed,
                 slashed: node.slashed,
                 answer_ms: node.answer_ms.0,

@@ -28,6 +28,8 @@ pub enum Kind {
     Answer,
     /// The `.zkproof`.
     Proof,
+    /// The buyer's secret, once it is revealed: 32 bytes.
+    Secret,
 }
 
 impl Kind {
@@ -36,6 +38,7 @@ impl Kind {
             Self::Request => 0,
             Self::Answer => 1,
             Self::Proof => 2,
+            Self::Secret => 3,
         }
     }
 }

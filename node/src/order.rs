@@ -7,11 +7,12 @@ use zkinfer_settlement::{Address, Amount, Delivery, JobId, JobTerms, ValuesDiges
 use crate::{
     account::{Identity, PublicKey, Signature},
     encoding::{Decimal, Hex},
+    sampling::{ALWAYS, Sampling},
     wire::wire,
 };
 
 /// Separates orders from everything else that is hashed or signed.
-const ORDER_DOMAIN: &[u8; 16] = b"zkinfer.ord.v1\0\0";
+const ORDER_DOMAIN: &[u8; 16] = b"zkinfer.ord.v2\0\0";
 
 wire! {
     /// What a buyer asks for, and signs.
@@ -32,6 +33,8 @@ wire! {
         pub stake: Decimal<u128>,
         /// Last moment for the proof, in Unix seconds.
         pub deadline: u64,
+        /// That only answers that are drawn have to be proven; else every one has to be.
+        pub sampling: Option<Sampling>,
     }
 }
 
@@ -60,6 +63,11 @@ wire! {
         pub input: Vec<i64>,
         /// Last moment for the answer, in Unix seconds.
         pub answer_by: u64,
+        /// How many of a million such answers are drawn to be proven; a million: this one is.
+        pub rate: u32,
+        /// Last moment at which the buyer can reveal whether this one is drawn, in Unix seconds; 0
+        /// where it must be proven anyway.
+        pub reveal_by: u64,
         /// Last moment for the proof of an answer that is given now, in Unix seconds.
         pub prove_by: u64,
         /// Whether the node has answered before, and only the proof is missing.
@@ -128,16 +136,23 @@ pub enum OrderError {
     /// Claims under the key hide their input or output.
     #[error("order.model: this market serves only models that show input and output")]
     Hidden,
+    /// A rate that is none.
+    #[error("order.sampling.rate: {got} is not between 1 and 1000000")]
+    Rate {
+        /// Of the order.
+        got: u32,
+    },
     /// A job without a stake.
     #[error("order.stake: a market asks for a stake, at least 1")]
     Stake,
 }
 
 impl Order {
-    /// The one encoding: a domain tag of 16 bytes, then the fields in order, big-endian.
+    /// The one encoding: a domain tag of 16 bytes, then the fields in order, big-endian; sampling as
+    /// a byte 0, or a byte 1, rate and commitment.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let Self { chain_id, buyer, model, input, nonce, price, stake, deadline } = self;
+        let Self { chain_id, buyer, model, input, nonce, price, stake, deadline, sampling } = self;
         let mut bytes = ORDER_DOMAIN.to_vec();
         bytes.extend(chain_id.0.to_be_bytes());
         bytes.extend(buyer.0);
@@ -147,6 +162,11 @@ impl Order {
         bytes.extend(price.0.to_be_bytes());
         bytes.extend(stake.0.to_be_bytes());
         bytes.extend(deadline.to_be_bytes());
+        bytes.push(u8::from(sampling.is_some()));
+        if let Some(Sampling { rate, commitment }) = sampling {
+            bytes.extend(rate.to_be_bytes());
+            bytes.extend(commitment.0);
+        }
         bytes
     }
 
@@ -254,6 +274,10 @@ impl JobRequest {
         }
         if order.stake.0 == 0 {
             return Err(OrderError::Stake);
+        }
+        let rate = order.sampling.as_ref().map(|sampling| sampling.rate);
+        if let Some(got) = rate.filter(|rate| !(1..=ALWAYS).contains(rate)) {
+            return Err(OrderError::Rate { got });
         }
         check_values(&layout.inputs, input).map_err(OrderError::Values)?;
         let got = ValuesDigest::of(&ClaimedValues::Public(input.clone()));

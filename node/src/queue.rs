@@ -2,12 +2,16 @@
 //! and everything that is said to it may be said twice.
 
 pub mod conformance;
+#[cfg(feature = "nats")]
+mod nats;
 mod sqlite;
 
 use thiserror::Error;
 use zkinfer::verifier::KeyDigest;
 use zkinfer_settlement::JobId;
 
+#[cfg(feature = "nats")]
+pub use nats::{NatsOptions, NatsQueue};
 pub use sqlite::SqliteQueue;
 
 /// A job that was taken out for a while.
@@ -85,6 +89,41 @@ pub trait Queue: Send {
     fn max_deliveries(&self) -> u32;
 }
 
+impl Queue for Box<dyn Queue> {
+    fn put(&mut self, job: JobId, model: KeyDigest) -> Result<(), QueueError> {
+        (**self).put(job, model)
+    }
+
+    fn take(
+        &mut self,
+        models: &[KeyDigest],
+        now: u64,
+        until: u64,
+    ) -> Result<Option<Taken>, QueueError> {
+        (**self).take(models, now, until)
+    }
+
+    fn hide(&mut self, job: JobId, until: u64) -> Result<(), QueueError> {
+        (**self).hide(job, until)
+    }
+
+    fn drop_job(&mut self, job: JobId) -> Result<(), QueueError> {
+        (**self).drop_job(job)
+    }
+
+    fn dead(&mut self) -> Result<Vec<JobId>, QueueError> {
+        (**self).dead()
+    }
+
+    fn depth(&mut self, now: u64) -> Result<Depth, QueueError> {
+        (**self).depth(now)
+    }
+
+    fn max_deliveries(&self) -> u32 {
+        (**self).max_deliveries()
+    }
+}
+
 /// Why a queue does not work.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -99,6 +138,14 @@ pub enum QueueError {
         expected: i64,
         /// Of the file.
         got: i64,
+    },
+    /// The server fails, or cannot be reached.
+    #[error("the NATS server of the queue fails ({what}): {source}")]
+    Nats {
+        /// What was asked of it.
+        what: &'static str,
+        /// What went wrong.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A record of a length that none has.
     #[error("a record of the queue is damaged")]

@@ -25,6 +25,8 @@ wire! {
         pub assigned: u64,
         /// Proofs that were paid.
         pub settled: u64,
+        /// Answers that were paid without a proof.
+        pub accepted: u64,
         /// Leases that came to nothing.
         pub lapsed: u64,
         /// Jobs that cost its stake.
@@ -47,8 +49,10 @@ wire! {
         pub head: Hex<32>,
         /// Jobs that were opened and not undone.
         pub opened: u64,
-        /// Jobs that were paid.
+        /// Jobs that were paid for a proof.
         pub settled: u64,
+        /// Jobs that were paid for an answer, without a proof.
+        pub accepted: u64,
         /// Jobs whose buyers have got price and stake.
         pub slashed: u64,
         /// Jobs whose buyers have got the price back.
@@ -78,6 +82,7 @@ struct Job {
 struct NodeTally {
     assigned: u64,
     settled: u64,
+    accepted: u64,
     lapsed: u64,
     slashed: u64,
     answers: Vec<u64>,
@@ -86,7 +91,7 @@ struct NodeTally {
 }
 
 /// Percentiles by nearest rank; `None` of nothing.
-fn percentiles(durations: &mut [u64]) -> Option<Percentiles> {
+pub(crate) fn percentiles(durations: &mut [u64]) -> Option<Percentiles> {
     durations.sort_unstable();
     let rank = |percent: usize| (durations.len() * percent).div_ceil(100).saturating_sub(1);
     let at = |percent| durations.get(rank(percent)).copied();
@@ -123,12 +128,9 @@ pub fn report(entries: &[LogEntry], head: Hex<32>) -> Report {
                 node.answers.push(entry.at.saturating_sub(job.assigned));
                 answers.push(entry.at.saturating_sub(job.opened));
             }
-            ("settled", Some(node)) => {
-                node.settled += 1;
-                node.earned = node.earned.saturating_add(job.price);
+            (event @ ("settled" | "accepted"), Some(node)) => {
                 paid = paid.saturating_add(job.price);
-                let proof = job.answered.map(|answered| entry.at.saturating_sub(answered));
-                node.proofs.extend(proof);
+                node.paid(event, job, entry.at);
             }
             ("lapsed", Some(node)) => node.lapsed += 1,
             ("slashed", Some(node)) => node.slashed += 1,
@@ -139,18 +141,20 @@ pub fn report(entries: &[LogEntry], head: Hex<32>) -> Report {
     let sum: f64 = scores.iter().sum();
     let weight = |score: f64| if sum > 0.0 { score / sum } else { 0.0 };
     let count = |event: &str| counts.get(event).copied().unwrap_or(0);
-    let settled = count("settled");
-    let per_thousand = |settled| 1_000.0 * approximate(paid) / approximate(settled);
+    let (settled, accepted) = (count("settled"), count("accepted"));
+    let paid_jobs = settled.saturating_add(accepted);
+    let per_thousand = |jobs| 1_000.0 * approximate(paid) / approximate(jobs);
     Report {
         entries: u64::try_from(entries.len()).unwrap_or(u64::MAX),
         head,
         opened: count("opened"),
         settled,
+        accepted,
         slashed: count("slashed"),
         refunded: count("refunded"),
         cancelled: count("cancelled"),
         answer_ms: percentiles(&mut answers),
-        price_per_thousand: (settled > 0).then(|| per_thousand(u128::from(settled))),
+        price_per_thousand: (paid_jobs > 0).then(|| per_thousand(u128::from(paid_jobs))),
         nodes: nodes
             .into_iter()
             .zip(scores)
@@ -159,23 +163,33 @@ pub fn report(entries: &[LogEntry], head: Hex<32>) -> Report {
     }
 }
 
-/// Paid proofs, each weighed by the share of the node's leases that came to something; nothing for a
-/// node that was slashed.
+/// Paid proofs and accepted answers, each weighed by the share of the node's leases that came to
+/// something; nothing for a node that was slashed.
 fn score(node: &NodeTally) -> f64 {
     if node.slashed > 0 || node.assigned == 0 {
         return 0.0;
     }
-    let (settled, assigned) =
-        (approximate(u128::from(node.settled)), approximate(u128::from(node.assigned)));
-    settled * (settled / assigned)
+    let paid = approximate(u128::from(node.settled.saturating_add(node.accepted)));
+    paid * (paid / approximate(u128::from(node.assigned)))
 }
 
 impl NodeTally {
+    fn paid(&mut self, event: &str, job: &Job, at: u64) {
+        self.earned = self.earned.saturating_add(job.price);
+        if event == "accepted" {
+            self.accepted += 1;
+            return;
+        }
+        self.settled += 1;
+        self.proofs.extend(job.answered.map(|answered| at.saturating_sub(answered)));
+    }
+
     fn report(mut self, node: Hex<20>, weight: f64) -> NodeReport {
         NodeReport {
             node,
             assigned: self.assigned,
             settled: self.settled,
+            accepted: self.accepted,
             lapsed: self.lapsed,
             slashed: self.slashed,
             answer_ms: percentiles(&mut self.answers),

@@ -4,6 +4,7 @@ mod actor;
 mod api;
 mod metrics;
 mod openapi;
+mod page;
 mod problem;
 mod watch;
 
@@ -25,13 +26,15 @@ use zkinfer_settlement::{Escrow, JobId, RedbStore};
 use crate::{
     account::{Identity, IdentityError},
     config::{Config, ConfigError},
+    encoding::Hex,
     error::MarketError,
     journal::{Journal, JournalError},
     ledger::Ledger,
     log::{Chain, LastSaid, LogError},
     market::{Market, Remains},
     objects::{Kind, Objects, ObjectsError},
-    queue::{QueueError, SqliteQueue},
+    overview::Observed,
+    queue::{Queue, QueueError, SqliteQueue},
     signed::Guard,
 };
 pub(crate) use actor::unix_milliseconds;
@@ -87,6 +90,16 @@ pub enum ServerError {
     /// The queue.
     #[error(transparent)]
     Queue(#[from] QueueError),
+    /// A program without the part that was asked for.
+    #[cfg(not(feature = "nats"))]
+    #[error(
+        "the queue cannot be at {url}: this program was built without NATS; build it with \
+         `cargo install --path node --features nats`"
+    )]
+    WithoutNats {
+        /// Where the queue should be.
+        url: String,
+    },
     /// Jobs that cannot be taken up again.
     #[error("the open jobs cannot be taken up again")]
     Market(#[from] MarketError),
@@ -242,22 +255,63 @@ fn open(
     let escrow = Escrow::new(journal, chain_id, policy(config))
         .map_err(|error| ServerError::Escrow(error.to_string()))?;
     escrow.audit().map_err(|error| ServerError::Escrow(error.to_string()))?;
-    let queue = SqliteQueue::open(&config.folder.join("queue.db"), config.rules.max_deliveries)?;
+    let queue = open_queue(config, chain_id)?;
     let mut objects = Objects::open(&config.folder.join("objects.db"))?;
     let chain = Chain::new(chain_id, coordinator.public_key());
-    let log = open_log(&mut objects, Log { chain, coordinator }, &escrow)?;
+    let (log, observed) = open_log(&mut objects, Log { chain, coordinator }, &escrow)?;
     let seed = unix_milliseconds();
     let market =
         Market::restore(config.rules.clone(), escrow, queue, seed, |job| remains(&objects, job))?;
-    Ok((Core::new(market, log), pending, Disk { store, objects }))
+    Ok((Core::new(market, log, observed), pending, Disk { store, objects }))
+}
+
+/// The queue in the folder, or in the server that is named.
+fn open_queue(config: &Config, market: u64) -> Result<Box<dyn Queue>, ServerError> {
+    let max_deliveries = config.rules.max_deliveries;
+    let Some(url) = config.queue.nats.clone() else {
+        let path = config.folder.join("queue.db");
+        return Ok(Box::new(SqliteQueue::open(&path, max_deliveries)?));
+    };
+    let seed = |path: &PathBuf| {
+        let read = std::fs::read_to_string(path);
+        read.map(|seed| seed.trim().to_owned())
+            .map_err(|source| ServerError::Io { what: path.display().to_string(), source })
+    };
+    let nkey = config.queue.nkey.as_ref().map(seed).transpose()?;
+    open_server_queue(url, nkey, market, max_deliveries)
+}
+
+#[cfg(feature = "nats")]
+fn open_server_queue(
+    url: String,
+    nkey: Option<String>,
+    market: u64,
+    max_deliveries: u32,
+) -> Result<Box<dyn Queue>, ServerError> {
+    let options = crate::queue::NatsOptions { url, nkey, market, max_deliveries };
+    Ok(Box::new(crate::queue::NatsQueue::open(&options)?))
+}
+
+#[cfg(not(feature = "nats"))]
+fn open_server_queue(
+    url: String,
+    _nkey: Option<String>,
+    _market: u64,
+    _max_deliveries: u32,
+) -> Result<Box<dyn Queue>, ServerError> {
+    Err(ServerError::WithoutNats { url })
 }
 
 /// How many entries of the log are read at once.
 const PAGE: u32 = 1_000;
 
 /// The log to its end, checked; where it says more than has come to pass, it now says that too.
-fn open_log(objects: &mut Objects, mut log: Log, escrow: &impl Ledger) -> Result<Log, ServerError> {
-    let mut last = LastSaid::default();
+fn open_log(
+    objects: &mut Objects,
+    mut log: Log,
+    escrow: &impl Ledger,
+) -> Result<(Log, Observed), ServerError> {
+    let (mut last, mut observed) = (LastSaid::default(), Observed::default());
     loop {
         let page = objects.log(log.chain.len(), PAGE)?;
         if page.is_empty() {
@@ -266,6 +320,7 @@ fn open_log(objects: &mut Objects, mut log: Log, escrow: &impl Ledger) -> Result
         for entry in page {
             log.chain.check(&entry)?;
             last.add(&entry);
+            observed.add(&entry);
         }
     }
     let phase = |job| escrow.contract(job).ok().flatten().map(|contract| contract.phase);
@@ -274,7 +329,8 @@ fn open_log(objects: &mut Objects, mut log: Log, escrow: &impl Ledger) -> Result
     let entries: Vec<_> =
         undone.iter().filter_map(|(job, said)| log.add(*job, said, now)).collect();
     objects.keep(&[], &entries)?;
-    Ok(log)
+    entries.iter().for_each(|entry| observed.add(entry));
+    Ok((log, observed))
 }
 
 fn open_store(path: &Path) -> Result<RedbStore, JournalError> {
@@ -286,5 +342,6 @@ fn remains(objects: &Objects, job: JobId) -> Option<Remains> {
     let read = |kind| objects.get(job, kind).ok().flatten();
     let request = serde_json::from_slice(&read(Kind::Request)?).ok()?;
     let answer = read(Kind::Answer).and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    Some(Remains { request, answer })
+    let secret = read(Kind::Secret).and_then(|bytes| bytes.try_into().ok()).map(Hex);
+    Some(Remains { request, answer, secret })
 }

@@ -139,7 +139,7 @@ wire! {
         pub order: Order,
         /// The buyer's signature over it.
         pub signature: Signature,
-        /// open, staked, settled, refunded, slashed or cancelled.
+        /// open, staked, settled, accepted, refunded, slashed or cancelled.
         pub state: String,
         /// Whether this state is on the coordinator's disk.
         pub durable: bool,
@@ -147,8 +147,16 @@ wire! {
         pub node: Option<Hex<20>>,
         /// The node's answer.
         pub answer: Option<SignedAnswer>,
+        /// The buyer's secret, once it is revealed.
+        pub secret: Option<Hex<32>>,
         /// When the state was reached, of an end.
         pub at: Option<u64>,
+    }
+
+    /// What a buyer has committed to.
+    pub struct Reveal {
+        /// His secret.
+        pub secret: Hex<32>,
     }
 
     /// What an account has.
@@ -203,6 +211,8 @@ wire! {
         pub answer_seconds: u64,
         /// Seconds a node has for a proof.
         pub prove_seconds: u64,
+        /// Seconds a buyer has, after the time for the answer, to reveal his secret.
+        pub reveal_seconds: u64,
         /// The time of the coordinator, in Unix seconds.
         pub now: u64,
     }

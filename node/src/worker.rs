@@ -14,8 +14,8 @@ use std::{
 
 use thiserror::Error;
 use zkinfer::{
-    Device, Inference, KeyFiles, Keys, Model, Recipe,
-    models::{Execution, QuantizedGraph, execute},
+    Inference,
+    models::Execution,
     verifier::{Digest, KeyDigest, VerifyingKey, Visibility},
 };
 use zkinfer_settlement::JobId;
@@ -26,9 +26,11 @@ use crate::{
     client::{Client, ClientError},
     encoding::Hex,
     error::OfferError,
-    execution::execution_root,
+    execution::Trace,
     nodes::Capabilities,
     order::Offer,
+    sampling::ALWAYS,
+    served::Served,
     server::unix_milliseconds,
 };
 
@@ -89,12 +91,6 @@ pub enum WorkerError {
     Ended,
 }
 
-/// A model that a node serves.
-struct Loaded {
-    graph: QuantizedGraph,
-    keys: Keys,
-}
-
 /// Something to prove.
 struct Answered {
     offer: Offer,
@@ -107,7 +103,7 @@ pub struct Worker {
     client: Client,
     market: String,
     identity: Identity,
-    models: BTreeMap<KeyDigest, Loaded>,
+    models: BTreeMap<KeyDigest, Served>,
     chain_id: u64,
     slots: u32,
     answerers: usize,
@@ -130,8 +126,8 @@ impl Worker {
         let (client, view) = Client::connect(&options.market)?;
         let mut models = BTreeMap::new();
         for path in &options.models {
-            let loaded = load(path, options.srs.as_deref())?;
-            models.insert(loaded.keys.verifying_key().digest(), loaded);
+            let served = load(path, options.srs.as_deref())?;
+            models.insert(served.digest(), served);
         }
         if models.is_empty() {
             return Err(WorkerError::NoModels);
@@ -226,14 +222,18 @@ impl Worker {
 
     fn try_take(&self, offer: Offer, to_prove: &SyncSender<Answered>) -> Result<(), TakeError> {
         let model = self.models.get(&offer.order.model()).ok_or(TakeError::Model)?;
-        offer.check(self.chain_id, model.keys.verifying_key())?;
-        let execution = Arc::new(run(&model.graph, &offer.input)?);
+        offer.check(self.chain_id, model.key())?;
+        let execution = Arc::new(model.run(&offer.input)?);
         let mut prove_by = offer.prove_by;
         if !offer.answered {
             let output = execution.outputs(&model.graph).concat();
-            let root = execution_root(&execution.values);
-            let answer = SignedAnswer::new(&self.identity, &offer.order, output, root, prove_by);
+            let trace = Trace::of(&model.graph, &execution.values);
+            let answer = SignedAnswer::new(&self.identity, &offer, output, &trace);
             prove_by = self.hand_in_answer(&answer, offer.answer_by)?.unwrap_or(prove_by);
+            if offer.rate < ALWAYS {
+                // It is offered again if it is drawn.
+                return Ok(());
+            }
         }
         // Waits while the prover is behind: no more is promised than can be proven.
         to_prove.send(Answered { offer, execution, prove_by }).map_err(|_| TakeError::Ended)
@@ -308,33 +308,16 @@ fn pause(error: &ClientError) {
     thread::sleep(PAUSE);
 }
 
-fn load(path: &Path, srs: Option<&Path>) -> Result<Loaded, WorkerError> {
-    let model = Model::open(path)?;
-    let files = KeyFiles::beside_model(path);
-    let quantized = model.quantize(&Recipe::default(), &files.settings, &[])?;
-    let (stored, device) = (files.stored()?, Device::default());
-    let keys = Keys::make_again(stored.as_ref(), &model, &quantized, srs, &device, &|_| ())?;
-    let layout = &keys.verifying_key().parts().layout;
+/// A model that a market can have: its claims show input and output.
+fn load(path: &Path, srs: Option<&Path>) -> Result<Served, WorkerError> {
+    let served = Served::load(path, srs)?;
+    let layout = &served.key().parts().layout;
     let shown = [layout.input_visibility, layout.output_visibility];
-    if shown != [Visibility::Public; 2] {
-        return Err(WorkerError::Hidden { path: path.to_owned() });
+    if shown == [Visibility::Public; 2] {
+        Ok(served)
+    } else {
+        Err(WorkerError::Hidden { path: path.to_owned() })
     }
-    // Another key there would be one that the coordinator may serve and this node cannot prove.
-    files.hold(&keys)?;
-    Ok(Loaded { graph: quantized.graph, keys })
-}
-
-/// Runs a model on the integers of all of its inputs.
-fn run(graph: &QuantizedGraph, input: &[i64]) -> Result<Execution, zkinfer::models::RunError> {
-    let mut rest = input;
-    let mut take = |count: usize| {
-        let (own, others) = rest.split_at(count.min(rest.len()));
-        rest = others;
-        own.to_vec()
-    };
-    let inputs: Vec<Vec<i64>> =
-        graph.inputs.iter().map(|id| take(graph.tensors[id.0].shape.iter().product())).collect();
-    execute(graph, &inputs)
 }
 
 impl Offer {
@@ -353,7 +336,8 @@ impl Offer {
         if self.order.job() != JobId(self.job.0) {
             return Err(OfferError::Name);
         }
-        if self.answer_by > order.deadline || self.prove_by > order.deadline {
+        let ordered = self.reveal_by <= self.prove_by && self.prove_by <= order.deadline;
+        if self.answer_by > order.deadline || !ordered {
             return Err(OfferError::Moments);
         }
         Ok(())

@@ -25,11 +25,12 @@ use crate::{
     market::{Event, Market, Waiter},
     objects::{Kind, Object, Objects},
     order::Offer,
-    queue::SqliteQueue,
+    overview::Observed,
+    queue::Queue,
 };
 
 /// A market on disk.
-pub(crate) type OnDisk = Market<Escrow<Journal>, SqliteQueue, Polling>;
+pub(crate) type OnDisk = Market<Escrow<Journal>, Box<dyn Queue>, Polling>;
 
 /// A node's open request for a job.
 #[derive(Debug)]
@@ -51,6 +52,8 @@ pub(crate) struct Core {
     pub(crate) market: OnDisk,
     /// To be kept together with the operation.
     pub(crate) objects: Vec<Object>,
+    /// What the page shows.
+    pub(crate) observed: Observed,
     log: Log,
     now: u64,
 }
@@ -69,8 +72,8 @@ impl Log {
 }
 
 impl Core {
-    pub(crate) fn new(market: OnDisk, log: Log) -> Self {
-        Self { market, objects: Vec::new(), log, now: 0 }
+    pub(crate) fn new(market: OnDisk, log: Log, observed: Observed) -> Self {
+        Self { market, objects: Vec::new(), observed, log, now: 0 }
     }
 
     /// Unix milliseconds, which never go back.
@@ -215,7 +218,9 @@ fn run(
         for (job, event) in core.market.take_events() {
             batch.objects.extend(object_of(job, &event));
             let now = core.now();
-            batch.log.extend(core.log.add(job, &Said::of(&event), now));
+            let entry = core.log.add(job, &Said::of(&event), now);
+            entry.iter().for_each(|entry| core.observed.add(entry));
+            batch.log.extend(entry);
             observe(&observers.metrics, job, &event);
             observers.watchers.notify(job);
         }
@@ -232,6 +237,9 @@ fn object_of(job: JobId, event: &Event) -> Option<Object> {
     let (kind, content) = match event {
         Event::Opened { request } => (Kind::Request, serde_json::to_vec(request.as_ref())),
         Event::Answered { answer, .. } => (Kind::Answer, serde_json::to_vec(answer.as_ref())),
+        Event::Drawn { secret, .. } | Event::Accepted { secret: Some(secret), .. } => {
+            (Kind::Secret, Ok(secret.0.to_vec()))
+        }
         _ => return None,
     };
     content.ok().map(|content| Object { job, kind, content })

@@ -30,6 +30,7 @@ use zkinfer_settlement::{Address, Amount, DepositId, EscrowError, JobId, Refusal
 use super::{
     actor::{Core, Handle, unix_milliseconds},
     metrics::Metrics,
+    page,
     problem::Refused,
     watch::Watchers,
 };
@@ -69,6 +70,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/jobs", post(jobs::submit))
         .route("/v1/jobs/{job}", get(jobs::show).delete(jobs::cancel))
         .route("/v1/jobs/{job}/answer", post(nodes::answer))
+        .route("/v1/jobs/{job}/reveal", post(jobs::reveal))
         .route("/v1/jobs/{job}/proof", get(jobs::proof).post(nodes::prove))
         .route("/v1/jobs/{job}/contradiction", post(nodes::contradict))
         .route("/v1/nodes", get(public::nodes).post(nodes::hello))
@@ -79,6 +81,11 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/market", get(public::market))
         .route("/v1/log", get(public::log))
         .route("/v1/models/{model}", get(public::model))
+        .route("/v1/overview", get(public::overview))
+        .route("/", get(page::html))
+        .route("/page/style.css", get(page::style))
+        .route("/page/page.js", get(page::script))
+        .route("/page/icon.svg", get(page::icon))
         .route("/healthz", get(public::healthz))
         .route("/metrics", get(public::metrics))
         .route("/openapi.json", get(public::openapi))

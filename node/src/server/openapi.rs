@@ -6,8 +6,10 @@ use crate::{
     answer::SignedAnswer,
     log::LogPage,
     order::{JobRequest, Offer},
+    overview::Overview,
     wire::{
-        AccountView, Held, Hello, HelloReply, JobView, MarketView, Move, NodeList, Problem, Schema,
+        AccountView, Held, Hello, HelloReply, JobView, MarketView, Move, NodeList, Problem, Reveal,
+        Schema,
     },
 };
 
@@ -55,6 +57,7 @@ fn of<T: Schema>() -> Content {
 fn jobs() -> Vec<Operation> {
     let (jobs, job) = ("/v1/jobs", "/v1/jobs/{job}");
     let proof = || Content::Bytes("application/json");
+    let reveal = "The buyer's secret, which says whether the answer must be proven";
     let contradiction = "A proof of another output than was answered: slashes the node";
     vec![
         Operation::new("post", jobs, "Order a job; `wait=answer` or `wait=end` waits")
@@ -67,6 +70,9 @@ fn jobs() -> Vec<Operation> {
         Operation::new("post", "/v1/jobs/{job}/answer", "A node's answer")
             .takes(of::<SignedAnswer>())
             .gives(of::<Held>()),
+        Operation::new("post", "/v1/jobs/{job}/reveal", reveal)
+            .takes(of::<Reveal>())
+            .gives(of::<JobView>()),
         Operation::new("get", "/v1/jobs/{job}/proof", "The proof that was paid, a .zkproof")
             .gives(proof()),
         Operation::new("post", "/v1/jobs/{job}/proof", "A .zkproof, to be paid").takes(proof()),
@@ -103,6 +109,7 @@ fn public() -> Vec<Operation> {
         Operation::new("get", "/v1/market", "The market").gives(of::<MarketView>()),
         Operation::new("get", "/v1/log", "A page of the signed log, from the place `from` on")
             .gives(of::<LogPage>()),
+        Operation::new("get", "/v1/overview", "What the page at / shows").gives(of::<Overview>()),
         Operation::new("get", "/v1/models/{model}", "A verifying key, a .zkvk")
             .gives(Content::Bytes("application/octet-stream")),
         Operation::new("get", "/healthz", "Whether changes reach the disk")

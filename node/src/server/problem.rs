@@ -96,6 +96,9 @@ impl From<MarketError> for Refused {
             }
             MarketError::Answer(_) => Self::bad("answer", "The answer is wrong", error),
             MarketError::NotLive { .. } => Self::not_found(error),
+            MarketError::Reveal(_) => {
+                Self::new(StatusCode::CONFLICT, "reveal", "The secret draws no lot", error)
+            }
             MarketError::UnknownNode => {
                 Self::new(StatusCode::CONFLICT, "unknown-node", "The node is not known", error)
             }
@@ -118,7 +121,8 @@ fn of_refusal(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::AlreadySettled { .. }
         | Refusal::AlreadyRefunded { .. }
         | Refusal::AlreadySlashed { .. }
-        | Refusal::AlreadyCancelled { .. } => (StatusCode::CONFLICT, "over"),
+        | Refusal::AlreadyCancelled { .. }
+        | Refusal::AlreadyAccepted { .. } => (StatusCode::CONFLICT, "over"),
         Refusal::AlreadyStaked { .. } => (StatusCode::CONFLICT, "staked"),
         Refusal::AlreadyAnswered { .. } => (StatusCode::CONFLICT, "answered"),
         Refusal::NotStaked { .. } => (StatusCode::CONFLICT, "not-staked"),

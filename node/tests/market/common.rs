@@ -82,6 +82,7 @@ pub(crate) fn request(buyer: &Identity, chain_id: u64, nonce: u64, seconds: u64)
         price: Decimal(PRICE),
         stake: Decimal(STAKE),
         deadline: now() + seconds,
+        sampling: None,
     };
     order.request(buyer, input)
 }

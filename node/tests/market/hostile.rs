@@ -9,8 +9,8 @@ use zkinfer::{
     verifier::JobBinding,
 };
 use zkinfer_node::{
-    Capabilities, Client, Decimal, Hex, Identity, Offer, RequestSignature, Rules, SignedAnswer,
-    Wait, execution_root,
+    Capabilities, Client, Decimal, Hex, Identity, Offer, RequestSignature, Rules, Sampling,
+    SignedAnswer, Trace, Wait,
 };
 use zkinfer_settlement::JobId;
 
@@ -61,8 +61,8 @@ impl<'a> Played<'a> {
         let run = run();
         let mut output = run.outputs(&ZOO.quantized.graph).concat();
         edit(&mut output);
-        let root = execution_root(&run.values);
-        SignedAnswer::new(&self.identity, &offer.order, output, root, offer.prove_by)
+        let trace = Trace::of(&ZOO.quantized.graph, &run.values);
+        SignedAnswer::new(&self.identity, offer, output, &trace)
     }
 }
 
@@ -119,12 +119,16 @@ fn garbage_of_a_node_is_refused_by_name_and_changes_nothing() {
     client.submit(&ordered, Wait::None).unwrap();
     let offer = node.offer();
     let honest = node.answer(&offer, |_| ());
-    let lies: [(&str, Lie); 6] = [
+    let lies: [(&str, Lie); 10] = [
         ("signature", &|answer| answer.signature.0[5] ^= 1),
         ("its digest is", &|answer| wrong(&mut answer.output)),
         ("is not between", &|answer| answer.output[0] = i64::MAX),
         ("integers, the model has", &|answer| answer.output.truncate(9)),
         ("answer.input", &|answer| answer.answer.input.0[0] ^= 1),
+        ("its root is", &|answer| answer.trace[1].0[0] ^= 1),
+        ("answer.execution", &|answer| answer.trace.clear()),
+        ("answer.rate", &|answer| answer.answer.rate = 999_999),
+        ("answer.reveal_by", &|answer| answer.answer.reveal_by = u64::MAX),
         ("answer.prove_by", &|answer| answer.answer.prove_by = u64::MAX),
     ];
     for (named, lie) in lies {
@@ -138,6 +142,9 @@ fn garbage_of_a_node_is_refused_by_name_and_changes_nothing() {
     let other = Played::new(&client, 8);
     let refused = client.answer(&other.answer(&offer, |_| ())).unwrap_err();
     assert_eq!(refused.problem(), Some("payee"));
+    let sooner = Offer { reveal_by: offer.prove_by - 100, ..offer.clone() };
+    let refused = client.answer(&node.answer(&sooner, |_| ())).unwrap_err();
+    assert!(refused.to_string().contains("answer.rate"), "{refused}");
     let late = Offer { prove_by: offer.prove_by + 100, ..offer.clone() };
     let refused = client.answer(&node.answer(&late, |_| ())).unwrap_err();
     assert_eq!(refused.problem(), Some("refused"), "{refused}");
@@ -162,8 +169,7 @@ fn garbage_of_a_node_is_refused_by_name_and_changes_nothing() {
     let refused = client.prove(job, forged.encode().into_bytes()).unwrap_err();
     assert!(refused.problem().is_some_and(|word| word.starts_with("proof-")), "{refused}");
     client.prove(job, encoded(&proof(mine))).unwrap();
-    let again = client.prove(job, encoded(&proof(mine))).unwrap_err();
-    assert_eq!(again.problem(), Some("not-found"), "{again}");
+    assert_eq!(client.prove(job, encoded(&proof(mine))).unwrap_err().problem(), Some("not-found"));
     let balance = client.account(node.identity.address()).unwrap().balance;
     assert_eq!(balance, Decimal(u128::from(PLAY_MONEY) - 100 + PRICE));
 }
@@ -216,6 +222,7 @@ fn an_order_that_is_none_is_refused_by_name() {
     let coordinator = Coordinator::start(&config(folder.path()));
     let (client, chain_id) = coordinator.client();
     let buyer = identity(1);
+    let sampling = |rate| Sampling { rate, commitment: Hex([1; 32]) };
     let signed = |edit: &dyn Fn(&mut zkinfer_node::Order)| {
         let mut order = request(&buyer, chain_id, 1, 600).order;
         edit(&mut order);
@@ -226,6 +233,12 @@ fn an_order_that_is_none_is_refused_by_name() {
         (signed(&|order| order.model.0[0] ^= 1), "not-found", "there is no model"),
         (signed(&|order| order.input.0[0] ^= 1), "order", "its digest is"),
         (signed(&|order| order.stake = Decimal(0)), "order", "order.stake"),
+        (signed(&|order| order.sampling = Some(sampling(0))), "order", "order.sampling.rate"),
+        (
+            signed(&|order| order.sampling = Some(sampling(1_000_001))),
+            "order",
+            "order.sampling.rate",
+        ),
         (signed(&|order| order.stake = Decimal(21)), "stake", "order.stake"),
         (signed(&|order| order.price = Decimal(0)), "refused", "the price is zero"),
         (signed(&|order| order.price = Decimal(1 << 100)), "funds", "are needed"),

@@ -5,7 +5,11 @@
 mod common;
 mod crash;
 mod hostile;
+#[cfg(feature = "nats")]
+mod nats;
 mod queues;
 mod readme;
+mod replay;
+mod sampling;
 mod service;
 mod simulation;

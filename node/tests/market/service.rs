@@ -84,16 +84,23 @@ fn check_bundle(client: &Client, job: JobId, folder: &std::path::Path) {
         let failing = findings.iter().map(|finding| finding.failure.is_some());
         failing.collect::<Vec<_>>()
     };
-    assert_eq!(failing(&|_| ()), [false; 4]);
-    assert_eq!(failing(&|bundle| bundle.job.signature.0[1] ^= 1), [true, false, false, false]);
+    assert_eq!(failing(&|_| ()), [false; 5]);
+    assert_eq!(
+        failing(&|bundle| bundle.job.signature.0[1] ^= 1),
+        [true, false, false, false, false]
+    );
     assert!(failing(&|bundle| bundle.job.order.price = Decimal(1))[0]);
     let answer = |bundle: &mut Bundle| bundle.job.answer.as_mut().unwrap().output[0] ^= 1;
-    assert_eq!(failing(&answer), [false, true, true, false]);
+    assert_eq!(failing(&answer), [false, true, true, false, false]);
     assert!(failing(&|bundle| bundle.job.answer = None)[1]);
-    assert_eq!(failing(&|bundle| bundle.proof = None), [false, false, true, false]);
-    assert_eq!(failing(&|bundle| bundle.job.node = Some(Hex([7; 20]))), [false, true, true, false]);
-    assert_eq!(failing(&|bundle| bundle.log[1].at += 1), [false, false, false, true]);
-    assert_eq!(failing(&|bundle| bundle.log[0].job.0[0] ^= 1), [false, false, false, true]);
+    assert_eq!(failing(&|bundle| bundle.proof = None), [false, false, true, false, false]);
+    let node = |bundle: &mut Bundle| bundle.job.node = Some(Hex([7; 20]));
+    assert_eq!(failing(&node), [false, true, true, false, false]);
+    let log = [false, false, false, false, true];
+    assert_eq!(failing(&|bundle| bundle.log[1].at += 1), log);
+    assert_eq!(failing(&|bundle| bundle.log[0].job.0[0] ^= 1), log);
+    let spared = |bundle: &mut Bundle| bundle.job.state = "accepted".to_owned();
+    assert_eq!(failing(&spared), [false, false, false, true, false]);
     let strict = honest.check(None, SrsPolicy::CeremonyOnly);
     assert!(strict[2].failure.is_some(), "the development setup is not accepted unasked");
 }
@@ -139,15 +146,24 @@ fn the_api_describes_itself() {
     };
     let document: serde_json::Value = serde_json::from_str(&get("/openapi.json")).unwrap();
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 16);
+    assert_eq!(paths.len(), 18);
     let order = &document["components"]["schemas"]["Order"];
-    assert_eq!(order["required"].as_array().unwrap().len(), 8);
+    assert_eq!(order["required"].as_array().unwrap().len(), 8, "sampling may be left out");
     assert_eq!(order["properties"]["deadline"]["allOf"][0]["type"], "integer");
     // Whatever is referred to is there.
     let text = document.to_string();
     for reference in text.split("#/components/schemas/").skip(1) {
         let name = reference.split('"').next().unwrap();
         assert!(document["components"]["schemas"].get(name).is_some(), "{name}");
+    }
+    for (path, holds) in
+        [("/", "<main>"), ("/page/page.js", "refresh"), ("/page/style.css", "dark")]
+    {
+        let text = get(path);
+        assert!(text.contains(holds), "{path}");
+        // Names of the vector graphics' language are no addresses to load from.
+        let elsewhere = text.replace("http://www.w3.org/2000/svg", "");
+        assert!(!elsewhere.contains("http://") && !elsewhere.contains("https://"), "{path}");
     }
     assert_eq!(get("/healthz"), "{\"status\":\"ok\"}");
     assert!(get("/metrics").contains("zkinfer_now{of=\"live_jobs\"} 0"));

@@ -1,7 +1,7 @@
 //! Hundreds of nodes that are quick, slow, silent, lying or gone, in virtual time: the market's own
 //! code, a seed, and the same run each time.
 
-mod ledger;
+pub(crate) mod ledger;
 
 use std::{
     cell::RefCell,
@@ -12,8 +12,8 @@ use std::{
 
 use zkinfer::verifier::{Digest, keccak256};
 use zkinfer_node::{
-    Answer, Capabilities, Decimal, Event, Hex, JobRequest, Market, MarketError, Offer, Order,
-    PublicKey, Remains, Rules, SignedAnswer, SqliteQueue, Waiter,
+    ALWAYS, Answer, Capabilities, Decimal, Event, Hex, JobRequest, Market, MarketError, Offer,
+    Order, PublicKey, Queue, Remains, Rules, SignedAnswer, SqliteQueue, Waiter,
 };
 use zkinfer_settlement::{Address, JobId, Refusal, ValuesDigest};
 
@@ -98,15 +98,17 @@ enum Step {
 }
 
 /// What happens in a simulation.
-#[derive(Clone, Copy)]
-struct Plan {
-    seed: u64,
-    jobs: u64,
-    kills: bool,
+#[derive(Clone)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) jobs: u64,
+    pub(crate) kills: bool,
+    /// The address of a NATS server, for its queue; else there is one in SQLite.
+    pub(crate) nats: Option<String>,
 }
 
 struct World {
-    market: Market<Numbers, SqliteQueue, Post>,
+    market: Market<Numbers, Box<dyn Queue>, Post>,
     mail: Mail,
     steps: BinaryHeap<Reverse<(u64, u64, Step)>>,
     order: u64,
@@ -135,14 +137,23 @@ fn request(number: u64) -> JobRequest {
         price: Decimal(10),
         stake: Decimal(STAKE),
         deadline: 900,
+        sampling: None,
     };
     JobRequest { order, signature: Hex([0; 64]), input: Vec::new() }
 }
 
-fn queue(folder: &std::path::Path) -> SqliteQueue {
+fn queue(folder: &std::path::Path, plan: &Plan) -> Box<dyn Queue> {
+    let max_deliveries = rules().max_deliveries;
+    #[cfg(feature = "nats")]
+    if let Some(url) = plan.nats.clone() {
+        let market = plan.seed;
+        let options = zkinfer_node::NatsOptions { url, nkey: None, market, max_deliveries };
+        return Box::new(zkinfer_node::NatsQueue::open(&options).unwrap());
+    }
+    assert_eq!(plan.nats, None, "there is no such queue");
     let folder = folder.join("queue");
     std::fs::create_dir_all(&folder).unwrap();
-    SqliteQueue::open(&folder.join("queue.db"), rules().max_deliveries).unwrap()
+    Box::new(SqliteQueue::open(&folder.join("queue.db"), max_deliveries).unwrap())
 }
 
 fn rules() -> Rules {
@@ -159,12 +170,12 @@ fn rules() -> Rules {
 
 impl World {
     fn new(plan: Plan) -> Self {
-        let Plan { seed, jobs, kills } = plan;
+        let Plan { seed, jobs, kills, .. } = plan;
         let mut numbers = Numbers::default();
         numbers.balances.insert(BUYER.address(), 1_000_000);
         numbers.bonds.extend((0..NODES).map(|node| (key(node).address(), BOND)));
         let folder = tempfile::tempdir().unwrap();
-        let queue = queue(folder.path());
+        let queue = queue(folder.path(), &plan);
         let market = Market::restore(rules(), numbers, queue, seed, |_| None).unwrap();
         let mut world = Self {
             market,
@@ -293,17 +304,17 @@ impl World {
 
     /// Only the ledger is left, and at times the queue, which says then what was said before.
     fn kill_coordinator(&mut self, now: u64) {
-        let nothing = SqliteQueue::in_memory(1).unwrap();
+        let nothing: Box<dyn Queue> = Box::new(SqliteQueue::in_memory(1).unwrap());
         let empty = Market::restore(rules(), Numbers::default(), nothing, 0, |_| None).unwrap();
         let numbers = std::mem::replace(&mut self.market, empty).into_ledger();
-        if self.draw(2) == 0 {
+        if self.draw(2) == 0 && self.plan.nats.is_none() {
             std::fs::remove_dir_all(self.folder.path().join("queue")).unwrap();
         }
-        let queue = queue(self.folder.path());
+        let queue = queue(self.folder.path(), &self.plan);
         let (requests, answers) = (&self.requests, &self.answers);
         let remains = |job| {
             let request = requests.get(&job)?.clone();
-            Some(Remains { request, answer: answers.get(&job).cloned() })
+            Some(Remains { request, answer: answers.get(&job).cloned(), secret: None })
         };
         let seed = self.plan.seed + now;
         self.market = Market::restore(rules(), numbers, queue, seed, remains).unwrap();
@@ -332,10 +343,13 @@ impl World {
             input: Hex([3; 32]),
             output: Hex(output.0.0),
             execution: Hex([0; 32]),
+            rate: ALWAYS,
+            reveal_by: 0,
             prove_by,
             node: key(node),
         };
-        let signed = SignedAnswer { answer, signature: Hex([0; 64]), output: Vec::new() };
+        let signed =
+            SignedAnswer { answer, signature: Hex([0; 64]), output: Vec::new(), trace: Vec::new() };
         let Some(()) = expected(self.market.answer(signed.clone(), now)) else { return };
         self.answers.insert(job, signed);
         if lies {
@@ -424,7 +438,7 @@ fn count(kind: Kind) -> u128 {
 fn nothing_is_lost_and_nothing_paid_twice_among_the_slow_the_lying_and_the_gone() {
     for seed in [1, 2] {
         let jobs = 1_500;
-        let mut world = World::new(Plan { seed, jobs, kills: false });
+        let mut world = World::new(Plan { seed, jobs, kills: false, nats: None });
         world.run();
         let numbers = world.market.ledger();
         assert_eq!(numbers.jobs.len() as u64, jobs);
@@ -452,9 +466,14 @@ fn nothing_is_lost_and_nothing_paid_twice_among_the_slow_the_lying_and_the_gone(
 /// at times a queue that is behind it or ahead.
 #[test]
 fn ten_thousand_jobs_survive_nodes_and_coordinators_that_are_killed() {
-    let jobs = 10_000;
-    let mut world = World::new(Plan { seed: 3, jobs, kills: true });
+    survive(Plan { seed: 3, jobs: 10_000, kills: true, nats: None });
+}
+
+pub(crate) fn survive(plan: Plan) {
+    let (jobs, start) = (plan.jobs, std::time::Instant::now());
+    let mut world = World::new(plan);
     world.run();
+    println!("{jobs} jobs in {:?}", start.elapsed());
     let numbers = world.market.ledger();
     assert_eq!(numbers.jobs.len() as u64, jobs);
     assert!(numbers.paid.values().all(|times| *times == 1), "none is paid twice");
@@ -468,7 +487,7 @@ fn ten_thousand_jobs_survive_nodes_and_coordinators_that_are_killed() {
 #[test]
 fn a_simulation_runs_the_same_way_each_time() {
     let history = |seed| {
-        let mut world = World::new(Plan { seed, jobs: 300, kills: false });
+        let mut world = World::new(Plan { seed, jobs: 300, kills: false, nats: None });
         world.run();
         keccak256(&[&world.history])
     };

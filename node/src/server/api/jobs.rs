@@ -27,7 +27,7 @@ use crate::{
         problem::Refused,
         watch::Watch,
     },
-    wire::JobView,
+    wire::{JobView, Reveal},
 };
 
 /// How long a request waits at most.
@@ -70,6 +70,7 @@ impl Wait {
 /// What the market knows of a job.
 struct Seen {
     contract: Contract,
+    secret: Option<Hex<32>>,
     request: Option<Arc<JobRequest>>,
     answer: Option<Arc<SignedAnswer>>,
 }
@@ -83,7 +84,8 @@ impl Seen {
 fn look(core: &mut Core, job: JobId) -> Result<Option<Seen>, MarketError> {
     let contract = core.market.ledger().contract(job)?;
     let (request, answer) = core.market.known(job).unzip();
-    Ok(contract.map(|contract| Seen { contract, request, answer: answer.flatten() }))
+    let (secret, answer) = (core.market.secret(job), answer.flatten());
+    Ok(contract.map(|contract| Seen { contract, secret, request, answer }))
 }
 
 pub(super) fn key_of(app: &App, model: KeyDigest) -> Result<Arc<VerifyingKey>, Refused> {
@@ -168,7 +170,7 @@ async fn await_job(
 
 /// The job as it was seen, with what the files have of it.
 fn view(app: &App, job: JobId, seen: Seen, durable: bool) -> Result<Response, Refused> {
-    let Seen { contract: Contract { phase, .. }, request, answer } = seen;
+    let Seen { contract: Contract { phase, .. }, secret, request, answer } = seen;
     let request = match request {
         Some(request) => request.as_ref().clone(),
         None => read(app, job, Kind::Request)?
@@ -182,6 +184,12 @@ fn view(app: &App, job: JobId, seen: Seen, durable: bool) -> Result<Response, Re
             read(app, job, Kind::Answer)?.and_then(|bytes| serde_json::from_slice(&bytes).ok())
         }
     };
+    let secret = match secret {
+        None if phase.ended_at().is_some() => {
+            read(app, job, Kind::Secret)?.and_then(|bytes| bytes.try_into().ok()).map(Hex)
+        }
+        known => known,
+    };
     let view = JobView {
         job: Hex(job.0),
         order: request.order,
@@ -190,6 +198,7 @@ fn view(app: &App, job: JobId, seen: Seen, durable: bool) -> Result<Response, Re
         durable,
         node: phase.node().map(|node| Hex(node.0)),
         answer,
+        secret,
         at: phase.ended_at(),
     };
     Ok(json(StatusCode::OK, &view))
@@ -214,6 +223,24 @@ pub(super) async fn proof(
         found.ok_or_else(|| Refused::not_found(format_args!("there is no proof of job {job}")))?;
     let content = HeaderValue::from_static("application/json");
     Ok(([(header::CONTENT_TYPE, content)], found).into_response())
+}
+
+pub(super) async fn reveal(
+    State(app): State<Arc<App>>,
+    Path(job): Path<String>,
+    request: Request,
+) -> Result<Response, Refused> {
+    let job = job_of(&job)?;
+    let body = body_of(&app, request.into_body()).await?;
+    let Reveal { secret } = parse(&body)?;
+    let revealed = app.handle.durable(move |core| {
+        let now = core.now();
+        core.market.reveal(job, secret, now)?;
+        look(core, job)
+    });
+    let seen = revealed.await??;
+    let seen = seen.ok_or_else(|| Refused::not_found(format_args!("there is no job {job}")))?;
+    view(&app, job, seen, true)
 }
 
 pub(super) async fn cancel(

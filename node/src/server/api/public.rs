@@ -26,6 +26,7 @@ pub(super) async fn market(State(app): State<Arc<App>>) -> Response {
         coordinator: app.coordinator,
         answer_seconds: rules.answer_seconds,
         prove_seconds: rules.prove_seconds,
+        reveal_seconds: rules.reveal_seconds,
         now: unix_milliseconds() / 1_000,
     };
     json(StatusCode::OK, &view)
@@ -48,6 +49,12 @@ pub(super) async fn log(State(app): State<Arc<App>>, uri: Uri) -> Result<Respons
         Refused::new(status, "internal", "The coordinator has failed", "see its log")
     })?;
     Ok(json(StatusCode::OK, &LogPage { entries }))
+}
+
+pub(super) async fn overview(State(app): State<Arc<App>>) -> Result<Response, Refused> {
+    let now = unix_milliseconds() / 1_000;
+    let view = app.handle.now(move |core| core.observed.view(now));
+    Ok(json(StatusCode::OK, &view.await?))
 }
 
 pub(super) async fn nodes(State(app): State<Arc<App>>) -> Result<Response, Refused> {

@@ -1,0 +1,95 @@
+//! What has happened to a job.
+
+use std::sync::Arc;
+
+use zkinfer_settlement::Address;
+
+use crate::{answer::SignedAnswer, encoding::Hex, order::JobRequest};
+
+/// Something that has happened to a job.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// It was ordered.
+    Opened {
+        /// The order with its input.
+        request: Arc<JobRequest>,
+    },
+    /// A node has it.
+    Assigned {
+        /// Which node.
+        node: Address,
+    },
+    /// The node has answered.
+    Answered {
+        /// The answer.
+        answer: Arc<SignedAnswer>,
+        /// Milliseconds since the offer; none if the coordinator was started in between.
+        after_ms: Option<u64>,
+    },
+    /// The buyer has revealed his secret, and the answer must be proven.
+    Drawn {
+        /// Which node.
+        node: Address,
+        /// The secret.
+        secret: Hex<32>,
+    },
+    /// The node was paid for its answer, without a proof.
+    Accepted {
+        /// Which node.
+        node: Address,
+        /// The buyer's secret, if he has revealed it in time.
+        secret: Option<Hex<32>>,
+    },
+    /// The node was paid.
+    Settled {
+        /// Which node.
+        node: Address,
+        /// Milliseconds since the answer; none if there was none that is remembered.
+        after_ms: Option<u64>,
+    },
+    /// The lease is over; the job waits for another node.
+    Lapsed {
+        /// Which node had it.
+        node: Address,
+    },
+    /// The node has lost its stake.
+    Slashed {
+        /// Which node.
+        node: Address,
+        /// Whether a proof has contradicted its answer; else it was late.
+        contradicted: bool,
+    },
+    /// The buyer has the price back.
+    Refunded,
+    /// The buyer has taken it back.
+    Cancelled,
+}
+
+impl Event {
+    /// Its name, which never changes its meaning.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Opened { .. } => "opened",
+            Self::Assigned { .. } => "assigned",
+            Self::Answered { .. } => "answered",
+            Self::Drawn { .. } => "drawn",
+            Self::Accepted { .. } => "accepted",
+            Self::Settled { .. } => "settled",
+            Self::Lapsed { .. } => "lapsed",
+            Self::Slashed { .. } => "slashed",
+            Self::Refunded => "refunded",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// What a proof has led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Paid.
+    Paid,
+    /// The proof contradicts the node's own answer, which cost the stake.
+    Contradicted,
+}

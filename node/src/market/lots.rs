@@ -1,0 +1,83 @@
+//! Answers of which only those that are drawn must be proven.
+
+use zkinfer_settlement::{Address, JobId};
+
+use super::{Conditions, Event, Market, Waiter, offer, seconds};
+use crate::{
+    answer::Answer,
+    encoding::Hex,
+    error::{MarketError, RevealError},
+    ledger::Ledger,
+    order::Order,
+    queue::Queue,
+    sampling::{ALWAYS, commitment},
+};
+
+impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
+    /// Draws the lot of an answer, now that the buyer has revealed his secret: the node is told to
+    /// prove it, or paid without a proof.
+    ///
+    /// # Errors
+    /// [`MarketError::NotLive`], [`MarketError::Reveal`], or a failure of the ledger.
+    pub fn reveal(&mut self, job: JobId, secret: Hex<32>, now: u64) -> Result<(), MarketError> {
+        let known = self.live.get_mut(&job).ok_or(MarketError::NotLive { job })?;
+        let sampling = known.request.order.sampling.as_ref().ok_or(RevealError::NotSampled)?;
+        if sampling.commitment != commitment(&secret) {
+            return Err(RevealError::Commitment.into());
+        }
+        let answer = known.answer.clone().ok_or(RevealError::NoAnswer)?.answer.clone();
+        if answer.rate >= ALWAYS {
+            return Err(RevealError::Always.into());
+        }
+        if known.secret.is_some() {
+            return Ok(());
+        }
+        let (reveal_by, at) = (answer.reveal_by, seconds(now));
+        if at > reveal_by {
+            return Err(RevealError::Late { reveal_by, now: at }.into());
+        }
+        known.secret = Some(secret);
+        if known.is_spared(now) {
+            return self.accept(job, now);
+        }
+        let Answer { rate, reveal_by, prove_by, .. } = answer;
+        let conditions = Conditions { rate, reveal_by, prove_by };
+        let (node, request) = (answer.node.address(), known.request.clone());
+        self.events.push((job, Event::Drawn { node, secret }));
+        self.nodes.drawn(node, offer(job, &request, answer.prove_by, conditions, true));
+        self.set_due(job)
+    }
+
+    /// Pays for an answer that is not drawn.
+    pub(super) fn accept(&mut self, job: JobId, now: u64) -> Result<(), MarketError> {
+        let contract = self.ledger.contract(job)?;
+        let node = contract.and_then(|contract| contract.phase.node());
+        let node = node.ok_or(MarketError::NotLive { job })?;
+        self.ledger.accept(job, seconds(now))?;
+        let secret = self.live.get(&job).and_then(|known| known.secret);
+        self.nodes.accepted(node, job);
+        self.end(job, Event::Accepted { node, secret });
+        self.give(node, now).map(|_| ())
+    }
+
+    /// The conditions of an offer that is to be answered before `until`.
+    pub(super) fn conditions(
+        &self,
+        order: &Order,
+        node: Address,
+        revealed: bool,
+        until: u64,
+        now: u64,
+    ) -> Conditions {
+        let always = Conditions::always(self.prove_by(order.deadline, now));
+        // Whoever knows the secret could choose an answer that is not drawn.
+        let Some(sampling) = order.sampling.as_ref().filter(|_| !revealed) else { return always };
+        let rate = self.nodes.rate(node, sampling.rate);
+        let reveal_by = until.saturating_add(self.rules.reveal_seconds);
+        let prove_by = reveal_by.saturating_add(self.rules.prove_seconds);
+        if rate >= ALWAYS || prove_by > order.deadline {
+            return always;
+        }
+        Conditions { rate, reveal_by, prove_by }
+    }
+}
