@@ -345,3 +345,6 @@ fn remains(objects: &Objects, job: JobId) -> Option<Remains> {
     let secret = read(Kind::Secret).and_then(|bytes| bytes.try_into().ok()).map(Hex);
     Some(Remains { request, answer, secret })
 }
+
+#[cfg(test)]
+mod tests;
