@@ -213,7 +213,7 @@ fn cheat(small: &mut Small, least: u32, orders: u32, record: &mut Record) {
             record.caught += 1;
             // It has no proof: the stake goes to the buyer, and the job comes back, to be proven now
             // whoever answers, because the secret is known.
-            small.pass(60);
+            small.pass(offer.prove_by - small.now / 1_000 + 1);
             let again = small.offered();
             assert_eq!((again.job, again.rate), (offer.job, ALWAYS));
             small.answer(&again, RIGHT);

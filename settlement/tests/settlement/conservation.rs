@@ -404,7 +404,7 @@ fn right_output(escrow: &Escrow<MemoryStore>, job: JobId) -> ValuesDigest {
 
 #[test]
 fn money_is_conserved_and_the_rules_are_those_of_the_model() {
-    let config = Config { cases: 300, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 360, failure_persistence: None, ..Config::default() };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     // How often each kind of operation happened.
     let happened = Cell::new([0usize; 15]);
