@@ -18,7 +18,7 @@ use zkinfer_verifier::{
 };
 
 use crate::{
-    Setup,
+    setup::Setup,
     statement::{Inference, Statement, halo2_scalar},
 };
 

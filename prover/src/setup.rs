@@ -10,7 +10,10 @@ use zkinfer_verifier::{
     Block, Digest, InstanceLayout, Placement, SrsPolicy, TensorLayout, VerifyingKey,
 };
 
-use crate::{ExportError, KeyMetadata, Srs, export, export_key, export_srs};
+use crate::{
+    export::{self, ExportError, KeyMetadata, export_key, export_srs},
+    srs::Srs,
+};
 
 /// The environment variable that makes halo2 lower the degree of every circuit.
 const MAX_DEGREE: &str = "MAX_DEGREE";

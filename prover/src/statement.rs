@@ -11,7 +11,7 @@ use zkinfer_verifier::{
     Visibility, decode_scalar, encode_scalar,
 };
 
-use crate::{ProveError, Setup};
+use crate::{prove::ProveError, setup::Setup};
 
 /// What is to be proven.
 #[derive(Clone, Copy, Debug)]

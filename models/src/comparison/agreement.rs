@@ -5,7 +5,8 @@ use ndarray::ArrayD;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{Forms, max_error, outputs, real_count, share};
+use super::outputs;
+use super::runs::{Forms, max_error, real_count, share};
 use crate::calibration::Calibration;
 use crate::dequantize::quantize_inputs;
 use crate::error::RunError;

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::inputs::InputComparison;
 use super::layers::LayerComparison;
-use super::{Runs, real_count, share};
+use super::runs::{Runs, real_count, share};
 use crate::quantized::TensorId;
 
 /// Where an error comes from.

@@ -3,7 +3,7 @@
 use ndarray::ArrayD;
 use serde::Serialize;
 
-use super::real;
+use super::runs::real;
 use crate::calibration::{Calibration, GRID_TOLERANCE, InputRange};
 use crate::quantized::{QuantizedGraph, QuantizedTensor};
 

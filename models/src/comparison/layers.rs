@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Runs, max_error, real, real_count, share};
+use super::runs::{Runs, max_error, real, real_count, share};
 use crate::activation::Activation;
 use crate::calibration::calibrated_values;
 use crate::graph::{Node, Op};

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Forms, Runs, Tolerance, max_error, share};
+use super::runs::{Forms, Runs, Tolerance, max_error, share};
 use crate::calibration::{Calibration, CalibrationSource, Range, calibrated_values};
 use crate::graph::narrow;
 use crate::quantized::TensorId;

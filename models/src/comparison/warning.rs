@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
+use super::blame::{self, Blame};
 use super::inputs::InputComparison;
 use super::layers::LayerComparison;
 use super::outputs::{OutputComparison, differing};
-use super::{Blame, Runs, Tolerance, blame, max_error};
+use super::runs::{Runs, Tolerance, max_error};
 use crate::graph::narrow;
 use crate::quantized::TensorId;
 use crate::reading::Reading;

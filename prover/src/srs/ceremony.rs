@@ -6,7 +6,7 @@ use halo2_proofs::halo2curves::{bn256::G2Affine, ff::PrimeField, group::Curve};
 use sha3::{Digest, Keccak256};
 use zkinfer_verifier::{INSECURE_DEV, SrsId};
 
-use super::{dev, hex};
+use super::public_tau::public_tau;
 
 /// The origin of an SRS, recognised by its `[τ]₂`: one point fixes τ, at every size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,7 +30,7 @@ impl Ceremony {
         if let Some(name) = known {
             return Self::Known(name);
         }
-        let dev_tau_g2 = (G2Affine::generator() * dev::public_tau()).to_affine();
+        let dev_tau_g2 = (G2Affine::generator() * public_tau()).to_affine();
         if *tau_g2 == dev_tau_g2 {
             return Self::InsecureDev;
         }
@@ -66,4 +66,8 @@ fn encode_g2(point: &G2Affine) -> [u8; 128] {
         chunk.reverse();
     }
     bytes
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -2,24 +2,17 @@
 
 use halo2_proofs::halo2curves::{
     bn256::{Fr, G2Affine},
-    ff::{BatchInvert, Field, FromUniformBytes, PrimeField},
+    ff::{BatchInvert, Field, PrimeField},
     group::Curve,
 };
 use rayon::prelude::*;
-use sha3::{Digest, Keccak512};
 
-use super::{MAX_K, Srs, SrsError, fixed_base::FixedBase, lagrange::root_of_unity};
-
-/// The public phrase that τ is the hash of.
-const PHRASE: &str = "zkinfer insecure development SRS 1: whoever reads this can forge proofs";
+use super::{
+    MAX_K, Srs, SrsError, fixed_base::FixedBase, lagrange::root_of_unity, public_tau::public_tau,
+};
 
 /// Scalars per task: large enough to share one inversion, small enough to spread.
 const CHUNK: usize = 1024;
-
-/// The secret that is none.
-pub(super) fn public_tau() -> Fr {
-    Fr::from_uniform_bytes(&Keccak512::digest(PHRASE).into())
-}
 
 impl Srs {
     /// The development SRS for `2^k` rows, the same on every machine. Anybody can forge proofs

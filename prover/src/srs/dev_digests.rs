@@ -28,5 +28,7 @@ const DIGESTS: [&str; 20] = [
 /// Whether `digest` is the one of the development SRS for `2^k` rows.
 pub(super) fn is_known(k: u32, digest: &[u8; 32]) -> bool {
     let index = usize::try_from(k).ok().and_then(|k| k.checked_sub(1));
-    index.and_then(|index| DIGESTS.get(index)).is_some_and(|known| *known == super::hex(digest))
+    index
+        .and_then(|index| DIGESTS.get(index))
+        .is_some_and(|known| *known == super::ceremony::hex(digest))
 }

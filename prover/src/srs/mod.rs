@@ -17,6 +17,7 @@ mod glv;
 mod halo2_file;
 mod lagrange;
 mod ptau;
+mod public_tau;
 
 use std::sync::Arc;
 
@@ -118,8 +119,4 @@ impl Srs {
         let g = self.params.get_g().iter().copied().take(1 << k).collect();
         Ok(Self::from_points(g, None, self.params.g2(), self.params.s_g2()))
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
