@@ -96,6 +96,19 @@ fn the_insecure_srs_must_be_allowed_by_name() {
     assert!(report["reasons"][0].as_str().unwrap().contains("--allow-insecure-srs"));
 }
 
+/// A key of older semantics verifies for ever; this program cannot make it again, and says why.
+#[test]
+fn a_key_of_older_semantics_is_told_by_their_number() {
+    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../verifier/vectors/format3");
+    let workplace = Workplace::with_model("digits_mlp");
+    copy_samples(&workplace);
+    fs::copy(vectors.join("digits_mlp.zkvk"), workplace.path("model.zkvk")).unwrap();
+    fs::copy(vectors.join("digits_mlp-1.zkproof"), workplace.path("model.zkproof")).unwrap();
+    assert_eq!(workplace.json(0, AUDIT)["accepted"], true);
+    let report = rejected(&workplace, AGAIN, "does not give this key: integer semantics differ");
+    assert_eq!(differing(&report), ["integer semantics"]);
+}
+
 #[test]
 fn another_model_is_a_mismatch() {
     let workplace = copy();

@@ -231,23 +231,23 @@ impl Recompile {
     }
 }
 
-/// Every part that differs. Commitments under two setups are not comparable.
+/// Every part that differs. Commitments under two setups are not comparable, nor is anything where
+/// the integers mean something else.
 fn differences(theirs: &KeyParts, ours: &KeyParts) -> Vec<Difference> {
+    if theirs.semantics != ours.semantics {
+        let detail = format!(
+            "the key has version {}, this program compiles version {}: recompile it with the \
+             program that made it",
+            theirs.semantics, ours.semantics
+        );
+        return vec![Difference { part: Part::Semantics, detail }];
+    }
     let same_srs = theirs.srs == ours.srs;
     let parts = [
         (
             Part::Srs,
             !same_srs,
             format!("the key has {}, recompiled {}", theirs.srs.digest(), ours.srs.digest()),
-        ),
-        (
-            Part::Semantics,
-            theirs.semantics != ours.semantics,
-            format!(
-                "the key has version {}, this program compiles version {}: recompile it with the \
-                 program that made it",
-                theirs.semantics, ours.semantics
-            ),
         ),
         (
             Part::GraphDigest,
