@@ -64,6 +64,15 @@ pub enum PlanError {
         /// Bits allowed.
         limit: u32,
     },
+    /// A forest some of whose leaves have fewer values than others, or are not there.
+    #[error(
+        "node {node}: the leaves of a tree must have as many values each, and those of all trees \
+         together as many as the output has elements"
+    )]
+    ForestLeaves {
+        /// The node's name.
+        node: String,
+    },
     /// More layers than a key has challenges for.
     #[error(
         "the model has {layers} layers that add up products, a key has challenges for {limit}; \

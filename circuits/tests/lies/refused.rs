@@ -63,6 +63,27 @@ fn tables_of_exponentials_that_the_gates_are_not_sound_for_are_refused() {
     }
 }
 
+/// A leaf with fewer values than the others would give 0 for what it lacks.
+#[test]
+fn leaves_of_unlike_width_are_refused_by_name() {
+    let spoiled: [fn(&mut Vec<Vec<i64>>); 4] = [
+        |leaves| leaves[1].truncate(1),
+        |leaves| leaves[1].push(7),
+        |leaves| leaves.iter_mut().for_each(|leaf| leaf.push(7)),
+        Vec::clear,
+    ];
+    for spoil in spoiled {
+        let mut builder = GraphBuilder::new(44, [1, 1, 4]);
+        let tree = builder.tree(4, 2, 2);
+        let output = builder.forest(TensorId(0), vec![tree]);
+        builder.graph.outputs = vec![output];
+        let node = builder.graph.nodes[0].name.clone();
+        let QuantizedOp::Forest(forest) = &mut builder.graph.nodes[0].op else { panic!("trees") };
+        spoil(&mut forest.trees[0].leaves);
+        assert_eq!(refusal(&builder.graph), PlanError::ForestLeaves { node });
+    }
+}
+
 /// An output that no unit gives a cell to has no proof, be it read by a node or shown.
 #[test]
 fn elements_that_no_unit_proves_are_refused_by_name() {

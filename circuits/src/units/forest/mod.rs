@@ -39,7 +39,10 @@ use halo2_proofs::{
     halo2curves::bn256::Fr,
     plonk::{Advice, Column, Expression, Fixed},
 };
-use zkinfer_models::QuantizedGraph;
+use zkinfer_models::{
+    QuantizedGraph,
+    quantized::{QuantizedOp, Tree},
+};
 
 use self::rows::{ForestRows, LANES, Sizes};
 use super::{
@@ -222,8 +225,18 @@ impl Unit for ForestUnit {
 impl Relation for ForestUnit {
     const LANES: usize = LANES;
 
-    /// Entries are small integers.
+    /// Entries are small integers, and every leaf has a value for each element of its tree.
     fn check(graph: &QuantizedGraph) -> Result<(), PlanError> {
+        for node in &graph.nodes {
+            let QuantizedOp::Forest(forest) = &node.op else { continue };
+            let has_all = |tree: &Tree<i64>| {
+                !tree.leaves.is_empty() && tree.leaves.iter().all(|leaf| leaf.len() == tree.width())
+            };
+            let is_whole = forest.width() == graph.tensors[node.output.0].len();
+            if !is_whole || !forest.trees.iter().all(has_all) {
+                return Err(PlanError::ForestLeaves { node: node.name.clone() });
+            }
+        }
         let Some(sizes) = Sizes::of(graph) else { return Ok(()) };
         let got = sizes.value_bits() + bits(sizes.node_count());
         if got > ENTRY_BITS {
