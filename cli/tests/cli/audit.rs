@@ -105,7 +105,7 @@ fn a_key_of_older_semantics_is_told_by_their_number() {
     fs::copy(vectors.join("digits_mlp.zkvk"), workplace.path("model.zkvk")).unwrap();
     fs::copy(vectors.join("digits_mlp-1.zkproof"), workplace.path("model.zkproof")).unwrap();
     assert_eq!(workplace.json(0, AUDIT)["accepted"], true);
-    let report = rejected(&workplace, AGAIN, "does not give this key: integer semantics differ");
+    let report = rejected(&workplace, AGAIN, "does not give this key: integer semantics differs");
     assert_eq!(differing(&report), ["integer semantics"]);
 }
 
