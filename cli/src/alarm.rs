@@ -96,8 +96,14 @@ impl fmt::Display for Compared {
         )?;
         if let Some(CodeComparison { codes, differing }) = self.codes {
             match differing {
-                0 => writeln!(f, "  codes: all {codes} are onnxruntime's, bit for bit")?,
-                _ => writeln!(f, "  codes: {differing} of {codes} are NOT onnxruntime's")?,
+                0 => writeln!(
+                    f,
+                    "  codes: all {codes} are those of onnxruntime's integer operators, bit for bit"
+                )?,
+                _ => writeln!(
+                    f,
+                    "  codes: {differing} of {codes} are NOT those of onnxruntime's integer operators"
+                )?,
             }
         }
         match &self.reference {

@@ -384,6 +384,9 @@ pub(super) fn zeros(node: &OnnxNode<'_>, index: usize) -> Result<Vec<i64>, Impor
             let zeros = node.constant(index)?.to_reals();
             match zeros.is_empty() {
                 true => Err(node.wrong_operand(index, "a number")),
+                false if zeros.iter().any(|zero| zero.abs() > LARGEST_CODE) => {
+                    Err(node.wrong_operand(index, "a number of 8 bits"))
+                }
                 false => Ok(zeros.into_iter().map(integer).collect()),
             }
         }

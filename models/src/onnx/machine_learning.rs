@@ -1,5 +1,7 @@
 //! Operations of `ai.onnx.ml` that are linear, or tables: what converters write for pipelines.
 
+use std::collections::HashMap;
+
 use super::compose::{Lowered, Reduction, count};
 use super::constant::Constant;
 use super::element::Element;
@@ -192,13 +194,14 @@ fn encode_labels(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
             }
         }
     } else {
-        let first = |name: &Vec<u8>| names.iter().position(|other| other == name);
-        let mut distinct: Vec<usize> = names.iter().filter_map(first).collect();
-        distinct.sort_unstable();
-        distinct.dedup();
-        let place = |name: &Vec<u8>| distinct.iter().position(|&of| Some(of) == first(name));
-        let places = names.iter().filter_map(place).map(count).collect();
-        (places, count(distinct.len()), POSITION)
+        let mut distinct = HashMap::new();
+        let place = |name: &Vec<u8>| {
+            let next = distinct.len();
+            count(*distinct.entry(name.clone()).or_insert(next))
+        };
+        let places: Vec<f64> = names.iter().map(place).collect();
+        let default = count(distinct.len());
+        (places, default, POSITION)
     };
     node.has_no_effect(&["default_float", "default_int64", "default_string"]);
     if keys.is_empty() || keys.len() != values.len() {

@@ -8,6 +8,9 @@ use std::collections::HashMap;
 use super::functions::{Clamp, FlatNode};
 use super::proto::{GraphProto, TensorProto};
 
+/// So many operations in a row are looked at before a `QuantizeLinear`.
+const STEPS: usize = 16;
+
 /// Operations that only move elements, or take the largest.
 const MOVEMENT: &[&str] = &[
     "DepthToSpace",
@@ -92,6 +95,9 @@ impl<'a, 'b> File<'a, 'b> {
         let mut clamped = Vec::new();
         let mut name = real.as_str();
         let before = loop {
+            if clamped.len() > STEPS {
+                return None;
+            }
             if let Some(codes) = self.codes_of(name) {
                 return self.requantized(node, codes, target, &clamped);
             }
@@ -139,6 +145,9 @@ impl<'a, 'b> File<'a, 'b> {
         let mut steps = Vec::new();
         let mut name = node.input.first()?.as_str();
         let [codes, scale, zero] = loop {
+            if steps.len() > STEPS {
+                return None;
+            }
             if let Some(codes) = self.codes_of(name) {
                 break codes;
             }

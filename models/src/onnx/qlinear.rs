@@ -289,7 +289,7 @@ fn function(
     let zero = narrow(real(target.zero));
     let rule = table(node, &source, |code| {
         let result = function(source.scale * narrow(real(code))) / target.scale + zero;
-        integer(f64::from(result.round_ties_even())) - target.zero
+        integer(f64::from(result.round_ties_even())).saturating_sub(target.zero)
     })?;
     Ok(vec![importer.codes_of_each(node, tensor.id, rule, target)?])
 }
@@ -386,7 +386,7 @@ fn concat(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
         let codes = importer.centred(node, node.operand(first)?, source.zero)?;
         let requantized = |code: i64| {
             let result = source.scale * narrow(real(code)) / target.scale + zero;
-            integer(f64::from(result.round_ties_even())) - target.zero
+            integer(f64::from(result.round_ties_even())).saturating_sub(target.zero)
         };
         let is_same = source == target;
         parts.push(match codes {

@@ -14,6 +14,8 @@ use crate::quantized::{
 };
 use crate::view::View;
 
+/// Sums below this are exact in single precision.
+const EXACT: i64 = 1 << 24;
 /// Most entries of a table whose argument is the sum itself.
 const MOST_ENTRIES: i64 = 1 << 14;
 
@@ -57,7 +59,6 @@ impl Quantizer<'_> {
             let elements = View::in_order(self.tensors[input.0].len());
             return Ok(QuantizedOp::Alias(Alias { input, elements }));
         }
-        self.misplace(1);
         let unit = self.tensors[input.0].scale / f64::from(scale);
         let weight = integer((unit * real(power_of_two(self.shift))).round()).max(1);
         self.layer(node, affine, &Layer::clamped(coded, vec![Line::exact(weight)]))
@@ -88,6 +89,10 @@ impl Quantizer<'_> {
     ) -> Result<QuantizedOp, QuantizeError> {
         let codes = [coded.lo, coded.hi];
         let sums = self.sums_of(node, affine)?;
+        if coded.rule.is_identity() && sums.iter().flatten().all(|sum| sum.abs() < EXACT) {
+            let line = Line::exact(power_of_two(self.shift));
+            return self.layer(node, affine, &Layer::clamped(coded, vec![line]));
+        }
         let steps = sums.iter().enumerate();
         let steps: Vec<Steps> =
             steps.map(|(channel, &sums)| Steps::of(&coded.rule, channel, sums, codes)).collect();
@@ -197,6 +202,9 @@ impl Quantizer<'_> {
         };
         let one = real(power_of_two(self.shift));
         let weights = ratios.map(|ratio| integer((f64::from(ratio) * one).round()).max(1));
+        if weights.iter().any(|weight| i32::try_from(*weight).is_err()) {
+            return Err(overflow(node));
+        }
         let [a, b] = [a, b].map(|term| &self.tensors[term.input.0]);
         let pairs = Pairs { coded, a, b };
         let line = pairs.line(weights, self.shift);

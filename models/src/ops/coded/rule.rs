@@ -86,10 +86,10 @@ impl Rule {
                 nearest(single(sum) * multiplier)
             }
             Self::Shifted { multiplier, zero } => {
-                nearest(single(sum) * multiplier + zero) - nearest(*zero)
+                nearest(single(sum) * multiplier + zero).saturating_sub(nearest(*zero))
             }
             Self::Mean { scale, count, output, zero } => {
-                nearest(single(sum) * scale / count / output + zero) - nearest(*zero)
+                nearest(single(sum) * scale / count / output + zero).saturating_sub(nearest(*zero))
             }
             Self::AddedTo { ratios, zeros, zero, others, is_first } => {
                 let other = others[channel % others.len()];
@@ -110,12 +110,17 @@ impl Rule {
         let Self::Added { ratios, zeros, zero } = self else { return self.of_sum(0, a + b) };
         let [a, b] = [single(a) + zeros[0], single(b) + zeros[1]];
         let fixed = zero - ratios[0].mul_add(zeros[0], ratios[1] * zeros[1]);
-        nearest(a.mul_add(ratios[0], b.mul_add(ratios[1], fixed))) - nearest(*zero)
+        nearest(a.mul_add(ratios[0], b.mul_add(ratios[1], fixed))).saturating_sub(nearest(*zero))
     }
 
     /// The result for a real number, in units of it.
     pub(crate) fn of_real(scale: f32, x: f64) -> i64 {
         nearest(crate::graph::narrow(x) / scale)
+    }
+
+    /// Whether every sum is its own code.
+    pub(crate) fn is_identity(&self) -> bool {
+        matches!(self, Self::Scaled { multipliers } if multipliers.iter().all(|m| *m == 1.0))
     }
 
     /// Whether it is one function for all channels.

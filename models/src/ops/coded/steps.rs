@@ -64,7 +64,8 @@ impl Steps {
     pub(super) fn line(&self, shift: u32, has_offset: bool) -> Line {
         let one = 1_i64 << shift;
         let ideal = self.multiplier * crate::quantize::real(one);
-        let centre = crate::quantize::integer(ideal.round()).max(1);
+        // A weight has at most 32 bits; beyond that no factor is of use.
+        let centre = crate::quantize::integer(ideal.round()).clamp(1, 1 << 32);
         // Beyond this distance from the ideal, the last threshold is off by a whole sum.
         let reach = self.thresholds.iter().map(|[_, sum]| sum.abs()).max().unwrap_or(1).max(1);
         let step = (centre / reach / FACTORS).max(1);
