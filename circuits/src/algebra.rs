@@ -3,10 +3,12 @@
 use halo2_proofs::{
     halo2curves::bn256::Fr,
     plonk::{Advice, Challenge, Column, ConstraintSystem, Expression, Fixed, VirtualCells},
-    poly::Rotation,
 };
 
-use crate::{chain::monomial::Lattice, challenges::Challenges, frame::Limbs, integers};
+use crate::{
+    chain::monomial::Lattice, challenges::Challenges, frame::Limbs, integers,
+    interleaving::Interleaving,
+};
 
 /// The largest degree of any gate: four cosets for the quotient.
 pub(crate) const MAX_DEGREE: usize = 5;
@@ -16,35 +18,44 @@ pub(crate) const MAX_DEGREE: usize = 5;
 pub(crate) struct RowSelectors {
     /// 1 on every row but the last usable one and the reserved ones.
     pub(crate) on: Column<Fixed>,
-    pub(crate) first: Column<Fixed>,
-    pub(crate) last: Column<Fixed>,
+    /// 1 on the first row, and on the last usable one. Where columns are interleaved, these are the
+    /// rows where `on` begins and has ended.
+    pub(crate) ends: Option<[Column<Fixed>; 2]>,
 }
 
 /// Where units create their gates.
 pub(crate) struct Gates<'a> {
     meta: &'a mut ConstraintSystem<Fr>,
     selectors: RowSelectors,
+    interleaving: &'a Interleaving,
     challenges: &'a Challenges<Challenge>,
 }
 
 impl<'a> Gates<'a> {
     pub(crate) fn new(
         meta: &'a mut ConstraintSystem<Fr>,
-        selectors: RowSelectors,
+        (selectors, interleaving): (RowSelectors, &'a Interleaving),
         challenges: &'a Challenges<Challenge>,
     ) -> Self {
-        Self { meta, selectors, challenges }
+        Self { meta, selectors, interleaving, challenges }
     }
 
-    /// A gate: constraints by name.
+    /// A gate: constraints by name. Where columns are interleaved, they hold where `on` is 1.
     pub(crate) fn create<C: IntoIterator<Item = (&'static str, Expression<Fr>)>>(
         &mut self,
         name: &'static str,
         constraints: impl FnOnce(&mut Row<'_, '_>) -> C,
     ) {
-        let (selectors, challenges) = (self.selectors, self.challenges);
+        let Self { selectors, interleaving, challenges, .. } = *self;
         self.meta.create_gate(name, |cells| {
-            constraints(&mut Row { cells, selectors, challenges }).into_iter().collect::<Vec<_>>()
+            let mut row = Row { cells, selectors, interleaving, challenges };
+            let constraints = constraints(&mut row).into_iter().collect::<Vec<_>>();
+            if !interleaving.is_proper() {
+                return constraints;
+            }
+            let on = row.fixed_at(selectors.on, 0);
+            let only = |(name, constraint)| (name, on.clone() * constraint);
+            constraints.into_iter().map(only).collect()
         });
     }
 }
@@ -53,34 +64,53 @@ impl<'a> Gates<'a> {
 pub(crate) struct Row<'a, 'c> {
     cells: &'a mut VirtualCells<'c, Fr>,
     selectors: RowSelectors,
+    interleaving: &'a Interleaving,
     challenges: &'a Challenges<Challenge>,
 }
 
 impl Row<'_, '_> {
+    /// 1 in every row but the last usable one and the reserved ones. Where columns are interleaved,
+    /// every constraint has this factor once, whether it asks for it or not.
     pub(crate) fn on(&mut self) -> Expression<Fr> {
-        self.fixed(self.selectors.on)
+        if self.interleaving.is_proper() { integer(1) } else { self.fixed(self.selectors.on) }
     }
 
+    /// 1 in the first row alone.
     pub(crate) fn first(&mut self) -> Expression<Fr> {
-        self.fixed(self.selectors.first)
+        match self.selectors.ends {
+            Some([first, _]) => self.fixed(first),
+            None => integer(1) - self.fixed_at(self.selectors.on, -1),
+        }
     }
 
-    pub(crate) fn last(&mut self) -> Expression<Fr> {
-        self.fixed(self.selectors.last)
+    /// 0 in all rows only if the last usable cell of a column is 0.
+    pub(crate) fn end(&mut self, column: Column<Advice>) -> Expression<Fr> {
+        match self.selectors.ends {
+            Some([_, last]) => self.fixed(last) * self.cur(column),
+            // The last row in which constraints hold is the one before.
+            None => (integer(1) - self.fixed_at(self.selectors.on, 1)) * self.next(column),
+        }
     }
 
     pub(crate) fn fixed(&mut self, column: Column<Fixed>) -> Expression<Fr> {
-        self.cells.query_fixed(column, Rotation::cur())
+        self.fixed_at(column, 0)
+    }
+
+    fn fixed_at(&mut self, column: Column<Fixed>, rows: i32) -> Expression<Fr> {
+        let (column, rotation) = self.interleaving.fixed_query(column, rows);
+        self.cells.query_fixed(column, rotation)
     }
 
     /// The cell of this row.
     pub(crate) fn cur(&mut self, column: Column<Advice>) -> Expression<Fr> {
-        self.cells.query_advice(column, Rotation::cur())
+        let (column, rotation) = self.interleaving.advice_query(column, 0);
+        self.cells.query_advice(column, rotation)
     }
 
     /// The cell of the next row.
     pub(crate) fn next(&mut self, column: Column<Advice>) -> Expression<Fr> {
-        self.cells.query_advice(column, Rotation::next())
+        let (column, rotation) = self.interleaving.advice_query(column, 1);
+        self.cells.query_advice(column, rotation)
     }
 
     /// `Σ_i limbs[i] · 2^(widths before i)`: lowest limb first.

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use halo2_proofs::{
     circuit::Cell,
     halo2curves::{bn256::Fr, ff::Field},
-    plonk::{Advice, Any, Column, Fixed, Instance},
+    plonk::{Advice, Column, Fixed, Instance},
 };
 use zkinfer_models::{Execution, QuantizedGraph, quantized::TensorId};
 
 use crate::{
     frame::{Copied, Limbs},
     integers::{join, split},
+    interleaving::Interleaving,
 };
 
 /// The column that holds an element, by the unit that made it.
@@ -292,6 +293,7 @@ pub(crate) struct Copies<'a> {
     /// The public values are dealt to these row by row.
     instance: Vec<Column<Instance>>,
     places: HashMap<Place, Column<Advice>>,
+    interleaving: &'a Interleaving,
     /// The cells of every tensor.
     tensors: &'a [Vec<CellRef>],
     /// A cell that is 0.
@@ -302,22 +304,25 @@ pub(crate) struct Copies<'a> {
 impl<'a> Copies<'a> {
     pub(crate) fn new(
         instance: Vec<Column<Instance>>,
-        places: &[(Place, Column<Advice>)],
+        (places, interleaving): (&[(Place, Column<Advice>)], &'a Interleaving),
         tensors: &'a [Vec<CellRef>],
         zero: CellRef,
     ) -> Self {
         let places = places.iter().copied().collect();
-        Self { instance, places, tensors, zero, pairs: Vec::new() }
+        Self { instance, places, interleaving, tensors, zero, pairs: Vec::new() }
     }
 
     fn cell(&self, cell: CellRef) -> Cell {
         match cell.place {
             Place::Instance => self.public(cell.row as usize),
-            place => {
-                let column: Column<Any> = self.places[&place].into();
-                Cell { row_offset: cell.row as usize, column }
-            }
+            place => self.of_unit(self.places[&place], cell.row as usize),
         }
+    }
+
+    /// The cell of a unit's column.
+    fn of_unit(&self, column: Column<Advice>, row: usize) -> Cell {
+        let (column, row_offset) = self.interleaving.advice_cell(column, row);
+        Cell { row_offset, column: column.into() }
     }
 
     /// The cell of a public value; 0 behind the last one.
@@ -337,8 +342,7 @@ impl<'a> Copies<'a> {
 
     /// What a copied cell is a copy of.
     pub(crate) fn copy(&mut self, to: Copied, row: usize, from: CellRef) {
-        let to = Cell { row_offset: row, column: to.column().into() };
-        self.pairs.push([to, self.cell(from)]);
+        self.pairs.push([self.of_unit(to.column(), row), self.cell(from)]);
     }
 
     /// What a copied cell is a copy of: a cell of the same unit.
@@ -355,7 +359,7 @@ impl<'a> Copies<'a> {
 
     /// What a public value is: a cell of a unit.
     pub(crate) fn show_cell(&mut self, public: usize, column: Column<Advice>, row: usize) {
-        self.pairs.push([self.public(public), Cell { row_offset: row, column: column.into() }]);
+        self.pairs.push([self.public(public), self.of_unit(column, row)]);
     }
 
     pub(crate) fn into_pairs(self) -> Vec<[Cell; 2]> {

@@ -9,6 +9,7 @@ use crate::{
     algebra::{Gates, MAX_DEGREE, RowSelectors},
     challenges::Challenges,
     frame::{Frame, Obligations, Order},
+    interleaving::Interleaving,
     lookup::LookupArgument,
     units::{Shape, Units},
 };
@@ -18,6 +19,8 @@ use crate::{
 pub struct Config {
     /// The public values are dealt to these row by row.
     pub(crate) instance: Vec<Column<Instance>>,
+    /// Where the columns lie.
+    pub(crate) interleaving: Interleaving,
     pub(crate) selectors: RowSelectors,
     pub(crate) units: Units,
     pub(crate) lookups: LookupArgument,
@@ -38,12 +41,13 @@ struct Columns {
 
 impl Columns {
     fn allocate(shape: &Shape, frame: &mut Frame) -> Self {
-        let [on, first, last] = [(); 3].map(|()| frame.fixed());
+        let on = frame.fixed();
+        let ends = (!frame.is_interleaved).then(|| [frame.fixed(), frame.fixed()]);
         let units = Units::allocate(shape, frame);
         let lookups = LookupArgument::allocate(shape.table_lanes, frame);
         frame.order(Order::First);
         let total = frame.later("total");
-        Self { selectors: RowSelectors { on, first, last }, units, lookups, total }
+        Self { selectors: RowSelectors { on, ends }, units, lookups, total }
     }
 }
 
@@ -51,7 +55,8 @@ impl Config {
     /// Allocates the columns of `shape` and creates every gate.
     pub(crate) fn configure(meta: &mut ConstraintSystem<Fr>, shape: &Shape) -> Self {
         let config = Self::allocate(meta, shape);
-        config.gates(&mut Gates::new(meta, config.selectors, &config.challenges));
+        let (selectors, interleaving) = (config.selectors, &config.interleaving);
+        config.gates(&mut Gates::new(meta, (selectors, interleaving), &config.challenges));
         config
     }
 
@@ -62,11 +67,13 @@ impl Config {
         let columns = 0..shape.instance_columns.max(1);
         let instance: Vec<_> = columns.map(|_| meta.instance_column()).collect();
         instance.iter().for_each(|&column| meta.enable_equality(column));
-        let (columns, owed) = Frame::build(meta, |frame| Columns::allocate(shape, frame));
+        let (columns, owed) =
+            Frame::build(shape.stride() > 1, |frame| Columns::allocate(shape, frame));
+        let interleaving = Interleaving::allocate(meta, shape.stride(), &owed);
         let challenges = Challenges::allocate(meta, shape.slots.layers);
-        owed.enable_copies(meta);
+        owed.enable_copies(&interleaving, meta);
         let Columns { selectors, units, lookups, total } = columns;
-        Self { instance, selectors, units, lookups, total, challenges, owed }
+        Self { instance, interleaving, selectors, units, lookups, total, challenges, owed }
     }
 
     fn gates(&self, gates: &mut Gates<'_>) {
@@ -100,7 +107,7 @@ impl Config {
             [
                 ("total' = total + fractions + outputs − inputs", running),
                 ("starts at zero", row.first() * current.clone()),
-                ("ends at zero", row.last() * current),
+                ("ends at zero", row.end(self.total)),
             ]
         });
     }

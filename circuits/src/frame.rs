@@ -15,16 +15,19 @@ use halo2_proofs::{
 
 use crate::{
     cells::Place,
+    interleaving::Interleaving,
     lookup::entry::{KeyTerm, Lookup, Tag},
 };
 
-/// Rows at the end of every column that halo2 fills with blinding values, plus the last row of
-/// its permutation argument. Every advice column here is queried at two rotations at most.
-const RESERVED_ROWS: usize = 6;
-
-/// Rows that hold data in a circuit of `2^k`; the last one only ends the running sums.
-pub(crate) fn usable_rows(k: u32) -> usize {
-    (1usize << k).saturating_sub(RESERVED_ROWS)
+/// Rows of the units that hold data in a circuit of `2^k`, of whose columns each holds `stride` of the
+/// units'; the last row only ends the running sums.
+///
+/// The rows at the end of a column are halo2's: blinding values, two more of them than a column is
+/// queried at rotations, of which halo2 counts at least three; and the last row of its permutation
+/// argument. A unit's column is queried at two rotations at most.
+pub(crate) fn usable_rows(k: u32, stride: usize) -> usize {
+    let reserved = (2 * stride).max(3) + 3;
+    (1usize << k).saturating_sub(reserved) / stride
 }
 
 /// Columns whose cells add up to an integer, each cell looked up in a range.
@@ -83,6 +86,10 @@ pub(crate) struct Obligations {
     pub(crate) ranges: BTreeSet<u32>,
     /// Columns under copy constraints.
     equality: Vec<Column<Advice>>,
+    /// Fixed columns.
+    pub(crate) fixed_columns: usize,
+    /// Advice columns of the first phase, whose indices are the lowest.
+    pub(crate) first_phase_columns: usize,
     /// The columns whose cells are copies, by what they are copies of.
     pub(crate) copied: Vec<(Copied, &'static str)>,
     /// The columns in which other units find elements.
@@ -95,8 +102,19 @@ pub(crate) struct Obligations {
 
 impl Obligations {
     /// Puts the columns that are copied, or copied from, under halo2's permutation argument.
-    pub(crate) fn enable_copies(&self, meta: &mut ConstraintSystem<Fr>) {
-        self.equality.iter().for_each(|&column| meta.enable_equality(column));
+    pub(crate) fn enable_copies(
+        &self,
+        interleaving: &Interleaving,
+        meta: &mut ConstraintSystem<Fr>,
+    ) {
+        for &column in &self.equality {
+            meta.enable_equality(interleaving.advice_cell(column, 0).0);
+        }
+    }
+
+    /// Whether an advice column is under copy constraints.
+    pub(crate) fn is_copied(&self, index: usize) -> bool {
+        self.equality.iter().any(|column| column.index() == index)
     }
 
     /// The advice columns, by index.
@@ -142,12 +160,14 @@ pub(crate) struct Frame {
     order: Order,
     /// The place in the list of units of the one that asks.
     unit: u16,
+    /// Whether columns are cheap, so that gates are of a lower degree with some more of them.
+    pub(crate) is_interleaved: bool,
     owed: Obligations,
 }
 
 impl Frame {
     /// A frame that counts: its columns mean nothing.
-    fn counting() -> Self {
+    fn counting(is_interleaved: bool) -> Self {
         let mut spare = ConstraintSystem::<Fr>::default();
         Self {
             fixed: Supply::counting(spare.fixed_column()),
@@ -155,30 +175,40 @@ impl Frame {
             second: Supply::counting(spare.advice_column_in(SecondPhase)),
             order: Order::default(),
             unit: 0,
+            is_interleaved,
             owed: Obligations::default(),
         }
     }
 
     /// What the columns that `build` asks for owe, without making them: their columns mean nothing.
     pub(crate) fn count<T>(build: impl FnOnce(&mut Self) -> T) -> Obligations {
-        let mut frame = Self::counting();
+        let mut frame = Self::counting(false);
         build(&mut frame);
         frame.owed
     }
 
-    /// Makes the columns that `build` asks for: it is called twice, first to count them.
+    /// Makes the columns that `build` asks for: it is called twice, first to count them. They are the
+    /// units' own, not yet those of a circuit.
     pub(crate) fn build<T>(
-        meta: &mut ConstraintSystem<Fr>,
+        is_interleaved: bool,
         build: impl Fn(&mut Self) -> T,
     ) -> (T, Obligations) {
-        let mut counted = Self::counting();
+        let mut counted = Self::counting(is_interleaved);
         build(&mut counted);
+        let mut meta = ConstraintSystem::<Fr>::default();
         let fixed = Supply::filled(&counted.fixed, || meta.fixed_column());
         let first = Supply::filled(&counted.first, || meta.advice_column());
         let second = Supply::filled(&counted.second, || meta.advice_column_in(SecondPhase));
         let advice = [&first.columns[..], &second.columns].concat();
-        let owed = Obligations { names: vec![""; advice.len()], advice, ..Obligations::default() };
-        let mut frame = Self { fixed, first, second, order: Order::default(), unit: 0, owed };
+        let owed = Obligations {
+            fixed_columns: fixed.columns.len(),
+            first_phase_columns: first.columns.len(),
+            names: vec![""; advice.len()],
+            advice,
+            ..Obligations::default()
+        };
+        let order = Order::default();
+        let mut frame = Self { fixed, first, second, order, unit: 0, is_interleaved, owed };
         (build(&mut frame), frame.owed)
     }
 

@@ -27,6 +27,7 @@ mod error;
 mod frame;
 mod instance;
 mod integers;
+mod interleaving;
 mod lookup;
 mod plan;
 mod units;
@@ -35,7 +36,10 @@ pub use chain::Monomial;
 pub use circuit::{InferenceCircuit, Tamper, Witness};
 pub use error::PlanError;
 pub use instance::{Blindings, InstanceValues, instance_values};
-pub use plan::{CircuitPlan, Cost, LayerRows, Objective, PlanOptions, PlanSizes, ProofParts};
+pub use plan::{
+    CircuitPlan, Cost, EvmFork, LayerRows, Objective, PlanOptions, PlanSizes, ProofParts,
+    Verification,
+};
 pub use units::{
     Shape, UnitRows,
     commitment::{CommitmentShape, InputDigits},

@@ -5,7 +5,7 @@ mod page;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
-use zkinfer::{DeviceQuote, Model, ProofParts, Quantized, Quote};
+use zkinfer::{DeviceQuote, EvmFork, Model, ProofParts, Quantized, Quote};
 
 use crate::words::{self, Ceremony};
 
@@ -29,6 +29,7 @@ pub struct QuoteReport {
     estimated_memory_bytes: u64,
     proof_bytes: usize,
     proof_parts: [PartReport; 7],
+    evm_fork: &'static str,
     estimated_gas: u64,
     layers: Vec<LayerReport>,
 }
@@ -104,7 +105,7 @@ impl Serialize for UsedRows {
 }
 
 impl QuoteReport {
-    /// The report of a quote, with what the proof takes on each device.
+    /// The report of a quote, with what the proof takes on each device; gas is that of Osaka.
     #[must_use]
     pub fn new(
         model: &Model,
@@ -112,6 +113,7 @@ impl QuoteReport {
         quote: &Quote,
         devices: &[DeviceQuote],
     ) -> Self {
+        let fork = EvmFork::Osaka;
         let cost = &quote.cost;
         Self {
             model: words::model(quantized.settings.label(), model.digest()),
@@ -131,7 +133,8 @@ impl QuoteReport {
             estimated_memory_bytes: cost.memory_bytes,
             proof_bytes: cost.proof_bytes,
             proof_parts: proof_parts(&cost.proof_parts),
-            estimated_gas: cost.gas,
+            evm_fork: fork.name(),
+            estimated_gas: cost.gas(fork),
             layers: quote
                 .layers
                 .iter()
@@ -142,6 +145,12 @@ impl QuoteReport {
                 })
                 .collect(),
         }
+    }
+
+    /// The same with the gas of another fork.
+    #[must_use]
+    pub fn at_fork(self, fork: EvmFork, quote: &Quote) -> Self {
+        Self { evm_fork: fork.name(), estimated_gas: quote.cost.gas(fork), ..self }
     }
 }
 
@@ -177,7 +186,11 @@ impl fmt::Display for QuoteReport {
         }
         writeln!(f, "  memory (estimated): {} MB", self.estimated_memory_bytes / 1_000_000)?;
         writeln!(f, "  proof: {} bytes", self.proof_bytes)?;
-        writeln!(f, "  verifying on an EVM chain (estimated): {} gas", self.estimated_gas)?;
+        writeln!(
+            f,
+            "  verifying on an EVM chain (estimated, {}): {} gas",
+            self.evm_fork, self.estimated_gas
+        )?;
         write!(f, "  SRS: {}", Ceremony(self.k))
     }
 }

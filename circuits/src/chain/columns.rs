@@ -12,15 +12,34 @@ use crate::{
     frame::Frame,
 };
 
-/// Row selectors of a chain: one fixed column per move, and one that says which way.
+/// Row selectors of a chain: one fixed column per move, and what says which way.
 #[derive(Clone, Debug)]
 pub(crate) struct ChainColumns {
     pub(crate) weight: Column<Advice>,
     steps: StepSet,
     moves: Vec<Column<Fixed>>,
-    /// 1 in rows that take their move backwards.
-    back: Option<Column<Fixed>>,
+    back: Back,
     layers: Vec<Column<Fixed>>,
+}
+
+/// How rows that take their move backwards are told apart.
+#[derive(Clone, Debug)]
+enum Back {
+    /// 1 in such rows, if there are any.
+    Flag(Option<Column<Fixed>>),
+    /// For each move 1 in the rows that take it backwards, if there are any: a degree less, for more
+    /// columns.
+    Moves(Vec<Option<Column<Fixed>>>),
+}
+
+impl Back {
+    fn allocate(steps: &StepSet, apart: bool, frame: &mut Frame) -> Self {
+        if apart {
+            let moves = steps.moves.iter();
+            return Self::Moves(moves.map(|m| m.goes_back.then(|| frame.fixed())).collect());
+        }
+        Self::Flag(steps.goes_back().then(|| frame.fixed()))
+    }
 }
 
 /// One row's move on a chain: `denominator · (next − layer · read) = numerator · current`.
@@ -38,22 +57,24 @@ pub(crate) struct LayerStart {
 }
 
 impl ChainColumns {
+    /// Where the ways of a move are `apart`, each has a selector, and the factors of a move are of degree
+    /// 1 instead of 2.
     pub(crate) fn allocate(
         name: &'static str,
-        steps: &StepSet,
+        (steps, apart): (&StepSet, bool),
         layers: usize,
         frame: &mut Frame,
     ) -> Self {
         Self {
             steps: steps.clone(),
             moves: frame.fixed_columns(steps.moves.len()),
-            back: steps.goes_back().then(|| frame.fixed()),
+            back: Back::allocate(steps, apart, frame),
             layers: frame.fixed_columns(layers),
             weight: frame.later(name),
         }
     }
 
-    /// The factors of a row's move, selected by its fixed columns, of degree 2; `on` is 1 in all rows
+    /// The factors of a row's move, selected by its fixed columns; `on` is 1 in all rows
     /// of the chain. Rows that select nothing have denominator 1, numerator 0 and layer 0, so their
     /// chain value is 0. Where `on` is 0 both are 0. `scales` multiply the challenges of layers.
     pub(crate) fn step(
@@ -66,19 +87,26 @@ impl ChainColumns {
         let mut forth = Vec::new();
         let mut shifts = vec![row.on()];
         let mut turns = Vec::new();
-        for (&column, &Move { up, down, goes_back }) in self.moves.iter().zip(&self.steps.moves) {
-            let selected = row.fixed(column);
+        for (place, &Move { up, down, goes_back }) in self.steps.moves.iter().enumerate() {
+            let selected = row.fixed(self.moves[place]);
             let [up_factor, down_factor] = [up, down].map(|m| m.expression(&lattice));
             forth.push(selected.clone() * up_factor.clone());
             if down != Monomial::ONE {
                 shifts.push(selected.clone() * (down_factor.clone() - integer(1)));
             }
-            if goes_back {
-                turns.push(selected * (down_factor - up_factor));
+            match &self.back {
+                Back::Flag(_) if goes_back => turns.push(selected * (down_factor - up_factor)),
+                Back::Flag(_) => {}
+                Back::Moves(columns) => {
+                    let Some(column) = columns[place] else { continue };
+                    let selected = row.fixed(column);
+                    forth.push(selected.clone() * down_factor);
+                    shifts.push(selected * (up_factor - integer(1)));
+                }
             }
         }
         let (mut numerator, mut denominator) = (sum(forth), sum(shifts));
-        if let Some(back) = self.back {
+        if let Back::Flag(Some(back)) = self.back {
             let turn = row.fixed(back) * sum(turns);
             (numerator, denominator) = (numerator + turn.clone(), denominator - turn);
         }
@@ -98,10 +126,16 @@ impl ChainColumns {
         cells: &mut FixedCells,
     ) {
         if let Some(index) = step.taken.checked_sub(1) {
-            cells.set(self.moves[index], row, 1);
-        }
-        if let Some(back) = self.back.filter(|_| step.is_back) {
-            cells.set(back, row, 1);
+            match (&self.back, step.is_back) {
+                (Back::Moves(columns), true) => {
+                    columns[index].iter().for_each(|&column| cells.set(column, row, 1));
+                }
+                (Back::Flag(flag), true) => {
+                    cells.set(self.moves[index], row, 1);
+                    flag.iter().for_each(|&column| cells.set(column, row, 1));
+                }
+                (_, false) => cells.set(self.moves[index], row, 1),
+            }
         }
         if let Some(LayerStart { layer, sign }) = start {
             cells.set(self.layers[layer as usize], row, sign);

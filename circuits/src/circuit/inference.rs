@@ -98,6 +98,15 @@ impl InferenceCircuit {
         copied.into_iter().map(|(copied, of)| (copied.column().index(), of)).collect()
     }
 
+    /// Where the cell of a row lies in the circuit, column and row, for each advice column: columns of the
+    /// circuit hold several of those that this type speaks of elsewhere where the plan is interleaved.
+    #[must_use]
+    pub fn places(&self, row: usize) -> Vec<(usize, usize)> {
+        let Config { interleaving, owed, .. } = self.config();
+        let place = |&column| interleaving.advice_cell(column, row);
+        owed.columns().iter().map(place).map(|(column, row)| (column.index(), row)).collect()
+    }
+
     fn config(&self) -> Config {
         Config::configure(&mut ConstraintSystem::default(), self.plan.shape())
     }
@@ -144,7 +153,7 @@ impl EngineCircuit for InferenceCircuit {
 
 /// The copy constraints of a plan: pairs of cells that hold the same value.
 fn copies(plan: &CircuitPlan, config: &Config) -> Vec<[Cell; 2]> {
-    let places = &config.owed.places;
+    let places = (&config.owed.places[..], &config.interleaving);
     let mut copies = Copies::new(config.instance.clone(), places, plan.tensors(), plan.zero_cell());
     config.units.copies(plan.rows(), &mut copies);
     for (row, output) in plan.shown_outputs() {
@@ -164,13 +173,16 @@ impl Assigner<'_, '_> {
     /// Fixed data and copies, then the advice phase by phase, as far as challenges are known.
     fn run(&mut self) {
         let plan = self.circuit.plan.clone();
+        let interleaving = &self.config.interleaving;
         for (column, values) in fixed_cells(&plan, self.config).columns() {
             for (row, &value) in values.iter().enumerate().filter(|(_, value)| **value != 0) {
+                let (column, row) = interleaving.fixed_cell(column, row);
                 self.region.assign_fixed(column, row, field(value));
             }
         }
         self.config.units.constants(plan.rows(), &mut |column, row, value| {
             if value != Fr::ZERO {
+                let (column, row) = interleaving.fixed_cell(column, row);
                 self.region.assign_fixed(column, row, value);
             }
         });
@@ -179,10 +191,11 @@ impl Assigner<'_, '_> {
         }
         let Some(witness) = self.circuit.traced_witness(true) else { return };
         let columns = self.config.owed.columns();
-        let first: Vec<_> = witness.first_phase().iter().map(Column::to_field).collect();
+        let first: Vec<_> = witness.first_columns().iter().map(Column::to_field).collect();
         for (index, row) in witness.first_cells() {
             let value = Value::known(first[index][row]);
-            self.region.assign_advice(columns[index], row, value);
+            let (column, row) = interleaving.advice_cell(columns[index], row);
+            self.region.assign_advice(column, row, value);
         }
         self.region.next_phase();
         let mut known = true;
@@ -191,12 +204,13 @@ impl Assigner<'_, '_> {
             return;
         }
         let value = |challenge| self.challenge(challenge).unwrap_or_default();
-        let second = witness.second_phase(&value).into_iter();
+        let second = witness.second_columns(&value).into_iter();
         let second: HashMap<_, _> =
-            second.map(|(column, values)| (column, values.to_field())).collect();
+            second.map(|(index, values)| (index, values.to_field())).collect();
         for (index, row) in witness.second_cells() {
-            let value = Value::known(second[&columns[index]][row]);
-            self.region.assign_advice(columns[index], row, value);
+            let value = Value::known(second[&index][row]);
+            let (column, row) = interleaving.advice_cell(columns[index], row);
+            self.region.assign_advice(column, row, value);
         }
     }
 

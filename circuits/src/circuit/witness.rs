@@ -12,7 +12,6 @@ use crate::{
     cells::{FieldCells, FixedCells, IntegerCells, Run},
     challenges::Challenges,
     config::Config,
-    frame::usable_rows,
     instance::Blindings,
     integers::{field, small},
     lookup::{Helper, LookupCells, Positions, helpers},
@@ -82,18 +81,16 @@ struct LateColumn {
 impl<'a> Witness<'a> {
     pub(super) fn new(statement: Statement<'a>, tracked: bool) -> Self {
         let Statement { plan, execution, lies, .. } = statement;
-        let mut constraints = ConstraintSystem::default();
-        let config = Config::configure(&mut constraints, plan.shape());
+        let config = Config::configure(&mut ConstraintSystem::default(), plan.shape());
         let fixed = fixed_cells(plan, &config);
         let run = Run { graph: plan.graph(), execution };
-        let phases = constraints.advice_column_phase();
-        let size = (phases.iter().filter(|&&p| p == 0).count(), 1 << plan.k(), tracked);
+        let size = (config.owed.first_phase_columns, plan.shape().row_count(), tracked);
         let lies = lies.iter().map(|lie| ((lie.column, lie.row), small(lie.delta)));
         let mut advice = IntegerCells::new(size).with_lies(lies);
         config.units.assign(plan.rows(), run, &mut advice);
         // A lying prover makes the rest of the argument about its lie, where the lie is small.
         advice.finish();
-        let last = usable_rows(plan.k()) - 1;
+        let last = plan.shape().usable_rows() - 1;
         let cells = LookupCells { advice: &advice, fixed: &fixed };
         let lookups = config.lookups.lookups();
         let positions = Positions::new(lookups, plan.table(), last, cells);
@@ -104,9 +101,17 @@ impl<'a> Witness<'a> {
         Self { statement, config, fixed, advice, positions, tracked }
     }
 
-    /// The columns of the first phase: the column with index `i` is the `i`-th.
+    /// The columns of the circuit of the first phase: the column with index `i` is the `i`-th.
     #[must_use]
     pub fn first_phase(&self) -> Vec<Column> {
+        let columns = self.first_columns().into_iter().enumerate().collect();
+        let gathered = self.config.interleaving.gather(columns).into_iter();
+        gathered.map(|(_, column)| column).collect()
+    }
+
+    /// The units' columns of the first phase, by index.
+    #[must_use]
+    pub fn first_columns(&self) -> Vec<Column> {
         let columns = self.advice.columns().iter();
         let mut columns: Vec<_> = columns.map(|c| integer_column(c.values())).collect();
         let lanes = &self.config.lookups.lanes;
@@ -128,14 +133,20 @@ impl<'a> Witness<'a> {
         columns.flat_map(|(index, cells)| cells.assigned().map(move |row| (index, row))).collect()
     }
 
-    /// The columns of the second phase with their indices, given the challenges of the first.
+    /// The columns of the circuit of the second phase with their indices, given the challenges of the
+    /// first.
     #[must_use]
-    pub fn second_phase(
+    pub fn second_phase(&self, challenge: &dyn Fn(Challenge) -> Fr) -> Vec<(usize, Column)> {
+        self.config.interleaving.gather(self.second_columns(challenge))
+    }
+
+    /// The units' columns of the second phase with their indices.
+    pub(super) fn second_columns(
         &self,
         challenge: &dyn Fn(Challenge) -> Fr,
-    ) -> Vec<(CircuitColumn<Advice>, Column)> {
+    ) -> Vec<(usize, Column)> {
         let finish = |mut late: LateColumn| {
-            late.values.resize(1 << self.statement.plan.k(), Fr::ZERO);
+            late.values.resize(self.statement.plan.shape().row_count(), Fr::ZERO);
             let mut finished = match late.sums {
                 Some(sums) => Column::Sums { values: late.values, sums },
                 None => Column::Field(late.values),
@@ -144,7 +155,7 @@ impl<'a> Witness<'a> {
             for lie in lies.filter(|lie| lie.column == late.column.index()) {
                 change(&mut finished, lie.row, lie.delta);
             }
-            (late.column, finished)
+            (late.column.index(), finished)
         };
         self.late_columns(challenge).into_iter().map(finish).collect()
     }
@@ -162,9 +173,9 @@ impl<'a> Witness<'a> {
     fn late_columns(&self, challenge: &dyn Fn(Challenge) -> Fr) -> Vec<LateColumn> {
         let Statement { plan, blindings, .. } = self.statement;
         let challenges = self.config.challenges.map(challenge);
-        let last = usable_rows(plan.k()) - 1;
+        let last = plan.shape().usable_rows() - 1;
         let helpers = self.helpers(&challenges, last);
-        let mut cells = FieldCells::new(1 << plan.k(), self.tracked);
+        let mut cells = FieldCells::new(plan.shape().row_count(), self.tracked);
         let drawn = Drawn {
             cells: &self.advice,
             fixed: &self.fixed,
@@ -215,8 +226,7 @@ impl AdvicePhases for Phases<'_> {
             return self.witness.first_phase().into_iter().enumerate().collect();
         }
         let value = |challenge: Challenge| challenges[challenge.index()].unwrap_or_default();
-        let columns = self.witness.second_phase(&value).into_iter();
-        columns.map(|(column, values)| (column.index(), values)).collect()
+        self.witness.second_phase(&value)
     }
 }
 

@@ -2,11 +2,13 @@
 
 use halo2_proofs::{halo2curves::bn256::Fr, plonk::ConstraintSystem};
 
-use super::parts::ProofParts;
+use super::{
+    gas::{EvmFork, Verification},
+    parts::ProofParts,
+};
 use crate::{
     algebra::MAX_DEGREE,
     config::Config,
-    frame::usable_rows,
     lookup::helper_count,
     units::{Shape, UnitRows},
 };
@@ -67,14 +69,20 @@ pub struct Cost {
     pub prove_seconds: f64,
     /// Estimated peak memory of the engine.
     pub memory_bytes: u64,
-    /// Estimated gas to verify on an EVM chain.
-    pub gas: u64,
+    /// What the verifier contract does for a proof.
+    pub verification: Verification,
 }
 
 impl Cost {
     /// Nanoseconds an element, in a transform of 2^12 on one core, of the processor that
     /// [`Cost::prove_seconds`] is about.
     pub const REFERENCE_TRANSFORM_NANOS: f64 = 70.0;
+
+    /// Estimated gas of the transaction that verifies a proof by the contract.
+    #[must_use]
+    pub fn gas(&self, fork: EvmFork) -> u64 {
+        self.verification.gas(fork)
+    }
 
     /// The cost of a circuit of this shape.
     pub(crate) fn of_shape(shape: &Shape, rows: UnitRows) -> Self {
@@ -99,7 +107,7 @@ impl Cost {
         let advice_columns = cs.num_advice_columns();
         let small_columns = cs.advice_column_phase().iter().filter(|&&phase| phase == 0).count();
         let permutation_columns = cs.permutation().get_columns().len();
-        let parts = ProofParts::of(cs);
+        let parts = ProofParts::of(cs, [config.owed.columns().len(), config.owed.fixed_columns]);
         let (products, points) = (parts.products, parts.points());
         let full_width_columns = points - small_columns;
         let transformed = advice_columns + products;
@@ -107,7 +115,9 @@ impl Cost {
         let row_count = 2f64.powi(i32::try_from(shape.k).unwrap_or(i32::MAX));
         let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
         let lookups = config.lookup_count();
-        let helpers = helper_count(lookups, shape.table_lanes);
+        // Interleaved, they are committed to as any other column.
+        let gathers = shape.stride() == 1;
+        let helpers = if gathers { helper_count(lookups, shape.table_lanes) } else { 0 };
         let nanos = count(transformed) * TRANSFORM_NANOS
             + count(of_key) * KEY_COLUMN_NANOS
             + count(small_columns) * SMALL_COMMIT_NANOS
@@ -120,10 +130,10 @@ impl Cost {
         let of_columns = count(advice_columns + cs.num_fixed_columns()) * COLUMN_NANOS;
         let cells = |n: usize| u64::try_from(n).unwrap_or(u64::MAX) << shape.k;
         let proof_bytes = parts.bytes();
-        let commitments = points + cs.num_fixed_columns() + permutation_columns;
+        let in_proof = (points, parts.evaluations());
         Self {
             k: shape.k,
-            usable_rows: usable_rows(shape.k),
+            usable_rows: shape.usable_rows(),
             rows,
             advice_columns,
             small_columns,
@@ -138,7 +148,7 @@ impl Cost {
             memory_bytes: BASE_BYTES
                 + cells(advice_columns + products) * BYTES_PER_ADVICE_CELL
                 + cells(cs.num_fixed_columns() + 2 * permutation_columns) * BYTES_PER_FIXED_CELL,
-            gas: gas(commitments, proof_bytes, rows.instance),
+            verification: Verification::of_system(cs, in_proof, rows.instance),
         }
     }
 }
@@ -147,11 +157,4 @@ impl Cost {
 fn degree(cs: &ConstraintSystem<Fr>) -> usize {
     let gates = cs.gates().iter().flat_map(|gate| gate.polynomials().iter().map(|p| p.degree()));
     gates.max().unwrap_or(0).max(MAX_DEGREE)
-}
-
-/// Transaction, one pairing of two, a multiplication and addition per commitment, calldata, field
-/// work and public inputs (EIP-1108, EIP-2028).
-fn gas(commitments: usize, proof_bytes: usize, instance: usize) -> u64 {
-    let of = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-    21_000 + 113_000 + 6_300 * of(commitments) + 16 * of(proof_bytes) + 60_000 + 700 * of(instance)
 }

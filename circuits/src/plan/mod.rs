@@ -2,6 +2,7 @@
 
 mod cells;
 mod cost;
+mod gas;
 mod layers;
 mod parts;
 mod search;
@@ -31,6 +32,7 @@ use crate::{
 };
 
 pub use cost::Cost;
+pub use gas::{EvmFork, Verification};
 pub use layers::LayerRows;
 pub use parts::ProofParts;
 pub use search::Objective;
@@ -100,6 +102,7 @@ pub struct CircuitPlan {
 pub struct PlanSizes {
     format: usize,
     k: u32,
+    interleaved: usize,
     linear: LinearWidths,
     limb_bits: u32,
 }
@@ -107,21 +110,23 @@ pub struct PlanSizes {
 impl PlanSizes {
     /// As numbers, to be kept.
     #[must_use]
-    pub fn to_numbers(self) -> [u64; 6] {
-        let Self { format, k, linear: LinearWidths { lanes, columns, direct }, limb_bits } = self;
-        let number = |size: usize| u64::try_from(size).unwrap_or(u64::MAX);
-        let direct = u64::from(direct);
-        [number(format), k.into(), number(lanes), number(columns), direct, limb_bits.into()]
+    pub fn to_numbers(self) -> [u64; 7] {
+        let Self { format, k, interleaved, linear, limb_bits } = self;
+        let LinearWidths { lanes, columns, direct } = linear;
+        let [format, interleaved, lanes, columns] = [format, interleaved, lanes, columns]
+            .map(|size| u64::try_from(size).unwrap_or(u64::MAX));
+        [format, k.into(), interleaved, lanes, columns, direct.into(), limb_bits.into()]
     }
 
     /// From numbers that were kept; any may be wrong.
     #[must_use]
-    pub fn from_numbers(numbers: [u64; 6]) -> Option<Self> {
-        let [format, k, lanes, columns, direct, limb_bits] = numbers;
+    pub fn from_numbers(numbers: [u64; 7]) -> Option<Self> {
+        let [format, k, interleaved, lanes, columns, direct, limb_bits] = numbers;
         let size = |number: u64| usize::try_from(number).ok();
         Some(Self {
             format: size(format)?,
             k: k.try_into().ok()?,
+            interleaved: size(interleaved)?,
             linear: LinearWidths {
                 lanes: size(lanes)?,
                 columns: size(columns)?,
@@ -145,6 +150,7 @@ struct Basis {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Sizes {
     k: u32,
+    interleaved: usize,
     slot_lanes: usize,
     relation_lanes: Lanes,
     linear: LinearWidths,
@@ -226,8 +232,8 @@ impl CircuitPlan {
         let owed = Frame::count(|frame| Units::allocate(&shape, frame));
         let table = Table::new(&owed.ranges, &tables.values, shape.table_lanes);
         let rows = relations.with(slots, linear, commitment);
-        let Sizes { k, linear, limb_bits, .. } = sizes;
-        let sizes = PlanSizes { format: format_index, k, linear, limb_bits };
+        let Sizes { k, interleaved, linear, limb_bits, .. } = sizes;
+        let sizes = PlanSizes { format: format_index, k, interleaved, linear, limb_bits };
         Ok(Self { graph, sizes, shape, rows, tensors, instance, table })
     }
 
@@ -339,6 +345,7 @@ fn shape(
     let limit = sizes.limb_bits;
     Shape {
         k: sizes.k,
+        interleaved: sizes.interleaved,
         table_lanes: sizes.table_lanes,
         instance_columns: sizes.instance_columns,
         slots: format.shape(sizes.slot_lanes, limit),

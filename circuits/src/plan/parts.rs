@@ -28,9 +28,9 @@ pub struct ProofParts {
 }
 
 impl ProofParts {
-    /// The parts of a proof for a system; where its constraints are not made yet, no more than they
-    /// will be.
-    pub(super) fn of(cs: &ConstraintSystem<Fr>) -> Self {
+    /// The parts of a proof for a system over so many advice and fixed columns of the units; where its
+    /// constraints are not made yet, no more than they will be.
+    pub(super) fn of(cs: &ConstraintSystem<Fr>, [of_advice, of_fixed]: [usize; 2]) -> Self {
         let advice = cs.num_advice_columns();
         let permutation = cs.permutation().get_columns().len();
         let products = permutation.div_ceil(MAX_DEGREE - 2);
@@ -39,8 +39,8 @@ impl ProofParts {
             products,
             quotient: (MAX_DEGREE - 1) + 1,
             openings: 2,
-            advice_evaluations: cs.advice_queries().len().max(advice),
-            fixed_evaluations: cs.fixed_queries().len().max(cs.num_fixed_columns()),
+            advice_evaluations: cs.advice_queries().len().max(of_advice),
+            fixed_evaluations: cs.fixed_queries().len().max(of_fixed),
             other_evaluations: 1 + permutation + (3 * products).saturating_sub(1),
         }
     }

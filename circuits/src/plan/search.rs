@@ -8,8 +8,9 @@ use zkinfer_models::{
     quantized::{QuantizedNode, QuantizedOp},
 };
 
-use super::{PlanOptions, PlanSizes, Sizes, cost::Cost, layers, nodes, shape, taken};
+use super::{PlanOptions, PlanSizes, Sizes, cost::Cost, gas::EvmFork, layers, nodes, shape, taken};
 use crate::{
+    algebra::MAX_DEGREE,
     error::PlanError,
     frame::{Frame, usable_rows},
     lookup::{Table, ValueTables},
@@ -40,6 +41,9 @@ const INSTANCE_COLUMNS: usize = 64;
 const SEVERAL_COLUMNS_K: u32 = 10;
 /// Entries of the lookup table to a row that the search allows.
 const TABLE_LANES: usize = 16;
+/// How many columns of the units the search puts into one of the circuit, where points are what a proof
+/// costs.
+const INTERLEAVED: [usize; 5] = [1, 2, 4, 8, 16];
 /// A proof that a chain or a phone can afford.
 const PROOF_BYTES: u64 = 8 << 10;
 /// What a byte beyond that must save, in microseconds: a KiB is worth a twentieth of a second.
@@ -72,6 +76,14 @@ impl Objective {
         }
     }
 
+    /// How many columns of the units may lie in one of the circuit.
+    fn interleaved(self) -> &'static [usize] {
+        match self {
+            Self::Gas => &INTERLEAVED,
+            Self::Balanced | Self::Time | Self::Proof | Self::Memory => &INTERLEAVED[..1],
+        }
+    }
+
     /// What makes a plan dear: of two plans the one with less, compared in this order, is taken.
     #[must_use]
     pub fn score(self, cost: &Cost) -> (u64, u64) {
@@ -86,7 +98,7 @@ impl Objective {
             Self::Balanced => (time + bytes.saturating_sub(PROOF_BYTES) * MICROS_TO_BYTE, bytes),
             Self::Time => (time, bytes),
             Self::Proof => (bytes, time),
-            Self::Gas => (cost.gas, time),
+            Self::Gas => (cost.gas(EvmFork::Osaka), time),
             Self::Memory => (cost.memory_bytes, time),
         }
     }
@@ -137,13 +149,14 @@ pub(super) fn known(
     hidden: (Option<&CommitmentRows>, usize),
     known: PlanSizes,
 ) -> Option<Chosen> {
-    let PlanSizes { format, k, linear, limb_bits } = known;
+    let PlanSizes { format, k, interleaved, linear, limb_bits } = known;
     let tried = read_lanes(graph).any(|lanes| lanes == linear.lanes)
         && WEIGHT_COLUMNS.contains(&linear.columns)
         && LIMB_BITS.contains(&limb_bits)
+        && options.objective.interleaved().contains(&interleaved)
         && (MIN_K..=options.max_k).contains(&k);
     let search = Search::new(graph, formats.get(format).filter(|_| tried)?, options, hidden);
-    let candidates = search.at_size(k, |layers, rows| {
+    let candidates = search.at_size((k, interleaved), |layers, rows| {
         let layout = linear::dry_run(graph, layers, linear);
         (layout.row_count <= rows).then_some((linear, layout)).into_iter().collect()
     });
@@ -171,7 +184,9 @@ pub(super) fn sizes(
             break;
         }
         for (format, search) in searches.iter().enumerate() {
-            let found = search.narrowest_at(k).into_par_iter().map(|candidate| {
+            let of_all =
+                objective.interleaved().iter().map(|&stride| search.narrowest_at((k, stride)));
+            let found = of_all.flatten().collect::<Vec<_>>().into_par_iter().map(|candidate| {
                 let cost = Cost::at_least(&candidate.shape, candidate.rows);
                 let found = Bounded { bound: objective.score(&cost), format, candidate };
                 ((measure.score(&cost), k), found)
@@ -199,6 +214,9 @@ fn cheapest(mut candidates: Vec<Bounded>, objective: Objective) -> Option<Chosen
             break;
         }
         let cost = Cost::of_shape(&found.candidate.shape, found.candidate.rows);
+        if cost.degree > MAX_DEGREE {
+            continue;
+        }
         let score = objective.score(&cost);
         debug_assert!(found.bound <= score, "every column is queried");
         if best.is_none_or(|(lowest, _)| score < lowest) {
@@ -236,25 +254,26 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The candidates of `2^k` rows with as few columns of weights as fit.
-    fn narrowest_at(&self, k: u32) -> Vec<Candidate> {
-        self.at_size(k, |layers, rows| {
+    /// The candidates of `2^k` rows, of whose columns each holds so many of the units', with as few
+    /// columns of weights as fit.
+    fn narrowest_at(&self, size: (u32, usize)) -> Vec<Candidate> {
+        self.at_size(size, |layers, rows| {
             let reads: Vec<_> = read_lanes(self.graph).collect();
             let reads = reads.into_par_iter();
             reads.flat_map_iter(|reads| self.narrowest(layers, reads, rows)).collect()
         })
     }
 
-    /// The candidates of `2^k` rows with the linear units that `linear` gives for layers and rows.
+    /// The candidates of a size with the linear units that `linear` gives for layers and rows.
     fn at_size(
         &self,
-        k: u32,
+        (k, interleaved): (u32, usize),
         linear: impl Fn(&[Layer], usize) -> Vec<(LinearWidths, LinearRows)>,
     ) -> Vec<Candidate> {
-        let rows = usable_rows(k).saturating_sub(1);
+        let rows = usable_rows(k, interleaved).saturating_sub(1);
         let committed = self.commitment.map_or(0, CommitmentRows::row_count);
         // The value behind the last is read as 0.
-        let instance_columns = (self.instance + 1).div_ceil(rows.max(1));
+        let instance_columns = (self.instance + 1).div_ceil((rows * interleaved).max(1));
         let is_one = k < SEVERAL_COLUMNS_K || self.for_contract;
         let most_columns = if is_one { 1 } else { INSTANCE_COLUMNS };
         let has_room = instance_columns <= most_columns && committed <= rows;
@@ -273,6 +292,7 @@ impl<'a> Search<'a> {
         let of_linear = |(widths, linear): &(LinearWidths, LinearRows)| {
             let base = Sizes {
                 k,
+                interleaved,
                 slot_lanes,
                 relation_lanes,
                 linear: *widths,

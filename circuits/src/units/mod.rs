@@ -32,7 +32,7 @@ use crate::{
     algebra::{Gates, Row, sum},
     cells::{Copies, FieldCells, FixedCells, IntegerCells, Run},
     error::PlanError,
-    frame::Frame,
+    frame::{Frame, usable_rows},
     integers::limb_widths,
     lookup::ValueTables,
 };
@@ -45,11 +45,30 @@ macro_rules! all_units {
         pub struct Shape {
             /// log2 of the number of rows.
             pub k: u32,
+            /// Columns of the units that lie in one of the circuit; 0 is one, too.
+            pub interleaved: usize,
             /// Entries of the lookup table to a row.
             pub table_lanes: usize,
             /// Columns that the public values are dealt to row by row; 0 is one, too.
             pub instance_columns: usize,
             $($(#[$doc])* pub $unit: $shape,)*
+        }
+
+        impl Shape {
+            /// Rows of the circuit from one row of the units to the next.
+            pub(crate) fn stride(&self) -> usize {
+                self.interleaved.max(1)
+            }
+
+            /// Rows of the units, usable or not.
+            pub(crate) fn row_count(&self) -> usize {
+                (1 << self.k) / self.stride()
+            }
+
+            /// Rows of the units that hold data; the last one only ends the running sums.
+            pub(crate) fn usable_rows(&self) -> usize {
+                usable_rows(self.k, self.stride())
+            }
         }
 
         /// The columns of every unit.

@@ -16,6 +16,9 @@ use zkinfer_circuits::{InferenceCircuit, Tamper};
 #[derive(Clone)]
 pub(crate) struct Recorder {
     rows: usize,
+    /// Where the first cell of each of the units' columns lies, and the rows to the next.
+    places: Vec<(usize, usize)>,
+    stride: usize,
     advice: Vec<Vec<Fr>>,
     fixed: Vec<Vec<Fr>>,
     instance: Vec<Fr>,
@@ -47,8 +50,11 @@ impl Recorder {
         let rows = 1 << k;
         let mut instance = instance.to_vec();
         instance.resize(rows, Fr::ZERO);
+        let strides = [0, 1].map(|row| circuit.places(row)[0].1);
         let mut recorder = Self {
             rows,
+            places: circuit.places(0),
+            stride: strides[1] - strides[0],
             advice: vec![vec![Fr::ZERO; rows]; cs.num_advice_columns()],
             fixed: vec![vec![Fr::ZERO; rows]; cs.num_fixed_columns()],
             instance,
@@ -71,12 +77,13 @@ impl Recorder {
 
     /// Whether a column is committed after the challenges: nothing follows from its cells.
     pub(crate) fn is_last_phase(&self, column: usize) -> bool {
-        self.cs.advice_column_phase()[column] == 1
+        self.cs.advice_column_phase()[self.places[column].0] == 1
     }
 
     /// The same witness with one cell changed and nothing else.
     pub(crate) fn tampered(mut self, tamper: Tamper) -> Self {
-        self.advice[tamper.column][tamper.row] += tamper.delta;
+        let (column, offset) = self.places[tamper.column];
+        self.advice[column][tamper.row * self.stride + offset] += tamper.delta;
         self
     }
 
@@ -108,12 +115,19 @@ impl Recorder {
         self.value(polynomial, row) == Fr::ZERO
     }
 
+    /// The column of the units, and its row, that a cell of the circuit is.
+    fn cell(&self, column: Column<Any>, row: usize) -> (usize, usize) {
+        let place = (column.index(), row % self.stride);
+        let found = self.places.iter().position(|&other| other == place);
+        (found.expect("a column of the units"), row / self.stride)
+    }
+
     /// The family of a copy: what its first cell is a copy of.
-    fn family(&self, [(to, _), (from, _)]: [(Column<Any>, usize); 2]) -> &'static str {
+    fn family(&self, [(to, row), (from, from_row)]: [(Column<Any>, usize); 2]) -> &'static str {
         match to.column_type() {
-            Any::Advice(_) => self.copied[&to.index()],
+            Any::Advice(_) => self.copied[&self.cell(to, row).0],
             Any::Fixed => unreachable!("no fixed cell is a copy"),
-            Any::Instance if Some(from.index()) == self.digest => "shown commitment",
+            Any::Instance if Some(self.cell(from, from_row).0) == self.digest => "shown commitment",
             Any::Instance => "shown output",
         }
     }
@@ -145,7 +159,7 @@ impl Recorder {
         let copies = self.copies.iter().map(|[(to, row), _]| (*to, *row));
         let is_advice = |column: &Column<Any>| matches!(column.column_type(), Any::Advice(_));
         let made: BTreeSet<_> =
-            copies.filter(|(to, _)| is_advice(to)).map(|(to, row)| (to.index(), row)).collect();
+            copies.filter(|(to, _)| is_advice(to)).map(|(to, row)| self.cell(to, row)).collect();
         let owed = assigned.iter().filter(|(column, _)| self.copied.contains_key(column));
         owed.filter(|cell| !made.contains(cell)).copied().collect()
     }
@@ -182,10 +196,20 @@ impl Recorder {
 
     /// The gates and copies that do not hold, by name.
     pub(crate) fn broken(&self) -> BTreeSet<String> {
+        self.broken_in(0..self.usable_rows())
+    }
+
+    /// Those that do not hold, gates only in the rows that read a row of the units.
+    pub(crate) fn broken_by(&self, row: usize) -> BTreeSet<String> {
+        let here = row * self.stride;
+        self.broken_in([here, here.saturating_sub(self.stride)].into_iter())
+    }
+
+    fn broken_in(&self, rows: impl Iterator<Item = usize> + Clone) -> BTreeSet<String> {
         let mut broken = BTreeSet::new();
         for gate in self.cs.gates() {
             for (index, polynomial) in gate.polynomials().iter().enumerate() {
-                if !(0..self.usable_rows()).all(|row| self.holds(polynomial, row)) {
+                if !rows.clone().all(|row| self.holds(polynomial, row)) {
                     broken.insert(format!("{}: {}", gate.name(), gate.constraint_name(index)));
                 }
             }
@@ -196,11 +220,12 @@ impl Recorder {
         broken
     }
 
-    /// Whether something refuses a lie about `row`, looking first where it must show.
+    /// Whether something refuses a lie about a row of the units, looking first where it must show.
     pub(crate) fn refuses(&self, row: usize) -> bool {
         let usable = self.usable_rows();
         let polynomials = || self.cs.gates().iter().flat_map(|gate| gate.polynomials());
-        let near = [row, row.saturating_sub(1), usable - 1, 0];
+        let here = row * self.stride;
+        let near = [here, here.saturating_sub(self.stride), usable - 1, 0];
         near.iter().any(|&row| polynomials().any(|p| !self.holds(p, row)))
             || !self.broken().is_empty()
     }

@@ -23,7 +23,8 @@ use rand_chacha::{
     rand_core::{RngCore, SeedableRng},
 };
 use zkinfer_circuits::{
-    Blindings, CircuitPlan, InferenceCircuit, InstanceValues, PlanOptions, instance_values,
+    Blindings, CircuitPlan, InferenceCircuit, InstanceValues, Objective, PlanOptions,
+    instance_values,
 };
 use zkinfer_models::{Execution, QuantizedGraph, execute, quantized::*};
 use zkinfer_verifier::{Blinding, Commitment, TensorLayout, Visibility, encode_scalar};
@@ -410,6 +411,19 @@ impl Model {
             shown(output_visibility, &graph.outputs, &outputs, of_output),
         );
         Self { plan: Arc::new(plan), execution: Arc::new(execution), instance }
+    }
+
+    /// The same run under the plan that costs a contract least.
+    pub(crate) fn for_gas(&self) -> Self {
+        let options = PlanOptions {
+            objective: Objective::Gas,
+            input_visibility: self.plan.input_visibility(),
+            output_visibility: self.plan.output_visibility(),
+            ..PlanOptions::default()
+        };
+        let plan = CircuitPlan::new(self.plan.graph(), options).expect("the model fits");
+        let (execution, instance) = (self.execution.clone(), self.instance.clone());
+        Self { plan: Arc::new(plan), execution, instance }
     }
 
     pub(crate) fn circuit(&self) -> InferenceCircuit {

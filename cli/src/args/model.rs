@@ -235,6 +235,24 @@ pub(crate) struct Inspect {
     pub(crate) html: Option<PathBuf>,
 }
 
+/// A set of prices of the EVM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EvmFork {
+    /// Of December 2025.
+    Osaka,
+    /// The one after; its prices may still move.
+    Amsterdam,
+}
+
+impl From<EvmFork> for zkinfer::EvmFork {
+    fn from(fork: EvmFork) -> Self {
+        match fork {
+            EvmFork::Osaka => Self::Osaka,
+            EvmFork::Amsterdam => Self::Amsterdam,
+        }
+    }
+}
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Quote {
     /// The ONNX file.
@@ -246,6 +264,9 @@ pub(crate) struct Quote {
     pub(crate) input: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) quantize: Quantize,
+    /// The prices of the chain that is to verify proofs.
+    #[arg(long, value_name = "FORK", default_value = "osaka")]
+    pub(crate) evm_fork: EvmFork,
     #[command(flatten)]
     pub(crate) icicle: Icicle,
     /// Also write the report as a page: one HTML file that needs no network.

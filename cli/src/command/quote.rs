@@ -21,7 +21,8 @@ pub(crate) fn run(args: &args::Quote, output: &Output) -> Result<Outcome> {
     let quantized = model.quantize(&recipe, &beside, &inputs)?;
     let quote = Quote::new(&model, &quantized)?;
     let devices = quote.on(&args.icicle.devices(None)?);
-    let report = QuoteReport::new(&model, &quantized, &quote, &devices);
+    let report = QuoteReport::new(&model, &quantized, &quote, &devices)
+        .at_fork(args.evm_fork.into(), &quote);
     let mut reads = vec![args.model.as_path(), &beside];
     reads.extend(args.input.as_deref());
     reads.extend(args.quantize.files());

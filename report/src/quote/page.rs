@@ -35,7 +35,10 @@ impl QuoteReport {
             ("Proving", &seconds),
             ("Memory", &format!("{} MB, estimated", grouped(megabytes))),
             ("Proof", &format!("{} bytes", grouped(self.proof_bytes))),
-            ("Gas on an EVM chain", &format!("{}, estimated", grouped(self.estimated_gas))),
+            (
+                "Gas on an EVM chain",
+                &format!("{}, estimated for {}", grouped(self.estimated_gas), self.evm_fork),
+            ),
         ])
     }
 

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use ndarray::ArrayD;
 use serde::Serialize;
-use zkinfer_circuits::{Cost, Objective};
+use zkinfer_circuits::{Cost, EvmFork, Objective};
 use zkinfer_models::{
     Agreement, Calibration, Clipping, FloatOutputs, LayerComparison, LayerOptions, Tolerance,
     graph::Op,
@@ -94,7 +94,7 @@ pub struct Price {
     pub prove_seconds: f64,
     /// Bytes of the proof.
     pub proof_bytes: usize,
-    /// Gas to verify it on an EVM chain.
+    /// Gas to verify it on an EVM chain, at the prices of Osaka.
     pub gas: u64,
     /// By what the circuit is planned for: less is cheaper.
     #[serde(skip)]
@@ -109,7 +109,7 @@ impl Price {
             lookups: cost.lookups,
             prove_seconds: cost.prove_seconds,
             proof_bytes: cost.proof_bytes,
-            gas: cost.gas,
+            gas: cost.gas(EvmFork::Osaka),
             score: objective.score(cost),
         }
     }

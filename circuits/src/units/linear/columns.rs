@@ -65,10 +65,12 @@ impl LinearUnit {
         let layers = shape.is_scaled.len();
         let is_mixed = shape.windows && shape.dense_inputs > 0;
         let starts = shape.product || shape.dense_inputs > 0;
+        // Interleaved, the gate has a factor more, and lanes read downwards take the degree that is left.
+        let steps = (&shape.steps, frame.is_interleaved && shape.vertical);
         let unit = Self {
             reads,
             weights,
-            chain: ChainColumns::allocate("linear evaluation", &shape.steps, layers, frame),
+            chain: ChainColumns::allocate("linear evaluation", steps, layers, frame),
             q_one: starts.then(|| frame.fixed()),
             dense: (shape.dense_inputs > 0).then(|| Dense {
                 inputs: shape.dense_inputs,

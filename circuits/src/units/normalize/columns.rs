@@ -113,7 +113,12 @@ impl NormalizeUnit {
             variance,
             mean,
             limbs,
-            chain: ChainColumns::allocate("normalization evaluation", &shape.steps, 0, frame),
+            chain: ChainColumns::allocate(
+                "normalization evaluation",
+                (&shape.steps, false),
+                0,
+                frame,
+            ),
             q_reads: shape.bases.iter().map(|&base| (base, frame.fixed())).collect(),
             q_first: frame.fixed(),
             q_hold: frame.fixed(),

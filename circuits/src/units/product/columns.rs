@@ -48,7 +48,7 @@ impl ProductUnit {
     pub(super) fn new(shape: &ProductShape, frame: &mut Frame) -> Self {
         let reads = (0..shape.lanes).map(|_| frame.copied("product factor")).collect();
         frame.order(Order::Third);
-        let mut chain = |name, steps| ChainColumns::allocate(name, steps, 0, frame);
+        let mut chain = |name, steps| ChainColumns::allocate(name, (steps, false), 0, frame);
         let positions = chain("product of positions", &shape.positions);
         let channels = chain("product of channels", &shape.channels);
         let heads = chain("product weight", &shape.heads);

@@ -143,7 +143,8 @@ impl SlotUnit {
         let lanes = 0..index(shape.lanes);
         let lanes = lanes.map(|lane| SlotLane::allocate(shape, (lane, low, tag), frame)).collect();
         frame.order(Order::Third);
-        let chain = ChainColumns::allocate("slot weight", &shape.steps, shape.layers, frame);
+        let steps = (&shape.steps, false);
+        let chain = ChainColumns::allocate("slot weight", steps, shape.layers, frame);
         frame.order(Order::First);
         Self { shape: shape.clone(), lanes, low, q_clamp, q_tables, q_wide, q_window, tag, chain }
     }
