@@ -95,20 +95,21 @@ function prove(job, payee) {
     "--calibrate", join(model, "samples.npz"), "--optimize", "gas", "--key", key, "-o", proof, ...binding],
     { stdio: ["ignore", "ignore", "inherit"] });
   const lines = execFileSync(contractCall, [key, proof]).toString().trim().split("\n");
-  const { deploy, register, key: id, verify } = Object.fromEntries(lines.map((line) => line.split(" ")));
+  const { deploy, opening, register, key: id, verify } = Object.fromEntries(lines.map((line) => line.split(" ")));
   const tuple = verify.slice(8 + 64);
   const bytes = (index) => {
     const at = 2 * parseInt(tuple.slice(64 * index, 64 * index + 64), 16);
     const length = parseInt(tuple.slice(at, at + 64), 16);
     return tuple.slice(at + 64, at + 64 + 2 * length);
   };
-  return { deploy, register, id, claim: [bytes(2), bytes(3), bytes(4)] };
+  return { deploy, opening, register, id, claim: [bytes(2), bytes(3), bytes(4)] };
 }
 
 const first = prove("11".repeat(32), prover);
 const verifier = (await send(buyer, undefined, `0x${first.deploy}`)).contractAddress;
 await send(stranger, verifier, `0x${first.register}`);
-const escrowCode = `0x${artifact("ZkinferEscrow").bytecode}${word(verifier)}`;
+const opening = (await send(buyer, undefined, `0x${first.opening}`)).contractAddress;
+const escrowCode = `0x${artifact("ZkinferEscrow").bytecode}${word(verifier)}${word(opening)}`;
 const { contractAddress: escrow, gasUsed } = await send(buyer, undefined, escrowCode);
 console.log(`escrow deployed: ${Number(gasUsed)} gas`);
 

@@ -13,7 +13,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use self::{
     calibrate::Calibrate,
-    chain::{Contract, ContractCall, ContractExport},
+    chain::{Contract, ContractCall, ContractExport, ContractOpening},
     devices::{DeviceName, FindDevices, Icicle},
     manual::{Completions, Man},
     model::{Alarm, Inspect, Quote, Run, or_no_model},

@@ -4,7 +4,7 @@
 
 use std::{env, error::Error, fs};
 
-use zkinfer_contracts::{Call, KeyData, batch_calldata, creation_code};
+use zkinfer_contracts::{Call, KeyData, batch_calldata, creation_code, opening_creation_code};
 use zkinfer_verifier::{ProofFile, VerifyingKey};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -12,6 +12,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let key = VerifyingKey::decode(&fs::read(paths.next().ok_or("name a key")?)?)?;
     let data = KeyData::new(&key)?;
     println!("deploy {}", creation_code(key.srs_digest()));
+    println!("opening {}", opening_creation_code());
     println!("register {}", hex(&data.register_calldata()));
     println!("key {}", data.id().0);
     let mut calls = Vec::new();

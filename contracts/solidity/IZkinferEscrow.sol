@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {IZkinferOpening} from "./IZkinferOpening.sol";
 import {IZkinferVerifier} from "./IZkinferVerifier.sol";
 
 /// @notice What a buyer asks for.
@@ -139,8 +140,11 @@ interface IZkinferEscrow {
     error NoStakeAsked(bytes32 job);
     /// @notice The job is reserved for another prover.
     error OtherProver(address expected, address got);
-    /// @notice Keys of this kind hide their output, which nobody would get for the price.
+    /// @notice The key hides its output, which must be opened to be paid for, and cannot be answered without
+    /// a proof.
     error HiddenOutput(bytes32 key);
+    /// @notice The key shows its output: there is nothing to open.
+    error ShownOutput(bytes32 key);
     /// @notice The proof was made for another chain.
     error OtherChain(uint64 expected, uint64 got);
     /// @notice The proof expired.
@@ -168,13 +172,17 @@ interface IZkinferEscrow {
     event Challenged(bytes32 indexed job, address indexed challenger, uint64 due);
     /// @param amount What the payee got: the price, the stake, and the bond of a challenger.
     /// @param expiry The expiry of the proof; zero also where an answer was not challenged.
-    /// @param output The output that was proven; empty where an answer was not challenged.
+    /// @param output The output that was proven, or its opening where the key hides it; empty where an
+    /// answer was not challenged.
     event Settled(bytes32 indexed job, address indexed payee, uint256 amount, uint64 expiry, bytes output);
     event Refunded(bytes32 indexed job, address indexed buyer, uint256 amount);
     event Slashed(bytes32 indexed job, address indexed prover, address indexed buyer, uint256 amount);
 
     /// @notice What checks the proofs.
     function VERIFIER() external view returns (IZkinferVerifier);
+
+    /// @notice What opens commitments.
+    function OPENING() external view returns (IZkinferOpening);
 
     /// @notice The name of a buyer's job: no other escrow, chain or buyer has it.
     function jobId(address buyer, bytes32 salt) external view returns (bytes32);
@@ -205,6 +213,16 @@ interface IZkinferEscrow {
         Binding calldata binding,
         bytes calldata input,
         bytes calldata output,
+        bytes calldata proof
+    ) external;
+
+    /// @notice As `submit`, for a key that hides its output: the proof's output is the commitment that
+    /// `opening` opens, which all can then read.
+    function submitOpened(
+        Job calldata job,
+        Binding calldata binding,
+        bytes calldata input,
+        bytes calldata opening,
         bytes calldata proof
     ) external;
 

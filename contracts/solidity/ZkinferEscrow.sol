@@ -2,24 +2,29 @@
 pragma solidity 0.8.37;
 
 import {Binding, IZkinferEscrow, Job, Progress, State, Terms} from "./IZkinferEscrow.sol";
+import {IZkinferOpening} from "./IZkinferOpening.sol";
 import {Claim, IZkinferVerifier} from "./IZkinferVerifier.sol";
 
 /// @title Pays for proven inferences, once
 /// @notice The rules are those of the crate `zkinfer-settlement`, in the same order. No owner, no upgrade,
 /// no fee. Whatever is paid is credited, and withdrawn by its owner: a payee who refuses money blocks
 /// nobody.
-/// @dev A job is one word, written when it is opened: its state in the first byte, then a digest of its
-/// terms and progress, which whoever acts on it shows again.
+/// @dev A job is one word, written when it is opened: its state in the first byte, then a bit that says
+/// whether its key hides the output, then a digest of its terms and progress, which whoever acts on it
+/// shows again.
 contract ZkinferEscrow is IZkinferEscrow {
     /// @inheritdoc IZkinferEscrow
     IZkinferVerifier public immutable VERIFIER;
+    /// @inheritdoc IZkinferEscrow
+    IZkinferOpening public immutable OPENING;
     /// @notice Most seconds from the opening of a job to its deadline, and in a window of it.
     uint64 public constant MAX_SECONDS = 366 days;
 
     /// Where the escrow was deployed: names of jobs stay what they are when a chain splits.
     uint256 private immutable CHAIN = block.chainid;
     address private constant ETHER = address(0);
-    uint256 private constant DIGEST = type(uint256).max >> 8;
+    uint256 private constant DIGEST = type(uint256).max >> 9;
+    uint256 private constant HIDDEN = 1 << 247;
     /// Above it, `s` of a signature has a twin below.
     uint256 private constant HALF_ORDER = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0;
     bytes32 private constant DOMAIN =
@@ -38,8 +43,10 @@ contract ZkinferEscrow is IZkinferEscrow {
     }
 
     /// @param verifier What checks the proofs.
-    constructor(IZkinferVerifier verifier) {
+    /// @param opening What opens commitments.
+    constructor(IZkinferVerifier verifier, IZkinferOpening opening) {
         VERIFIER = verifier;
+        OPENING = opening;
     }
 
     /// @inheritdoc IZkinferEscrow
@@ -106,9 +113,11 @@ contract ZkinferEscrow is IZkinferEscrow {
         bool bounded = terms.window <= MAX_SECONDS && terms.proofTime <= MAX_SECONDS;
         if (!bounded || !(terms.window == 0 ? optional : needed)) revert OptimisticTerms();
         (, bool shown) = VERIFIER.shows(terms.key);
-        if (!shown) revert HiddenOutput(terms.key);
+        // What is signed and challenged must be what the buyer gets.
+        if (!shown && terms.window != 0) revert HiddenOutput(terms.key);
         Job memory job;
         job.terms = terms;
+        if (!shown) _records[id] = HIDDEN;
         _put(id, State.Open, job);
         _take(terms.token, terms.price);
         emit Opened(id, terms.buyer, terms.payee, terms);
@@ -139,8 +148,36 @@ contract ZkinferEscrow is IZkinferEscrow {
         bytes calldata proof
     ) external once {
         _canonical(25, input, output, proof);
+        (bytes32 id, uint256 amount) = _submit(job, binding, input, output, proof, false);
+        emit Settled(id, binding.payee, amount, binding.expiry, output);
+    }
+
+    /// @inheritdoc IZkinferEscrow
+    function submitOpened(
+        Job calldata job,
+        Binding calldata binding,
+        bytes calldata input,
+        bytes calldata opening,
+        bytes calldata proof
+    ) external once {
+        _canonical(25, input, opening, proof);
+        bytes memory output = abi.encodePacked(OPENING.commitment(opening));
+        (bytes32 id, uint256 amount) = _submit(job, binding, input, output, proof, true);
+        emit Settled(id, binding.payee, amount, binding.expiry, opening);
+    }
+
+    /// @dev Pays for a proof of this output, which the key hides or shows.
+    function _submit(
+        Job calldata job,
+        Binding calldata binding,
+        bytes calldata input,
+        bytes memory output,
+        bytes calldata proof,
+        bool hidden
+    ) private returns (bytes32 id, uint256 amount) {
         if (binding.chainId != block.chainid) revert OtherChain(uint64(block.chainid), binding.chainId);
-        (bytes32 id, State state) = _live(job);
+        State state;
+        (id, state) = _live(job);
         if (binding.job != id) revert UnknownJob(binding.job);
         if (state == State.Open && job.terms.stake != 0) revert NotStaked(id);
         _same(id, job);
@@ -152,6 +189,10 @@ contract ZkinferEscrow is IZkinferEscrow {
         if (binding.payee == address(0)) revert ZeroPayee();
         address payee = state == State.Open ? job.terms.payee : job.progress.prover;
         if (payee != address(0) && payee != binding.payee) revert OtherPayee(payee, binding.payee);
+        if ((_records[id] & HIDDEN != 0) != hidden) {
+            if (hidden) revert ShownOutput(job.terms.key);
+            revert HiddenOutput(job.terms.key);
+        }
         bytes32 digest = keccak256(input);
         if (digest != job.terms.input) revert OtherInput(job.terms.input, digest);
         digest = keccak256(output);
@@ -161,10 +202,9 @@ contract ZkinferEscrow is IZkinferEscrow {
         VERIFIER.verify(
             Claim({key: job.terms.key, binding: _bound(binding), input: input, output: output, proof: proof})
         );
-        uint256 amount = _heldFor(job, state);
+        amount = _heldFor(job, state);
         _end(id, State.Settled, job);
         _credit(job.terms.token, binding.payee, amount);
-        emit Settled(id, binding.payee, amount, binding.expiry, output);
     }
 
     /// @inheritdoc IZkinferEscrow
@@ -308,8 +348,10 @@ contract ZkinferEscrow is IZkinferEscrow {
         if ((_records[id] ^ uint256(keccak256(abi.encode(job)))) & DIGEST != 0) revert OtherJob(id);
     }
 
+    /// @dev Whether the key hides the output is decided once.
     function _put(bytes32 id, State state, Job memory job) private {
-        _records[id] = uint256(state) << 248 | uint256(keccak256(abi.encode(job))) & DIGEST;
+        uint256 hidden = _records[id] & HIDDEN;
+        _records[id] = uint256(state) << 248 | hidden | uint256(keccak256(abi.encode(job))) & DIGEST;
     }
 
     /// @dev Ends a job for good.

@@ -36,10 +36,10 @@ pub(crate) struct Compiled {
 pub(crate) fn compile(key: &VerifyingKey) -> Result<Compiled, ContractError> {
     let mut compiler = Compiler::new(key)?;
     let rows = compiler.rows();
-    let groups = compiler.groups()?;
+    let openings = compiler.openings()?;
     let instance_points = compiler.instance_points();
     let quotient = compiler.quotient(&rows)?;
-    let scalars = compiler.scalars(&groups, quotient)?;
+    let scalars = compiler.scalars(&openings, quotient)?;
     let Compiler { builder, denominators, scale, omega, .. } = compiler;
     let omega_inverse = omega.inverse().ok_or(ContractError::Key)?;
     Ok(Compiled { builder, denominators, instance_points, scale, omega_inverse, scalars })
@@ -55,9 +55,19 @@ struct Rows {
 
 /// A group of openings.
 struct Group {
+    /// Of its first commitment.
     weight: Id,
-    /// The Lagrange polynomials of its points at `u`.
+    /// What weight and Lagrange polynomials at `u` have in common, and what each of the latter has
+    /// besides.
+    factor: Id,
     basis: Vec<Id>,
+}
+
+/// All openings.
+struct Openings {
+    groups: Vec<Group>,
+    /// The product of `u − s` over the points of the first group.
+    vanishing: Id,
 }
 
 struct Compiler<'a> {
@@ -166,61 +176,63 @@ impl<'a> Compiler<'a> {
         queries.iter().map(|query| self.rotated(self.named.x, query.rotation.into())).collect()
     }
 
-    /// `Π (at − point)`.
-    fn vanishing_at(&mut self, at: Id, points: &[Id]) -> Id {
+    /// The product of some values.
+    fn product(&mut self, factors: impl IntoIterator<Item = Id>) -> Id {
         let one = self.builder.one();
-        points.iter().fold(one, |product, &point| {
-            let difference = self.builder.subtract(at, point);
-            self.builder.multiply(product, difference)
-        })
+        factors.into_iter().fold(one, |product, factor| self.builder.multiply(product, factor))
     }
 
-    fn groups(&mut self) -> Result<Vec<Group>, ContractError> {
+    /// With `Z_S` the product of `u − s` over the points `s` of a group, the Lagrange polynomial of one
+    /// of them at `u` is `Z_S/(u − s)/Z_S'(s)`, and the group's weight `v^i·Z_0/Z_S`: in their product
+    /// `Z_S` is gone. As `s = ω^r·x`, `Z_S'(s)` is a constant times `x^(|S| − 1)`.
+    fn openings(&mut self) -> Result<Openings, ContractError> {
         let plan = &self.key.checks().openings;
-        let u = self.named.opening_u;
-        let points: Vec<Id> = plan
-            .rotations
-            .iter()
-            .map(|&rotation| self.rotated(self.named.x, rotation.into()))
-            .collect();
-        let select = |at: &[bool], inside: bool| -> Vec<Id> {
-            let selected = points.iter().zip(at).filter(|&(_, &is)| is == inside);
-            selected.map(|(&point, _)| point).collect()
-        };
+        let mut differences = Vec::new();
+        for &rotation in &plan.rotations {
+            let point = self.rotated(self.named.x, rotation.into());
+            differences.push(self.builder.subtract(self.named.opening_u, point));
+        }
+        let inverses: Vec<Id> = differences.iter().map(|&each| self.inverse(each)).collect();
         let first = plan.groups.first().ok_or(ContractError::Key)?;
-        let normalizer = self.vanishing_at(u, &select(&first.at, false));
+        let of_first = differences.iter().zip(&first.at).filter(|(_, is)| **is);
+        let of_first: Vec<Id> = of_first.map(|(&difference, _)| difference).collect();
+        let vanishing = self.product(of_first);
+        let inverse_of_x = self.inverse(self.named.x);
         let mut power_of_v = self.builder.one();
         let mut groups = Vec::new();
         for (index, group) in plan.groups.iter().enumerate() {
-            let mut weight = power_of_v;
-            if index > 0 {
-                let outside = self.vanishing_at(u, &select(&group.at, false));
-                let inverse = self.inverse_unless_one(normalizer);
-                let ratio = self.builder.multiply(outside, inverse);
-                weight = self.builder.multiply(ratio, power_of_v);
-            }
-            let basis = self.basis(u, &select(&group.at, true));
-            groups.push(Group { weight, basis });
+            let members = plan.rotations.iter().zip(&inverses).zip(&group.at);
+            let (rotations, inverses): (Vec<i32>, Vec<Id>) =
+                members.filter(|(_, is)| **is).map(|((&rotation, &id), _)| (rotation, id)).unzip();
+            let shared = self.builder.multiply(power_of_v, vanishing);
+            // The first group's vanishing polynomial is divided by itself.
+            let divided = inverses.iter().copied().filter(|_| index > 0);
+            let start = if index > 0 { shared } else { power_of_v };
+            let weight = self.product([start].into_iter().chain(divided));
+            let powers = vec![inverse_of_x; rotations.len().saturating_sub(1)];
+            let factor = self.product([shared].into_iter().chain(powers));
+            let basis = self.basis(&rotations, &inverses)?;
+            groups.push(Group { weight, factor, basis });
             power_of_v = self.builder.multiply(power_of_v, self.named.opening_v);
         }
-        Ok(groups)
+        Ok(Openings { groups, vanishing })
     }
 
-    fn inverse_unless_one(&mut self, value: Id) -> Id {
-        if value == self.builder.one() { value } else { self.inverse(value) }
-    }
-
-    /// The Lagrange polynomials of `points` at `u`.
-    fn basis(&mut self, u: Id, points: &[Id]) -> Vec<Id> {
+    /// `1/(u − s)`, each divided by `Π (ω^r − ω^t)` over the other rotations.
+    fn basis(&mut self, rotations: &[i32], inverses: &[Id]) -> Result<Vec<Id>, ContractError> {
+        let roots: Vec<Fr> = rotations
+            .iter()
+            .map(|rotation| self.omega.pow([rotation.unsigned_abs().into()]))
+            .collect();
         let mut basis = Vec::new();
-        for &point in points {
-            let others: Vec<Id> = points.iter().copied().filter(|&other| other != point).collect();
-            let denominator = self.vanishing_at(point, &others);
-            let inverse = self.inverse_unless_one(denominator);
-            let numerator = self.vanishing_at(u, &others);
-            basis.push(self.builder.multiply(numerator, inverse));
+        for (place, (&root, &inverse)) in roots.iter().zip(inverses).enumerate() {
+            let others = roots.iter().enumerate().filter(|&(other, _)| other != place);
+            let distance: Fr = others.map(|(_, &other)| root - other).product();
+            let constant = distance.inverse().ok_or(ContractError::Key)?;
+            let constant = self.builder.constant(constant);
+            basis.push(self.builder.multiply(inverse, constant));
         }
-        basis
+        Ok(basis)
     }
 
     fn evaluation(&mut self, index: usize) -> Id {
@@ -338,36 +350,29 @@ impl<'a> Compiler<'a> {
     }
 
     /// The scalar of every point of the opening equation.
-    fn scalars(&mut self, groups: &[Group], quotient: Id) -> Result<Vec<Id>, ContractError> {
+    fn scalars(&mut self, openings: &Openings, quotient: Id) -> Result<Vec<Id>, ContractError> {
         let places = Places::new(self.key);
         let zero = self.builder.zero();
         let mut scalars = vec![zero; places.count];
         let mut generator = zero;
-        for (group, described) in groups.iter().zip(&self.key.checks().openings.groups) {
+        let described = &self.key.checks().openings.groups;
+        for (group, described) in openings.groups.iter().zip(described) {
             let evaluations = described.members.iter().map(|member| &member.evaluations[..]);
             let interpolated = self.interpolated(group, evaluations.collect(), quotient);
-            let minus_weight = self.builder.negate(group.weight);
-            generator = self.builder.multiply_add(minus_weight, interpolated, generator);
+            generator = self.builder.multiply_add(group.factor, interpolated, generator);
             let mut scalar = group.weight;
             for member in &described.members {
                 self.assign(&places, member.commitment, scalar, &mut scalars)?;
                 scalar = self.builder.multiply(scalar, self.named.opening_y);
             }
         }
-        let plan = &self.key.checks().openings;
-        let first = plan.groups.first().ok_or(ContractError::Key)?;
-        let u = self.named.opening_u;
-        let of_first = plan.rotations.iter().zip(&first.at).filter(|(_, is)| **is);
-        let of_first: Vec<Id> =
-            of_first.map(|(&rotation, _)| self.rotated(self.named.x, rotation.into())).collect();
-        let vanishing = self.vanishing_at(u, &of_first);
-        scalars[places.opening] = self.builder.negate(vanishing);
-        scalars[places.opening_at_u] = u;
-        scalars.push(generator);
+        scalars[places.opening] = self.builder.negate(openings.vanishing);
+        scalars[places.opening_at_u] = self.named.opening_u;
+        scalars.push(self.builder.negate(generator));
         Ok(scalars)
     }
 
-    /// `Σ_j y'^j·r_j(u)`.
+    /// `Σ_j y'^j·r_j(u)`, but for the factor of the group.
     fn interpolated(&mut self, group: &Group, members: Vec<&[usize]>, quotient: Id) -> Id {
         let quotient_index = self.key.checks().evaluations.quotient;
         let mut sum = self.builder.zero();

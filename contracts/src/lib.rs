@@ -22,7 +22,8 @@
 //! # }
 //! ```
 //!
-//! `solidity/ZkinferEscrow.sol` pays for proofs by the rules of `zkinfer-settlement`.
+//! `solidity/ZkinferEscrow.sol` pays for proofs by the rules of `zkinfer-settlement`;
+//! `solidity/ZkinferOpening.sol` opens the outputs that some of them hide.
 //!
 //! What it is not: it sends nothing and holds no key of an account.
 
@@ -36,11 +37,13 @@ mod compile;
 mod error;
 mod key_data;
 mod layout;
+mod opening;
 mod pieces;
 mod program;
 
 pub use abi::selector;
-pub use artifact::{ESCROW, VERIFIER, creation_code, escrow_creation_code};
+pub use artifact::{ESCROW, OPENING, VERIFIER, creation_code, escrow_creation_code};
 pub use calldata::{Call, batch_calldata};
 pub use error::ContractError;
 pub use key_data::{KeyData, KeyId};
+pub use opening::{opening_bytes, opening_creation_code};

@@ -9,7 +9,8 @@ use std::{
 };
 
 use zkinfer_contracts::{
-    Call, ContractError, ESCROW, KeyData, VERIFIER, creation_code, escrow_creation_code, selector,
+    Call, ContractError, ESCROW, KeyData, OPENING, VERIFIER, creation_code, escrow_creation_code,
+    opening_creation_code, selector,
 };
 use zkinfer_verifier::{Proof, ProofFile, VerifyingKey};
 
@@ -97,7 +98,10 @@ fn the_contract_is_one_that_every_chain_takes() {
     // Creation code is longer than the code that stays.
     assert!(code.len() / 2 <= 24_576, "{} bytes", code.len() / 2);
     assert!(VERIFIER.contains("\"name\": \"verifyBatch\""));
-    let code = escrow_creation_code([7; 20]);
-    assert!(code.len() / 2 <= 24_576 && code.ends_with(&"07".repeat(20)));
+    let code = escrow_creation_code([7; 20], [9; 20]);
+    assert!(code.len() / 2 <= 24_576 && code.ends_with(&"09".repeat(20)));
     assert!(ESCROW.contains("\"name\": \"submit\""));
+    let code = opening_creation_code();
+    assert!(code.len() / 2 <= 24_576 && code.bytes().all(|digit| digit.is_ascii_hexdigit()));
+    assert!(OPENING.contains("\"name\": \"commitment\""));
 }

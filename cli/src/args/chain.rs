@@ -11,6 +11,8 @@ pub(crate) enum Contract {
     Export(ContractExport),
     /// Print the calldata with which the contract verifies a proof.
     Call(ContractCall),
+    /// Print the opening of a hidden output, with which the escrow pays for it.
+    Opening(ContractOpening),
 }
 
 /// A key and where its data go.
@@ -29,6 +31,16 @@ pub(crate) struct ContractExport {
 pub(crate) struct ContractCall {
     /// The proof.
     pub(crate) proof: PathBuf,
+    /// The verifying key.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+}
+
+/// Openings and their key.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ContractOpening {
+    /// The openings that `prove` wrote.
+    pub(crate) opening: PathBuf,
     /// The verifying key.
     #[arg(long, value_name = "FILE")]
     pub(crate) key: PathBuf,

@@ -2,10 +2,12 @@
 
 use std::{fmt, fs, io::Write as _, path::PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
-use zkinfer::{prover::files, read};
-use zkinfer_contracts::{Call, ESCROW, KeyData, VERIFIER, creation_code};
+use zkinfer::{EvmFork, Verification, prover::files, read};
+use zkinfer_contracts::{
+    Call, ESCROW, KeyData, OPENING, VERIFIER, creation_code, opening_bytes, opening_creation_code,
+};
 
 use crate::{
     args,
@@ -16,6 +18,7 @@ pub(crate) fn run(command: &args::Contract, output: &Output) -> Result<Outcome> 
     match command {
         args::Contract::Export(args) => export(args, output)?,
         args::Contract::Call(args) => call(args, output)?,
+        args::Contract::Opening(args) => opening(args, output)?,
     }
     Ok(Outcome::Accepted)
 }
@@ -28,7 +31,9 @@ fn export(args: &args::ContractExport, output: &Output) -> Result<()> {
     let contents = [
         ("ZkinferVerifier.json", VERIFIER.to_owned()),
         ("ZkinferEscrow.json", ESCROW.to_owned()),
+        ("ZkinferOpening.json", OPENING.to_owned()),
         ("deploy.hex", creation_code(key.srs_digest())),
+        ("deploy-opening.hex", opening_creation_code()),
         ("register.hex", hex(&data.register_calldata())),
     ];
     for (name, text) in contents {
@@ -36,7 +41,10 @@ fn export(args: &args::ContractExport, output: &Output) -> Result<()> {
         files::write_whole(&path, |file| file.write_all(text.as_bytes()))
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
+    let work = Verification::of_key(&key);
     output.report(&Exported {
+        estimated_gas_osaka: work.gas(EvmFork::Osaka),
+        estimated_gas_amsterdam: work.gas(EvmFork::Amsterdam),
         key_digest: key.digest().to_string(),
         contract_key: data.id().0.to_string(),
         data_bytes: data.as_bytes().len(),
@@ -52,6 +60,15 @@ fn call(args: &args::ContractCall, output: &Output) -> Result<()> {
     output.report(&Calldata { calldata: hex(&call.verify_calldata()) })
 }
 
+fn opening(args: &args::ContractOpening, output: &Output) -> Result<()> {
+    let (key, openings) = (read::key(&args.key)?, read::openings(&args.opening)?);
+    let (expected, got) = (key.digest(), openings.key);
+    ensure!(expected == got, "the opening is of key {got}, not of {expected}");
+    let opening = openings.output.context("the file opens no output")?;
+    let bytes = opening_bytes(&key.parts().layout.outputs, &opening)?;
+    output.report(&Opened { opening: hex(&bytes) })
+}
+
 fn hex(bytes: &[u8]) -> String {
     let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("0x{digits}")
@@ -62,6 +79,8 @@ struct Exported {
     key_digest: String,
     contract_key: String,
     data_bytes: usize,
+    estimated_gas_osaka: u64,
+    estimated_gas_amsterdam: u64,
     folder: PathBuf,
 }
 
@@ -69,7 +88,16 @@ impl fmt::Display for Exported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "key {}", self.key_digest)?;
         writeln!(f, "  on chain 0x{}, {} bytes of data", self.contract_key, self.data_bytes)?;
-        write!(f, "  deploy.hex, register.hex and the ABIs are in {}", self.folder.display())
+        writeln!(
+            f,
+            "  verifying (estimated): {} gas at Osaka, {} at Amsterdam",
+            self.estimated_gas_osaka, self.estimated_gas_amsterdam
+        )?;
+        write!(
+            f,
+            "  deploy.hex, deploy-opening.hex, register.hex and the ABIs are in {}",
+            self.folder.display()
+        )
     }
 }
 
@@ -81,5 +109,16 @@ struct Calldata {
 impl fmt::Display for Calldata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.calldata)
+    }
+}
+
+#[derive(Serialize)]
+struct Opened {
+    opening: String,
+}
+
+impl fmt::Display for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.opening)
     }
 }

@@ -102,7 +102,8 @@ pub struct Escrow {
 
 impl Escrow {
     pub fn deploy(chain: &mut Chain, verifier: Address) -> Self {
-        Self { at: chain.deploy("ZkinferEscrow", &verifier.word()).0 }
+        let (opening, _) = chain.deploy_opening();
+        Self { at: chain.deploy("ZkinferEscrow", &words(&[&verifier, &opening])).0 }
     }
 
     /// The name of a job.
@@ -144,10 +145,27 @@ impl Escrow {
 
     /// `claim`: input, output and proof.
     pub fn submit_data(job: &Job, binding: &Binding, claim: [&[u8]; 3]) -> Vec<u8> {
+        Self::submitted("submit", job, binding, claim)
+    }
+
+    /// `claim`: input, opening of the output, and proof.
+    pub fn submit_opened(
+        &self,
+        chain: &mut Chain,
+        from: Address,
+        job: &Job,
+        binding: &Binding,
+        claim: [&[u8]; 3],
+    ) -> Called {
+        let data = Self::submitted("submitOpened", job, binding, claim);
+        chain.send(from, self.at, 0, data)
+    }
+
+    fn submitted(name: &str, job: &Job, binding: &Binding, claim: [&[u8]; 3]) -> Vec<u8> {
         let Binding { chain_id, job: id, payee, expiry, nonce } = *binding;
         let [chain_id, expiry, nonce] = [chain_id, expiry, nonce].map(u128::from);
         let head = [job.encode(), words(&[&chain_id, &id, &payee, &expiry, &nonce])].concat();
-        let signature = format!("submit(({TERMS},{PROGRESS}),{BINDING},bytes,bytes,bytes)");
+        let signature = format!("{name}(({TERMS},{PROGRESS}),{BINDING},bytes,bytes,bytes)");
         call_with_bytes(&signature, &head, &claim)
     }
 

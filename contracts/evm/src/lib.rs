@@ -97,7 +97,7 @@ impl Chain {
         let mut evm = context.build_mainnet();
         evm.ctx.block.gas_limit = GAS;
         evm.ctx.block.timestamp = U256::from(1);
-        let artifacts = ["ZkinferVerifier", "ZkinferEscrow"].map(artifact);
+        let artifacts = ["ZkinferVerifier", "ZkinferEscrow", "ZkinferOpening"].map(artifact);
         let errors = artifacts.iter().flat_map(|artifact| abi::errors(&artifact["abi"]));
         Self { evm, errors: errors.collect() }
     }
@@ -130,12 +130,22 @@ impl Chain {
         let code = artifact(name)["bytecode"].as_str().unwrap().to_owned();
         let mut code = abi::unhex(&code);
         code.extend(arguments);
+        self.create(name, code)
+    }
+
+    fn create(&mut self, name: &str, code: Vec<u8>) -> (Address, u64) {
         let result = self.transact(account(0xdd), TxKind::Create, 0, code, GAS);
         let ExecutionResult::Success { gas, output: Output::Create(_, Some(at)), .. } = result
         else {
             panic!("{name} is not deployed: {result:?}");
         };
         (at, gas.tx_gas_used())
+    }
+
+    /// Deploys what opens commitments.
+    pub fn deploy_opening(&mut self) -> (Address, u64) {
+        let code = abi::unhex(&zkinfer_contracts::opening_creation_code());
+        self.create("ZkinferOpening", code)
     }
 
     fn transact(

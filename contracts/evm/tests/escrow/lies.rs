@@ -23,7 +23,8 @@ fn terms_that_nobody_can_keep_are_refused() {
     assert_eq!(name(|terms| terms.deadline = 101 + 366 * 86_400), "DeadlineTooFar");
     assert_eq!(name(|terms| terms.price = 0), "ZeroPrice");
     assert_eq!(name(|terms| terms.price = 101), "InsufficientFunds");
-    assert_eq!(name(|terms| terms.key[0] = 0), "HiddenOutput");
+    let hidden = |terms: &mut Terms| *terms = Terms { key: [0; 32], ..optimistic() };
+    assert_eq!(name(hidden), "HiddenOutput");
     assert_eq!(name(|terms| terms.bond = 1), "OptimisticTerms");
     assert_eq!(name(|terms| terms.proof_time = 1), "OptimisticTerms");
     assert_eq!(name(|terms| *terms = Terms { stake: 0, ..optimistic() }), "OptimisticTerms");

@@ -3,5 +3,6 @@
 mod lies;
 mod lockstep;
 mod money;
+mod openings;
 mod random;
 mod setting;
