@@ -37,7 +37,7 @@ pub use circuit::{InferenceCircuit, Tamper, Witness};
 pub use error::PlanError;
 pub use instance::{Blindings, InstanceValues, instance_values};
 pub use plan::{
-    CircuitPlan, Cost, EvmFork, LayerRows, Objective, PlanOptions, PlanSizes, ProofParts,
+    CircuitPlan, Cost, EvmFork, GasParts, LayerRows, Objective, PlanOptions, PlanSizes, ProofParts,
     Verification,
 };
 pub use units::{

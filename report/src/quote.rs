@@ -5,7 +5,7 @@ mod page;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
-use zkinfer::{DeviceQuote, EvmFork, Model, ProofParts, Quantized, Quote};
+use zkinfer::{DeviceQuote, EvmFork, GasParts, Model, ProofParts, Quantized, Quote, Verification};
 
 use crate::words::{self, Ceremony};
 
@@ -31,6 +31,8 @@ pub struct QuoteReport {
     proof_parts: [PartReport; 7],
     evm_fork: &'static str,
     estimated_gas: u64,
+    /// What it is for, at every fork.
+    gas_parts: [GasReport; 9],
     layers: Vec<LayerReport>,
 }
 
@@ -67,6 +69,35 @@ fn proof_parts(parts: &ProofParts) -> [PartReport; 7] {
         ("evaluations of the permutation and of the blinding", parts.other_evaluations),
     ]
     .map(|(part, count)| PartReport { part, count, bytes: ProofParts::bytes_of(count) })
+}
+
+/// What the transaction that verifies the proof spends gas on.
+#[derive(Clone, Debug, Serialize)]
+struct GasReport {
+    part: &'static str,
+    osaka: u64,
+    amsterdam: u64,
+}
+
+fn gas_parts(work: Verification) -> [GasReport; 9] {
+    let of = |fork| work.gas_parts(fork);
+    let (osaka, amsterdam) = (of(EvmFork::Osaka), of(EvmFork::Amsterdam));
+    let part = |part, of: fn(&GasParts) -> u64| GasReport {
+        part,
+        osaka: of(&osaka),
+        amsterdam: of(&amsterdam),
+    };
+    [
+        part("the transaction itself", |gas| gas.base),
+        part("calldata", |gas| gas.calldata),
+        part("the pairing, and what every call takes", |gas| gas.call),
+        part("points of the proof", |gas| gas.points),
+        part("points of the key", |gas| gas.key_points),
+        part("evaluations", |gas| gas.evaluations),
+        part("gates", |gas| gas.gates),
+        part("public values", |gas| gas.values),
+        part("up to the least price of calldata", |gas| gas.floor),
+    ]
 }
 
 /// What the proof takes on a device, or why it cannot be used.
@@ -135,6 +166,7 @@ impl QuoteReport {
             proof_parts: proof_parts(&cost.proof_parts),
             evm_fork: fork.name(),
             estimated_gas: cost.gas(fork),
+            gas_parts: gas_parts(cost.verification),
             layers: quote
                 .layers
                 .iter()

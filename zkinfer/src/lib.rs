@@ -82,7 +82,7 @@ pub use key_files::{KeyFiles, Stored};
 pub use keys::{Keys, plan};
 pub use model::{Model, Origin, Quantized, Run, Shapes, Tensors};
 pub use progress::{Step, Watch};
-pub use quote::{EvmFork, Quote, Verification};
+pub use quote::{EvmFork, GasParts, Quote, Verification};
 pub use settings::{Aim, Options, Recipe, Settings, Side};
 pub use srs::{SetupKind, development_srs, import_ceremony, load_srs, save_srs, srs_digest};
 pub use tensors::{NamedTensor, Shown, real_values};

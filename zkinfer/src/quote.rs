@@ -1,7 +1,7 @@
 //! What a proof would cost, before anything is proved.
 
 use zkinfer_circuits::{Cost, LayerRows};
-pub use zkinfer_circuits::{EvmFork, Verification};
+pub use zkinfer_circuits::{EvmFork, GasParts, Verification};
 use zkinfer_engine::{Instructions, calibrate};
 
 use crate::{

@@ -52,6 +52,43 @@ const BYTE: u64 = 16;
 /// What a pairing's accounts and code cost more at Amsterdam.
 const AMSTERDAM: u64 = 700;
 
+/// Gas of the transaction that verifies a proof, by what it is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GasParts {
+    /// Every transaction's own price.
+    pub base: u64,
+    /// Calldata.
+    pub calldata: u64,
+    /// The pairing, and what else is there whatever the proof.
+    pub call: u64,
+    /// Points of the proof: a multiplication and an addition each.
+    pub points: u64,
+    /// The same of points of the key.
+    pub key_points: u64,
+    /// Evaluations of the proof.
+    pub evaluations: u64,
+    /// Gates, and inverses.
+    pub gates: u64,
+    /// Public values.
+    pub values: u64,
+    /// What is missing to the least that the fork asks for calldata; 0 where the work is dearer.
+    pub floor: u64,
+}
+
+impl GasParts {
+    /// The gas of the transaction.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.base + self.paid() + self.floor
+    }
+
+    /// Calldata and execution.
+    fn paid(&self) -> u64 {
+        let Self { calldata, call, points, key_points, evaluations, gates, values, .. } = self;
+        calldata + call + points + key_points + evaluations + gates + values
+    }
+}
+
 /// What the contract's work depends on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Verification {
@@ -120,27 +157,35 @@ impl Verification {
     /// Gas of the transaction: base, calldata and execution, or the floor for its calldata.
     #[must_use]
     pub fn gas(self, fork: EvmFork) -> u64 {
+        self.gas_parts(fork).total()
+    }
+
+    /// The same by what it is for.
+    #[must_use]
+    pub fn gas_parts(self, fork: EvmFork) -> GasParts {
         let of = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         let (points, evaluations, values) =
             (of(self.points), of(self.evaluations), of(self.values));
         let proof_bytes = 64 * points + 32 * evaluations;
         let calldata = BYTE * proof_bytes + CALLDATA + CALLDATA_VALUE * values;
-        // The generator is a point of every key.
-        let execution = CALL
-            + POINT * points
-            + KEY_POINT * (of(self.key_points) + 1)
-            + EVALUATION * evaluations
-            + INVERSE * of(self.inverses)
-            + OPERATION * of(self.operations)
-            + VALUE * values;
-        match fork {
+        let (base, more, least) = match fork {
             // A quarter of its price is a token of calldata, and ten for each are the least.
-            EvmFork::Osaka => 21_000 + (calldata + execution).max(calldata / 4 * 10),
-            EvmFork::Amsterdam => {
-                let floor = 64 * (proof_bytes + CALLDATA_BYTES + values);
-                15_000 + (calldata + execution + AMSTERDAM).max(floor)
-            }
-        }
+            EvmFork::Osaka => (21_000, 0, calldata / 4 * 10),
+            EvmFork::Amsterdam => (15_000, AMSTERDAM, 64 * (proof_bytes + CALLDATA_BYTES + values)),
+        };
+        let parts = GasParts {
+            base,
+            calldata,
+            call: CALL + more,
+            points: POINT * points,
+            // The generator is a point of every key.
+            key_points: KEY_POINT * (of(self.key_points) + 1),
+            evaluations: EVALUATION * evaluations,
+            gates: INVERSE * of(self.inverses) + OPERATION * of(self.operations),
+            values: VALUE * values,
+            floor: 0,
+        };
+        GasParts { floor: least.saturating_sub(parts.paid()), ..parts }
     }
 }
 
@@ -158,4 +203,25 @@ fn operations(expression: &Expression<Fr>) -> usize {
         &|a, b| a + b + 1,
         &|of, _| of + 1,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_are_the_gas_and_the_floor_is_the_least() {
+        let work =
+            Verification { points: 40, evaluations: 80, key_points: 30, ..Default::default() };
+        let osaka = work.gas_parts(EvmFork::Osaka);
+        assert_eq!(osaka.total(), work.gas(EvmFork::Osaka));
+        assert_eq!((osaka.base, osaka.floor), (21_000, 0));
+        // So many public values cost more as calldata than as work.
+        let wide = Verification { values: 1_000_000, ..work };
+        let amsterdam =
+            Verification { evaluations: 1_000_000, ..wide }.gas_parts(EvmFork::Amsterdam);
+        let bytes: u64 = 64 * 40 + 32 * 1_000_000 + 370 + 1_000_000;
+        assert_eq!(amsterdam.total(), 15_000 + 64 * bytes);
+        assert!(amsterdam.floor > 0);
+    }
 }

@@ -32,7 +32,7 @@ use crate::{
 };
 
 pub use cost::Cost;
-pub use gas::{EvmFork, Verification};
+pub use gas::{EvmFork, GasParts, Verification};
 pub use layers::LayerRows;
 pub use parts::ProofParts;
 pub use search::Objective;

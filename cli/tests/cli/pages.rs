@@ -72,6 +72,14 @@ fn costs_and_models_have_pages() {
         let name = part["part"].as_str().unwrap();
         assert!(cost.contains(&format!("<td>{name}</td>")), "{name} in {cost}");
     }
+    for fork in ["osaka", "amsterdam"] {
+        let args = ["quote", "model.onnx", "--input", "input.json", "--evm-fork", fork];
+        let quote = workplace.json(0, &args);
+        let gas = |part: &Value| part[fork].as_u64().unwrap();
+        let parts = quote["gas_parts"].as_array().unwrap();
+        assert_eq!(Some(parts.iter().map(gas).sum::<u64>()), quote["estimated_gas"].as_u64());
+    }
+    assert!(cost.contains("points of the key"), "{cost}");
     // Every layer has its share of the time, and together they have all of it.
     for layer in quote["layers"].as_array().unwrap() {
         let name = layer["layer"].as_str().unwrap();

@@ -1,6 +1,6 @@
 //! The page of a quote.
 
-use super::{DeviceRow, LayerReport, PartReport, QuoteReport, UnitRows};
+use super::{DeviceRow, GasReport, LayerReport, PartReport, QuoteReport, UnitRows};
 use crate::{
     html::{self, bar, count, duration, facts, grouped, percent, section, share, table},
     markup::{Markup, classed, join, tag},
@@ -17,6 +17,7 @@ impl QuoteReport {
             section("Time by layer", self.layer_table()),
             section("Rows by unit", self.unit_table()),
             section("Bytes of the proof", self.proof_table()),
+            section("Gas on an EVM chain", self.gas_table()),
             section("Columns", self.columns()),
             self.device_table().map_or_else(Markup::default, |table| section("Devices", table)),
             section("Trusted setup", setup),
@@ -111,6 +112,28 @@ impl QuoteReport {
         table(&caption, &["Part", "Number", "Bytes", "Share", ""], &rows)
     }
 
+    fn gas_table(&self) -> Markup {
+        let totals = |of: fn(&GasReport) -> u64| self.gas_parts.iter().map(of).sum::<u64>();
+        let (osaka, amsterdam) = (totals(|part| part.osaka), totals(|part| part.amsterdam));
+        let row = |part: &GasReport| {
+            vec![
+                join![part.part],
+                join![grouped(part.osaka)],
+                bar(share(gas(part.osaka), gas(osaka)), "a"),
+                join![grouped(part.amsterdam)],
+                bar(share(gas(part.amsterdam), gas(amsterdam)), "b"),
+            ]
+        };
+        let rows: Vec<Vec<Markup>> = self.gas_parts.iter().map(row).collect();
+        let caption = format!(
+            "The transaction takes {} at Osaka and {} at Amsterdam, estimated; where calldata has a \
+             least price that is above all else, that is what is paid.",
+            grouped(osaka),
+            grouped(amsterdam)
+        );
+        table(&caption, &["Part", "Osaka", "", "Amsterdam", ""], &rows)
+    }
+
     fn columns(&self) -> Markup {
         facts(&[
             ("Filled by the prover", &self.advice_columns),
@@ -134,6 +157,11 @@ impl QuoteReport {
         let rows: Vec<Vec<Markup>> = self.devices.iter().map(row).collect();
         (!rows.is_empty()).then(|| table("Estimated time of a proof", &["Device", "Time"], &rows))
     }
+}
+
+/// Gas as a number that shares can be taken of.
+fn gas(gas: u64) -> f64 {
+    u32::try_from(gas).map_or(f64::INFINITY, f64::from)
 }
 
 /// A word or two at the beginning of a line.
