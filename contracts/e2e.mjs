@@ -86,13 +86,13 @@ function equal(got, expected, what) {
 
 const [buyer, prover, challenger, stranger] = await ready();
 const chain = Number(await rpc("eth_chainId"));
-const key = join(folder, "model.zkvk");
 /// A proof of the model's input, bound to a job; input, output and proof as the contract takes them.
-function prove(job, payee) {
+function prove(job, payee, hidden = []) {
+  const key = join(folder, `model${hidden.join("")}.zkvk`);
   const proof = join(folder, `${job}.zkproof`);
   const binding = ["--job", job, "--payee", payee.slice(2), "--chain", String(chain), "--nonce", "7"];
   execFileSync(zkinfer, ["prove", join(model, "model.onnx"), "--input", join(model, "input.json"),
-    "--calibrate", join(model, "samples.npz"), "--optimize", "gas", "--key", key, "-o", proof, ...binding],
+    "--calibrate", join(model, "samples.npz"), "--optimize", "gas", "--key", key, "-o", proof, ...hidden, ...binding],
     { stdio: ["ignore", "ignore", "inherit"] });
   const lines = execFileSync(contractCall, [key, proof]).toString().trim().split("\n");
   const { deploy, opening, register, key: id, verify } = Object.fromEntries(lines.map((line) => line.split(" ")));
@@ -102,7 +102,10 @@ function prove(job, payee) {
     const length = parseInt(tuple.slice(at, at + 64), 16);
     return tuple.slice(at + 64, at + 64 + 2 * length);
   };
-  return { deploy, opening, register, id, claim: [bytes(2), bytes(3), bytes(4)] };
+  const opened = () =>
+    execFileSync(zkinfer, ["contract", "opening", proof.replace(/zkproof$/, "zkopening"), "--key", key])
+      .toString().trim().slice(2);
+  return { deploy, opening, register, id, opened, claim: [bytes(2), bytes(3), bytes(4)] };
 }
 
 const first = prove("11".repeat(32), prover);
@@ -123,8 +126,8 @@ const credit = async (account) =>
 const jobId = (salt) => digest(word(chain) + word(escrow) + word(buyer) + word(salt));
 const PRICE = 10n ** 18n;
 const terms = (salt, deadline, rest = {}) => {
-  const { stake = 0n, window = 0, proofTime = 0, bond = 0n } = rest;
-  return [word(buyer), word(salt), word(0), first.id, digest(first.claim[0]), word(7), word(0), word(PRICE),
+  const { stake = 0n, window = 0, proofTime = 0, bond = 0n, id = first.id } = rest;
+  return [word(buyer), word(salt), word(0), id, digest(first.claim[0]), word(7), word(0), word(PRICE),
     word(stake), word(deadline), word(window), word(proofTime), word(bond)];
 };
 const progress = (staked = 0, output = 0, time = 0, challenged = 0) =>
@@ -246,8 +249,23 @@ const lie = first.claim[1].replace(/^../, first.claim[1].startsWith("00") ? "01"
   await send(stranger, escrow, slash);
   equal(await credit(buyer), before + 3n * PRICE + 15n, "the buyer's credit");
 }
+// 8. A hidden output: a proof alone is not paid, with the opening of its output it is.
+{
+  const job = jobId(8);
+  const { register, id, opened, claim: [input, output, proof] } = prove(job, prover, ["--commit", "output"]);
+  await send(stranger, verifier, `0x${register}`);
+  const asked = terms(8, (await now()) + 1000, { id });
+  await open(asked);
+  const words = [...asked, ...progress(), ...bound(job, prover)];
+  await refused("HiddenOutput", () => send(prover, escrow, call("submit", words, [input, output, proof])));
+  const other = opened().replace(/..$/, (last) => (last === "00" ? "01" : "00"));
+  await refused("Pairing", () => send(prover, escrow, call("submitOpened", words, [input, other, proof])));
+  const receipt = await send(stranger, escrow, call("submitOpened", words, [input, opened(), proof]));
+  console.log(`paid for a proof whose output is opened: ${Number(receipt.gasUsed)} gas`);
+  equal(await credit(prover), 3n * PRICE + 13n, "the prover's credit");
+}
 const held = BigInt(await rpc("eth_getBalance", escrow, "latest"));
 const owed = (await credit(buyer)) + (await credit(prover)) + (await credit(challenger));
 equal(held, owed, "what the escrow holds");
-console.log("paid, refunded, answered, challenged, contradicted, slashed: every wei accounted for");
+console.log("paid, refunded, answered, challenged, contradicted, slashed, opened: every wei accounted for");
 process.exit(0);
