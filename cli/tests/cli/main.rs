@@ -5,6 +5,7 @@
 mod alarm;
 mod audit;
 mod calibrate;
+mod chain;
 mod commands;
 mod devices;
 mod environment;
