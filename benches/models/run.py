@@ -25,11 +25,13 @@ HEADER = ["model", "setup, s", "rows", "proof, s", "proof, bytes", "memory, MB",
           "codes that differ", "first sample, % off", "test set: same answer, largest % off"]
 
 
-def first_sample(folder):
-    """The inputs of the first sample, as the command reads them."""
-    samples = numpy.load(folder / "samples.npz")
-    first = sorted(name for name in samples.files if "_in_" in name)[0].split("_in_")[0]
-    inputs = {name.split("_in_")[1]: samples[name] for name in samples.files
+def write_samples(folder, fixed):
+    """The samples and the first of them, without inputs that the options fix."""
+    arrays = numpy.load(folder / "samples.npz")
+    names = [name for name in arrays.files if name.split("_in_")[-1] not in fixed]
+    numpy.savez(folder / "given.npz", **{name: arrays[name] for name in names})
+    first = sorted(name for name in names if "_in_" in name)[0].split("_in_")[0]
+    inputs = {name.split("_in_")[1]: arrays[name] for name in names
               if name.startswith(f"{first}_in_")}
     numpy.savez(folder / "first.npz", **inputs)
 
@@ -69,8 +71,9 @@ def row(source, scratch, count):
     shutil.copytree(source, folder)
     extra = folder / "options"
     options = extra.read_text().split() if extra.exists() else []
-    first_sample(folder)
-    setup, seconds = call(folder, "setup", "model.onnx", "--calibrate", "samples.npz", *options)
+    fixed = {text.split("=")[0] for flag, text in zip(options, options[1:]) if flag == "--fix"}
+    write_samples(folder, fixed)
+    setup, seconds = call(folder, "setup", "model.onnx", "--calibrate", "given.npz", *options)
     if setup.returncode:
         return [source.name, f"refused: {setup.stderr.strip().splitlines()[0]}"]
     proof, _ = call(folder, "prove", "model.onnx", "--input", "first.npz", "--json", *options)

@@ -89,7 +89,7 @@ impl Comparison {
         let layers = layers::compare(&runs);
         let outputs = outputs::compare(&runs, tolerance);
         let warnings = warning::warnings(&runs, &inputs, &layers, &outputs, tolerance);
-        let codes = codes::compare(&runs);
+        let codes = codes::compare(graph, |id| runs.dequantized(id), &trace.values);
         Ok(Self { inputs, layers, outputs, codes, warnings, execution })
     }
 

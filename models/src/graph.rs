@@ -12,7 +12,6 @@ pub(crate) use float::narrow;
 
 pub use crate::ops::Op;
 pub use crate::ops::affine::{Term, Window};
-pub use crate::ops::coded::{Coded, Rule, Sums};
 pub use crate::ops::contract::MatrixSizes;
 pub use crate::ops::forest::{Branch, Next, Tree};
 pub use crate::ops::real::*;

@@ -27,7 +27,6 @@ use crate::graph::Node;
 use crate::quantize::{Format, Quantizer, Role};
 use crate::quantized::{QuantizedGraph, Requant, TensorId};
 use activate::Activate;
-use coded::Coded;
 
 /// The list of operations: of each its file, its real and its integer form, and what it is called.
 macro_rules! operations {
@@ -39,6 +38,7 @@ macro_rules! operations {
     )*) => {
         /// The real forms.
         pub(crate) mod real {
+            pub use super::coded::{Coded, Rule, Sums};
             $(pub use super::$file::$real as $op;)*
         }
 
@@ -57,7 +57,7 @@ macro_rules! operations {
         pub enum Op<F = Infallible> {
             $($(#[$doc])* $op(real::$op $(<$r>)?),)*
             /// Codes of a model that is quantized already, which become one of the others.
-            Coded(Coded),
+            Coded(real::Coded),
             /// An activation on its own.
             Activate(F),
         }

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::Runs;
-use crate::graph::Op;
+use crate::graph::{Graph, Op};
+use crate::quantized::TensorId;
 
 /// How many codes of a run are those that onnxruntime computes, bit for bit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -14,16 +14,17 @@ pub struct CodeComparison {
     pub differing: usize,
 }
 
-/// The codes of a run; nothing where the model has none.
-pub(super) fn compare(runs: &Runs<'_>) -> Option<CodeComparison> {
+/// The codes of a run of the program and of one of the model; nothing where there are none.
+pub(super) fn compare(
+    graph: &Graph,
+    program: impl Fn(TensorId) -> Vec<f64>,
+    model: &[Vec<f64>],
+) -> Option<CodeComparison> {
     let mut comparison = CodeComparison { codes: 0, differing: 0 };
-    for node in &runs.forms.graph.nodes {
-        if matches!(node.op, Op::Coded(_)) {
-            let (program, model) =
-                (runs.dequantized(node.output), &runs.trace.values[node.output.0]);
-            comparison.codes += model.len();
-            comparison.differing += program.iter().zip(model).filter(|(a, b)| a != b).count();
-        }
+    for node in graph.nodes.iter().filter(|node| matches!(node.op, Op::Coded(_))) {
+        let (program, model) = (program(node.output), &model[node.output.0]);
+        comparison.codes += model.len();
+        comparison.differing += program.iter().zip(model).filter(|(a, b)| a != b).count();
     }
     (comparison.codes > 0).then_some(comparison)
 }

@@ -5,7 +5,7 @@
 //! reads the whole codes.
 
 use super::constant::Constant;
-use super::element::Element;
+use super::element::{Codes, Element};
 use super::error::ImportError;
 use super::functions::Clamp;
 use super::importer::Importer;
@@ -17,15 +17,6 @@ use crate::quantized::TensorId;
 
 /// The largest magnitude of a code less its zero point.
 const LARGEST_CODE: f64 = 255.0;
-
-/// What is known of a tensor of codes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Codes {
-    /// The zero point, which its numbers do not have in them.
-    Centred(i64),
-    /// The real numbers themselves, with a scale of 1: codes whose scale depends on them.
-    Dynamic,
-}
 
 /// What the codes of a result are.
 #[derive(Clone, Copy, Debug, PartialEq)]

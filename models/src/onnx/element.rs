@@ -63,6 +63,15 @@ impl Element {
     }
 }
 
+/// What is known of a tensor of codes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Codes {
+    /// The zero point, which its numbers do not have in them.
+    Centred(i64),
+    /// The real numbers themselves, with a scale of 1: codes whose scale depends on them.
+    Dynamic,
+}
+
 /// The ONNX name of an element type.
 pub(super) fn type_name(data_type: i32) -> String {
     DataType::try_from(data_type)

@@ -2,9 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::codes::Codes;
 use super::constant::{Constant, Data};
-use super::element::Element;
+use super::element::{Codes, Element};
 use super::error::{ImportError, Refusals};
 use super::functions::{FlatNode, flatten};
 use super::input::Input;

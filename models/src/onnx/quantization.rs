@@ -1,9 +1,9 @@
 //! Codes of real numbers and back, and integer products: `QuantizeLinear` and its kin.
 
-use super::codes::{Codes, Target, along_axis, code_bounds, one_zero, scales, zeros};
+use super::codes::{Target, along_axis, code_bounds, one_zero, scales, zeros};
 use super::compose::Lowered;
 use super::constant::{Constant, Data};
-use super::element::Element;
+use super::element::{Codes, Element};
 use super::error::ImportError;
 use super::importer::Importer;
 use super::node::{OnnxNode, Value};

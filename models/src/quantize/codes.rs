@@ -6,9 +6,8 @@ use std::collections::BTreeSet;
 use super::{Format, QuantizeOptions, Quantizer, with_shift};
 use crate::calibration::Calibration;
 use crate::error::QuantizeError;
-use crate::graph::{Graph, Op};
+use crate::graph::{Coded, Graph, Op, Rule};
 use crate::ops::Reads as _;
-use crate::ops::coded::{Coded, Rule};
 use crate::quantized::{QuantizedGraph, TensorId};
 
 /// The shifts that are tried: weights have at most 32 bits.
