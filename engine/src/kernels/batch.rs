@@ -16,6 +16,8 @@ mod tests;
 
 /// Packs that one task works on: 160 KiB, so that they stay in the second cache.
 const TASK: usize = 512;
+/// How many packs ahead a combination of columns asks for what it will read.
+const AHEAD: usize = 1;
 
 /// `first·ratio^i` as element `i` of `out`.
 pub(crate) fn geometric<A: Arithmetic>(arithmetic: A, first: Fr, ratio: Fr, out: &mut [A::Fr]) {
@@ -292,13 +294,17 @@ pub(crate) fn add_scaled<A: Arithmetic>(
         arithmetic.vectorize(
             #[inline(always)]
             || {
+                let last = chunk * TASK + accumulate.len() - 1;
                 for (row, to) in accumulate.iter_mut().enumerate() {
                     let row = chunk * TASK + row;
+                    // There are more columns than the processor follows by itself.
+                    let soon = (row + AHEAD).min(last);
                     for (scalars, columns) in
                         scalars.chunks(SUM_TERMS).zip(columns.chunks(SUM_TERMS))
                     {
                         let mut sum = A::Fr::empty_sum();
                         for (&scalar, column) in scalars.iter().zip(columns) {
+                            column[soon].prefetch_far();
                             A::Fr::add_product(&mut sum, scalar, column[row]);
                         }
                         *to = to.add(A::Fr::reduce_sum(sum));

@@ -39,9 +39,13 @@ impl Windows {
             regular: SCALAR_BITS.div_ceil(spacing) as usize,
             short: false,
         };
+        // Of the spacings that need as many windows the least: its digits have the fewest buckets.
+        let is_least =
+            |spacing: &u32| SCALAR_BITS.div_ceil(*spacing) < SCALAR_BITS.div_ceil(spacing - 1);
         // From the smallest table to the largest: at equal cost the smaller one stays.
         let best = (4..=SCALAR_BITS)
             .rev()
+            .filter(is_least)
             .map(regular)
             .filter(|windows| windows.regular <= max.max(1))
             .min_by_key(|&windows| Layout::choose(windows, &FULL_BOUND, rows).cost())
