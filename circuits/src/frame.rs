@@ -6,8 +6,6 @@
 //! element. So the lists of lookups, of ranges, of columns under copy constraints and of cells
 //! that tests lie about are not written by hand anywhere.
 
-use std::collections::BTreeSet;
-
 use halo2_proofs::{
     halo2curves::bn256::Fr,
     plonk::{Advice, Column, ColumnType, ConstraintSystem, Fixed, SecondPhase},
@@ -16,7 +14,7 @@ use halo2_proofs::{
 use crate::{
     cells::Place,
     interleaving::Interleaving,
-    lookup::entry::{KeyTerm, Lookup, Tag},
+    lookup::entry::{KeyTerm, Lookup, Ranges, Tag},
 };
 
 /// Rows of the units that hold data in a circuit of `2^k`, of whose columns each holds `stride` of the
@@ -83,7 +81,7 @@ pub(crate) struct Obligations {
     /// Every lookup, in every row.
     pub(crate) lookups: Vec<Lookup>,
     /// The ranges that some lookup uses.
-    pub(crate) ranges: BTreeSet<u32>,
+    pub(crate) ranges: Ranges,
     /// Columns under copy constraints.
     equality: Vec<Column<Advice>>,
     /// Fixed columns.
@@ -286,6 +284,17 @@ impl Frame {
         Limbs { columns, widths: widths.to_vec() }
     }
 
+    /// Limbs of which the highest is below `size`, the others in their ranges.
+    pub(crate) fn limbs_below(&mut self, name: &'static str, widths: &[u32], size: u32) -> Limbs {
+        let columns: Vec<_> = widths.iter().map(|_| self.advice(name)).collect();
+        for (place, (&column, &bits)) in columns.iter().zip(widths).enumerate() {
+            let is_highest = place + 1 == widths.len();
+            let tag = if is_highest { Tag::Below(size) } else { Tag::Range(bits) };
+            self.lookup(vec![KeyTerm::Plus(column)], tag, None);
+        }
+        Limbs { columns, widths: widths.to_vec() }
+    }
+
     /// Limbs of which the lowest is looked up where `tag` says, together with the cell of the column
     /// that is called `value`, if there is one; the others are in their ranges.
     pub(crate) fn tabled_limbs(
@@ -320,15 +329,20 @@ impl Frame {
 
     /// One lookup in every row. Which ranges a tag of the row may name is told by [`Self::range`].
     pub(crate) fn lookup(&mut self, key: Vec<KeyTerm>, tag: Tag, value: Option<Column<Advice>>) {
-        if let Tag::Range(bits) = tag {
-            self.range(bits);
+        match tag {
+            Tag::Range(bits) => self.range(bits),
+            Tag::Below(size) => {
+                let known = *self.owed.ranges.exact.get_or_insert(size);
+                assert_eq!(known, size, "a circuit has one range whose size is no power of two");
+            }
+            Tag::Row(_) => {}
         }
         self.owed.lookups.push(Lookup { key, tag, value });
     }
 
     /// A range that the tags of some rows name.
     pub(crate) fn range(&mut self, bits: u32) {
-        self.owed.ranges.insert(bits);
+        self.owed.ranges.bits.insert(bits);
     }
 
     /// Lookups so far.

@@ -7,7 +7,8 @@ use support::{Conv, Form, GraphBuilder, Model, checker::Recorder};
 use zkinfer_circuits::Tamper;
 use zkinfer_models::quantized::{QuantizedOp, TensorId};
 
-const SHORTFALL: &str = "slot shortfall: next is 0 or 1";
+const POSITION: &str = "slot shortfall: the position is two bits";
+const WITHOUT: &str = "slot window: no shortfalls without a window";
 const TOTAL: &str = "total: ends at zero";
 
 /// An image of `side` by `side` pixels, a convolution of kernel 1, and what `rest` makes of it.
@@ -101,21 +102,23 @@ fn activations_that_decrease_keep_their_pool() {
     assert!(broken(&rising, &[]).is_empty());
 }
 
-/// Columns of the first lane: the lowest limb of its remainder, and those of each shortfall with
-/// the bit that says whose it is.
-fn unit_columns(model: &Model) -> (usize, Vec<[usize; 2]>) {
+/// Columns of the first lane: the lowest limbs of its remainder and of each shortfall.
+fn unit_columns(model: &Model) -> (usize, Vec<usize>) {
     let widths = model.plan.shape().slots.window_limbs.as_ref().expect("windows");
     let limbs = model.columns("slot shortfall").into_iter().step_by(widths.len());
-    let bits = model.columns("slot shortfall is next");
-    let shortfalls = limbs.zip(bits).map(|(limb, bit)| [limb, bit]).take(3).collect();
-    (model.column("slot remainder"), shortfalls)
+    (model.column("slot remainder"), limbs.take(3).collect())
+}
+
+/// The two bits of the first lane that tell where its largest accumulator is.
+fn position_bits(model: &Model) -> [usize; 2] {
+    [model.column("slot largest is above"), model.column("slot largest is left")]
 }
 
 /// What breaks in each of the first rows when its maximum is off by `delta` and every shortfall is
 /// larger by as much, so that all but one of the accumulators are what they were.
 fn moved_maxima(model: &Model, delta: Fr) -> Vec<Vec<String>> {
     let (remainder, shortfalls) = unit_columns(model);
-    let columns: Vec<_> = shortfalls.iter().map(|[limb, _]| *limb).chain([remainder]).collect();
+    let columns: Vec<_> = shortfalls.into_iter().chain([remainder]).collect();
     let lies = |row| {
         let lie = |&column: &usize| Tamper { column, row, delta };
         broken(model, &columns.iter().map(lie).collect::<Vec<_>>())
@@ -125,7 +128,7 @@ fn moved_maxima(model: &Model, delta: Fr) -> Vec<Vec<String>> {
 
 #[test]
 fn a_maximum_that_no_position_has_breaks_the_sum() {
-    for model in [support::windows(), support::odd_windows()] {
+    for model in [support::windows(), support::odd_windows(), support::exact_windows()] {
         for delta in [Fr::ONE, -Fr::ONE] {
             let found = moved_maxima(&model, delta);
             assert!(found.iter().all(|broken| broken.contains(&TOTAL.to_owned())), "{found:?}");
@@ -139,17 +142,17 @@ fn a_smaller_maximum_is_refused_whichever_positions_the_shortfalls_have() {
     let (remainder, shortfalls) = unit_columns(&model);
     let lies = (1..20).flat_map(|row| {
         let lower = |column| Tamper { column, row, delta: -Fr::ONE };
-        let lower: Vec<_> = shortfalls.iter().map(|[limb, _]| lower(*limb)).collect();
+        let lower: Vec<_> = shortfalls.iter().map(|limb| lower(*limb)).collect();
         let maximum = Tamper { column: remainder, row, delta: -Fr::ONE };
-        let bits = (0..8_usize).map(move |bits| (row, bits));
-        let shortfalls = shortfalls.clone();
-        bits.map(move |(row, bits)| {
-            let flip = |(j, [_, bit]): (usize, &[usize; 2])| {
-                let delta = if bits >> j & 1 == 1 { Fr::ONE } else { -Fr::ONE };
-                Tamper { column: *bit, row, delta }
+        let flips = [[0, 0], [0, 1], [1, 0], [1, -1], [-1, 1], [-1, 0], [0, -1], [1, 1], [-1, -1]];
+        let bits = position_bits(&model);
+        flips.map(|flips| {
+            let moved = |(column, flip): (usize, i64)| {
+                let delta = if flip < 0 { -Fr::ONE } else { Fr::from(flip.unsigned_abs()) };
+                Tamper { column, row, delta }
             };
-            let flips = shortfalls.iter().enumerate().map(flip);
-            lower.iter().copied().chain([maximum]).chain(flips).collect::<Vec<_>>()
+            let moved = bits.into_iter().zip(flips).map(moved);
+            lower.iter().copied().chain([maximum]).chain(moved).collect::<Vec<_>>()
         })
     });
     for lies in lies {
@@ -159,9 +162,9 @@ fn a_smaller_maximum_is_refused_whichever_positions_the_shortfalls_have() {
 
 #[test]
 fn another_accumulator_below_the_maximum_breaks_the_sum() {
-    for model in [support::windows(), support::odd_windows()] {
+    for model in [support::windows(), support::odd_windows(), support::exact_windows()] {
         let (_, shortfalls) = unit_columns(&model);
-        for (row, [column, _]) in (1..9).flat_map(|row| shortfalls.iter().map(move |&c| (row, c))) {
+        for (row, column) in (1..9).flat_map(|row| shortfalls.iter().map(move |&c| (row, c))) {
             let found = broken(&model, &[Tamper { column, row, delta: Fr::ONE }]);
             assert!(found.contains(&TOTAL.to_owned()), "row {row}, column {column}: {found:?}");
         }
@@ -171,13 +174,28 @@ fn another_accumulator_below_the_maximum_breaks_the_sum() {
 #[test]
 fn a_shortfall_shared_by_two_positions_breaks_its_gate() {
     let model = support::windows();
-    let (_, shortfalls) = unit_columns(&model);
     let half = Fr::from(2).invert().unwrap();
-    for (row, [_, column]) in (1..9).flat_map(|row| shortfalls.iter().map(move |&c| (row, c))) {
+    for (row, column) in (1..9).flat_map(|row| position_bits(&model).map(|column| (row, column))) {
         for delta in [half, -half, Fr::from(2), -Fr::from(2)] {
             let found = broken(&model, &[Tamper { column, row, delta }]);
-            assert!(found.contains(&SHORTFALL.to_owned()), "row {row}: {found:?}");
+            assert!(found.contains(&POSITION.to_owned()), "row {row}: {found:?}");
         }
+    }
+}
+
+/// A row without a window has one position: a shortfall there would be an accumulator of another
+/// one's, which the sum may well be told of.
+#[test]
+fn a_shortfall_without_a_window_breaks_its_gate() {
+    let model = support::windows();
+    let (_, shortfalls) = unit_columns(&model);
+    let slots = model.plan.cost().rows.slots;
+    let refused = |column, row| {
+        broken(&model, &[Tamper { column, row, delta: Fr::ONE }]).contains(&WITHOUT.to_owned())
+    };
+    for column in shortfalls {
+        // The last layer of the model has no pool behind it.
+        assert!(!refused(column, 1) && refused(column, slots - 1), "column {column}");
     }
 }
 

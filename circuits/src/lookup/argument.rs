@@ -7,8 +7,8 @@
 //! entries than there are rows has several lanes: so many entries to a row. A helper column holds
 //! the sum of up to three fractions, checked by multiplying out.
 //!
-//! Tags keep sub-tables apart: tag `w` is the range `[0, 2^w)`, tags from 64 on
-//! are activation and exponential tables, whose value is looked up with the key. Every row from
+//! Tags keep sub-tables apart: tag `w` is the range `[0, 2^w)`, tag 63 a range of another size, tags
+//! from 64 on are activation and exponential tables, whose value is looked up with the key. Every row from
 //! the first to the last but one takes part; cells without a purpose are 0 and look up 0 in a
 //! range, rows beyond the running sum's end do not count.
 //!
@@ -143,8 +143,8 @@ impl LookupArgument {
                     KeyTerm::MinusFixed(column) => -row.fixed(column),
                 }));
                 let tag = match lookup.tag {
-                    Tag::Range(bits) => integer(bits.into()),
                     Tag::Row(column) => row.fixed(column),
+                    same => integer(same.constant().unwrap_or_default()),
                 };
                 (integer(1), key, tag, lookup.value.map(|column| row.cur(column)))
             }

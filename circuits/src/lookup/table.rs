@@ -1,8 +1,8 @@
 //! The one lookup table: ranges, activation tables, exponentials.
 
-use std::{collections::BTreeSet, ops::Range};
+use std::ops::Range;
 
-use super::entry::{Entry, FIRST_TABLE_TAG};
+use super::entry::{Entry, FIRST_TABLE_TAG, Ranges};
 use crate::integers::index;
 
 /// The value tables of a graph, equal ones once.
@@ -55,12 +55,12 @@ fn keys(entries: usize, lanes: usize, row: usize) -> (usize, usize) {
 }
 
 impl Table {
-    /// The ranges of the given widths, then the value tables, with tags in order.
-    pub(crate) fn new(widths: &BTreeSet<u32>, values: &[Vec<i64>], lanes: usize) -> Self {
+    /// The ranges, then the value tables, with tags in order.
+    pub(crate) fn new(ranges: &Ranges, values: &[Vec<i64>], lanes: usize) -> Self {
         let mut table = Self { lanes, ..Self::default() };
         let mut columns = vec![Vec::new(); lanes];
-        for &bits in widths {
-            table.push(i64::from(bits), &vec![0; 1 << bits], &mut columns);
+        for (tag, size) in ranges.sizes() {
+            table.push(tag, &vec![0; size], &mut columns);
         }
         for (tag, list) in (FIRST_TABLE_TAG..).zip(values) {
             table.push(tag, list, &mut columns);
@@ -70,8 +70,8 @@ impl Table {
     }
 
     /// Rows of such a table.
-    pub(crate) fn height_of(widths: &BTreeSet<u32>, values: &[Vec<i64>], lanes: usize) -> usize {
-        let ranges = widths.iter().map(|&bits| rows_of(1 << bits, lanes));
+    pub(crate) fn height_of(ranges: &Ranges, values: &[Vec<i64>], lanes: usize) -> usize {
+        let ranges = ranges.sizes().map(|(_, size)| rows_of(size, lanes));
         ranges.chain(values.iter().map(|list| rows_of(list.len(), lanes))).sum()
     }
 
@@ -124,14 +124,14 @@ mod tests {
     /// Whatever the lanes, the rows hold what the sub-tables are made of and nothing else.
     #[test]
     fn every_entry_is_in_the_table_and_no_other() {
-        let widths = BTreeSet::from([0, 1, 3, 5]);
+        let ranges = Ranges { bits: [0, 1, 3, 5].into(), exact: Some(11) };
         let values = [(0..37).map(|v| v * v).collect(), vec![7, 5, 3]];
-        let ranges = widths.iter().map(|&bits| (i64::from(bits), vec![0; 1 << bits]));
+        let of_ranges = ranges.sizes().map(|(tag, size)| (tag, vec![0; size]));
         let tables: Vec<(i64, Vec<i64>)> =
-            ranges.chain((FIRST_TABLE_TAG..).zip(values.clone())).collect();
+            of_ranges.chain((FIRST_TABLE_TAG..).zip(values.clone())).collect();
         for lanes in 1..=20 {
-            let table = Table::new(&widths, &values, lanes);
-            assert_eq!(table.height(), Table::height_of(&widths, &values, lanes));
+            let table = Table::new(&ranges, &values, lanes);
+            assert_eq!(table.height(), Table::height_of(&ranges, &values, lanes));
             for (lane, entries) in table.lanes().enumerate() {
                 for ((entry, first), &step) in entries.iter().zip(&table.entries).zip(&table.steps)
                 {

@@ -42,8 +42,8 @@ impl LookupCells<'_> {
             KeyTerm::MinusFixed(column) => -self.fixed.get(column, row),
         });
         let tag = match lookup.tag {
-            Tag::Range(bits) => i64::from(bits),
             Tag::Row(column) => self.fixed.get(column, row),
+            same => same.constant().unwrap_or_default(),
         };
         let value = lookup.value.map_or(0, |column| self.advice.get(column, row));
         Entry { key: key.sum(), tag, value }

@@ -26,7 +26,7 @@ use crate::{
     units::{
         Lanes, Proven, Relations, Rows, Shape, Units,
         commitment::CommitmentRows,
-        linear::{self, LinearShape, LinearWidths},
+        linear::{self, LinearShape, LinearWidths, Ways},
         slots::{self, Layer, RequantKind, RowFormat, SlotRows},
     },
 };
@@ -112,16 +112,18 @@ impl PlanSizes {
     #[must_use]
     pub fn to_numbers(self) -> [u64; 7] {
         let Self { format, k, interleaved, linear, limb_bits } = self;
-        let LinearWidths { lanes, columns, direct } = linear;
-        let [format, interleaved, lanes, columns] = [format, interleaved, lanes, columns]
-            .map(|size| u64::try_from(size).unwrap_or(u64::MAX));
-        [format, k.into(), interleaved, lanes, columns, direct.into(), limb_bits.into()]
+        let LinearWidths { lanes, columns, ways } = linear;
+        let ways = Ways::ALL.into_iter().take_while(|&of| of != ways).count();
+        let [format, interleaved, lanes, columns, ways] =
+            [format, interleaved, lanes, columns, ways]
+                .map(|size| u64::try_from(size).unwrap_or(u64::MAX));
+        [format, k.into(), interleaved, lanes, columns, ways, limb_bits.into()]
     }
 
     /// From numbers that were kept; any may be wrong.
     #[must_use]
     pub fn from_numbers(numbers: [u64; 7]) -> Option<Self> {
-        let [format, k, interleaved, lanes, columns, direct, limb_bits] = numbers;
+        let [format, k, interleaved, lanes, columns, ways, limb_bits] = numbers;
         let size = |number: u64| usize::try_from(number).ok();
         Some(Self {
             format: size(format)?,
@@ -130,7 +132,7 @@ impl PlanSizes {
             linear: LinearWidths {
                 lanes: size(lanes)?,
                 columns: size(columns)?,
-                direct: direct == 1,
+                ways: *Ways::ALL.get(size(ways)?)?,
             },
             limb_bits: limb_bits.try_into().ok()?,
         })
@@ -168,9 +170,10 @@ impl Basis {
         Relations::check(graph)?;
         let format = RowFormat::of(graph)?;
         let windows = format.with_windows(graph);
+        let exact = windows.as_ref().unwrap_or(&format).with_exact_limbs(graph);
         let visibility = [options.input_visibility, options.output_visibility];
         Ok(Self {
-            formats: [format].into_iter().chain(windows).collect(),
+            formats: [format].into_iter().chain(windows).chain(exact).collect(),
             commitment: CommitmentRows::of(graph, visibility)?,
             instance: InstanceRows::of(graph, visibility),
             graph: Arc::new(graph.clone()),

@@ -17,7 +17,7 @@ use crate::{
     units::{
         Lanes, Proven, Relations, Shape, UnitRows, Units,
         commitment::CommitmentRows,
-        linear::{self, LinearRows, LinearWidths},
+        linear::{self, LinearRows, LinearWidths, Ways},
         slots::{self, Layer, RowFormat, SlotRows},
     },
 };
@@ -28,8 +28,8 @@ const WEIGHT_COLUMNS: [usize; 44] = [
     44, 48, 52, 56, 60, 64, 72, 80, 88, 96, 108, 120, 136, 160, 192, 224, 256, 320,
 ];
 /// Read lanes that the search tries.
-const READ_LANES: [usize; 20] =
-    [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64];
+const READ_LANES: [usize; 26] =
+    [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 28, 32, 40, 48, 56, 64];
 /// Limb widths that the search tries.
 const LIMB_BITS: std::ops::RangeInclusive<u32> = 5..=14;
 /// The fewest rows that the search tries, log2.
@@ -339,21 +339,26 @@ impl<'a> Search<'a> {
     }
 
     /// The fewest columns of weights with which the linear unit fits into `rows`, and the fewest
-    /// with frequent moves in one step, where that makes a difference.
+    /// with more selectors, where that makes a difference.
     fn narrowest(
         &self,
         layers: &[Layer],
         lanes: usize,
         rows: usize,
-    ) -> impl Iterator<Item = (LinearWidths, LinearRows)> + use<> {
-        let fitting = |direct| {
-            let widths = |columns| LinearWidths { lanes, columns, direct };
+    ) -> Vec<(LinearWidths, LinearRows)> {
+        let fitting = |ways| {
+            let widths = |columns| LinearWidths { lanes, columns, ways };
             let columns = self.fewest_columns(layers, rows, widths)?;
             Some((widths(columns), linear::dry_run(self.graph, layers, widths(columns))))
         };
-        let [plain, direct] = [false, true].map(fitting);
-        let columns = plain.as_ref().map_or(usize::MAX, |(widths, _)| widths.columns);
-        plain.into_iter().chain(direct.filter(|(widths, _)| widths.columns < columns))
+        let mut fewest = usize::MAX;
+        let found = Ways::ALL.into_iter().filter_map(fitting);
+        let narrower = found.filter(move |(widths, _)| {
+            let is_narrower = widths.columns < fewest;
+            fewest = fewest.min(widths.columns);
+            is_narrower
+        });
+        narrower.collect::<Vec<_>>()
     }
 
     fn fewest_columns(

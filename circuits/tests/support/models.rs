@@ -1,6 +1,8 @@
 //! The models of the tests, and the one list of them.
 
-use zkinfer_circuits::PlanOptions;
+use std::sync::Arc;
+
+use zkinfer_circuits::{CircuitPlan, PlanOptions, PlanSizes};
 use zkinfer_models::quantized::*;
 use zkinfer_verifier::Visibility;
 
@@ -19,6 +21,7 @@ macro_rules! for_every_model {
             overlapping_pool,
             windows,
             odd_windows,
+            exact_windows,
             table,
             tables_of_two_widths,
             product,
@@ -191,6 +194,19 @@ pub(crate) fn odd_windows() -> Model {
     let pooled = builder.max_pool(hidden, 2, 2);
     let output = builder.dense(pooled, 2, Form::Signed);
     builder.finish(output)
+}
+
+/// The first of these with overflow and shortfalls as large as its layers need: the search finds
+/// limbs of bits cheaper.
+pub(crate) fn exact_windows() -> Model {
+    let model = windows();
+    let [_, k, interleaved, lanes, columns, ways, _] = model.plan.sizes().to_numbers();
+    let numbers = [2, k + 1, interleaved, lanes, columns, ways, 8];
+    let sizes = PlanSizes::from_numbers(numbers).expect("numbers");
+    let plan = CircuitPlan::with_sizes(model.plan.graph(), PlanOptions::default(), sizes).unwrap();
+    let plan = plan.expect("the model has such a plan");
+    assert!(plan.shape().slots.exact.is_some_and(|size| !size.is_power_of_two()));
+    Model { plan: Arc::new(plan), ..model }
 }
 
 pub(crate) fn table() -> Model {

@@ -3,7 +3,7 @@
 use halo2_proofs::plonk::{Column, Fixed};
 
 use crate::{
-    chain::{ChainColumns, StepSet},
+    chain::{ChainColumns, Monomial, StepSet},
     frame::{Copied, Frame, Order},
 };
 
@@ -14,8 +14,6 @@ pub struct LinearShape {
     pub lanes: usize,
     /// Packs of fixed weights to a row.
     pub weight_columns: usize,
-    /// Whether some lanes are read downwards.
-    pub vertical: bool,
     /// Whether two committed tensors are multiplied.
     pub product: bool,
     /// Whether some rows weigh the window of a channel.
@@ -27,7 +25,18 @@ pub struct LinearShape {
     pub is_scaled: Vec<bool>,
     /// log2 of the base that products of neighbouring lanes are digits to.
     pub(crate) digit_bits: u32,
+    /// How lanes lie in images, where it is not side by side from where the chain counts.
+    pub(crate) readings: Vec<Reading>,
     pub(crate) steps: StepSet,
+}
+
+/// How the lanes of a row lie in an image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reading {
+    /// From where the chain counts to the first lane; no exponent is negative.
+    pub(crate) offset: Monomial,
+    /// Whether the lanes lie below each other instead of side by side.
+    pub(crate) vertical: bool,
 }
 
 /// How rows of dense layers are told apart.
@@ -51,8 +60,8 @@ pub(crate) struct LinearUnit {
     pub(super) dense: Option<Dense>,
     /// Integer factor of the products of neighbouring lanes.
     pub(super) q_product: Option<Column<Fixed>>,
-    /// 1 where the lanes lie below each other in the image.
-    pub(super) q_vertical: Option<Column<Fixed>>,
+    /// 1 where the lanes lie so.
+    pub(super) readings: Vec<(Reading, Column<Fixed>)>,
     pub(super) is_scaled: Vec<bool>,
     pub(super) digit_bits: u32,
 }
@@ -65,8 +74,8 @@ impl LinearUnit {
         let layers = shape.is_scaled.len();
         let is_mixed = shape.windows && shape.dense_inputs > 0;
         let starts = shape.product || shape.dense_inputs > 0;
-        // Interleaved, the gate has a factor more, and lanes read downwards take the degree that is left.
-        let steps = (&shape.steps, frame.is_interleaved && shape.vertical);
+        // Interleaved, the gate has a factor more, and readings take the degree that is left.
+        let steps = (&shape.steps, frame.is_interleaved && !shape.readings.is_empty());
         let unit = Self {
             reads,
             weights,
@@ -77,7 +86,7 @@ impl LinearUnit {
                 selector: is_mixed.then(|| frame.fixed()),
             }),
             q_product: shape.product.then(|| frame.fixed()),
-            q_vertical: shape.vertical.then(|| frame.fixed()),
+            readings: shape.readings.iter().map(|&reading| (reading, frame.fixed())).collect(),
             is_scaled: shape.is_scaled.clone(),
             digit_bits: shape.digit_bits,
         };

@@ -57,6 +57,11 @@ impl Axis {
         index * self.stride + self.phase
     }
 
+    /// Positions of the outputs.
+    pub(crate) fn outputs(&self) -> usize {
+        self.outputs
+    }
+
     /// The pixels that a tap sees, as lattice indices.
     pub(crate) fn window(&self, tap: Tap) -> Span {
         Span {

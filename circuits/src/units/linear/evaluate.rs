@@ -47,6 +47,8 @@ struct View<'a> {
     layers: Vec<Fr>,
     /// Powers of the challenges of row and column.
     positions: [Powers; 2],
+    /// The places of readings.
+    offsets: Vec<Fr>,
     shares: Shares,
 }
 
@@ -91,6 +93,7 @@ impl<'a> View<'a> {
             layers: layers.map(scaled).collect(),
             positions: [lattice.row, lattice.column]
                 .map(|base| Powers::new(base, unit.reads.len())),
+            offsets: unit.readings.iter().map(|(r, _)| r.offset.evaluate(lattice)).collect(),
             shares: Shares::new(unit, &layout.weights, lattice.channel),
         }
     }
@@ -99,11 +102,18 @@ impl<'a> View<'a> {
         self.unit.reads.iter().map(move |read| self.advice.get(read.column(), row))
     }
 
-    /// `± layer · (Σ ρ^lane · x + one)`, with σ for lanes below each other.
+    /// `± layer · (m · Σ ρ^lane · x + one)`, with σ for lanes below each other.
     fn read(&self, row: usize, step: &LinearRow) -> Fr {
         let Some(layer) = step.layer else { return Fr::ZERO };
         let [below, beside] = &self.positions;
-        let read = if step.vertical { below } else { beside }.dot(self.lanes(row));
+        let read = match step.reading.checked_sub(1) {
+            None => beside.dot(self.lanes(row)),
+            Some(reading) => {
+                let is_vertical = self.unit.readings[reading].0.vertical;
+                let lanes = if is_vertical { below } else { beside }.dot(self.lanes(row));
+                lanes * self.offsets[reading]
+            }
+        };
         let read = if step.one { read + Fr::ONE } else { read };
         self.layers[layer as usize] * if step.negative { -read } else { read }
     }

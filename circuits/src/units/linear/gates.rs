@@ -23,15 +23,16 @@
 //! several, each beside its share of the weights, and add `d·α^k·Σ_i x_i·V^i`. There `e` is the weight
 //! `d·α^k` alone.
 //!
-//! The chain `e` reads and moves: `den·(e' − d·(R + one)) = num·e`, with `R = Σ ρ^lane·x` for
-//! lanes side by side and `Σ σ^lane·x` for lanes below each other. From one tap to the next the
-//! window slides: what leaves is read with `−d`, what enters with `d`.
+//! The chain `e` reads and moves: `den·(e' − d·(R + one)) = num·e`, with `R = m·Σ ρ^lane·x` for
+//! lanes side by side and `m·Σ σ^lane·x` for lanes below each other, `m` the monomial of the first
+//! lane's place. From one tap to the next the window slides: what leaves is read with `−d`, what
+//! enters with `d`.
 
 use halo2_proofs::{halo2curves::bn256::Fr, plonk::Expression};
 
-use super::columns::{Dense, LinearUnit};
+use super::columns::{Dense, LinearUnit, Reading};
 use crate::{
-    algebra::{Gates, Row, horner, power_of_two, sum},
+    algebra::{Gates, Row, horner, integer, power_of_two, sum},
     chain::Monomial,
     integers::int,
     units::slots::position_weights,
@@ -59,18 +60,28 @@ pub(super) fn configure(unit: &LinearUnit, gates: &mut Gates<'_>) {
     });
 }
 
-/// `Σ_lanes ρ^lane · x`, with σ instead of ρ in rows whose lanes lie below each other.
+/// `m · Σ_lanes ρ^lane · x`, with σ instead of ρ in rows whose lanes lie below each other; `m` is 1
+/// in rows that select no reading.
 fn reading(unit: &LinearUnit, row: &mut Row<'_, '_>) -> Expression<Fr> {
     let lattice = row.lattice();
     let lanes: Vec<_> = unit.reads.iter().map(|read| row.cur(read.column())).collect();
-    let horizontal = horner(lanes.clone(), &lattice.column);
-    match unit.q_vertical {
-        Some(q_vertical) => {
-            let vertical = horner(lanes, &lattice.row);
-            horizontal.clone() + row.fixed(q_vertical) * (vertical - horizontal)
-        }
-        None => horizontal,
+    let beside = horner(lanes.clone(), &lattice.column);
+    if unit.readings.is_empty() {
+        return beside;
     }
+    let below = horner(lanes, &lattice.row);
+    let (mut of_beside, mut of_below) = (vec![integer(1)], Vec::new());
+    for &(Reading { offset, vertical }, selector) in &unit.readings {
+        let (selector, offset) = (row.fixed(selector), offset.expression(&lattice));
+        if vertical {
+            of_beside.push(-selector.clone());
+            of_below.push(selector * offset);
+        } else {
+            of_beside.push(selector * (offset - integer(1)));
+        }
+    }
+    let beside = beside * sum(of_beside);
+    if of_below.is_empty() { beside } else { beside + below * sum(of_below) }
 }
 
 /// What `e` weighs in this row: fixed weights, inputs of a dense layer with theirs, or products of

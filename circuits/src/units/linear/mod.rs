@@ -7,6 +7,7 @@ mod dot;
 mod evaluate;
 mod gates;
 mod rows;
+mod windows;
 
 use halo2_proofs::{
     halo2curves::bn256::Fr,
@@ -24,7 +25,7 @@ use crate::{
 
 pub use columns::LinearShape;
 pub(crate) use columns::LinearUnit;
-pub(crate) use rows::{LinearRows, LinearWidths, dry_run, layout};
+pub(crate) use rows::{LinearRows, LinearWidths, Ways, dry_run, layout};
 
 impl Unit for LinearUnit {
     type Shape = LinearShape;
@@ -47,15 +48,14 @@ impl Unit for LinearUnit {
             let sign = if linear.negative { -1 } else { 1 };
             let start = linear.layer.map(|layer| LayerStart { layer, sign });
             self.chain.select(row, linear.step, start, cells);
-            let flags = [
-                (self.q_one, linear.one.then_some(1)),
-                (self.q_vertical, linear.vertical.then_some(1)),
-                (self.q_product, linear.product),
-            ];
+            let flags = [(self.q_one, linear.one.then_some(1)), (self.q_product, linear.product)];
             for (column, value) in flags {
                 if let Some(value) = value {
                     cells.set(column.expect("a row's flag has its column"), row, value);
                 }
+            }
+            if let Some(reading) = linear.reading.checked_sub(1) {
+                cells.set(self.readings[reading].1, row, 1);
             }
             let selector = self.dense.filter(|_| linear.dense).and_then(|dense| dense.selector);
             if let Some(column) = selector {

@@ -1,20 +1,17 @@
 //! The rows of the linear unit: what is read, weighed and moved, layer by layer.
 
-use std::{
-    collections::BTreeMap,
-    ops::{Range, RangeInclusive},
-};
+use std::collections::BTreeMap;
 
 use halo2_proofs::halo2curves::bn256::Fr;
 use zkinfer_models::{
     QuantizedGraph,
-    quantized::{Affine, ConvTerm, Mul, QuantizedOp},
+    quantized::{Affine, Mul, QuantizedOp},
 };
 
 use super::{
-    columns::LinearShape,
-    conv::{self, Span, SubImage, Tap},
-    dense,
+    columns::{LinearShape, Reading},
+    conv, dense,
+    windows::Channel,
 };
 use crate::{
     cells::Source,
@@ -27,6 +24,9 @@ use crate::{
 const FREQUENT: usize = 100;
 /// The longest such move, in rows or columns: a power of a challenge is a product in the key.
 const LONGEST_DIRECT: i32 = 64;
+/// Rows of reads that a line of an image may take for each to be read in its place: each place has a
+/// selector of its own.
+const MOST_PLACES: usize = 4;
 
 /// One row of the linear unit. Weights and product are weighed by the row's own chain
 /// value; reads, step and layer make the next one.
@@ -37,8 +37,9 @@ pub(super) struct LinearRow {
     pub(super) layer: Option<u32>,
     /// Whether what is read is taken away instead of added.
     pub(super) negative: bool,
-    /// Whether the lanes lie below each other in the image instead of side by side.
-    pub(super) vertical: bool,
+    /// How the lanes lie and where: an index into [`LinearRows::readings`] plus one, or 0 for
+    /// side by side from where the chain counts.
+    pub(super) reading: usize,
     /// Whether 1 is read beside the lanes.
     pub(super) one: bool,
     /// Index of this row's block in [`LinearRows::reads`].
@@ -59,12 +60,13 @@ pub(crate) struct LinearRows {
     reads: Vec<Source>,
     /// Blocks of a pack of weights for each column.
     pub(super) weights: Vec<Fr>,
-    steps: StepSet,
+    pub(super) steps: StepSet,
     /// Rows, counted even when they are not kept.
     pub(crate) row_count: usize,
+    /// Readings that have a selector of their own.
+    readings: Vec<Reading>,
     has_product: bool,
-    has_vertical: bool,
-    has_windows: bool,
+    pub(super) has_windows: bool,
     /// Inputs of dense layers to a row, 0 without such layers.
     pub(super) dense_inputs: usize,
 }
@@ -102,7 +104,7 @@ impl LinearRows {
         shape.is_scaled = layers.iter().map(is_scaled).collect();
         shape.steps = self.steps.clone();
         shape.product = self.has_product;
-        shape.vertical = self.has_vertical;
+        shape.readings = self.readings.clone();
         shape.windows = self.has_windows;
         shape.dense_inputs = self.dense_inputs;
     }
@@ -115,8 +117,32 @@ pub(crate) struct LinearWidths {
     pub(crate) lanes: usize,
     /// Packs of weights to a row.
     pub(crate) columns: usize,
-    /// Whether frequent moves are one step, each with a selector of its own.
-    pub(crate) direct: bool,
+    pub(crate) ways: Ways,
+}
+
+/// What has selectors of its own, so that the chain takes fewer rows from one read to the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Ways {
+    /// Moves of powers of two, and the places of lines that are read in one row.
+    #[default]
+    Few,
+    /// Each frequent move, too.
+    Moves,
+    /// Each frequent move, and the places in lines that are read in several rows.
+    MovesAndPlaces,
+}
+
+impl Ways {
+    /// All of them, the one with the fewest selectors first.
+    pub(crate) const ALL: [Self; 3] = [Self::Few, Self::Moves, Self::MovesAndPlaces];
+
+    /// Rows of reads that a line of an image may take for each to be read in its place.
+    fn places(self) -> usize {
+        match self {
+            Self::Few | Self::Moves => 1,
+            Self::MovesAndPlaces => MOST_PLACES,
+        }
+    }
 }
 
 /// Lays out the checks of all layers.
@@ -134,18 +160,21 @@ pub(crate) fn dry_run(
 }
 
 fn build(graph: &QuantizedGraph, layers: &[Layer], widths: LinearWidths, keep: bool) -> LinearRows {
-    let LinearWidths { lanes, columns, direct } = widths;
-    let direct = if direct { frequent_moves(graph, layers, widths) } else { Vec::new() };
-    run(graph, layers, Builder { lanes, columns, keep, direct, ..Builder::default() }).layout
+    let LinearWidths { lanes, columns, ways } = widths;
+    let (places, has_moves) = (ways.places(), ways != Ways::Few);
+    let direct = if has_moves { frequent_moves(graph, layers, widths) } else { Vec::new() };
+    run(graph, layers, Builder { lanes, columns, keep, direct, places, ..Builder::default() })
+        .layout
 }
 
 /// The moves that would save a hundredth of the rows or more as one step.
 fn frequent_moves(
     graph: &QuantizedGraph,
     layers: &[Layer],
-    LinearWidths { lanes, columns, .. }: LinearWidths,
+    LinearWidths { lanes, columns, ways }: LinearWidths,
 ) -> Vec<Monomial> {
-    let found = run(graph, layers, Builder { lanes, columns, ..Builder::default() });
+    let places = ways.places();
+    let found = run(graph, layers, Builder { lanes, columns, places, ..Builder::default() });
     let enough = found.layout.row_count.div_ceil(FREQUENT);
     let is_short = |m: &Monomial| m.row.abs().max(m.column.abs()) <= LONGEST_DIRECT;
     let moves = found.detours.into_iter().filter(|(m, rows)| *rows >= enough && is_short(m));
@@ -175,12 +204,14 @@ pub(super) struct Builder {
     /// Whether rows are kept or only counted.
     pub(super) keep: bool,
     /// Where the chain's evaluation is counted from, if it holds one.
-    at: Option<Monomial>,
+    pub(super) at: Option<Monomial>,
     pub(super) layout: LinearRows,
     /// How often the rows that are counted occur.
-    repeat: usize,
+    pub(super) repeat: usize,
     /// Moves that are one step.
     direct: Vec<Monomial>,
+    /// Rows of reads that a line may take for each to be read in its place.
+    places: usize,
     /// Rows that each other move takes beyond one.
     detours: BTreeMap<Monomial, usize>,
 }
@@ -194,11 +225,31 @@ impl Builder {
     }
 
     /// Sets how the last row goes on, then starts the next.
-    fn advance(&mut self, edit: impl FnOnce(&mut LinearRow), next: LinearRow) {
+    pub(super) fn advance(&mut self, edit: impl FnOnce(&mut LinearRow), next: LinearRow) {
         if let Some(row) = self.layout.rows.last_mut() {
             edit(row);
         }
         self.push(next);
+    }
+
+    /// Whether lines of so many pixels are read in their place, whatever the chain counts from.
+    pub(super) fn reads_in_place(&self, pixels: usize) -> bool {
+        pixels.div_ceil(self.lanes) <= self.places && int(pixels) <= LONGEST_DIRECT
+    }
+
+    /// Number of a reading, which gets a selector of its own unless its lanes are side by side from
+    /// where the chain counts.
+    pub(super) fn reading(&mut self, reading: Reading) -> usize {
+        if reading == Reading::default() {
+            return 0;
+        }
+        let readings = &mut self.layout.readings;
+        let found = readings.iter().position(|known| *known == reading);
+        let place = found.unwrap_or(readings.len());
+        if found.is_none() {
+            readings.push(reading);
+        }
+        place + 1
     }
 
     pub(super) fn step(&mut self, monomial: Monomial) {
@@ -241,97 +292,9 @@ impl Builder {
         }
     }
 
-    /// Visits the kernel's taps forth and back; at each the chain holds the evaluation of the
-    /// tap's window, counted from the window's corner, and weighs the tap's weights.
-    fn channel(&mut self, channel: &Channel<'_>) {
-        let mut seen: Option<Window> = None;
-        for [vertical, horizontal] in channel.taps() {
-            let window = Window {
-                rows: channel.image.vertical.window(vertical),
-                columns: channel.image.horizontal.window(horizontal),
-            };
-            let corner = [vertical.offset, horizontal.offset];
-            self.see(channel, seen.as_ref(), &window, corner);
-            seen = Some(window);
-            for block in channel.blocks(self.columns) {
-                self.move_to(Monomial::new(int(block * self.columns), corner[0], corner[1]));
-                self.weigh(channel, [vertical.index, horizontal.index], block);
-            }
-        }
-        self.at = None;
-    }
-
-    /// Brings the chain to a window: from the window before by reading what enters and taking
-    /// away what leaves, or afresh, whichever reads fewer rows.
-    fn see(
-        &mut self,
-        channel: &Channel<'_>,
-        before: Option<&Window>,
-        window: &Window,
-        corner: [i32; 2],
-    ) {
-        let fresh = window.rows.len() * window.columns.len().div_ceil(self.lanes);
-        let strips = before.map(|before| before.strips_to(window));
-        let reads = strips.as_ref().map(|strips| {
-            strips.iter().map(|strip| strip.along.len().div_ceil(self.lanes) + 1).sum::<usize>()
-        });
-        match strips {
-            Some(strips) if reads.is_some_and(|reads| reads < fresh) => {
-                // Reads are weighed at channel 0, so the chain must be there.
-                self.move_to(Monomial { channel: 0, ..self.at.unwrap_or_default() });
-                strips.iter().for_each(|strip| self.strip(channel, strip));
-            }
-            _ => {
-                self.at = None;
-                for (turn, row) in (window.rows.first..=window.rows.last).rev().enumerate() {
-                    let forth = (window.rows.len() - 1 - turn) % 2 == 1;
-                    let strip = Strip {
-                        vertical: false,
-                        across: row,
-                        along: window.columns,
-                        negative: false,
-                    };
-                    self.strip_towards(channel, &strip, forth);
-                }
-            }
-        }
-        self.move_to(Monomial::new(0, corner[0], corner[1]));
-    }
-
-    /// Reads a strip from the end that is nearer.
-    fn strip(&mut self, channel: &Channel<'_>, strip: &Strip) {
-        let at =
-            self.at.map_or(strip.along.first, |at| if strip.vertical { at.row } else { at.column });
-        let forth = (at - strip.along.first).abs() <= (at - strip.along.last).abs();
-        self.strip_towards(channel, strip, forth);
-    }
-
-    fn strip_towards(&mut self, channel: &Channel<'_>, strip: &Strip, forth: bool) {
-        let mut starts: Vec<i32> =
-            (strip.along.first..=strip.along.last).step_by(self.lanes).collect();
-        if !forth {
-            starts.reverse();
-        }
-        for start in starts {
-            let end = (start + int(self.lanes) - 1).min(strip.along.last);
-            let reads = self.block((start..=end).map(|i| channel.source(strip.position(i))));
-            self.layout.has_vertical |= strip.vertical;
-            let [row, column] = strip.position(start);
-            let step = self.approach(Monomial::new(0, row, column));
-            let edit = |last: &mut LinearRow| {
-                last.step = step;
-                last.layer = Some(channel.layer.index);
-                last.negative = strip.negative;
-                last.vertical = strip.vertical;
-                last.reads = reads;
-            };
-            self.advance(edit, LinearRow::default());
-        }
-    }
-
     /// Moves the chain until one more step reaches `target`, and returns that step: none and a
     /// dropped value when the chain holds nothing yet.
-    fn approach(&mut self, target: Monomial) -> Step {
+    pub(super) fn approach(&mut self, target: Monomial) -> Step {
         let Some(at) = self.at.replace(target) else { return Step::default() };
         let delta = shift(at, target);
         let mut steps = if self.direct.contains(&delta) {
@@ -345,38 +308,10 @@ impl Builder {
         self.layout.steps.step(last)
     }
 
-    fn move_to(&mut self, target: Monomial) {
+    pub(super) fn move_to(&mut self, target: Monomial) {
         if self.at != Some(target) {
             let step = self.approach(target);
             self.advance(|row| row.step = step, LinearRow::default());
-        }
-    }
-
-    /// Puts the weights of one tap and one block of channels on the last row.
-    fn weigh(&mut self, channel: &Channel<'_>, tap: [usize; 2], block: usize) {
-        if !self.keep {
-            return;
-        }
-        let (term, packing, outputs) = (channel.term, channel.layer.packing, channel.outputs());
-        let start = self.layout.weights.len();
-        let per_group = term.view.channels / term.groups;
-        let [height, width] = term.kernel_size;
-        let weight = |output: usize| {
-            let plane = output * per_group + channel.index % per_group;
-            if outputs.contains(&output) {
-                term.kernel[(plane * height + tap[0]) * width + tap[1]]
-            } else {
-                0
-            }
-        };
-        let packed = |pack| {
-            let channels = (0..packing.size()).map(|digit| packing.channel(pack, digit));
-            packing.pack(channels.map(|channel| channel.map_or(0, weight)))
-        };
-        let packs = block * self.columns..(block + 1) * self.columns;
-        self.layout.weights.extend(packs.map(packed));
-        if let Some(row) = self.layout.rows.last_mut() {
-            row.weights = Some(index(start / self.columns));
         }
     }
 
@@ -421,89 +356,6 @@ impl Builder {
 
 /// The move that turns an evaluation counted from `at` into one counted from `target`: positions
 /// count down, channels up.
-fn shift(at: Monomial, target: Monomial) -> Monomial {
+pub(super) fn shift(at: Monomial, target: Monomial) -> Monomial {
     Monomial::new(target.channel - at.channel, at.row - target.row, at.column - target.column)
-}
-
-/// One input channel of a sub-image.
-struct Channel<'a> {
-    layer: &'a Layer,
-    term: &'a ConvTerm,
-    image: &'a SubImage,
-    index: usize,
-}
-
-impl Channel<'_> {
-    /// The output channels that it contributes to.
-    fn outputs(&self) -> Range<usize> {
-        let (inputs, outputs) = (
-            self.term.view.channels / self.term.groups,
-            self.layer.view.channels / self.term.groups,
-        );
-        let group = self.index / inputs;
-        group * outputs..(group + 1) * outputs
-    }
-
-    /// The blocks of so many packs that hold its weights.
-    fn blocks(&self, columns: usize) -> RangeInclusive<usize> {
-        let outputs = self.outputs();
-        let [first, last] = [outputs.start, outputs.end - 1]
-            .map(|output| self.layer.packing.place(output).0 / columns);
-        first..=last
-    }
-
-    /// The kernel's taps, forth and back, so that two in a row differ in one dimension.
-    fn taps(&self) -> Vec<[Tap; 2]> {
-        let (rows, columns) = (&self.image.vertical.taps, &self.image.horizontal.taps);
-        let line = |(turn, &row): (usize, &Tap)| {
-            let mut line: Vec<_> = columns.iter().map(|&column| [row, column]).collect();
-            if turn % 2 == 1 {
-                line.reverse();
-            }
-            line
-        };
-        rows.iter().enumerate().flat_map(line).collect()
-    }
-
-    fn source(&self, [row, column]: [i32; 2]) -> Source {
-        let (row, column) = (self.image.vertical.pixel(row), self.image.horizontal.pixel(column));
-        let element = self.term.view.index(self.index, row, column);
-        Some((self.term.input, index(element)))
-    }
-}
-
-/// The part of a sub-image that a tap sees.
-struct Window {
-    rows: Span,
-    columns: Span,
-}
-
-impl Window {
-    /// What leaves and what enters on the way to `other`, which differs in one dimension.
-    fn strips_to(&self, other: &Self) -> Vec<Strip> {
-        let vertical = self.rows == other.rows;
-        let (before, after, along) = if vertical {
-            (self.columns, other.columns, self.rows)
-        } else {
-            (self.rows, other.rows, self.columns)
-        };
-        let strip = |across, negative| Strip { vertical, across, along, negative };
-        let leaving = before.without(after).into_iter().map(|i| strip(i, true));
-        leaving.chain(after.without(before).into_iter().map(|i| strip(i, false))).collect()
-    }
-}
-
-/// A line of pixels to read.
-struct Strip {
-    vertical: bool,
-    /// The column of a vertical strip, the row of a horizontal one.
-    across: i32,
-    along: Span,
-    negative: bool,
-}
-
-impl Strip {
-    fn position(&self, index: i32) -> [i32; 2] {
-        if self.vertical { [index, self.across] } else { [self.across, index] }
-    }
 }

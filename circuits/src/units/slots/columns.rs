@@ -29,6 +29,9 @@ pub struct SlotShape {
     pub table_highs: Vec<i64>,
     /// Widths of the limbs of the overflow beyond the clamp.
     pub overflow_limbs: Vec<u32>,
+    /// What the highest limbs of overflow and shortfalls are below, where that is not as many bits as
+    /// they have.
+    pub exact: Option<u32>,
     /// Whether some layer has outputs wider than `clamp_bits`.
     pub wide: bool,
     /// How the channels of clamped and table layers are packed; wide layers have their own.
@@ -60,19 +63,23 @@ pub(crate) struct SlotLane {
     pub(super) activation: Option<Column<Advice>>,
     pub(super) remainder: Limbs,
     pub(super) overflow: Limbs,
-    /// What the accumulators of a window fall short of the largest by: one less than there are
-    /// positions, or none where no layer has windows.
-    pub(super) shortfalls: Vec<Shortfall>,
+    /// What the accumulators of a window fall short of the largest by, if some layer has windows.
+    pub(super) shortfalls: Option<Shortfalls>,
     /// `half + bias − low·2^shift`, a fixed integer per value.
     pub(super) offset: Column<Fixed>,
 }
 
-/// What the accumulator of a position of a window, or of the next, falls short of the largest by.
+/// What all accumulators of a window but one fall short of the largest by.
+///
+/// Two bits say which position is left out: shortfall `j` is that of position `j`, or of position
+/// `j + 1` where the one that is left out is not behind `j`.
 #[derive(Clone, Debug)]
-pub(super) struct Shortfall {
-    pub(super) limbs: Limbs,
-    /// 1 if it is that of the next position.
-    pub(super) is_next: Column<Advice>,
+pub(super) struct Shortfalls {
+    pub(super) limbs: [Limbs; POSITIONS - 1],
+    /// 1 if the position that is left out is in the first row of the window.
+    pub(super) is_above: Column<Advice>,
+    /// 1 if it is the first of its row.
+    pub(super) is_left: Column<Advice>,
 }
 
 /// The slot unit.
@@ -111,13 +118,16 @@ impl SlotLane {
             (Limbs::default(), None)
         };
         let remainder = frame.limbs("slot remainder", &shape.remainder_limbs);
-        let overflow = frame.limbs("slot overflow", &shape.overflow_limbs);
-        let shortfall = |widths: &Vec<u32>| Shortfall {
-            limbs: frame.limbs("slot shortfall", widths),
-            is_next: frame.advice("slot shortfall is next"),
+        let bounded = |frame: &mut Frame, name, widths: &[u32]| match shape.exact {
+            Some(size) => frame.limbs_below(name, widths, size),
+            None => frame.limbs(name, widths),
         };
-        let widths = shape.window_limbs.iter();
-        let shortfalls = widths.flat_map(|widths| [widths; POSITIONS - 1]).map(shortfall).collect();
+        let overflow = bounded(frame, "slot overflow", &shape.overflow_limbs);
+        let shortfalls = shape.window_limbs.as_ref().map(|widths| Shortfalls {
+            limbs: [(); POSITIONS - 1].map(|()| bounded(frame, "slot shortfall", widths)),
+            is_above: frame.advice("slot largest is above"),
+            is_left: frame.advice("slot largest is left"),
+        });
         let offset = frame.fixed();
         Self { output, value, activation, remainder, overflow, shortfalls, offset }
     }
@@ -125,8 +135,10 @@ impl SlotLane {
     /// How many columns of integers there are.
     pub(super) fn width(&self) -> usize {
         let limbs = [&self.value, &self.remainder, &self.overflow].map(|l| l.columns().len());
-        let shortfalls = self.shortfalls.iter().map(|s| s.limbs.columns().len() + 1);
-        1 + self.activation.iter().count() + limbs.iter().sum::<usize>() + shortfalls.sum::<usize>()
+        let of_shortfalls = self.shortfalls.iter().flat_map(|shortfalls| &shortfalls.limbs);
+        let bits = 2 * self.shortfalls.iter().count();
+        let shortfalls = of_shortfalls.map(|limbs| limbs.columns().len()).sum::<usize>() + bits;
+        1 + self.activation.iter().count() + limbs.iter().sum::<usize>() + shortfalls
     }
 }
 

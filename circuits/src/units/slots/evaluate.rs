@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::{
     columns::{SlotLane, SlotUnit},
-    gates::slope,
+    gates::{is_next, slope},
     kind::RequantKind,
     rows::{Layer, SlotRow, SlotRows},
     windows::{POSITION_WEIGHTS, POSITIONS},
@@ -82,18 +82,21 @@ impl<'a> View<'a> {
         let Some(layer) = self.rows.layer(row) else { return Fr::ZERO };
         let largest = self.largest(row, layer);
         let Some((weights, whole)) = &self.window else { return largest };
-        if layer.pooling.is_none() {
-            return largest * whole;
-        }
         let lane = |lane: &SlotLane| {
-            let shortfalls = lane.shortfalls.iter().zip(weights.windows(2));
-            let weighed = shortfalls.map(|(shortfall, weights)| {
-                let weight = match self.advice.get(shortfall.is_next, row) {
+            let Some(shortfalls) = &lane.shortfalls else { return Fr::ZERO };
+            let bits = [shortfalls.is_above, shortfalls.is_left];
+            let [above, left] = bits.map(|bit| i128::from(self.advice.get(bit, row)));
+            let weighed = shortfalls.limbs.iter().zip(is_next(above, left)).zip(weights.windows(2));
+            let weighed = weighed.map(|((limbs, next), weights)| {
+                let weight = match next {
                     0 => weights[0],
                     1 => weights[1],
-                    lie => weights[0] + field(lie) * (weights[1] - weights[0]),
+                    lie => weights[0] + from_limbs([lie, 0, 0, 0]) * (weights[1] - weights[0]),
                 };
-                field(self.advice.joined(&shortfall.limbs, row)) * weight
+                match self.advice.joined(limbs, row) {
+                    0 => Fr::ZERO,
+                    short => field(short) * weight,
+                }
             });
             weighed.sum()
         };

@@ -25,6 +25,12 @@ const MAX_TABLE_BITS: u32 = 17;
 /// Largest magnitude of an accumulator, in bits; everything derived from it stays below 2^120.
 const ACCUMULATOR_BITS: u32 = 62;
 
+/// Sizes of a range that is no power of two: below, bits are as good, above, limbs are.
+const EXACT_SIZES: std::ops::RangeInclusive<u32> = 1 << 8..=1 << 14;
+
+/// Shifts whose remainders are one limb beside such a range.
+const EXACT_SHIFTS: std::ops::RangeInclusive<u32> = 8..=14;
+
 /// What the requantizations of a graph have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RowFormat {
@@ -40,8 +46,11 @@ pub(crate) struct RowFormat {
     digit_bits: u32,
     /// Max pools that layers take over; none where each pool has rows of its own.
     pub(crate) poolings: Vec<Pooling>,
-    /// Bits of what an accumulator of such a layer can fall short of another by.
-    pub(crate) window_bits: u32,
+    /// The most that an accumulator of such a layer can fall short of another by.
+    short: i64,
+    /// Where overflow and shortfalls are as large as layers need them, and not as limbs of bits have
+    /// them: what an overflow is below, and a shortfall without its lowest `shift` bits.
+    exact: Option<u32>,
 }
 
 /// Whether a layer clamps to exactly the values of so many bits.
@@ -89,7 +98,8 @@ impl RowFormat {
             wide_digit_bits: 0,
             digit_bits: 0,
             poolings: Vec::new(),
-            window_bits: 0,
+            short: 0,
+            exact: None,
         };
         for (_, requant) in requants {
             format.widen(requant);
@@ -121,17 +131,52 @@ impl RowFormat {
         let kind = |node: usize| Some(self.kind(requant(graph, node)?));
         let poolings = poolings(graph, kind);
         let requants = poolings.iter().filter_map(|p| requant(graph, p.layer));
-        let window_bits = requants.map(|r| bits(r.acc_hi.saturating_sub(r.acc_lo)).max(1)).max()?;
-        let mut format = Self { poolings, window_bits, ..self.clone() };
+        let short = requants.map(|r| r.acc_hi.saturating_sub(r.acc_lo).max(1)).max()?;
+        let mut format = Self { poolings, short, ..self.clone() };
         format.set_digit_bits(graph);
         Some(format)
     }
 
+    /// The same with overflow and shortfalls that are no larger than layers need, if that is tighter
+    /// and their limbs are few. Limbs of bits hold up to twice as much, which digits of packs have to
+    /// leave room for.
+    pub(crate) fn with_exact_limbs(&self, graph: &QuantizedGraph) -> Option<Self> {
+        let narrow = (0..graph.nodes.len()).filter_map(|node| {
+            let requant = requant(graph, node)?;
+            (self.kind(requant) != RequantKind::Wide).then(|| overflow(requant))
+        });
+        let overflow = narrow.max().unwrap_or(0);
+        let wide = if self.wide { (1 << (WIDE_BITS - self.clamp_bits)) - 1 } else { 0 };
+        let largest = overflow.max(wide).max(self.short >> self.shift);
+        let size = u32::try_from(largest + 1).ok()?;
+        let is_exact = !size.is_power_of_two() && EXACT_SIZES.contains(&size);
+        let is_one_limb = EXACT_SHIFTS.contains(&self.shift);
+        let mut format = Self { exact: Some(size), ..self.clone() };
+        format.set_digit_bits(graph);
+        (is_exact && is_one_limb && self.overflow_bits > 0).then_some(format)
+    }
+
+    /// Bits of what an accumulator of a window can fall short of another by.
+    fn window_bits(&self) -> u32 {
+        bits(self.short)
+    }
+
+    /// The largest overflow that a row can state.
+    fn largest_overflow(&self) -> i128 {
+        self.exact.map_or((1 << self.overflow_bits) - 1, |size| i128::from(size) - 1)
+    }
+
+    /// What a shortfall that a row can state is below.
+    fn largest_short(&self) -> u128 {
+        self.exact.map_or(1 << self.window_bits(), |size| u128::from(size) << self.shift)
+    }
+
     fn set_digit_bits(&mut self, graph: &QuantizedGraph) {
+        (self.digit_bits, self.wide_digit_bits) = (0, 0);
         for node in 0..graph.nodes.len() {
             let Some(requant) = requant(graph, node) else { continue };
             let kind = self.kind(requant);
-            let short = if self.pooling(node).is_some() { 2 << self.window_bits } else { 0 };
+            let short = if self.pooling(node).is_some() { self.largest_short() } else { 0 };
             let digit_bits = self.digit_bits(requant, kind, short);
             let largest = match kind {
                 RequantKind::Wide => &mut self.wide_digit_bits,
@@ -150,7 +195,7 @@ impl RowFormat {
     /// the largest that limbs within their ranges can state, `short` below it for windows, and the
     /// largest that its inputs give.
     fn digit_bits(&self, requant: &Requant, kind: RequantKind, short: u128) -> u32 {
-        let overflow = (1i128 << self.overflow_bits) - 1;
+        let overflow = self.largest_overflow();
         let (low, high) = (i128::from(requant.lo), i128::from(requant.hi));
         let (least, most) = match kind {
             RequantKind::Clamp | RequantKind::Table => (low - overflow, high + overflow),
@@ -173,17 +218,29 @@ impl RowFormat {
     /// The columns of such rows, `lanes` slots to a row and limbs of at most `limit` bits, but for
     /// what depends on the layout.
     pub(crate) fn shape(&self, lanes: usize, limit: u32) -> SlotShape {
+        let (remainder, overflow, window) = match self.exact {
+            Some(size) => {
+                let highest = u32::BITS - (size - 1).leading_zeros();
+                (vec![self.shift], vec![highest], vec![self.shift, highest])
+            }
+            None => (
+                limb_widths(self.shift, limit),
+                limb_widths(self.overflow_bits, limit),
+                limb_widths(self.window_bits(), limit),
+            ),
+        };
         SlotShape {
             lanes,
             shift: self.shift,
-            remainder_limbs: limb_widths(self.shift, limit),
+            remainder_limbs: remainder,
             clamp_bits: self.clamp_bits,
             value_limbs: self.value_limbs(limit),
             table_highs: self.table_highs.clone(),
-            overflow_limbs: limb_widths(self.overflow_bits, limit),
+            overflow_limbs: overflow,
+            exact: self.exact,
             wide: self.wide,
             packing: self.packing(RequantKind::Clamp, lanes),
-            window_limbs: (!self.poolings.is_empty()).then(|| limb_widths(self.window_bits, limit)),
+            window_limbs: (!self.poolings.is_empty()).then_some(window),
             ..SlotShape::default()
         }
     }

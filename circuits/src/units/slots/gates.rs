@@ -14,22 +14,26 @@
 //!
 //! Where a max pool follows, a row states the accumulators of a window by the largest of them, `y`,
 //! and what the others fall short of it by: shortfall `j`, at least 0 by lookup, is that of position
-//! `j`, or of position `j + 1` where a bit says so. There is one shortfall less than there are
-//! positions, so whatever the bits, some position falls short by nothing, and none exceeds `y`.
-//! As requantization never decreases, the output of `y` is the largest of the outputs.
+//! `j`, or of position `j + 1`, as two bits say that tell the position of `y`. There is one shortfall
+//! less than there are positions, so whatever the bits, some position falls short by nothing, and
+//! none exceeds `y`. In rows without a window all shortfalls are 0. As requantization never
+//! decreases, the output of `y` is the largest of the outputs.
 //!
 //! All quantities are below 2^(shift + 40) or 2^63 in magnitude, far below the field's 2^253, so
 //! equality in the field is equality of integers. The linear unit forces `y` to be the layer's accumulator.
 
+use std::ops::{Add, Mul, Sub};
+
 use halo2_proofs::{halo2curves::bn256::Fr, plonk::Expression};
 
 use super::{
-    columns::{Shortfall, SlotLane, SlotUnit},
+    columns::{Shortfalls, SlotLane, SlotUnit},
     packing::Packing,
-    windows::position_weights,
+    windows::{POSITIONS, position_weights},
 };
 use crate::{
     algebra::{Gates, Row, horner, integer, power_of_two, sum},
+    frame::Limbs,
     integers,
 };
 
@@ -42,11 +46,12 @@ pub(super) fn configure(unit: &SlotUnit, gates: &mut Gates<'_>) {
         if !lane.value.is_empty() {
             output_is_the_value_or_the_activation(unit, (place, lane), gates);
         }
-        if !lane.shortfalls.is_empty() {
-            shortfalls_have_one_position(lane, gates);
+        if let Some(shortfalls) = &lane.shortfalls {
+            shortfalls_have_one_position(shortfalls, gates);
         }
     }
     nothing_beside_a_wide_output(unit, gates);
+    shortfalls_are_of_windows(unit, gates);
 }
 
 /// `p(next) · den = p · num + layer · den`: the weight of this row's values in the linear check.
@@ -105,28 +110,49 @@ fn output_is_the_value_or_the_activation(
 }
 
 /// A shortfall is that of its position or of the next, not parts of both.
-fn shortfalls_have_one_position(lane: &SlotLane, gates: &mut Gates<'_>) {
+fn shortfalls_have_one_position(shortfalls: &Shortfalls, gates: &mut Gates<'_>) {
     gates.create("slot shortfall", |row| {
         let on = row.on();
-        let is_bit = |shortfall: &Shortfall| {
-            let bit = row.cur(shortfall.is_next);
-            ("next is 0 or 1", on.clone() * bit.clone() * (bit - integer(1)))
-        };
-        lane.shortfalls.iter().map(is_bit).collect::<Vec<_>>()
+        let Shortfalls { is_above, is_left, .. } = *shortfalls;
+        [is_above, is_left].map(|column| {
+            let bit = row.cur(column);
+            ("the position is two bits", on.clone() * bit.clone() * (bit - integer(1)))
+        })
+    });
+}
+
+/// Rows without a window have no shortfalls: a sum of limbs, none of which is negative, is 0 where
+/// all of them are.
+fn shortfalls_are_of_windows(unit: &SlotUnit, gates: &mut Gates<'_>) {
+    let Some(q_window) = unit.q_window else { return };
+    gates.create("slot window", |row| {
+        let lanes = unit.lanes.iter().filter_map(|lane| lane.shortfalls.as_ref());
+        let limbs = lanes.flat_map(|shortfalls| &shortfalls.limbs).flat_map(Limbs::columns);
+        let all = sum(limbs.map(|&limb| row.cur(limb)).collect::<Vec<_>>());
+        [("no shortfalls without a window", row.on() * (integer(1) - row.fixed(q_window)) * all)]
     });
 }
 
 /// `Σ_t μ_t·(y − y_t)`, `μ_t` the weight of a position.
 fn weighed_shortfalls(
-    lane: &SlotLane,
-    weights: &[Expression<Fr>],
+    shortfalls: &Shortfalls,
+    weights: &[Expression<Fr>; POSITIONS],
     row: &mut Row<'_, '_>,
 ) -> Expression<Fr> {
-    sum(lane.shortfalls.iter().zip(weights.windows(2)).map(|(shortfall, weights)| {
-        let step = weights[1].clone() - weights[0].clone();
-        let weight = weights[0].clone() + row.cur(shortfall.is_next) * step;
-        row.limbs(&shortfall.limbs) * weight
-    }))
+    let [above, left] = [shortfalls.is_above, shortfalls.is_left].map(|bit| row.cur(bit));
+    let steps = weights.windows(2).map(|pair| (pair[0].clone(), pair[1].clone() - pair[0].clone()));
+    let terms = shortfalls.limbs.iter().zip(is_next(above, left)).zip(steps);
+    sum(terms.map(|((limbs, next), (weight, step))| row.limbs(limbs) * (weight + next * step)))
+}
+
+/// For each shortfall whether it is that of the next position: whether the position of the largest,
+/// given by two bits, is not behind its own.
+pub(super) fn is_next<T>(above: T, left: T) -> [T; POSITIONS - 1]
+where
+    T: Clone + Add<Output = T> + Sub<Output = T> + Mul<Output = T>,
+{
+    let both = above.clone() * left.clone();
+    [both.clone(), above.clone(), above + left - both]
 }
 
 /// The channels of a wide layer, one to a row, are packed with a base of their own, which is not that
@@ -176,17 +202,20 @@ fn accumulator(
 /// weight.
 ///
 /// With windows it is `Σ_t μ_t · (y_t − bias) = μ·(y − bias) − Σ_t μ_t·(y − y_t)`, `μ_t` the weight of a
-/// position and `μ = Σ_t μ_t`. A row without a window has the factor `μ` as well, as this leaves
-/// the degree what it is: the linear unit multiplies the other side of such layers with it.
+/// position and `μ = Σ_t μ_t`. A row without a window, whose shortfalls are 0, has the factor `μ` as
+/// well, as this leaves the degree what it is: the linear unit multiplies the other side of such
+/// layers with it.
 pub(super) fn accumulators(unit: &SlotUnit, row: &mut Row<'_, '_>) -> Expression<Fr> {
     let lattice = row.lattice();
     let lanes = unit.lanes.iter().map(|lane| whole_accumulator(unit, lane, row)).collect();
     let outputs = packed(unit.shape.packing, lanes, &lattice.channel);
-    let Some(q_window) = unit.q_window else { return outputs };
+    if unit.q_window.is_none() {
+        return outputs;
+    }
     let weights = position_weights(&lattice);
-    let lanes = unit.lanes.iter().map(|lane| weighed_shortfalls(lane, &weights, row)).collect();
-    let short = packed(unit.shape.packing, lanes, &lattice.channel);
-    outputs * sum(weights) - row.fixed(q_window) * short
+    let lanes = unit.lanes.iter().filter_map(|lane| lane.shortfalls.as_ref());
+    let lanes = lanes.map(|shortfalls| weighed_shortfalls(shortfalls, &weights, row)).collect();
+    outputs * sum(weights) - packed(unit.shape.packing, lanes, &lattice.channel)
 }
 
 /// `y − bias` of a lane.

@@ -4,10 +4,10 @@ use rayon::prelude::*;
 use zkinfer_models::quantized::Requant;
 
 use super::{
-    columns::{SlotLane, SlotShape, SlotUnit},
+    columns::{Shortfalls, SlotLane, SlotShape, SlotUnit},
     kind::{RequantKind, requant},
     rows::{LayerTable, SlotRows},
-    windows::POSITIONS,
+    windows::{POSITIONS, WINDOW},
 };
 use crate::{
     cells::{Group, IntegerCells, Run},
@@ -49,20 +49,29 @@ fn assign_lane(
             slot.output += slot.overflow << shape.clamp_bits;
         }
         slot.assign(shape, lane, row, cells);
-        for (place, (shortfall, is_next)) in shortfalls(&accumulators, largest).enumerate() {
-            let columns = &lane.shortfalls[place];
-            cells.set_limbs(&columns.limbs, row, shortfall);
-            cells.set(columns.is_next, row, i64::from(is_next));
+        if let Some(shortfalls) = &lane.shortfalls {
+            assign_shortfalls(shortfalls, &accumulators, row, cells);
         }
     }
 }
 
-/// What all but one of the accumulators fall short of the largest by, and whether that is one of
-/// those before.
-fn shortfalls(accumulators: &[i64], largest: i64) -> impl Iterator<Item = (i64, bool)> {
-    let without = accumulators.iter().position(|&accumulator| accumulator == largest);
-    let others = accumulators.iter().enumerate().filter(move |(i, _)| Some(*i) != without);
-    others.map(move |(i, accumulator)| (largest - accumulator, Some(i) > without))
+/// What all but one of the accumulators of a window fall short of the largest by, and its place;
+/// nothing in a row without a window.
+fn assign_shortfalls(
+    shortfalls: &Shortfalls,
+    accumulators: &[i64],
+    row: usize,
+    cells: &mut Group<'_>,
+) {
+    let largest = accumulators.iter().copied().fold(i64::MIN, i64::max);
+    let place = accumulators.iter().position(|&accumulator| accumulator == largest).unwrap_or(0);
+    let others = accumulators.iter().enumerate().filter(|(position, _)| *position != place);
+    let others = others.map(|(_, accumulator)| largest - accumulator).chain(std::iter::repeat(0));
+    for (limbs, short) in shortfalls.limbs.iter().zip(others) {
+        cells.set_limbs(limbs, row, short);
+    }
+    cells.set(shortfalls.is_above, row, i64::from(place / WINDOW[1] == 0));
+    cells.set(shortfalls.is_left, row, i64::from(place % WINDOW[1] == 0));
 }
 
 /// The parts of one accumulator.
