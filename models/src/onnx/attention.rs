@@ -194,15 +194,17 @@ fn mask(
             Ok(Mask { bias: Some(bias), attending: Some(attending) })
         }
         Some(given) => {
+            let alone = places.as_ref().and_then(|places| attending_rows(places, shape));
             let bias = match places {
                 None => given,
                 Some(places) => importer.add(node, &given, &places.into())?,
             };
             let attending = match &bias {
-                Value::Constant(bias) => attending_rows(bias, shape).map(Value::from),
-                Value::Tensor(_) => None,
+                Value::Constant(bias) => attending_rows(bias, shape),
+                // What numbers that are computed forbid is not known; places forbid it anyway.
+                Value::Tensor(_) => alone,
             };
-            Ok(Mask { bias: Some(bias), attending })
+            Ok(Mask { bias: Some(bias), attending: attending.map(Value::from) })
         }
         None => {
             let attending = places.as_ref().and_then(|places| attending_rows(places, shape));
