@@ -7,7 +7,7 @@ use zkinfer::{SrsPolicy, prover::files};
 use zkinfer_node::{Bundle, Client, Dispute, Hex, JobRequest, Report, Served, Wait, chain_weights};
 use zkinfer_settlement::JobId;
 
-use crate::{args, buyer};
+use crate::{args, buyer, output::say};
 
 pub(crate) fn bundle(args: &args::Bundle) -> Result<ExitCode> {
     let (client, market) = Client::connect(&args.market)?;
@@ -22,19 +22,19 @@ pub(crate) fn check(args: &args::Check) -> Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
     for finding in bundle.check(args.coordinator, policy) {
         match finding.failure {
-            None => println!("holds: {}", finding.check),
+            None => say(format_args!("holds: {}", finding.check))?,
             Some(failure) => {
-                println!("FAILS: {}: {failure}", finding.check);
+                say(format_args!("FAILS: {}: {failure}", finding.check))?;
                 code = ExitCode::from(1);
             }
         }
     }
-    println!("the job is {}", bundle.job.state);
+    say(format_args!("the job is {}", bundle.job.state))?;
     Ok(code)
 }
 
 pub(crate) fn report(args: &args::Report) -> Result<ExitCode> {
-    println!("{}", serde_json::to_string_pretty(&computed(args)?)?);
+    say(serde_json::to_string_pretty(&computed(args)?)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -65,7 +65,7 @@ pub(crate) fn weights(args: &args::Weights) -> Result<ExitCode> {
     let (uids, weights): (Vec<u16>, Vec<f64>) = weights.into_iter().unzip();
     let chain = chain_weights(&uids, &weights, args.limit)?;
     let shown = serde_json::json!({ "uids": chain.uids, "values": chain.values });
-    println!("{shown}");
+    say(shown)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -80,11 +80,11 @@ pub(crate) fn replay(args: &args::Replay) -> Result<ExitCode> {
         let dispute: Dispute = serde_json::from_slice(&bytes).with_context(place)?;
         return Ok(match dispute.check(&served.graph, served.digest()) {
             Ok(fault) => {
-                println!("holds: {fault}: {}", dispute.answer.node);
+                say(format_args!("holds: {fault}: {}", dispute.answer.node))?;
                 ExitCode::SUCCESS
             }
             Err(error) => {
-                println!("FAILS: {error}");
+                say(format_args!("FAILS: {error}"))?;
                 ExitCode::from(1)
             }
         });
@@ -101,10 +101,10 @@ pub(crate) fn replay(args: &args::Replay) -> Result<ExitCode> {
     let answer = view.answer.context("nobody has answered the job")?;
     answer.check(&request.order, served.key()).context("the answer is none")?;
     let Some(dispute) = Dispute::find(&served, &request, &answer)? else {
-        println!("the answer is what the model computes, step by step");
+        say("the answer is what the model computes, step by step")?;
         return Ok(ExitCode::SUCCESS);
     };
-    println!("{}", dispute.check(&served.graph, served.digest())?);
+    say(dispute.check(&served.graph, served.digest())?)?;
     if let Some(path) = &args.output {
         let text = serde_json::to_vec_pretty(&dispute)?;
         files::write_whole(path, |file| std::io::Write::write_all(file, &text))

@@ -18,7 +18,10 @@ use zkinfer_node::{
 };
 use zkinfer_settlement::{JobId, ValuesDigest};
 
-use crate::args::{Job, Named, Submit};
+use crate::{
+    args::{Job, Named, Submit},
+    output::say,
+};
 
 pub(crate) fn run(job: &Job) -> Result<ExitCode> {
     match job {
@@ -169,6 +172,6 @@ fn show(view: &JobView, key: Option<&VerifyingKey>) -> Result<()> {
         let named = outputs.iter().map(|tensor| tensor.name.clone()).zip(reals);
         shown["output"] = serde_json::to_value(named.collect::<Vec<_>>())?;
     }
-    println!("{}", serde_json::to_string_pretty(&shown)?);
+    say(serde_json::to_string_pretty(&shown)?)?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod args;
 mod auditor;
 mod buyer;
+mod output;
 
 use std::{
     process::ExitCode,
@@ -14,6 +15,7 @@ use clap::Parser;
 use zkinfer_node::{Config, Server, Worker};
 
 use args::{Args, Command};
+use output::say;
 
 /// Set when the process is asked to end.
 static STOP: AtomicBool = AtomicBool::new(false);
@@ -48,7 +50,7 @@ fn run_server(args: &args::Serve) -> Result<ExitCode> {
     let config = args.config()?;
     runtime()?.block_on(async {
         let server = Server::start(&config).await?;
-        println!("listening on http://{}", server.address()?);
+        say(format_args!("listening on http://{}", server.address()?))?;
         server.run(asked_to_end()).await?;
         Ok(ExitCode::SUCCESS)
     })
@@ -56,7 +58,7 @@ fn run_server(args: &args::Serve) -> Result<ExitCode> {
 
 fn run_node(args: &args::Node) -> Result<ExitCode> {
     let worker = Worker::new(&args.options())?;
-    println!("node {}", worker.identity().address());
+    say(format_args!("node {}", worker.identity().address()))?;
     let runtime = runtime()?;
     runtime.spawn(async {
         asked_to_end().await;

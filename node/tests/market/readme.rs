@@ -86,3 +86,16 @@ fn the_market_of_the_readme_works_as_printed() {
     let job: zkinfer_node::Hex<32> = shown["job"].as_str().unwrap().parse().unwrap();
     assert_eq!(client.job(JobId(job.0), Wait::End).unwrap().state, "settled");
 }
+
+/// Who stops reading, as `head` does, makes no command fail.
+#[test]
+fn a_reader_who_stops_reading_is_no_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let coordinator = crate::common::Coordinator::start(&crate::common::config(folder.path()));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zkinfer-market"));
+    command.args(["report", "--market", &coordinator.url]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
