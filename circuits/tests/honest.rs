@@ -17,6 +17,14 @@ fn honest_witnesses_satisfy_the_circuit() {
     }
 }
 
+/// Exact codes have weights of up to 30 digits below one.
+#[test]
+fn weights_of_many_digits_have_a_witness() {
+    let model = support::many_digits();
+    let failures = model.failures(&model.circuit());
+    assert!(failures.is_empty(), "{:#?}", &failures[..failures.len().min(3)]);
+}
+
 fn broken(model: &support::Model) -> BTreeSet<String> {
     Recorder::synthesize(&model.circuit(), model.plan.k(), &model.instance).broken()
 }

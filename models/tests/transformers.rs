@@ -5,6 +5,7 @@
 mod support;
 
 use ndarray::{ArrayD, IxDyn};
+use support::onnx::proto::{DataType, TensorProto};
 use support::onnx::{Builder, float, int, noise};
 use support::rules;
 use zkinfer_models::graph::Op;
@@ -214,4 +215,47 @@ fn an_epsilon_below_zero_is_refused() {
     let model = model.node("LayerNormalization", &["x", "g"], &["y"], &node).output("y");
     let refused = Graph::from_onnx_bytes(&model.bytes()).unwrap_err().to_string();
     assert!(refused.contains("epsilon"), "{refused}");
+}
+
+/// A mask of booleans that an input gives does what the same constant mask does, rows that may look
+/// at nothing and masks of every head included.
+#[test]
+fn a_computed_mask_is_the_constant_one() {
+    let shape = [2, 2, 3, 4];
+    let allowed: Vec<bool> = (0..48).map(|place| place % 5 != 0 && place / 4 != 7).collect();
+    let attention = |mask: &dyn Fn(Builder) -> Builder| {
+        let model = Builder::new(23).input("q", &[2, 2, 3, 8]).input("k", &[2, 2, 4, 8]);
+        let model = mask(model.input("v", &[2, 2, 4, 8]));
+        model.node("Attention", &["q", "k", "v", "m"], &["y"], &[]).output("y")
+    };
+    let constant = attention(&|mut model| {
+        model.graph().initializer.push(TensorProto {
+            name: "m".to_owned(),
+            dims: shape.to_vec(),
+            data_type: DataType::Bool as i32,
+            raw_data: allowed.iter().map(|&allowed| u8::from(allowed)).collect(),
+            ..TensorProto::default()
+        });
+        model
+    });
+    let computed = attention(&|model| {
+        let mut model = model.input("m", &shape);
+        let kind = model.graph().input.last_mut().unwrap().r#type.as_mut().unwrap();
+        kind.tensor_type.as_mut().unwrap().elem_type = DataType::Bool as i32;
+        model
+    });
+    let mut inputs = Vec::new();
+    for (name, length) in [("q", 96), ("k", 128), ("v", 128)] {
+        let sizes = [2, 2, length / 32, 8];
+        inputs.push(ArrayD::from_shape_vec(IxDyn(&sizes), noise(name, length)).unwrap());
+    }
+    let run = |model: &Builder, inputs: &[ArrayD<f32>]| {
+        Graph::from_onnx_bytes(&model.bytes()).unwrap().run_float(inputs).unwrap().remove(0)
+    };
+    let expected = run(&constant, &inputs);
+    let mask = allowed.iter().map(|&allowed| f32::from(u8::from(allowed))).collect();
+    inputs.push(ArrayD::from_shape_vec(IxDyn(&[2, 2, 3, 4]), mask).unwrap());
+    let found = run(&computed, &inputs);
+    let largest = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(largest < 1e-5, "{largest}");
 }

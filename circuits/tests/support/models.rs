@@ -14,7 +14,6 @@ macro_rules! for_every_model {
     ($macro:ident) => {
         $macro!(
             dense,
-            many_digits,
             convolution,
             strided_convolution,
             pool,
