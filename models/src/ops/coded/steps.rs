@@ -176,7 +176,7 @@ mod tests {
         let rule = Rule::Scaled { multipliers: vec![0.25] };
         let steps = Steps::of(&rule, 0, [-200, 200], [-128, 127]);
         assert!(steps.line(30, true).misplaced > 0);
-        assert_eq!(steps.window(), Some([-199, 199]));
+        assert_eq!(steps.window(), Some([-198, 198]));
         let rule = Rule::Scaled { multipliers: vec![1.0] };
         let steps = Steps::of(&rule, 0, [-200, 200], [-128, 127]);
         assert_eq!(steps.line(16, true).misplaced, 0);
