@@ -347,9 +347,8 @@ impl<'a> Copies<'a> {
 
     /// What a copied cell is a copy of: a cell of the same unit.
     pub(crate) fn copy_own(&mut self, to: Copied, row: usize, from: (Column<Advice>, usize)) {
-        let [to, from] = [(to.column(), row), from]
-            .map(|(column, row)| Cell { row_offset: row, column: column.into() });
-        self.pairs.push([to, from]);
+        let cells = [(to.column(), row), from].map(|(column, row)| self.of_unit(column, row));
+        self.pairs.push(cells);
     }
 
     /// What a public value is: the cell of a tensor.
