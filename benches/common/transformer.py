@@ -8,26 +8,37 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 SEED = 11
-# Blocks, width, heads, tokens and words: the shape of nanoGPT, 0.2 million weights.
-NANO = {"nanogpt": (4, 64, 4, 64, 65)}
+# Blocks, width, heads, tokens and words: the shapes of nanoGPT, 0.2 million weights, and of GPT-2
+# small, 124 million.
+SHAPES = {"nanogpt": (4, 64, 4, 64, 65), "gpt2_small": (12, 768, 12, 32, 50257)}
+# From so many words on the head is the embedding, turned, and gives logits for the last token alone.
+MANY_WORDS = 10_000
 SAMPLES = 8
 
 
 class Transformer:
-    """The nodes and weights of a decoder that gives logits for every token."""
+    """The nodes and weights of a decoder that gives logits for every token, or for the last."""
 
     def __init__(self, blocks: int, width: int, heads: int, tokens: int, words: int) -> None:
         self.random = np.random.default_rng(SEED)
         self.nodes: list[onnx.NodeProto] = []
         self.constants: dict[str, np.ndarray] = {}
         self.width, self.heads, self.tokens, self.words = width, heads, tokens, words
-        value = self.node("Gather", [self.weight("embedding", words, width, scale=1.0), "tokens"])
+        embedding = self.weight("embedding", words, width, scale=1.0)
+        value = self.node("Gather", [embedding, "tokens"])
         value = self.node("Add", [value, self.weight("places", tokens, width, scale=0.3)])
         for block in range(blocks):
             value = self.residual(value, self.attention(f"block{block}.attention", value))
             value = self.residual(value, self.feed_forward(f"block{block}.forward", value))
         value = self.normalize("norm", value)
-        self.logits = self.dense("head", value, words)
+        if words < MANY_WORDS:
+            self.rows = tokens
+            self.logits = self.dense("head", value, words)
+        else:
+            self.rows = 1
+            last = self.node("Gather", [value, self.constant("last", np.array([-1]))], axis=1)
+            turned = self.node("Transpose", [embedding], perm=[1, 0])
+            self.logits = self.node("MatMul", [last, turned])
 
     def node(self, op: str, inputs: list[str], **attributes: object) -> str:
         output = f"{op.lower()}{len(self.nodes)}"
@@ -92,7 +103,7 @@ class Transformer:
             self.nodes,
             folder.name,
             [describe("tokens", TensorProto.INT64, shape)],
-            [describe(self.logits, TensorProto.FLOAT, [*shape, self.words])],
+            [describe(self.logits, TensorProto.FLOAT, [1, self.rows, self.words])],
             [numpy_helper.from_array(np.asarray(a), name) for name, a in self.constants.items()],
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)])
@@ -109,4 +120,4 @@ class Transformer:
 
 def write(name: str, folder: Path) -> int:
     """Writes the transformer of this name; gives the number of its weights."""
-    return Transformer(*NANO[name]).write(folder)
+    return Transformer(*SHAPES[name]).write(folder)

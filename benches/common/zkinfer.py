@@ -28,7 +28,14 @@ def run(command: list[str | Path]) -> str:
     return done.stdout
 
 
-def prove(zkinfer: Path, model: Path, data: Path, folder: Path, samples: Path | None = None) -> dict:
+def prove(
+    zkinfer: Path,
+    model: Path,
+    data: Path,
+    folder: Path,
+    samples: Path | None = None,
+    options: list[str] | None = None,
+) -> dict:
     """Proves the model on the input, in a process of its own; gives its report."""
     folder.mkdir(parents=True, exist_ok=True)
     places = ["--output", folder / "proof.zkproof", "--key", folder / "proof.zkvk"]
@@ -36,7 +43,8 @@ def prove(zkinfer: Path, model: Path, data: Path, folder: Path, samples: Path | 
     # The key is made anew, with the settings that this calibration gives.
     for old in folder.glob("proof.*"):
         old.unlink()
-    return json.loads(run(command + (["--calibrate", samples] if samples else [])))
+    calibrated = ["--calibrate", samples] if samples else []
+    return json.loads(run([*command, *calibrated, *(options or [])]))
 
 
 def verify(zkinfer: Path, folder: Path, data: Path) -> None:

@@ -11,7 +11,7 @@ use super::proto::{AttributeProto, DataLocation, GraphProto, ModelProto, NodePro
 use crate::digest::keccak256;
 
 /// Most bytes of all files of tensors together, what no tensor reads included.
-const DATA_BYTES: u64 = 1 << 28;
+const DATA_BYTES: u64 = 1 << 31;
 
 /// Gives the bytes of a file that a model names, or says why not.
 pub type Resolver<'a> = dyn Fn(&str) -> Result<Vec<u8>, String> + 'a;

@@ -26,7 +26,7 @@ pub(super) fn graph_digest(
     nodes: &[FlatNode<'_>],
     inputs: &[Input],
 ) -> Result<Bytes, ImportError> {
-    let mut values = Values { digests: HashMap::new(), budget: Budget::new() };
+    let mut values = Values { digests: HashMap::new(), budget: Budget::of(graph) };
     for tensor in &graph.initializer {
         let digest = values.tensor(tensor)?;
         values.digests.insert(tensor.name.clone(), digest);

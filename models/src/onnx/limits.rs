@@ -1,16 +1,18 @@
 //! Bounds on what a file may ask for, far above what can be proved.
 
 use super::error::ImportError;
+use super::proto::GraphProto;
 
 /// Largest file, and most bytes of weights in other files.
-pub(super) const FILE_BYTES: u64 = 1 << 27;
+pub(super) const FILE_BYTES: u64 = 1 << 30;
 /// Most strings and messages in a file.
 pub(super) const FIELDS: usize = 1 << 19;
 /// Most nodes in a graph.
 pub(super) const NODES: usize = 1 << 13;
 /// Most tensors of a graph: nodes may have many outputs.
 const TENSORS: usize = 1 << 15;
-/// Most elements of all tensors and layers of a graph together.
+/// Most elements of all tensors and layers of a graph together, besides one for each byte of its
+/// stored tensors: large models are large files.
 const ELEMENTS: u128 = 1 << 27;
 /// Most dimensions of a tensor.
 pub(super) const RANK: usize = 16;
@@ -46,14 +48,21 @@ pub(super) fn limit_at(
 #[derive(Debug)]
 pub(super) struct Budget {
     elements: u128,
+    most_elements: u128,
     multiplications: u128,
     tensors: usize,
 }
 
 impl Budget {
-    /// The whole budget of a graph.
+    /// The whole budget of a graph that stores nothing.
     pub(super) const fn new() -> Self {
-        Self { elements: 0, multiplications: 0, tensors: 0 }
+        Self { elements: 0, most_elements: ELEMENTS, multiplications: 0, tensors: 0 }
+    }
+
+    /// The whole budget of a graph.
+    pub(super) fn of(graph: &GraphProto) -> Self {
+        let stored = graph.initializer.iter().map(|tensor| tensor.raw_data.len() as u128);
+        Self { most_elements: ELEMENTS + stored.sum::<u128>(), ..Self::new() }
     }
 
     /// Counts a tensor.
@@ -75,8 +84,8 @@ impl Budget {
         let got =
             shape.iter().fold(1u128, |product, &size| product.saturating_mul(size.max(1) as u128));
         self.elements = self.elements.saturating_add(got);
-        if self.elements > ELEMENTS {
-            return refused("tensor elements", self.elements, ELEMENTS);
+        if self.elements > self.most_elements {
+            return refused("tensor elements", self.elements, self.most_elements);
         }
         Ok(shape.iter().product())
     }
