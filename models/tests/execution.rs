@@ -112,10 +112,12 @@ fn layer_strategy() -> impl Strategy<Value = (QuantizedGraph, Vec<i64>)> {
                 acc_hi: i64::MAX,
                 table: None,
             };
+            let outputs = tensor(output.channels * rows * columns, -128, 127);
+            let affine = Affine { terms: vec![term], bias, shifts: Vec::new(), output, requant };
             let graph = one_node(
                 tensor(input.len(), -reach, reach - 1),
-                tensor(output.channels * rows * columns, -128, 127),
-                QuantizedOp::Affine(Affine { terms: vec![term], bias, output, requant }),
+                outputs,
+                QuantizedOp::Affine(affine),
             );
             Some((graph, input))
         },

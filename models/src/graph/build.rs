@@ -95,15 +95,15 @@ impl Channels {
         Groups::equal(elements, count)
     }
 
-    /// The tensor as an image with these channels.
+    /// The tensor as an image with these channels: a single row where no element of a channel has a
+    /// neighbour, since circuits read the elements of a row side by side.
     pub(crate) const fn view(&self) -> ImageView {
-        ImageView {
-            channels: self.count,
-            height: self.before,
-            width: self.after,
-            strides: [self.after, self.count * self.after, 1],
-            offset: 0,
-        }
+        let Self { before, count, after } = *self;
+        let (height, width, strides) = match after {
+            1 => (1, before, [1, 0, count]),
+            _ => (before, after, [after, count * after, 1]),
+        };
+        ImageView { channels: count, height, width, strides, offset: 0 }
     }
 }
 

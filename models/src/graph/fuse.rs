@@ -27,7 +27,7 @@ impl Draft {
                 || self.absorb_activation(position, &context)
                 || self.hoist_activation(position, &context)
                 || self.merge_producer(position, &context)
-                || self.fold_normalization(position, &context)
+                || self.fold_scaling(position)
                 || self.scale_product(position, &context)
                 || self.scale_factor(position, &context)
         })

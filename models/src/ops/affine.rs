@@ -3,6 +3,7 @@
 mod execute;
 pub(crate) mod patches;
 mod quantize;
+mod regroup;
 
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
@@ -64,7 +65,7 @@ impl Window {
     }
 }
 
-/// `acc[o, p, q] = bias[o] + Σ_terms Σ_{c, u, v} kernel[o, c, u, v] · input[g(o) + c, p·s + u·d − pad, …]`
+/// `acc[o, p, q] = bias[o] + shift[o, p, q] + Σ_terms Σ_{c, u, v} kernel[o, c, u, v] · input[g(o) + c, p·s + u·d − pad, …]`
 /// with out-of-range pixels 0, then [`Requant`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QuantizedAffine {
@@ -72,6 +73,8 @@ pub struct QuantizedAffine {
     pub terms: Vec<ConvTerm>,
     /// One integer per output channel, in accumulator units.
     pub bias: Vec<i64>,
+    /// One integer per element of the output tensor besides, in its order; all 0 if it is empty.
+    pub shifts: Vec<i64>,
     /// Where `(o, p, q)` lies in the output tensor; a bijection onto its elements.
     pub output: ImageView,
     /// From accumulator to output.
@@ -194,7 +197,11 @@ impl IntegerForm for QuantizedAffine {
     }
 
     fn run(&self, graph: &QuantizedGraph, values: &[Vec<i64>], output: TensorId) -> Computed<i64> {
-        self.requant.computed(execute::accumulators(graph, self, values, output))
+        let mut accumulators = execute::accumulators(graph, self, values, output);
+        for (accumulator, shift) in accumulators.iter_mut().zip(&self.shifts) {
+            *accumulator += shift;
+        }
+        self.requant.computed(accumulators)
     }
 
     fn requant(&self) -> Option<&Requant> {
@@ -209,6 +216,9 @@ impl IntegerForm for QuantizedAffine {
                     biases[view.index(channel, row, column)] = bias;
                 }
             }
+        }
+        for (bias, shift) in biases.iter_mut().zip(&self.shifts) {
+            *bias += shift;
         }
         biases
     }

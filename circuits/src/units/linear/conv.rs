@@ -151,6 +151,7 @@ mod tests {
                 padding: [padding; 2],
             }],
             bias: vec![0],
+            shifts: Vec::new(),
             output: view(out),
             requant: Requant {
                 scale: 1.0,

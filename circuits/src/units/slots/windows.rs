@@ -74,7 +74,8 @@ pub(crate) fn poolings(
 fn never_decreases(affine: &Affine) -> bool {
     let requant = &affine.requant;
     let bounds = requant.acc_lo..=requant.acc_hi;
-    affine.bias.iter().all(|bias| bounds.contains(bias))
+    affine.shifts.is_empty()
+        && affine.bias.iter().all(|bias| bounds.contains(bias))
         && requant.table.as_ref().is_none_or(|table| table.is_sorted())
 }
 

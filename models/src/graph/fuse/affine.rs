@@ -1,6 +1,6 @@
 //! Linear layers after linear layers become one.
 
-use super::super::{Affine, Draft, Op, Term, Window};
+use super::super::{Affine, Draft, Node, Op, Term, Window};
 use super::Context;
 use crate::activation::Activation;
 use crate::quantized::{ImageView, TensorId};
@@ -44,20 +44,35 @@ impl Draft {
         }
     }
 
-    /// A layer takes over the scaling and shifting of its input: `(x − mean) / deviation` before
-    /// the first convolution.
-    pub(super) fn fold_normalization(&mut self, position: usize, context: &Context<'_>) -> bool {
-        let Op::Affine(layer) = &self.nodes[position].op else { return false };
-        let folded = (0..layer.terms.len()).find_map(|term| {
-            let before = context.sole_producer(layer.terms[term].input)?;
-            let Op::Affine(scaling) = &self.nodes[before].op else { return None };
-            Some((before, fold(layer, term, scaling)?))
+    /// Layers take over the scaling and shifting of what they read, where all readers can:
+    /// `(x − mean) / deviation` before the first convolution, scale and shift of a normalization.
+    pub(super) fn fold_scaling(&mut self, position: usize) -> bool {
+        let Node { op: Op::Affine(scaling), output, .. } = &self.nodes[position] else {
+            return false;
+        };
+        if !is_scaling(scaling) || self.outputs.contains(output) {
+            return false;
+        }
+        let readers = (position + 1..self.nodes.len())
+            .filter(|&reader| self.nodes[reader].op.inputs().contains(output));
+        let folded = readers.map(|reader| match &self.nodes[reader].op {
+            Op::Affine(layer) => Some((reader, fold(layer, *output, scaling)?)),
+            _ => None,
         });
-        let Some((before, folded)) = folded else { return false };
-        self.nodes[position].op = Op::Affine(folded);
-        self.nodes.remove(before);
+        let Some(folded) = folded.collect::<Option<Vec<_>>>() else { return false };
+        for (reader, layer) in folded {
+            self.nodes[reader].op = Op::Affine(layer);
+        }
+        self.nodes.remove(position);
         true
     }
+}
+
+/// Whether a layer multiplies each element of one tensor with the number of its channel, and shifts
+/// it.
+fn is_scaling(layer: &Affine) -> bool {
+    let [term] = &layer.terms[..] else { return false };
+    layer.activation == Activation::Identity && is_pointwise(term, &layer.output)
 }
 
 /// Whether output `(c, i, j)` reads exactly pixel `(c, i, j)` of the same flat position.
@@ -135,15 +150,16 @@ fn regroup(values: &[f64], channel_of: &[usize], view: &ImageView) -> Option<Vec
         .collect()
 }
 
-/// `layer` with `scaling`, which is pointwise and gives the input of `term`, folded in.
-fn fold(layer: &Affine, term: usize, scaling: &Affine) -> Option<Affine> {
-    let [inner] = &scaling.terms[..] else { return None };
-    if scaling.activation != Activation::Identity || !is_pointwise(inner, &scaling.output) {
-        return None;
-    }
+/// `layer` with `scaling`, which gives the tensor `scaled`, folded in wherever that is read.
+fn fold(layer: &Affine, scaled: TensorId, scaling: &Affine) -> Option<Affine> {
+    let terms = (0..layer.terms.len()).filter(|&term| layer.terms[term].input == scaled);
+    terms.into_iter().try_fold(layer.clone(), |layer, term| fold_into(layer, term, scaling))
+}
+
+fn fold_into(mut layer: Affine, term: usize, scaling: &Affine) -> Option<Affine> {
     let outer = &layer.terms[term];
     let channels = channel_of_element(&scaling.output);
-    let scale = regroup(&inner.kernel, &channels, &outer.view)?;
+    let scale = regroup(&scaling.terms[0].kernel, &channels, &outer.view)?;
     let shift = regroup(&scaling.bias, &channels, &outer.view)?;
     let patches = crate::ops::affine::patches::Patches {
         view: &outer.view,
@@ -154,17 +170,16 @@ fn fold(layer: &Affine, term: usize, scaling: &Affine) -> Option<Affine> {
     if shift.iter().any(|&shift| shift != 0.0) && patches.touches_padding() {
         return None;
     }
-    let mut folded = layer.clone();
     let [height, width] = outer.window.kernel_size;
     let inputs = outer.view.channels / outer.window.groups;
     let outputs = layer.output.channels / outer.window.groups;
-    let folded_term = &mut folded.terms[term];
-    folded_term.input = inner.input;
-    for (position, weight) in folded_term.kernel.iter_mut().enumerate() {
+    let folded = &mut layer.terms[term];
+    folded.input = scaling.terms[0].input;
+    for (position, weight) in folded.kernel.iter_mut().enumerate() {
         let output = position / (inputs * height * width);
         let channel = output / outputs * inputs + position / (height * width) % inputs;
-        folded.bias[output] += *weight * shift[channel];
+        layer.bias[output] += *weight * shift[channel];
         *weight *= scale[channel];
     }
-    Some(folded)
+    Some(layer)
 }

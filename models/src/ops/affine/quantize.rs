@@ -1,6 +1,7 @@
 //! Linear layers: integer weights that absorb the scales, and bounds of every sum.
 
 use super::patches::Patches;
+use super::regroup::regrouped;
 use super::{Affine, ConvTerm, QuantizedAffine, Term, Window};
 use crate::activation::Activation;
 use crate::calibration::Range;
@@ -57,7 +58,8 @@ impl Quantizer<'_> {
         }
         let (table, format) = self.output_of(&form);
         layer.0.requant.table = table;
-        Ok((QuantizedOp::Affine(layer.0), format))
+        let layer = regrouped(layer.0, &self.tensors[node.output.0].shape);
+        Ok((QuantizedOp::Affine(layer), format))
     }
 
     /// Codes of which each stands for as much: the codes themselves.
@@ -216,7 +218,7 @@ impl Quantizer<'_> {
         let scale = form.scale;
         let requant = Requant { scale, zero, shift, lo, hi, acc_lo: 0, acc_hi: 0, table: None };
         let output = affine.output.clone();
-        let mut layer = Layer(QuantizedAffine { terms, bias, output, requant });
+        let mut layer = Layer(QuantizedAffine { terms, bias, shifts: Vec::new(), output, requant });
         let (acc_lo, acc_hi) = self.sum_bounds(&layer.0).ok_or_else(overflow)?;
         (layer.0.requant.acc_lo, layer.0.requant.acc_hi) = (acc_lo, acc_hi);
         Ok(layer)
