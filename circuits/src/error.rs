@@ -48,6 +48,15 @@ pub enum PlanError {
         /// The node's name.
         node: String,
     },
+    /// A table of which no index chooses some row, or some index none, or an element out of range.
+    #[error(
+        "node {node}: its table must have a row for each index that there can be and no other, with \
+         elements in the range of its output"
+    )]
+    EmbeddingTable {
+        /// The node's name.
+        node: String,
+    },
     /// An element that is read, of which no cell of the circuit holds what the node gives.
     #[error("node {node}: no unit of the circuit proves element {element} of its output")]
     Unproven {

@@ -104,6 +104,15 @@ fn another_element_is_compared() -> Recorder {
     told(&model, &[Tamper { column, row: 0, delta: Fr::ONE }])
 }
 
+/// Another row of a table is chosen than the one at the public index.
+fn another_row_is_embedded() -> Recorder {
+    let model = support::rows_of_a_table();
+    let graph = model.plan.graph();
+    let execution = execute(graph, &[vec![4, 1, 4]]).expect("in range");
+    let circuit = InferenceCircuit::with_execution(model.plan.clone(), execution.into());
+    record(&model, &circuit, &model.instance).shown()
+}
+
 /// Another output than the model's is committed to.
 fn another_output_is_committed_to() -> Recorder {
     let model = support::committed_output();
@@ -138,6 +147,7 @@ fn lies() -> Vec<(&'static str, Recorder)> {
         ("pool input", another_element_is_pooled()),
         ("softmax input", another_group_is_normalized()),
         ("forest element", another_element_is_compared()),
+        ("embedding index", another_row_is_embedded()),
         ("committed output", another_output_is_committed_to()),
         ("shown output", another_output_is_shown()),
         ("shown commitment", another_commitment_is_shown()),

@@ -8,7 +8,7 @@ fn circuits_cost_what_they_cost() {
     let costs: Vec<String> = support::models()
         .iter()
         // Below, by what it must cost.
-        .filter(|(name, _)| name != "forest")
+        .filter(|(name, _)| !["forest", "embedding", "embeddings"].contains(&name.as_str()))
         .map(|(name, model)| {
             let cost = model.plan.cost();
             let of_units = match (cost.rows.product, cost.rows.normalize) {
@@ -48,6 +48,14 @@ fn circuits_cost_what_they_cost() {
 fn a_forest_costs_a_row_for_each_visited_branch_and_value() {
     let cost = support::forest().plan.cost();
     assert_eq!(cost.rows.forest, 11 + 7);
+    assert_eq!(cost.degree, 5);
+}
+
+/// Three indices choose rows of three elements each, and one row ends the chain.
+#[test]
+fn an_embedding_costs_a_row_for_each_element() {
+    let cost = support::embedding().plan.cost();
+    assert_eq!(cost.rows.embedding, 3 * 3 + 1);
     assert_eq!(cost.degree, 5);
 }
 

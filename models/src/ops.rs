@@ -10,6 +10,7 @@ pub(crate) mod affine;
 pub(crate) mod alias;
 pub(crate) mod coded;
 pub(crate) mod contract;
+pub(crate) mod embed;
 pub(crate) mod forest;
 pub(crate) mod max_pool;
 pub(crate) mod mul;
@@ -148,6 +149,8 @@ operations! {
     Softmax: softmax::{Softmax => QuantizedSoftmax}, "softmax";
     /// What the leaves of decision trees say.
     Forest: forest::{Forest<f64> => Forest<i64>}, "forest";
+    /// Rows of a table, chosen by indices.
+    Embed: embed::{Embed => QuantizedEmbed}, "embed";
 }
 
 /// What an operation computes: its result and, where it has any, the values before requantization

@@ -85,9 +85,11 @@ fn with_shift(
             quantizer.tensors[id.0].rounding = Rounding::SinglePrecision;
             continue;
         }
-        let (format, columns) = match quantizer.compared_format(id)? {
-            Some(exact) => exact,
-            None => {
+        let (format, columns) = match (quantizer.index_format(id)?, quantizer.compared_format(id)?)
+        {
+            (Some(indices), _) => (indices, Vec::new()),
+            (None, Some(exact)) => exact,
+            (None, None) => {
                 let format = quantizer.input_format(id)?;
                 (format, quantizer.column_scales(id, format)?)
             }

@@ -112,14 +112,10 @@ fn layer_strategy() -> impl Strategy<Value = (QuantizedGraph, Vec<i64>)> {
                 acc_hi: i64::MAX,
                 table: None,
             };
-            let outputs = tensor(output.channels * rows * columns, -128, 127);
-            let affine = Affine { terms: vec![term], bias, shifts: Vec::new(), output, requant };
-            let graph = one_node(
-                tensor(input.len(), -reach, reach - 1),
-                outputs,
-                QuantizedOp::Affine(affine),
-            );
-            Some((graph, input))
+            let read = tensor(input.len(), -reach, reach - 1);
+            let given = tensor(output.channels * rows * columns, -128, 127);
+            let op = Affine { terms: vec![term], bias, shifts: Vec::new(), output, requant };
+            Some((one_node(read, given, QuantizedOp::Affine(op)), input))
         },
     )
 }

@@ -259,3 +259,75 @@ fn a_computed_mask_is_the_constant_one() {
     let largest = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(largest < 1e-5, "{largest}");
 }
+
+/// Query, key, values and the residual sum all read what is normalized.
+#[test]
+fn all_that_read_a_normalization_take_over_its_scale_and_shift() {
+    let model = Builder::new(17).input("x", &[1, 5, 8]).random("g", &[8]).random("b", &[8]);
+    let model = model.random("v", &[8, 8]).random("w", &[8, 8]);
+    let model = model.node("LayerNormalization", &["x", "g", "b"], &["n"], &[]);
+    let model = model.node("MatMul", &["n", "v"], &["h"], &[]).node("Relu", &["h"], &["r"], &[]);
+    let model = model.node("MatMul", &["r", "w"], &["s"], &[]);
+    let model = model.node("Add", &["s", "n"], &["y"], &[]).output("y");
+    assert_eq!(operations(&graph(&model)), ["normalize", "affine", "affine"]);
+    assert!(error(&model) < 0.1, "{}", error(&model));
+}
+
+/// A function of what is normalized cannot take over its scale, and what stays serves all.
+#[test]
+fn a_scale_that_one_reader_cannot_take_over_stays_for_all() {
+    let model = Builder::new(17).input("x", &[1, 5, 8]).random("g", &[8]);
+    let model = model.random("w", &[8, 8]);
+    let model = model.node("LayerNormalization", &["x", "g"], &["n"], &[]);
+    let model = model.node("MatMul", &["n", "w"], &["h"], &[]).node("Tanh", &["n"], &["t"], &[]);
+    let model = model.node("Mul", &["h", "t"], &["y"], &[]).output("y");
+    let found = operations(&graph(&model));
+    assert_eq!(found.iter().filter(|op| **op == "affine").count(), 3, "{found:?}");
+    assert!(error(&model) < 0.1, "{}", error(&model));
+}
+
+/// Indices of a model that looks up `rows` rows, and adds a number of its own to each element.
+fn embedded(rows: i64, indices: &[f32]) -> (QuantizedGraph, Vec<f64>, Vec<f32>) {
+    let count = i64::try_from(indices.len()).unwrap();
+    let mut model = Builder::new(17).input("i", &[1, count]).random("table", &[rows, 20]);
+    let ty = model.graph().input[0].r#type.as_mut().unwrap().tensor_type.as_mut().unwrap();
+    ty.elem_type = DataType::Int64 as i32;
+    let model = model.random("places", &[count, 20]);
+    let model = model.node("Gather", &["table", "i"], &["e"], &[]);
+    let model = model.node("Add", &["e", "places"], &["y"], &[]).output("y");
+    let graph = graph(&model);
+    assert_eq!(operations(&graph), ["embed", "affine"]);
+    let input = ArrayD::from_shape_vec(IxDyn(&[1, indices.len()]), indices.to_vec()).unwrap();
+    let calibration = Calibration::from_samples(&graph, &[vec![input.clone()]]).unwrap();
+    let options = QuantizeOptions::default();
+    let quantized = quantize(&graph, &calibration, &options).unwrap();
+    let integers = quantize_inputs(&quantized, std::slice::from_ref(&input)).unwrap();
+    let execution = execute(&quantized, &integers).unwrap();
+    rules::check(&quantized, &options, &execution);
+    let output = quantized.outputs[0].0;
+    let scale = quantized.tensors[output].scale;
+    let values = execution.values[output].iter().map(|&q| q as f64 * scale).collect();
+    let floats = graph.run_float(&[input]).unwrap()[0].iter().copied().collect();
+    (quantized, values, floats)
+}
+
+#[test]
+fn rows_of_a_table_are_chosen_by_exact_indices() {
+    for (rows, indices, lo) in [(50, [0.0, 49.0, 7.0], 0), (5000, [4999.0, -1.0, -5000.0], -5000)] {
+        let (quantized, values, floats) = embedded(rows, &indices);
+        let input = &quantized.tensors[quantized.inputs[0].0];
+        assert_eq!((input.scale, input.lo, input.hi), (1.0, lo, rows - 1));
+        for (value, float) in values.iter().zip(&floats) {
+            assert!((value - f64::from(*float)).abs() < 0.03, "{value} for {float}");
+        }
+    }
+}
+
+/// A number for every element is no reason for a channel for every element.
+#[test]
+fn places_that_are_added_are_shifts_of_few_channels() {
+    let (quantized, ..) = embedded(50, &[1.0, 2.0, 3.0, 4.0]);
+    let QuantizedOp::Affine(layer) = &quantized.nodes[1].op else { panic!("a layer") };
+    assert_eq!((layer.output.channels, layer.output.width), (20, 4));
+    assert_eq!((layer.shifts.len(), &layer.bias), (80, &vec![0; 20]));
+}

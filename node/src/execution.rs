@@ -44,16 +44,7 @@ pub fn step_of(graph: &QuantizedGraph, step: usize) -> Option<Step<'_>> {
 
 /// The tensors that an operation reads.
 pub(crate) fn reads(op: &QuantizedOp) -> Vec<TensorId> {
-    match op {
-        QuantizedOp::Affine(op) => op.terms.iter().map(|term| term.input).collect(),
-        QuantizedOp::Alias(op) => vec![op.input],
-        QuantizedOp::MaxPool(op) => vec![op.input],
-        QuantizedOp::Mul(op) => vec![op.a, op.b],
-        QuantizedOp::Contract(op) => vec![op.a, op.b],
-        QuantizedOp::Normalize(op) => vec![op.input],
-        QuantizedOp::Softmax(op) => vec![op.input],
-        QuantizedOp::Forest(op) => vec![op.input],
-    }
+    op.inputs()
 }
 
 /// The output of one operation, from the tensors that it [reads], in their order.

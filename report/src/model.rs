@@ -87,6 +87,7 @@ fn describe(graph: &Graph, node: &Node, defined: &[TensorId]) -> NodeReport {
         Op::Mul(_) => (0, output.len()),
         Op::Contract(contract) => (0, output.len() * contract.sizes.inner),
         Op::Forest(forest) => (forest.trees.iter().map(|tree| tree.branches.len()).sum(), 0),
+        Op::Embed(embed) => (embed.table.len(), 0),
         _ => (0, 0),
     };
     let reads = places(&node.op.inputs(), defined);

@@ -6,5 +6,5 @@ mod table;
 mod witness;
 
 pub(crate) use argument::{LookupArgument, helper_count};
-pub(crate) use table::{Table, ValueTables};
+pub(crate) use table::{Table, ValueTables, keys, rows_of};
 pub(crate) use witness::{Helper, LookupCells, Positions, helpers};

@@ -45,12 +45,12 @@ struct SubTable {
 }
 
 /// Rows of a sub-table.
-fn rows_of(entries: usize, lanes: usize) -> usize {
+pub(crate) fn rows_of(entries: usize, lanes: usize) -> usize {
     if entries < lanes { entries } else { entries.div_ceil(lanes) }
 }
 
 /// Key of the first lane in a row of a sub-table, and the step to the next lane.
-fn keys(entries: usize, lanes: usize, row: usize) -> (usize, usize) {
+pub(crate) fn keys(entries: usize, lanes: usize, row: usize) -> (usize, usize) {
     if entries < lanes { (row, 0) } else { ((row * lanes).min(entries - lanes), 1) }
 }
 

@@ -4,6 +4,7 @@
 //! `integers`. A new relation is a file or folder here and a line in the list below.
 
 pub(crate) mod commitment;
+mod embedding;
 mod forest;
 pub(crate) mod linear;
 mod normalize;
@@ -296,6 +297,8 @@ units! {
     softmax "softmax": SoftmaxUnit, SoftmaxShape;
     /// Walks down decision trees, several to a row.
     forest "decision trees": ForestUnit, ForestShape;
+    /// Rows of tables, chosen by indices.
+    embedding "rows of tables": EmbeddingUnit, EmbeddingShape;
     {
         /// Hidden inputs and outputs: packed, then hashed.
         commitment "hash of hidden values":

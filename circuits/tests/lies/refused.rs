@@ -1,7 +1,7 @@
 //! Graphs that have no circuit, each with its reason.
 
 use zkinfer_circuits::{CircuitPlan, PlanError, PlanOptions};
-use zkinfer_models::quantized::{QuantizedGraph, QuantizedOp, Softmax, TensorId};
+use zkinfer_models::quantized::{Embed, QuantizedGraph, QuantizedOp, Softmax, TensorId};
 use zkinfer_verifier::Visibility;
 
 use super::support::{Form, GraphBuilder};
@@ -81,6 +81,25 @@ fn leaves_of_unlike_width_are_refused_by_name() {
         let QuantizedOp::Forest(forest) = &mut builder.graph.nodes[0].op else { panic!("trees") };
         spoil(&mut forest.trees[0].leaves);
         assert_eq!(refusal(&builder.graph), PlanError::ForestLeaves { node });
+    }
+}
+
+/// Tables that would leave an index without a row, or state elements that are no digits.
+#[test]
+fn tables_that_do_not_fit_their_indices_are_refused() {
+    let spoiled: [fn(&mut Embed); 3] = [
+        |embed| embed.first += 1,
+        |embed| embed.table.truncate(embed.table.len() - embed.width),
+        |embed| embed.table[4] = 128,
+    ];
+    for spoil in spoiled {
+        let mut builder = GraphBuilder::new(44, [1, 1, 4]);
+        let output = builder.embed(TensorId(0), 3, 127);
+        builder.graph.outputs = vec![output];
+        let QuantizedOp::Embed(embed) = &mut builder.graph.nodes[0].op else { panic!("a table") };
+        spoil(embed);
+        let node = builder.graph.nodes[0].name.clone();
+        assert_eq!(refusal(&builder.graph), PlanError::EmbeddingTable { node });
     }
 }
 

@@ -190,6 +190,11 @@ impl Recorder {
         (0..self.usable_rows()).map(|row| self.value(polynomial, row)).sum()
     }
 
+    /// The cells of an advice column, added up.
+    pub(crate) fn column_sum(&self, column: usize) -> Fr {
+        self.advice[column][..self.usable_rows()].iter().sum()
+    }
+
     fn usable_rows(&self) -> usize {
         self.rows - (self.cs.blinding_factors() + 1)
     }

@@ -162,7 +162,7 @@ impl GraphBuilder {
             + 10_000;
         let requant = self.requant(reach, &form);
         let (lo, hi) = output_bounds(&requant);
-        let op = Affine { terms, bias, output: chw(out), requant };
+        let op = Affine { terms, bias, shifts: Vec::new(), output: chw(out), requant };
         self.push(QuantizedOp::Affine(op), out.to_vec(), lo, hi)
     }
 
@@ -317,6 +317,18 @@ impl GraphBuilder {
         let leaves = (0..=depth).map(|_| (0..width).map(|_| self.below(401) - 200).collect());
         let root = if depth == 0 { Next::Leaf(0) } else { Next::Branch(0) };
         Tree { root, branches, leaves: leaves.collect() }
+    }
+
+    /// Rows of a table with elements of at most this magnitude, by indices: one for each that there
+    /// can be.
+    pub(crate) fn embed(&mut self, input: TensorId, width: usize, reach: i64) -> TensorId {
+        let tensor = self.graph.tensors[input.0].clone();
+        let rows = usize::try_from(tensor.hi - tensor.lo + 1).expect("a range");
+        let span = u32::try_from(2 * reach + 1).expect("few bits");
+        let table = (0..rows * width).map(|_| (self.below(span) - reach) as i32).collect();
+        let op = Embed { input, first: tensor.lo, width, table };
+        let shape = vec![1, tensor.len(), width];
+        self.push(QuantizedOp::Embed(op), shape, -reach - 1, reach)
     }
 
     pub(crate) fn alias(&mut self, input: TensorId, elements: View) -> TensorId {

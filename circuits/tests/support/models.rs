@@ -34,6 +34,8 @@ macro_rules! for_every_model {
             softmax_side_by_side,
             pool_of_softmax,
             forest,
+            embedding,
+            embeddings,
             committed,
             committed_input,
             committed_constant,
@@ -130,6 +132,41 @@ pub(crate) fn many_digits() -> Model {
         requant.acc_hi = (requant.acc_hi << DIGITS) + 12_345;
     }
     builder.finish(output)
+}
+
+/// Rows of a table, the output as they are, with elements of one limb.
+pub(crate) fn rows_of_a_table() -> Model {
+    let mut builder = GraphBuilder::new(60, [1, 1, 3]);
+    (builder.graph.tensors[0].lo, builder.graph.tensors[0].hi) = (0, 4);
+    let output = builder.embed(TensorId(0), 3, 7);
+    builder.graph.outputs = vec![output];
+    Model::new(builder.graph, vec![4, 0, 4])
+}
+
+/// A layer of rows of a table.
+pub(crate) fn embedding() -> Model {
+    let mut builder = GraphBuilder::new(60, [1, 1, 3]);
+    (builder.graph.tensors[0].lo, builder.graph.tensors[0].hi) = (0, 4);
+    let rows = builder.embed(TensorId(0), 3, 127);
+    let output = builder.dense(rows, 2, Form::Signed);
+    builder.graph.outputs = vec![output];
+    Model::new(builder.graph, vec![4, 0, 4])
+}
+
+/// Two tables of unlike width in few rows: several elements and rows of tables side by side, wider
+/// than a limb, with indices that count from below 0.
+pub(crate) fn embeddings() -> Model {
+    let mut builder = GraphBuilder::new(61, [1, 1, 4]);
+    (builder.graph.tensors[0].lo, builder.graph.tensors[0].hi) = (-30, 29);
+    let first = builder.embed(TensorId(0), 13, 30_000);
+    let second = builder.embed(TensorId(0), 4, 100);
+    let [a, b] = [first, second].map(|rows| builder.dense(rows, 2, Form::Signed));
+    let output = builder.mul(a, b, Form::Signed);
+    builder.graph.outputs = vec![output];
+    let options = PlanOptions { max_k: 6, ..PlanOptions::default() };
+    let model = Model::with_options(builder.graph, vec![-30, 29, 0, -30], options);
+    assert!(model.plan.shape().embedding.as_ref().is_some_and(|shape| shape.lanes > 1));
+    model
 }
 
 pub(crate) fn dense() -> Model {

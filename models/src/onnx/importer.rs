@@ -47,7 +47,7 @@ pub(super) fn import(
     (sets, check): (OperatorSets, Check),
     reasons: Vec<ImportError>,
 ) -> Result<Draft, Refusals> {
-    let mut importer = Importer { reasons, sets, ..Importer::new(Budget::new(), check) };
+    let mut importer = Importer { reasons, sets, ..Importer::new(Budget::of(proto), check) };
     importer.outputs = proto.output.iter().map(|output| output.name.clone()).collect();
     importer.add_initializers(proto)?;
     for input in &proto.input {
@@ -84,6 +84,18 @@ impl Importer {
     /// The shape of a tensor.
     pub(super) fn shape(&self, id: TensorId) -> &[usize] {
         &self.graph.tensor(id).shape
+    }
+
+    /// Whether the elements of a tensor are those of a model input, maybe in another order.
+    pub(super) fn is_taken_from_input(&self, id: TensorId) -> bool {
+        let mut root = id;
+        for node in self.graph.nodes.iter().rev() {
+            match &node.op {
+                Op::Alias(alias) if node.output == root => root = alias.input,
+                _ => {}
+            }
+        }
+        self.graph.inputs.contains(&root)
     }
 
     /// Counts a tensor against the budget, before its elements are touched.

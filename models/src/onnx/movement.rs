@@ -7,6 +7,8 @@ use super::error::ImportError;
 use super::importer::Importer;
 use super::node::{OnnxNode, Value};
 use super::operators::{Operator, operator};
+use crate::graph::{Embed, Op};
+use crate::quantized::TensorId;
 use crate::view::{View, row_major_strides};
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -169,6 +171,20 @@ fn gather(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
 /// Longest dimension in which a computed place is looked up.
 const LOOKED_UP: usize = 1 << 10;
 
+/// `Gather` of rows of a constant, by the elements of an input.
+fn embedded(
+    node: &OnnxNode<'_>,
+    importer: &mut Importer,
+    (shape, table): (&[usize], Vec<f64>),
+    input: TensorId,
+) -> Result<Value, ImportError> {
+    let output = [importer.shape(input), &shape[1..]].concat();
+    importer.reserve(node, shape)?;
+    importer.reserve(node, &output)?;
+    let width = shape[1..].iter().product();
+    importer.emit(node, output, Op::Embed(Embed { input, width, table }))
+}
+
 /// `Gather` with computed indices: each is a row with one 1, times the data.
 fn looked_up(
     node: &OnnxNode<'_>,
@@ -178,10 +194,17 @@ fn looked_up(
     axis: usize,
 ) -> Result<Value, ImportError> {
     let shape = importer.shape_of(value);
+    if let (Value::Constant(table), Value::Tensor(indices), 0) = (value, indices, axis)
+        && let Data::Real(data) = &table.data
+        && importer.is_taken_from_input(indices.id)
+    {
+        table.check_finite(node.constant_name())?;
+        return embedded(node, importer, (&shape, data.clone()), indices.id);
+    }
     if shape[axis] > LOOKED_UP {
         return Err(node.unsupported(
-            "positions that depend on the input, in a dimension of more than 1024; where an \
-             input decides them, make it a constant with --fix",
+            "computed positions in a dimension of more than 1024, where they are no elements of an \
+             input or the data are no constant; where an input decides them, make it one with --fix",
         ));
     }
     let rows = importer.one_hot_rows(node, indices, shape[axis], true)?;

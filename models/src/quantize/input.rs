@@ -3,6 +3,7 @@
 use super::{Format, Quantizer, power_of_two, real, usable};
 use crate::calibration::CalibrationSource;
 use crate::error::QuantizeError;
+use crate::graph::Op;
 use crate::quantized::TensorId;
 
 /// Bits for inputs on a grid, and for others.
@@ -16,6 +17,23 @@ const SINGLE_HEADROOM: f64 = 4.0;
 const MANY_ELEMENTS: usize = 64;
 
 impl Quantizer<'_> {
+    /// The format of input `id`, where rows of tables are chosen by its elements: its integers
+    /// themselves, those that choose a row of the longest table; negative ones if some were seen.
+    pub(super) fn index_format(&self, id: TensorId) -> Result<Option<Format>, QuantizeError> {
+        let producers = self.graph.producers();
+        let rows = self.graph.nodes.iter().filter_map(|node| match &node.op {
+            Op::Embed(embed) if self.graph.alias_root(embed.input, &producers) == id => {
+                i64::try_from(embed.rows()).ok()
+            }
+            _ => None,
+        });
+        let Some(rows) = rows.max() else { return Ok(None) };
+        let name = &self.graph.tensor(id).name;
+        let range = usable(name, self.calibration.inputs.get(name).map(|input| input.range))?;
+        let lo = if range.lo < 0.0 { -rows } else { 0 };
+        Ok(Some(Format { scale: 1.0, lo, hi: rows - 1 }))
+    }
+
     /// Inputs are not range-checked in the proof, so they get more bits than activations.
     pub(super) fn input_format(&self, id: TensorId) -> Result<Format, QuantizeError> {
         let spec = self.graph.tensor(id);

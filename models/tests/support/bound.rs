@@ -43,8 +43,8 @@ pub(crate) fn errors(graph: &Graph, quantized: &QuantizedGraph, trace: &FloatTra
                 let count = softmax.groups.largest() as f64;
                 2.0 * errors[softmax.input.0] + (count + 2.0) / 4096.0
             }
-            // The leaf is the same one.
-            (Op::Forest(_), _) => output.scale / 2.0,
+            // The leaf, or the row, is the same one.
+            (Op::Forest(_) | Op::Embed(_), _) => output.scale / 2.0,
             (float, integer) => panic!("{float:?} became {integer:?}"),
         };
     }

@@ -1,7 +1,8 @@
 //! What the circuits rely on, checked on a quantized graph and one execution of it.
 
 use zkinfer_models::quantized::{
-    Affine, Forest, QuantizedGraph, QuantizedNode, QuantizedOp, QuantizedTensor, Requant, TensorId,
+    Affine, Alias, Embed, Forest, MaxPool, QuantizedGraph, QuantizedNode, QuantizedOp,
+    QuantizedTensor, Requant, TensorId,
 };
 use zkinfer_models::{Execution, QuantizeOptions};
 
@@ -31,12 +32,9 @@ pub(crate) fn check(graph: &QuantizedGraph, options: &QuantizeOptions, execution
                 assert!(op.slack_bits(input.hi.max(-input.lo)) <= 60);
                 Some(&op.requant)
             }
-            QuantizedOp::Alias(alias) => {
-                same_format(graph, alias.input, node.output);
-                None
-            }
-            QuantizedOp::MaxPool(pool) => {
-                same_format(graph, pool.input, node.output);
+            QuantizedOp::Alias(Alias { input, .. })
+            | QuantizedOp::MaxPool(MaxPool { input, .. }) => {
+                same_format(graph, *input, node.output);
                 None
             }
             QuantizedOp::Softmax(softmax) => {
@@ -48,6 +46,10 @@ pub(crate) fn check(graph: &QuantizedGraph, options: &QuantizeOptions, execution
             }
             QuantizedOp::Forest(forest) => {
                 check_forest(graph, forest, output);
+                None
+            }
+            QuantizedOp::Embed(embed) => {
+                check_table(graph, embed, output);
                 None
             }
         };
@@ -79,6 +81,16 @@ fn check_forest(graph: &QuantizedGraph, forest: &Forest<i64>, output: &Quantized
     assert_eq!(forest.width(), output.len());
 }
 
+/// Every index that there can be has a row, with elements in the bounds of the output.
+fn check_table(graph: &QuantizedGraph, embed: &Embed, output: &QuantizedTensor) {
+    let input = &graph.tensors[embed.input.0];
+    let rows = i64::try_from(embed.rows()).unwrap();
+    assert_eq!((input.scale, input.lo, input.hi), (1.0, embed.first, embed.first + rows - 1));
+    assert_eq!(embed.table.len(), embed.rows() * embed.width);
+    assert!(embed.table.iter().all(|&x| (output.lo..=output.hi).contains(&x.into())));
+    assert_eq!(output.len(), input.len() * embed.width);
+}
+
 fn same_format(graph: &QuantizedGraph, input: TensorId, output: TensorId) {
     let (input, output) = (&graph.tensors[input.0], &graph.tensors[output.0]);
     assert_eq!((input.scale, input.lo, input.hi), (output.scale, output.lo, output.hi));
@@ -97,6 +109,7 @@ fn check_layer(graph: &QuantizedGraph, layer: &Affine, output: TensorId) {
         }
     }
     assert_eq!(layer.bias.len(), view.channels);
+    assert!(layer.shifts.is_empty() || layer.shifts.len() == seen.len());
     for term in &layer.terms {
         let patch = term.view.channels / term.groups * term.kernel_size[0] * term.kernel_size[1];
         assert_eq!(term.kernel.len(), view.channels * patch);

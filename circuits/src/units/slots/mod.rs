@@ -29,6 +29,7 @@ pub(crate) use columns::SlotUnit;
 pub(crate) use format::RowFormat;
 pub use kind::check_layers;
 pub(crate) use kind::{RequantKind, layer_count};
+pub(crate) use packing::Packing;
 pub(crate) use rows::{Layer, SlotRows, layers, layout, row_count};
 pub(crate) use windows::{POSITION_WEIGHTS, position_weights};
 

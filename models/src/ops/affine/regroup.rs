@@ -21,7 +21,7 @@ pub(super) fn regrouped(layer: QuantizedAffine, shape: &[usize]) -> QuantizedAff
         && layer.output.strides[0] == 1
         && layer.output.offset == 0
         && layer.terms.iter().all(|term| is_uniform(term, len));
-    if channels >= len || len % channels != 0 || !is_alike {
+    if channels >= len || !len.is_multiple_of(channels) || !is_alike {
         return layer;
     }
     let regroup = |view: &ImageView| {

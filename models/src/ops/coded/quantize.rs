@@ -159,6 +159,7 @@ impl Quantizer<'_> {
         let mut layer = QuantizedAffine {
             terms,
             bias,
+            shifts: Vec::new(),
             output: affine.output.clone(),
             requant: self.requant([layer.lo, layer.hi], layer.table.clone()),
         };
