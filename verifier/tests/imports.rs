@@ -31,9 +31,9 @@ const KNOWN: [(&str, &str, usize); 6] = [
     ("verifier", "key", 21),
     ("models", "ops", 33),
     ("engine", "device", 15),
-    ("settlement", "record", 6),
-    ("zkinfer", "model", 7),
-    ("node", "wire", 6),
+    ("settlement", "record", 7),
+    ("zkinfer", "model", 10),
+    ("node", "wire", 8),
 ];
 
 /// The largest circle: a folder's parts may know each other in pairs.
