@@ -47,7 +47,7 @@ pub(crate) fn reads(op: &QuantizedOp) -> Vec<TensorId> {
     op.inputs()
 }
 
-/// The output of one operation, from the tensors that it [reads], in their order.
+/// The output of one operation, from the tensors that `reads` names, in their order.
 ///
 /// # Errors
 /// Tensors of another number or length, or beyond their bounds.
