@@ -148,6 +148,20 @@ pub(crate) fn sum(terms: impl IntoIterator<Item = Expression<Fr>>) -> Expression
     terms.into_iter().reduce(|a, b| a + b).unwrap_or_else(|| integer(0))
 }
 
+/// The sum of fractions, each numerator and denominator, as one fraction.
+pub(crate) fn fraction_sum(
+    fractions: &[(Expression<Fr>, Expression<Fr>)],
+) -> (Expression<Fr>, Expression<Fr>) {
+    let product = |skip: Option<usize>| {
+        let kept = fractions.iter().enumerate().filter(|(i, _)| Some(*i) != skip);
+        kept.map(|(_, (_, denominator))| denominator.clone()).reduce(|a, b| a * b)
+    };
+    let numerators = fractions.iter().enumerate().map(|(i, (numerator, _))| {
+        product(Some(i)).map_or_else(|| numerator.clone(), |others| numerator.clone() * others)
+    });
+    (sum(numerators), product(None).unwrap_or_else(|| integer(1)))
+}
+
 /// `Σ_i base^i · terms[i]`.
 pub(crate) fn horner(terms: Vec<Expression<Fr>>, base: &Expression<Fr>) -> Expression<Fr> {
     let fold = |higher: Expression<Fr>, term| higher * base.clone() + term;

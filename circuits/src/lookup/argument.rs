@@ -20,18 +20,18 @@ use halo2_proofs::{
 };
 
 use super::{
-    entry::{KeyTerm, Lookup, Tag},
+    entry::{KeyTerm, Lookup, TagPlace},
     table::Table,
 };
 use crate::{
-    algebra::{Gates, MAX_DEGREE, Row, integer, sum},
+    algebra::{Gates, MAX_DEGREE, Row, fraction_sum, integer, sum},
     cells::FixedCells,
     challenges::Challenges,
     frame::{Frame, Order},
 };
 
 /// Fractions to a helper column: `q_on · helper · Π denominators` has the largest degree.
-const FRACTIONS_PER_HELPER: usize = MAX_DEGREE - 2;
+pub(crate) const FRACTIONS_PER_HELPER: usize = MAX_DEGREE - 2;
 
 /// Number of helper columns of so many lookups and lanes of the table.
 pub(crate) fn helper_count(lookups: usize, lanes: usize) -> usize {
@@ -109,16 +109,9 @@ impl LookupArgument {
         for (group, &helper) in groups.iter().zip(&self.helpers) {
             gates.create("lookup fractions", |row| {
                 let fractions: Vec<_> = group.iter().map(|f| self.ratio(row, *f)).collect();
-                let product = |skip: Option<usize>| {
-                    let kept = fractions.iter().enumerate().filter(|(i, _)| Some(*i) != skip);
-                    kept.map(|(_, (_, den))| den.clone()).reduce(|a, b| a * b)
-                };
-                let numerators = fractions.iter().enumerate().map(|(i, (num, _))| {
-                    product(Some(i)).map_or_else(|| num.clone(), |others| num.clone() * others)
-                });
-                let right = sum(numerators);
-                let left = product(None).unwrap_or_else(|| integer(1)) * row.cur(helper);
-                [("helper = Σ fractions", row.on() * (left - right))]
+                let (numerator, denominator) = fraction_sum(&fractions);
+                let left = denominator * row.cur(helper);
+                [("helper = Σ fractions", row.on() * (left - numerator))]
             });
         }
     }
@@ -142,9 +135,9 @@ impl LookupArgument {
                     KeyTerm::Minus(column) => -row.cur(column),
                     KeyTerm::MinusFixed(column) => -row.fixed(column),
                 }));
-                let tag = match lookup.tag {
-                    Tag::Row(column) => row.fixed(column),
-                    same => integer(same.constant().unwrap_or_default()),
+                let tag = match lookup.tag.place() {
+                    TagPlace::Same(tag) => integer(tag),
+                    TagPlace::Row(column) => row.fixed(column),
                 };
                 (integer(1), key, tag, lookup.value.map(|column| row.cur(column)))
             }

@@ -10,6 +10,16 @@ pub(crate) const EXACT_TAG: i64 = 63;
 /// Tags from this on are tables with values.
 pub(crate) const FIRST_TABLE_TAG: i64 = 64;
 
+// Units with fractions of their own add them to the same total, so their tags stand here, too: with
+// the tag of a sub-table its entries would answer for rows that the unit does not have.
+/// The tag of ranks that a forest compares.
+pub(crate) const RANK_TAG: i64 = -1;
+/// The tag of the first table of embedded rows; the next ones have the integers below it.
+pub(crate) const EMBEDDING_TAG: i64 = -2;
+
+const _: () = assert!(EMBEDDING_TAG < RANK_TAG && RANK_TAG < 0);
+const _: () = assert!(0 < EXACT_TAG && EXACT_TAG < FIRST_TABLE_TAG);
+
 /// A line of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
@@ -30,14 +40,23 @@ pub(crate) enum Tag {
 }
 
 impl Tag {
-    /// The tag in every row, if it is the same there.
-    pub(crate) fn constant(self) -> Option<i64> {
+    /// Where its number stands.
+    pub(crate) fn place(self) -> TagPlace {
         match self {
-            Self::Range(bits) => Some(bits.into()),
-            Self::Below(_) => Some(EXACT_TAG),
-            Self::Row(_) => None,
+            Self::Range(bits) => TagPlace::Same(bits.into()),
+            Self::Below(_) => TagPlace::Same(EXACT_TAG),
+            Self::Row(column) => TagPlace::Row(column),
         }
     }
+}
+
+/// Where the number of a tag stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum TagPlace {
+    /// It is the same in every row.
+    Same(i64),
+    /// Each row has one.
+    Row(Column<Fixed>),
 }
 
 /// The ranges that the lookups of a circuit use.

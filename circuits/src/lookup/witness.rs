@@ -11,7 +11,7 @@ use zkinfer_engine::TableSums;
 
 use super::{
     argument::{Fraction, LookupArgument, TableLane, helper_groups},
-    entry::{Entry, KeyTerm, Lookup, Tag},
+    entry::{Entry, KeyTerm, Lookup, TagPlace},
     table::Table,
 };
 use crate::{
@@ -41,9 +41,9 @@ impl LookupCells<'_> {
             KeyTerm::Minus(column) => -self.advice.get(column, row),
             KeyTerm::MinusFixed(column) => -self.fixed.get(column, row),
         });
-        let tag = match lookup.tag {
-            Tag::Row(column) => self.fixed.get(column, row),
-            same => same.constant().unwrap_or_default(),
+        let tag = match lookup.tag.place() {
+            TagPlace::Same(tag) => tag,
+            TagPlace::Row(column) => self.fixed.get(column, row),
         };
         let value = lookup.value.map_or(0, |column| self.advice.get(column, row));
         Entry { key: key.sum(), tag, value }

@@ -5,11 +5,12 @@ use halo2_proofs::halo2curves::{
     ff::{BatchInvert, Field},
 };
 
-use super::{EmbeddingUnit, FRACTIONS, rows::EmbeddingRows, tag};
+use super::{EmbeddingUnit, rows::EmbeddingRows, tag};
 use crate::{
     cells::FieldCells,
     chain::Step,
     integers::{field, power_of_two},
+    lookup::FRACTIONS_PER_HELPER,
     units::unit::Drawn,
 };
 
@@ -81,7 +82,7 @@ impl EmbeddingUnit {
         let mut sums = vec![Fr::ZERO; count];
         for ((column, row, numerator), inverse) in found.into_iter().zip(inverses) {
             let fraction = numerator * inverse;
-            helpers[column / FRACTIONS][row] += fraction;
+            helpers[column / FRACTIONS_PER_HELPER][row] += fraction;
             sums[row] += fraction;
         }
         for (&column, helper) in self.helpers.iter().zip(&helpers) {

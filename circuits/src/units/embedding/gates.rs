@@ -2,11 +2,12 @@
 
 use halo2_proofs::{halo2curves::bn256::Fr, plonk::Expression};
 
-use super::{EmbeddingUnit, FRACTIONS, Lane};
+use super::{EmbeddingUnit, Lane};
 use crate::{
-    algebra::{Gates, Row, horner, integer, power_of_two, sum},
+    algebra::{Gates, Row, fraction_sum, horner, integer, power_of_two},
     challenges::Challenges,
     integers::int,
+    lookup::FRACTIONS_PER_HELPER,
 };
 
 impl EmbeddingUnit {
@@ -52,19 +53,12 @@ impl EmbeddingUnit {
     fn fraction_gates(&self, gates: &mut Gates<'_>) {
         let words = (0..self.lanes.len()).map(Some);
         let fractions: Vec<_> = std::iter::once(None).chain(words).collect();
-        for (group, &helper) in fractions.chunks(FRACTIONS).zip(&self.helpers) {
+        for (group, &helper) in fractions.chunks(FRACTIONS_PER_HELPER).zip(&self.helpers) {
             gates.create("embedding fractions", |row| {
                 let ratios: Vec<_> = group.iter().map(|word| self.ratio(row, *word)).collect();
-                let others = |skip: usize| {
-                    let kept = ratios.iter().enumerate().filter(move |(at, _)| *at != skip);
-                    kept.map(|(_, (_, denominator))| denominator.clone()).reduce(|a, b| a * b)
-                };
-                let right = sum(ratios.iter().enumerate().map(|(at, (numerator, _))| {
-                    others(at).map_or_else(|| numerator.clone(), |o| numerator.clone() * o)
-                }));
-                let all = others(ratios.len()).unwrap_or_else(|| integer(1));
-                let left = row.cur(helper) * all;
-                [("helper = Σ fractions", row.on() * (left - right))]
+                let (numerator, denominator) = fraction_sum(&ratios);
+                let left = row.cur(helper) * denominator;
+                [("helper = Σ fractions", row.on() * (left - numerator))]
             });
         }
     }

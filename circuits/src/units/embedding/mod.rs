@@ -42,7 +42,7 @@ use super::{
     unit::{Drawn, Unit},
 };
 use crate::{
-    algebra::{Gates, MAX_DEGREE, Row},
+    algebra::{Gates, Row},
     cells::{Copies, FieldCells, FixedCells, IntegerCells, Run},
     chain::{ChainColumns, StepSet},
     error::PlanError,
@@ -50,15 +50,10 @@ use crate::{
     integers::index,
     lookup::{
         ValueTables,
-        entry::{KeyTerm, Tag},
+        entry::{EMBEDDING_TAG, KeyTerm, Tag},
+        helper_count,
     },
 };
-
-/// Fractions to a helper column.
-const FRACTIONS: usize = MAX_DEGREE - 2;
-/// The tag of the first table; the next ones have the integers below it. Sub-tables of the lookup
-/// table have none that is negative.
-const FIRST_TAG: i64 = -1;
 
 /// Lanes, packs and limb widths of the embedding unit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -141,7 +136,7 @@ impl Unit for EmbeddingUnit {
         let index_column = frame.copied("embedding index");
         let lanes = 0..index(shape.lanes);
         let lanes: Vec<_> = lanes.map(|lane| Lane::allocate(lane, shape, low, frame)).collect();
-        let helpers = (lanes.len() + 1).div_ceil(FRACTIONS);
+        let helpers = helper_count(lanes.len(), 1);
         let helpers = (0..helpers).map(|_| frame.later("embedding fractions")).collect();
         frame.order(Order::Third);
         let chain = ChainColumns::allocate("embedding evaluation", (&shape.steps, false), 0, frame);
@@ -289,5 +284,5 @@ impl Relation for EmbeddingUnit {
 
 /// The tag of a table, by its place.
 fn tag(table: usize) -> i64 {
-    FIRST_TAG - i64::from(index(table))
+    EMBEDDING_TAG - i64::from(index(table))
 }

@@ -2,11 +2,12 @@
 
 use halo2_proofs::{halo2curves::bn256::Fr, plonk::Expression};
 
-use super::{FRACTIONS, ForestUnit, Lane, RANK_TAG};
+use super::{ForestUnit, Lane};
 use crate::{
-    algebra::{Gates, Row, integer, power_of_two, sum},
+    algebra::{Gates, Row, fraction_sum, integer, power_of_two},
     challenges::Challenges,
     integers::int,
+    lookup::{FRACTIONS_PER_HELPER, entry::RANK_TAG},
 };
 
 impl ForestUnit {
@@ -63,19 +64,12 @@ impl ForestUnit {
     /// Each helper is the sum of up to three fractions.
     fn fraction_gates(&self, gates: &mut Gates<'_>) {
         let fractions: Vec<_> = std::iter::once(None).chain(self.lanes.iter().map(Some)).collect();
-        for (group, &helper) in fractions.chunks(FRACTIONS).zip(&self.helpers) {
+        for (group, &helper) in fractions.chunks(FRACTIONS_PER_HELPER).zip(&self.helpers) {
             gates.create("forest fractions", |row| {
                 let ratios: Vec<_> = group.iter().map(|lane| self.ratio(row, *lane)).collect();
-                let others = |skip: usize| {
-                    let kept = ratios.iter().enumerate().filter(move |(at, _)| *at != skip);
-                    kept.map(|(_, (_, denominator))| denominator.clone()).reduce(|a, b| a * b)
-                };
-                let right = sum(ratios.iter().enumerate().map(|(at, (numerator, _))| {
-                    others(at).map_or_else(|| numerator.clone(), |o| numerator.clone() * o)
-                }));
-                let all = others(ratios.len()).unwrap_or_else(|| integer(1));
-                let left = row.cur(helper) * all;
-                [("helper = Σ fractions", row.on() * (left - right))]
+                let (numerator, denominator) = fraction_sum(&ratios);
+                let left = row.cur(helper) * denominator;
+                [("helper = Σ fractions", row.on() * (left - numerator))]
             });
         }
     }

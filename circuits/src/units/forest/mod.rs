@@ -50,7 +50,7 @@ use super::{
     unit::{Drawn, Unit},
 };
 use crate::{
-    algebra::{Gates, MAX_DEGREE, Row},
+    algebra::{Gates, Row},
     cells::{Copies, FieldCells, FixedCells, IntegerCells, Run},
     error::PlanError,
     frame::{Copied, Frame, Limbs},
@@ -58,13 +58,10 @@ use crate::{
     lookup::{
         ValueTables,
         entry::{KeyTerm, Tag},
+        helper_count,
     },
 };
 
-/// The tag of ranks that are compared: of no sub-table.
-const RANK_TAG: i64 = 63;
-/// Fractions to a helper column.
-const FRACTIONS: usize = MAX_DEGREE - 2;
 /// Bits that entries may have: they are small integers.
 const ENTRY_BITS: u32 = 62;
 
@@ -189,7 +186,7 @@ impl Unit for ForestUnit {
         let ranking = Ranking::allocate(shape, frame);
         let lanes = (0..index(shape.lanes)).map(|lane| Lane::allocate(lane, shape, tag, frame));
         let lanes: Vec<_> = lanes.collect();
-        let helpers = (lanes.len() + 1).div_ceil(FRACTIONS);
+        let helpers = helper_count(lanes.len(), 1);
         let helpers = (0..helpers).map(|_| frame.later("forest fractions")).collect();
         let value_bits = shape.value_bits;
         Self { value_bits, ranking, q_step, q_hold, q_start, start, tag, lanes, helpers }

@@ -5,10 +5,11 @@ use halo2_proofs::halo2curves::{
     ff::{BatchInvert, Field},
 };
 
-use super::{FRACTIONS, ForestUnit, RANK_TAG, rows::ForestRows};
+use super::{ForestUnit, rows::ForestRows};
 use crate::{
     cells::{FieldCells, IntegerCells, Run},
     integers::{field, index},
+    lookup::{FRACTIONS_PER_HELPER, entry::RANK_TAG},
     units::unit::Drawn,
 };
 
@@ -122,7 +123,7 @@ impl ForestUnit {
             .collect();
         let mut sums = vec![Fr::ZERO; count];
         let lists: Vec<&[Fr]> = fractions.chunks(count.max(1)).collect();
-        for (group, &helper) in lists.chunks(FRACTIONS).zip(&self.helpers) {
+        for (group, &helper) in lists.chunks(FRACTIONS_PER_HELPER).zip(&self.helpers) {
             let helped: Vec<Fr> =
                 (0..count).map(|row| group.iter().map(|list| list[row]).sum()).collect();
             sums.iter_mut().zip(&helped).for_each(|(sum, helped)| *sum += helped);
