@@ -50,7 +50,7 @@ fn bench(
         .iter()
         .cycle()
         .take(BATCH)
-        .map(|file| BatchItem { key, expected: &file.claim, proof: &file.proof })
+        .map(|file| BatchItem { key, expected: &file.claim, proof: &file.proof, leaf: None })
         .collect();
     ensure!(verify_batch(&items, POLICY).iter().all(Result::is_ok), "a batch is refused");
     group.throughput(Throughput::Elements(u64::try_from(BATCH)?));

@@ -21,8 +21,8 @@ pub(crate) enum Place {
     /// The public values, by their index instead of a row.
     Instance,
     Slot(u32),
-    /// A committed input.
-    Committed,
+    /// Committed inputs, by lane and track.
+    Committed(u32),
     /// What a relation gives, by its unit's place in the list of units.
     Result {
         unit: u16,
@@ -347,8 +347,7 @@ impl<'a> Copies<'a> {
 
     /// What a copied cell is a copy of: a cell of the same unit.
     pub(crate) fn copy_own(&mut self, to: Copied, row: usize, from: (Column<Advice>, usize)) {
-        let cells = [(to.column(), row), from].map(|(column, row)| self.of_unit(column, row));
-        self.pairs.push(cells);
+        self.link((to.column(), row), from);
     }
 
     /// What a public value is: the cell of a tensor.
@@ -359,6 +358,12 @@ impl<'a> Copies<'a> {
     /// What a public value is: a cell of a unit.
     pub(crate) fn show_cell(&mut self, public: usize, column: Column<Advice>, row: usize) {
         self.pairs.push([self.public(public), self.of_unit(column, row)]);
+    }
+
+    /// Two cells of one unit that hold the same.
+    pub(crate) fn link(&mut self, to: (Column<Advice>, usize), from: (Column<Advice>, usize)) {
+        let [to, from] = [to, from].map(|(column, row)| self.of_unit(column, row));
+        self.pairs.push([to, from]);
     }
 
     pub(crate) fn into_pairs(self) -> Vec<[Cell; 2]> {

@@ -103,6 +103,12 @@ pub enum PlanError {
         /// Its upper bound.
         hi: i64,
     },
+    /// Several claims, of which some would be shown.
+    #[error("a proof of {claims} claims commits to inputs and outputs: it cannot show them")]
+    ShownClaims {
+        /// How many.
+        claims: usize,
+    },
     /// A layer's requantization that no row of slots can state, or another shift than that of the
     /// layers before.
     #[error("node {node}: requantization to {got} does not fit the plan's {expected}")]

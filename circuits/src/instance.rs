@@ -7,13 +7,16 @@ use crate::integers::field;
 /// Rows of the instance column taken by the binding digest.
 pub(crate) const BINDING_ROWS: usize = 2;
 
-/// What hides committed inputs and outputs; ignored for public ones.
+/// What one claim keeps to itself: what hides committed inputs and outputs, ignored for public ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Blindings {
     /// Uniform element for the inputs.
     pub input: Fr,
     /// Uniform element for the outputs.
     pub output: Fr,
+    /// The halves of the binding's digest, low then high, where the instance does not show them: in
+    /// a proof of several claims.
+    pub binding: [u128; 2],
 }
 
 /// What the instance column holds for all inputs, or all outputs.

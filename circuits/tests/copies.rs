@@ -138,6 +138,17 @@ fn another_commitment_is_shown() -> Recorder {
     record(&model, &model.circuit(), &instance)
 }
 
+/// The tree of several claims holds another commitment than that to the inputs.
+fn another_commitment_is_joined() -> Recorder {
+    let model = support::joined();
+    let honest = record(&model, &model.circuit(), &model.instance);
+    let mut claims = model.claims.clone();
+    claims.last_mut().expect("claims").input += Fr::ONE;
+    let other = record(&model, &model.circuit().with_claims(claims), &model.instance);
+    let digest = honest.differing_source("joined commitment", &other).expect("another digest");
+    honest.continued_by(&other, digest).shown()
+}
+
 /// For each family a lie that only it refuses.
 fn lies() -> Vec<(&'static str, Recorder)> {
     vec![
@@ -151,6 +162,7 @@ fn lies() -> Vec<(&'static str, Recorder)> {
         ("committed output", another_output_is_committed_to()),
         ("shown output", another_output_is_shown()),
         ("shown commitment", another_commitment_is_shown()),
+        ("joined commitment", another_commitment_is_joined()),
     ]
 }
 

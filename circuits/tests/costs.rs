@@ -66,10 +66,11 @@ fn known_sizes_give_the_plan_again() {
     use zkinfer_circuits::{CircuitPlan, PlanOptions, PlanSizes};
     let strange = [0, 1, 2, 7, 23, 64, 1 << 20, u64::MAX];
     for (name, model) in support::models() {
-        let graph = model.plan.graph();
+        let graph = model.plan.claim_graph();
         let options = PlanOptions {
             input_visibility: model.plan.input_visibility(),
             output_visibility: model.plan.output_visibility(),
+            claims: model.plan.claims().try_into().unwrap(),
             ..PlanOptions::default()
         };
         let numbers = model.plan.sizes().to_numbers();

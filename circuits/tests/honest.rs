@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 use support::{Conv, Form, GraphBuilder, checker::Recorder};
-use zkinfer_models::quantized::TensorId;
+use zkinfer_models::{execute, quantized::TensorId};
 
 #[test]
 fn honest_witnesses_satisfy_the_circuit() {
@@ -23,6 +23,28 @@ fn weights_of_many_digits_have_a_witness() {
     let model = support::many_digits();
     let failures = model.failures(&model.circuit());
     assert!(failures.is_empty(), "{:#?}", &failures[..failures.len().min(3)]);
+}
+
+/// Every value of every kind of layer, where its runs are positions and where they are channels.
+#[test]
+fn a_repeated_graph_computes_each_run_bit_for_bit() {
+    for (name, model) in support::models() {
+        let graph = model.plan.claim_graph();
+        let input = &graph.tensors[graph.inputs[0].0];
+        let (lo, span) = (input.lo, input.hi - input.lo + 1);
+        let inputs: Vec<Vec<i64>> = (0..3i64)
+            .map(|run| {
+                (0..).map(|i: i64| lo + (run * 41 + i * 23) % span).take(input.len()).collect()
+            })
+            .collect();
+        let runs = inputs.iter().map(|input| execute(graph, std::slice::from_ref(input)).unwrap());
+        let runs: Vec<_> = runs.collect();
+        let together = execute(&graph.repeated(3), &[inputs.concat()]).unwrap();
+        for (id, tensor) in graph.tensors.iter().enumerate() {
+            let each: Vec<i64> = runs.iter().flat_map(|run| run.values[id].clone()).collect();
+            assert_eq!(together.values[id], each, "{name}: {}", tensor.name);
+        }
+    }
 }
 
 fn broken(model: &support::Model) -> BTreeSet<String> {

@@ -1,12 +1,16 @@
 //! The job binding on the command line.
 
-use std::str::FromStr;
+use std::{path::Path, str::FromStr};
 
-use anyhow::{Context, Result, bail};
-use zkinfer::verifier::JobBinding;
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
+use zkinfer::{prover::files, verifier::JobBinding};
 use zkinfer_report::now;
 
 use crate::args::Job;
+
+/// A larger list of jobs is refused unread.
+const MAX_JOBS_BYTES: u64 = 1 << 24;
 
 /// Twenty bytes, written as 40 hexadecimal digits with or without `0x`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +74,39 @@ impl Job {
             nonce: self.nonce.unwrap_or(0),
         }
     }
+}
+
+/// A job of a list, in the words of the options.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListedJob {
+    job: Option<String>,
+    payee: Option<String>,
+    chain: Option<u64>,
+    expiry: Option<u64>,
+    nonce: Option<u64>,
+}
+
+impl ListedJob {
+    fn read(self) -> Result<Job> {
+        let Self { job, payee, chain, expiry, nonce } = self;
+        let job = job.map(|text| text.parse()).transpose().context("job")?;
+        let payee = payee.map(|text| text.parse()).transpose().context("payee")?;
+        Ok(Job { job, payee, chain, expiry, nonce })
+    }
+}
+
+/// The jobs of a file, which must be so many.
+pub(crate) fn read_jobs(path: &Path, count: usize) -> Result<Vec<JobBinding>> {
+    let shown = || path.display().to_string();
+    let bytes = files::read_bounded(path, MAX_JOBS_BYTES).with_context(shown)?;
+    let jobs: Vec<ListedJob> = serde_json::from_slice(&bytes).with_context(shown)?;
+    ensure!(jobs.len() == count, "{} has {} jobs for {count} inputs", shown(), jobs.len());
+    let read = |(index, job): (usize, ListedJob)| {
+        let job = job.read().with_context(|| format!("{}: job {index}", shown()))?;
+        Ok(job.binding())
+    };
+    jobs.into_iter().enumerate().map(read).collect()
 }
 
 #[cfg(test)]

@@ -183,8 +183,8 @@ fn agreed(key: &VerifyingKey, claim: &InferenceClaim, proof: &Proof) -> Result<(
         assert_eq!(evidence.claim(), claim);
     });
     let (toy, honest) = &*TOY;
-    let good = BatchItem { key: toy, expected: &honest.claim, proof: &honest.proof };
-    let this = BatchItem { key, expected: claim, proof };
+    let good = BatchItem { key: toy, expected: &honest.claim, proof: &honest.proof, leaf: None };
+    let this = BatchItem { key, expected: claim, proof, leaf: None };
     let batch = verify_batch(&[good, this], policy);
     let good_answer = batch[0].as_ref().map(|evidence| evidence.claim());
     if key.srs_digest() == toy.srs_digest() {

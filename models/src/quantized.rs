@@ -4,6 +4,8 @@
 //! bit. [`crate::execute`] runs it and the circuits prove exactly it. `docs/semantics.md`
 //! documents each operation.
 
+mod repeat;
+
 use serde::{Deserialize, Serialize};
 
 pub use crate::ops::QuantizedOp;

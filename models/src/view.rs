@@ -78,6 +78,12 @@ impl View {
         }
     }
 
+    /// The same elements of each of `count` tensors that lie one after another, `distance` apart.
+    pub(crate) fn repeated(&self, count: usize, distance: usize) -> Self {
+        let copy = |at: usize| self.iter().map(move |element| at * distance + element);
+        (0..count).flat_map(copy).collect()
+    }
+
     fn as_strided(&self) -> Option<&Strided> {
         match &self.0 {
             Form::Strided(strided) => Some(strided),
@@ -188,6 +194,17 @@ impl Groups {
         let size = NonZeroUsize::new(size)?;
         let whole = !elements.is_empty() && elements.len().is_multiple_of(size.get());
         whole.then_some(Self { elements, sizes: Sizes::Equal(size) })
+    }
+
+    /// The same groups of each of `count` tensors that lie one after another, `distance` apart.
+    pub(crate) fn repeated(&self, count: usize, distance: usize) -> Self {
+        let sizes = match &self.sizes {
+            Sizes::Equal(size) => Sizes::Equal(*size),
+            Sizes::Each { sizes, largest } => {
+                Sizes::Each { sizes: sizes.repeat(count), largest: *largest }
+            }
+        };
+        Self { elements: self.elements.repeated(count, distance), sizes }
     }
 
     /// How many groups there are.

@@ -17,7 +17,7 @@ mod srs;
 mod statement;
 
 pub use export::{ExportError, KeyMetadata, export_key, export_srs};
-pub use prove::{ProveError, Proven, prove_circuit};
+pub use prove::{ProveError, Proven, ProvenJointly, prove_circuit};
 pub use setup::{ModelIdentity, Setup, SetupError};
 pub use srs::{
     CacheEvent, CachedSrs, Ceremony, MAX_K, PtauError, PtauPoint, Srs, SrsCache, SrsError,

@@ -12,14 +12,15 @@ use rand_core::{OsRng, RngCore, SeedableRng};
 use thiserror::Error;
 use zkinfer_circuits::InferenceCircuit;
 use zkinfer_engine::{EngineCircuit, EngineError, EngineKey, ProofTranscript, Stage};
-use zkinfer_models::Execution;
+use zkinfer_models::{Execution, RunError};
 use zkinfer_verifier::{
     CommitmentError, JobBinding, Openings, Proof, ProofFile, VerifyError, VerifyingKey, verify,
+    verify_joint,
 };
 
 use crate::{
     setup::Setup,
-    statement::{Inference, Statement, halo2_scalar},
+    statement::{Inference, Stated, Statement},
 };
 
 /// A proof that has passed the verifier, and how long it took.
@@ -29,6 +30,22 @@ pub struct Proven {
     pub file: ProofFile,
     /// What opens the commitments of the claim: for whoever may know the values, and nobody else.
     pub openings: Openings,
+    /// Seconds to compute the witness and lay it out.
+    pub witness_seconds: f64,
+    /// Seconds of the device, with those of the witness.
+    pub prove_seconds: f64,
+    /// Seconds of every stage, in order.
+    pub stages: Vec<(Stage, f64)>,
+    /// Seconds of the closing check by the verifier.
+    pub verify_seconds: f64,
+}
+
+/// A proof of several claims that has passed the verifier, and how long it took.
+#[derive(Debug)]
+pub struct ProvenJointly {
+    /// For each claim, in their order, what is handed over and what opens its commitments. Each file
+    /// is checked without the others.
+    pub claims: Vec<(ProofFile, Openings)>,
     /// Seconds to compute the witness and lay it out.
     pub witness_seconds: f64,
     /// Seconds of the device, with those of the witness.
@@ -59,6 +76,23 @@ pub enum ProveError {
         /// Tensors of the execution.
         got: usize,
     },
+    /// Another number of inferences than a proof of the setup is about.
+    #[error("{got} inferences, a proof under these keys is about {expected}")]
+    ClaimCount {
+        /// What the setup prescribes.
+        expected: usize,
+        /// How many were given.
+        got: usize,
+    },
+    /// Several claims of which some show their values.
+    #[error("{claims} claims in one proof commit to inputs and outputs, and cannot show them")]
+    ShownClaims {
+        /// How many.
+        claims: usize,
+    },
+    /// The inferences cannot be run together.
+    #[error("the runs cannot be joined: {0}")]
+    Join(#[from] RunError),
     /// The witness could not be laid out, or the device failed.
     #[error("no proof on the device {device}: {source}")]
     Engine {
@@ -137,20 +171,44 @@ impl Setup {
         self.prove_with(Inference::new(execution, binding), &mut rng, &|_| ())
     }
 
+    /// Proves as many inferences as the keys are for in one proof, each for its own job, telling
+    /// `progress` what begins. The proof is verified before it is returned.
+    ///
+    /// # Errors
+    /// See [`ProveError`].
+    pub fn prove_jointly(
+        &self,
+        inferences: &[Inference<'_>],
+        progress: &dyn Fn(Stage),
+    ) -> Result<ProvenJointly, ProveError> {
+        self.prove_claims(inferences, &mut OsRng, progress)
+    }
+
     fn prove_with(
         &self,
         inference: Inference<'_>,
         rng: &mut dyn RngCore,
         progress: &dyn Fn(Stage),
     ) -> Result<Proven, ProveError> {
-        let Statement { claim, openings, blindings } = Statement::new(self, inference, rng)?;
-        let columns = self.verifying_key().instance(&claim).into_iter();
-        let columns: Vec<Vec<Fr>> =
-            columns.map(|column| column.iter().map(halo2_scalar).collect()).collect();
-        let instance: Vec<&[Fr]> = columns.iter().map(Vec::as_slice).collect();
-        let plan = Arc::clone(self.plan());
-        let circuit = InferenceCircuit::with_execution(plan, Arc::clone(inference.execution))
-            .with_blindings(blindings);
+        let ProvenJointly { claims, witness_seconds, prove_seconds, stages, verify_seconds } =
+            self.prove_claims(&[inference], rng, progress)?;
+        let got = claims.len();
+        let only = claims.into_iter().next();
+        let (file, openings) = only.ok_or(ProveError::ClaimCount { expected: 1, got })?;
+        Ok(Proven { file, openings, witness_seconds, prove_seconds, stages, verify_seconds })
+    }
+
+    fn prove_claims(
+        &self,
+        inferences: &[Inference<'_>],
+        rng: &mut dyn RngCore,
+        progress: &dyn Fn(Stage),
+    ) -> Result<ProvenJointly, ProveError> {
+        let statement = Statement::new(self, inferences, rng)?;
+        let instance: Vec<&[Fr]> = statement.instance.iter().map(Vec::as_slice).collect();
+        let (plan, execution) = (Arc::clone(self.plan()), Arc::clone(&statement.execution));
+        let circuit =
+            InferenceCircuit::with_execution(plan, execution).with_claims(statement.blindings());
 
         let device = self.circuit_key().device().name();
         let clock = StageClock::default();
@@ -168,12 +226,32 @@ impl Setup {
         let witness_seconds = of_witness.map(|(_, seconds)| seconds).sum();
 
         let start = Instant::now();
-        let key: &VerifyingKey = self.verifying_key();
-        let _verified = verify(key, &claim, &proof, self.own_policy())
+        let claims = self
+            .checked(statement.claims, &proof)
             .map_err(|source| ProveError::SelfCheck { device, source })?;
         let verify_seconds = start.elapsed().as_secs_f64();
-        let file = ProofFile::new(key, claim, proof);
-        Ok(Proven { file, openings, witness_seconds, prove_seconds, stages, verify_seconds })
+        Ok(ProvenJointly { claims, witness_seconds, prove_seconds, stages, verify_seconds })
+    }
+
+    /// The files of the claims, once the proof has passed the verifier.
+    fn checked(
+        &self,
+        stated: Vec<Stated>,
+        proof: &Proof,
+    ) -> Result<Vec<(ProofFile, Openings)>, VerifyError> {
+        let (key, policy): (&VerifyingKey, _) = (self.verifying_key(), self.own_policy());
+        let (claims, openings): (Vec<_>, Vec<_>) =
+            stated.into_iter().map(|stated| (stated.claim, stated.openings)).unzip();
+        let files = if let [only] = &claims[..] {
+            let _verified = verify(key, only, proof, policy)?;
+            vec![ProofFile::new(key, only.clone(), proof.clone())]
+        } else {
+            let _verified = verify_joint(key, &claims, proof, policy)?;
+            let (expected, got) = (self.plan().claims(), claims.len());
+            let files = ProofFile::of_joint(key, claims, proof);
+            files.ok_or(VerifyError::ClaimCount { expected, got })?
+        };
+        Ok(files.into_iter().zip(openings).collect())
     }
 }
 

@@ -188,7 +188,7 @@ fn metadata(
 
 /// Inputs and outputs, as a key describes them.
 fn instance_layout(plan: &CircuitPlan) -> Result<InstanceLayout, SetupError> {
-    let graph = plan.graph();
+    let graph = plan.claim_graph();
     let tensors =
         |ids: &[TensorId]| ids.iter().map(|&id| tensor_layout(graph, id)).collect::<Result<_, _>>();
     let (inputs, outputs) = (tensors(&graph.inputs)?, tensors(&graph.outputs)?);
@@ -198,7 +198,8 @@ fn instance_layout(plan: &CircuitPlan) -> Result<InstanceLayout, SetupError> {
     let columns = u16::try_from(plan.instance_columns()).map_err(|_| fits("instance columns"))?;
     let values = u32::try_from(plan.instance_len()).map_err(|_| fits("public values"))?;
     let block = Block { first_column: 0, columns, first_row: 0, values };
-    Ok(InstanceLayout { placement: Placement(vec![block]), ..layout })
+    let claims = u32::try_from(plan.claims()).map_err(|_| fits("claims"))?;
+    Ok(InstanceLayout { placement: Placement(vec![block]), claims, ..layout })
 }
 
 fn tensor_layout(graph: &QuantizedGraph, id: TensorId) -> Result<TensorLayout, SetupError> {

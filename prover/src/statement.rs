@@ -5,7 +5,7 @@ use std::sync::Arc;
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use rand_core::{OsRng, RngCore};
 use zkinfer_circuits::Blindings;
-use zkinfer_models::{Execution, quantized::TensorId};
+use zkinfer_models::{Execution, execute, quantized::TensorId};
 use zkinfer_verifier::{
     Blinding, ClaimedValues, InferenceClaim, JobBinding, Opening, Openings, TensorLayout,
     Visibility, decode_scalar, encode_scalar,
@@ -34,21 +34,70 @@ impl<'a> Inference<'a> {
     }
 }
 
-/// What a proof claims, and what it hides.
-pub(crate) struct Statement {
+/// One claim of a proof, and what opens it.
+#[derive(Clone, Debug)]
+pub(crate) struct Stated {
     pub(crate) claim: InferenceClaim,
     pub(crate) openings: Openings,
-    pub(crate) blindings: Blindings,
+    blindings: Blindings,
+}
+
+/// What a proof claims, and what it hides.
+pub(crate) struct Statement {
+    pub(crate) claims: Vec<Stated>,
+    /// The public values of the proof.
+    pub(crate) instance: Vec<Vec<Fr>>,
+    /// The run of all claims.
+    pub(crate) execution: Arc<Execution>,
 }
 
 impl Statement {
+    /// As many inferences as a proof of this setup is about.
     pub(crate) fn new(
+        setup: &Setup,
+        inferences: &[Inference<'_>],
+        rng: &mut dyn RngCore,
+    ) -> Result<Self, ProveError> {
+        let (expected, got) = (setup.plan().claims(), inferences.len());
+        if expected != got {
+            return Err(ProveError::ClaimCount { expected, got });
+        }
+        let claims = inferences.iter().map(|&inference| Stated::new(setup, inference, rng));
+        let claims = claims.collect::<Result<Vec<_>, _>>()?;
+        let key = setup.verifying_key();
+        let stated: Vec<_> = claims.iter().map(|stated| stated.claim.clone()).collect();
+        let shown = ProveError::ShownClaims { claims: stated.len() };
+        let columns = key.instance_of(&stated).ok_or(shown)?.into_iter();
+        let instance = columns.map(|column| column.iter().map(halo2_scalar).collect()).collect();
+        Ok(Self { claims, instance, execution: joined(setup, inferences)? })
+    }
+
+    /// What the claims keep to themselves.
+    pub(crate) fn blindings(&self) -> Vec<Blindings> {
+        self.claims.iter().map(|stated| stated.blindings).collect()
+    }
+}
+
+/// The run of the graph of all claims, from those of the single ones.
+fn joined(setup: &Setup, inferences: &[Inference<'_>]) -> Result<Arc<Execution>, ProveError> {
+    if let [only] = inferences {
+        return Ok(Arc::clone(only.execution));
+    }
+    let input = |id: &TensorId| -> Vec<i64> {
+        inferences.iter().flat_map(|of| of.execution.values[id.0].iter().copied()).collect()
+    };
+    let inputs: Vec<_> = setup.plan().claim_graph().inputs.iter().map(input).collect();
+    Ok(Arc::new(execute(setup.plan().graph(), &inputs)?))
+}
+
+impl Stated {
+    fn new(
         setup: &Setup,
         inference: Inference<'_>,
         rng: &mut dyn RngCore,
     ) -> Result<Self, ProveError> {
         let Inference { execution, binding, input_blinding, output_blinding } = inference;
-        let graph = setup.plan().graph();
+        let graph = setup.plan().claim_graph();
         let (expected, got) = (graph.tensors.len(), execution.values.len());
         if expected != got {
             return Err(ProveError::OtherGraph { expected, got });
@@ -70,6 +119,7 @@ impl Statement {
             blindings: Blindings {
                 input: halo2_scalar(&input_blinding.to_scalar()),
                 output: halo2_scalar(&output_blinding.to_scalar()),
+                binding: binding.limbs(),
             },
         })
     }

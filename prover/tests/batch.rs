@@ -36,7 +36,7 @@ fn a_batch_names_exactly_the_bad_proofs() {
     *forged.last_mut().unwrap() ^= 0x40;
     let forged = Proof::new(forged);
     let short = Proof::new(vec![]);
-    let item = |key, expected, proof| BatchItem { key, expected, proof };
+    let item = |key, expected, proof| BatchItem { key, expected, proof, leaf: None };
     let good = [
         item(&fixture.toy.key, &fixture.claim, &fixture.proof),
         item(&other.toy.key, &other.claim, &other.proof),
@@ -77,9 +77,9 @@ fn lies_that_cancel_each_other_are_refused_in_a_batch() {
     let (first, second) = (Proof::new(first), Proof::new(second));
     let key = &fixture.toy.key;
     let items = [
-        BatchItem { key, expected: &fixture.claim, proof: &first },
-        BatchItem { key, expected: &claim, proof: &proof },
-        BatchItem { key, expected: &claim, proof: &second },
+        BatchItem { key, expected: &fixture.claim, proof: &first, leaf: None },
+        BatchItem { key, expected: &claim, proof: &proof, leaf: None },
+        BatchItem { key, expected: &claim, proof: &second, leaf: None },
     ];
     let answers = verify_batch(&items, POLICY).into_iter().map(|answer| answer.map(|_| ()));
     let pairing = Err(VerifyError::Pairing);

@@ -17,7 +17,7 @@ use zkinfer::{
 };
 
 use crate::{
-    JobReport,
+    JobReport, LeafReport,
     words::{self, AccuracyWords, brief},
 };
 
@@ -73,6 +73,9 @@ struct Claim {
     output_compared: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     output_commitment: Option<String>,
+    /// Its place, where the proof is about several claims.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leaf: Option<LeafReport>,
     job: JobReport,
 }
 
@@ -151,6 +154,7 @@ impl AuditReport {
                 input_commitment: audit.input.commitment,
                 output: audit.output.tensors,
                 output_commitment: audit.output.commitment,
+                leaf: LeafReport::new(key, file),
                 job: (&file.claim.binding).into(),
             },
             setup: Setup {
@@ -319,6 +323,9 @@ impl fmt::Display for Claim {
         }
         for NamedTensor { name, values, .. } in self.output.iter().flatten() {
             writeln!(f, "  gives the output {}{of_output}: {}", Shown(name), brief(values))?;
+        }
+        if let Some(leaf) = &self.leaf {
+            writeln!(f, "  as {leaf}")?;
         }
         write!(f, "{}", self.job)
     }

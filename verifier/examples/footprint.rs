@@ -34,7 +34,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         .iter()
         .cycle()
         .take(if files.is_empty() { 0 } else { 64 })
-        .map(|file| BatchItem { key: &key, expected: &file.claim, proof: &file.proof })
+        .map(|file| BatchItem { key: &key, expected: &file.claim, proof: &file.proof, leaf: None })
         .collect();
     let (answers, seconds) = shortest(|| verify_batch(&items, SrsPolicy::AllowInsecureDev));
     accepted &= answers.iter().all(Result::is_ok);

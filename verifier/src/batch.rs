@@ -11,12 +11,13 @@ use crate::{
     curve::encode_scalar,
     digest::{KeyDigest, SrsDigest, keccak256},
     error::VerifyError,
+    joint::Leaf,
     key::VerifyingKey,
     msm::msm,
     proof::Proof,
     shplonk::PairingEquation,
     srs::SrsPolicy,
-    verify::{Checked, VerifiedInference, pairings_cancel, whole},
+    verify::{Checked, VerifiedInference, pairings_cancel},
 };
 
 const SEED_DOMAIN: &[u8] = b"zkinfer.batch.v1";
@@ -30,9 +31,11 @@ pub struct BatchItem<'a> {
     pub expected: &'a InferenceClaim,
     /// The proof.
     pub proof: &'a Proof,
+    /// Where the claim is among those of the proof, if it is about several.
+    pub leaf: Option<&'a Leaf>,
 }
 
-/// [`verify`](crate::verify) for every item, under any mix of keys, with one result per item in the same order.
+/// [`verify`](crate::verify) or [`verify_leaf`](crate::verify_leaf) for every item, under any mix of keys, with one result per item in the same order.
 ///
 /// All pairing equations are added up with coefficients of 128 bits that are hashed from all keys,
 /// claims and proofs, so that a false one survives with probability below 2⁻¹²⁰. If the sum fails,
@@ -43,10 +46,7 @@ pub fn verify_batch(
 ) -> Vec<Result<VerifiedInference, VerifyError>> {
     let checked: Vec<_> = items
         .iter()
-        .map(|item| {
-            whole(item.key)?;
-            Checked::new(item.key, item.expected, item.proof, policy)
-        })
+        .map(|item| Checked::alone_or_leaf(item.key, item.expected, item.leaf, item.proof, policy))
         .collect();
     let all_hold = sum_holds(items, &checked);
     let results = items.iter().zip(checked).map(|(item, checked)| match checked {

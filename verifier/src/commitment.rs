@@ -184,7 +184,7 @@ fn pack(digits: &[u64], bits: u32) -> Fr {
     digits.iter().fold(Fr::from(0u64), |element, &digit| element * base + Fr::from(digit))
 }
 
-fn big_endian(scalar: &Fr) -> [u8; 32] {
+pub(crate) fn big_endian(scalar: &Fr) -> [u8; 32] {
     let mut bytes = [0; 32];
     for (to, from) in bytes.iter_mut().zip(scalar.into_bigint().to_bytes_be()) {
         *to = from;
@@ -192,7 +192,7 @@ fn big_endian(scalar: &Fr) -> [u8; 32] {
     bytes
 }
 
-fn from_big_endian(bytes: &[u8; 32]) -> Option<Fr> {
+pub(crate) fn from_big_endian(bytes: &[u8; 32]) -> Option<Fr> {
     let mut little_endian = *bytes;
     little_endian.reverse();
     decode_scalar(&little_endian)

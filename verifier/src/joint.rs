@@ -25,6 +25,12 @@ use crate::{
 /// Separates leaves from every other use of the sponge; fills the capacity's upper bytes.
 const DOMAIN: &[u8; 16] = b"zkinfer.claims.1";
 
+/// What the capacity of a leaf's sponge begins with.
+#[must_use]
+pub fn leaf_capacity() -> Fr {
+    Fr::from_be_bytes_mod_order(DOMAIN)
+}
+
 /// Checks that `proof` proves all `claims`, in their order, under a key of as many claims.
 ///
 /// # Errors
@@ -47,28 +53,61 @@ pub fn verify_joint(
     Ok(claims.iter().map(|claim| VerifiedInference::new(key, claim, trusted)).collect())
 }
 
-/// Checks that `proof` proves `claim`, which is the one with this index and whose siblings in the
-/// tree are `path`, the lowest first. The same claim may be proven at another index too.
+/// The place of a claim among those of its proof. With it, the claim is checked without the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaf {
+    /// Index of the claim, from 0 on.
+    pub index: u32,
+    /// The siblings of its leaf on the way to the root, the lowest first.
+    pub path: Vec<Fr>,
+}
+
+impl Leaf {
+    /// The places of all claims, in their order; `None` for no claims, or where one shows its
+    /// values.
+    #[must_use]
+    pub fn of_all(claims: &[InferenceClaim]) -> Option<Vec<Self>> {
+        let tree = Tree::default();
+        let leaf = |(index, _)| {
+            let path = tree.path(claims, index)?;
+            Some(Self { index: u32::try_from(index).ok()?, path })
+        };
+        claims.iter().enumerate().map(leaf).collect::<Option<Vec<_>>>().filter(|l| !l.is_empty())
+    }
+}
+
+/// Checks that `proof` proves `claim`, which is the one at this place. The same claim may be proven
+/// at another place too.
 ///
 /// # Errors
 /// The first check that fails, in the order of the variants of [`VerifyError`].
 pub fn verify_leaf(
     key: &VerifyingKey,
     claim: &InferenceClaim,
-    index: usize,
-    path: &[Fr],
+    leaf: &Leaf,
     proof: &Proof,
     policy: SrsPolicy,
 ) -> Result<VerifiedInference, VerifyError> {
+    check_leaf(key, claim, leaf, proof, policy)?.finish(key, claim)
+}
+
+/// Checks everything but the pairing.
+pub(crate) fn check_leaf(
+    key: &VerifyingKey,
+    claim: &InferenceClaim,
+    leaf: &Leaf,
+    proof: &Proof,
+    policy: SrsPolicy,
+) -> Result<Checked, VerifyError> {
     check_key(key)?;
     let trusted = trust(key, policy)?;
     check_claim(key, claim)?;
+    let index = usize::try_from(leaf.index).unwrap_or(usize::MAX);
     let refused = VerifyError::Path { claims: claim_count(key), index };
     let tree = Tree::default();
-    let leaf = tree.leaf(index, claim).ok_or(refused)?;
-    let root = tree.climb(leaf, index, claim_count(key), path).ok_or(refused)?;
-    Checked::of(key, &[root], proof, trusted)?.pairing(key)?;
-    Ok(VerifiedInference::new(key, claim, trusted))
+    let hash = tree.leaf(index, claim).ok_or(refused)?;
+    let root = tree.climb(hash, index, claim_count(key), &leaf.path).ok_or(refused)?;
+    Checked::of(key, &[root], proof, trusted)
 }
 
 fn check_key(key: &VerifyingKey) -> Result<(), VerifyError> {
@@ -130,7 +169,7 @@ impl Tree {
         let [low, high] = claim.binding.limbs().map(Fr::from);
         let index = Fr::from(u64::try_from(index).ok()?);
         let elements = [index, low, high, committed(&claim.input)?, committed(&claim.output)?];
-        Some(self.0.sponge(Fr::from_be_bytes_mod_order(DOMAIN), &elements))
+        Some(self.0.sponge(leaf_capacity(), &elements))
     }
 
     /// The first element of the permutation of `[0, left, right]`.
@@ -235,6 +274,11 @@ mod tests {
         assert_eq!(four, halves);
         assert_eq!(tree.root(&claims).unwrap(), tree.node(four, leaves[4]));
         assert_eq!(tree.path(&claims, 4).unwrap(), [four]);
+        let seven = self::claims(7);
+        let leaves = tree.leaves(&seven).unwrap();
+        let pair = |left: usize| tree.node(leaves[left], leaves[left + 1]);
+        let halves = [tree.node(pair(0), pair(2)), tree.node(pair(4), leaves[6])];
+        assert_eq!(tree.root(&seven).unwrap(), tree.node(halves[0], halves[1]));
         let one_two =
             MontFp!("7853200120776062878684798364095072458815029376092732009249414926327459813530");
         assert_eq!(tree.node(Fr::from(1), Fr::from(2)), one_two, "circomlib's Poseidon(2)");

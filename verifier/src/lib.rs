@@ -139,7 +139,7 @@ pub use error::{CommitmentError, KeyError, PartError, VerifyError};
 pub use error::{OpeningError, ProofFileError};
 pub use expectation::{Expectation, Mismatch, Rejection, Side};
 pub use expression::{Expression, ExpressionError, Instruction};
-pub use joint::{verify_joint, verify_leaf};
+pub use joint::{Leaf, verify_joint, verify_leaf};
 pub use key::{KeyFormat, KeyParts, VerifyingKey};
 pub use layout::{InstanceLayout, TensorLayout, Visibility, is_hidden};
 pub use opening_plan::{Evaluations, Group, Opened, OpenedCommitment, OpeningPlan};

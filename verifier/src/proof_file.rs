@@ -6,19 +6,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     claim::{ClaimedValues, InferenceClaim, JobBinding},
-    commitment::Commitment,
+    commitment::{Commitment, big_endian, from_big_endian},
     digest::{Digest, KeyDigest, SrsDigest},
-    error::ProofFileError,
+    error::{ProofFileError, VerifyError},
     expectation::{Expectation, Mismatch, Rejection},
     hex::{array, hex, unhex},
+    joint::Leaf,
     key::VerifyingKey,
     proof::Proof,
     srs::SrsPolicy,
-    verify::VerifiedInference,
+    verify::{Checked, VerifiedInference},
 };
 
-/// The version of the file format. A change that moves a byte or the meaning of one changes it.
-const VERSION: u32 = 1;
+/// The versions of the file format: of a proof of one claim, and of one claim of several. A change
+/// that moves a byte or the meaning of one makes a new one.
+const ALONE: u32 = 1;
+const LEAF: u32 = 2;
 /// Larger files are refused unread.
 const MAX_BYTES: usize = 1 << 26;
 
@@ -30,8 +33,10 @@ pub struct ProofFile {
     pub srs_name: String,
     /// Digest of the trusted setup's \[τ\]₂.
     pub srs: SrsDigest,
-    /// What the proof claims.
+    /// What the proof claims; where it is about several claims, one of them.
     pub claim: InferenceClaim,
+    /// The place of this claim, where the proof is about several.
+    pub leaf: Option<Leaf>,
     /// The proof.
     pub proof: Proof,
 }
@@ -41,7 +46,36 @@ impl ProofFile {
     #[must_use]
     pub fn new(key: &VerifyingKey, claim: InferenceClaim, proof: Proof) -> Self {
         let srs = &key.parts().srs;
-        Self { srs_name: srs.name.clone(), srs: srs.digest(), claim, proof }
+        Self { srs_name: srs.name.clone(), srs: srs.digest(), claim, leaf: None, proof }
+    }
+
+    /// Files for the claims of one proof, one for each, in their order; `None` where a claim shows
+    /// its values.
+    #[must_use]
+    pub fn of_joint(
+        key: &VerifyingKey,
+        claims: Vec<InferenceClaim>,
+        proof: &Proof,
+    ) -> Option<Vec<Self>> {
+        let leaves = Leaf::of_all(&claims)?;
+        let file =
+            |(claim, leaf)| Self { leaf: Some(leaf), ..Self::new(key, claim, proof.clone()) };
+        Some(claims.into_iter().zip(leaves).map(file).collect())
+    }
+
+    /// Checks that the file's proof proves `expected` at the file's place: what the file claims is
+    /// not looked at.
+    ///
+    /// # Errors
+    /// The first check that fails, in the order of the variants of [`VerifyError`].
+    pub fn proves(
+        &self,
+        key: &VerifyingKey,
+        expected: &InferenceClaim,
+        policy: SrsPolicy,
+    ) -> Result<VerifiedInference, VerifyError> {
+        let leaf = self.leaf.as_ref();
+        Checked::alone_or_leaf(key, expected, leaf, &self.proof, policy)?.finish(key, expected)
     }
 
     /// Whether the file names `key` and its trusted setup.
@@ -87,7 +121,8 @@ impl ProofFile {
         if !mismatches.is_empty() {
             return Err(Rejection::Mismatches(mismatches));
         }
-        expected.verify(&self.claim, &self.proof, policy)
+        let claim = expected.claim(&self.claim);
+        self.proves(expected.key, &claim, policy).map_err(Rejection::Proof)
     }
 
     /// Decodes a file. Any byte string is either refused or the encoding of exactly one content.
@@ -101,7 +136,7 @@ impl ProofFile {
         }
         let wire: Wire = serde_json::from_slice(bytes)
             .map_err(|error| ProofFileError::Json { line: error.line(), column: error.column() })?;
-        if wire.format != VERSION {
+        if ![ALONE, LEAF].contains(&wire.format) {
             return Err(ProofFileError::Version { got: wire.format });
         }
         let file = wire.try_into_file()?;
@@ -111,11 +146,11 @@ impl ProofFile {
     /// The text of the file: one line of JSON without spaces, and a newline.
     #[must_use]
     pub fn encode(&self) -> String {
-        let Self { srs_name, srs, claim, proof } = self;
+        let Self { srs_name, srs, claim, leaf, proof } = self;
         let InferenceClaim { model, input, output, binding } = claim;
         let JobBinding { chain_id, job_id, payee, expiry, nonce } = binding;
         let wire = Wire {
-            format: VERSION,
+            format: if leaf.is_some() { LEAF } else { ALONE },
             key: format!("{model}"),
             srs: WireSrs { name: srs_name.clone(), digest: format!("{srs}") },
             claim: WireClaim {
@@ -131,6 +166,10 @@ impl ProofFile {
                     nonce: *nonce,
                 },
             },
+            leaf: leaf.as_ref().map(|Leaf { index, path }| WireLeaf {
+                index: *index,
+                path: path.iter().map(|sibling| hex(&big_endian(sibling))).collect(),
+            }),
             proof: hex(proof.as_bytes()),
         };
         // Serializing strings and integers into memory cannot fail; an empty line is no proof file.
@@ -147,7 +186,26 @@ struct Wire {
     key: String,
     srs: WireSrs,
     claim: WireClaim,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    leaf: Option<WireLeaf>,
     proof: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireLeaf {
+    index: u32,
+    path: Vec<String>,
+}
+
+impl WireLeaf {
+    fn try_into_leaf(self) -> Result<Leaf, ProofFileError> {
+        let refused = ProofFileError::Hex { field: "leaf.path" };
+        let sibling =
+            |text: &String| array(text).and_then(|bytes| from_big_endian(&bytes)).ok_or(refused);
+        let path = self.path.iter().map(sibling).collect::<Result<_, _>>()?;
+        Ok(Leaf { index: self.index, path })
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -183,7 +241,7 @@ struct WireBinding {
 
 impl Wire {
     fn try_into_file(self) -> Result<ProofFile, ProofFileError> {
-        let Self { format: _, key, srs, claim, proof } = self;
+        let Self { format: _, key, srs, claim, leaf, proof } = self;
         let WireSrs { name, digest } = srs;
         let WireClaim { input, input_commitment, output, output_commitment, binding } = claim;
         let WireBinding { chain_id, job_id, payee, expiry, nonce } = binding;
@@ -202,6 +260,7 @@ impl Wire {
                     nonce,
                 },
             },
+            leaf: leaf.map(WireLeaf::try_into_leaf).transpose()?,
             proof: Proof::new(unhex(&proof).ok_or(ProofFileError::Hex { field: "proof" })?),
         })
     }

@@ -9,6 +9,7 @@ use ark_ff::Zero;
 use crate::{
     claim::{ClaimedValues, InferenceClaim},
     error::VerifyError,
+    joint::{Leaf, check_leaf},
     key::VerifyingKey,
     layout::{InstanceLayout, first_out_of_range},
     msm::msm,
@@ -84,12 +85,11 @@ pub fn verify(
     proof: &Proof,
     policy: SrsPolicy,
 ) -> Result<VerifiedInference, VerifyError> {
-    whole(key)?;
-    Checked::new(key, expected, proof, policy)?.finish(key, expected)
+    Checked::alone_or_leaf(key, expected, None, proof, policy)?.finish(key, expected)
 }
 
 /// Whether a proof under this key is about one claim of a whole model.
-pub(crate) fn whole(key: &VerifyingKey) -> Result<(), VerifyError> {
+fn whole(key: &VerifyingKey) -> Result<(), VerifyError> {
     if !key.parts().boundaries.is_empty() {
         return Err(VerifyError::Part);
     }
@@ -110,6 +110,23 @@ pub(crate) struct Checked {
 }
 
 impl Checked {
+    /// Checks everything but the pairing, of a claim that is its proof's only one, or one of several.
+    pub(crate) fn alone_or_leaf(
+        key: &VerifyingKey,
+        claim: &InferenceClaim,
+        leaf: Option<&Leaf>,
+        proof: &Proof,
+        policy: SrsPolicy,
+    ) -> Result<Self, VerifyError> {
+        match leaf {
+            None => {
+                whole(key)?;
+                Self::new(key, claim, proof, policy)
+            }
+            Some(leaf) => check_leaf(key, claim, leaf, proof, policy),
+        }
+    }
+
     /// Checks everything but the pairing, of one claim.
     pub(crate) fn new(
         key: &VerifyingKey,

@@ -124,6 +124,7 @@ fn all_vectors_verify_in_one_batch() {
             key,
             expected: &file.claim,
             proof: &file.proof,
+            leaf: None,
         })
         .collect();
     let answers = verify_batch(&items, POLICY);

@@ -3,7 +3,9 @@
 use std::{io::Write, path::Path};
 
 use zkinfer_prover::{Proven, draw_blinding, files};
-use zkinfer_verifier::{Blinding, Commitment, Opening, Openings, VerifyingKey, Visibility};
+use zkinfer_verifier::{
+    Blinding, Commitment, Opening, Openings, ProofFile, VerifyingKey, Visibility,
+};
 
 use crate::{error::Error, read, settings::Side, tensors};
 
@@ -74,11 +76,23 @@ pub fn write_openings(openings: &Openings, path: &Path) -> Result<(), Error> {
 /// # Errors
 /// If a file cannot be written.
 pub fn write_proof(proven: &Proven, proof: &Path, opening: &Path) -> Result<(), Error> {
+    write_claim((&proven.file, &proven.openings), proof, opening)
+}
+
+/// [`write_proof`] of one claim of a proof of several.
+///
+/// # Errors
+/// If a file cannot be written.
+pub fn write_claim(
+    (file, openings): (&ProofFile, &Openings),
+    proof: &Path,
+    opening: &Path,
+) -> Result<(), Error> {
     // First, because a proof without it hides its values for good.
-    if proven.hides() {
-        write_openings(&proven.openings, opening)?;
+    if openings.input.is_some() || openings.output.is_some() {
+        write_openings(openings, opening)?;
     }
-    let text = proven.file.encode();
+    let text = file.encode();
     files::write_whole(proof, |file| file.write_all(text.as_bytes()))
         .map_err(|source| Error::Write { path: proof.to_owned(), source })
 }

@@ -6,7 +6,7 @@ use thiserror::Error;
 use zkinfer_verifier::{
     self as verifier, BatchItem, ClaimedValues, Commitment, InferenceClaim, Mismatch, Opening,
     OpeningError, Openings, ProofFile, SrsPolicy, SrsTrust, TensorLayout, VerifyError,
-    VerifyingKey, Visibility, verify, verify_batch,
+    VerifyingKey, Visibility, verify_batch,
 };
 
 use crate::{error::Error, settings::Side, tensors};
@@ -126,7 +126,7 @@ impl<'a> Expectation<'a> {
     pub fn check(&self, file: &ProofFile) -> Result<SrsTrust, Rejection> {
         self.compare(file)?;
         let expected = self.claim.claim(&file.claim);
-        let verified = verify(self.claim.key, &expected, &file.proof, self.policy)?;
+        let verified = file.proves(self.claim.key, &expected, self.policy)?;
         Ok(verified.srs())
     }
 
@@ -143,7 +143,12 @@ impl<'a> Expectation<'a> {
             .zip(&claims)
             .zip(&compared)
             .filter(|(_, compared)| compared.is_ok())
-            .map(|((file, expected), _)| BatchItem { key, expected, proof: &file.proof })
+            .map(|((file, expected), _)| BatchItem {
+                key,
+                expected,
+                proof: &file.proof,
+                leaf: file.leaf.as_ref(),
+            })
             .collect();
         let mut verified = verify_batch(&items, self.policy).into_iter();
         let result = |compared: Result<(), Rejection>| {

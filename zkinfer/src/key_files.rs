@@ -7,6 +7,7 @@
 
 use std::{
     io::{self, Write},
+    num::NonZeroU32,
     path::{Path, PathBuf},
 };
 
@@ -46,6 +47,13 @@ impl KeyFiles {
     #[must_use]
     pub fn beside_model(model: &Path) -> Self {
         Self::of_key(&model.with_extension("zkvk"))
+    }
+
+    /// The files beside a model of a key for proofs of so many claims: it is a key of its own, and
+    /// may lie beside that of single proofs.
+    #[must_use]
+    pub fn beside_model_jointly(model: &Path, claims: NonZeroU32) -> Self {
+        Self::of_key(&model.with_extension(format!("joint-{claims}.zkvk")))
     }
 
     /// The files that belong to a key at this place.

@@ -3,7 +3,9 @@
 use std::{path::Path, sync::Arc, time::Instant};
 
 use zkinfer_circuits::{CircuitPlan, PlanSizes};
-use zkinfer_prover::{CacheEvent, Device, Inference, ModelIdentity, ProveError, Proven, Setup};
+use zkinfer_prover::{
+    CacheEvent, Device, Inference, ModelIdentity, ProveError, Proven, ProvenJointly, Setup, Stage,
+};
 use zkinfer_verifier::{KeyParts, VerifyingKey};
 
 use crate::{
@@ -201,16 +203,70 @@ impl Keys {
     /// If the run is of another model, or the device fails; [`Error::WrongCache`] if these are keys
     /// [for proofs](Self::for_proofs) and what was remembered of them was wrong.
     pub fn prove(&self, inference: Inference<'_>, watch: Watch<'_>) -> Result<Proven, Error> {
+        let proven = self.setup.prove_with_progress(inference, &self.progress(watch));
+        proven.map_err(|source| self.not_proven(source))
+    }
+
+    /// Proves as many runs as the keys are for in one proof, each for its own job, and verifies it.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs")); }
+    /// # use example::*;
+    /// # let files = files();
+    /// use std::num::NonZeroU32;
+    ///
+    /// use zkinfer::{
+    ///     Device, Expectation, Inference, InputData, Keys, Model, Recipe, SrsPolicy,
+    ///     verifier::JobBinding,
+    /// };
+    ///
+    /// let model = Model::open(&files.model)?;
+    /// let samples = InputData::read_samples(&files.samples)?;
+    /// let recipe = Recipe { samples: Some(samples.clone()), ..Recipe::default() };
+    /// let quantized = model.quantize(&recipe, std::path::Path::new("none"), &[])?;
+    /// // Keys for proofs of two runs, of the very integers that single proofs are about.
+    /// let quantized = quantized.jointly(NonZeroU32::new(2).unwrap());
+    /// let keys = Keys::make(&model, &quantized, None, &Device::default(), &|_| ())?;
+    ///
+    /// let inputs = model.samples(&samples)?;
+    /// let runs = [&inputs[0], &inputs[1]].map(|input| model.run(&quantized, input).unwrap());
+    /// let job = |payee| JobBinding { chain_id: 1, job_id: [7; 32], payee, expiry: 0, nonce: 1 };
+    /// let payees = [[8; 20], [9; 20]];
+    /// let inferences = [0, 1].map(|i| Inference::new(&runs[i].execution, job(payees[i])));
+    /// let proven = keys.prove_jointly(&inferences, &|_| ())?;
+    ///
+    /// // Each file is a claim of its own, and is checked without the others.
+    /// let (second, _) = &proven.claims[1];
+    /// let mut expected = Expectation::new(keys.verifying_key(), SrsPolicy::AllowInsecureDev);
+    /// expected.claim.payee = Some([9; 20]);
+    /// assert!(expected.check(second).is_ok());
+    /// # Ok::<_, zkinfer::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::prove`], and if there are more or fewer runs.
+    pub fn prove_jointly(
+        &self,
+        inferences: &[Inference<'_>],
+        watch: Watch<'_>,
+    ) -> Result<ProvenJointly, Error> {
+        let proven = self.setup.prove_jointly(inferences, &self.progress(watch));
+        proven.map_err(|source| self.not_proven(source))
+    }
+
+    fn progress<'a>(&self, watch: Watch<'a>) -> impl Fn(Stage) + 'a {
         let expected_seconds = self.setup.plan().cost().prove_seconds;
-        let progress = |stage| watch(Step::Proving { stage, expected_seconds });
-        let proven = self.setup.prove_with_progress(inference, &progress);
-        proven.map_err(|source| match (&self.remembered, source) {
+        move |stage| watch(Step::Proving { stage, expected_seconds })
+    }
+
+    fn not_proven(&self, why: ProveError) -> Error {
+        match (&self.remembered, why) {
             (Some(entry), ProveError::SelfCheck { source, .. }) => {
                 entry.forget();
                 Error::WrongCache { folder: entry.folder(), source }
             }
             (_, source) => Error::Prove { source },
-        })
+        }
     }
 }
 

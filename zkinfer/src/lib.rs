@@ -62,7 +62,7 @@ pub use zkinfer_engine as engine;
 pub use zkinfer_models as models;
 pub use zkinfer_models::{Comparison, Tolerance, Warning};
 pub use zkinfer_prover as prover;
-pub use zkinfer_prover::{Device, Inference, Proven};
+pub use zkinfer_prover::{Device, Inference, Proven, ProvenJointly};
 pub use zkinfer_verifier as verifier;
 pub use zkinfer_verifier::SrsPolicy;
 
@@ -70,7 +70,7 @@ pub use accuracy::{KeyAccuracy, accuracy_to_bind, measure_accuracy};
 pub use alarm::{Demands, Reference, ReferenceOutput, Survey, Unmet};
 pub use audit::Audit;
 pub use blame::Blame;
-pub use commit::{commit_to_input, read_input_blinding, write_openings, write_proof};
+pub use commit::{commit_to_input, read_input_blinding, write_claim, write_openings, write_proof};
 pub use describe::{KeyDescription, KeyTensor};
 pub use devices::{
     DeviceChoice, DeviceFacts, DeviceQuote, Devices, FoundDevice, reason as device_reason,

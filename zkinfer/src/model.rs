@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    num::NonZeroU32,
     path::{Path, PathBuf},
     sync::Arc,
     time::Instant,
@@ -43,6 +44,14 @@ pub struct Quantized {
     pub settings: Settings,
     /// Where the settings come from.
     pub origin: Origin,
+}
+
+impl Quantized {
+    /// The same integers, for proofs of so many runs at once.
+    #[must_use]
+    pub fn jointly(self, claims: NonZeroU32) -> Self {
+        Self { settings: self.settings.jointly(claims), ..self }
+    }
 }
 
 /// Where quantization settings come from.

@@ -5,6 +5,7 @@ use std::{
     collections::BTreeSet,
     fmt,
     io::{self, Write as _},
+    num::NonZeroU32,
     path::{Path, PathBuf},
 };
 
@@ -151,6 +152,9 @@ pub struct Settings {
     /// What the circuit is planned for.
     #[serde(default, skip_serializing_if = "is_default")]
     optimize: Aim,
+    /// How many claims a proof is about.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    joint: u32,
     /// Digest of the accuracy report that the key binds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy_digest: Option<HexDigest>,
@@ -172,6 +176,15 @@ struct OfEzkl {
 
 fn is_default(aim: &Aim) -> bool {
     *aim == Aim::default()
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_one(count: &u32) -> bool {
+    *count == 1
 }
 
 impl Settings {
@@ -199,8 +212,25 @@ impl Settings {
             calibration,
             committed: options.committed.iter().copied().collect(),
             optimize: options.optimize.unwrap_or_default(),
+            joint: 1,
             accuracy_digest: None,
         }
+    }
+
+    /// The same integers, for proofs of so many claims, all of which commit to inputs and outputs.
+    #[must_use]
+    pub fn jointly(mut self, claims: NonZeroU32) -> Self {
+        self.joint = claims.get();
+        if self.joint > 1 {
+            self.committed = vec![Side::Input, Side::Output];
+        }
+        self
+    }
+
+    /// How many claims a proof is about.
+    #[must_use]
+    pub fn claims(&self) -> u32 {
+        self.joint
     }
 
     /// How circuits of this model are planned.
@@ -214,6 +244,7 @@ impl Settings {
             input_visibility: visibility(Side::Input),
             output_visibility: visibility(Side::Output),
             objective: self.optimize.into(),
+            claims: self.joint,
             ..PlanOptions::default()
         }
     }

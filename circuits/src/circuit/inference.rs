@@ -24,7 +24,8 @@ use crate::{
 pub struct InferenceCircuit {
     plan: Arc<CircuitPlan>,
     execution: Option<Arc<Execution>>,
-    blindings: Blindings,
+    /// Of every claim.
+    blindings: Vec<Blindings>,
     lies: Vec<Tamper>,
 }
 
@@ -32,7 +33,7 @@ impl InferenceCircuit {
     /// The circuit of `plan`, without a witness.
     #[must_use]
     pub fn new(plan: Arc<CircuitPlan>) -> Self {
-        Self { plan, execution: None, blindings: Blindings::default(), lies: Vec::new() }
+        Self { plan, execution: None, blindings: Vec::new(), lies: Vec::new() }
     }
 
     /// The circuit of `plan` with the witness of one execution of its graph.
@@ -43,7 +44,13 @@ impl InferenceCircuit {
 
     /// The same circuit with these blindings of what it commits to.
     #[must_use]
-    pub fn with_blindings(mut self, blindings: Blindings) -> Self {
+    pub fn with_blindings(self, blindings: Blindings) -> Self {
+        self.with_claims(vec![blindings])
+    }
+
+    /// The same circuit with what each claim keeps to itself, in their order.
+    #[must_use]
+    pub fn with_claims(mut self, blindings: Vec<Blindings>) -> Self {
         self.blindings = blindings;
         self
     }

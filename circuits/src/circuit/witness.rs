@@ -35,7 +35,7 @@ pub struct Tamper {
 pub(super) struct Statement<'a> {
     pub(super) plan: &'a CircuitPlan,
     pub(super) execution: &'a Execution,
-    pub(super) blindings: &'a Blindings,
+    pub(super) blindings: &'a [Blindings],
     pub(super) lies: &'a [Tamper],
 }
 

@@ -65,13 +65,15 @@ fn inputs(
     graph: &QuantizedGraph,
     commitment: Option<&CommitmentRows>,
 ) -> Vec<(TensorId, Vec<CellRef>)> {
-    let count = graph.inputs.iter().map(|id| graph.tensors[id.0].len()).sum();
-    let shown = |flat| CellRef { place: Place::Instance, row: index(BINDING_ROWS + flat) };
-    let committed = commitment.and_then(CommitmentRows::input_cells);
-    let mut cells = committed.unwrap_or_else(|| (0..count).map(shown).collect()).into_iter();
+    if let Some(committed) = commitment.and_then(CommitmentRows::input_cells) {
+        return committed;
+    }
+    let mut row = BINDING_ROWS;
     let of_tensor = |&id: &TensorId| {
-        let len = graph.tensors[id.0].len();
-        (id, cells.by_ref().take(len).collect())
+        let start = row;
+        row += graph.tensors[id.0].len();
+        let shown = |row| CellRef { place: Place::Instance, row: index(row) };
+        (id, (start..row).map(shown).collect())
     };
     graph.inputs.iter().map(of_tensor).collect()
 }

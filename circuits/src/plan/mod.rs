@@ -25,7 +25,7 @@ use crate::{
     lookup::{Table, ValueTables},
     units::{
         Lanes, Proven, Relations, Rows, Shape, Units,
-        commitment::CommitmentRows,
+        commitment::{CommitmentRows, Hidden},
         linear::{self, LinearShape, LinearWidths, Ways},
         slots::{self, Layer, RequantKind, RowFormat, SlotRows},
     },
@@ -48,6 +48,9 @@ pub struct PlanOptions {
     pub input_visibility: Visibility,
     /// Whether the instance holds the outputs or a commitment to them.
     pub output_visibility: Visibility,
+    /// How many claims, each about a run of its own, a proof is about. The instance then holds the
+    /// root of their tree, and all of them are committed to.
+    pub claims: u32,
 }
 
 impl Default for PlanOptions {
@@ -57,6 +60,7 @@ impl Default for PlanOptions {
             max_k: 22,
             input_visibility: Visibility::Public,
             output_visibility: Visibility::Public,
+            claims: 1,
         }
     }
 }
@@ -71,7 +75,10 @@ pub(crate) struct InstanceRows {
 }
 
 impl InstanceRows {
-    fn of(graph: &QuantizedGraph, visibility: [Visibility; 2]) -> Self {
+    fn of(graph: &QuantizedGraph, claims: usize, visibility: [Visibility; 2]) -> Self {
+        if claims > 1 {
+            return Self { outputs: 1, len: 1, visibility };
+        }
         let shown = |tensors: &[TensorId], visibility| match visibility {
             Visibility::Public => tensors.iter().map(|id| graph.tensors[id.0].len()).sum(),
             Visibility::Committed => 1,
@@ -86,6 +93,9 @@ impl InstanceRows {
 /// give the same plan on every machine.
 #[derive(Clone, Debug)]
 pub struct CircuitPlan {
+    /// The graph of one claim.
+    of_claim: Arc<QuantizedGraph>,
+    claims: usize,
     graph: Arc<QuantizedGraph>,
     sizes: PlanSizes,
     shape: Shape,
@@ -141,10 +151,12 @@ impl PlanSizes {
 
 /// What a search begins with.
 struct Basis {
+    of_claim: Arc<QuantizedGraph>,
+    claims: usize,
     graph: Arc<QuantizedGraph>,
     /// The formats of rows that a plan can have.
     formats: Vec<RowFormat>,
-    commitment: Option<CommitmentRows>,
+    hidden: Option<Hidden>,
     instance: InstanceRows,
 }
 
@@ -155,6 +167,8 @@ struct Sizes {
     interleaved: usize,
     slot_lanes: usize,
     relation_lanes: Lanes,
+    /// Claims side by side in the commitment unit.
+    claim_lanes: usize,
     linear: LinearWidths,
     limb_bits: u32,
     table_lanes: usize,
@@ -163,26 +177,34 @@ struct Sizes {
 
 impl Basis {
     fn of(graph: &QuantizedGraph, options: PlanOptions) -> Result<Self, PlanError> {
-        let layers = slots::layer_count(graph);
+        let of_claim = Arc::new(graph.clone());
+        let claims = options.claims.max(1) as usize;
+        let graph = match claims {
+            1 => Arc::clone(&of_claim),
+            _ => Arc::new(of_claim.repeated(claims)),
+        };
+        let layers = slots::layer_count(&graph);
         if layers > MAX_LAYERS {
             return Err(PlanError::TooManyLayers { layers, limit: MAX_LAYERS });
         }
-        Relations::check(graph)?;
-        let format = RowFormat::of(graph)?;
-        let windows = format.with_windows(graph);
-        let exact = windows.as_ref().unwrap_or(&format).with_exact_limbs(graph);
+        Relations::check(&graph)?;
+        let format = RowFormat::of(&graph)?;
+        let windows = format.with_windows(&graph);
+        let exact = windows.as_ref().unwrap_or(&format).with_exact_limbs(&graph);
         let visibility = [options.input_visibility, options.output_visibility];
         Ok(Self {
             formats: [format].into_iter().chain(windows).chain(exact).collect(),
-            commitment: CommitmentRows::of(graph, visibility)?,
-            instance: InstanceRows::of(graph, visibility),
-            graph: Arc::new(graph.clone()),
+            hidden: Hidden::of(&of_claim, claims, visibility)?,
+            instance: InstanceRows::of(&of_claim, claims, visibility),
+            of_claim,
+            claims,
+            graph,
         })
     }
 
-    /// What is committed to, and the length of the instance column.
-    fn hidden(&self) -> (Option<&CommitmentRows>, usize) {
-        (self.commitment.as_ref(), self.instance.len)
+    /// What is committed to, and the number of public values.
+    fn hidden(&self) -> (Option<&Hidden>, usize) {
+        (self.hidden.as_ref(), self.instance.len)
     }
 }
 
@@ -216,7 +238,8 @@ impl CircuitPlan {
     }
 
     fn lay_out(basis: Basis, (format_index, sizes): search::Chosen) -> Result<Self, PlanError> {
-        let Basis { graph, formats, commitment, instance } = basis;
+        let Basis { of_claim, claims, graph, formats, hidden, instance } = basis;
+        let commitment = hidden.map(|hidden| CommitmentRows::new(&hidden, sizes.claim_lanes));
         let format = &formats[format_index];
         let layers = layers(&graph, format, sizes.slot_lanes);
         let mut tables = ValueTables::default();
@@ -227,7 +250,7 @@ impl CircuitPlan {
         let proven = Proven { graph: &graph, nodes: &nodes, layers: &layers };
         let relations = Relations::new(proven, sizes.relation_lanes, &mut tables);
         let tensors = cells::cells(&graph, (&slots, &relations), &taken, commitment.as_ref())?;
-        let mut shape = shape(&graph, format, sizes, commitment.as_ref());
+        let mut shape = shape(format, sizes, commitment.as_ref());
         shape.slots.layers = layers.len();
         shape.slots.steps = slots.steps().clone();
         linear.describe(&layers, &mut shape.linear);
@@ -237,7 +260,7 @@ impl CircuitPlan {
         let rows = relations.with(slots, linear, commitment);
         let Sizes { k, interleaved, linear, limb_bits, .. } = sizes;
         let sizes = PlanSizes { format: format_index, k, interleaved, linear, limb_bits };
-        Ok(Self { graph, sizes, shape, rows, tensors, instance, table })
+        Ok(Self { of_claim, claims, graph, sizes, shape, rows, tensors, instance, table })
     }
 
     /// What the search chose.
@@ -258,10 +281,22 @@ impl CircuitPlan {
         &self.shape
     }
 
-    /// The graph that is proven.
+    /// The graph that is proven: that of all claims, run after run.
     #[must_use]
     pub fn graph(&self) -> &QuantizedGraph {
         &self.graph
+    }
+
+    /// The graph of one claim.
+    #[must_use]
+    pub fn claim_graph(&self) -> &QuantizedGraph {
+        &self.of_claim
+    }
+
+    /// How many claims a proof is about.
+    #[must_use]
+    pub fn claims(&self) -> usize {
+        self.claims
     }
 
     pub(crate) fn rows(&self) -> &Rows {
@@ -339,12 +374,7 @@ fn nodes<'a>(graph: &'a QuantizedGraph, taken: &[usize]) -> Vec<&'a QuantizedNod
 }
 
 /// The columns of a plan, but for relations and for what depends on the layout of the rows.
-fn shape(
-    graph: &QuantizedGraph,
-    format: &RowFormat,
-    sizes: Sizes,
-    commitment: Option<&CommitmentRows>,
-) -> Shape {
+fn shape(format: &RowFormat, sizes: Sizes, commitment: Option<&CommitmentRows>) -> Shape {
     let limit = sizes.limb_bits;
     Shape {
         k: sizes.k,
@@ -358,7 +388,7 @@ fn shape(
             digit_bits: format.packing(RequantKind::Clamp, sizes.slot_lanes).digit_bits,
             ..LinearShape::default()
         },
-        commitment: commitment.map(|commitment| commitment.shape(graph, limit)),
+        commitment: commitment.map(|commitment| commitment.shape(limit)),
         ..Shape::default()
     }
 }

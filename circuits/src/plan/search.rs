@@ -16,7 +16,7 @@ use crate::{
     lookup::{Table, ValueTables},
     units::{
         Lanes, Proven, Relations, Shape, UnitRows, Units,
-        commitment::CommitmentRows,
+        commitment::{CommitmentRows, Hidden},
         linear::{self, LinearRows, LinearWidths, Ways},
         slots::{self, Layer, RowFormat, SlotRows},
     },
@@ -39,6 +39,8 @@ const MIN_K: u32 = 5;
 const INSTANCE_COLUMNS: usize = 64;
 /// The fewest rows, log2, of a circuit with several columns of public values.
 const SEVERAL_COLUMNS_K: u32 = 10;
+/// Claims side by side that the search allows.
+const COMMITMENT_LANES: usize = 16;
 /// Entries of the lookup table to a row that the search allows.
 const TABLE_LANES: usize = 16;
 /// How many columns of the units the search puts into one of the circuit, where points are what a proof
@@ -113,7 +115,7 @@ fn read_lanes(graph: &QuantizedGraph) -> impl Iterator<Item = usize> {
 struct Search<'a> {
     graph: &'a Arc<QuantizedGraph>,
     format: &'a RowFormat,
-    commitment: Option<&'a CommitmentRows>,
+    hidden: Option<&'a Hidden>,
     /// The nodes that no layer takes over.
     nodes: Vec<&'a QuantizedNode>,
     instance: usize,
@@ -146,7 +148,7 @@ pub(super) fn known(
     graph: &Arc<QuantizedGraph>,
     formats: &[RowFormat],
     options: PlanOptions,
-    hidden: (Option<&CommitmentRows>, usize),
+    hidden: (Option<&Hidden>, usize),
     known: PlanSizes,
 ) -> Option<Chosen> {
     let PlanSizes { format, k, interleaved, linear, limb_bits } = known;
@@ -169,10 +171,10 @@ pub(super) fn sizes(
     graph: &Arc<QuantizedGraph>,
     formats: &[RowFormat],
     options: PlanOptions,
-    (commitment, instance): (Option<&CommitmentRows>, usize),
+    (hidden, instance): (Option<&Hidden>, usize),
 ) -> Result<Chosen, PlanError> {
     let searches =
-        formats.iter().map(|format| Search::new(graph, format, options, (commitment, instance)));
+        formats.iter().map(|format| Search::new(graph, format, options, (hidden, instance)));
     let searches: Vec<_> = searches.collect();
     let objective = options.objective;
     let mut candidates = Vec::new();
@@ -239,14 +241,14 @@ impl<'a> Search<'a> {
         graph: &'a Arc<QuantizedGraph>,
         format: &'a RowFormat,
         options: PlanOptions,
-        (commitment, instance): (Option<&'a CommitmentRows>, usize),
+        (hidden, instance): (Option<&'a Hidden>, usize),
     ) -> Self {
         let mut tables = ValueTables::default();
         SlotRows::new(graph, &layers(graph, format, 1), 1, &mut tables);
         Self {
             graph,
             format,
-            commitment,
+            hidden,
             nodes: nodes(graph, &taken(format)),
             instance,
             for_contract: options.objective == Objective::Gas,
@@ -271,13 +273,11 @@ impl<'a> Search<'a> {
         linear: impl Fn(&[Layer], usize) -> Vec<(LinearWidths, LinearRows)>,
     ) -> Vec<Candidate> {
         let rows = usable_rows(k, interleaved).saturating_sub(1);
-        let committed = self.commitment.map_or(0, CommitmentRows::row_count);
         // The value behind the last is read as 0.
         let instance_columns = (self.instance + 1).div_ceil((rows * interleaved).max(1));
         let is_one = k < SEVERAL_COLUMNS_K || self.for_contract;
         let most_columns = if is_one { 1 } else { INSTANCE_COLUMNS };
-        let has_room = instance_columns <= most_columns && committed <= rows;
-        if !has_room {
+        if instance_columns > most_columns {
             return Vec::new();
         }
         let slot_lanes =
@@ -286,6 +286,7 @@ impl<'a> Search<'a> {
         let layers = layers(self.graph, self.format, slot_lanes);
         let proven = Proven { graph: self.graph, nodes: &self.nodes, layers: &layers };
         let Some(relation_lanes) = Lanes::fewest(proven, rows) else { return Vec::new() };
+        let Some((claim_lanes, committed)) = self.committed(rows) else { return Vec::new() };
         let mut tables = self.tables.clone();
         let relations = Relations::new(proven, relation_lanes, &mut tables);
         let steps = slots::layout(&layers, slot_lanes).steps;
@@ -295,6 +296,7 @@ impl<'a> Search<'a> {
                 interleaved,
                 slot_lanes,
                 relation_lanes,
+                claim_lanes,
                 linear: *widths,
                 limb_bits: 0,
                 table_lanes: 1,
@@ -302,7 +304,7 @@ impl<'a> Search<'a> {
             };
             let shape = |limb_bits| {
                 let sizes = Sizes { limb_bits, ..base };
-                let mut shape = shape(self.graph, self.format, sizes, self.commitment);
+                let mut shape = shape(self.format, sizes, committed.as_ref());
                 shape.slots.layers = layers.len();
                 shape.slots.steps = steps.clone();
                 linear.describe(&layers, &mut shape.linear);
@@ -318,6 +320,13 @@ impl<'a> Search<'a> {
             .flat_map(of_linear)
             .filter_map(|(sizes, shape)| self.with_table((rows, &tables.values), sizes, shape))
             .collect()
+    }
+
+    /// The fewest lanes with which the commitment unit fits into `rows`, and its rows with them.
+    fn committed(&self, rows: usize) -> Option<(usize, Option<CommitmentRows>)> {
+        let Some(hidden) = self.hidden else { return Some((1, None)) };
+        let lanes = hidden.fewest_lanes(rows, COMMITMENT_LANES)?;
+        Some((lanes, Some(CommitmentRows::new(hidden, lanes))))
     }
 
     /// The candidate whose table has as few entries to a row as fit it into `rows`.

@@ -19,7 +19,8 @@ pub(crate) struct Drawn<'a> {
     pub(crate) cells: &'a IntegerCells,
     pub(crate) fixed: &'a FixedCells,
     pub(crate) challenges: &'a Challenges<Fr>,
-    pub(crate) blindings: &'a Blindings,
+    /// Of every claim.
+    pub(crate) blindings: &'a [Blindings],
     /// Rows that hold data, the last one left out.
     pub(crate) last: usize,
 }

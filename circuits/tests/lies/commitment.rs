@@ -16,8 +16,7 @@ fn with_other_input(model: &Model, edit: impl Fn(&mut Vec<i64>)) -> Vec<String> 
     let mut execution: Execution = (*model.execution).clone();
     edit(&mut execution.values[graph.inputs[0].0]);
     let circuit = InferenceCircuit::with_execution(model.plan.clone(), execution.into());
-    let [input, output] = support::BLINDINGS.map(Fr::from);
-    broken(model, &circuit.with_blindings(Blindings { input, output }), &model.instance)
+    broken(model, &circuit.with_claims(model.claims.clone()), &model.instance)
 }
 
 #[test]
@@ -66,10 +65,11 @@ fn a_carry_between_committed_inputs_breaks_the_range_check() {
 #[test]
 fn another_blinding_is_another_commitment() {
     let model = support::committed();
-    let [input, output] = support::BLINDINGS.map(Fr::from);
-    for blindings in
-        [Blindings { input: input + Fr::ONE, output }, Blindings { input, output: Fr::ZERO }]
-    {
+    let honest = support::blindings();
+    for blindings in [
+        Blindings { input: honest.input + Fr::ONE, ..honest },
+        Blindings { output: Fr::ZERO, ..honest },
+    ] {
         let circuit = model.circuit().with_blindings(blindings);
         assert_eq!(broken(&model, &circuit, &model.instance), ["copy"]);
     }
@@ -102,5 +102,37 @@ fn a_committed_constant_is_its_only_value() {
     for value in [6, 8, 0, 1 << 20] {
         let lie = with_other_input(&model, |values| values[1] = value);
         assert!(lie.contains(&LOOKUPS.to_owned()), "{value}: {lie:?}");
+    }
+}
+
+/// Claims of one proof: each is another one for the root that the instance shows.
+#[test]
+fn every_part_of_every_joined_claim_is_in_the_root() {
+    for model in [support::joined(), support::joined_side_by_side()] {
+        for claim in 0..model.claims.len() {
+            let lies: [fn(&mut Blindings); 4] = [
+                |of| of.input += Fr::ONE,
+                |of| of.output += Fr::ONE,
+                |of| of.binding[0] ^= 1,
+                |of| of.binding[1] ^= 1,
+            ];
+            for lie in lies {
+                let mut claims = model.claims.clone();
+                lie(&mut claims[claim]);
+                let circuit = model.circuit().with_claims(claims);
+                assert_eq!(broken(&model, &circuit, &model.instance), ["copy"]);
+            }
+        }
+        // Two claims that change places, a claim twice.
+        let mut swapped = model.claims.clone();
+        swapped.swap(0, 1);
+        let mut twice = model.claims.clone();
+        twice[1] = twice[0];
+        for claims in [swapped, twice] {
+            let circuit = model.circuit().with_claims(claims);
+            assert_eq!(broken(&model, &circuit, &model.instance), ["copy"]);
+        }
+        let other = with_other_input(&model, |values| *values.last_mut().expect("inputs") ^= 1);
+        assert!(other.contains(&"copy".to_owned()), "{other:?}");
     }
 }

@@ -131,3 +131,11 @@ fn inputs_that_are_no_range_of_bits_cannot_be_committed_to() {
     let (lo, hi) = (-128, 126);
     assert!(matches!(refused, PlanError::InputBounds { lo: l, hi: h, .. } if (l, h) == (lo, hi)));
 }
+
+#[test]
+fn several_claims_that_show_something_are_refused() {
+    let graph = super::support::committed().plan.graph().clone();
+    let options = PlanOptions { claims: 2, ..PlanOptions::default() };
+    let refused = CircuitPlan::new(&graph, options).expect_err("shown");
+    assert_eq!(refused, PlanError::ShownClaims { claims: 2 });
+}

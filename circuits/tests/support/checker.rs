@@ -26,8 +26,8 @@ pub(crate) struct Recorder {
     challenges: Vec<Fr>,
     /// What the advice columns whose cells are copies are copies of, by index.
     copied: BTreeMap<usize, &'static str>,
-    /// The column of the hash that the instance shows.
-    digest: Option<usize>,
+    /// The columns of the hash that the instance shows: commitments, or the root of several claims.
+    digests: Vec<usize>,
     cs: ConstraintSystem<Fr>,
     /// `assign_advice` must hand out a reference that outlives the call.
     sink: &'static Assigned<Fr>,
@@ -60,7 +60,10 @@ impl Recorder {
             instance,
             copies: vec![],
             copied: circuit.copied_columns().into_iter().collect(),
-            digest: circuit.column_names().iter().position(|name| *name == "hash digest"),
+            digests: (circuit.column_names().iter().enumerate())
+                .filter(|(_, name)| ["hash digest", "hash capacity"].contains(*name))
+                .map(|(column, _)| column)
+                .collect(),
             challenges: (0..cs.num_challenges() as u64).map(challenge).collect(),
             cs,
             sink: Box::leak(Box::new(Assigned::Zero)),
@@ -125,9 +128,14 @@ impl Recorder {
     /// The family of a copy: what its first cell is a copy of.
     fn family(&self, [(to, row), (from, from_row)]: [(Column<Any>, usize); 2]) -> &'static str {
         match to.column_type() {
-            Any::Advice(_) => self.copied[&self.cell(to, row).0],
+            Any::Advice(_) => {
+                let copied = self.copied.get(&self.cell(to, row).0).copied();
+                copied.unwrap_or("joined commitment")
+            }
             Any::Fixed => unreachable!("no fixed cell is a copy"),
-            Any::Instance if Some(self.cell(from, from_row).0) == self.digest => "shown commitment",
+            Any::Instance if self.digests.contains(&self.cell(from, from_row).0) => {
+                "shown commitment"
+            }
             Any::Instance => "shown output",
         }
     }
@@ -150,6 +158,24 @@ impl Recorder {
             if matches!(to.column_type(), Any::Instance) {
                 self.instance[row] = self.advice_or_other(from, from_row);
             }
+        }
+        self
+    }
+
+    /// The first row of a cell that a copy of this family is of and that holds something else in
+    /// `other`.
+    pub(crate) fn differing_source(&self, family: &str, other: &Self) -> Option<usize> {
+        let sources = self.copies.iter().filter(|&&copy| self.family(copy) == family);
+        let differs = |&(column, row): &(Column<Any>, usize)| {
+            self.advice_or_other(column, row) != other.advice_or_other(column, row)
+        };
+        sources.map(|[_, from]| *from).filter(differs).map(|(_, row)| row).min()
+    }
+
+    /// The same witness with the advice of `other` in all rows behind this one.
+    pub(crate) fn continued_by(mut self, other: &Self, row: usize) -> Self {
+        for (column, others) in self.advice.iter_mut().zip(&other.advice) {
+            column[row + 1..].copy_from_slice(&others[row + 1..]);
         }
         self
     }

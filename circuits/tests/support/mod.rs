@@ -9,6 +9,7 @@
 )]
 
 pub(crate) mod checker;
+mod joined;
 mod models;
 pub(crate) mod walks;
 
@@ -27,7 +28,9 @@ use zkinfer_circuits::{
     instance_values,
 };
 use zkinfer_models::{Execution, QuantizedGraph, execute, quantized::*};
-use zkinfer_verifier::{Blinding, Commitment, TensorLayout, Visibility, encode_scalar};
+use zkinfer_verifier::{
+    Blinding, Commitment, InferenceClaim, TensorLayout, Visibility, encode_scalar,
+};
 
 #[allow(unused_imports, reason = "each test binary uses its own part")]
 pub(crate) use models::*;
@@ -381,10 +384,20 @@ pub(crate) struct Model {
     pub(crate) plan: Arc<CircuitPlan>,
     pub(crate) execution: Arc<Execution>,
     pub(crate) instance: Vec<Fr>,
+    /// What each claim keeps to itself.
+    pub(crate) claims: Vec<Blindings>,
+    /// The claims of a proof of several.
+    pub(crate) stated: Vec<InferenceClaim>,
 }
 
 /// What every test hides its inputs and outputs with.
 pub(crate) const BLINDINGS: [u64; 2] = [1001, 1002];
+
+/// What one claim keeps to itself, as the tests choose it.
+pub(crate) fn blindings() -> Blindings {
+    let [input, output] = BLINDINGS.map(Fr::from);
+    Blindings { input, output, ..Blindings::default() }
+}
 
 impl Model {
     pub(crate) fn new(graph: QuantizedGraph, inputs: Vec<i64>) -> Self {
@@ -422,7 +435,8 @@ impl Model {
             shown(input_visibility, &graph.inputs, &inputs, of_input),
             shown(output_visibility, &graph.outputs, &outputs, of_output),
         );
-        Self { plan: Arc::new(plan), execution: Arc::new(execution), instance }
+        let (claims, stated) = (vec![blindings()], Vec::new());
+        Self { plan: Arc::new(plan), execution: Arc::new(execution), instance, claims, stated }
     }
 
     /// The same run under the plan that costs a contract least.
@@ -431,17 +445,18 @@ impl Model {
             objective: Objective::Gas,
             input_visibility: self.plan.input_visibility(),
             output_visibility: self.plan.output_visibility(),
+            claims: self.plan.claims().try_into().expect("few claims"),
             ..PlanOptions::default()
         };
-        let plan = CircuitPlan::new(self.plan.graph(), options).expect("the model fits");
+        let plan = CircuitPlan::new(self.plan.claim_graph(), options).expect("the model fits");
         let (execution, instance) = (self.execution.clone(), self.instance.clone());
-        Self { plan: Arc::new(plan), execution, instance }
+        let (claims, stated) = (self.claims.clone(), self.stated.clone());
+        Self { plan: Arc::new(plan), execution, instance, claims, stated }
     }
 
     pub(crate) fn circuit(&self) -> InferenceCircuit {
-        let [input, output] = BLINDINGS.map(Fr::from);
         InferenceCircuit::with_execution(self.plan.clone(), self.execution.clone())
-            .with_blindings(Blindings { input, output })
+            .with_claims(self.claims.clone())
     }
 
     /// The advice columns of that name, by index.

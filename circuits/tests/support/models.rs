@@ -39,7 +39,9 @@ macro_rules! for_every_model {
             committed,
             committed_input,
             committed_constant,
-            committed_output
+            committed_output,
+            joined,
+            joined_side_by_side
         );
     };
 }
@@ -88,6 +90,34 @@ pub(crate) fn committed_constant() -> Model {
     builder.graph.outputs = vec![output];
     let visibility = [Visibility::Committed, Visibility::Public];
     Model::with_visibility(builder.graph, vec![7; 3], visibility)
+}
+
+/// Two runs in one proof, one after the other; outputs of several field elements.
+pub(crate) fn joined() -> Model {
+    let (graph, inputs) = several_runs(2, 34);
+    let model = Model::joined(graph, &inputs, 9);
+    assert_eq!(model.plan.shape().commitment.as_ref().map(|shape| shape.lanes), Some(1));
+    model
+}
+
+/// Four runs, two side by side.
+pub(crate) fn joined_side_by_side() -> Model {
+    let (graph, inputs) = several_runs(4, 3);
+    let model = Model::joined(graph, &inputs, 9);
+    assert_eq!(model.plan.shape().commitment.as_ref().map(|shape| shape.lanes), Some(2));
+    model
+}
+
+/// A convolution, which repeats its weights, and a dense layer, which does not; inputs of several
+/// field elements.
+fn several_runs(count: i64, outputs: usize) -> (QuantizedGraph, Vec<Vec<i64>>) {
+    let mut builder = GraphBuilder::new(60, [1, 6, 6]);
+    let conv = Conv { out: 2, kernel: [3, 3], ..Conv::default() };
+    let hidden = builder.conv(TensorId(0), &conv, Form::Relu);
+    let output = builder.dense(hidden, outputs, Form::Signed);
+    builder.graph.outputs = vec![output];
+    let input = |run: i64| (0..36).map(|i| (run * 37 + i * 29) % 256 - 128).collect();
+    (builder.graph, (0..count).map(input).collect())
 }
 
 /// Output alone hidden.

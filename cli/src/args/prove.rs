@@ -1,6 +1,6 @@
 //! Keys and proofs.
 
-use std::path::PathBuf;
+use std::{num::NonZeroU32, path::PathBuf};
 
 use super::{
     devices::{DeviceName, Icicle, InstructionsName},
@@ -70,6 +70,24 @@ pub(crate) struct Prove {
     pub(crate) srs: SrsFile,
     #[command(flatten)]
     pub(crate) job: Job,
+    /// Prove so many of --inputs in one proof, each for its own job; inputs and outputs are committed
+    /// to, and each is checked without the others. Such proofs have a key of their own.
+    #[arg(long, value_name = "N", requires = "inputs", value_parser = several)]
+    pub(crate) joint: Option<NonZeroU32>,
+    /// A job for each of --inputs: a JSON array of objects with `job`, `payee`, `chain`, `expiry` and
+    /// `nonce`.
+    #[arg(long, value_name = "FILE", requires = "inputs",
+        conflicts_with_all = ["job", "payee", "chain", "expiry", "nonce"])]
+    pub(crate) jobs: Option<PathBuf>,
+}
+
+/// More claims in one proof than anybody waits for.
+const MOST_CLAIMS: u32 = 4096;
+
+/// A number of claims in one proof.
+fn several(text: &str) -> Result<NonZeroU32, String> {
+    let count = text.parse::<NonZeroU32>().ok().filter(|n| (2..=MOST_CLAIMS).contains(&n.get()));
+    count.ok_or_else(|| format!("expected a number from 2 to {MOST_CLAIMS}"))
 }
 
 /// What is to be proved: one run, or many.

@@ -12,7 +12,8 @@ use std::path::PathBuf;
 use anyhow::{Result, bail, ensure};
 use serde::Serialize;
 use zkinfer::{
-    Device, Error, Inference, Keys, Model, Proven, Quantized, Run, SetupKind, Stored, Watch,
+    Device, Error, Inference, Keys, Model, Proven, ProvenJointly, Quantized, Run, SetupKind,
+    Stored, Watch,
     engine::DeviceUsage,
     models::AccuracyReport,
     plan, read_input_blinding,
@@ -47,18 +48,43 @@ struct Ready {
 }
 
 impl Ready {
-    /// Proves a run. Where what was remembered of the keys was wrong, which the closing check finds,
-    /// they are made anew, a remark says so, and the run is proven with those. Where the device was a
-    /// choice and fails in mid-proof, the processor proves, and a remark says so.
+    /// Proves a run.
     fn prove(
         &mut self,
-        (args, model, places): (&args::Prove, &Model, &Places),
+        from: (&args::Prove, &Model, &Places),
         run: &Run,
         binding: JobBinding,
         output: &Output,
         watch: Watch<'_>,
     ) -> Result<Proven> {
-        let mut proven = self.keys.prove(self.inference(args, run, binding)?, watch);
+        self.by_keys(from, output, watch, |keys| {
+            keys.prove(inference(from.0, keys, run, binding)?, watch)
+        })
+    }
+
+    /// Proves several runs in one proof.
+    fn prove_jointly(
+        &mut self,
+        from: (&args::Prove, &Model, &Places),
+        runs: &[(&Run, JobBinding)],
+        output: &Output,
+    ) -> Result<ProvenJointly> {
+        let inferences = runs.iter().map(|&(run, binding)| Inference::new(&run.execution, binding));
+        let inferences: Vec<_> = inferences.collect();
+        self.by_keys(from, output, &|_| (), |keys| keys.prove_jointly(&inferences, &|_| ()))
+    }
+
+    /// Proves something. Where what was remembered of the keys was wrong, which the closing check
+    /// finds, they are made anew, a remark says so, and it is proven with those. Where the device was a
+    /// choice and fails in mid-proof, the processor proves, and a remark says so.
+    fn by_keys<T>(
+        &mut self,
+        (args, model, places): (&args::Prove, &Model, &Places),
+        output: &Output,
+        watch: Watch<'_>,
+        prove: impl Fn(&Keys) -> Result<T, Error>,
+    ) -> Result<T> {
+        let mut proven = prove(&self.keys);
         if let Err(why @ Error::WrongCache { .. }) = proven {
             let why = anyhow::Error::from(why);
             output.remark(format_args!("warning: {why:#}; the keys are made anew"));
@@ -66,7 +92,7 @@ impl Ready {
             (self.keys, self.moved) =
                 make_keys(args, model, &self.quantized, stored.as_ref(), output)?;
             places.key.store(&self.keys, &self.quantized.settings, None)?;
-            proven = self.keys.prove(self.inference(args, run, binding)?, watch);
+            proven = prove(&self.keys);
         }
         match proven {
             Err(why) if may_move(args, self.keys.setup().circuit_key().device(), &why) => {
@@ -80,25 +106,24 @@ impl Ready {
                     "the device made another key than the processor: please report it"
                 );
                 (self.keys, self.moved) = (keys, Some(why));
-                Ok(self.keys.prove(self.inference(args, run, binding)?, watch)?)
+                Ok(prove(&self.keys)?)
             }
             proven => Ok(proven?),
         }
     }
+}
 
-    /// What is proven, about the commitment that the arguments name.
-    fn inference<'a>(
-        &self,
-        args: &args::Prove,
-        run: &'a Run,
-        binding: JobBinding,
-    ) -> Result<Inference<'a>, Error> {
-        let (opening, key) = (args.input_opening.as_deref(), self.keys.verifying_key());
-        let blinding = opening
-            .map(|path| read_input_blinding(path, key, &run.integers.concat()))
-            .transpose()?;
-        Ok(Inference { input_blinding: blinding, ..Inference::new(&run.execution, binding) })
-    }
+/// What is proven, about the commitment that the arguments name.
+fn inference<'a>(
+    args: &args::Prove,
+    keys: &Keys,
+    run: &'a Run,
+    binding: JobBinding,
+) -> Result<Inference<'a>, Error> {
+    let (opening, key) = (args.input_opening.as_deref(), keys.verifying_key());
+    let blinding =
+        opening.map(|path| read_input_blinding(path, key, &run.integers.concat())).transpose()?;
+    Ok(Inference { input_blinding: blinding, ..Inference::new(&run.execution, binding) })
 }
 
 /// Makes the keys of a quantized model and stores them where they are not.

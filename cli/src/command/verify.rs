@@ -8,7 +8,7 @@ use zkinfer::{
     Error, Expectation, NamedTensor, Rejection, Shown, Side, models, read,
     verifier::{ProofFile, SrsTrust, VerifyingKey},
 };
-use zkinfer_report::{JobReport, rejection as in_words};
+use zkinfer_report::{JobReport, LeafReport, rejection as in_words};
 
 use crate::{
     args,
@@ -135,6 +135,9 @@ struct Report {
     output_compared: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     output_commitment: Option<String>,
+    /// Its place, where the proof is about several claims.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leaf: Option<LeafReport>,
     job: JobReport,
     proof_bytes: usize,
     verify_seconds: f64,
@@ -178,6 +181,7 @@ impl Report {
             output_names: names(&parts.layout.outputs),
             output_compared: expectation.compares(Side::Output),
             output_commitment: output.commitment,
+            leaf: LeafReport::new(key, file),
             job: (&file.claim.binding).into(),
             proof_bytes: file.proof.as_bytes().len(),
             verify_seconds: seconds,
@@ -229,6 +233,9 @@ impl fmt::Display for Report {
             &self.output_names,
             self.output.as_ref(),
         )?;
+        if let Some(leaf) = &self.leaf {
+            writeln!(f, "  {leaf}")?;
+        }
         writeln!(f, "{}", self.job)?;
         writeln!(f, "  {}", Trust(&self.srs))?;
         write!(f, "  verified in {:.1} ms", self.verify_seconds * 1e3)

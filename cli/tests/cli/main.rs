@@ -11,6 +11,7 @@ mod devices;
 mod environment;
 mod ezkl;
 mod hidden;
+mod joint;
 mod keys;
 mod pages;
 mod prove_and_verify;

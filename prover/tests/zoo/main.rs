@@ -141,7 +141,7 @@ impl Model {
     fn circuit(&self) -> InferenceCircuit {
         let [input, output] = BLINDINGS.map(Fr::from);
         InferenceCircuit::with_execution(self.setup.plan().clone(), self.execution.clone())
-            .with_blindings(Blindings { input, output })
+            .with_blindings(Blindings { input, output, ..Blindings::default() })
     }
 
     /// Proves honestly and asks both verifiers.
@@ -258,7 +258,9 @@ fn a_forged_witness_gives_a_proof_that_both_verifiers_refuse() {
 #[test]
 fn lies_about_every_kind_of_layer_are_refused_by_both_verifiers() {
     let mut has_a_pool_unit = false;
-    for (name, graph) in graphs::models() {
+    // Several claims in one proof have tests of their own.
+    for (name, graph) in graphs::models().into_iter().filter(|(_, graph)| graph.plan.claims() == 1)
+    {
         has_a_pool_unit |= graph.plan.cost().rows.pool > 0;
         assert_every_column_is_bound(&Prover::Engine, &planned(&name, graph.plan, graph.execution));
     }

@@ -7,7 +7,7 @@ use zkinfer::{
 
 use super::{Accuracy, AuditReport, Claim, Remade, Verdict, strength};
 use crate::{
-    JobReport,
+    JobReport, LeafReport,
     html::{self, bar, digits, facts, section, share, table},
     markup::{Markup, classed, join, open, tag, tag_with},
     picture::picture,
@@ -122,9 +122,15 @@ impl Claim {
                 ("Digest of the ONNX file", &digits(&self.model_digest)),
                 ("Key", &digits(&self.key_digest)),
             ]),
+            leaf(self.leaf.as_ref()),
             job(&self.job),
         ]
     }
+}
+
+fn leaf(leaf: Option<&LeafReport>) -> Markup {
+    let place = leaf.map(LeafReport::to_string);
+    place.map_or_else(|| join![], |place| facts(&[("Place", &place)]))
 }
 
 fn job(job: &JobReport) -> Markup {

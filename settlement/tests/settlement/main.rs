@@ -7,6 +7,7 @@ mod conservation;
 mod crash;
 mod disk;
 mod files;
+mod joint;
 mod leases;
 mod payee;
 mod rules;

@@ -17,6 +17,7 @@ use crate::{
     digest::{Digest, KeyDigest, SrsDigest, keccak256},
     domain::Domain,
     error::KeyError,
+    joint::Tree,
     layout::{InstanceLayout, check_name},
     srs::SrsId,
 };
@@ -199,6 +200,20 @@ impl VerifyingKey {
     #[must_use]
     pub fn instance(&self, claim: &InferenceClaim) -> Vec<Vec<Fr>> {
         self.parts.layout.placement.columns(&claim.instance())
+    }
+
+    /// The instance columns of a proof of all these claims; `None` where it is about another number
+    /// of them, or one of several shows its values.
+    #[must_use]
+    pub fn instance_of(&self, claims: &[InferenceClaim]) -> Option<Vec<Vec<Fr>>> {
+        let layout = &self.parts.layout;
+        if u32::try_from(claims.len()) != Ok(layout.claims) {
+            return None;
+        }
+        match claims {
+            [only] => Some(self.instance(only)),
+            several => Some(layout.placement.columns(&[Tree::default().root(several)?])),
+        }
     }
 
     /// Length in bytes of every proof under this key.

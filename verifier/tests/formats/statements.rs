@@ -1,8 +1,10 @@
 //! What a proof is about: one claim, several, or a part of a model. Each has its own check.
 
+use ark_ff::MontFp;
 use zkinfer_verifier::{
-    Boundary, Commitment, Digest, Fr, InferenceClaim, KeyParts, Placement, Side, SrsPolicy,
-    VerifyError, VerifyingKey, Visibility, joint, verify, verify_joint, verify_leaf, verify_part,
+    Boundary, ClaimedValues, Commitment, Digest, Fr, InferenceClaim, JobBinding, KeyDigest,
+    KeyParts, Leaf, Placement, Side, SrsPolicy, VerifyError, VerifyingKey, Visibility, joint,
+    verify, verify_joint, verify_leaf, verify_part,
 };
 
 use crate::common;
@@ -79,11 +81,32 @@ fn one_claim_of_several_is_checked_by_its_path() {
     let tree = joint::Tree::default();
     for (index, claim) in claims.iter().enumerate() {
         let path = tree.path(&claims, index).unwrap();
-        let checked =
-            |index, path: &[Fr]| verify_leaf(&key, claim, index, path, &proof, POLICY).unwrap_err();
+        let checked = |index: usize, path: &[Fr]| {
+            let leaf = Leaf { index: u32::try_from(index).unwrap(), path: path.to_vec() };
+            verify_leaf(&key, claim, &leaf, &proof, POLICY).unwrap_err()
+        };
         assert_eq!(checked(index, &path), VerifyError::Pairing);
         let wrong = |index| VerifyError::Path { claims: 5, index };
         assert_eq!(checked(index, &[]), wrong(index));
         assert_eq!(checked(5, &path), wrong(5));
     }
+}
+
+/// Roots that another implementation of Poseidon, of Keccak and of the tree has computed, of claims
+/// with the numbers of jobs from 0 on, input commitments from 100 on and output commitments from 200.
+#[test]
+fn roots_of_five_and_seven_claims_are_known() {
+    let committed = |value: u64| ClaimedValues::Committed(Commitment::from_scalar(Fr::from(value)));
+    let claim = |index: u64| InferenceClaim {
+        model: KeyDigest(Digest::ZERO),
+        input: committed(100 + index),
+        output: committed(200 + index),
+        binding: JobBinding { nonce: index, ..JobBinding::NONE },
+    };
+    let root = |count| joint::Tree::default().root(&(0..count).map(claim).collect::<Vec<_>>());
+    let five =
+        MontFp!("19731860246668030291092729275329177703557145301982315801201080544187797751156");
+    let seven =
+        MontFp!("16999411903238119536666736628129184413835999764603274371529412396536314586690");
+    assert_eq!((root(5), root(7)), (Some(five), Some(seven)));
 }

@@ -3,7 +3,7 @@
 use ark_ec::AffineRepr;
 use zkinfer_verifier::{
     Block, Boundary, ClaimedValues, Column, ConstraintSystem, Digest, Fr, G2Affine, InferenceClaim,
-    InstanceLayout, JobBinding, KeyFormat, KeyParts, Proof, ProofFile, Query, Side, SrsId,
+    InstanceLayout, JobBinding, KeyFormat, KeyParts, Leaf, Proof, ProofFile, Query, Side, SrsId,
     SrsPolicy, TensorLayout, VerifyError, VerifyingKey, Visibility, verify,
 };
 
@@ -209,6 +209,7 @@ fn every_field_of_a_proof_file_is_bound() {
         srs_name => |file| file.srs_name.push('x'),
         srs => |file| file.srs.0.0[0] ^= 1,
         claim => |file| shown(&mut file.claim.output)[0] += 1,
+        leaf => |file| file.leaf = Some(Leaf { index: 0, path: Vec::new() }),
         proof => |file| {
             let mut bytes = file.proof.as_bytes().to_vec();
             bytes[700] ^= 1;
@@ -219,7 +220,7 @@ fn every_field_of_a_proof_file_is_bound() {
         let mut file = honest_file.clone();
         edit(&mut file);
         assert_ne!(file.encode(), honest_file.encode(), "{field}");
-        let verified = verify(&key, &file.claim, &file.proof, SrsPolicy::AllowInsecureDev);
+        let verified = file.proves(&key, &file.claim, SrsPolicy::AllowInsecureDev);
         let refused = file.check_key(&key).is_err() || verified.is_err();
         assert!(refused, "{field}");
     }

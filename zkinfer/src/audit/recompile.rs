@@ -1,6 +1,6 @@
 //! Making the key again from the ONNX file, and saying where it differs.
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, num::NonZeroU32, path::PathBuf};
 
 use serde::Serialize;
 use zkinfer_models::{HexDigest, ImportOptions};
@@ -220,6 +220,10 @@ impl Recompile {
         let inputs: Vec<_> =
             self.input.iter().map(|path| model.read_input(path)).collect::<Result<_, _>>()?;
         let mut quantized = model.quantize(&self.recipe, &self.settings_beside, &inputs)?;
+        // How many claims a proof is about, the key says itself.
+        if let Some(claims) = NonZeroU32::new(key.parts().layout.claims).filter(|n| n.get() > 1) {
+            quantized = quantized.jointly(claims);
+        }
         quantized.settings.name = key.parts().model_name.clone().unwrap_or_default();
         if measure_accuracy(model, &mut quantized, self.test_set.as_deref())?.is_some() {
             return Ok((quantized, AccuracySource::Measured));

@@ -3,9 +3,11 @@
 use halo2_proofs::plonk::{Advice, Column, Fixed};
 use zkinfer_verifier::poseidon::WIDTH;
 
-use super::rows::Side;
+use super::{
+    permutation::{CONSTANTS, FUSED},
+    rows::{Absorbs, Side, Track, committed_place},
+};
 use crate::{
-    cells::Place,
     frame::{Copied, Frame, Limbs, Order},
     lookup::entry::{KeyTerm, Tag},
 };
@@ -13,6 +15,10 @@ use crate::{
 /// What the commitment unit packs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CommitmentShape {
+    /// Claims side by side.
+    pub lanes: usize,
+    /// Whether the commitments of several claims are hashed into one root.
+    pub joins: bool,
     /// Committed inputs, if they are.
     pub input: Option<InputDigits>,
     /// Bits of a packed output, if outputs are committed to.
@@ -28,6 +34,8 @@ pub struct InputDigits {
     pub tensor_bits: Vec<u32>,
     /// Widths of the limbs of the widest tensor's elements, at least one.
     pub limbs: Vec<u32>,
+    /// Tracks that pack inputs: two, or one where all fit one element.
+    pub tracks: usize,
 }
 
 impl InputDigits {
@@ -45,117 +53,186 @@ impl InputDigits {
 /// Columns of the commitment unit; its gates say what they are.
 #[derive(Clone, Debug)]
 pub(crate) struct CommitmentUnit {
-    /// Committed inputs.
-    pub(super) input: Option<CommittedInputs>,
-    /// Committed outputs, which are copies.
-    pub(super) output: Option<(Copied, PackedColumn)>,
-    /// 1 where the packed element goes on in the next row.
-    pub(super) q_more: Column<Fixed>,
-    /// The packed element so far.
-    pub(super) packed: Column<Advice>,
-    pub(super) state: [Column<Advice>; WIDTH],
-    /// Square of the state's first element with its constant.
-    pub(super) square: Column<Advice>,
-    /// What the row adds to the state.
-    pub(super) constants: [Column<Fixed>; WIDTH],
+    /// For each track what its rows pack, the same in all lanes.
+    pub(super) tracks: [TrackRows; Track::ALL.len()],
+    pub(super) lanes: Vec<Lane>,
+    pub(super) digits: Option<InputDigits>,
+    /// What the row adds to the state, and to what further partial rounds raise.
+    pub(super) constants: [Column<Fixed>; CONSTANTS],
+    pub(super) q_start: Column<Fixed>,
     pub(super) q_keep: Column<Fixed>,
-    pub(super) q_rotate: Column<Fixed>,
     pub(super) q_full: Column<Fixed>,
     pub(super) q_partial: Column<Fixed>,
-    /// 1 where the packed element is added to the first, or second, element of the rate.
-    pub(super) q_absorb: [Column<Fixed>; 2],
+    /// 1 where a packed element is added to the rate, for each way from a track to a place.
+    pub(super) q_absorb: [Column<Fixed>; Absorbs::ALL.len()],
+    /// 1 where a lane adds its number to the first place of the rate, where there are several lanes.
+    pub(super) q_number: Option<Column<Fixed>>,
 }
 
-/// Elements to be packed, with 1 in the rows where one is, and its lower bound.
+/// What the rows of a track pack.
+#[derive(Clone, Debug)]
+pub(super) struct TrackRows {
+    /// 1 where the packed element goes on in the next row.
+    pub(super) q_more: Column<Fixed>,
+    pub(super) input: Option<Packing>,
+    /// The range that each limb of an input is looked up in.
+    pub(super) tags: Vec<Column<Fixed>>,
+    pub(super) output: Option<Packing>,
+}
+
+impl TrackRows {
+    pub(super) fn packing(&self, side: Side) -> Option<&Packing> {
+        match side {
+            Side::Input => self.input.as_ref(),
+            Side::Output => self.output.as_ref(),
+        }
+    }
+}
+
+/// 1 in the rows where an element is packed, and its lower bound.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct PackedColumn {
-    pub(super) value: Column<Advice>,
+pub(super) struct Packing {
     pub(super) q_pack: Column<Fixed>,
     pub(super) low: Column<Fixed>,
     /// Bits of a digit.
     pub(super) digit_bits: u32,
 }
 
-impl PackedColumn {
-    fn new(value: Column<Advice>, digit_bits: u32, frame: &mut Frame) -> Self {
-        Self { value, q_pack: frame.fixed(), low: frame.fixed(), digit_bits }
+impl Packing {
+    fn new(digit_bits: u32, frame: &mut Frame) -> Self {
+        Self { q_pack: frame.fixed(), low: frame.fixed(), digit_bits }
     }
 }
 
-/// Committed inputs with what bounds them.
+/// The columns of one claim at a time.
 #[derive(Clone, Debug)]
-pub(super) struct CommittedInputs {
-    pub(super) packed: PackedColumn,
-    /// Limbs of `value − low`; empty where one limb is enough.
-    pub(super) limbs: Limbs,
-    /// The range that each limb is looked up in.
-    pub(super) tags: Vec<Column<Fixed>>,
-    pub(super) digits: InputDigits,
+pub(super) struct Lane {
+    pub(super) tracks: [TrackCells; Track::ALL.len()],
+    pub(super) state: [Column<Advice>; WIDTH],
+    /// Squares of what the rounds of the row raise.
+    pub(super) squares: [Column<Advice>; FUSED],
+    /// What partial rounds after the first raise.
+    pub(super) raised: [Column<Advice>; FUSED - 1],
 }
 
-impl CommittedInputs {
-    /// The verifier cannot look: each element is in the range of its tensor by lookups.
-    fn allocate(digits: &InputDigits, frame: &mut Frame) -> Self {
-        let value = frame.source("committed input", Place::Committed);
-        let packed = PackedColumn::new(value, digits.digit_bits, frame);
-        let tags = frame.fixed_columns(digits.limbs.len());
-        let limbs = if let [tag] = tags[..] {
-            let key = vec![KeyTerm::Plus(value), KeyTerm::MinusFixed(packed.low)];
-            frame.lookup(key, Tag::Row(tag), None);
-            Limbs::default()
-        } else {
-            frame.tagged_limbs("committed input limb", &digits.limbs, &tags)
-        };
-        // Rows of a tensor ask for its own ranges, all others for the widest.
-        let of_tensors = digits.tensor_bits.iter().flat_map(|&bits| digits.limbs_of(bits));
-        of_tensors.chain(digits.limbs.iter().copied()).for_each(|bits| frame.range(bits));
-        Self { packed, limbs, tags, digits: digits.clone() }
+/// What a track of a lane packs.
+#[derive(Clone, Debug)]
+pub(super) struct TrackCells {
+    /// Committed inputs, and limbs of `value − low`; none where one limb is enough.
+    pub(super) input: Option<(Column<Advice>, Limbs)>,
+    /// Committed outputs, which are copies.
+    pub(super) output: Option<Copied>,
+    /// The packed element so far.
+    pub(super) packed: Column<Advice>,
+}
+
+impl TrackCells {
+    /// The elements of a side.
+    pub(super) fn values(&self, side: Side) -> Option<Column<Advice>> {
+        match side {
+            Side::Input => self.input.as_ref().map(|(value, _)| *value),
+            Side::Output => self.output.map(Copied::column),
+        }
     }
 }
 
 impl CommitmentUnit {
     pub(super) fn new(shape: &CommitmentShape, frame: &mut Frame) -> Self {
-        frame.order(Order::Second);
-        let input = shape.input.as_ref().map(|digits| CommittedInputs::allocate(digits, frame));
-        frame.order(Order::First);
-        let output = shape.output_digit_bits.map(|bits| {
-            let copied = frame.copied("committed output");
-            (copied, PackedColumn::new(copied.column(), bits, frame))
-        });
+        let tracks = Track::ALL.map(|track| track_rows(shape, track, frame));
+        let lanes = (0..shape.lanes.max(1)).map(|lane| allocate(shape, &tracks, lane, frame));
+        let lanes: Vec<_> = lanes.collect();
         frame.order(Order::Third);
         let unit = Self {
-            input,
-            output,
-            q_more: frame.fixed(),
-            packed: frame.later("packed element"),
-            state: [
-                frame.later("hash capacity"),
-                frame.shown("hash digest"),
-                frame.later("hash rate"),
-            ],
-            square: frame.later("hash square"),
-            constants: [(); WIDTH].map(|()| frame.fixed()),
+            tracks,
+            lanes,
+            digits: shape.input.clone(),
+            constants: [(); CONSTANTS].map(|()| frame.fixed()),
+            q_start: frame.fixed(),
             q_keep: frame.fixed(),
-            q_rotate: frame.fixed(),
             q_full: frame.fixed(),
             q_partial: frame.fixed(),
-            q_absorb: [(); 2].map(|()| frame.fixed()),
+            q_absorb: Absorbs::ALL.map(|_| frame.fixed()),
+            q_number: (shape.lanes > 1).then(|| frame.fixed()),
         };
         frame.order(Order::First);
         unit
     }
+}
 
-    /// Where elements of a side are packed.
-    pub(super) fn packed_column(&self, side: Side) -> Option<&PackedColumn> {
-        match side {
-            Side::Input => self.input.as_ref().map(|input| &input.packed),
-            Side::Output => self.output.as_ref().map(|(_, packed)| packed),
-        }
+/// Whether a track packs elements of a side: outputs in the second only, inputs there first.
+fn is_packed(shape: &CommitmentShape, track: Track, side: Side) -> Option<u32> {
+    let inputs = shape.input.as_ref().map(|digits| (digits.digit_bits, digits.tracks));
+    match (side, track) {
+        (Side::Input, Track::A) => inputs.filter(|(_, tracks)| *tracks > 1).map(|(bits, _)| bits),
+        (Side::Input, Track::B) => inputs.map(|(bits, _)| bits),
+        (Side::Output, Track::A) => None,
+        (Side::Output, Track::B) => shape.output_digit_bits,
     }
+}
 
-    /// The element of the state that is the commitment.
-    pub(super) fn digest(&self) -> Column<Advice> {
-        let [_, digest, _] = self.state;
-        digest
+fn track_rows(shape: &CommitmentShape, track: Track, frame: &mut Frame) -> TrackRows {
+    frame.order(Order::Third);
+    let q_more = frame.fixed();
+    let mut packing = |side| is_packed(shape, track, side).map(|bits| Packing::new(bits, frame));
+    let (input, output) = (packing(Side::Input), packing(Side::Output));
+    let digits = shape.input.as_ref().filter(|_| input.is_some());
+    let tags = digits.map_or_else(Vec::new, |digits| frame.fixed_columns(digits.limbs.len()));
+    frame.order(Order::First);
+    TrackRows { q_more, input, tags, output }
+}
+
+fn allocate(
+    shape: &CommitmentShape,
+    tracks: &[TrackRows; Track::ALL.len()],
+    lane: usize,
+    frame: &mut Frame,
+) -> Lane {
+    let cells = Track::ALL.map(|track| {
+        let rows = &tracks[track as usize];
+        frame.order(Order::Second);
+        let packing = shape.input.as_ref().zip(rows.input.as_ref());
+        let input = packing.map(|(digits, packing)| {
+            let value = frame.source("committed input", committed_place(lane, track));
+            (value, ranges(digits, (value, packing), &rows.tags, frame))
+        });
+        frame.order(Order::First);
+        let output = rows.output.map(|_| frame.copied("committed output"));
+        frame.order(Order::Third);
+        // Commitments of several claims are copied to their leaves, and leaves to their nodes.
+        let joins = shape.joins && track == Track::B;
+        let name = "packed element";
+        let packed = if joins { frame.shown(name) } else { frame.later(name) };
+        TrackCells { input, output, packed }
+    });
+    let root = shape.joins && lane == 0;
+    Lane {
+        tracks: cells,
+        state: [
+            if root { frame.shown("hash capacity") } else { frame.later("hash capacity") },
+            frame.shown("hash digest"),
+            frame.later("hash rate"),
+        ],
+        squares: [(); FUSED].map(|()| frame.later("hash square")),
+        raised: [(); FUSED - 1].map(|()| frame.later("hash raised")),
     }
+}
+
+/// The verifier cannot look: each element is in the range of its tensor by lookups.
+fn ranges(
+    digits: &InputDigits,
+    (value, packing): (Column<Advice>, &Packing),
+    tags: &[Column<Fixed>],
+    frame: &mut Frame,
+) -> Limbs {
+    let limbs = if let [tag] = tags {
+        let key = vec![KeyTerm::Plus(value), KeyTerm::MinusFixed(packing.low)];
+        frame.lookup(key, Tag::Row(*tag), None);
+        Limbs::default()
+    } else {
+        frame.tagged_limbs("committed input limb", &digits.limbs, tags)
+    };
+    // Rows of a tensor ask for its own ranges, all others for the widest.
+    let of_tensors = digits.tensor_bits.iter().flat_map(|&bits| digits.limbs_of(bits));
+    of_tensors.chain(digits.limbs.iter().copied()).for_each(|bits| frame.range(bits));
+    limbs
 }

@@ -2,12 +2,14 @@
 
 mod columns;
 mod gates;
+mod layout;
+mod permutation;
 mod rows;
 mod witness;
 
 use halo2_proofs::{
     halo2curves::bn256::Fr,
-    plonk::{Column, Fixed},
+    plonk::{Advice, Column, Fixed},
 };
 
 use super::unit::{Drawn, Unit};
@@ -16,11 +18,12 @@ use crate::{
     cells::{Copies, FieldCells, FixedCells, IntegerCells, Run},
     frame::Frame,
 };
-use rows::HashStep;
+use permutation::Step;
+use rows::{Absorbs, Side, Track};
 
 pub(crate) use columns::CommitmentUnit;
 pub use columns::{CommitmentShape, InputDigits};
-pub(crate) use rows::{CommitmentRows, Side};
+pub(crate) use rows::{CommitmentRows, Hidden};
 
 impl Unit for CommitmentUnit {
     type Shape = CommitmentShape;
@@ -39,41 +42,29 @@ impl Unit for CommitmentUnit {
     }
 
     fn fixed(&self, rows: &CommitmentRows, cells: &mut FixedCells) {
-        for (row, step) in rows.rows.iter().enumerate() {
-            let selector = match step.step {
-                HashStep::Clear => None,
-                HashStep::Keep => Some(self.q_keep),
-                HashStep::Rotate => Some(self.q_rotate),
-                HashStep::Full => Some(self.q_full),
-                HashStep::Partial => Some(self.q_partial),
+        for (row, of) in rows.rows.iter().enumerate() {
+            let selector = match of.step {
+                Step::Clear => None,
+                Step::Start => Some(self.q_start),
+                Step::Keep => Some(self.q_keep),
+                Step::Full => Some(self.q_full),
+                Step::Partial => Some(self.q_partial),
             };
-            let absorbs = step.absorbs.map(|place| self.q_absorb[usize::from(place)]);
-            let more = step.more.then_some(self.q_more);
-            for column in [selector, absorbs, more].into_iter().flatten() {
+            let numbered = self.q_number.filter(|_| of.numbered);
+            let absorbs = Absorbs::ALL.iter().filter(|&&absorbs| of.absorbs[absorbs as usize]);
+            let absorbs = absorbs.map(|&absorbs| self.q_absorb[absorbs as usize]);
+            for column in [selector, numbered].into_iter().flatten().chain(absorbs) {
                 cells.set(column, row, 1);
             }
-            let Some((side, element)) = step.packs else { continue };
-            let packed = self.packed_column(side).expect("what is packed has its column");
-            cells.set(packed.q_pack, row, 1);
-            cells.set(packed.low, row, rows.low_of(side, element));
         }
-        let Some(input) = &self.input else { return };
-        for (&tag, &width) in input.tags.iter().zip(&input.digits.limbs) {
-            cells.fill(tag, cells.last, width.into());
-        }
-        let side = rows.side_of(Side::Input).expect("inputs that are committed to have rows");
-        for (&row, &bits) in side.element_rows.iter().zip(&rows.input_bits) {
-            for (&tag, width) in input.tags.iter().zip(input.digits.limbs_of(bits)) {
-                cells.set(tag, row as usize, width.into());
-            }
-        }
+        self.fix_packing(rows, cells);
     }
 
     /// The field elements that rows add to the state.
     fn constants(&self, rows: &CommitmentRows, set: &mut dyn FnMut(Column<Fixed>, usize, Fr)) {
-        for (row, step) in rows.rows.iter().enumerate() {
-            let Some(index) = step.constants else { continue };
-            for (&column, value) in self.constants.iter().zip(rows.constants[index as usize]) {
+        for (row, of) in rows.rows.iter().enumerate() {
+            for (&column, value) in self.constants.iter().zip(rows.constants[of.constants as usize])
+            {
                 set(column, row, value);
             }
         }
@@ -84,19 +75,59 @@ impl Unit for CommitmentUnit {
     }
 
     fn copies(&self, rows: &CommitmentRows, copies: &mut Copies<'_>) {
-        if let Some((copied, _)) = self.output {
-            let side = rows.side_of(Side::Output).expect("outputs committed to have rows");
-            for (&row, &element) in side.element_rows.iter().zip(&side.elements) {
-                copies.copy(copied, row as usize, copies.element(Some(element)));
+        for (row, track, digit) in rows.digits().filter(|(_, _, d)| d.side == Side::Output) {
+            for (number, lane) in self.lanes.iter().enumerate() {
+                let claim = rows.claim(digit.block as usize, number);
+                let source = rows.side(digit).source(claim, digit.element);
+                let copied = lane.tracks[track as usize].output;
+                let copied = copied.expect("outputs committed to have their column");
+                copies.copy(copied, row, copies.element(Some(source)));
             }
         }
-        for side in &rows.sides {
-            copies.show_cell(side.instance_row, self.digest(), side.digest_row as usize);
+        for link in &rows.links {
+            let packed = self.lanes[link.lane].tracks[Track::B as usize].packed;
+            copies.link((packed, link.row), self.state_cell(link.from));
+        }
+        for &(public, cell) in &rows.shown {
+            let (column, row) = self.state_cell(cell);
+            copies.show_cell(public, column, row);
         }
     }
 
     fn finish(&self, rows: &CommitmentRows, drawn: Drawn<'_>, cells: &mut FieldCells) -> Vec<Fr> {
         witness::hash(self, rows, (drawn.cells, drawn.blindings), cells);
         Vec::new()
+    }
+}
+
+impl CommitmentUnit {
+    /// What rows pack, and the ranges that inputs are looked up in.
+    fn fix_packing(&self, rows: &CommitmentRows, cells: &mut FixedCells) {
+        if let Some(digits) = &self.digits {
+            for track in &self.tracks {
+                for (&tag, &width) in track.tags.iter().zip(&digits.limbs) {
+                    cells.fill(tag, cells.last, width.into());
+                }
+            }
+        }
+        for (row, track, digit) in rows.digits() {
+            let (track, side) = (&self.tracks[track as usize], rows.side(digit));
+            let packing = track.packing(digit.side).expect("what is packed has its columns");
+            cells.set(packing.q_pack, row, 1);
+            cells.set(packing.low, row, side.low(digit.element));
+            if digit.more {
+                cells.set(track.q_more, row, 1);
+            }
+            if let (Side::Input, Some(digits)) = (digit.side, &self.digits) {
+                let widths = digits.limbs_of(side.bits(digit.element));
+                for (&tag, width) in track.tags.iter().zip(widths) {
+                    cells.set(tag, row, width.into());
+                }
+            }
+        }
+    }
+
+    fn state_cell(&self, cell: rows::StateCell) -> (Column<Advice>, usize) {
+        (self.lanes[cell.lane].state[cell.element], cell.row)
     }
 }

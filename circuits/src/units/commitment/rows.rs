@@ -1,8 +1,9 @@
 //! Where committed inputs and outputs are packed and hashed.
 //!
-//! One row packs an element, one row is a step of the hash; both run side by side. A sponge
-//! absorbs two packed elements at a time: the first is complete when a permutation ends, the
-//! second is packed while the state waits for it.
+//! One row of a track packs an element, one row is a step of the hash; all run side by side. A
+//! sponge absorbs two packed elements at a time, and while a permutation runs, each track packs one
+//! of the next two. Several lanes do the same for other claims, row by row. Where there are several
+//! claims the leaves of their tree follow, and then, in the first lane, its nodes.
 
 use std::ops::Range;
 
@@ -10,16 +11,18 @@ use halo2_proofs::halo2curves::bn256::Fr;
 use zkinfer_models::{QuantizedGraph, quantized::TensorId};
 use zkinfer_verifier::{
     Visibility,
-    commitment::{capacity, digit_bits, digits_per_element},
-    poseidon::{Poseidon, ROUNDS, WIDTH},
+    commitment::{digit_bits, digits_per_element},
 };
 
-use super::columns::{CommitmentShape, InputDigits};
+use super::{
+    columns::{CommitmentShape, InputDigits},
+    permutation::{CONSTANTS, Step},
+};
 use crate::{
     cells::{CellRef, Place},
     error::PlanError,
     instance::BINDING_ROWS,
-    integers::{self, from_verifier, index, limb_widths},
+    integers::{self, index, limb_widths},
 };
 
 /// The tensors of one side of the model.
@@ -29,267 +32,286 @@ pub(crate) enum Side {
     Output,
 }
 
-/// What a row does to the state of the hash, after adding its constants.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum HashStep {
-    /// The next state is zero.
-    #[default]
-    Clear,
-    Keep,
-    /// The first element to the fifth power, then all one place down: a third of a full round.
-    Rotate,
-    /// The last third of a full round: as above, then the matrix.
-    Full,
-    /// A partial round.
-    Partial,
+/// A track of a lane: what packs elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Track {
+    A,
+    B,
 }
 
-/// One row of the unit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct CommitmentRow {
-    /// The element that is packed: flat index among those of its side.
-    pub(super) packs: Option<(Side, u32)>,
+impl Track {
+    pub(super) const ALL: [Self; 2] = [Self::A, Self::B];
+}
+
+/// From which track a packed element is added to which place of the rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Absorbs {
+    /// Of the first track, to the first place.
+    AFirst,
+    /// Of the second track, to the first place.
+    BFirst,
+    /// Of the second track, to the second place.
+    BSecond,
+}
+
+impl Absorbs {
+    pub(super) const ALL: [Self; 3] = [Self::AFirst, Self::BFirst, Self::BSecond];
+
+    pub(super) fn track(self) -> Track {
+        match self {
+            Self::AFirst => Track::A,
+            Self::BFirst | Self::BSecond => Track::B,
+        }
+    }
+
+    /// Index in the rate.
+    pub(super) fn place(self) -> usize {
+        match self {
+            Self::AFirst | Self::BFirst => 0,
+            Self::BSecond => 1,
+        }
+    }
+}
+
+/// An element that a row packs: flat index among those of a side of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Digit {
+    pub(super) side: Side,
+    /// The claim is this times the lanes plus the lane.
+    pub(super) block: u32,
+    pub(super) element: u32,
     /// Whether it continues the packed element of the row before.
     pub(super) more: bool,
-    pub(super) step: HashStep,
-    /// The place in the rate that the packed element is added to.
-    pub(super) absorbs: Option<u8>,
-    /// Index into the constants.
-    pub(super) constants: Option<u32>,
 }
 
-/// The elements of one side, and what they are hashed into.
+/// A field element that a claim keeps to itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Secret {
+    /// What hides a side.
+    Blinding(Side),
+    /// A half of the digest of its binding, the low one first.
+    Binding(usize),
+}
+
+/// One row of every lane.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct HashRow {
+    pub(super) step: Step,
+    /// Index into the constants.
+    pub(super) constants: u32,
+    /// Whether a lane adds its number to the first place of the rate.
+    pub(super) numbered: bool,
+    pub(super) absorbs: [bool; Absorbs::ALL.len()],
+    /// For each track what it packs.
+    pub(super) packs: [Option<Digit>; Track::ALL.len()],
+}
+
+/// An element of the state of a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct StateCell {
+    pub(super) lane: usize,
+    pub(super) element: usize,
+    pub(super) row: usize,
+}
+
+/// A packed cell of the second track that is a copy of the state elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Link {
+    pub(super) lane: usize,
+    pub(super) row: usize,
+    pub(super) from: StateCell,
+}
+
+/// One side of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct CommittedSide {
+pub(super) struct HiddenSide {
     pub(super) side: Side,
     /// Bits of a packed element.
     pub(super) digit_bits: u32,
-    pub(super) elements: Vec<(TensorId, u32)>,
-    /// The row in which each element is packed.
-    pub(super) element_rows: Vec<u32>,
-    /// The lower bound of each element.
-    pub(super) lows: Vec<i64>,
-    /// The row whose state holds the commitment.
-    pub(super) digest_row: u32,
-    /// The row of the instance that shows it.
+    /// The tensors with their elements and bounds.
+    tensors: Vec<(TensorId, usize, [i64; 2])>,
+    /// The tensor, by its place in the list, and the element in it.
+    pub(super) elements: Vec<(u32, u32)>,
+    /// The public value that shows the commitment, where the instance shows it.
     pub(super) instance_row: usize,
+}
+
+impl HiddenSide {
+    fn new(graph: &QuantizedGraph, side: Side, ids: &[TensorId], instance_row: usize) -> Self {
+        let tensor = |&id: &TensorId| {
+            let tensor = &graph.tensors[id.0];
+            (id, tensor.len(), [tensor.lo, tensor.hi])
+        };
+        let tensors: Vec<_> = ids.iter().map(tensor).collect();
+        let bounds = tensors.iter().map(|&(_, _, [lo, hi])| (lo, hi));
+        let digit_bits = digit_bits(bounds);
+        let places = |(place, &(_, len, _)): (usize, &(TensorId, usize, [i64; 2]))| {
+            (0..len).map(move |element| (index(place), index(element)))
+        };
+        let elements = tensors.iter().enumerate().flat_map(places).collect();
+        Self { side, digit_bits, tensors, elements, instance_row }
+    }
+
+    /// An element of a claim, as one of the tensor that holds those of all claims.
+    pub(super) fn source(&self, claim: usize, element: u32) -> (TensorId, u32) {
+        let (tensor, element) = self.elements[element as usize];
+        let (id, len, _) = self.tensors[tensor as usize];
+        (id, index(claim * len) + element)
+    }
+
+    /// Lower bound of an element.
+    pub(super) fn low(&self, element: u32) -> i64 {
+        let (tensor, _) = self.elements[element as usize];
+        let (_, _, [lo, _]) = self.tensors[tensor as usize];
+        lo
+    }
+
+    /// Bits of an element.
+    pub(super) fn bits(&self, element: u32) -> u32 {
+        let (tensor, _) = self.elements[element as usize];
+        let (_, _, [lo, hi]) = self.tensors[tensor as usize];
+        integers::bits(hi - lo)
+    }
+
+    /// The elements that are packed into each field element.
+    pub(super) fn chunks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let (chunk, count) = (digits_per_element(self.digit_bits), self.elements.len());
+        (0..count).step_by(chunk).map(move |first| first..count.min(first + chunk))
+    }
+}
+
+/// What a circuit commits to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Hidden {
+    pub(super) sides: Vec<HiddenSide>,
+    /// How many claims there are; the instance shows the root of several.
+    pub(super) claims: usize,
+}
+
+impl Hidden {
+    /// What `claims` runs of `graph` commit to of inputs and outputs; `None` where everything is
+    /// public.
+    ///
+    /// # Errors
+    /// [`PlanError::InputBounds`] for a committed input whose bounds are no range of bits,
+    /// [`PlanError::ShownClaims`] for several claims that show something.
+    pub(crate) fn of(
+        graph: &QuantizedGraph,
+        claims: usize,
+        [input, output]: [Visibility; 2],
+    ) -> Result<Option<Self>, PlanError> {
+        if claims > 1 && [input, output].contains(&Visibility::Public) {
+            return Err(PlanError::ShownClaims { claims });
+        }
+        // An input that is shown takes its rows of the instance, a commitment takes one.
+        let shown: usize = graph.inputs.iter().map(|id| graph.tensors[id.0].len()).sum();
+        let of_inputs = if input == Visibility::Committed { 1 } else { shown };
+        let mut sides = Vec::new();
+        if input == Visibility::Committed {
+            graph.inputs.iter().try_for_each(|&id| check_range(graph, id))?;
+            sides.push(HiddenSide::new(graph, Side::Input, &graph.inputs, BINDING_ROWS));
+        }
+        if output == Visibility::Committed {
+            let row = BINDING_ROWS + of_inputs;
+            sides.push(HiddenSide::new(graph, Side::Output, &graph.outputs, row));
+        }
+        Ok((!sides.is_empty()).then_some(Self { sides, claims }))
+    }
+
+    pub(super) fn side(&self, side: Side) -> Option<&HiddenSide> {
+        self.sides.iter().find(|hidden| hidden.side == side)
+    }
 }
 
 /// The rows of the unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CommitmentRows {
-    pub(super) rows: Vec<CommitmentRow>,
-    pub(super) sides: Vec<CommittedSide>,
-    /// Constants that rows add: those of the rounds, then the capacity of each side.
-    pub(super) constants: Vec<[Fr; WIDTH]>,
-    pub(super) matrix: [[Fr; WIDTH]; WIDTH],
-    /// Bits of each element of the inputs, if they are committed to.
-    pub(super) input_bits: Vec<u32>,
+    pub(super) hidden: Hidden,
+    pub(super) lanes: usize,
+    pub(super) rows: Vec<HashRow>,
+    /// Constants that rows add, the first of which are zeros.
+    pub(super) constants: Vec<[Fr; CONSTANTS]>,
+    /// The packed cells that are free: row, track, block of claims, and what it is.
+    pub(super) secrets: Vec<(usize, Track, usize, Secret)>,
+    pub(super) links: Vec<Link>,
+    /// The public values that are a cell of the state.
+    pub(super) shown: Vec<(usize, StateCell)>,
 }
 
 impl CommitmentRows {
-    /// Rows for what is committed to of inputs and outputs; `None` where everything is public.
-    ///
-    /// # Errors
-    /// [`PlanError::InputBounds`] for a committed input whose bounds are no range of bits.
-    pub(crate) fn of(
-        graph: &QuantizedGraph,
-        [input, output]: [Visibility; 2],
-    ) -> Result<Option<Self>, PlanError> {
-        let sides = [(Side::Input, &graph.inputs, input), (Side::Output, &graph.outputs, output)];
-        let committed: Vec<_> =
-            sides.into_iter().filter(|side| side.2 == Visibility::Committed).collect();
-        if committed.is_empty() {
-            return Ok(None);
-        }
-        let mut input_bits = Vec::new();
-        if input == Visibility::Committed {
-            for &id in &graph.inputs {
-                let bits = input_range(graph, id)?;
-                input_bits.extend(std::iter::repeat_n(bits, graph.tensors[id.0].len()));
-            }
-        }
-        // An input that is shown takes its rows of the instance, a commitment takes one.
-        let shown = graph.inputs.iter().map(|id| graph.tensors[id.0].len()).sum();
-        let of_inputs = if input == Visibility::Committed { 1 } else { shown };
-        let poseidon = Poseidon::default();
-        let mut plan = Self {
-            rows: vec![CommitmentRow::default()],
-            sides: Vec::new(),
-            constants: poseidon.round_constants.iter().map(|c| c.map(from_verifier)).collect(),
-            matrix: poseidon.matrix.map(|row| row.map(from_verifier)),
-            input_bits,
-        };
-        for (side, tensors, _) in committed {
-            let instance_row = match side {
-                Side::Input => BINDING_ROWS,
-                Side::Output => BINDING_ROWS + of_inputs,
-            };
-            plan.side(graph, side, tensors, instance_row);
-        }
-        Ok(Some(plan))
-    }
-
     /// Rows.
     pub(crate) fn row_count(&self) -> usize {
         self.rows.len()
     }
 
-    /// The cells of the committed inputs, one after another, if inputs are committed to.
-    pub(crate) fn input_cells(&self) -> Option<Vec<CellRef>> {
-        let side = self.side_of(Side::Input)?;
-        let cell = |&row: &u32| CellRef { place: Place::Committed, row };
-        Some(side.element_rows.iter().map(cell).collect())
+    /// The claim of a lane in a block.
+    pub(super) fn claim(&self, block: usize, lane: usize) -> usize {
+        block * self.lanes + lane
+    }
+
+    /// Everything that is packed: row, track and element.
+    pub(super) fn digits(&self) -> impl Iterator<Item = (usize, Track, Digit)> + '_ {
+        self.rows.iter().enumerate().flat_map(|(row, of)| {
+            let digits = Track::ALL.into_iter().zip(of.packs);
+            digits.filter_map(move |(track, digit)| Some((row, track, digit?)))
+        })
+    }
+
+    pub(super) fn side(&self, digit: Digit) -> &HiddenSide {
+        self.hidden.side(digit.side).expect("what is packed is committed to")
+    }
+
+    /// The cells of the committed inputs by tensor, those of all claims, if inputs are committed to.
+    pub(crate) fn input_cells(&self) -> Option<Vec<(TensorId, Vec<CellRef>)>> {
+        let side = self.hidden.side(Side::Input)?;
+        let nowhere = CellRef { place: Place::Instance, row: 0 };
+        let empty =
+            |&(id, len, _): &(TensorId, usize, _)| (id, vec![nowhere; len * self.hidden.claims]);
+        let mut cells: Vec<_> = side.tensors.iter().map(empty).collect();
+        for (row, track, digit) in self.digits().filter(|(_, _, d)| d.side == Side::Input) {
+            for lane in 0..self.lanes {
+                let claim = self.claim(digit.block as usize, lane);
+                let (tensor, element) = side.elements[digit.element as usize];
+                let (_, len, _) = side.tensors[tensor as usize];
+                let place = committed_place(lane, track);
+                let at = claim * len + element as usize;
+                cells[tensor as usize].1[at] = CellRef { place, row: index(row) };
+            }
+        }
+        Some(cells)
     }
 
     /// Column counts and limb widths, limbs of at most `limb_limit` bits.
-    pub(crate) fn shape(&self, graph: &QuantizedGraph, limb_limit: u32) -> CommitmentShape {
-        let digit_bits = |side| self.side_of(side).map(|committed| committed.digit_bits);
+    pub(crate) fn shape(&self, limb_limit: u32) -> CommitmentShape {
+        let input = |side: &HiddenSide| {
+            let bits = side.tensors.iter().map(|(_, _, [lo, hi])| integers::bits(hi - lo));
+            let tensor_bits: Vec<_> = bits.collect();
+            // One limb at least, even where an element has a single value.
+            let widest = tensor_bits.iter().max().map_or(1, |&bits| bits.max(1));
+            let limbs = limb_widths(widest, limb_limit);
+            let tracks = side.chunks().count().min(Track::ALL.len());
+            InputDigits { digit_bits: side.digit_bits, tensor_bits, limbs, tracks }
+        };
         CommitmentShape {
-            input: digit_bits(Side::Input).map(|digit_bits| {
-                let tensors = graph.inputs.iter().map(|&id| &graph.tensors[id.0]);
-                let tensor_bits: Vec<_> = tensors.map(|t| integers::bits(t.hi - t.lo)).collect();
-                // One limb at least, even where an element has a single value.
-                let widest = tensor_bits.iter().max().map_or(1, |&bits| bits.max(1));
-                let limbs = limb_widths(widest, limb_limit);
-                InputDigits { digit_bits, tensor_bits, limbs }
-            }),
-            output_digit_bits: digit_bits(Side::Output),
-        }
-    }
-
-    pub(super) fn side_of(&self, side: Side) -> Option<&CommittedSide> {
-        self.sides.iter().find(|committed| committed.side == side)
-    }
-
-    /// Lower bound of an element of a side.
-    pub(super) fn low_of(&self, side: Side, element: u32) -> i64 {
-        let committed = self.side_of(side).expect("what is packed is committed to");
-        committed.lows[element as usize]
-    }
-
-    /// The side whose blinding is the packed cell of this row.
-    pub(super) fn blinding_side(&self, row: usize) -> Option<Side> {
-        let constants = self.rows[row].constants?;
-        self.sides.get((constants as usize).checked_sub(ROUNDS)?).map(|committed| committed.side)
-    }
-
-    /// Whether this row raises the state's first element to the fifth power.
-    pub(super) fn raises(&self, row: usize) -> bool {
-        matches!(self.rows[row].step, HashStep::Rotate | HashStep::Full | HashStep::Partial)
-    }
-
-    /// Whether the packed cell of this row has a meaning.
-    pub(super) fn binds_packed(&self, row: usize) -> bool {
-        let follows = row.checked_sub(1).is_some_and(|before| self.rows[before].packs.is_some());
-        follows || self.rows[row].absorbs.is_some()
-    }
-
-    fn side(
-        &mut self,
-        graph: &QuantizedGraph,
-        side: Side,
-        tensors: &[TensorId],
-        instance_row: usize,
-    ) {
-        let bounds = tensors.iter().map(|id| (graph.tensors[id.0].lo, graph.tensors[id.0].hi));
-        let bits = digit_bits(bounds);
-        let elements: Vec<_> = tensors
-            .iter()
-            .flat_map(|&id| (0..graph.tensors[id.0].len()).map(move |e| (id, index(e))))
-            .collect();
-        let lows = elements.iter().map(|(id, _)| graph.tensors[id.0].lo).collect();
-        let count = elements.len();
-        let start = index(self.constants.len());
-        let zero = Fr::zero();
-        self.constants.push([from_verifier(capacity(count, bits)), zero, zero]);
-        // The rows before stay as they are: the first packed element is the blinding, free in the
-        // row after one that packs nothing.
-        self.push(HashStep::Keep, Some(start));
-        self.absorb(0);
-        let chunk = digits_per_element(bits);
-        let mut chunks =
-            (0..count).step_by(chunk).map(|first| first..count.min(first + chunk)).peekable();
-        loop {
-            if let Some(second) = chunks.next() {
-                self.pack_while_waiting(side, second);
-            }
-            self.permutation();
-            let Some(first) = chunks.next() else { break };
-            self.pack_before(side, first);
-        }
-        // The state after the last row is the digest.
-        self.rows.push(CommitmentRow::default());
-        let packed = |row: &CommitmentRow| row.packs.is_some_and(|(of, _)| of == side);
-        let element_rows =
-            (0..).zip(&self.rows).filter(|(_, row)| packed(row)).map(|(at, _)| at).collect();
-        let digest_row = index(self.rows.len() - 1);
-        self.sides.push(CommittedSide {
-            side,
-            digit_bits: bits,
-            elements,
-            element_rows,
-            lows,
-            digest_row,
-            instance_row,
-        });
-    }
-
-    fn push(&mut self, step: HashStep, constants: Option<u32>) {
-        self.rows.push(CommitmentRow { step, constants, ..CommitmentRow::default() });
-    }
-
-    fn absorb(&mut self, place: u8) {
-        if let Some(last) = self.rows.last_mut() {
-            last.absorbs = Some(place);
-        }
-    }
-
-    fn permutation(&mut self) {
-        for round in 0..ROUNDS {
-            let constants = Some(index(round));
-            if Poseidon::is_full(round) {
-                self.push(HashStep::Rotate, constants);
-                self.push(HashStep::Rotate, None);
-                self.push(HashStep::Full, None);
-            } else {
-                self.push(HashStep::Partial, constants);
-            }
-        }
-    }
-
-    /// Packs elements from the last row on, and then adds them to the second place of the rate.
-    fn pack_while_waiting(&mut self, side: Side, elements: Range<usize>) {
-        let first = self.rows.len() - 1;
-        let count = elements.len();
-        (0..count).for_each(|_| self.push(HashStep::Keep, None));
-        self.pack(side, elements, first);
-        self.absorb(1);
-    }
-
-    /// Packs elements in the rows before the last one, which adds them to the first place.
-    fn pack_before(&mut self, side: Side, elements: Range<usize>) {
-        let first = self.rows.len() - 1 - elements.len();
-        self.pack(side, elements, first);
-        self.absorb(0);
-    }
-
-    fn pack(&mut self, side: Side, elements: Range<usize>, first: usize) {
-        let start = elements.start;
-        for (row_of, element) in self.rows[first..].iter_mut().zip(elements) {
-            row_of.packs = Some((side, index(element)));
-            row_of.more = element > start;
+            lanes: self.lanes,
+            joins: self.hidden.claims > 1,
+            input: self.hidden.side(Side::Input).map(input),
+            output_digit_bits: self.hidden.side(Side::Output).map(|side| side.digit_bits),
         }
     }
 }
 
-/// Bits of the range that a committed input is looked up in.
-fn input_range(graph: &QuantizedGraph, id: TensorId) -> Result<u32, PlanError> {
+/// The column in which a lane has the committed inputs of a track.
+pub(super) fn committed_place(lane: usize, track: Track) -> Place {
+    Place::Committed(index(lane * Track::ALL.len() + track as usize))
+}
+
+/// Refuses a committed input whose bounds are no range of bits.
+fn check_range(graph: &QuantizedGraph, id: TensorId) -> Result<(), PlanError> {
     let tensor = &graph.tensors[id.0];
-    let bits = integers::bits(tensor.hi - tensor.lo);
-    if tensor.hi - tensor.lo == (1 << bits) - 1 {
-        return Ok(bits);
-    }
     let (lo, hi) = (tensor.lo, tensor.hi);
+    if hi - lo == (1 << integers::bits(hi - lo)) - 1 {
+        return Ok(());
+    }
     Err(PlanError::InputBounds { tensor: tensor.name.clone(), lo, hi })
 }

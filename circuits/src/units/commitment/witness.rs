@@ -1,25 +1,24 @@
 //! The commitment unit's witness: hidden values in the first phase, their packing and hash in the
 //! second.
 
-use halo2_proofs::halo2curves::bn256::Fr;
+use std::collections::HashMap;
+
+use halo2_proofs::halo2curves::{
+    bn256::Fr,
+    ff::{Field, PrimeField},
+};
 use zkinfer_verifier::poseidon::WIDTH;
 
 use super::{
-    columns::CommitmentUnit,
-    rows::{CommitmentRows, HashStep, Side},
+    columns::{CommitmentUnit, Lane},
+    permutation::{FUSED, Permutation, Step},
+    rows::{Absorbs, CommitmentRows, HashRow, Secret, Side, StateCell, Track},
 };
 use crate::{
     cells::{FieldCells, IntegerCells, Run},
     instance::Blindings,
     integers::field,
 };
-
-fn blinding(blindings: &Blindings, side: Side) -> Fr {
-    match side {
-        Side::Input => blindings.input,
-        Side::Output => blindings.output,
-    }
-}
 
 /// Hidden inputs with their limbs, and copies of hidden outputs.
 pub(super) fn assign(
@@ -28,16 +27,18 @@ pub(super) fn assign(
     run: Run<'_>,
     cells: &mut IntegerCells,
 ) {
-    for side in &rows.sides {
-        let elements = side.element_rows.iter().zip(&side.elements).zip(&side.lows);
-        for ((&row, &source), low) in elements {
-            let (row, value) = (row as usize, run.value(Some(source)));
-            match (side.side, &unit.input, &unit.output) {
-                (Side::Input, Some(input), _) => {
-                    cells.set(input.packed.value, row, value);
-                    cells.set_limbs(&input.limbs, row, value - low);
+    for (row, track, digit) in rows.digits() {
+        let side = rows.side(digit);
+        for (number, lane) in unit.lanes.iter().enumerate() {
+            let claim = rows.claim(digit.block as usize, number);
+            let value = run.value(Some(side.source(claim, digit.element)));
+            let columns = &lane.tracks[track as usize];
+            match (digit.side, &columns.input, &columns.output) {
+                (Side::Input, Some((column, limbs)), _) => {
+                    cells.set(*column, row, value);
+                    cells.set_limbs(limbs, row, value - side.low(digit.element));
                 }
-                (Side::Output, _, Some((copied, _))) => {
+                (Side::Output, _, Some(copied)) => {
                     cells.copy(*copied, row, value);
                 }
                 _ => unreachable!("a side that is committed to has its columns"),
@@ -46,74 +47,188 @@ pub(super) fn assign(
     }
 }
 
+/// What a claim keeps to itself; zeros where nobody has drawn anything.
+fn secret(blindings: &[Blindings], claim: usize, secret: Secret) -> Fr {
+    let of = blindings.get(claim).copied().unwrap_or_default();
+    match secret {
+        Secret::Blinding(Side::Input) => of.input,
+        Secret::Blinding(Side::Output) => of.output,
+        Secret::Binding(half) => Fr::from_u128(of.binding[half]),
+    }
+}
+
 /// The packed elements and the states of the hash, computed from whatever the first phase holds.
 pub(super) fn hash(
     unit: &CommitmentUnit,
     rows: &CommitmentRows,
-    (advice, blindings): (&IntegerCells, &Blindings),
+    (advice, blindings): (&IntegerCells, &[Blindings]),
     cells: &mut FieldCells,
 ) {
-    let (mut packed, mut state) = (Fr::zero(), [Fr::zero(); WIDTH]);
-    for (row, step) in rows.rows.iter().enumerate() {
-        if let Some(side) = rows.blinding_side(row) {
-            packed = blinding(blindings, side);
+    let secrets =
+        rows.secrets.iter().map(|&(row, track, block, of)| ((row, track as usize), (block, of)));
+    let links = rows.links.iter().map(|link| ((link.lane, link.row), link.from));
+    let mut hashing = Hashing {
+        unit,
+        rows,
+        advice,
+        blindings,
+        secrets: secrets.collect(),
+        links: links.collect(),
+        linked: rows.links.iter().map(|link| (link.from, Fr::ZERO)).collect(),
+        permutation: Permutation::default().into(),
+    };
+    let mut lanes = vec![LaneState::default(); unit.lanes.len()];
+    for row in 0..rows.rows.len() {
+        for (number, state) in lanes.iter_mut().enumerate() {
+            hashing.step((number, row), state, cells);
         }
-        if rows.binds_packed(row) {
-            cells.set(unit.packed, row, packed);
-        }
-        if row > 0 {
-            for (&column, value) in unit.state.iter().zip(state) {
-                cells.set(column, row, value);
+    }
+}
+
+/// A lane before a row.
+#[derive(Clone, Debug, Default)]
+struct LaneState {
+    packed: [Fr; Track::ALL.len()],
+    state: [Fr; WIDTH],
+}
+
+/// The weights of the rounds.
+struct Weights {
+    full: [[Fr; WIDTH]; WIDTH],
+    partial: [[Fr; FUSED + WIDTH - 1]; FUSED - 1 + WIDTH],
+}
+
+impl From<Permutation> for Weights {
+    fn from(permutation: Permutation) -> Self {
+        Self { full: permutation.full(), partial: permutation.partial() }
+    }
+}
+
+struct Hashing<'a> {
+    unit: &'a CommitmentUnit,
+    rows: &'a CommitmentRows,
+    advice: &'a IntegerCells,
+    blindings: &'a [Blindings],
+    /// By row and track the block of claims, and what is theirs.
+    secrets: HashMap<(usize, usize), (usize, Secret)>,
+    /// By lane and row what the packed cell of the second track is a copy of.
+    links: HashMap<(usize, usize), StateCell>,
+    /// What is copied, as far as it is known.
+    linked: HashMap<StateCell, Fr>,
+    permutation: Weights,
+}
+
+impl Hashing<'_> {
+    /// Assigns a row of a lane, and moves on to the next.
+    fn step(&mut self, (number, row): (usize, usize), now: &mut LaneState, cells: &mut FieldCells) {
+        let (unit, of) = (self.unit, self.rows.rows[row]);
+        let lane = &unit.lanes[number];
+        for element in 0..WIDTH {
+            if row > 0 {
+                cells.set(lane.state[element], row, now.state[element]);
+            }
+            let cell = StateCell { lane: number, element, row };
+            if let Some(known) = self.linked.get_mut(&cell) {
+                *known = now.state[element];
             }
         }
-        let square = square(rows, row, &state);
-        if rows.raises(row) {
-            cells.set(unit.square, row, square);
+        for track in Track::ALL {
+            let at = track as usize;
+            if let Some(given) = self.given((number, row), track) {
+                now.packed[at] = given;
+            }
+            if self.binds_packed(row, track) {
+                cells.set(lane.tracks[at].packed, row, now.packed[at]);
+            }
         }
-        state = next_state(rows, row, state, square, packed);
-        if let Some((side, element)) = step.packs {
-            let column = unit.packed_column(side).expect("what is packed has its column");
-            let low = rows.low_of(side, element);
-            let digit = field(advice.get(column.value, row) - low);
-            let base = Fr::from(1 << column.digit_bits);
-            let so_far = if step.more { packed * base } else { Fr::zero() };
-            packed = so_far + digit;
+        let mut state = self.next_state((number, row), &of, now.state, cells);
+        for absorbs in Absorbs::ALL.into_iter().filter(|&a| of.absorbs[a as usize]) {
+            state[1 + absorbs.place()] += now.packed[absorbs.track() as usize];
+        }
+        if of.numbered {
+            state[1] += Fr::from(u64::try_from(number).unwrap_or(u64::MAX));
+        }
+        now.state = state;
+        self.pack(lane, (row, &of), &mut now.packed);
+    }
+
+    /// What a packed cell holds that packs nothing.
+    fn given(&self, (lane, row): (usize, usize), track: Track) -> Option<Fr> {
+        if let Some(&(block, of)) = self.secrets.get(&(row, track as usize)) {
+            return Some(secret(self.blindings, self.rows.claim(block, lane), of));
+        }
+        let from = (track == Track::B).then(|| self.links.get(&(lane, row))).flatten()?;
+        self.linked.get(from).copied()
+    }
+
+    /// Whether the packed cell of this row has a meaning.
+    fn binds_packed(&self, row: usize, track: Track) -> bool {
+        let packs = |row: usize| self.rows.rows[row].packs[track as usize].is_some();
+        let absorbs = |absorbs: &Absorbs| {
+            absorbs.track() == track && self.rows.rows[row].absorbs[*absorbs as usize]
+        };
+        row.checked_sub(1).is_some_and(packs) || Absorbs::ALL.iter().any(absorbs)
+    }
+
+    /// The packed elements after a row.
+    fn pack(&self, lane: &Lane, (row, of): (usize, &HashRow), packed: &mut [Fr; Track::ALL.len()]) {
+        for (track, digit) in Track::ALL.into_iter().zip(of.packs) {
+            let at = track as usize;
+            packed[at] = digit.map_or(Fr::ZERO, |digit| {
+                let side = self.rows.side(digit);
+                let column = lane.tracks[at].values(digit.side);
+                let column = column.expect("what is packed has its column");
+                let value = field(self.advice.get(column, row) - side.low(digit.element));
+                let base = Fr::from(1 << side.digit_bits);
+                if digit.more { packed[at] * base + value } else { value }
+            });
+        }
+    }
+
+    /// The state after a row's step, whose squares and powers are assigned.
+    fn next_state(
+        &self,
+        (number, row): (usize, usize),
+        of: &HashRow,
+        state: [Fr; WIDTH],
+        cells: &mut FieldCells,
+    ) -> [Fr; WIDTH] {
+        let lane = &self.unit.lanes[number];
+        let constants = &self.rows.constants[of.constants as usize];
+        let t: [Fr; WIDTH] = std::array::from_fn(|i| state[i] + constants[i]);
+        let mut fifth = |at: usize, x: Fr| {
+            let square = x.square();
+            cells.set(lane.squares[at], row, square);
+            square.square() * x
+        };
+        match of.step {
+            Step::Clear => [Fr::ZERO; WIDTH],
+            Step::Start => std::array::from_fn(|i| constants[i]),
+            Step::Keep => t,
+            Step::Full => {
+                let powers: [Fr; WIDTH] = std::array::from_fn(|i| fifth(i, t[i]));
+                self.permutation.full.map(|weights| dot(&weights, &powers))
+            }
+            Step::Partial => {
+                let mut terms = [Fr::ZERO; FUSED + WIDTH - 1];
+                terms[FUSED..].copy_from_slice(&t[1..]);
+                terms[0] = fifth(0, t[0]);
+                let mut raised = [Fr::ZERO; FUSED - 1];
+                for (at, raised) in raised.iter_mut().enumerate() {
+                    let weights = &self.permutation.partial[at];
+                    *raised = dot(weights, &terms) + constants[WIDTH + at];
+                    terms[at + 1] = fifth(at + 1, *raised);
+                }
+                for (&column, raised) in lane.raised.iter().zip(raised) {
+                    cells.set(column, row, raised);
+                }
+                let (_, next) = self.permutation.partial.split_at(FUSED - 1);
+                std::array::from_fn(|i| dot(&next[i], &terms))
+            }
         }
     }
 }
 
-/// The state's elements with the row's constants.
-fn with_constants(rows: &CommitmentRows, row: usize, state: &[Fr; WIDTH]) -> [Fr; WIDTH] {
-    match rows.rows[row].constants {
-        Some(index) => std::array::from_fn(|i| state[i] + rows.constants[index as usize][i]),
-        None => *state,
-    }
-}
-
-fn square(rows: &CommitmentRows, row: usize, state: &[Fr; WIDTH]) -> Fr {
-    let [first, ..] = with_constants(rows, row, state);
-    first * first
-}
-
-fn next_state(
-    rows: &CommitmentRows,
-    row: usize,
-    state: [Fr; WIDTH],
-    square: Fr,
-    packed: Fr,
-) -> [Fr; WIDTH] {
-    let [first, second, third] = with_constants(rows, row, &state);
-    let fifth = square * square * first;
-    let mixed = |[a, b, c]: [Fr; WIDTH]| rows.matrix.map(|[x, y, z]| x * a + y * b + z * c);
-    let mut state = match rows.rows[row].step {
-        HashStep::Clear => [Fr::zero(); WIDTH],
-        HashStep::Keep => [first, second, third],
-        HashStep::Rotate => [second, third, fifth],
-        HashStep::Full => mixed([second, third, fifth]),
-        HashStep::Partial => mixed([fifth, second, third]),
-    };
-    if let Some(place) = rows.rows[row].absorbs {
-        state[1 + usize::from(place)] += packed;
-    }
-    state
+fn dot<const N: usize>(weights: &[Fr; N], terms: &[Fr; N]) -> Fr {
+    weights.iter().zip(terms).map(|(weight, term)| weight * term).sum()
 }

@@ -6,17 +6,20 @@ use std::{
     time::Instant,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 use zkinfer::{
-    InputSource, NamedInput, Proven, Reference, Run, Shapes, Survey, verifier::JobBinding,
-    write_proof,
+    InputSource, KeyFiles, Model, NamedInput, ProvenJointly, Quantized, Recipe, Reference, Run,
+    Shapes, Survey, Tensors,
+    verifier::{JobBinding, Openings, ProofFile},
+    write_claim,
 };
 
-use super::{KeyReport, Places, ready};
+use super::{KeyReport, Places, Ready, ready};
 use crate::{
     alarm::{Compared, reference},
     args,
+    job::read_jobs,
     memory::peak_rss_bytes,
     output::{Outcome, Output},
     progress::counted,
@@ -33,7 +36,8 @@ pub(super) fn run(args: &args::Prove, inputs: &Path, output: &Output) -> Result<
     let demands = args.alarm.demands();
     let inputs = model.many_inputs(&source)?;
     let tensors: Vec<_> = inputs.iter().map(|input| input.tensors.clone()).collect();
-    let quantized = model.quantize(&recipe, &places.key.settings, &tensors)?;
+    let bindings = bindings(args, inputs.len())?;
+    let quantized = quantized(args, &model, (&recipe, &places), &tensors)?;
     // All runs come first: what cannot be run is found before anything is proved.
     let runs = inputs
         .iter()
@@ -55,22 +59,19 @@ pub(super) fn run(args: &args::Prove, inputs: &Path, output: &Output) -> Result<
 
     let start = Instant::now();
     let from = (args, &model, &places);
-    let mut prove = |index: usize, input: &NamedInput, run: &Run| -> Result<ProofReport> {
-        let proven = ready.prove(from, run, binding(args, index), output, &|_| ())?;
-        let proof = places.proof.join(format!("{}.zkproof", input.name));
-        let opening = proof.with_extension("zkopening");
-        write_proof(&proven, &proof, &opening)?;
-        Ok(ProofReport::new(input, run, &proven, (proof, opening)))
-    };
+    let claims = inputs.iter().zip(&runs).zip(&bindings);
+    let claims: Vec<Claim<'_>> =
+        claims.map(|((input, run), &binding)| (input, run, binding)).collect();
     let proofs = counted(output, inputs.len(), |tick| {
-        let pairs = inputs.iter().zip(&runs).enumerate();
-        let each = pairs.map(|(index, (input, run))| {
-            let proof = prove(index, input, run).with_context(|| input.name.clone());
-            tick();
+        let each = claims.chunks(at_once(args)).map(|claims| {
+            let proof =
+                prove(&mut ready, from, claims, output).with_context(|| claims[0].0.name.clone());
+            claims.iter().for_each(|_| tick());
             proof
         });
         each.collect::<Result<Vec<_>>>()
     })?;
+    let proofs = proofs.into_iter().flatten().collect();
     output.report(&Report {
         key: KeyReport::new(&ready, &places),
         folder: places.proof,
@@ -83,15 +84,82 @@ pub(super) fn run(args: &args::Prove, inputs: &Path, output: &Output) -> Result<
     Ok(Outcome::Accepted)
 }
 
-/// The binding of one of the proofs. Those of one job are told apart by their nonces, which count
-/// up; a proof for no job has none.
-fn binding(args: &args::Prove, index: usize) -> JobBinding {
-    let binding = args.job.binding();
-    let offset = u64::try_from(index).unwrap_or(u64::MAX);
-    match binding == JobBinding::NONE {
-        true => binding,
-        false => JobBinding { nonce: binding.nonce.saturating_add(offset), ..binding },
+/// Proves some inputs, in one proof if so many are asked for, and writes their files.
+fn prove(
+    ready: &mut Ready,
+    from: (&args::Prove, &Model, &Places),
+    claims: &[Claim<'_>],
+    output: &Output,
+) -> Result<Vec<ProofReport>> {
+    let (args, _, places) = from;
+    let proven = if args.joint.is_some() {
+        let runs: Vec<_> = claims.iter().map(|&(_, run, binding)| (run, binding)).collect();
+        let ProvenJointly { claims, prove_seconds, .. } =
+            ready.prove_jointly(from, &runs, output)?;
+        claims.into_iter().map(|claim| (claim, prove_seconds / count(&runs))).collect()
+    } else {
+        let one = |&(_, run, binding): &Claim<'_>| {
+            let proven = ready.prove(from, run, binding, output, &|_| ())?;
+            Ok(((proven.file, proven.openings), proven.prove_seconds))
+        };
+        claims.iter().map(one).collect::<Result<Vec<_>>>()?
+    };
+    let report = |(&(input, run, _), (proven, seconds)): (&Claim<'_>, (Claimed, f64))| {
+        let proof = places.proof.join(format!("{}.zkproof", input.name));
+        let opening = proof.with_extension("zkopening");
+        write_claim((&proven.0, &proven.1), &proof, &opening)?;
+        Ok(ProofReport::new(input, run, (&proven, seconds), (proof, opening)))
+    };
+    claims.iter().zip(proven).map(report).collect()
+}
+
+/// What is proven of an input.
+type Claim<'a> = (&'a NamedInput, &'a Run, JobBinding);
+
+/// What is handed over of it.
+type Claimed = (ProofFile, Openings);
+
+/// How many inputs are proven at once.
+fn at_once(args: &args::Prove) -> usize {
+    args.joint.map_or(1, |claims| usize::try_from(claims.get()).unwrap_or(usize::MAX))
+}
+
+fn count<T>(list: &[T]) -> f64 {
+    list.iter().map(|_| 1.0).sum()
+}
+
+/// The model in integers. Proofs of several claims are about the integers of the key of single ones,
+/// where there is one and nothing else is asked for.
+fn quantized(
+    args: &args::Prove,
+    model: &Model,
+    (recipe, places): (&Recipe, &Places),
+    inputs: &[Tensors],
+) -> Result<Quantized> {
+    let Some(claims) = args.joint else {
+        return Ok(model.quantize(recipe, &places.key.settings, inputs)?);
+    };
+    let own = &places.key.settings;
+    let single = KeyFiles::beside_model(&args.model).settings;
+    let beside = if own.exists() { own } else { &single };
+    Ok(model.quantize(recipe, beside, inputs)?.jointly(claims))
+}
+
+/// The bindings of the proofs, or of the claims of one. Those of one job are told apart by their
+/// nonces, which count up; a proof for no job has none.
+fn bindings(args: &args::Prove, count: usize) -> Result<Vec<JobBinding>> {
+    let at_once = at_once(args);
+    ensure!(
+        count.is_multiple_of(at_once),
+        "{count} inputs do not fill proofs of {at_once}: give a multiple, or another --joint"
+    );
+    if let Some(jobs) = &args.jobs {
+        return read_jobs(jobs, count);
     }
+    let binding = args.job.binding();
+    let nonce = |offset| JobBinding { nonce: binding.nonce.saturating_add(offset), ..binding };
+    let is_none = binding == JobBinding::NONE;
+    Ok((0..).map(|offset| if is_none { binding } else { nonce(offset) }).take(count).collect())
 }
 
 #[derive(Serialize)]
@@ -100,6 +168,9 @@ struct ProofReport {
     proof: PathBuf,
     #[serde(skip_serializing_if = "Option::is_none")]
     opening: Option<PathBuf>,
+    /// Its place in the proof, where that is about several claims.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leaf: Option<u32>,
     nonce: u64,
     #[serde(flatten)]
     comparison: Compared,
@@ -111,17 +182,19 @@ impl ProofReport {
     fn new(
         input: &NamedInput,
         run: &Run,
-        proven: &Proven,
+        ((file, openings), prove_seconds): (&Claimed, f64),
         (proof, opening): (PathBuf, PathBuf),
     ) -> Self {
+        let hides = openings.input.is_some() || openings.output.is_some();
         Self {
             input: input.name.clone(),
             proof,
-            opening: proven.hides().then_some(opening),
-            nonce: proven.file.claim.binding.nonce,
+            opening: hides.then_some(opening),
+            leaf: file.leaf.as_ref().map(|leaf| leaf.index),
+            nonce: file.claim.binding.nonce,
             comparison: Compared::of_many(&run.comparison),
-            prove_seconds: proven.prove_seconds,
-            proof_bytes: proven.file.proof.as_bytes().len(),
+            prove_seconds,
+            proof_bytes: file.proof.as_bytes().len(),
         }
     }
 }
@@ -150,6 +223,12 @@ impl fmt::Display for Report {
         writeln!(f, "  max abs error from the float model {error:.5}")?;
         if others > 0 {
             writeln!(f, "  ANOTHER ANSWER than the float model's in {others} of {count}")?;
+        }
+        if self.proofs.iter().any(|proof| proof.leaf.is_some()) {
+            writeln!(
+                f,
+                "  several in one proof, each in a file that is checked without the others"
+            )?;
         }
         writeln!(f, "  setup {setup_seconds:.3} s, then {:.3} s for all proofs", self.seconds)?;
         writeln!(f, "  proofs in {}", self.folder.display())?;

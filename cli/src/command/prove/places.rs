@@ -7,6 +7,7 @@ use zkinfer::{Error, KeyFiles};
 use crate::{args, output::same_file};
 
 /// The places of one run.
+#[derive(Clone)]
 pub(super) struct Places {
     /// The proof, or the folder of many.
     pub(super) proof: PathBuf,
@@ -57,8 +58,9 @@ impl Places {
 
 /// The key that is named, else the one beside the model, wherever the proof goes.
 fn key_files(args: &args::Prove) -> KeyFiles {
-    match &args.key {
-        Some(key) => KeyFiles::of_key(key),
-        None => KeyFiles::beside_model(&args.model),
+    match (&args.key, args.joint) {
+        (Some(key), _) => KeyFiles::of_key(key),
+        (None, None) => KeyFiles::beside_model(&args.model),
+        (None, Some(claims)) => KeyFiles::beside_model_jointly(&args.model, claims),
     }
 }

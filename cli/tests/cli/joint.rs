@@ -1,0 +1,88 @@
+//! Several inputs in one proof.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::support::{Workplace, damaged, samples};
+
+const KEY: &[&str] = &["--key", "model.joint-3.zkvk", "--allow-insecure-srs"];
+const FILES: [&str; 3] =
+    ["model.proofs/0.zkproof", "model.proofs/1.zkproof", "model.proofs/2.zkproof"];
+
+/// The payee of the claim at this place.
+fn payee(index: usize) -> String {
+    format!("{index:02x}").repeat(20)
+}
+
+/// Three samples as one array, with a job for each.
+fn folder() -> Workplace {
+    let workplace = Workplace::with_model("digits_mlp");
+    let samples = samples("digits_mlp");
+    let inputs: Vec<&Value> = (0..3).map(|index| &samples["samples"][index]["inputs"][0]).collect();
+    fs::write(workplace.path("inputs.json"), json!({ "input_data": inputs }).to_string()).unwrap();
+    let job = |index: usize| json!({ "job": "07".repeat(32), "payee": payee(index), "expiry": 9 });
+    let jobs: Vec<Value> = (0..3).map(job).collect();
+    fs::write(workplace.path("jobs.json"), json!(jobs).to_string()).unwrap();
+    workplace
+}
+
+fn prove(workplace: &Workplace, joint: &str) -> Value {
+    let args = ["prove", "model.onnx", "--inputs", "inputs.json", "--jobs", "jobs.json"];
+    workplace.json(0, &[&args[..], &["--joint", joint]].concat())
+}
+
+#[test]
+fn each_of_several_inputs_in_one_proof_has_a_file_of_its_own() {
+    let workplace = folder();
+    let report = prove(&workplace, "3");
+    for (index, file) in FILES.iter().enumerate() {
+        assert_eq!(report["proofs"][index]["leaf"], index);
+        let expect = ["verify", file, "--payee", &payee(index), "--opening"];
+        let opening = file.replace("zkproof", "zkopening");
+        let verified = workplace.json(0, &[&expect[..], &[&opening], KEY].concat());
+        assert_eq!(verified["accepted"], true, "{verified}");
+        assert!(verified["output"][0].is_array(), "{verified}");
+        // The opening of another claim shows nothing of this one.
+        let other = FILES[(index + 1) % 3].replace("zkproof", "zkopening");
+        let refused = workplace.json(1, &[&["verify", file, "--opening", &other], KEY].concat());
+        assert_eq!(refused["reason_codes"], json!(["opening"]));
+    }
+    let all = workplace.json(0, &[&["verify", "--batch"], &FILES[..], KEY].concat());
+    assert_eq!(all.as_array().unwrap().len(), 3);
+    // A second run takes the key that is there, and a claim at another place is refused.
+    assert_eq!(prove(&workplace, "3")["key_reused"], true);
+    let moved = damaged(&workplace.read(FILES[0]), |file| file["leaf"]["index"] = 1.into());
+    fs::write(workplace.path("moved.zkproof"), moved).unwrap();
+    let refused = workplace.json(1, &[&["verify", "moved.zkproof"], KEY].concat());
+    assert_eq!(refused["reason_codes"], json!(["pairing"]));
+}
+
+#[test]
+fn an_audit_of_a_claim_of_several_makes_its_key_again() {
+    let workplace = folder();
+    prove(&workplace, "3");
+    let args = ["audit", FILES[1], "--model", "model.onnx", "--settings"];
+    let (settings, payee) = (["model.joint-3.zkinfer.json", "--payee"], payee(1));
+    let audit = workplace.json(0, &[&args[..], &settings, &[&payee], KEY].concat());
+    assert_eq!(audit["recompiled"]["same_key"], true, "{audit}");
+}
+
+#[test]
+fn inputs_that_fill_no_proof_are_refused() {
+    let workplace = folder();
+    let args = ["prove", "model.onnx", "--inputs", "inputs.json", "--joint"];
+    workplace.fails(&[&args[..], &["2"]].concat(), &["3 inputs", "proofs of 2", "--joint"]);
+    for wrong in ["0", "1", "-1", "5000", "x"] {
+        let joint = format!("--joint={wrong}");
+        let args = ["prove", "model.onnx", "--inputs", "inputs.json", &joint];
+        workplace.fails(&args, &["from 2 to 4096"]);
+    }
+    fs::write(workplace.path("jobs.json"), r#"[{"payee": "01"}]"#).unwrap();
+    let jobs = [&args[..], &["3", "--jobs", "jobs.json"]].concat();
+    workplace.fails(&jobs, &["jobs.json", "1 jobs for 3 inputs"]);
+    fs::write(workplace.path("jobs.json"), r#"[{"payee": "01"}, {}, {}]"#).unwrap();
+    workplace.fails(&jobs, &["jobs.json", "job 0", "payee", "40 hexadecimal digits"]);
+    fs::write(workplace.path("jobs.json"), r#"[{"pay": "01"}, {}, {}]"#).unwrap();
+    workplace.fails(&jobs, &["jobs.json", "pay"]);
+}

@@ -1,0 +1,276 @@
+//! Many runs of one graph as one graph.
+//!
+//! Run `n` of a tensor of `len` elements lies at `n·len`, so the values of the new graph are those
+//! of the runs one after another, and the integers are the same bit for bit. Where a layer has a
+//! free dimension of positions the runs are its positions and share its weights; else they are
+//! groups of channels, each with weights of its own.
+
+use super::{
+    Affine, Alias, Contract, ConvTerm, Forest, ImageView, MaxPool, Mul, QuantizedGraph,
+    QuantizedNode, QuantizedOp, QuantizedTensor, Softmax, TensorId, Tree, View,
+};
+use crate::ops::forest::Branch;
+
+impl QuantizedGraph {
+    /// The graph of `count` runs of this one: each tensor has a first dimension more.
+    ///
+    /// The result is one run's [`QuantizedGraph`] where `count` is 1, but for the dimension.
+    #[must_use]
+    pub fn repeated(&self, count: usize) -> Self {
+        let mut repeat = Repeat { graph: self, count, tensors: Vec::new(), nodes: Vec::new() };
+        repeat.tensors.extend(self.tensors.iter().map(|tensor| repeated_tensor(tensor, count)));
+        for node in &self.nodes {
+            repeat.node(node);
+        }
+        let Repeat { tensors, nodes, .. } = repeat;
+        Self { tensors, inputs: self.inputs.clone(), outputs: self.outputs.clone(), nodes }
+    }
+}
+
+fn repeated_tensor(tensor: &QuantizedTensor, count: usize) -> QuantizedTensor {
+    let shape = [&[count], &tensor.shape[..]].concat();
+    QuantizedTensor { shape, ..tensor.clone() }
+}
+
+/// A graph that is being repeated.
+struct Repeat<'a> {
+    graph: &'a QuantizedGraph,
+    count: usize,
+    tensors: Vec<QuantizedTensor>,
+    nodes: Vec<QuantizedNode>,
+}
+
+/// Where a layer's runs lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Along {
+    /// Each run is a row of positions, and all of them share the weights.
+    Height,
+    /// Each run is a column.
+    Width,
+    /// Each run is a group of channels.
+    Channels,
+}
+
+impl Repeat<'_> {
+    fn node(&mut self, node: &QuantizedNode) {
+        let op = match &node.op {
+            QuantizedOp::Affine(affine) => return self.affine(node, affine),
+            QuantizedOp::Alias(Alias { input, elements }) => {
+                QuantizedOp::Alias(Alias { input: *input, elements: self.view(*input, elements) })
+            }
+            QuantizedOp::MaxPool(MaxPool { input, windows }) => {
+                let windows = windows.repeated(self.count, self.len(*input));
+                QuantizedOp::MaxPool(MaxPool { input: *input, windows })
+            }
+            QuantizedOp::Mul(mul) => QuantizedOp::Mul(Mul {
+                a_elements: self.view(mul.a, &mul.a_elements),
+                b_elements: self.view(mul.b, &mul.b_elements),
+                ..mul.clone()
+            }),
+            QuantizedOp::Contract(contract) => QuantizedOp::Contract(self.contract(contract)),
+            // Its groups follow each other.
+            QuantizedOp::Normalize(normalize) => QuantizedOp::Normalize(normalize.clone()),
+            QuantizedOp::Softmax(softmax) => {
+                let groups = softmax.groups.repeated(self.count, self.len(softmax.input));
+                QuantizedOp::Softmax(Softmax { groups, ..softmax.clone() })
+            }
+            QuantizedOp::Forest(forest) => QuantizedOp::Forest(self.forest(forest)),
+        };
+        self.push(&node.name, op, node.output);
+    }
+
+    fn push(&mut self, name: &str, op: QuantizedOp, output: TensorId) {
+        self.nodes.push(QuantizedNode { name: name.to_owned(), op, output });
+    }
+
+    /// Elements of one run's tensor.
+    fn len(&self, tensor: TensorId) -> usize {
+        self.graph.tensors[tensor.0].len()
+    }
+
+    fn view(&self, tensor: TensorId, elements: &View) -> View {
+        elements.repeated(self.count, self.len(tensor))
+    }
+
+    fn contract(&self, contract: &Contract) -> Contract {
+        let mut repeated = contract.clone();
+        repeated.sizes.batch *= self.count;
+        if !contract.bias.is_empty() {
+            let bias: Vec<i64> = (0..contract.sizes.len()).map(|e| contract.bias_of(e)).collect();
+            repeated.bias = bias.repeat(self.count);
+        }
+        repeated
+    }
+
+    fn forest(&self, forest: &Forest<i64>) -> Forest<i64> {
+        let len = self.len(forest.input);
+        let of_run = |run: usize| {
+            let shifted = move |tree: &Tree<i64>| {
+                let branch = |branch: &Branch<i64>| Branch {
+                    element: run * len + branch.element,
+                    ..branch.clone()
+                };
+                Tree { branches: tree.branches.iter().map(branch).collect(), ..tree.clone() }
+            };
+            forest.trees.iter().map(shifted)
+        };
+        Forest { trees: (0..self.count).flat_map(of_run).collect(), ..forest.clone() }
+    }
+
+    fn affine(&mut self, node: &QuantizedNode, affine: &Affine) {
+        let flat = flattened(affine);
+        let affine = flat.as_ref().unwrap_or(affine);
+        match along(affine) {
+            Along::Channels => self.groups(node, affine),
+            free => {
+                let place = |view: &ImageView, len: usize| placed(view, free, (self.count, len));
+                let term = |term: &ConvTerm| {
+                    let mut stride = term.stride;
+                    stride[usize::from(free == Along::Width)] = 1;
+                    let view = place(&term.view, self.len(term.input));
+                    ConvTerm { view, stride, ..term.clone() }
+                };
+                let terms = affine.terms.iter().map(term).collect();
+                let output = place(&affine.output, self.len(node.output));
+                let affine = Affine { terms, output, ..affine.clone() };
+                self.push(&node.name, QuantizedOp::Affine(affine), node.output);
+            }
+        }
+    }
+
+    /// Each run as a group of channels. A tensor whose channels are not one after another is put in
+    /// that order first.
+    fn groups(&mut self, node: &QuantizedNode, affine: &Affine) {
+        let count = self.count;
+        let term = |repeat: &mut Self, term: &ConvTerm| {
+            let (input, view) = repeat.by_channel(&node.name, term.input, &term.view);
+            ConvTerm {
+                input,
+                view: ImageView { channels: view.channels * count, ..view },
+                kernel: term.kernel.repeat(count),
+                groups: term.groups * count,
+                ..term.clone()
+            }
+        };
+        let terms = affine.terms.iter().map(|of| term(self, of)).collect();
+        let bias = affine.bias.repeat(count);
+        let output = channel_major(&affine.output, self.len(node.output));
+        let of = |output: ImageView| {
+            let output = ImageView { channels: output.channels * count, ..output };
+            QuantizedOp::Affine(Affine { terms, bias, output, requant: affine.requant.clone() })
+        };
+        if let Some(output) = output {
+            self.push(&node.name, of(output), node.output);
+            return;
+        }
+        let ordered = self.fresh(node.output);
+        self.push(&node.name, of(in_order(&affine.output)), ordered);
+        // The view is a bijection: each element is somewhere in it.
+        let len = self.len(node.output);
+        let mut places = vec![0; len];
+        for (place, element) in elements(&affine.output).into_iter().enumerate() {
+            places[element] = place;
+        }
+        let elements = View::from(places).repeated(count, len);
+        self.push(&node.name, QuantizedOp::Alias(Alias { input: ordered, elements }), node.output);
+    }
+
+    /// A tensor and a view of it with the channels one after another, and then run after run.
+    fn by_channel(
+        &mut self,
+        name: &str,
+        tensor: TensorId,
+        view: &ImageView,
+    ) -> (TensorId, ImageView) {
+        if let Some(view) = channel_major(view, self.len(tensor)) {
+            return (tensor, view);
+        }
+        let elements = View::from(elements(view));
+        let ordered = self.fresh(tensor);
+        self.tensors[ordered.0].shape = vec![self.count, elements.len()];
+        let elements = self.view(tensor, &elements);
+        self.push(name, QuantizedOp::Alias(Alias { input: tensor, elements }), ordered);
+        (ordered, in_order(view))
+    }
+
+    /// A tensor like another.
+    fn fresh(&mut self, like: TensorId) -> TensorId {
+        self.tensors.push(self.tensors[like.0].clone());
+        TensorId(self.tensors.len() - 1)
+    }
+}
+
+/// Which dimension of positions is free for the runs.
+fn along(affine: &Affine) -> Along {
+    let is_free = |axis: usize| {
+        let size = |view: &ImageView| [view.height, view.width][axis];
+        let is_one = |term: &ConvTerm| {
+            size(&term.view) == 1 && term.kernel_size[axis] == 1 && term.padding[axis] == 0
+        };
+        size(&affine.output) == 1 && affine.terms.iter().all(is_one)
+    };
+    match [is_free(0), is_free(1)] {
+        [_, true] => Along::Width,
+        [true, false] => Along::Height,
+        [false, false] => Along::Channels,
+    }
+}
+
+/// The runs of a view along a free dimension.
+fn placed(view: &ImageView, along: Along, (count, len): (usize, usize)) -> ImageView {
+    let [channel, row, column] = view.strides;
+    match along {
+        Along::Height => {
+            ImageView { height: count, strides: [channel, len, column], ..view.clone() }
+        }
+        Along::Width => ImageView { width: count, strides: [channel, row, len], ..view.clone() },
+        Along::Channels => view.clone(),
+    }
+}
+
+/// A layer that looks at single positions, with all of them in one row; `None` where it is not so
+/// or the positions do not follow each other.
+fn flattened(affine: &Affine) -> Option<Affine> {
+    let flat = |view: &ImageView| {
+        let [channel, row, column] = view.strides;
+        let column = if view.width == 1 { row } else { column };
+        let is_line = row == view.width * column || view.height == 1;
+        let width = view.height * view.width;
+        let strides = [channel, width * column, column];
+        is_line.then(|| ImageView { height: 1, width, strides, ..view.clone() })
+    };
+    let sizes = |view: &ImageView| [view.height, view.width];
+    let term = |term: &ConvTerm| {
+        let is_single = term.kernel_size == [1, 1]
+            && term.stride == [1, 1]
+            && term.padding == [0, 0]
+            && sizes(&term.view) == sizes(&affine.output);
+        Some(ConvTerm { view: flat(&term.view).filter(|_| is_single)?, ..term.clone() })
+    };
+    let terms = affine.terms.iter().map(term).collect::<Option<_>>()?;
+    Some(Affine { terms, output: flat(&affine.output)?, ..affine.clone() })
+}
+
+/// A view whose channels lie so far apart that the first channel of the next run follows the last;
+/// `None` where no distance says so.
+fn channel_major(view: &ImageView, len: usize) -> Option<ImageView> {
+    let [channel, row, column] = view.strides;
+    let channel = if view.channels == 1 { len } else { channel };
+    let follows = channel * view.channels == len;
+    follows.then(|| ImageView { strides: [channel, row, column], ..view.clone() })
+}
+
+/// The same image where its elements lie one after another.
+fn in_order(view: &ImageView) -> ImageView {
+    let (height, width) = (view.height, view.width);
+    ImageView { strides: [height * width, width, 1], offset: 0, ..view.clone() }
+}
+
+/// The elements of an image, channel by channel, row by row.
+fn elements(view: &ImageView) -> Vec<usize> {
+    let of_row = |channel: usize, row: usize| {
+        (0..view.width).map(move |column| view.index(channel, row, column))
+    };
+    let of_channel = |channel: usize| (0..view.height).flat_map(move |row| of_row(channel, row));
+    (0..view.channels).flat_map(of_channel).collect()
+}
