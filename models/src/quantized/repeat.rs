@@ -75,6 +75,8 @@ impl Repeat<'_> {
                 QuantizedOp::Softmax(Softmax { groups, ..softmax.clone() })
             }
             QuantizedOp::Forest(forest) => QuantizedOp::Forest(self.forest(forest)),
+            // The rows chosen follow each other as their indices do.
+            QuantizedOp::Embed(embed) => QuantizedOp::Embed(embed.clone()),
         };
         self.push(&node.name, op, node.output);
     }
@@ -132,7 +134,8 @@ impl Repeat<'_> {
                 };
                 let terms = affine.terms.iter().map(term).collect();
                 let output = place(&affine.output, self.len(node.output));
-                let affine = Affine { terms, output, ..affine.clone() };
+                let shifts = affine.shifts.repeat(self.count);
+                let affine = Affine { terms, shifts, output, ..affine.clone() };
                 self.push(&node.name, QuantizedOp::Affine(affine), node.output);
             }
         }
@@ -155,16 +158,20 @@ impl Repeat<'_> {
         let terms = affine.terms.iter().map(|of| term(self, of)).collect();
         let bias = affine.bias.repeat(count);
         let output = channel_major(&affine.output, self.len(node.output));
-        let of = |output: ImageView| {
+        let of = |output: ImageView, shifts: Vec<i64>| {
             let output = ImageView { channels: output.channels * count, ..output };
-            QuantizedOp::Affine(Affine { terms, bias, output, requant: affine.requant.clone() })
+            let shifts = shifts.repeat(count);
+            let requant = affine.requant.clone();
+            QuantizedOp::Affine(Affine { terms, bias, shifts, output, requant })
         };
         if let Some(output) = output {
-            self.push(&node.name, of(output), node.output);
+            self.push(&node.name, of(output, affine.shifts.clone()), node.output);
             return;
         }
         let ordered = self.fresh(node.output);
-        self.push(&node.name, of(in_order(&affine.output)), ordered);
+        let shift_of = |element: usize| affine.shifts.get(element).copied();
+        let shifts = elements(&affine.output).into_iter().filter_map(shift_of).collect();
+        self.push(&node.name, of(in_order(&affine.output), shifts), ordered);
         // The view is a bijection: each element is somewhere in it.
         let len = self.len(node.output);
         let mut places = vec![0; len];
