@@ -6,8 +6,8 @@
 //! groups of channels, each with weights of its own.
 
 use super::{
-    Affine, Alias, Contract, ConvTerm, Forest, ImageView, MaxPool, Mul, QuantizedGraph,
-    QuantizedNode, QuantizedOp, QuantizedTensor, Softmax, TensorId, Tree, View,
+    Affine, Alias, Contract, ConvTerm, Forest, ImageView, MatrixSizes, MaxPool, Mul,
+    QuantizedGraph, QuantizedNode, QuantizedOp, QuantizedTensor, Softmax, TensorId, Tree, View,
 };
 use crate::ops::forest::Branch;
 
@@ -67,7 +67,9 @@ impl Repeat<'_> {
                 b_elements: self.view(mul.b, &mul.b_elements),
                 ..mul.clone()
             }),
-            QuantizedOp::Contract(contract) => QuantizedOp::Contract(self.contract(contract)),
+            QuantizedOp::Contract(contract) => {
+                QuantizedOp::Contract(self.contract(&node.name, contract))
+            }
             // Its groups follow each other.
             QuantizedOp::Normalize(normalize) => QuantizedOp::Normalize(normalize.clone()),
             QuantizedOp::Softmax(softmax) => {
@@ -94,14 +96,29 @@ impl Repeat<'_> {
         elements.repeated(self.count, self.len(tensor))
     }
 
-    fn contract(&self, contract: &Contract) -> Contract {
-        let mut repeated = contract.clone();
+    fn contract(&mut self, name: &str, contract: &Contract) -> Contract {
+        let MatrixSizes { batch, rows, inner, columns } = contract.sizes;
+        let a = self.first(name, contract.a, batch * rows * inner);
+        let b = self.first(name, contract.b, batch * inner * columns);
+        let mut repeated = Contract { a, b, ..contract.clone() };
         repeated.sizes.batch *= self.count;
         if !contract.bias.is_empty() {
             let bias: Vec<i64> = (0..contract.sizes.len()).map(|e| contract.bias_of(e)).collect();
             repeated.bias = bias.repeat(self.count);
         }
         repeated
+    }
+
+    /// The first elements of a tensor, run after run: itself where it has no more.
+    fn first(&mut self, name: &str, tensor: TensorId, len: usize) -> TensorId {
+        if self.len(tensor) == len {
+            return tensor;
+        }
+        let first = self.fresh(tensor);
+        self.tensors[first.0].shape = vec![self.count, len];
+        let elements = self.view(tensor, &View::in_order(len));
+        self.push(name, QuantizedOp::Alias(Alias { input: tensor, elements }), first);
+        first
     }
 
     fn forest(&self, forest: &Forest<i64>) -> Forest<i64> {
