@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use support::{
     Model,
     checker::Recorder,
-    walks::{self, LEAVES, Lie, field, stumps},
+    walks::{self, EXACT_TAG, LEAVES, Lie, field, stumps},
 };
 
 /// What refuses a lie.
@@ -51,6 +51,23 @@ fn another_elements_rank_is_refused_by_the_range_of_the_distance() {
 #[test]
 fn a_rank_of_no_element_is_refused_by_the_fractions() {
     assert_eq!(broken(&stumps(), &walks::no_elements_rank()), sum());
+}
+
+/// The range whose size is no power of two once had the tag of ranks: its first entry answered for a
+/// rank that no element has.
+#[test]
+fn no_entry_of_a_range_answers_for_a_rank() {
+    let model = walks::stumps_beside_an_exact_range();
+    let honest = Recorder::synthesize(&model.circuit(), model.plan.k(), &model.instance);
+    assert_eq!(honest.broken(), BTreeSet::new());
+    let first_output = model.instance.len() - 4;
+    for row in honest.range_starts(EXACT_TAG) {
+        let lie = walks::rank_of_a_range(row);
+        let mut instance = model.instance.clone();
+        instance[first_output] += field(lie.shown);
+        let told = Recorder::synthesize(&lie.told(&model), model.plan.k(), &instance);
+        assert_eq!(told.broken(), sum(), "row {row}");
+    }
 }
 
 #[test]

@@ -86,7 +86,10 @@ impl<'a> Witness<'a> {
         let run = Run { graph: plan.graph(), execution };
         let size = (config.owed.first_phase_columns, plan.shape().row_count(), tracked);
         let lies = lies.iter().map(|lie| ((lie.column, lie.row), small(lie.delta)));
-        let mut advice = IntegerCells::new(size).with_lies(lies);
+        let lanes = &config.lookups.lanes;
+        let is_counted = |column| lanes.iter().any(|lane| lane.multiplicity.index() == column);
+        let (of_counts, lies): (Vec<_>, Vec<_>) = lies.partition(|&((of, _), _)| is_counted(of));
+        let mut advice = IntegerCells::new(size).with_lies(lies.into_iter());
         config.units.assign(plan.rows(), run, &mut advice);
         // A lying prover makes the rest of the argument about its lie, where the lie is small.
         advice.finish();
@@ -98,6 +101,8 @@ impl<'a> Witness<'a> {
         for (lane, counts) in config.lookups.lanes.iter().zip(counts) {
             advice.fill(lane.multiplicity, &counts);
         }
+        let mut advice = advice.with_lies(of_counts.into_iter());
+        advice.finish();
         Self { statement, config, fixed, advice, positions, tracked }
     }
 
@@ -114,12 +119,9 @@ impl<'a> Witness<'a> {
     pub fn first_columns(&self) -> Vec<Column> {
         let columns = self.advice.columns().iter();
         let mut columns: Vec<_> = columns.map(|c| integer_column(c.values())).collect();
-        let lanes = &self.config.lookups.lanes;
-        let is_counted = |column| lanes.iter().any(|lane| lane.multiplicity.index() == column);
         for lie in self.statement.lies {
-            // A small lie is in the integers already, but for multiplicities, which are counted.
-            let known = if is_counted(lie.column) { 0 } else { small(lie.delta) };
-            let delta = lie.delta - field(known);
+            // A small lie is in the integers already.
+            let delta = lie.delta - field(small(lie.delta));
             if let Some(column) = columns.get_mut(lie.column).filter(|_| delta != Fr::ZERO) {
                 change(column, lie.row, delta);
             }

@@ -78,6 +78,26 @@ impl Recorder {
         recorder
     }
 
+    /// The rows in which the ranges of the lookup table begin, of the one with this tag first. The
+    /// column of tags is the only fixed one with several rows of that tag and nothing above it.
+    pub(crate) fn range_starts(&self, tag: u64) -> Vec<usize> {
+        let is_of_tags = |column: &&Vec<Fr>| {
+            let rows = column.iter().filter(|&&cell| cell == Fr::from(tag)).count();
+            rows > 1
+                && column
+                    .chunk_by(|a, b| a == b)
+                    .any(|run| run[0] == Fr::from(tag) && run.len() == rows)
+        };
+        let mut found = self.fixed.iter().filter(is_of_tags);
+        let tags = found.next().expect("a range of that tag");
+        assert!(found.next().is_none(), "one column of tags");
+        let is_start =
+            |&row: &usize| tags[row] != Fr::ZERO && (row == 0 || tags[row - 1] != tags[row]);
+        let mut starts: Vec<_> = (0..self.rows).filter(is_start).collect();
+        starts.sort_by_key(|&row| tags[row] != Fr::from(tag));
+        starts
+    }
+
     /// Whether a column is committed after the challenges: nothing follows from its cells.
     pub(crate) fn is_last_phase(&self, column: usize) -> bool {
         self.cs.advice_column_phase()[self.places[column].0] == 1

@@ -265,7 +265,11 @@ pub(crate) fn odd_windows() -> Model {
 /// The first of these with overflow and shortfalls as large as its layers need: the search finds
 /// limbs of bits cheaper.
 pub(crate) fn exact_windows() -> Model {
-    let model = windows();
+    exact(windows())
+}
+
+/// A model with windows in the plan that has an exact range.
+pub(crate) fn exact(model: Model) -> Model {
     let [_, k, interleaved, lanes, columns, ways, _] = model.plan.sizes().to_numbers();
     let numbers = [2, k + 1, interleaved, lanes, columns, ways, 8];
     let sizes = PlanSizes::from_numbers(numbers).expect("numbers");

@@ -4,8 +4,10 @@ use halo2_proofs::halo2curves::bn256::Fr;
 use zkinfer_circuits::{InferenceCircuit, Tamper};
 use zkinfer_models::quantized::{Branch, Next, TensorId, Tree};
 
-use super::{GraphBuilder, Model};
+use super::{Conv, Form, GraphBuilder, Model, exact};
 
+/// The tag of the range whose size is no power of two.
+pub(crate) const EXACT_TAG: u64 = 63;
 const INPUTS: [i64; 2] = [-20, 30];
 const THRESHOLDS: [i64; 2] = [-10, 50];
 /// The values of both leaves, and how much less the second is.
@@ -17,6 +19,28 @@ const NUMBER: i64 = 4;
 /// A tree for each element, with one comparison: both elements are below their thresholds.
 pub(crate) fn stumps() -> Model {
     let mut builder = GraphBuilder::new(1, [1, 1, 2]);
+    let output = builder.forest(TensorId(0), trees());
+    builder.graph.outputs = vec![output];
+    Model::new(builder.graph, INPUTS.to_vec())
+}
+
+/// The same trees beside layers of which one has a range whose size is no power of two. The first
+/// element is above its threshold: its rank is 1, and no element that is compared has the rank 0 of
+/// the first element.
+pub(crate) fn stumps_beside_an_exact_range() -> Model {
+    let mut builder = GraphBuilder::new(11, [1, 8, 8]);
+    let walked = builder.forest(TensorId(0), trees());
+    let conv = Conv { out: 3, padding: [1, 1], ..Conv::default() };
+    let hidden = builder.conv(TensorId(0), &conv, Form::Relu);
+    let pooled = builder.max_pool(hidden, 2, 2);
+    let output = builder.dense(pooled, 2, Form::Wide);
+    builder.graph.outputs = vec![walked, output];
+    let mut inputs: Vec<i64> = (0..64).map(|_| builder.below(256) - 128).collect();
+    inputs[..2].fill(INPUTS[1]);
+    exact(Model::new(builder.graph, inputs))
+}
+
+fn trees() -> Vec<Tree<i64>> {
     let tree = |element: usize| Tree {
         root: Next::Branch(0),
         branches: vec![Branch {
@@ -27,9 +51,7 @@ pub(crate) fn stumps() -> Model {
         }],
         leaves: LEAVES.iter().map(|&value| vec![value]).collect(),
     };
-    let output = builder.forest(TensorId(0), vec![tree(0), tree(1)]);
-    builder.graph.outputs = vec![output];
-    Model::new(builder.graph, INPUTS.to_vec())
+    vec![tree(0), tree(1)]
 }
 
 /// Changes of cells of the first walk, by the name of their column, of several the first; and by how
@@ -132,7 +154,21 @@ pub(crate) fn another_root() -> Lie {
     Lie { cells: vec![("forest node", 0, 1)], shown: 0 }
 }
 
-/// All of them.
+/// A rank that no element has, which the first entry of some range is to answer for: one looked up
+/// once more there, and one of the element's own ranks less.
+pub(crate) fn rank_of_a_range(row: usize) -> Lie {
+    let cells = vec![
+        ("forest compared rank", 0, -1),
+        ("forest direction", 0, -1),
+        ("forest multiplicity", 0, -1),
+        ("table multiplicity", row, 1),
+        ("forest node", 1, -1),
+        ("forest entry", 1, -DIFFERENCE),
+    ];
+    Lie { cells, shown: -DIFFERENCE }
+}
+
+/// All of them, about [`stumps`].
 pub(crate) fn lies(model: &Model) -> Vec<Lie> {
     vec![
         other_way(),
