@@ -125,8 +125,15 @@ fn large_deep_and_foreign_files_are_refused() {
     json_error(&r#"{"format":"#.repeat(1_000));
     json_error("");
     assert!(matches!(ProofFile::decode(&[0xff; 9]), Err(ProofFileError::Json { .. })));
-    let text = edited(r#""format":1"#, r#""format":2"#);
-    assert_eq!(ProofFile::decode(text.as_bytes()), Err(ProofFileError::Version { got: 2 }));
+    let text = edited(r#""format":1"#, r#""format":3"#);
+    assert_eq!(ProofFile::decode(text.as_bytes()), Err(ProofFileError::Version { got: 3 }));
+    // Format 2 is of a claim with a place, and only of one.
+    for text in [
+        edited(r#""format":1"#, r#""format":2"#),
+        edited(r#""proof":""#, r#""leaf":{"index":0,"path":[]},"proof":""#),
+    ] {
+        assert_eq!(ProofFile::decode(text.as_bytes()), Err(ProofFileError::NotCanonical));
+    }
 }
 
 #[test]
