@@ -7,7 +7,7 @@ mod support;
 use ndarray::{ArrayD, IxDyn};
 use support::onnx::proto::{AttributeProto, DataType};
 use support::onnx::{Builder, float, int, ints, noise, text};
-use support::{recorded, rules};
+use support::{empty, recorded, rules};
 use zkinfer_models::{Calibration, Graph, QuantizeOptions, execute, quantize, quantize_inputs};
 
 fn check(name: &str, model: &Builder) {
@@ -21,6 +21,7 @@ fn check_positive(name: &str, model: &Builder) {
 }
 
 fn check_at(name: &str, model: &Builder, scale: impl Fn(&str) -> (f32, f32)) {
+    empty::end_in_a_graph_or_a_reason(model);
     let graph = Graph::from_onnx_bytes(&model.bytes()).unwrap_or_else(|e| panic!("{name}: {e}"));
     let input = |spec: &zkinfer_models::TensorSpec| {
         let (factor, shift) = scale(&spec.name);
@@ -456,4 +457,16 @@ fn pipelines() {
     let labels = [ints("classlabels_ints", &[7, 3]), text("post_transform", "SOFTMAX")];
     let classifier = [&weights[..], &labels].concat();
     check("LinearClassifier", &learned("LinearClassifier", &["label", "scores"], &classifier));
+}
+
+/// Exporters multiply the sizes of a tensor, and a scalar has none.
+#[test]
+fn a_scalar_has_one_element() {
+    let flat = || int("keepdims", 0);
+    let model = Builder::new(13).input("x", &[2, 3]).node("ReduceSum", &["x"], &["s"], &[flat()]);
+    let model = model.node("Shape", &["s"], &["sizes"], &[]);
+    let model = model.node("ReduceProd", &["sizes"], &["count"], &[int("keepdims", 1)]);
+    let model = model.node("Reshape", &["s", "count"], &["y"], &[]).output("y");
+    let graph = Graph::from_onnx_bytes(&model.bytes()).unwrap();
+    assert_eq!(graph.outputs()[0].shape, [1]);
 }

@@ -12,7 +12,7 @@ use ndarray::{ArrayD, IxDyn};
 use support::bound;
 use support::onnx::proto::AttributeProto;
 use support::onnx::{Builder, float, int, ints, noise, text};
-use support::{recorded, rules};
+use support::{empty, recorded, rules};
 use zkinfer_models::{Calibration, Graph, QuantizeOptions, execute, quantize, quantize_inputs};
 
 fn inputs(graph: &Graph) -> Vec<ArrayD<f32>> {
@@ -24,6 +24,7 @@ fn inputs(graph: &Graph) -> Vec<ArrayD<f32>> {
 
 /// The float execution against the recorded one of onnxruntime, then the integers.
 fn check(name: &str, model: &Builder) -> Graph {
+    empty::end_in_a_graph_or_a_reason(model);
     let graph = Graph::from_onnx_bytes(&model.bytes()).unwrap_or_else(|e| panic!("{name}: {e}"));
     let inputs = inputs(&graph);
     let floats = graph.run_float(&inputs).unwrap();

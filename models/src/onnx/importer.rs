@@ -104,11 +104,8 @@ impl Importer {
         node: &OnnxNode<'_>,
         shape: &[usize],
     ) -> Result<usize, ImportError> {
-        let count = self.budget.elements(&node.name, shape)?;
-        if count == 0 {
-            return Err(node.wrong_shape("no dimension may be 0", &[shape]));
-        }
-        Ok(count)
+        node.has_elements(shape)?;
+        self.budget.elements(&node.name, shape)
     }
 
     /// Adds the node's operation, or a step of it.
@@ -377,6 +374,7 @@ impl Importer {
         operator: &Operator,
     ) -> Result<Vec<Value>, ImportError> {
         let data = node.constant(0)?;
+        node.has_elements(&data.shape)?;
         let budget = std::mem::replace(&mut self.budget, Budget::new());
         let mut scratch = Self::new(budget, self.check);
         let id = scratch.add_tensor("x", data.shape.clone());

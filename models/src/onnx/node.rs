@@ -322,6 +322,14 @@ impl OnnxNode<'_> {
         ImportError::UnsupportedForm { node: self.name.clone(), op: self.op().to_owned(), what }
     }
 
+    /// Refuses a tensor without elements, of which this operation computes nothing.
+    pub(super) fn has_elements(&self, shape: &[usize]) -> Result<(), ImportError> {
+        if shape.contains(&0) {
+            return Err(self.wrong_shape("no dimension may be 0", &[shape]));
+        }
+        Ok(())
+    }
+
     pub(super) fn wrong_shape(&self, expected: &'static str, got: &[&[usize]]) -> ImportError {
         ImportError::Shape {
             node: self.name.clone(),

@@ -252,6 +252,7 @@ fn group(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
         groups.filter(|&groups| groups > 0 && shape.len() >= 3 && shape[1].is_multiple_of(groups));
     let groups =
         groups.ok_or_else(|| node.wrong_attribute("num_groups", "a divisor of the channels"))?;
+    node.has_elements(&shape)?;
     let epsilon = node.float("epsilon")?.unwrap_or(1e-5);
     let count: usize = shape.iter().product();
     let apart =

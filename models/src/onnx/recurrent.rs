@@ -91,6 +91,7 @@ fn recurrent(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let &[steps, batch, _] = &importer.shape_of(&input)[..] else {
         return Err(node.wrong_shape("three dimensions", &[&importer.shape_of(&input)]));
     };
+    node.has_elements(&[steps, batch])?;
     let reversed: &[bool] = match node.text("direction")? {
         None | Some(b"forward") => &[false],
         Some(b"reverse") => &[true],

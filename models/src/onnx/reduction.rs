@@ -1,6 +1,7 @@
 //! Sums, means, extremes and norms over dimensions.
 
 use super::compose::{Lowered, Reduction};
+use super::constant::{Constant, Data};
 use super::error::ImportError;
 use super::importer::Importer;
 use super::node::{OnnxNode, Value};
@@ -43,13 +44,31 @@ fn reduce(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
         true => (0..rank).collect(),
         false => distinct_axes(node, &given, rank)?,
     };
+    let shape = importer.shape_of(value);
+    if let (Value::Constant(list), [0], [0]) = (value, &shape[..], &axes[..]) {
+        let shape = vec![1; usize::from(keep)];
+        return Ok(vec![Constant { shape, data: of_nothing(node, &list.data)? }.into()]);
+    }
+    node.has_elements(&shape)?;
     let reduced = over(node, importer, value, &axes)?;
     if keep {
         return Ok(vec![reduced]);
     }
-    let shape = importer.shape_of(value);
     let kept = (0..rank).filter(|axis| !axes.contains(axis)).map(|axis| shape[axis]).collect();
     Ok(vec![importer.reshaped(node, &reduced, kept)?])
+}
+
+/// The reduction of an empty list: exporters multiply the sizes of a scalar, of which there are none.
+fn of_nothing(node: &OnnxNode<'_>, list: &Data) -> Result<Data, ImportError> {
+    let neutral: i32 = match node.op() {
+        "ReduceProd" => 1,
+        "ReduceSum" => 0,
+        _ => return Err(node.wrong_shape("no dimension may be 0", &[&[0]])),
+    };
+    Ok(match list {
+        Data::Integer(_) => Data::Integer(vec![i64::from(neutral)]),
+        Data::Real(_) => Data::Real(vec![f64::from(neutral)]),
+    })
 }
 
 fn over(

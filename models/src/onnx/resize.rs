@@ -255,6 +255,7 @@ fn resampled(
     let mut value = value.clone();
     for &target in targets {
         let shape = importer.shape_of(&value);
+        node.has_elements(&shape)?;
         let Target { axis, length, scale } = target;
         let size = shape[axis];
         importer.budget.elements(&node.name, &[length])?;

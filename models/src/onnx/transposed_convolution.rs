@@ -84,6 +84,7 @@ fn conv_transpose(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
             &[&shape, weight_shape],
         ));
     }
+    node.has_elements(&shape)?;
     let mut axes = axes(node, &shape[2..], kernel)?;
     let outputs: Vec<usize> = axes.iter().map(|axis| axis.output).collect();
     if rank == 1 {
