@@ -29,10 +29,10 @@ fn with_empty(model: &[u8], place: usize, beside: bool) -> Option<Vec<u8>> {
         inputs.push(other);
     }
     let own = inputs.len() - usize::from(beside);
-    let dims = inputs[..own].iter_mut().flat_map(|input| {
+    let mut dims = inputs[..own].iter_mut().flat_map(|input| {
         let tensor = input.r#type.as_mut().unwrap().tensor_type.as_mut().unwrap();
         &mut tensor.shape.as_mut().unwrap().dim
     });
-    dims.skip(place).next()?.value = Some(Dim::Value(0));
+    dims.nth(place)?.value = Some(Dim::Value(0));
     Some(model.encode_to_vec())
 }
