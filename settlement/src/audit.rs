@@ -1,6 +1,6 @@
 //! The check that no money came into being or was lost.
 
-use crate::{error::Refusal, quantities::Amount, record::Entry};
+use crate::{quantities::Amount, record::Entry, refusal::Refusal};
 
 /// What an escrow holds, summed over all of its records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

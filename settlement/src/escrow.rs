@@ -7,11 +7,12 @@ use zkinfer_verifier::{Opening, SrsPolicy, SrsTrust, VerifiedInference, Verifyin
 
 use crate::{
     audit::Audit,
-    error::{EscrowError, Refusal},
+    error::EscrowError,
     job::{AnyJob, Job, JobTerms, Live, Open, Receipt},
     opening::Submitted,
     quantities::{Address, Amount, DepositId, JobId, WithdrawalId},
     record::{Entry, Format, RecordKey, VERSION, format_of},
+    refusal::Refusal,
     store::{Record, Store},
 };
 

@@ -23,9 +23,9 @@ mod any;
 use zkinfer_verifier::{ClaimedValues, InferenceClaim, KeyDigest};
 
 use crate::{
-    error::Refusal,
     opening::Submitted,
     quantities::{Address, Amount, JobId, ValuesDigest},
+    refusal::Refusal,
     staked::{Lease, Staked},
 };
 

@@ -76,22 +76,24 @@ mod quantities;
 mod record;
 #[cfg(feature = "redb")]
 mod redb_store;
+mod refusal;
 mod staked;
 mod store;
 
 pub use audit::Audit;
-pub use error::{EscrowError, RecordError, Refusal};
+pub use error::EscrowError;
 pub use escrow::Escrow;
 pub use job::{
     Accepted, AnyJob, Cancelled, Delivery, Job, JobTerms, MAX_SECONDS, Open, Receipt, Refunded,
     Settled, Slashed,
 };
 pub use quantities::{Address, Amount, DepositId, JobId, ValuesDigest, WithdrawalId};
-pub use record::RecordKey;
+pub use record::{RecordError, RecordKey};
 /// For backends of [`RedbStore`].
 #[cfg(feature = "redb")]
 pub use redb;
 #[cfg(feature = "redb")]
 pub use redb_store::{RedbStore, StoreError};
+pub use refusal::Refusal;
 pub use staked::{Lease, Staked};
 pub use store::{MemoryStore, Record, Store};

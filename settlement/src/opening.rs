@@ -2,7 +2,7 @@
 
 use zkinfer_verifier::{Commitment, KeyDigest, Opening, VerifyingKey};
 
-use crate::error::Refusal;
+use crate::refusal::Refusal;
 
 /// An opening that came with a proof, not yet compared with it.
 #[derive(Clone, Copy, Debug)]

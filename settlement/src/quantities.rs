@@ -4,7 +4,7 @@ use std::fmt;
 
 use zkinfer_verifier::{ClaimedValues, Digest, keccak256};
 
-use crate::error::Refusal;
+use crate::refusal::Refusal;
 
 /// Separate the hashes of tensor values, and of commitments to them, from every other use of
 /// Keccak-256.

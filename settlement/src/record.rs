@@ -17,10 +17,10 @@
 //! slashed, prover 20, time u64; `05` cancelled, time u64; `06` accepted, prover 20, output 32, time
 //! u64.
 
+use thiserror::Error;
 use zkinfer_verifier::{Blinding, Digest, KeyDigest, Opening};
 
 use crate::{
-    error::RecordError,
     job::{Accepted, AnyJob, Delivery, JobTerms, Settled, StoredState},
     quantities::{Address, Amount, DepositId, JobId, ValuesDigest, WithdrawalId},
     staked::{Lease, Staked},
@@ -241,6 +241,44 @@ fn encode_state(state: &StoredState, value: &mut Vec<u8>) {
             value.extend(at.to_be_bytes());
         }
     }
+}
+
+/// Why stored bytes are no record of this format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// The bytes end inside a field.
+    #[error("it ends inside the field at byte {offset}")]
+    Truncated {
+        /// Where the field begins.
+        offset: usize,
+    },
+    /// Bytes are left after the last field.
+    #[error("{count} bytes are left after its end")]
+    TrailingBytes {
+        /// How many.
+        count: usize,
+    },
+    /// A byte that should tell an alternative tells none.
+    #[error("unknown tag {got} at byte {offset}")]
+    Tag {
+        /// Where.
+        offset: usize,
+        /// The byte.
+        got: u8,
+    },
+    /// A blinding that is no field element.
+    #[error("the blinding at byte {offset} is no field element")]
+    Blinding {
+        /// Where.
+        offset: usize,
+    },
+    /// Books of another format or version.
+    #[error("it has another format or version")]
+    Format,
+    /// A job in a state that the rules do not lead to.
+    #[error("it contradicts the rules of the escrow")]
+    Contradiction,
 }
 
 /// Takes fields off the front of a value; errors name the offset.

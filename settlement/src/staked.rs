@@ -3,10 +3,10 @@
 use zkinfer_verifier::{ClaimedValues, InferenceClaim};
 
 use crate::{
-    error::Refusal,
     job::{Accepted, Job, Open, Settled, Slashed},
     opening::Submitted,
     quantities::{Address, ValuesDigest},
+    refusal::Refusal,
 };
 
 /// The escrow holds the price and the stake of a prover.

@@ -2,10 +2,11 @@
 
 use super::{Escrow, check_amount};
 use crate::{
-    error::{EscrowError, Refusal},
+    error::EscrowError,
     job::{AnyJob, Job},
     quantities::{Address, Amount},
     record::{Entry, RecordKey},
+    refusal::Refusal,
     staked::Staked,
     store::Store,
 };

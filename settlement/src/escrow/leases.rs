@@ -4,10 +4,11 @@ use zkinfer_verifier::VerifiedInference;
 
 use super::Escrow;
 use crate::{
-    error::{EscrowError, Refusal},
+    error::EscrowError,
     job::{AnyJob, Job, Live},
     quantities::{Address, JobId, ValuesDigest},
     record::Entry,
+    refusal::Refusal,
     staked::{Lapsed, Staked},
     store::Store,
 };

@@ -4,8 +4,8 @@ use zkinfer_verifier::JobBinding;
 
 use super::{Accepted, Cancelled, Job, JobTerms, Open, Refunded, Settled, Slashed};
 use crate::{
-    error::Refusal,
     quantities::{Address, Amount, JobId},
+    refusal::Refusal,
     staked::Staked,
 };
 
