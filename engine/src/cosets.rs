@@ -1,9 +1,14 @@
-//! The cosets over which the quotient is computed, and what puts its pieces together.
+//! Powers, the cosets over which the quotient is computed, and what puts its pieces together.
 
 use halo2_proofs::halo2curves::{
     bn256::Fr,
     ff::{Field, PrimeField},
 };
+
+/// `base^0, base^1, …`.
+pub(crate) fn powers_of(base: Fr, count: usize) -> Vec<Fr> {
+    std::iter::successors(Some(Fr::ONE), |power| Some(power * base)).take(count).collect()
+}
 
 /// The generator of the group of order `2^k`.
 pub(crate) fn root_of_unity(k: u32) -> Fr {

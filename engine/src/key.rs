@@ -17,13 +17,12 @@ use crate::{
     assembly::CircuitData,
     column::Column,
     copies::Cell,
-    device::{ColumnDevice, DeviceUsage, Extension},
-    error::{DeviceError, EngineError},
+    cosets::powers_of,
+    error::DeviceError,
     kernels::parallel,
     known::KeyCommitments,
-    powers_of,
+    operations::{ColumnDevice, Extension},
     program::{Program, Source},
-    rounds::{self, Round},
 };
 
 /// Fewer fixed columns than this, kept on the cosets, are cheaper than the transforms of their
@@ -31,30 +30,6 @@ use crate::{
 const EXTENDED_COMBINATION_MIN: usize = 8;
 /// Where columns of the key are transformed for every proof, their combination is one instead of two.
 const COMBINATION_MIN: usize = 2;
-
-/// The key of a circuit on one device, whichever it is.
-pub(crate) trait Keyed: std::fmt::Debug + Send + Sync {
-    /// Makes a proof.
-    fn prove(&self, round: Round<'_>) -> Result<(), EngineError>;
-    /// What the device was asked for.
-    fn usage(&self) -> Option<DeviceUsage>;
-    /// halo2's key.
-    fn verifying_key(&self) -> &plonk::VerifyingKey<G1Affine>;
-}
-
-impl<D: ColumnDevice> Keyed for Key<D> {
-    fn prove(&self, round: Round<'_>) -> Result<(), EngineError> {
-        rounds::prove(self, round)
-    }
-
-    fn usage(&self) -> Option<DeviceUsage> {
-        self.device.usage()
-    }
-
-    fn verifying_key(&self) -> &plonk::VerifyingKey<G1Affine> {
-        &self.verifying_key
-    }
-}
 
 /// Everything that proofs of one circuit share.
 #[derive(Debug)]

@@ -25,11 +25,14 @@ mod error;
 pub mod icicle;
 mod kernels;
 mod key;
+mod keyed;
 mod known;
 mod lookup;
 mod opening;
+mod operations;
 mod program;
 mod rounds;
+mod traffic;
 mod witness;
 
 #[cfg(test)]
@@ -38,24 +41,22 @@ extern crate self as zkinfer_engine;
 use std::marker::PhantomData;
 
 use halo2_proofs::{
-    halo2curves::{
-        bn256::{Fr, G1Affine},
-        ff::Field,
-    },
+    halo2curves::bn256::{Fr, G1Affine},
     plonk,
 };
 use rand_core::RngCore;
 
-use self::{assembly::lay_out, key::Keyed, rounds::Round};
+use self::{assembly::lay_out, keyed::Keyed, rounds::Round};
 pub use self::{
     column::{Column, TableSums},
     combine::combine_pieces,
     cpu::CpuOptions,
-    device::{Device, DeviceUsage},
+    device::Device,
     error::{DeviceError, EngineError},
     kernels::{Instructions, measure},
     known::{KeyCommitments, Known, Store},
     rounds::{ProofTranscript, Stage},
+    traffic::DeviceUsage,
     witness::{AdvicePhases, EngineCircuit},
 };
 
@@ -133,9 +134,4 @@ impl<C: EngineCircuit> EngineKey<C> {
     ) -> Result<(), EngineError> {
         self.key.prove(Round { witness: circuit, instance, rng, transcript, progress })
     }
-}
-
-/// `base^0, base^1, …`.
-fn powers_of(base: Fr, count: usize) -> Vec<Fr> {
-    std::iter::successors(Some(Fr::ONE), |power| Some(power * base)).take(count).collect()
 }

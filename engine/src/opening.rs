@@ -13,9 +13,9 @@ use halo2_proofs::{
 
 use crate::{
     argument::Shape,
-    device::{ColumnDevice, Division},
+    cosets::powers_of,
     error::{DeviceError, EngineError},
-    powers_of,
+    operations::{ColumnDevice, Division},
     program::Source,
     rounds::ProofTranscript,
 };

@@ -14,12 +14,12 @@ use rand_core::RngCore;
 use crate::{
     argument::Parameters,
     column::Column,
-    device::{ColumnDevice, Extension, Fractions},
+    cosets::powers_of,
     error::EngineError,
     key::{Key, upload_one},
     lookup::permute,
     opening::{self, Polynomial, Query},
-    powers_of,
+    operations::{ColumnDevice, Extension, Fractions},
     program::{Source, Uniform},
     witness::{PhaseEnd, Witness},
 };

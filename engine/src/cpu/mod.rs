@@ -16,7 +16,6 @@ use crate::{
     assembly::CircuitData,
     column::Column,
     cosets::{coset_shifts, root_of_unity},
-    device::{ColumnDevice, Division, Extension, Fractions},
     error::{DeviceError, EngineError},
     kernels::{
         Instructions,
@@ -27,8 +26,10 @@ use crate::{
         pack::Pack,
         parallel,
     },
-    key::{Key, Keyed},
+    key::Key,
+    keyed::Keyed,
     known::{Known, Store},
+    operations::{ColumnDevice, Division, Extension, Fractions},
     program::{Program, Source},
 };
 

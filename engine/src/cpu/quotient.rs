@@ -11,8 +11,8 @@ use super::{CpuColumn, CpuDevice, columns, rows};
 use crate::{
     column::Column,
     cosets::inverse_vandermonde,
-    device::Extension,
     kernels::{arithmetic::Arithmetic, batch, ntt::Coset, pack::Pack, parallel},
+    operations::Extension,
     program::Program,
 };
 

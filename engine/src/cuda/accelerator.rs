@@ -4,6 +4,9 @@ use std::fmt;
 
 use crate::error::DeviceError;
 
+/// The name in errors.
+pub(super) const DEVICE: &str = "cuda";
+
 /// The kernels of `kernels/`, each with its most threads a block.
 macro_rules! kernels {
     ($($kernel:ident $name:literal $threads:literal,)*) => {

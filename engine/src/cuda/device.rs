@@ -16,9 +16,10 @@ use super::{
 use crate::{
     column::Column,
     cosets::{coset_shifts, inverse_vandermonde, root_of_unity},
-    device::{ColumnDevice, DeviceUsage, Division, Extension, Fractions},
     error::DeviceError,
+    operations::{ColumnDevice, Division, Extension, Fractions},
     program::{Program, Source},
+    traffic::DeviceUsage,
 };
 
 /// An accelerator, for circuits of one size.

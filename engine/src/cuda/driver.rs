@@ -9,8 +9,7 @@ use std::{
 use libloading::Library;
 
 use super::{
-    DEVICE,
-    accelerator::{Accelerator, Grid, Kernel, MemorySize},
+    accelerator::{Accelerator, DEVICE, Grid, Kernel, MemorySize},
     compiler::Kernels,
     library,
 };

@@ -9,13 +9,12 @@ use std::{
 use halo2_proofs::halo2curves::bn256::Fr;
 
 use super::{
-    DEVICE,
-    accelerator::{Accelerator, Grid, Kernel},
+    accelerator::{Accelerator, DEVICE, Grid, Kernel},
     plain::{self, ELEMENT, Plain},
 };
 use crate::{
-    device::{DeviceUsage, Traffic},
     error::DeviceError,
+    traffic::{DeviceUsage, Traffic},
 };
 
 /// Allocations are multiples of this.

@@ -37,7 +37,7 @@ use std::path::PathBuf;
 use halo2_proofs::halo2curves::bn256::G1Affine;
 
 use self::{
-    accelerator::Accelerator,
+    accelerator::{Accelerator, DEVICE},
     compiler::Kernels,
     device::{CudaDevice, Shares},
     driver::{CudaAccelerator, Driver},
@@ -51,11 +51,9 @@ pub use self::{
 use crate::{
     assembly::CircuitData,
     error::{DeviceError, EngineError},
-    key::{Key, Keyed},
+    key::Key,
+    keyed::Keyed,
 };
-
-/// The name in errors.
-const DEVICE: &str = "cuda";
 
 /// What the engine may use of a GPU.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,8 +3,7 @@
 use halo2_proofs::halo2curves::bn256::Fr;
 
 use super::{
-    DEVICE,
-    accelerator::Kernel,
+    accelerator::{DEVICE, Kernel},
     columns::{self, CudaColumn},
     machine::{Buffer, Machine},
     plain::ELEMENT,

@@ -14,8 +14,7 @@ use halo2_proofs::{
 };
 
 use super::{
-    DEVICE,
-    accelerator::Kernel,
+    accelerator::{DEVICE, Kernel},
     columns::{self, CudaColumn},
     machine::Machine,
     plain, rows,
@@ -24,10 +23,9 @@ use super::{
 };
 use crate::{
     column::{Column, TableSums},
-    cosets::root_of_unity,
+    cosets::{powers_of, root_of_unity},
     error::DeviceError,
     kernels::pack::Words,
-    powers_of,
     program::{ProgramBuilder, Source},
 };
 

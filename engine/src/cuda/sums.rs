@@ -7,8 +7,7 @@ use halo2_proofs::halo2curves::{
 };
 
 use super::{
-    DEVICE,
-    accelerator::Kernel,
+    accelerator::{DEVICE, Kernel},
     columns::{CudaColumn, Sums, Values},
     machine::{Buffer, Machine},
     plain,

@@ -9,7 +9,7 @@ use super::{
     accelerator::Kernel,
     machine::{Buffer, Machine},
 };
-use crate::{error::DeviceError, powers_of};
+use crate::{cosets::powers_of, error::DeviceError};
 
 /// log2 of the elements of a tile, as in the kernel.
 const TILE_BITS: u32 = 10;

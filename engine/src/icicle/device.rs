@@ -15,11 +15,11 @@ use super::{
 };
 use crate::{
     column::Column,
-    cosets::{coset_shifts, inverse_vandermonde, root_of_unity},
-    device::{ColumnDevice, DeviceUsage, Division, Extension, Fractions},
+    cosets::{coset_shifts, inverse_vandermonde, powers_of, root_of_unity},
     error::DeviceError,
-    powers_of,
+    operations::{ColumnDevice, Division, Extension, Fractions},
     program::{Program, Source},
+    traffic::DeviceUsage,
 };
 
 /// A device of ICICLE's, for circuits of one size.

@@ -11,8 +11,8 @@ use std::{
 };
 
 use super::{
-    DEVICE, IcicleOptions,
     abi::{Code, DeviceId, DomainConfig, Functions, Libraries},
+    options::{DEVICE, IcicleOptions},
 };
 use crate::{cosets::root_of_unity, error::DeviceError};
 

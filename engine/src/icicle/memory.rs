@@ -12,14 +12,14 @@ use halo2_proofs::halo2curves::{
 };
 
 use super::{
-    DEVICE,
     abi::{Code, DeviceId, FORWARD, Functions, INVERSE, TransformConfig, VectorConfig},
     library::{Library, failed},
+    options::DEVICE,
 };
 use crate::{
-    device::Traffic,
     error::DeviceError,
     kernels::{pack::Words, parallel},
+    traffic::Traffic,
 };
 
 /// Bytes of a scalar.

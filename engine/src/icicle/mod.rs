@@ -16,12 +16,13 @@ mod columns;
 mod device;
 mod library;
 mod memory;
+mod options;
 mod probe;
 mod programs;
 mod self_test;
 mod sums;
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use halo2_proofs::halo2curves::bn256::G1Affine;
 
@@ -30,39 +31,19 @@ use self::{
     device::IcicleDevice,
     library::{Library, unavailable},
     memory::{Machine, SCALAR},
+    options::{CPU, CUDA, DEVICE},
 };
 pub use self::{
     library::find,
+    options::IcicleOptions,
     probe::{Probe, probe, report},
 };
 use crate::{
     assembly::CircuitData,
     error::{DeviceError, EngineError},
-    key::{Key, Keyed},
+    key::Key,
+    keyed::Keyed,
 };
-
-/// The name in errors.
-const DEVICE: &str = "icicle";
-/// The type of ICICLE's devices on NVIDIA GPUs.
-const CUDA: &str = "CUDA";
-/// The type of ICICLE's device on the processor, which needs no backend.
-const CPU: &str = "CPU";
-
-/// Which of ICICLE's devices, and where its libraries are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IcicleOptions {
-    /// The folder of `libicicle_device.so`; without one, `ICICLE_BACKEND_INSTALL_DIR` and the usual
-    /// folders.
-    pub folder: Option<PathBuf>,
-    /// ICICLE's name of the device: `CUDA`, or another backend's.
-    pub kind: String,
-}
-
-impl Default for IcicleOptions {
-    fn default() -> Self {
-        Self { folder: None, kind: CUDA.to_owned() }
-    }
-}
 
 /// A device with columns of `rows` elements, whose library answers.
 fn open(options: &IcicleOptions, rows: usize) -> Result<Arc<Machine>, DeviceError> {

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{IcicleOptions, library::unavailable, open, self_test};
+use super::{library::unavailable, open, options::IcicleOptions, self_test};
 use crate::error::DeviceError;
 
 /// The longest that a device may take to load its libraries and pass its self-test.
