@@ -7,7 +7,7 @@ use ark_bn254::Fr;
 use crate::{
     commitment::Commitment,
     digest::{KeyDigest, keccak256},
-    layout::Visibility,
+    side::Visibility,
 };
 
 /// Separates the hash of a binding from every other use of Keccak-256.

@@ -11,8 +11,9 @@ use crate::{
     digest::{Digest, KeyDigest, SrsDigest},
     error::VerifyError,
     key::VerifyingKey,
-    layout::{TensorLayout, Visibility},
+    layout::TensorLayout,
     proof::Proof,
+    side::{Side, Visibility},
     srs::SrsPolicy,
     time::UnixTime,
     verify::{VerifiedInference, verify},
@@ -199,24 +200,6 @@ impl fmt::Display for Listed<'_> {
             write!(f, "{separator}{mismatch}")?;
         }
         Ok(())
-    }
-}
-
-/// One of the two sides of a claim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Side {
-    /// What the model was run on.
-    Input,
-    /// What it gave.
-    Output,
-}
-
-impl fmt::Display for Side {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Input => "input",
-            Self::Output => "output",
-        })
     }
 }
 

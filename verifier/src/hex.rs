@@ -1,6 +1,11 @@
-//! Lowercase hexadecimal digits, two to a byte.
+//! What the files that are text have in common: one spelling, and lowercase hexadecimal digits, two
+//! to a byte.
 
 use alloc::{string::String, vec::Vec};
+
+/// What is asked of a file that says the right thing in another spelling.
+pub(crate) const ONE_SPELLING: &str = "it must be one line of JSON without spaces, and a newline, \
+    as it was written; `python3 -m json.tool --compact --no-ensure-ascii FILE` gives it back";
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16);

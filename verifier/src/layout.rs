@@ -1,9 +1,13 @@
 //! What the public values of a proof mean: names, shapes, scales and bounds.
 
 use alloc::{string::String, vec::Vec};
-use core::fmt;
 
-use crate::{boundary::Boundary, error::KeyError, expectation::Side, placement::Placement};
+use crate::{
+    boundary::Boundary,
+    error::KeyError,
+    placement::Placement,
+    side::{Side, Visibility},
+};
 
 /// Most input tensors, and most output tensors, of a model.
 pub(crate) const MAX_TENSORS: usize = 64;
@@ -70,25 +74,6 @@ impl TensorLayout {
             return Err(KeyError::Bounds { tensor, lo: self.lo, hi: self.hi });
         }
         Ok(())
-    }
-}
-
-/// Whether a claim shows values, or a commitment to them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Visibility {
-    /// The values are in the claim.
-    #[default]
-    Public,
-    /// A [`Commitment`](crate::Commitment) to them is.
-    Committed,
-}
-
-impl fmt::Display for Visibility {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Public => "public",
-            Self::Committed => "committed",
-        })
     }
 }
 

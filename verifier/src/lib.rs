@@ -106,6 +106,7 @@ mod msm;
 mod opening_plan;
 #[cfg(feature = "json")]
 mod openings;
+mod part;
 mod permutation;
 mod placement;
 pub mod poseidon;
@@ -114,10 +115,12 @@ mod proof;
 mod proof_file;
 mod real;
 mod shplonk;
+mod side;
 mod srs;
 mod strength;
 mod time;
 mod transcript;
+mod tree;
 mod vanishing;
 mod verify;
 
@@ -125,7 +128,7 @@ mod error;
 
 pub use ark_bn254::{Fr, G1Affine, G2Affine};
 pub use batch::{BatchItem, verify_batch};
-pub use boundary::{Boundary, VerifiedPart, verify_part};
+pub use boundary::Boundary;
 pub use claim::{ClaimedValues, InferenceClaim, JobBinding};
 pub use commitment::{Blinding, Commitment, Opening};
 pub use constraint_system::{Column, ConstraintSystem, CurrentRow, MAX_CHALLENGES, Query};
@@ -135,21 +138,21 @@ pub use curve::{
 };
 pub use digest::{Digest, KeyDigest, SrsDigest, keccak256};
 pub use error::{CommitmentError, KeyError, PartError, VerifyError};
-#[cfg(feature = "json")]
-pub use error::{OpeningError, ProofFileError};
-pub use expectation::{Expectation, Mismatch, Rejection, Side};
+pub use expectation::{Expectation, Mismatch, Rejection};
 pub use expression::{Expression, ExpressionError, Instruction};
 pub use joint::{Leaf, verify_joint, verify_leaf};
 pub use key::{KeyFormat, KeyParts, VerifyingKey};
-pub use layout::{InstanceLayout, TensorLayout, Visibility, is_hidden};
+pub use layout::{InstanceLayout, TensorLayout, is_hidden};
 pub use opening_plan::{Evaluations, Group, Opened, OpenedCommitment, OpeningPlan};
 #[cfg(feature = "json")]
-pub use openings::Openings;
+pub use openings::{OpeningError, Openings};
+pub use part::{VerifiedPart, verify_part};
 pub use placement::{Block, Placement};
 pub use proof::Proof;
 #[cfg(feature = "json")]
-pub use proof_file::ProofFile;
+pub use proof_file::{ProofFile, ProofFileError};
 pub use real::{QuantizeError, Quantized, RealTensor};
+pub use side::{Side, Visibility};
 pub use srs::{INSECURE_DEV, SrsId, SrsPolicy, SrsTrust};
 pub use strength::Strength;
 pub use time::UnixTime;

@@ -4,13 +4,14 @@
 use alloc::{format, string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use crate::{
     claim::{ClaimedValues, InferenceClaim},
-    commitment::{Blinding, Opening},
+    commitment::{Blinding, Commitment, Opening},
     digest::{Digest, KeyDigest},
-    error::OpeningError,
-    hex::{array, hex},
+    error::CommitmentError,
+    hex::{ONE_SPELLING, array, hex},
     key::VerifyingKey,
     layout::TensorLayout,
 };
@@ -87,6 +88,75 @@ impl Openings {
         text.push('\n');
         text
     }
+}
+
+/// Why a `.zkopening` file is refused, or does not open a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum OpeningError {
+    /// The file is larger than any such file.
+    #[error("{got} bytes, at most {limit} allowed")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+        /// The size.
+        got: usize,
+    },
+    /// Not JSON, or not the JSON of an opening.
+    #[error("line {line}, column {column}: not an opening file")]
+    Json {
+        /// Where, counted from 1.
+        line: usize,
+        /// Where, counted from 1.
+        column: usize,
+    },
+    /// A version that this crate does not read.
+    #[error("unsupported opening file version {got}")]
+    Version {
+        /// The version of the file.
+        got: u32,
+    },
+    /// A field that is not the right number of lowercase hexadecimal digits, or no field element.
+    #[error("field {field} is not hexadecimal of the right length or size")]
+    Hex {
+        /// Which field.
+        field: &'static str,
+    },
+    /// The same content has another, canonical spelling.
+    #[error("the opening file was reformatted: {}", ONE_SPELLING)]
+    NotCanonical,
+    /// The opening is under another key.
+    #[error("an opening under key {got}, not {expected}")]
+    Key {
+        /// The key at hand.
+        expected: KeyDigest,
+        /// The key that the opening names.
+        got: KeyDigest,
+    },
+    /// The values are not values of the key's tensors.
+    #[error("the opened {side} does not fit the key: {source}")]
+    Values {
+        /// `"input"` or `"output"`.
+        side: &'static str,
+        /// What is wrong with them.
+        source: CommitmentError,
+    },
+    /// The claim shows what is opened.
+    #[error("the claim's {side} is public, there is nothing to open")]
+    Public {
+        /// `"input"` or `"output"`.
+        side: &'static str,
+    },
+    /// The opening is of other values, or of another blinding.
+    #[error("the opening is of {side} {got}, the claim is about {expected}")]
+    Commitment {
+        /// `"input"` or `"output"`.
+        side: &'static str,
+        /// The claim's commitment.
+        expected: Commitment,
+        /// What the opening commits to.
+        got: Commitment,
+    },
 }
 
 fn opens(

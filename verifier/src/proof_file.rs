@@ -3,14 +3,15 @@
 use alloc::{format, string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use crate::{
     claim::{ClaimedValues, InferenceClaim, JobBinding},
     commitment::{Commitment, big_endian, from_big_endian},
     digest::{Digest, KeyDigest, SrsDigest},
-    error::{ProofFileError, VerifyError},
+    error::VerifyError,
     expectation::{Expectation, Mismatch, Rejection},
-    hex::{array, hex, unhex},
+    hex::{ONE_SPELLING, array, hex, unhex},
     joint::Leaf,
     key::VerifyingKey,
     proof::Proof,
@@ -177,6 +178,69 @@ impl ProofFile {
         text.push('\n');
         text
     }
+}
+
+/// Why a `.zkproof` file is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ProofFileError {
+    /// The file is larger than any proof file.
+    #[error("{got} bytes, at most {limit} allowed")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+        /// The size.
+        got: usize,
+    },
+    /// Not JSON, or not the JSON of a proof file: a missing, unknown or repeated field, a value of
+    /// another type, a number that is no integer of its width.
+    #[error("line {line}, column {column}: not a proof file")]
+    Json {
+        /// Where, counted from 1.
+        line: usize,
+        /// Where, counted from 1.
+        column: usize,
+    },
+    /// A version that this crate does not read.
+    #[error("unsupported proof file version {got}")]
+    Version {
+        /// The version of the file.
+        got: u32,
+    },
+    /// A field that is not the right number of lowercase hexadecimal digits.
+    #[error("field {field} is not hexadecimal of the right length")]
+    Hex {
+        /// Which field.
+        field: &'static str,
+    },
+    /// Both or neither of values and a commitment to them.
+    #[error("the claim needs either {field} or {field}_commitment")]
+    Values {
+        /// `"input"` or `"output"`.
+        field: &'static str,
+    },
+    /// The same content has another, canonical spelling.
+    #[error("the proof file was reformatted: {}", ONE_SPELLING)]
+    NotCanonical,
+    /// The file was made under another key.
+    #[error("made under key {got}, not {expected}")]
+    Key {
+        /// The key at hand.
+        expected: KeyDigest,
+        /// The key that the file names.
+        got: KeyDigest,
+    },
+    /// The file names another SRS than its key.
+    #[error("names the SRS {got}, the key uses {expected}")]
+    Srs {
+        /// The key's SRS.
+        expected: SrsDigest,
+        /// The SRS that the file names.
+        got: SrsDigest,
+    },
+    /// The file calls the SRS of its key by another name.
+    #[error("calls the SRS by another name than the key does")]
+    SrsName,
 }
 
 #[derive(Serialize, Deserialize)]

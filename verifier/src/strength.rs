@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::{key::KeyParts, layout::Visibility, srs::INSECURE_DEV};
+use crate::{key::KeyParts, side::Visibility, srs::INSECURE_DEV};
 
 /// Bits of security of discrete logarithms and pairings on BN254, by the estimate of Barbulescu
 /// and Duquesne, "Updating key size estimations for pairings", J. Cryptology 32 (2019). It was

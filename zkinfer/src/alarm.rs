@@ -6,11 +6,10 @@
 
 use ndarray::ArrayD;
 use serde::Serialize;
-use thiserror::Error;
 use zkinfer_models::{Comparison, Forms, Reading, Tolerance, Warning};
 
 use crate::{
-    error::Error,
+    error::{Error, Unmet},
     model::{Model, Quantized},
 };
 
@@ -57,18 +56,6 @@ impl Demands {
             comparison.warnings.iter().filter(unmet).cloned().map(Unmet::Warning).collect();
         if unmet.is_empty() { Ok(()) } else { Err(Error::Unmet { unmet }) }
     }
-}
-
-/// A demand that is not met.
-#[derive(Clone, Debug, PartialEq, Error)]
-#[non_exhaustive]
-pub enum Unmet {
-    /// A difference that was not to be.
-    #[error("{0}")]
-    Warning(Warning),
-    /// No output names a class or a side, so none can be demanded.
-    #[error("no output of this model names a class or a side of a threshold")]
-    NoAnswer,
 }
 
 impl Model {

@@ -4,10 +4,10 @@ use std::{io::Write, path::Path};
 
 use zkinfer_prover::{Proven, draw_blinding, files};
 use zkinfer_verifier::{
-    Blinding, Commitment, Opening, Openings, ProofFile, VerifyingKey, Visibility,
+    Blinding, Commitment, Opening, Openings, ProofFile, Side, VerifyingKey, Visibility,
 };
 
-use crate::{error::Error, read, settings::Side, tensors};
+use crate::{error::Error, read, tensors};
 
 /// Commits to the input in a file, for proofs under a key that does not show inputs.
 ///

@@ -12,13 +12,13 @@ use zkinfer_engine::{DeviceError, EngineError};
 use zkinfer_models::{AccuracyError, ImportError, InputError, QuantizeError, Refusals, RunError};
 use zkinfer_prover::{ExportError, ProveError, PtauError, SetupError, SrsError};
 use zkinfer_verifier::{
-    CommitmentError, Digest, KeyDigest, KeyError, OpeningError, ProofFileError, VerifyError,
+    CommitmentError, Digest, KeyDigest, KeyError, OpeningError, ProofFileError, Side, VerifyError,
 };
 
-use crate::{alarm::Unmet, calibrate::Trial, settings::Side};
+use crate::calibrate::trial::Trial;
 use detail::{Closest, list, of_semantics};
 
-pub use detail::{KeyDifference, UnshownAccuracy};
+pub use detail::{KeyDifference, Unmet, UnshownAccuracy};
 
 /// Why something could not be done. A proof that is not the expected one is no error but a
 /// [`Rejection`](crate::Rejection).

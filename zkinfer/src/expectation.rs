@@ -5,11 +5,11 @@ use std::path::Path;
 use thiserror::Error;
 use zkinfer_verifier::{
     self as verifier, BatchItem, ClaimedValues, Commitment, InferenceClaim, Mismatch, Opening,
-    OpeningError, Openings, ProofFile, SrsPolicy, SrsTrust, TensorLayout, VerifyError,
+    OpeningError, Openings, ProofFile, Side, SrsPolicy, SrsTrust, TensorLayout, VerifyError,
     VerifyingKey, Visibility, verify_batch,
 };
 
-use crate::{error::Error, settings::Side, tensors};
+use crate::{error::Error, tensors};
 
 /// What is said about one side of a claim; nothing by default.
 #[derive(Clone, Copy, Debug, Default)]

@@ -9,10 +9,10 @@ use std::{
 use ndarray::ArrayD;
 use zkinfer_models::{InputError, InputFile, InputNote, InputSets};
 
-use crate::{
-    error::Error,
-    model::{Model, Tensors},
-};
+use crate::error::Error;
+
+/// One set of inputs or outputs: an array for each, in the order of the model.
+pub type Tensors = Vec<ArrayD<f32>>;
 
 /// A file of inputs or samples, as it was read.
 #[derive(Clone, Debug)]
@@ -132,91 +132,6 @@ impl InputSource {
     }
 }
 
-impl Model {
-    /// The one set of inputs that a file holds.
-    ///
-    /// # Errors
-    /// If it does not hold exactly the model's inputs.
-    pub fn input(&self, data: &InputData) -> Result<Tensors, Error> {
-        data.file
-            .inputs(self.graph())
-            .map_err(|source| Error::Input { path: data.path.clone(), source })
-    }
-
-    /// The samples that a file holds, each one set of inputs.
-    ///
-    /// # Errors
-    /// If it does not hold samples of the model's inputs.
-    pub fn samples(&self, data: &InputData) -> Result<Vec<Tensors>, Error> {
-        data.file
-            .samples(self.graph())
-            .map_err(|source| Error::Samples { path: data.path.clone(), source })
-    }
-
-    /// The outputs that an exporter has computed and that a file holds beside its inputs, if it
-    /// does.
-    ///
-    /// # Errors
-    /// If what it holds are no outputs of the model.
-    pub fn outputs_beside(&self, data: &InputData) -> Result<Option<Vec<Tensors>>, Error> {
-        data.file
-            .outputs(self.graph())
-            .map_err(|source| Error::Reference { path: data.path.clone(), source })
-    }
-
-    /// Reads one set of inputs from a file.
-    ///
-    /// # Errors
-    /// If the file does not hold exactly the model's inputs.
-    pub fn read_input(&self, path: &Path) -> Result<Tensors, Error> {
-        self.input(&InputData::read(path)?)
-    }
-
-    /// Reads samples from a file, each one set of inputs.
-    ///
-    /// # Errors
-    /// If the file does not hold samples of the model's inputs.
-    pub fn read_samples(&self, path: &Path) -> Result<Vec<Tensors>, Error> {
-        self.samples(&InputData::read_samples(path)?)
-    }
-
-    /// Many inputs: those of a file, by their numbers, or those of a folder's files, by their names.
-    ///
-    /// # Errors
-    /// If one does not fit the model, or two would have the same name.
-    pub fn many_inputs(&self, source: &InputSource) -> Result<Vec<NamedInput>, Error> {
-        match source {
-            InputSource::File(data) => self.rows(data),
-            InputSource::Folder { files, .. } => self.of_files(files),
-        }
-    }
-
-    fn rows(&self, data: &InputData) -> Result<Vec<NamedInput>, Error> {
-        let path = data.path();
-        let rows = data
-            .file
-            .samples(self.graph())
-            .map_err(|source| Error::Input { path: path.to_owned(), source })?;
-        let width = rows.len().saturating_sub(1).to_string().len();
-        let stem = stem(path);
-        let named =
-            |(index, tensors)| NamedInput { name: format!("{stem}-{index:0width$}"), tensors };
-        Ok(rows.into_iter().enumerate().map(named).collect())
-    }
-
-    fn of_files(&self, files: &[InputData]) -> Result<Vec<NamedInput>, Error> {
-        let mut inputs = Vec::<NamedInput>::new();
-        for data in files {
-            let (tensors, name) = (self.input(data)?, stem(data.path()));
-            if inputs.last().is_some_and(|before| before.name == name) {
-                return Err(Error::SameName { path: data.path.clone(), name });
-            }
-            inputs.push(NamedInput { name, tensors });
-        }
-        Ok(inputs)
-    }
-}
-
 /// The files of a folder that are not hidden, sorted by their names without suffix.
 fn files_of(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let failed = |source| Error::Read { path: folder.to_owned(), source };
@@ -232,6 +147,7 @@ fn files_of(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(found)
 }
 
-fn stem(path: &Path) -> String {
+/// The name of a file without its suffix.
+pub(crate) fn stem(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -53,7 +53,9 @@ mod model;
 mod progress;
 mod quote;
 pub mod read;
+mod recipe;
 mod settings;
+mod shapes;
 mod srs;
 mod tensors;
 
@@ -64,10 +66,10 @@ pub use zkinfer_models::{Comparison, Tolerance, Warning};
 pub use zkinfer_prover as prover;
 pub use zkinfer_prover::{Device, Inference, Proven, ProvenJointly};
 pub use zkinfer_verifier as verifier;
-pub use zkinfer_verifier::SrsPolicy;
+pub use zkinfer_verifier::{Side, SrsPolicy};
 
 pub use accuracy::{KeyAccuracy, accuracy_to_bind, measure_accuracy};
-pub use alarm::{Demands, Reference, ReferenceOutput, Survey, Unmet};
+pub use alarm::{Demands, Reference, ReferenceOutput, Survey};
 pub use audit::Audit;
 pub use blame::Blame;
 pub use commit::{commit_to_input, read_input_blinding, write_claim, write_openings, write_proof};
@@ -75,14 +77,16 @@ pub use describe::{KeyDescription, KeyTensor};
 pub use devices::{
     DeviceChoice, DeviceFacts, DeviceQuote, Devices, FoundDevice, reason as device_reason,
 };
-pub use error::{Error, KeyDifference, UnshownAccuracy};
+pub use error::{Error, KeyDifference, Unmet, UnshownAccuracy};
 pub use expectation::{Expectation, ExpectedSide, Rejection, hex};
-pub use inputs::{InputData, InputSource, NamedInput};
+pub use inputs::{InputData, InputSource, NamedInput, Tensors};
 pub use key_files::{KeyFiles, Stored};
 pub use keys::{Keys, plan};
-pub use model::{Model, Origin, Quantized, Run, Shapes, Tensors};
+pub use model::{Model, Origin, Quantized, Run};
 pub use progress::{Step, Watch};
 pub use quote::{EvmFork, GasParts, Quote, Verification};
-pub use settings::{Aim, Options, Recipe, Settings, Side};
+pub use recipe::Recipe;
+pub use settings::{Aim, Options, Settings};
+pub use shapes::Shapes;
 pub use srs::{SetupKind, development_srs, import_ceremony, load_srs, save_srs, srs_digest};
 pub use tensors::{NamedTensor, Shown, real_values};

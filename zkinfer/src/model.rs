@@ -1,5 +1,7 @@
 //! From an ONNX file to a model in integers.
 
+mod inputs;
+
 use std::{
     borrow::Cow,
     num::NonZeroU32,
@@ -11,19 +13,18 @@ use std::{
 use ndarray::ArrayD;
 use zkinfer_circuits::check_layers;
 use zkinfer_models::{
-    Calibration, Comparison, Execution, Graph, ImportOptions, InputFile, InputSets, OnnxFile,
-    QuantizedGraph, TensorSpec, Tolerance, execute, quantize, quantize_inputs,
+    Calibration, Comparison, Execution, Graph, ImportOptions, InputFile, OnnxFile, QuantizedGraph,
+    TensorSpec, Tolerance, execute, quantize, quantize_inputs,
 };
-use zkinfer_verifier::{Digest, TensorLayout};
+use zkinfer_verifier::Digest;
 
 use crate::{
     error::Error,
-    inputs::{InputData, InputSource},
-    settings::{Recipe, Settings},
+    inputs::{InputData, Tensors},
+    recipe::Recipe,
+    settings::Settings,
+    shapes::Shapes,
 };
-
-/// One set of inputs or outputs: an array for each, in the order of the model.
-pub type Tensors = Vec<ArrayD<f32>>;
 
 /// An ONNX model that can be proved.
 #[derive(Debug)]
@@ -65,51 +66,6 @@ pub enum Origin {
     Input,
     /// The inputs that are run, so many.
     Inputs(usize),
-}
-
-/// What shows the shapes of a model's inputs where the ONNX file leaves them open.
-#[derive(Clone, Copy, Debug)]
-pub enum Shapes<'a> {
-    /// A file with one set of inputs.
-    Input(&'a InputData),
-    /// A file with samples.
-    Samples(&'a InputData),
-    /// Many inputs, each of which is run.
-    Inputs(&'a InputSource),
-    /// The inputs of a key.
-    Key(&'a [TensorLayout]),
-}
-
-impl Shapes<'_> {
-    /// The options with the shapes that this shows and they leave open.
-    fn complete(self, file: &OnnxFile, options: ImportOptions) -> Result<ImportOptions, Error> {
-        Ok(match self {
-            Self::Input(data) => file.shapes_of(&options, data.file(), InputSets::One),
-            Self::Samples(data) => file.shapes_of(&options, data.file(), InputSets::Many),
-            Self::Inputs(source) => match source.shown() {
-                Some((data, sets)) => file.shapes_of(&options, data.file(), sets),
-                None => options,
-            },
-            Self::Key(layout) => {
-                let mut shaped = options.clone();
-                for input in file.open_inputs(&options) {
-                    let tensor = layout.iter().find(|tensor| tensor.name == input.name);
-                    let sizes = tensor.map(|tensor| tensor.shape.iter().copied().map(size));
-                    if let Some(shape) = sizes.map(Iterator::collect::<Vec<_>>) {
-                        shaped = shaped
-                            .shape(&input.name, &shape)
-                            .map_err(|source| Error::Options { source })?;
-                    }
-                }
-                shaped
-            }
-        })
-    }
-}
-
-/// A dimension; where `usize` is narrower, no model has so large a one.
-fn size(dimension: u32) -> usize {
-    usize::try_from(dimension).unwrap_or(usize::MAX)
 }
 
 /// A run of a model in integers.

@@ -3,10 +3,9 @@
 
 use std::{
     collections::BTreeSet,
-    fmt,
     io::{self, Write as _},
     num::NonZeroU32,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use ndarray::ArrayD;
@@ -14,32 +13,13 @@ use serde::{Deserialize, Serialize, de::IgnoredAny};
 use zkinfer_circuits::{Objective, PlanOptions};
 use zkinfer_models::{Calibration, Graph, HexDigest, QuantizeError, QuantizeOptions, SEMANTICS};
 use zkinfer_prover::files;
-use zkinfer_verifier::{Digest, Visibility};
+use zkinfer_verifier::{Digest, Side, Visibility};
 
-use crate::{error::Error, inputs::InputData, model::Shapes};
+use crate::error::Error;
 
 /// A change of the layout or of what a field means changes it.
 const FORMAT: u32 = 2;
 const MAX_BYTES: u64 = 1 << 26;
-
-/// One side of a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Side {
-    /// All inputs.
-    Input,
-    /// All outputs.
-    Output,
-}
-
-impl fmt::Display for Side {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Input => "input",
-            Self::Output => "output",
-        })
-    }
-}
 
 /// What a circuit is planned for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,31 +82,6 @@ impl Options {
             Some(levels) => calibration.with_input_levels(graph, levels, samples),
             None => Ok(calibration),
         }
-    }
-}
-
-/// Where the settings of a model come from.
-#[derive(Clone, Debug, Default)]
-pub struct Recipe {
-    /// A settings file. Then neither samples nor options count.
-    pub settings: Option<PathBuf>,
-    /// Samples to calibrate with.
-    pub samples: Option<InputData>,
-    /// What else fixes the key.
-    pub options: Options,
-}
-
-impl Recipe {
-    /// The samples, as what shows the shapes of inputs that a model leaves open.
-    #[must_use]
-    pub fn shapes(&self) -> Option<Shapes<'_>> {
-        self.samples.as_ref().map(Shapes::Samples)
-    }
-
-    /// Whether new settings are asked for, so that a settings file that lies there is not used.
-    #[must_use]
-    pub fn asks_for_new_settings(&self) -> bool {
-        self.samples.is_some() || self.options != Options::default()
     }
 }
 

@@ -1,9 +1,8 @@
-//! Every reason for which something is refused: files in `decode`, statements in `verify`.
+//! Why something is refused: a key, or a statement. What is wrong with a file of a proof or an
+//! opening stands beside its reader.
 
-mod decode;
+mod key;
 mod verify;
 
-pub use decode::KeyError;
-#[cfg(feature = "json")]
-pub use decode::{OpeningError, ProofFileError};
+pub use key::KeyError;
 pub use verify::{CommitmentError, PartError, VerifyError};

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::{
     digest::{KeyDigest, SrsDigest},
-    layout::Visibility,
+    side::Visibility,
 };
 
 /// Why a proof is refused: the first check that fails, in the order of the variants.

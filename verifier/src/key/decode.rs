@@ -14,10 +14,10 @@ use crate::{
     curve::{decode_g2, decode_point, decode_scalar},
     digest::Digest,
     error::KeyError,
-    expectation::Side,
     expression::{Expression, Instruction, MAX_INSTRUCTIONS},
-    layout::{InstanceLayout, MAX_RANK, MAX_SCALES, MAX_TENSORS, TensorLayout, Visibility},
+    layout::{InstanceLayout, MAX_RANK, MAX_SCALES, MAX_TENSORS, TensorLayout},
     placement::{Block, MAX_BLOCKS, Placement},
+    side::{Side, Visibility},
     srs::SrsId,
 };
 

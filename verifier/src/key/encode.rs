@@ -8,10 +8,10 @@ use crate::{
     bytes::Writer,
     constraint_system::{Column, ConstraintSystem, Query},
     curve::{encode_g2, encode_point, encode_scalar},
-    expectation::Side,
     expression::{Expression, Instruction},
-    layout::{InstanceLayout, TensorLayout, Visibility},
+    layout::{InstanceLayout, TensorLayout},
     placement::Block,
+    side::{Side, Visibility},
     srs::SrsId,
 };
 

@@ -17,9 +17,9 @@ use crate::{
     digest::{Digest, KeyDigest, SrsDigest, keccak256},
     domain::Domain,
     error::KeyError,
-    joint::Tree,
     layout::{InstanceLayout, check_name},
     srs::SrsId,
+    tree::Tree,
 };
 
 /// First bytes of a `.zkvk` file.

@@ -12,9 +12,10 @@ use crate::{
     accuracy::measure_accuracy,
     error::Error,
     keys::Keys,
-    model::{Model, Origin, Quantized, Shapes},
+    model::{Model, Origin, Quantized},
     progress::Watch,
-    settings::Recipe,
+    recipe::Recipe,
+    shapes::Shapes,
     tensors::Shown,
 };
 

@@ -6,7 +6,10 @@ use ndarray::ArrayD;
 use zkinfer_circuits::Objective;
 use zkinfer_models::{Agreement, Calibration, Clipping, FloatOutputs};
 
-use super::{Calibrated, Choice, Goal, Price, Trial, settings_of};
+use super::{
+    Calibrated, Goal, settings_of,
+    trial::{Choice, Price, Trial},
+};
 use crate::{
     error::Error,
     keys::plan,

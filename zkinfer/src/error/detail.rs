@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use thiserror::Error;
+use zkinfer_models::Warning;
 use zkinfer_verifier::{Digest, KeyFormat};
 
-use crate::{alarm::Unmet, calibrate::Trial};
+use crate::calibrate::trial::Trial;
 
 /// In what a key that was found differs from the one that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +91,18 @@ impl fmt::Display for UnshownAccuracy {
             Self::OfOtherIntegers => "was measured with another calibration or other options",
         })
     }
+}
+
+/// A demand that is not met.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
+pub enum Unmet {
+    /// A difference that was not to be.
+    #[error("{0}")]
+    Warning(Warning),
+    /// No output names a class or a side, so none can be demanded.
+    #[error("no output of this model names a class or a side of a threshold")]
+    NoAnswer,
 }
 
 /// All demands that are not met.

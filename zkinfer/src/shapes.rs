@@ -1,0 +1,58 @@
+//! The shapes of inputs that an ONNX file leaves open.
+
+use zkinfer_models::{ImportOptions, InputSets, OnnxFile};
+use zkinfer_verifier::TensorLayout;
+
+use crate::{
+    error::Error,
+    inputs::{InputData, InputSource},
+};
+
+/// What shows the shapes of a model's inputs where the ONNX file leaves them open.
+#[derive(Clone, Copy, Debug)]
+pub enum Shapes<'a> {
+    /// A file with one set of inputs.
+    Input(&'a InputData),
+    /// A file with samples.
+    Samples(&'a InputData),
+    /// Many inputs, each of which is run.
+    Inputs(&'a InputSource),
+    /// The inputs of a key.
+    Key(&'a [TensorLayout]),
+}
+
+impl Shapes<'_> {
+    /// The options with the shapes that this shows and they leave open.
+    pub(crate) fn complete(
+        self,
+        file: &OnnxFile,
+        options: ImportOptions,
+    ) -> Result<ImportOptions, Error> {
+        Ok(match self {
+            Self::Input(data) => file.shapes_of(&options, data.file(), InputSets::One),
+            Self::Samples(data) => file.shapes_of(&options, data.file(), InputSets::Many),
+            Self::Inputs(source) => match source.shown() {
+                Some((data, sets)) => file.shapes_of(&options, data.file(), sets),
+                None => options,
+            },
+            Self::Key(layout) => {
+                let mut shaped = options.clone();
+                for input in file.open_inputs(&options) {
+                    let tensor = layout.iter().find(|tensor| tensor.name == input.name);
+                    let sizes = tensor.map(|tensor| tensor.shape.iter().copied().map(size));
+                    if let Some(shape) = sizes.map(Iterator::collect::<Vec<_>>) {
+                        shaped = shaped
+                            .shape(&input.name, &shape)
+                            .map_err(|source| Error::Options { source })?;
+                    }
+                }
+                shaped
+            }
+        })
+    }
+}
+
+/// A dimension; where `usize` is narrower, no model has so large a one.
+fn size(dimension: u32) -> usize {
+    usize::try_from(dimension).unwrap_or(usize::MAX)
+}
