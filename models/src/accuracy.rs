@@ -16,7 +16,7 @@ pub use measure::TestSet;
 use crate::calibration::Calibration;
 use crate::digest::{HexDigest, keccak256};
 use crate::error::{QuantizeError, RunError};
-use crate::quantize::QuantizeOptions;
+use crate::quantizer::options::QuantizeOptions;
 
 /// Separates the digest of a report from every other use of Keccak-256.
 const DOMAIN: &[u8] = b"zkinfer.accuracy.v2";

@@ -4,7 +4,9 @@ use ndarray::{ArrayD, IxDyn};
 
 use crate::error::RunError;
 use crate::execute::Execution;
-use crate::quantized::{QuantizedGraph, QuantizedTensor};
+use crate::numbers::{integer, narrow, real};
+use crate::quantized::QuantizedGraph;
+use crate::tensor::{QuantizedTensor, TensorId};
 
 /// The integer inputs for real ones: rounded as [`QuantizedTensor::rounded`] says, clamped to the
 /// tensor's range.
@@ -61,27 +63,12 @@ impl QuantizedGraph {
     /// When `execution` is of another graph.
     #[must_use]
     pub fn dequantize(&self, execution: &Execution) -> Vec<ArrayD<f32>> {
-        let output = |id: &crate::quantized::TensorId| {
+        let output = |id: &TensorId| {
             let (tensor, values) = (&self.tensors[id.0], &execution.values[id.0]);
-            let values = values.iter().map(|&value| single(real(value) * tensor.scale)).collect();
+            let values = values.iter().map(|&value| narrow(real(value) * tensor.scale)).collect();
             ArrayD::from_shape_vec(IxDyn(&tensor.shape), values)
                 .expect("a tensor has as many elements as its shape says")
         };
         self.outputs.iter().map(output).collect()
     }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "saturates; the result is clamped further")]
-fn integer(value: f64) -> i64 {
-    value as i64
-}
-
-#[expect(clippy::cast_precision_loss, reason = "inputs and outputs have at most 17 bits")]
-fn real(value: i64) -> f64 {
-    value as f64
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "results are reported in single precision")]
-fn single(value: f64) -> f32 {
-    value as f32
 }

@@ -2,8 +2,6 @@
 
 use thiserror::Error;
 
-pub use crate::input::{FileKind, InputError, TableFault};
-
 /// Why a model cannot run on these inputs.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]

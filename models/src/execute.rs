@@ -1,7 +1,7 @@
 //! Native execution of a quantized graph: bit for bit what the circuits prove.
 
 use crate::error::RunError;
-use crate::ops::Computed;
+use crate::ops::form::Computed;
 use crate::quantized::QuantizedGraph;
 
 /// Every integer of one run.
@@ -39,7 +39,8 @@ pub fn execute(graph: &QuantizedGraph, inputs: &[Vec<i64>]) -> Result<Execution,
     }
     for (position, node) in graph.nodes.iter().enumerate() {
         let form = node.op.form();
-        let Computed { accumulators, values } = form.run(graph, &execution.values, node.output);
+        let Computed { accumulators, values } =
+            form.run(&graph.tensors, &execution.values, node.output);
         execution.accumulators[position] = accumulators;
         execution.values[node.output.0] = values;
     }

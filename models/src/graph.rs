@@ -8,21 +8,19 @@ mod rewrite;
 
 pub use float::FloatTrace;
 
-pub(crate) use float::narrow;
-
 pub use crate::ops::Op;
 pub use crate::ops::affine::{Term, Window};
 pub use crate::ops::contract::MatrixSizes;
 pub use crate::ops::forest::{Branch, Next, Tree};
 pub use crate::ops::real::*;
+pub use crate::tensor::TensorSpec;
 
-pub(crate) use crate::ops::activate::{Activate, activate};
-pub(crate) use crate::ops::alias::alias;
-pub(crate) use build::{Channels, pointwise};
+pub(crate) use crate::ops::activate::Activate;
+pub(crate) use build::{Channels, activate, alias, pointwise};
 
 use std::convert::Infallible;
 
-use crate::quantized::TensorId;
+use crate::tensor::TensorId;
 
 /// A model while it is imported and fused: activations may stand on their own.
 pub(crate) type Draft = Graph<Activate>;
@@ -37,29 +35,6 @@ pub struct Graph<F = Infallible> {
     pub(crate) outputs: Vec<TensorId>,
     pub(crate) nodes: Vec<Node<F>>,
     pub(crate) digest: [u8; 32],
-}
-
-/// Name and shape of a tensor.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TensorSpec {
-    /// The ONNX name, or a derived one.
-    pub name: String,
-    /// Dimensions; the batch dimension is 1 where the file leaves it open.
-    pub shape: Vec<usize>,
-}
-
-impl TensorSpec {
-    /// Number of elements.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.shape.iter().product()
-    }
-
-    /// Whether the tensor has no elements.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
 }
 
 /// One operation and the tensor it defines.

@@ -20,10 +20,11 @@ use std::path::Path;
 use ndarray::ArrayD;
 
 use crate::digest::{HexDigest, keccak256};
-use crate::graph::{Graph, TensorSpec};
+use crate::graph::Graph;
+use crate::tensor::TensorSpec;
 use array::{Array, View, in_order};
 use json::Json;
-use kind::Kind;
+use kind::{Kind, LIMIT};
 use npz::Archive;
 use table::Table;
 
@@ -32,10 +33,6 @@ pub use labels::{LabelFault, Labels};
 pub use note::InputNote;
 pub use shapes::InputSets;
 
-/// Most bytes of a file, unpacked.
-const LIMIT: u64 = 1 << 28;
-/// The name of an archive's array of labels, and of a table's column of them.
-const LABELS: &str = "labels";
 /// The name that stands for standard input.
 const STDIN: &str = "-";
 

@@ -38,36 +38,45 @@ mod execute;
 mod function;
 pub mod graph;
 mod input;
+mod numbers;
 mod onnx;
 mod ops;
 mod quantize;
 pub mod quantized;
+mod quantizer;
 mod reading;
+mod requant;
 mod shown;
+mod tensor;
 mod view;
 
 pub use accuracy::{
     AccuracyError, AccuracyReport, FloatAgreement, LabelAgreement, SampleSet, TestSet,
 };
 pub use activation::Activation;
-pub use calibration::{Calibration, CalibrationSource, Clipping, InputRange, Range};
+pub use calibration::clipping::Clipping;
+pub use calibration::{Calibration, CalibrationSource, InputRange, Range};
 pub use comparison::{
     Agreement, Blame, Cause, CodeComparison, Comparison, FloatOutputs, Forms, InputComparison,
     LayerComparison, OutputComparison, Tolerance, Warning,
 };
 pub use dequantize::{clamped_inputs, quantize_inputs};
 pub use digest::{HexDigest, model_digest};
-pub use error::{FileKind, InputError, QuantizeError, RunError, TableFault};
+pub use error::{QuantizeError, RunError};
 pub use execute::{Execution, execute};
 pub use function::Function;
 pub use graph::{Graph, TensorSpec};
-pub use input::{InputFile, InputNote, InputSets, LabelFault, Labels, read_inputs, read_samples};
+pub use input::{
+    FileKind, InputError, InputFile, InputNote, InputSets, LabelFault, Labels, TableFault,
+    read_inputs, read_samples,
+};
 pub use onnx::{
     DeclaredInput, Dimension, Element, ImportError, ImportOptions, OnnxFile, Part, Refusals,
     Resolver,
 };
-pub use quantize::{LayerOptions, QuantizeOptions, quantize};
+pub use quantize::quantize;
 pub use quantized::QuantizedGraph;
+pub use quantizer::options::{LayerOptions, QuantizeOptions};
 pub use reading::Reading;
 pub use shown::Shown;
 

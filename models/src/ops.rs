@@ -2,8 +2,7 @@
 //!
 //! [`Op`] is what a graph holds, [`QuantizedOp`] what a proof is about. Nothing outside this module
 //! asks which operation it has before it, but for the rules that rewrite graphs and the circuits:
-//! everything else goes through [`RealForm`] and [`IntegerForm`], and what is here besides them is
-//! dispatch.
+//! everything else goes through [`RealForm`] and [`IntegerForm`], and what is here is dispatch.
 
 pub(crate) mod activate;
 pub(crate) mod affine;
@@ -12,6 +11,7 @@ pub(crate) mod coded;
 pub(crate) mod contract;
 pub(crate) mod embed;
 pub(crate) mod forest;
+pub(crate) mod form;
 pub(crate) mod max_pool;
 pub(crate) mod mul;
 pub(crate) mod normalize;
@@ -22,12 +22,13 @@ use std::convert::Infallible;
 use serde::{Deserialize, Serialize};
 
 use crate::activation::Activation;
-use crate::calibration::Range;
 use crate::error::QuantizeError;
-use crate::graph::Node;
-use crate::quantize::{Format, Quantizer, Role};
-use crate::quantized::{QuantizedGraph, Requant, TensorId};
+use crate::quantizer::form::Role;
+use crate::quantizer::{Format, Layer, Quantizer};
+use crate::requant::Requant;
+use crate::tensor::TensorId;
 use activate::Activate;
+use form::{IntegerForm, Quantizes, Reads, RealForm};
 
 /// The list of operations: of each its file, its real and its integer form, and what it is called.
 macro_rules! operations {
@@ -109,6 +110,20 @@ macro_rules! operations {
                 }
             }
 
+            /// Its integer form and the format of the result.
+            pub(crate) fn quantize(
+                &self,
+                quantizer: &Quantizer<'_>,
+                layer: Layer<'_>,
+                role: Role,
+            ) -> Result<(QuantizedOp, Format), QuantizeError> {
+                match self {
+                    $(Self::$op(op) => integers(op, quantizer, layer, role),)*
+                    Self::Coded(op) => integers(op, quantizer, layer, role),
+                    Self::Activate(never) => match *never {},
+                }
+            }
+
             /// What the operation is called, in a word or two.
             #[must_use]
             pub fn name(&self) -> &'static str {
@@ -120,6 +135,12 @@ macro_rules! operations {
             }
         }
 
+        $(impl From<integer::$op $(<$i>)?> for QuantizedOp {
+            fn from(op: integer::$op $(<$i>)?) -> Self {
+                Self::$op(op)
+            }
+        })*
+
         impl QuantizedOp {
             /// The operation as what it computes.
             pub(crate) fn form(&self) -> &dyn IntegerForm {
@@ -129,6 +150,36 @@ macro_rules! operations {
             }
         }
     };
+}
+
+/// The integer form of an operation, as one of the closed set.
+fn integers<T: Quantizes<Integer: Into<QuantizedOp>>>(
+    op: &T,
+    quantizer: &Quantizer<'_>,
+    layer: Layer<'_>,
+    role: Role,
+) -> Result<(QuantizedOp, Format), QuantizeError> {
+    op.quantize(quantizer, layer, role).map(|(op, format)| (op.into(), format))
+}
+
+impl From<affine::Integers> for QuantizedOp {
+    fn from(integers: affine::Integers) -> Self {
+        match integers {
+            affine::Integers::Layer(op) => op.into(),
+            affine::Integers::Elements(op) => op.into(),
+        }
+    }
+}
+
+impl From<coded::Integers> for QuantizedOp {
+    fn from(integers: coded::Integers) -> Self {
+        match integers {
+            coded::Integers::Affine(op) => op.into(),
+            coded::Integers::Mul(op) => op.into(),
+            coded::Integers::Contract(op) => op.into(),
+            coded::Integers::Elements(op) => op.into(),
+        }
+    }
 }
 
 operations! {
@@ -151,117 +202,6 @@ operations! {
     Forest: forest::{Forest<f64> => Forest<i64>}, "forest";
     /// Rows of a table, chosen by indices.
     Embed: embed::{Embed => QuantizedEmbed}, "embed";
-}
-
-/// What an operation computes: its result and, where it has any, the values before requantization
-/// or activation, in the element order of the result.
-pub(crate) struct Computed<T> {
-    pub(crate) accumulators: Option<Vec<T>>,
-    pub(crate) values: Vec<T>,
-}
-
-impl<T> Computed<T> {
-    /// A result without accumulators.
-    pub(crate) const fn plain(values: Vec<T>) -> Self {
-        Self { accumulators: None, values }
-    }
-}
-
-/// What an operation asks of the integers of a tensor that it reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Requirement {
-    /// Any integers with any scale.
-    Nothing,
-    /// The argument of a table: a layer of its own, which nothing else reads, in the format of
-    /// [`Role::Argument`].
-    Argument,
-    /// As many bits as a model output has.
-    Precision,
-    /// The few bits of a tensor between layers, which model outputs do not have.
-    Hidden,
-}
-
-/// What an operation reads, and what it does last.
-pub(crate) trait Reads {
-    /// The tensors that it reads, repetitions included.
-    fn inputs(&self) -> Vec<TensorId>;
-
-    /// The same, to be renamed.
-    fn inputs_mut(&mut self) -> Vec<&mut TensorId>;
-
-    /// The tensor of which every element of the result is an element.
-    fn passes(&self) -> Option<TensorId> {
-        None
-    }
-
-    /// What it applies to its accumulators; `None` where it has none.
-    fn activation(&self) -> Option<Activation> {
-        None
-    }
-
-    /// The same, to be replaced.
-    fn activation_mut(&mut self) -> Option<&mut Activation> {
-        None
-    }
-}
-
-/// An operation in real numbers, and its way to integers.
-pub(crate) trait RealForm: Reads {
-    /// What it asks of every tensor that it reads.
-    fn requirement(&self) -> Requirement {
-        Requirement::Nothing
-    }
-
-    /// Its result, of `len` elements, from the values of all tensors before it.
-    fn run(&self, values: &[Vec<f64>], len: usize) -> Computed<f64>;
-
-    /// The range of its accumulators, or of its result where it has none, for inputs within the
-    /// given ranges of all tensors before it.
-    fn range(&self, inputs: &[Range]) -> Range;
-
-    /// Its integer form and the format of the result.
-    fn quantize(
-        &self,
-        quantizer: &Quantizer<'_>,
-        node: &Node,
-        role: Role,
-    ) -> Result<(QuantizedOp, Format), QuantizeError>;
-}
-
-/// An operation in integers.
-pub(crate) trait IntegerForm {
-    /// The tensors that it reads, repetitions included.
-    fn inputs(&self) -> Vec<TensorId>;
-
-    /// Its accumulators and result, bit for bit, from the values of all tensors before it.
-    fn run(&self, graph: &QuantizedGraph, values: &[Vec<i64>], output: TensorId) -> Computed<i64>;
-
-    /// How its accumulators become outputs; `None` where it has none.
-    fn requant(&self) -> Option<&Requant> {
-        None
-    }
-
-    /// What the accumulator of each of the `len` elements of its result is besides what it
-    /// computes from its inputs.
-    fn biases(&self, len: usize) -> Vec<i64> {
-        vec![0; len]
-    }
-
-    /// The least shift at which what it rounds besides its result shows less than that; 0 where it
-    /// rounds nothing else.
-    fn shift(&self, _graph: &QuantizedGraph) -> f64 {
-        0.0
-    }
-}
-
-impl Reads for Infallible {
-    fn inputs(&self) -> Vec<TensorId> {
-        match *self {}
-    }
-
-    fn inputs_mut(&mut self) -> Vec<&mut TensorId> {
-        match *self {}
-    }
 }
 
 #[expect(private_bounds, reason = "the trait serves this crate, and so do these methods")]

@@ -10,12 +10,13 @@ use super::{AccuracyError, AccuracyReport, FORMAT, FloatAgreement, LabelAgreemen
 use crate::calibration::Calibration;
 use crate::dequantize::quantize_inputs;
 use crate::digest::HexDigest;
-use crate::error::{InputError, RunError};
+use crate::error::RunError;
 use crate::execute::execute;
 use crate::graph::Graph;
-use crate::input::{InputFile, InputNote, LabelFault, Labels};
-use crate::quantize::{QuantizeOptions, quantize};
+use crate::input::{InputError, InputFile, InputNote, LabelFault, Labels};
+use crate::quantize::quantize;
 use crate::quantized::QuantizedGraph;
+use crate::quantizer::options::QuantizeOptions;
 use crate::reading::Reading;
 
 /// Samples to measure accuracy on, from one file.

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::{Calibration, Range};
-use crate::error::QuantizeError;
+use crate::error::{QuantizeError, RunError};
 use crate::graph::{Graph, Op};
 
 /// Bins of a histogram, half of them for negative values.
@@ -80,7 +80,7 @@ impl Calibration {
         &self,
         graph: &Graph,
         inputs: &[ArrayD<f32>],
-    ) -> Result<BTreeMap<String, Histogram>, crate::error::RunError> {
+    ) -> Result<BTreeMap<String, Histogram>, RunError> {
         let trace = graph.trace_float(inputs)?;
         let layers = graph.nodes.iter().zip(&trace.accumulators);
         let layers = layers.filter(|(node, _)| !matches!(node.op, Op::Softmax(_)));

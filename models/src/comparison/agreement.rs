@@ -11,7 +11,8 @@ use crate::calibration::Calibration;
 use crate::dequantize::quantize_inputs;
 use crate::error::RunError;
 use crate::execute::execute;
-use crate::graph::{Graph, narrow};
+use crate::graph::Graph;
+use crate::numbers::narrow;
 use crate::quantized::QuantizedGraph;
 use crate::reading::Reading;
 

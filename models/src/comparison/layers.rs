@@ -4,10 +4,11 @@ use serde::Serialize;
 
 use super::runs::{Runs, max_error, real, real_count, share};
 use crate::activation::Activation;
-use crate::calibration::calibrated_values;
+use crate::calibration::intervals::calibrated_values;
 use crate::graph::{Node, Op};
-use crate::quantize::{Role, roles};
+use crate::quantize::roles::roles;
 use crate::quantized::Requant;
+use crate::quantizer::form::Role;
 
 /// One layer of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]

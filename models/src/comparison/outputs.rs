@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use super::runs::{Forms, Runs, Tolerance, max_error, share};
-use crate::calibration::{Calibration, CalibrationSource, Range, calibrated_values};
-use crate::graph::narrow;
+use crate::calibration::intervals::calibrated_values;
+use crate::calibration::{Calibration, CalibrationSource, Range};
+use crate::numbers::narrow;
 use crate::quantized::TensorId;
 use crate::reading::Reading;
 

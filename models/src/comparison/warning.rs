@@ -7,7 +7,7 @@ use super::inputs::InputComparison;
 use super::layers::LayerComparison;
 use super::outputs::{OutputComparison, differing};
 use super::runs::{Runs, Tolerance, max_error};
-use crate::graph::narrow;
+use crate::numbers::narrow;
 use crate::quantized::TensorId;
 use crate::reading::Reading;
 

@@ -1,8 +1,8 @@
 //! Building blocks from which the importer makes layers.
 
-use super::{Affine, Graph, Node, Op, TensorSpec, Term, Window};
+use super::{Activate, Affine, Alias, Graph, Node, Op, Term, Window};
 use crate::activation::Activation;
-use crate::quantized::{ImageView, TensorId};
+use crate::tensor::{ImageView, TensorId, TensorSpec};
 use crate::view::{Groups, View};
 
 impl<F> Graph<F> {
@@ -119,4 +119,14 @@ pub(crate) fn pointwise(
     let window = Window::pixel(channels.count);
     let term = Term { input, view: view.clone(), window, kernel: scale };
     Affine { terms: vec![term], bias, output: view, activation }
+}
+
+/// An [`Op::Alias`].
+pub(crate) fn alias<F>(input: TensorId, elements: View) -> Op<F> {
+    Op::Alias(Alias { input, elements })
+}
+
+/// An [`Op::Activate`].
+pub(crate) fn activate(input: TensorId, function: Activation) -> Op<Activate> {
+    Op::Activate(Activate { input, function })
 }

@@ -3,10 +3,11 @@
 
 use ndarray::{ArrayD, IxDyn};
 
-use super::{Graph, Node, TensorSpec};
+use super::{Graph, Node};
 use crate::error::RunError;
-use crate::ops::Computed;
-use crate::quantized::TensorId;
+use crate::numbers::narrow;
+use crate::ops::form::Computed;
+use crate::tensor::{TensorId, TensorSpec};
 
 /// Every value of one run in real numbers.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,9 +85,4 @@ pub(crate) fn check_inputs(
         }
     }
     Ok(())
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "results are reported in single precision")]
-pub(crate) fn narrow(value: f64) -> f32 {
-    value as f32
 }

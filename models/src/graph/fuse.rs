@@ -6,7 +6,7 @@ mod function;
 
 use super::{Activate, Alias, Draft, Node, Op, activate};
 use crate::activation::Activation;
-use crate::quantized::TensorId;
+use crate::tensor::TensorId;
 
 impl Draft {
     /// Applies every rule until none applies.

@@ -3,8 +3,8 @@
 
 use super::{Draft, Graph, Node, Op};
 use crate::activation::Activation;
-use crate::ops::Requirement;
-use crate::quantized::TensorId;
+use crate::ops::form::Requirement;
+use crate::tensor::TensorId;
 
 impl Draft {
     /// Turns what is left of free activations into layers, puts a layer before each output that

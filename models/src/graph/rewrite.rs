@@ -1,8 +1,8 @@
 //! Bookkeeping for rewriting a graph: who makes what, who reads what, what is dead.
 
 use super::{Graph, Op};
-use crate::ops::Reads;
-use crate::quantized::TensorId;
+use crate::ops::form::Reads;
+use crate::tensor::TensorId;
 
 #[expect(private_bounds, reason = "the trait serves this crate, and so do these methods")]
 impl<F: Reads> Graph<F> {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use ndarray::{ArrayD, IxDyn};
 
 use super::error::InputError;
-use crate::graph::TensorSpec;
+use crate::tensor::TensorSpec;
 
 /// Most samples of a file.
 const SAMPLES: usize = 1 << 20;

@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use super::error::{FileKind, InputError};
 
+/// Most bytes of a file, unpacked.
+pub(super) const LIMIT: u64 = 1 << 28;
+
 /// A format that is read, with its text where it has one.
 pub(super) enum Kind<'a> {
     Npy,

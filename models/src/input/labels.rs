@@ -5,6 +5,9 @@ use thiserror::Error;
 use super::json::Json;
 use super::npy;
 
+/// The name of an archive's array of labels, and of a table's column of them.
+pub(super) const LABELS: &str = "labels";
+
 /// The largest magnitude below which a 32-bit float holds every whole number.
 const EXACT: f32 = 16_777_216.0;
 

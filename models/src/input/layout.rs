@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use super::InputNote;
 use super::array::{View, by_name, in_order};
 use super::error::InputError;
 use super::json::{Json, Node, layout};
+use super::note::InputNote;
 use super::samples::unstack;
-use crate::graph::TensorSpec;
+use crate::tensor::TensorSpec;
 
 /// EZKL's field with the inputs.
 const INPUT_DATA: &str = "input_data";

@@ -1,9 +1,8 @@
 //! Arrays in numpy's format, of numbers. Nothing is allocated before the length is checked.
 
-use super::LABELS;
 use super::array::{Array, single};
 use super::error::InputError;
-use super::labels::Labels;
+use super::labels::{LABELS, Labels};
 use crate::view::View;
 
 /// Decodes a whole `.npy` file; `name` is for messages.

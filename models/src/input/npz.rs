@@ -7,8 +7,10 @@ use zip::ZipArchive;
 
 use super::array::Array;
 use super::error::{FileKind, InputError};
+use super::kind::LIMIT;
+use super::labels::LABELS;
+use super::npy;
 use super::samples::{Member, OUTPUT};
-use super::{LABELS, LIMIT, npy};
 
 /// Most arrays of an archive.
 const ARRAYS: usize = 1 << 16;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::array::{Array, View, by_name, in_order, names};
 use super::error::InputError;
 use super::npz::Archive;
-use crate::graph::TensorSpec;
+use crate::tensor::TensorSpec;
 
 /// How names of inputs begin, in archives that hold outputs too.
 pub(super) const INPUT: &str = "in";

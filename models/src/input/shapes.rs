@@ -1,8 +1,9 @@
 //! The shapes that a file shows of inputs whose dimensions a model leaves open.
 
 use super::array::in_order;
-use super::{Content, InputError, InputFile, layout, samples};
-use crate::graph::TensorSpec;
+use super::error::InputError;
+use super::{Content, InputFile, layout, samples};
+use crate::tensor::TensorSpec;
 
 /// How many sets of inputs a file is meant to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

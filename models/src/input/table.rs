@@ -7,9 +7,9 @@ use csv::{ReaderBuilder, StringRecord, Trim};
 
 use super::array::{View, names, single};
 use super::error::{InputError, TableFault};
-use super::labels::{LabelFault, Labels};
-use super::{InputNote, LABELS};
-use crate::graph::TensorSpec;
+use super::labels::{LABELS, LabelFault, Labels};
+use super::note::InputNote;
+use crate::tensor::TensorSpec;
 
 /// A column of labels may be called so too.
 const LABEL: &str = "label";

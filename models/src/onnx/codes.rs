@@ -11,8 +11,8 @@ use super::functions::Clamp;
 use super::importer::Importer;
 use super::node::{OnnxNode, Tensor, Value};
 use crate::activation::Activation;
-use crate::graph::{Channels, Coded, Op, Rule, Sums, Term, narrow, pointwise};
-use crate::quantize::{integer, real};
+use crate::graph::{Channels, Coded, Op, Rule, Sums, Term, pointwise};
+use crate::numbers::{integer, narrow, real};
 use crate::quantized::TensorId;
 
 /// The largest magnitude of a code less its zero point.

@@ -11,8 +11,8 @@ use super::node::{OnnxNode, Value};
 use super::operators::{Operator, operator};
 use super::quantization::less_zeros;
 use crate::activation::Activation;
-use crate::graph::{Rule, narrow};
-use crate::quantize::{integer, real};
+use crate::graph::Rule;
+use crate::numbers::{integer, narrow, real};
 
 const MICROSOFT: &str = "com.microsoft";
 const CONV: &[&str] = &["auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"];

@@ -8,8 +8,8 @@ use super::error::ImportError;
 use super::importer::Importer;
 use super::node::{OnnxNode, Value};
 use super::operators::{Operator, operator};
-use crate::graph::{Rule, narrow};
-use crate::quantize::real;
+use crate::graph::Rule;
+use crate::numbers::{integer, narrow, real};
 
 const MICROSOFT: &str = "com.microsoft";
 const LINEAR: &[&str] = &["axis", "block_size", "output_dtype", "precision", "saturate"];
@@ -83,7 +83,7 @@ fn quantized(
     let (lo, hi) = kind.bounds().unwrap_or((0, 255));
     let numbers = constant.to_reals().into_iter().zip(scale.to_reals()).zip(zero);
     let codes = numbers.map(|((x, scale), zero)| {
-        let code = Rule::of_real(narrow(scale), x).saturating_add(crate::quantize::integer(zero));
+        let code = Rule::of_real(narrow(scale), x).saturating_add(integer(zero));
         code.clamp(lo, hi)
     });
     let data = Data::Integer(codes.collect());

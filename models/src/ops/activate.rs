@@ -1,8 +1,8 @@
 //! An activation that no layer has absorbed; a finished graph has none.
 
-use super::{Op, Reads};
+use super::form::Reads;
 use crate::activation::Activation;
-use crate::quantized::TensorId;
+use crate::tensor::TensorId;
 
 /// `output[e] = function(input[e])`.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,9 +21,4 @@ impl Reads for Activate {
     fn inputs_mut(&mut self) -> Vec<&mut TensorId> {
         vec![&mut self.input]
     }
-}
-
-/// An [`Op::Activate`].
-pub(crate) fn activate(input: TensorId, function: Activation) -> Op<Activate> {
-    Op::Activate(Activate { input, function })
 }

@@ -1,20 +1,24 @@
 //! Every linear layer with fixed weights, then its activation.
 
+pub(crate) mod columns;
 mod execute;
 pub(crate) mod patches;
 mod quantize;
 mod regroup;
+mod shift;
 
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-use super::{Computed, IntegerForm, QuantizedOp, Reads, RealForm};
+use super::alias::Alias;
+use super::form::{Computed, IntegerForm, Quantizes, Reads, RealForm};
 use crate::activation::Activation;
 use crate::calibration::Range;
 use crate::error::QuantizeError;
-use crate::graph::Node;
-use crate::quantize::{Format, Quantizer, Role, shift};
-use crate::quantized::{ImageView, QuantizedGraph, Requant, TensorId};
+use crate::quantizer::form::Role;
+use crate::quantizer::{Format, Layer, Quantizer};
+use crate::requant::Requant;
+use crate::tensor::{ImageView, QuantizedTensor, TensorId};
 use patches::{Patches, bias_sums, scatter};
 
 /// The real counterpart of [`QuantizedAffine`].
@@ -102,6 +106,14 @@ pub struct ConvTerm {
     pub padding: [usize; 2],
 }
 
+/// What a layer becomes.
+pub(crate) enum Integers {
+    /// A layer.
+    Layer(QuantizedAffine),
+    /// The elements of its input, where each only stands for another number.
+    Elements(Alias),
+}
+
 impl ConvTerm {
     /// How the kernel moves.
     pub(crate) fn window(&self) -> Window {
@@ -180,14 +192,18 @@ impl RealForm for Affine {
         }
         sums.into_iter().reduce(Range::union).unwrap_or(Range { lo: 0.0, hi: 0.0 })
     }
+}
+
+impl Quantizes for Affine {
+    type Integer = Integers;
 
     fn quantize(
         &self,
         quantizer: &Quantizer<'_>,
-        node: &Node,
+        layer: Layer<'_>,
         role: Role,
-    ) -> Result<(QuantizedOp, Format), QuantizeError> {
-        quantizer.affine(node, self, role)
+    ) -> Result<(Self::Integer, Format), QuantizeError> {
+        quantizer.affine(layer, self, role)
     }
 }
 
@@ -196,8 +212,13 @@ impl IntegerForm for QuantizedAffine {
         self.terms.iter().map(|term| term.input).collect()
     }
 
-    fn run(&self, graph: &QuantizedGraph, values: &[Vec<i64>], output: TensorId) -> Computed<i64> {
-        let mut accumulators = execute::accumulators(graph, self, values, output);
+    fn run(
+        &self,
+        tensors: &[QuantizedTensor],
+        values: &[Vec<i64>],
+        output: TensorId,
+    ) -> Computed<i64> {
+        let mut accumulators = execute::accumulators(tensors, self, values, output);
         for (accumulator, shift) in accumulators.iter_mut().zip(&self.shifts) {
             *accumulator += shift;
         }
@@ -223,7 +244,7 @@ impl IntegerForm for QuantizedAffine {
         biases
     }
 
-    fn shift(&self, graph: &QuantizedGraph) -> f64 {
-        shift::of_affine(graph, self)
+    fn shift(&self, tensors: &[QuantizedTensor]) -> f64 {
+        shift::needed(tensors, self)
     }
 }

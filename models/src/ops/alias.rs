@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Computed, IntegerForm, Op, QuantizedOp, Reads, RealForm};
+use super::form::{Computed, IntegerForm, Quantizes, Reads, RealForm};
 use crate::calibration::Range;
 use crate::error::QuantizeError;
-use crate::graph::Node;
-use crate::quantize::{Format, Quantizer, Role};
-use crate::quantized::{QuantizedGraph, TensorId};
+use crate::quantizer::form::Role;
+use crate::quantizer::{Format, Layer, Quantizer};
+use crate::tensor::{QuantizedTensor, TensorId};
 use crate::view::View;
 
 /// `output[e] = input[elements[e]]`.
@@ -17,11 +17,6 @@ pub struct Alias {
     pub input: TensorId,
     /// For each output element, the input element it is.
     pub elements: View,
-}
-
-/// An [`Op::Alias`].
-pub(crate) fn alias<F>(input: TensorId, elements: View) -> Op<F> {
-    Op::Alias(Alias { input, elements })
 }
 
 impl Alias {
@@ -52,14 +47,18 @@ impl RealForm for Alias {
     fn range(&self, inputs: &[Range]) -> Range {
         inputs[self.input.0]
     }
+}
+
+impl Quantizes for Alias {
+    type Integer = Self;
 
     fn quantize(
         &self,
         quantizer: &Quantizer<'_>,
-        _: &Node,
+        _: Layer<'_>,
         _: Role,
-    ) -> Result<(QuantizedOp, Format), QuantizeError> {
-        Ok((QuantizedOp::Alias(self.clone()), quantizer.format(self.input)))
+    ) -> Result<(Self::Integer, Format), QuantizeError> {
+        Ok((self.clone(), quantizer.format(self.input)))
     }
 }
 
@@ -68,7 +67,7 @@ impl IntegerForm for Alias {
         vec![self.input]
     }
 
-    fn run(&self, _: &QuantizedGraph, values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
+    fn run(&self, _: &[QuantizedTensor], values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
         self.take(values)
     }
 }

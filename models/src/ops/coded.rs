@@ -9,12 +9,17 @@ mod steps;
 
 pub use rule::Rule;
 
-use super::{Computed, QuantizedOp, Reads, RealForm};
+use super::affine::{Affine, QuantizedAffine};
+use super::alias::Alias;
+use super::contract::{Contract, QuantizedContract};
+use super::form::{Computed, Quantizes, Reads, RealForm};
+use super::mul::{Mul, QuantizedMul};
 use crate::calibration::Range;
 use crate::error::QuantizeError;
-use crate::graph::{Affine, Contract, Mul, Node};
-use crate::quantize::{Format, Quantizer, Role, integer, real};
-use crate::quantized::TensorId;
+use crate::numbers::{integer, real};
+use crate::quantizer::form::Role;
+use crate::quantizer::{Format, Layer, Quantizer};
+use crate::tensor::TensorId;
 
 /// `output = clamp(rule(sum), lo, hi)`: what a runtime computes, bit for bit.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +43,18 @@ pub enum Sums {
     Mul(Mul),
     /// Products of two stacks of matrices.
     Contract(Contract),
+}
+
+/// What a coded operation becomes.
+pub(crate) enum Integers {
+    /// A linear layer.
+    Affine(QuantizedAffine),
+    /// Products element by element.
+    Mul(QuantizedMul),
+    /// Products of matrices.
+    Contract(QuantizedContract),
+    /// The elements of its input, which are the codes.
+    Elements(Alias),
 }
 
 impl Sums {
@@ -121,14 +138,18 @@ impl RealForm for Coded {
     fn range(&self, _: &[Range]) -> Range {
         Range { lo: real(self.lo), hi: real(self.hi) }
     }
+}
+
+impl Quantizes for Coded {
+    type Integer = Integers;
 
     fn quantize(
         &self,
         quantizer: &Quantizer<'_>,
-        node: &Node,
+        layer: Layer<'_>,
         role: Role,
-    ) -> Result<(QuantizedOp, Format), QuantizeError> {
-        let op = quantizer.coded(node, self, role)?;
+    ) -> Result<(Self::Integer, Format), QuantizeError> {
+        let op = quantizer.coded(layer, self, role)?;
         Ok((op, Format { scale: 1.0, lo: self.lo, hi: self.hi }))
     }
 }

@@ -2,13 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Computed, IntegerForm, QuantizedOp, Reads, RealForm, Requirement};
+use super::form::{Computed, IntegerForm, Quantizes, Reads, RealForm, Requirement};
 use crate::activation::Activation;
 use crate::calibration::Range;
 use crate::error::QuantizeError;
-use crate::graph::Node;
-use crate::quantize::{Factored, Format, Products, Quantizer, Role, shift};
-use crate::quantized::{QuantizedGraph, Requant, TensorId};
+use crate::numbers::real;
+use crate::quantizer::form::Role;
+use crate::quantizer::product::{Factored, Products};
+use crate::quantizer::{Format, Layer, Quantizer, shift};
+use crate::requant::Requant;
+use crate::tensor::{QuantizedTensor, TensorId};
 
 /// The sizes of two stacks of matrices and of the stack of their products.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,7 +156,7 @@ impl RealForm for Contract {
 
     fn range(&self, inputs: &[Range]) -> Range {
         let product = Range::product(inputs[self.a.0], inputs[self.b.0]);
-        let times = self.scale * crate::quantize::real(integer(self.sizes.inner));
+        let times = self.scale * real(integer(self.sizes.inner));
         let sum = Range::product(product, Range { lo: times, hi: times });
         if self.bias.is_empty() {
             return sum;
@@ -161,13 +164,17 @@ impl RealForm for Contract {
         let bias = Range::of(self.bias.iter().copied());
         Range { lo: sum.lo + bias.lo, hi: sum.hi + bias.hi }
     }
+}
+
+impl Quantizes for Contract {
+    type Integer = QuantizedContract;
 
     fn quantize(
         &self,
         quantizer: &Quantizer<'_>,
-        node: &Node,
+        layer: Layer<'_>,
         role: Role,
-    ) -> Result<(QuantizedOp, Format), QuantizeError> {
+    ) -> Result<(Self::Integer, Format), QuantizeError> {
         let (a, b) = (quantizer.format(self.a), quantizer.format(self.b));
         let sum =
             |a: i64, b: i64| i128::from(a) * i128::from(b) * i128::from(integer(self.sizes.inner));
@@ -175,7 +182,7 @@ impl RealForm for Contract {
         let bound = |corner: Option<i128>| corner.and_then(|corner| i64::try_from(corner).ok());
         let bounds = bound(corners.into_iter().min()).zip(bound(corners.into_iter().max()));
         let (lo, hi) =
-            bounds.ok_or_else(|| QuantizeError::Overflow { layer: node.name.clone() })?;
+            bounds.ok_or_else(|| QuantizeError::Overflow { layer: layer.name.to_owned() })?;
         // A negative scale is a negative factor.
         let is_negative = self.scale < 0.0;
         let products = Products {
@@ -186,11 +193,11 @@ impl RealForm for Contract {
             len: self.sizes.len(),
         };
         let Factored { factor, bias, requant, format } =
-            quantizer.factored(node, role, &products)?;
+            quantizer.factored(layer, role, &products)?;
         let factor = if is_negative { -factor } else { factor };
         let op =
             QuantizedContract { a: self.a, b: self.b, sizes: self.sizes, factor, bias, requant };
-        Ok((QuantizedOp::Contract(op), format))
+        Ok((op, format))
     }
 }
 
@@ -199,7 +206,7 @@ impl IntegerForm for QuantizedContract {
         vec![self.a, self.b]
     }
 
-    fn run(&self, _: &QuantizedGraph, values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
+    fn run(&self, _: &[QuantizedTensor], values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
         let (a, b) = (&values[self.a.0], &values[self.b.0]);
         let sums = self.sizes.product(a, b, 0, |sum, a, b| sum + a * b);
         let accumulator = |(element, sum)| self.bias_of(element) + self.factor * sum;
@@ -214,8 +221,9 @@ impl IntegerForm for QuantizedContract {
         (0..len).map(|element| self.bias_of(element)).collect()
     }
 
-    fn shift(&self, _graph: &QuantizedGraph) -> f64 {
-        shift::of_contract(self)
+    /// The factor is a whole number, to which the scale gives way.
+    fn shift(&self, _: &[QuantizedTensor]) -> f64 {
+        shift::of_factor(real(self.factor.abs()))
     }
 }
 

@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Computed, IntegerForm, QuantizedOp, Reads, RealForm};
+use super::form::{Computed, IntegerForm, Quantizes, Reads, RealForm};
 use crate::calibration::Range;
 use crate::error::QuantizeError;
-use crate::graph::Node;
-use crate::quantize::{Form, Format, Quantizer, Role, integer, real};
-use crate::quantized::{QuantizedGraph, TensorId};
+use crate::numbers::{integer, real};
+use crate::quantizer::form::{Form, Role};
+use crate::quantizer::{Format, Layer, Quantizer};
+use crate::tensor::{QuantizedTensor, TensorId};
 
 /// `output[e·width + c] = table[input[e]·width + c]`; negative indices count from the end, and those
 /// out of range choose zeros.
@@ -74,25 +75,30 @@ impl RealForm for Embed {
     fn range(&self, _: &[Range]) -> Range {
         Range::of(self.table.iter().copied()).union(Range { lo: 0.0, hi: 0.0 })
     }
+}
 
-    /// Indices are integers with the scale 1: see [`Quantizer::index_format`].
+impl Quantizes for Embed {
+    type Integer = QuantizedEmbed;
+
+    /// Indices are integers with the scale 1: see `quantize/input.rs`.
     fn quantize(
         &self,
         quantizer: &Quantizer<'_>,
-        node: &Node,
+        layer: Layer<'_>,
         _: Role,
-    ) -> Result<(QuantizedOp, Format), QuantizeError> {
+    ) -> Result<(Self::Integer, Format), QuantizeError> {
         let input = quantizer.format(self.input);
         let reach = Range::of(self.table.iter().copied()).magnitude();
-        let Form { scale, lo, hi, .. } = Form::signed(quantizer.bits_of(node.output), reach);
+        let Form { scale, lo, hi, .. } = Form::signed(quantizer.bits_of(layer.output), reach);
         let unit = |value: f64| {
             let units = integer((value / scale).round()).clamp(lo, hi);
-            i32::try_from(units).map_err(|_| QuantizeError::Overflow { layer: node.name.clone() })
+            i32::try_from(units)
+                .map_err(|_| QuantizeError::Overflow { layer: layer.name.to_owned() })
         };
         let rows = self.chosen((input.lo..=input.hi).map(real));
         let table = rows.into_iter().map(unit).collect::<Result<_, _>>()?;
         let op = QuantizedEmbed { input: self.input, first: input.lo, width: self.width, table };
-        Ok((QuantizedOp::Embed(op), Format { scale, lo, hi }))
+        Ok((op, Format { scale, lo, hi }))
     }
 }
 
@@ -115,7 +121,7 @@ impl IntegerForm for QuantizedEmbed {
         vec![self.input]
     }
 
-    fn run(&self, _: &QuantizedGraph, values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
+    fn run(&self, _: &[QuantizedTensor], values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
         let place = |index: &i64| {
             usize::try_from(index - self.first).expect("an index in range is not below the first")
         };

@@ -4,12 +4,12 @@ mod quantize;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Computed, IntegerForm, QuantizedOp, Reads, RealForm, Requirement};
+use super::form::{Computed, IntegerForm, Quantizes, Reads, RealForm, Requirement};
 use crate::calibration::Range;
 use crate::error::QuantizeError;
-use crate::graph::Node;
-use crate::quantize::{Format, Quantizer, Role};
-use crate::quantized::{QuantizedGraph, TensorId};
+use crate::quantizer::form::Role;
+use crate::quantizer::{Format, Layer, Quantizer};
+use crate::tensor::{QuantizedTensor, TensorId};
 
 /// Each tree is walked from its root to a leaf; the output is the values of these leaves, one tree
 /// after the other.
@@ -127,15 +127,18 @@ impl RealForm for Forest<f64> {
         let (lo, hi) = self.bounds().unwrap_or((0.0, 0.0));
         Range { lo, hi }
     }
+}
+
+impl Quantizes for Forest<f64> {
+    type Integer = Forest<i64>;
 
     fn quantize(
         &self,
         quantizer: &Quantizer<'_>,
-        _: &Node,
+        _: Layer<'_>,
         _: Role,
-    ) -> Result<(QuantizedOp, Format), QuantizeError> {
-        let (forest, format) = quantizer.forest(self);
-        Ok((QuantizedOp::Forest(forest), format))
+    ) -> Result<(Self::Integer, Format), QuantizeError> {
+        Ok(quantizer.forest(self))
     }
 }
 
@@ -144,7 +147,7 @@ impl IntegerForm for Forest<i64> {
         vec![self.input]
     }
 
-    fn run(&self, _: &QuantizedGraph, values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
+    fn run(&self, _: &[QuantizedTensor], values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
         self.walk(values)
     }
 }

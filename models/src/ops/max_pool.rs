@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Computed, IntegerForm, QuantizedOp, Reads, RealForm};
+use super::form::{Computed, IntegerForm, Quantizes, Reads, RealForm};
 use crate::calibration::Range;
 use crate::error::QuantizeError;
-use crate::graph::Node;
-use crate::quantize::{Format, Quantizer, Role};
-use crate::quantized::{QuantizedGraph, TensorId};
+use crate::quantizer::form::Role;
+use crate::quantizer::{Format, Layer, Quantizer};
+use crate::tensor::{QuantizedTensor, TensorId};
 use crate::view::Groups;
 
 /// `output[e] = max of input[i] for i in windows[e]`; padding is left out of the windows.
@@ -50,14 +50,18 @@ impl RealForm for MaxPool {
     fn range(&self, inputs: &[Range]) -> Range {
         inputs[self.input.0]
     }
+}
+
+impl Quantizes for MaxPool {
+    type Integer = Self;
 
     fn quantize(
         &self,
         quantizer: &Quantizer<'_>,
-        _: &Node,
+        _: Layer<'_>,
         _: Role,
-    ) -> Result<(QuantizedOp, Format), QuantizeError> {
-        Ok((QuantizedOp::MaxPool(self.clone()), quantizer.format(self.input)))
+    ) -> Result<(Self::Integer, Format), QuantizeError> {
+        Ok((self.clone(), quantizer.format(self.input)))
     }
 }
 
@@ -66,7 +70,7 @@ impl IntegerForm for MaxPool {
         vec![self.input]
     }
 
-    fn run(&self, _: &QuantizedGraph, values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
+    fn run(&self, _: &[QuantizedTensor], values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
         self.largest(values, i64::MIN, i64::max)
     }
 }

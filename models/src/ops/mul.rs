@@ -2,13 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Computed, IntegerForm, QuantizedOp, Reads, RealForm};
+use super::form::{Computed, IntegerForm, Quantizes, Reads, RealForm};
 use crate::activation::Activation;
 use crate::calibration::Range;
 use crate::error::QuantizeError;
-use crate::graph::Node;
-use crate::quantize::{Factored, Format, Products, Quantizer, Role, shift};
-use crate::quantized::{QuantizedGraph, Requant, TensorId};
+use crate::numbers::real;
+use crate::quantizer::form::Role;
+use crate::quantizer::product::{Factored, Products};
+use crate::quantizer::{Format, Layer, Quantizer, shift};
+use crate::requant::Requant;
+use crate::tensor::{QuantizedTensor, TensorId};
 use crate::view::View;
 
 /// `output[e] = activation(a[a_elements[e]] · b[b_elements[e]])`.
@@ -81,13 +84,17 @@ impl RealForm for Mul {
         let product = Range::product(inputs[self.a.0], inputs[self.b.0]);
         if self.is_square() { Range { lo: product.lo.max(0.0), hi: product.hi } } else { product }
     }
+}
+
+impl Quantizes for Mul {
+    type Integer = QuantizedMul;
 
     fn quantize(
         &self,
         quantizer: &Quantizer<'_>,
-        node: &Node,
+        layer: Layer<'_>,
         role: Role,
-    ) -> Result<(QuantizedOp, Format), QuantizeError> {
+    ) -> Result<(Self::Integer, Format), QuantizeError> {
         let (a, b) = (quantizer.format(self.a), quantizer.format(self.b));
         let corners = [a.lo * b.lo, a.lo * b.hi, a.hi * b.lo, a.hi * b.hi];
         let (lo, hi) = corners
@@ -101,7 +108,8 @@ impl RealForm for Mul {
             bias: None,
             len: self.a_elements.len(),
         };
-        let Factored { factor, requant, format, .. } = quantizer.factored(node, role, &products)?;
+        let Factored { factor, requant, format, .. } =
+            quantizer.factored(layer, role, &products)?;
         let op = QuantizedMul {
             a: self.a,
             b: self.b,
@@ -110,7 +118,7 @@ impl RealForm for Mul {
             factor,
             requant,
         };
-        Ok((QuantizedOp::Mul(op), format))
+        Ok((op, format))
     }
 }
 
@@ -119,7 +127,7 @@ impl IntegerForm for QuantizedMul {
         vec![self.a, self.b]
     }
 
-    fn run(&self, _: &QuantizedGraph, values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
+    fn run(&self, _: &[QuantizedTensor], values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
         let (a, b) = (&values[self.a.0], &values[self.b.0]);
         let pairs = self.a_elements.iter().zip(self.b_elements.iter());
         self.requant.computed(pairs.map(|(i, j)| self.factor * a[i] * b[j]).collect())
@@ -129,7 +137,8 @@ impl IntegerForm for QuantizedMul {
         Some(&self.requant)
     }
 
-    fn shift(&self, _graph: &QuantizedGraph) -> f64 {
-        shift::of_mul(self)
+    /// The factor is a whole number, to which the scale gives way.
+    fn shift(&self, _: &[QuantizedTensor]) -> f64 {
+        shift::of_factor(real(self.factor))
     }
 }

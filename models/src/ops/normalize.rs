@@ -2,18 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Computed, IntegerForm, QuantizedOp, Reads, RealForm};
+use super::form::{Computed, IntegerForm, Quantizes, Reads, RealForm};
 use crate::activation::Activation;
 use crate::calibration::Range;
 use crate::error::QuantizeError;
-use crate::graph::Node;
-use crate::quantize::{
-    Form, Format, Quantizer, Role, check_scale, integer, power_of_two, real, shift, small,
-};
-use crate::quantized::{QuantizedGraph, Requant, TensorId};
+use crate::numbers::{integer, power_of_two, real, small};
+use crate::quantizer::form::{Form, Role};
+use crate::quantizer::{Format, Layer, Quantizer, check_scale, shift};
+use crate::requant::Requant;
+use crate::tensor::{QuantizedTensor, TensorId};
 
 /// Bits of what a circuit splits into limbs; see [`QuantizedNormalize::slack_bits`].
 const SLACK_BITS: u32 = 60;
+/// Reciprocals of deviations are not below this: they are whole numbers, too.
+const LEAST_RECIPROCAL: f64 = 256.0;
 /// Bits of the largest gain: a reciprocal is a small integer times it.
 const GAIN_BITS: u32 = 32;
 
@@ -168,21 +170,25 @@ impl RealForm for Normalize {
     fn range(&self, _: &[Range]) -> Range {
         Range { lo: -self.proven(), hi: self.proven() }
     }
+}
+
+impl Quantizes for Normalize {
+    type Integer = QuantizedNormalize;
 
     /// The gain is a whole number, so the scale of the result follows from it.
     fn quantize(
         &self,
         quantizer: &Quantizer<'_>,
-        node: &Node,
+        layer: Layer<'_>,
         role: Role,
-    ) -> Result<(QuantizedOp, Format), QuantizeError> {
+    ) -> Result<(Self::Integer, Format), QuantizeError> {
         let input = quantizer.format(self.input);
         let shift = quantizer.shift;
         let one = real(power_of_two(shift));
-        let mut form = self.form(quantizer, node, role)?;
+        let mut form = self.form(quantizer, layer, role)?;
         let n = real(size(self.size));
         let epsilon = (self.epsilon / input.scale / input.scale * n * n).round();
-        let overflow = || QuantizeError::Overflow { layer: node.name.clone() };
+        let overflow = || QuantizeError::Overflow { layer: layer.name.to_owned() };
         if epsilon > real(power_of_two(52)) {
             return Err(overflow());
         }
@@ -218,13 +224,13 @@ impl RealForm for Normalize {
             }
         }
         form.scale = one / real(op.gain);
-        check_scale(&node.name, form.scale)?;
+        check_scale(layer.name, form.scale)?;
         (op.requant.scale, op.requant.zero) = (form.scale, form.zero());
         op.bias = form.zero() * power_of_two(shift);
         (op.requant.acc_lo, op.requant.acc_hi) = (op.bias - op.reach(), op.bias + op.reach());
         let (table, format) = quantizer.output_of(&form);
         op.requant.table = table;
-        Ok((QuantizedOp::Normalize(op), format))
+        Ok((op, format))
     }
 }
 
@@ -232,17 +238,17 @@ impl Normalize {
     fn form(
         &self,
         quantizer: &Quantizer<'_>,
-        node: &Node,
+        layer: Layer<'_>,
         role: Role,
     ) -> Result<Form, QuantizeError> {
         let proven = Range { lo: -self.proven(), hi: self.proven() };
-        let seen = quantizer.range(node.output)?;
-        let form = quantizer.form(node.output, self.activation, role, [seen, proven])?;
+        let seen = quantizer.range(layer.output)?;
+        let form = quantizer.form(layer.output, self.activation, role, [seen, proven])?;
         // The cap of a clip would have to be a whole number of units, which the gain decides.
         Ok(match form.is_adjustable {
             true => form,
             false => {
-                let bits = quantizer.bits_of(node.output);
+                let bits = quantizer.bits_of(layer.output);
                 quantizer.table_form(self.activation, role, bits, [seen, proven])
             }
         })
@@ -254,7 +260,7 @@ impl IntegerForm for QuantizedNormalize {
         vec![self.input]
     }
 
-    fn run(&self, _: &QuantizedGraph, values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
+    fn run(&self, _: &[QuantizedTensor], values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
         let accumulators = values[self.input.0].chunks(self.size).flat_map(|group| {
             let GroupStatistics { reciprocal, shift, .. } = self.statistics(group);
             group.iter().map(move |x| self.bias + reciprocal * x - shift)
@@ -270,8 +276,13 @@ impl IntegerForm for QuantizedNormalize {
         vec![self.bias; len]
     }
 
-    fn shift(&self, graph: &QuantizedGraph) -> f64 {
-        shift::of_normalization(graph, self)
+    /// What a deviation of a third of the largest element is divided by, in units of the reciprocal:
+    /// so many have it to a part of [`LEAST_RECIPROCAL`].
+    fn shift(&self, tensors: &[QuantizedTensor]) -> f64 {
+        let tensor = &tensors[self.input.0];
+        let deviation = real(tensor.lo.abs().max(tensor.hi.abs()).max(1)) / 3.0;
+        let reciprocal = real(self.gain) / deviation;
+        f64::from(shift::FINEST) - libm::log2(reciprocal / LEAST_RECIPROCAL)
     }
 }
 

@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Computed, IntegerForm, QuantizedOp, Reads, RealForm, Requirement};
+use super::form::{Computed, IntegerForm, Quantizes, Reads, RealForm, Requirement};
 use crate::calibration::Range;
 use crate::error::QuantizeError;
-use crate::graph::Node;
-use crate::quantize::{Format, Quantizer, Role, integer, power_of_two, real, small};
-use crate::quantized::{QuantizedGraph, TensorId};
+use crate::numbers::{integer, power_of_two, real, small};
+use crate::quantizer::form::Role;
+use crate::quantizer::{Format, Layer, Quantizer};
+use crate::tensor::{QuantizedTensor, TensorId};
 use crate::view::Groups;
 
 /// Fractional bits of the exponentials.
@@ -83,13 +84,17 @@ impl RealForm for Softmax {
     fn range(&self, _: &[Range]) -> Range {
         Range { lo: 0.0, hi: 1.0 }
     }
+}
+
+impl Quantizes for Softmax {
+    type Integer = QuantizedSoftmax;
 
     fn quantize(
         &self,
         quantizer: &Quantizer<'_>,
-        _: &Node,
+        _: Layer<'_>,
         _: Role,
-    ) -> Result<(QuantizedOp, Format), QuantizeError> {
+    ) -> Result<(Self::Integer, Format), QuantizeError> {
         let input = quantizer.format(self.input);
         let one = real(power_of_two(EXP_BITS));
         let exp_table = (0..=input.hi - input.lo)
@@ -99,7 +104,7 @@ impl RealForm for Softmax {
         let (input, groups) = (self.input, self.groups.clone());
         let op = QuantizedSoftmax { input, groups, exp_table, bits };
         let hi = power_of_two(bits);
-        Ok((QuantizedOp::Softmax(op), Format { scale: 1.0 / real(hi), lo: 0, hi }))
+        Ok((op, Format { scale: 1.0 / real(hi), lo: 0, hi }))
     }
 }
 
@@ -108,7 +113,7 @@ impl IntegerForm for QuantizedSoftmax {
         vec![self.input]
     }
 
-    fn run(&self, _: &QuantizedGraph, values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
+    fn run(&self, _: &[QuantizedTensor], values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
         let input = &values[self.input.0];
         let mut output = vec![0; input.len()];
         for group in self.groups.iter() {

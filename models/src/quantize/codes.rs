@@ -3,12 +3,16 @@
 
 use std::collections::BTreeSet;
 
-use super::{Format, QuantizeOptions, Quantizer, with_shift};
+use super::input::InputFormats;
+use super::with_shift;
 use crate::calibration::Calibration;
 use crate::error::QuantizeError;
 use crate::graph::{Coded, Graph, Op, Rule};
-use crate::ops::Reads as _;
-use crate::quantized::{QuantizedGraph, TensorId};
+use crate::ops::form::Reads as _;
+use crate::quantized::QuantizedGraph;
+use crate::quantizer::options::QuantizeOptions;
+use crate::quantizer::{Format, Origin};
+use crate::tensor::TensorId;
 
 /// The shifts that are tried: weights have at most 32 bits.
 const SHIFTS: [u32; 10] = [16, 18, 20, 22, 24, 26, 27, 28, 29, 30];
@@ -39,10 +43,10 @@ pub(super) fn quantize(
     Ok(best.0)
 }
 
-impl Quantizer<'_> {
+impl InputFormats<'_> {
     /// The format of input `id`, and the scale of its codes, where all that reads it quantizes it
     /// in the same way.
-    pub(crate) fn coded_format(&self, id: TensorId) -> Option<Format> {
+    pub(super) fn coded_format(&self, id: TensorId) -> Option<Format> {
         if self.options.input_bits.is_some() || self.graph.outputs.contains(&id) {
             return None;
         }
@@ -70,47 +74,34 @@ impl Quantizer<'_> {
         found
     }
 
-    /// Counts codes that begin at another sum than they should.
-    pub(crate) fn misplace(&self, count: usize) {
-        self.misplaced.set(self.misplaced.get().saturating_add(count));
-    }
-
-    /// The tensor whose elements a tensor takes.
-    pub(crate) fn root(&self, id: TensorId) -> TensorId {
-        self.graph.alias_root(id, &self.graph.producers())
-    }
-
-    /// Whether a tensor is an input of the model.
-    pub(crate) fn is_input(&self, id: TensorId) -> bool {
-        self.graph.inputs.contains(&id)
-    }
-
-    /// Whether the elements of a tensor are those of an input that is held in codes.
-    pub(crate) fn is_taken_from_input(&self, id: TensorId) -> bool {
-        let producers = self.graph.producers();
-        let root = self.graph.alias_root(id, &producers);
-        let producer = producers[root.0].map(|position| &self.graph.nodes[position].op);
-        match producer {
-            Some(Op::Coded(coded)) => {
-                coded.inputs().iter().any(|input| self.is_input(self.root(*input)))
-                    && matches!(coded.rule, Rule::Nearest { .. })
-            }
-            _ => self.is_input(root),
+    /// Where the elements of every tensor come from.
+    pub(super) fn origins(&self) -> Vec<Origin> {
+        let mut origins = vec![Origin::default(); self.graph.tensors.len()];
+        // Whether the elements of a tensor are those of an input.
+        let mut is_of_input = vec![false; origins.len()];
+        for &id in &self.graph.inputs {
+            is_of_input[id.0] = true;
+            let holds_codes = self.coded_format(id).is_some();
+            origins[id.0] = Origin { is_taken_from_input: true, holds_codes, is_coded: false };
         }
-    }
-
-    /// Whether the elements of a tensor are codes.
-    pub(crate) fn is_coded(&self, id: TensorId) -> bool {
-        let producers = self.graph.producers();
-        let mut id = id;
-        while let Some(position) = producers[id.0] {
-            match &self.graph.nodes[position].op {
-                Op::Coded(_) => return true,
-                Op::Alias(alias) => id = alias.input,
-                Op::MaxPool(pool) => id = pool.input,
-                _ => return false,
-            }
+        for node in &self.graph.nodes {
+            origins[node.output.0] = match &node.op {
+                Op::Alias(alias) => {
+                    is_of_input[node.output.0] = is_of_input[alias.input.0];
+                    origins[alias.input.0]
+                }
+                Op::MaxPool(pool) => {
+                    Origin { is_coded: origins[pool.input.0].is_coded, ..Origin::default() }
+                }
+                Op::Coded(coded) => Origin {
+                    is_taken_from_input: matches!(coded.rule, Rule::Nearest { .. })
+                        && coded.inputs().iter().any(|input| is_of_input[input.0]),
+                    holds_codes: false,
+                    is_coded: true,
+                },
+                _ => Origin::default(),
+            };
         }
-        false
+        origins
     }
 }

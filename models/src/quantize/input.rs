@@ -1,10 +1,12 @@
 //! The integer format of model inputs.
 
-use super::{Format, Quantizer, power_of_two, real, usable};
-use crate::calibration::CalibrationSource;
+use crate::calibration::{Calibration, CalibrationSource};
 use crate::error::QuantizeError;
-use crate::graph::Op;
-use crate::quantized::TensorId;
+use crate::graph::{Graph, Op};
+use crate::numbers::{power_of_two, real};
+use crate::quantizer::options::QuantizeOptions;
+use crate::quantizer::{Format, usable};
+use crate::tensor::{Rounding, TensorId};
 
 /// Bits for inputs on a grid, and for others.
 const GRID_BITS: u32 = 8;
@@ -16,10 +18,37 @@ const SINGLE_HEADROOM: f64 = 4.0;
 /// Of so many elements, none of them negative, one sample tells that none ever is.
 const MANY_ELEMENTS: usize = 64;
 
-impl Quantizer<'_> {
+/// What the formats of a model's inputs follow from.
+pub(super) struct InputFormats<'a> {
+    pub(super) graph: &'a Graph,
+    pub(super) calibration: &'a Calibration,
+    pub(super) options: &'a QuantizeOptions,
+}
+
+impl InputFormats<'_> {
+    /// The format of input `id`, the scales of its columns where they have their own, and how it is
+    /// rounded.
+    pub(super) fn format(
+        &self,
+        id: TensorId,
+    ) -> Result<(Format, Vec<f64>, Rounding), QuantizeError> {
+        if let Some(format) = self.coded_format(id) {
+            return Ok((format, Vec::new(), Rounding::SinglePrecision));
+        }
+        let (format, columns) = match (self.index_format(id)?, self.compared_format(id)?) {
+            (Some(indices), _) => (indices, Vec::new()),
+            (None, Some(exact)) => exact,
+            (None, None) => {
+                let format = self.input_format(id)?;
+                (format, self.column_scales(id, format)?)
+            }
+        };
+        Ok((format, columns, Rounding::HalfUp))
+    }
+
     /// The format of input `id`, where rows of tables are chosen by its elements: its integers
     /// themselves, those that choose a row of the longest table; negative ones if some were seen.
-    pub(super) fn index_format(&self, id: TensorId) -> Result<Option<Format>, QuantizeError> {
+    fn index_format(&self, id: TensorId) -> Result<Option<Format>, QuantizeError> {
         let producers = self.graph.producers();
         let rows = self.graph.nodes.iter().filter_map(|node| match &node.op {
             Op::Embed(embed) if self.graph.alias_root(embed.input, &producers) == id => {
@@ -35,7 +64,7 @@ impl Quantizer<'_> {
     }
 
     /// Inputs are not range-checked in the proof, so they get more bits than activations.
-    pub(super) fn input_format(&self, id: TensorId) -> Result<Format, QuantizeError> {
+    fn input_format(&self, id: TensorId) -> Result<Format, QuantizeError> {
         let spec = self.graph.tensor(id);
         let input = self.calibration.inputs.get(&spec.name);
         let range = usable(&spec.name, input.map(|input| input.range))?;

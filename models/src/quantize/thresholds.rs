@@ -8,11 +8,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Format, MOST_COLUMNS, Quantizer, check_scale, power_of_two, usable};
-use crate::calibration::Range;
+use super::input::InputFormats;
+use crate::calibration::{MOST_COLUMNS, Range};
 use crate::error::QuantizeError;
 use crate::graph::Op;
-use crate::quantized::TensorId;
+use crate::numbers::power_of_two;
+use crate::quantizer::{Format, check_scale, usable};
+use crate::tensor::TensorId;
 use crate::view::View;
 
 /// Bits of a single-precision number after the first.
@@ -40,7 +42,7 @@ impl Column {
     }
 }
 
-impl Quantizer<'_> {
+impl InputFormats<'_> {
     /// The format of input `id` and the scales of its columns, where only trees read it and the
     /// options leave its bits open.
     pub(super) fn compared_format(

@@ -3,14 +3,13 @@
 //! Calibrated ranges decide scales, so precision; proven ones bound what a circuit must hold, and
 //! take over only where calibration saw nothing.
 
-use super::{Format, Quantizer, integer, power_of_two, real};
+use super::{Format, Quantizer};
 use crate::activation::Activation;
 use crate::calibration::Range;
 use crate::error::QuantizeError;
 use crate::function::Function;
-use crate::graph::Graph;
-use crate::ops::Requirement;
-use crate::quantized::TensorId;
+use crate::numbers::{integer, power_of_two, real};
+use crate::tensor::TensorId;
 
 /// What a layer's result is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,34 +19,12 @@ pub(crate) enum Role {
     /// A model output, maybe reordered.
     Output,
     /// The argument of a table that another operation has, maybe reordered; see
-    /// [`Requirement::Argument`].
+    /// [`Requirement::Argument`](crate::ops::form::Requirement::Argument).
     Argument {
         /// The tensor that the operation gives: under its name, calibration has the range of the
         /// largest argument of each group.
         of: TensorId,
     },
-}
-
-/// The role of each tensor.
-pub(crate) fn roles(graph: &Graph) -> Vec<Role> {
-    let producers = graph.producers();
-    let mut roles = vec![Role::Hidden; graph.tensors.len()];
-    for node in graph.nodes.iter().filter(|n| n.op.form().requirement() == Requirement::Precision) {
-        for input in node.op.inputs() {
-            roles[graph.alias_root(input, &producers).0] = Role::Output;
-        }
-    }
-    for node in &graph.nodes {
-        if node.op.form().requirement() == Requirement::Argument {
-            for input in node.op.inputs() {
-                roles[graph.alias_root(input, &producers).0] = Role::Argument { of: node.output };
-            }
-        }
-    }
-    for &output in &graph.outputs {
-        roles[graph.alias_root(output, &producers).0] = Role::Output;
-    }
-    roles
 }
 
 /// From accumulator to output: `z` in `[lo, hi]`, where `z` stands for `scale · (z − zero)`, then
@@ -261,7 +238,7 @@ impl Quantizer<'_> {
         };
         // A function that goes on growing would spend its entries on values nobody has seen.
         let largest = image(window);
-        let expected = self.factor() * image(seen);
+        let expected = self.factor * image(seen);
         let is_growing = useful.is_none() && expected > 0.0;
         let reach = if is_growing { largest.min(expected) } else { largest };
         let entries = Entries::Function { of: function, bits, reach };

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::QuantizeError;
-use crate::graph::Graph;
 
 /// How a model is quantized; part of what the verifying key commits to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,10 +50,11 @@ impl Default for QuantizeOptions {
 }
 
 impl QuantizeOptions {
-    /// Refuses values out of range, and options of layers that the model does not have.
-    pub(super) fn check(&self, graph: &Graph) -> Result<(), QuantizeError> {
+    /// Refuses values out of range, and options of layers that the model does not have:
+    /// `is_layer` knows the tensors that its layers give.
+    pub(crate) fn check(&self, is_layer: impl Fn(&str) -> bool) -> Result<(), QuantizeError> {
         for (layer, options) in &self.layers {
-            if !graph.nodes.iter().any(|node| graph.tensor(node.output).name == *layer) {
+            if !is_layer(layer) {
                 return Err(QuantizeError::UnknownLayer { layer: layer.clone() });
             }
             within("activation_bits of a layer", options.activation_bits, 2, 16)?;

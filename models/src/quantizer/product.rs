@@ -3,13 +3,13 @@
 //! There are no weights that could absorb scales, only a whole factor, so the scale of the result
 //! gives way instead: a coarse factor would change the result by a constant one.
 
-use super::{Form, Format, OUTPUT_BITS, Quantizer, Role, SUM_BITS, check_scale, integer};
-use super::{power_of_two, real, small};
+use super::form::{Form, OUTPUT_BITS, Role};
+use super::{Format, Layer, Quantizer, SUM_BITS, check_scale};
 use crate::activation::Activation;
 use crate::calibration::Range;
 use crate::error::QuantizeError;
-use crate::graph::Node;
-use crate::quantized::Requant;
+use crate::numbers::{integer, power_of_two, real, small};
+use crate::requant::Requant;
 
 /// What is requantized.
 pub(crate) struct Products<'a> {
@@ -74,14 +74,14 @@ impl Products<'_> {
 }
 
 impl Quantizer<'_> {
-    /// Requantization of the sums of a node. Where not even the factor 1 makes them small enough
+    /// Requantization of the sums of a layer. Where not even the factor 1 makes them small enough
     /// for their form, the result has the bits of an output.
     ///
     /// # Errors
     /// When sums could exceed 62 bits, or their values on the samples do not fit the result.
     pub(crate) fn factored(
         &self,
-        node: &Node,
+        layer: Layer<'_>,
         role: Role,
         products: &Products<'_>,
     ) -> Result<Factored, QuantizeError> {
@@ -91,14 +91,14 @@ impl Quantizer<'_> {
         let seen = match (products.activation, role) {
             // Measured at the reader.
             (Activation::Identity | Activation::Relu, Role::Argument { of }) => self.range(of)?,
-            _ => self.range(node.output)?,
+            _ => self.range(layer.output)?,
         };
         let proven = products.proven();
         // The largest result in its units, where the factor is 1.
         let reach = proven.magnitude() / step;
         let fits = reach <= real(power_of_two(OUTPUT_BITS - 1) - 1);
         let role = if fits || role != Role::Output { role } else { Role::Hidden };
-        let mut form = self.product_form(node, products, role, [seen, proven])?;
+        let mut form = self.product_form(layer, products, role, [seen, proven])?;
         let is_plain = products.activation == Activation::Identity && !form.is_argument();
         let ideal = if fits && (form.must_fit || (is_plain && step < form.scale)) {
             form = Form::wide(proven);
@@ -107,13 +107,13 @@ impl Quantizer<'_> {
             (step / form.scale).floor()
         };
         if form.is_cut_at(step, seen) {
-            return Err(QuantizeError::Product { layer: node.name.clone(), shift });
+            return Err(QuantizeError::Product { layer: layer.name.to_owned(), shift });
         }
         let ideal = ideal.clamp(1.0, real(power_of_two(SUM_BITS - 1)));
         form.scale = step / ideal;
-        check_scale(&node.name, form.scale)?;
+        check_scale(layer.name, form.scale)?;
         let factor = integer(ideal);
-        let overflow = || QuantizeError::Overflow { layer: node.name.clone() };
+        let overflow = || QuantizeError::Overflow { layer: layer.name.to_owned() };
         let bias = products.integer_bias(&form, [factor, i64::from(shift)]).ok_or_else(overflow)?;
         let [acc_lo, acc_hi] = sum_bounds(products.bounds, factor, &bias).ok_or_else(overflow)?;
         let (table, format) = self.output_of(&form);
@@ -125,17 +125,17 @@ impl Quantizer<'_> {
     /// The form of the result; without a place for a bias, 0 stands for 0.
     fn product_form(
         &self,
-        node: &Node,
+        layer: Layer<'_>,
         products: &Products<'_>,
         role: Role,
         [seen, proven]: [Range; 2],
     ) -> Result<Form, QuantizeError> {
-        let form = self.form(node.output, products.activation, role, [seen, proven])?;
+        let form = self.form(layer.output, products.activation, role, [seen, proven])?;
         // The cap of a clip would have to be a whole number of units, which the factor decides.
         let form = match form.is_adjustable {
             true => form,
             false => {
-                let bits = self.bits_of(node.output);
+                let bits = self.bits_of(layer.output);
                 self.table_form(products.activation, role, bits, [seen, proven])
             }
         };

@@ -3,7 +3,7 @@
 use super::super::{Affine, Draft, Node, Op, Term, Window};
 use super::Context;
 use crate::activation::Activation;
-use crate::quantized::{ImageView, TensorId};
+use crate::tensor::{ImageView, TensorId};
 use crate::view::View;
 
 impl Draft {

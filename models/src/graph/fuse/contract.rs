@@ -4,7 +4,7 @@ use super::super::{Affine, Contract, Draft, Op};
 use super::Context;
 use super::affine::{channel_of_element, is_pointwise};
 use crate::activation::Activation;
-use crate::quantized::TensorId;
+use crate::tensor::TensorId;
 
 impl Draft {
     /// A product takes over the layer that only scales and shifts its elements: the division by the

@@ -5,7 +5,7 @@ use super::Context;
 use super::affine::is_pointwise;
 use crate::activation::Activation;
 use crate::function::Function;
-use crate::quantized::TensorId;
+use crate::tensor::TensorId;
 
 /// What is recognized, by its values.
 const KNOWN: [Activation; 5] = [

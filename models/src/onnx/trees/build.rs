@@ -4,6 +4,7 @@ use super::super::error::ImportError;
 use super::super::node::OnnxNode;
 use super::attributes::{Child, Ensemble, FileBranch, Mode};
 use crate::graph::{Branch, Next, Tree};
+use crate::numbers::narrow;
 
 /// A tree with its targets: which the values of its leaves are of.
 pub(super) type Targeted = (Tree<f64>, Vec<usize>);
@@ -186,7 +187,7 @@ fn among(members: &[f64], holds: bool) -> Vec<Step> {
 
 /// The largest single-precision number that is not above `value`.
 fn at_most(value: f64) -> f64 {
-    let nearest = crate::graph::narrow(value);
+    let nearest = narrow(value);
     let number = if f64::from(nearest) > value { nearest.next_down() } else { nearest };
     f64::from(number) + 0.0
 }
@@ -194,5 +195,5 @@ fn at_most(value: f64) -> f64 {
 /// The largest single-precision number below `value`.
 fn below(value: f64) -> f64 {
     let number = at_most(value);
-    if number < value { number } else { f64::from(crate::graph::narrow(number).next_down()) }
+    if number < value { number } else { f64::from(narrow(number).next_down()) }
 }

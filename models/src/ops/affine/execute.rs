@@ -5,17 +5,17 @@ use ndarray::{ArrayView2, LinalgScalar};
 
 use super::patches::{Patches, bias_sums, scatter};
 use super::{ConvTerm, QuantizedAffine};
-use crate::quantized::{QuantizedGraph, TensorId};
+use crate::tensor::{QuantizedTensor, TensorId};
 
 /// The accumulators in the element order of the output tensor.
 pub(super) fn accumulators(
-    graph: &QuantizedGraph,
+    tensors: &[QuantizedTensor],
     layer: &QuantizedAffine,
     values: &[Vec<i64>],
     output: TensorId,
 ) -> Vec<i64> {
-    let len = graph.tensors[output.0].len();
-    if largest_sum(graph, layer) < 1 << 53 {
+    let len = tensors[output.0].len();
+    if largest_sum(tensors, layer) < 1 << 53 {
         let sums = sums::<f64>(layer, values, len, exact, f64::from);
         return sums.into_iter().map(whole).collect();
     }
@@ -23,10 +23,10 @@ pub(super) fn accumulators(
 }
 
 /// The largest magnitude that any partial sum can have, in any order of summation.
-fn largest_sum(graph: &QuantizedGraph, layer: &QuantizedAffine) -> u128 {
+fn largest_sum(tensors: &[QuantizedTensor], layer: &QuantizedAffine) -> u128 {
     let mut sums: Vec<u128> = layer.bias.iter().map(|bias| bias.unsigned_abs().into()).collect();
     for term in &layer.terms {
-        let tensor = &graph.tensors[term.input.0];
+        let tensor = &tensors[term.input.0];
         let input = u128::from(tensor.lo.unsigned_abs().max(tensor.hi.unsigned_abs()));
         let per_channel = term.kernel.len() / sums.len();
         for (sum, weights) in sums.iter_mut().zip(term.kernel.chunks(per_channel)) {

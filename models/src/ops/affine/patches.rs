@@ -4,7 +4,7 @@ use ndarray::linalg::{general_mat_mul, general_mat_vec_mul};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, LinalgScalar, Slice, Zip};
 
 use super::Window;
-use crate::quantized::ImageView;
+use crate::tensor::ImageView;
 
 /// A kernel's way over an image, and the size of what it gives.
 #[derive(Clone, Copy, Debug)]

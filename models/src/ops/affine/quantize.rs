@@ -2,17 +2,18 @@
 
 use super::patches::Patches;
 use super::regroup::regrouped;
-use super::{Affine, ConvTerm, QuantizedAffine, Term, Window};
+use super::{Affine, ConvTerm, Integers, QuantizedAffine, Term, Window};
 use crate::activation::Activation;
 use crate::calibration::Range;
 use crate::error::QuantizeError;
-use crate::graph::Node;
-use crate::ops::{QuantizedOp, RealForm as _};
-use crate::quantize::{
-    Form, Format, Quantizer, Role, SUM_BITS, check_scale, integer, power_of_two, real,
-    shift::FINEST, small,
-};
-use crate::quantized::{Alias, ImageView, Requant};
+use crate::numbers::{integer, power_of_two, real, small};
+use crate::ops::alias::Alias;
+use crate::ops::form::RealForm as _;
+use crate::quantizer::form::{Form, Role};
+use crate::quantizer::shift::FINEST;
+use crate::quantizer::{Format, Layer, Quantizer, SUM_BITS, check_scale};
+use crate::requant::Requant;
+use crate::tensor::ImageView;
 use crate::view::View;
 
 /// How much an output's scale grows at a time until rounded weights cannot saturate it.
@@ -28,21 +29,21 @@ const DROWNED: f64 = 16.0;
 impl Quantizer<'_> {
     pub(super) fn affine(
         &self,
-        node: &Node,
+        layer: Layer<'_>,
         affine: &Affine,
         role: Role,
-    ) -> Result<(QuantizedOp, Format), QuantizeError> {
+    ) -> Result<(Integers, Format), QuantizeError> {
         if let Some(scaled) = self.scaled_codes(affine, role) {
             return Ok(scaled);
         }
         let absorbed = self.absorbed(affine);
         let affine = absorbed.as_ref();
         let proven = affine.range(&self.ranges());
-        let mut form = self.affine_form(node, affine, role, proven)?;
+        let mut form = self.affine_form(layer, affine, role, proven)?;
         // The many digits of a model that is quantized already are for weights below one.
         let is_coarsened = self.shift > FINEST && self.options.shift.is_none();
         if is_coarsened && self.smallest_scale(affine) > form.scale {
-            return Err(QuantizeError::Overflow { layer: node.name.clone() });
+            return Err(QuantizeError::Overflow { layer: layer.name.to_owned() });
         }
         form.scale = if form.is_sign() {
             self.finest_step(affine) / STEP_PARTS
@@ -52,18 +53,18 @@ impl Quantizer<'_> {
         if !form.is_argument() {
             form.scale = form.scale.max(self.smallest_scale(affine));
         }
-        let mut layer = self.integers(node, affine, &form)?;
+        let mut sums = self.integers(layer, affine, &form)?;
         if form.must_fit {
-            layer = self.fitting(node, affine, &mut form, layer)?;
+            sums = self.fitting(layer, affine, &mut form, sums)?;
         }
         let (table, format) = self.output_of(&form);
-        layer.0.requant.table = table;
-        let layer = regrouped(layer.0, &self.tensors[node.output.0].shape);
-        Ok((QuantizedOp::Affine(layer), format))
+        sums.0.requant.table = table;
+        let regrouped = regrouped(sums.0, &self.tensors[layer.output.0].shape);
+        Ok((Integers::Layer(regrouped), format))
     }
 
     /// Codes of which each stands for as much: the codes themselves.
-    fn scaled_codes(&self, affine: &Affine, role: Role) -> Option<(QuantizedOp, Format)> {
+    fn scaled_codes(&self, affine: &Affine, role: Role) -> Option<(Integers, Format)> {
         let [term] = &affine.terms[..] else { return None };
         let &weight = term.kernel.first()?;
         let is_scaling = weight > 0.0
@@ -75,21 +76,21 @@ impl Quantizer<'_> {
         let is_read_elsewhere = match role {
             Role::Hidden => false,
             // An output is computed, even from an input that it is equal to.
-            Role::Output => self.is_taken_from_input(term.input),
+            Role::Output => self.origins[term.input.0].is_taken_from_input,
             Role::Argument { .. } => true,
         };
-        if !is_scaling || is_read_elsewhere || !self.is_coded(term.input) {
+        if !is_scaling || is_read_elsewhere || !self.origins[term.input.0].is_coded {
             return None;
         }
         let format = self.format(term.input);
         let elements = View::in_order(self.tensors[term.input.0].len());
         let alias = Alias { input: term.input, elements };
-        Some((QuantizedOp::Alias(alias), Format { scale: format.scale * weight, ..format }))
+        Some((Integers::Elements(alias), Format { scale: format.scale * weight, ..format }))
     }
 
     fn affine_form(
         &self,
-        node: &Node,
+        layer: Layer<'_>,
         affine: &Affine,
         role: Role,
         proven: Range,
@@ -97,9 +98,9 @@ impl Quantizer<'_> {
         let seen = match (affine.activation, role) {
             // Measured at the reader.
             (Activation::Identity | Activation::Relu, Role::Argument { of }) => self.range(of)?,
-            _ => self.range(node.output)?,
+            _ => self.range(layer.output)?,
         };
-        let form = self.form(node.output, affine.activation, role, [seen, proven])?;
+        let form = self.form(layer.output, affine.activation, role, [seen, proven])?;
         let wide = Form::wide(proven);
         let is_plain = role == Role::Hidden && affine.activation == Activation::Identity;
         if is_plain && wide.scale < form.scale && self.drowns_a_term(affine, &form) {
@@ -128,20 +129,20 @@ impl Quantizer<'_> {
     /// The layer with the first scale at which no input in range saturates it.
     fn fitting(
         &self,
-        node: &Node,
+        layer: Layer<'_>,
         affine: &Affine,
         form: &mut Form,
-        mut layer: Layer,
-    ) -> Result<Layer, QuantizeError> {
+        mut sums: Sums,
+    ) -> Result<Sums, QuantizeError> {
         for step in 0..STEPS {
-            let excess = layer.excess();
+            let excess = sums.excess();
             if excess <= 1.0 {
-                return Ok(layer);
+                return Ok(sums);
             }
             form.scale *= WIDENING * if step < SMALL_STEPS { 1.0 } else { excess };
-            layer = self.integers(node, affine, form)?;
+            sums = self.integers(layer, affine, form)?;
         }
-        Err(QuantizeError::Overflow { layer: node.name.clone() })
+        Err(QuantizeError::Overflow { layer: layer.name.to_owned() })
     }
 
     /// The smallest scale at which every weight fits 32 bits.
@@ -181,9 +182,14 @@ impl Quantizer<'_> {
         steps.filter(|&step| step > 0.0)
     }
 
-    fn integers(&self, node: &Node, affine: &Affine, form: &Form) -> Result<Layer, QuantizeError> {
-        check_scale(&node.name, form.scale)?;
-        let overflow = || QuantizeError::Overflow { layer: node.name.clone() };
+    fn integers(
+        &self,
+        layer: Layer<'_>,
+        affine: &Affine,
+        form: &Form,
+    ) -> Result<Sums, QuantizeError> {
+        check_scale(layer.name, form.scale)?;
+        let overflow = || QuantizeError::Overflow { layer: layer.name.to_owned() };
         let unit = real(power_of_two(self.shift)) / form.scale;
         let limit = real(power_of_two(SUM_BITS - 1));
         let mut terms = Vec::with_capacity(affine.terms.len());
@@ -218,10 +224,10 @@ impl Quantizer<'_> {
         let scale = form.scale;
         let requant = Requant { scale, zero, shift, lo, hi, acc_lo: 0, acc_hi: 0, table: None };
         let output = affine.output.clone();
-        let mut layer = Layer(QuantizedAffine { terms, bias, shifts: Vec::new(), output, requant });
-        let (acc_lo, acc_hi) = self.sum_bounds(&layer.0).ok_or_else(overflow)?;
-        (layer.0.requant.acc_lo, layer.0.requant.acc_hi) = (acc_lo, acc_hi);
-        Ok(layer)
+        let mut sums = Sums(QuantizedAffine { terms, bias, shifts: Vec::new(), output, requant });
+        let (acc_lo, acc_hi) = self.sum_bounds(&sums.0).ok_or_else(overflow)?;
+        (sums.0.requant.acc_lo, sums.0.requant.acc_hi) = (acc_lo, acc_hi);
+        Ok(sums)
     }
 
     /// For each channel of an argument, a bias below which every input gives the smallest `z`: a
@@ -274,10 +280,10 @@ impl Quantizer<'_> {
     }
 }
 
-/// A layer in integers.
-struct Layer(QuantizedAffine);
+/// A layer in integers, before its table.
+struct Sums(QuantizedAffine);
 
-impl Layer {
+impl Sums {
     /// The furthest that an input in range can go, as a multiple of what does not saturate.
     fn excess(&self) -> f64 {
         let requant = &self.0.requant;

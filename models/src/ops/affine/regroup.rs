@@ -1,7 +1,7 @@
 //! Layers that shift every element by a number of its own, as layers of few channels.
 
 use super::{ConvTerm, QuantizedAffine};
-use crate::quantized::ImageView;
+use crate::tensor::ImageView;
 
 /// So many channels or more: requantized values of neighbouring channels lie side by side.
 const LEAST_CHANNELS: usize = 16;

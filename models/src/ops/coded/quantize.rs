@@ -2,16 +2,17 @@
 
 use super::rule::Rule;
 use super::steps::{Line, Steps};
-use super::{Coded, Sums};
+use super::{Coded, Integers, Sums};
 use crate::error::QuantizeError;
-use crate::graph::{Affine, Contract, Mul, Node, Term};
-use crate::ops::QuantizedOp;
-use crate::ops::affine::QuantizedAffine;
-use crate::quantize::{Quantizer, Role, SUM_BITS, integer, power_of_two, real, small};
-use crate::quantized::{
-    Alias, Contract as QuantizedContract, ConvTerm, Mul as QuantizedMul, QuantizedTensor, Requant,
-    TensorId,
-};
+use crate::numbers::{integer, power_of_two, real, small};
+use crate::ops::affine::{Affine, ConvTerm, QuantizedAffine, Term};
+use crate::ops::alias::Alias;
+use crate::ops::contract::{Contract, QuantizedContract};
+use crate::ops::mul::{Mul, QuantizedMul};
+use crate::quantizer::form::Role;
+use crate::quantizer::{Layer, Quantizer, SUM_BITS};
+use crate::requant::Requant;
+use crate::tensor::QuantizedTensor;
 use crate::view::View;
 
 /// Sums below this are exact in single precision.
@@ -24,10 +25,10 @@ impl Quantizer<'_> {
     /// [`Self::misplaced`].
     pub(super) fn coded(
         &self,
-        node: &Node,
+        node: Layer<'_>,
         coded: &Coded,
         role: Role,
-    ) -> Result<QuantizedOp, QuantizeError> {
+    ) -> Result<Integers, QuantizeError> {
         match &coded.sums {
             Sums::Affine(affine) => match &coded.rule {
                 Rule::Nearest { scale } => self.nearest(node, coded, affine, (*scale, role)),
@@ -43,34 +44,34 @@ impl Quantizer<'_> {
     /// Codes of real numbers: those of the input itself where it is held in codes already.
     fn nearest(
         &self,
-        node: &Node,
+        node: Layer<'_>,
         coded: &Coded,
         affine: &Affine,
         (scale, role): (f32, Role),
-    ) -> Result<QuantizedOp, QuantizeError> {
+    ) -> Result<Integers, QuantizeError> {
         let [term] = &affine.terms[..] else { return Err(overflow(node)) };
         let input = term.input;
-        if self.holds_codes(input) {
+        if self.origins[input.0].holds_codes {
             // An output is computed, even from an input that it is equal to.
             if role == Role::Output {
                 let line = Line::exact(power_of_two(self.shift));
-                return self.layer(node, affine, &Layer::clamped(coded, vec![line]));
+                return self.layer(node, affine, &Recipe::clamped(coded, vec![line]));
             }
             let elements = View::in_order(self.tensors[input.0].len());
-            return Ok(QuantizedOp::Alias(Alias { input, elements }));
+            return Ok(Integers::Elements(Alias { input, elements }));
         }
         let unit = self.tensors[input.0].scale / f64::from(scale);
         let weight = integer((unit * real(power_of_two(self.shift))).round()).max(1);
-        self.layer(node, affine, &Layer::clamped(coded, vec![Line::exact(weight)]))
+        self.layer(node, affine, &Recipe::clamped(coded, vec![Line::exact(weight)]))
     }
 
     /// A table over the codes of the input.
     fn entries(
         &self,
-        node: &Node,
+        node: Layer<'_>,
         coded: &Coded,
         affine: &Affine,
-    ) -> Result<QuantizedOp, QuantizeError> {
+    ) -> Result<Integers, QuantizeError> {
         let sums = self.sums_of(node, affine)?;
         let lo = sums.iter().map(|sum| sum[0]).min().unwrap_or(0);
         let hi = sums.iter().map(|sum| sum[1]).max().unwrap_or(0);
@@ -83,15 +84,15 @@ impl Quantizer<'_> {
     /// Sums that a line or, where they are few, a table makes codes of.
     fn scaled(
         &self,
-        node: &Node,
+        node: Layer<'_>,
         coded: &Coded,
         affine: &Affine,
-    ) -> Result<QuantizedOp, QuantizeError> {
+    ) -> Result<Integers, QuantizeError> {
         let codes = [coded.lo, coded.hi];
         let sums = self.sums_of(node, affine)?;
         if coded.rule.is_identity() && sums.iter().flatten().all(|sum| sum.abs() < EXACT) {
             let line = Line::exact(power_of_two(self.shift));
-            return self.layer(node, affine, &Layer::clamped(coded, vec![line]));
+            return self.layer(node, affine, &Recipe::clamped(coded, vec![line]));
         }
         let steps = sums.iter().enumerate();
         let steps: Vec<Steps> =
@@ -109,13 +110,13 @@ impl Quantizer<'_> {
             }
         }
         self.misplace(misplaced);
-        self.layer(node, affine, &Layer::clamped(coded, lines))
+        self.layer(node, affine, &Recipe::clamped(coded, lines))
     }
 
     /// Whole sums, clamped to a window, and the code for each.
-    fn table(&self, coded: &Coded, [lo, hi]: [i64; 2]) -> Layer {
+    fn table(&self, coded: &Coded, [lo, hi]: [i64; 2]) -> Recipe {
         let code = |sum| small(coded.rule.of_sum(0, sum).clamp(coded.lo, coded.hi));
-        Layer {
+        Recipe {
             lines: vec![Line::exact(power_of_two(self.shift))],
             lo,
             hi,
@@ -127,17 +128,17 @@ impl Quantizer<'_> {
     /// The layer with a line for each channel, or one for all.
     fn layer(
         &self,
-        node: &Node,
+        node: Layer<'_>,
         affine: &Affine,
-        layer: &Layer,
-    ) -> Result<QuantizedOp, QuantizeError> {
-        let line = |channel: usize| layer.lines[channel % layer.lines.len()];
+        recipe: &Recipe,
+    ) -> Result<Integers, QuantizeError> {
+        let line = |channel: usize| recipe.lines[channel % recipe.lines.len()];
         let channels = affine.bias.len();
         let mut terms = Vec::with_capacity(affine.terms.len());
         for (place, term) in affine.terms.iter().enumerate() {
             let per_channel = (term.kernel.len() / channels).max(1);
             let weight = |(position, weight): (usize, &f64)| {
-                let factor = match layer.weights.get(place) {
+                let factor = match recipe.weights.get(place) {
                     Some(&factor) => factor,
                     None => line(position / per_channel).factor,
                 };
@@ -161,11 +162,11 @@ impl Quantizer<'_> {
             bias,
             shifts: Vec::new(),
             output: affine.output.clone(),
-            requant: self.requant([layer.lo, layer.hi], layer.table.clone()),
+            requant: self.requant([recipe.lo, recipe.hi], recipe.table.clone()),
         };
         let bounds = self.sum_bounds(&layer).ok_or_else(|| overflow(node))?;
         (layer.requant.acc_lo, layer.requant.acc_hi) = bounds;
-        Ok(QuantizedOp::Affine(layer))
+        Ok(Integers::Affine(layer))
     }
 
     fn requant(&self, [lo, hi]: [i64; 2], table: Option<Vec<i32>>) -> Requant {
@@ -175,7 +176,7 @@ impl Quantizer<'_> {
     }
 
     /// The smallest and the largest sum of each channel.
-    fn sums_of(&self, node: &Node, affine: &Affine) -> Result<Vec<[i64; 2]>, QuantizeError> {
+    fn sums_of(&self, node: Layer<'_>, affine: &Affine) -> Result<Vec<[i64; 2]>, QuantizeError> {
         let whole = |weight: &f64| i32::try_from(integer(*weight)).map_err(|_| overflow(node));
         let terms = affine.terms.iter().map(|term| {
             let kernel = term.kernel.iter().map(whole).collect::<Result<_, _>>()?;
@@ -194,10 +195,10 @@ impl Quantizer<'_> {
     /// Two scaled tensors: the weights nearest to the ratios and the offset that serves most pairs.
     fn added(
         &self,
-        node: &Node,
+        node: Layer<'_>,
         coded: &Coded,
         affine: &Affine,
-    ) -> Result<QuantizedOp, QuantizeError> {
+    ) -> Result<Integers, QuantizeError> {
         let (Rule::Added { ratios, .. }, [a, b]) = (&coded.rule, &affine.terms[..]) else {
             return Err(overflow(node));
         };
@@ -220,43 +221,43 @@ impl Quantizer<'_> {
             }
         }
         self.misplace(line.misplaced);
-        let layer = Layer { weights: weights.to_vec(), ..Layer::clamped(coded, vec![line]) };
-        self.layer(node, affine, &layer)
+        let recipe = Recipe { weights: weights.to_vec(), ..Recipe::clamped(coded, vec![line]) };
+        self.layer(node, affine, &recipe)
     }
 
     /// Products of the elements of two tensors.
     fn coded_mul(
         &self,
-        node: &Node,
+        node: Layer<'_>,
         coded: &Coded,
         mul: &Mul,
-    ) -> Result<QuantizedOp, QuantizeError> {
+    ) -> Result<Integers, QuantizeError> {
         let [a, b] = [mul.a, mul.b].map(|id| &self.tensors[id.0]);
         let products = product_bounds(a, b).ok_or_else(|| overflow(node))?;
         let steps = Steps::of(&coded.rule, 0, products, [coded.lo, coded.hi]);
         let line = steps.line(self.shift, false);
-        let mut layer = Layer::clamped(coded, vec![line]);
+        let mut recipe = Recipe::clamped(coded, vec![line]);
         let window = steps.window().filter(|w| w[1] - w[0] < MOST_ENTRIES);
         match window {
-            Some(window) if line.misplaced > 0 => layer = self.table(coded, window),
+            Some(window) if line.misplaced > 0 => recipe = self.table(coded, window),
             _ => self.misplace(line.misplaced),
         }
-        let factor = layer.lines[0].factor;
-        let mut requant = self.requant([layer.lo, layer.hi], layer.table);
+        let factor = recipe.lines[0].factor;
+        let mut requant = self.requant([recipe.lo, recipe.hi], recipe.table);
         [requant.acc_lo, requant.acc_hi] =
             accumulators(products, factor, 0).ok_or_else(|| overflow(node))?;
         let (a_elements, b_elements) = (mul.a_elements.clone(), mul.b_elements.clone());
         let (a, b) = (mul.a, mul.b);
-        Ok(QuantizedOp::Mul(QuantizedMul { a, b, a_elements, b_elements, factor, requant }))
+        Ok(Integers::Mul(QuantizedMul { a, b, a_elements, b_elements, factor, requant }))
     }
 
     /// Products of two stacks of matrices.
     fn coded_contract(
         &self,
-        node: &Node,
+        node: Layer<'_>,
         coded: &Coded,
         contract: &Contract,
-    ) -> Result<QuantizedOp, QuantizeError> {
+    ) -> Result<Integers, QuantizeError> {
         let [a, b] = [contract.a, contract.b].map(|id| &self.tensors[id.0]);
         let inner = i64::try_from(contract.sizes.inner).map_err(|_| overflow(node))?;
         let bounds = product_bounds(a, b).ok_or_else(|| overflow(node))?;
@@ -270,18 +271,12 @@ impl Quantizer<'_> {
             accumulators(sums, factor, offset).ok_or_else(|| overflow(node))?;
         let bias = if offset == 0 { Vec::new() } else { vec![offset; contract.sizes.len()] };
         let (a, b, sizes) = (contract.a, contract.b, contract.sizes);
-        Ok(QuantizedOp::Contract(QuantizedContract { a, b, sizes, factor, bias, requant }))
-    }
-
-    /// Whether a tensor is an input that is held in codes.
-    pub(crate) fn holds_codes(&self, id: TensorId) -> bool {
-        let root = self.root(id);
-        self.is_input(root) && self.coded_format(root).is_some()
+        Ok(Integers::Contract(QuantizedContract { a, b, sizes, factor, bias, requant }))
     }
 }
 
 /// What makes a layer of whole sums.
-struct Layer {
+struct Recipe {
     lines: Vec<Line>,
     lo: i64,
     hi: i64,
@@ -290,7 +285,7 @@ struct Layer {
     weights: Vec<i64>,
 }
 
-impl Layer {
+impl Recipe {
     /// Codes without a table.
     fn clamped(coded: &Coded, lines: Vec<Line>) -> Self {
         Self { lines, lo: coded.lo, hi: coded.hi, table: None, weights: Vec::new() }
@@ -382,6 +377,6 @@ fn accumulators(sums: [i64; 2], factor: i64, offset: i64) -> Option<[i64; 2]> {
     Some([of(sums[0])?, of(sums[1])?])
 }
 
-fn overflow(node: &Node) -> QuantizeError {
-    QuantizeError::Overflow { layer: node.name.clone() }
+fn overflow(node: Layer<'_>) -> QuantizeError {
+    QuantizeError::Overflow { layer: node.name.to_owned() }
 }

@@ -1,6 +1,8 @@
 //! How runtimes make codes of exact sums: in single precision, step by step, as onnxruntime does
 //! without graph optimizations.
 
+use crate::numbers::narrow;
+
 /// From a whole sum of products of codes to the code of the result, less its zero point, before it
 /// saturates.
 #[derive(Clone, Debug, PartialEq)]
@@ -115,7 +117,7 @@ impl Rule {
 
     /// The result for a real number, in units of it.
     pub(crate) fn of_real(scale: f32, x: f64) -> i64 {
-        nearest(crate::graph::narrow(x) / scale)
+        nearest(narrow(x) / scale)
     }
 
     /// Whether every sum is its own code.

@@ -6,6 +6,7 @@
 //! an interval of offsets for each code, as wide as the factor.
 
 use super::rule::Rule;
+use crate::numbers::{integer, real};
 
 /// Most factors that are tried.
 const FACTORS: i64 = 24;
@@ -63,9 +64,9 @@ impl Steps {
     /// is 0.
     pub(super) fn line(&self, shift: u32, has_offset: bool) -> Line {
         let one = 1_i64 << shift;
-        let ideal = self.multiplier * crate::quantize::real(one);
+        let ideal = self.multiplier * real(one);
         // A weight has at most 32 bits; beyond that no factor is of use.
-        let centre = crate::quantize::integer(ideal.round()).clamp(1, 1 << 32);
+        let centre = integer(ideal.round()).clamp(1, 1 << 32);
         // Beyond this distance from the ideal, the last threshold is off by a whole sum.
         let reach = self.thresholds.iter().map(|[_, sum]| sum.abs()).max().unwrap_or(1).max(1);
         let step = (centre / reach / FACTORS).max(1);

@@ -2,8 +2,9 @@
 //! in range takes left out.
 
 use super::{Branch, Forest, Next, Tree};
-use crate::quantize::{Format, Quantizer, integer, power_of_two, real};
-use crate::quantized::QuantizedTensor;
+use crate::numbers::{integer, power_of_two, real};
+use crate::quantizer::{Format, Quantizer};
+use crate::tensor::QuantizedTensor;
 
 /// Bits of the sum of the largest values of all trees: as fine as a sum in single precision, and
 /// coarse enough for every form of the layers that add them up.
