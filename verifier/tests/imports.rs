@@ -1,7 +1,8 @@
 //! Arrows between files run one way: no circle of imports of a crate has more than three files.
 //!
-//! An arrow leads from a file to the file that a `use` names, the longest path that is one. Whoever
-//! names a folder means its `mod.rs`, and with it all that this imports.
+//! An arrow leads from a file to the file that a `use` names, or a path that begins with `crate`: the
+//! longest path that is one. Whoever names a folder means its `mod.rs`, and with it all that this
+//! imports.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
@@ -69,19 +70,48 @@ fn expand(tree: &str) -> Vec<String> {
     paths
 }
 
+/// How statements begin that import.
+const IMPORTS: [&str; 3] = ["\nuse ", "\npub use ", "\npub(crate) use "];
+
+/// The code of a file without its comments, tests and what only they import.
+fn code(text: &str) -> String {
+    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+    let code: Vec<_> = text.lines().map(|line| line.split("//").next().unwrap()).collect();
+    format!("\n{}", code.join("\n")).replace("#[cfg(test)]\nuse ", "#[cfg(test)] use ")
+}
+
+/// The paths that statements import, and the code without these statements.
+fn split_imports(mut code: &str) -> (Vec<String>, String) {
+    let (mut paths, mut rest) = (Vec::new(), String::new());
+    while let Some((at, start)) =
+        IMPORTS.iter().filter_map(|start| Some((code.find(start)?, start))).min()
+    {
+        rest.push_str(&code[..at]);
+        let (tree, after) = code[at + start.len()..].split_once(';').unwrap();
+        paths.extend(expand(&tree.split_whitespace().collect::<String>()));
+        code = after;
+    }
+    rest.push_str(code);
+    (paths, rest)
+}
+
+/// The paths in code that begin with `crate`.
+fn written_out(code: &str) -> impl Iterator<Item = String> {
+    let is_part = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == ':';
+    let starts = code.match_indices("crate::").map(|(at, _)| at);
+    // Not where a macro writes a path, at the end of another word, or in a visibility.
+    let is_other = move |at| code[..at].ends_with(|c: char| is_part(c) || c == '$');
+    let starts = starts.filter(move |&at| !is_other(at) && !code[..at].ends_with("(in "));
+    starts.map(move |at| code[at..].split(|c| !is_part(c)).next().unwrap().to_owned())
+}
+
 /// The files that a file imports.
 fn imports(
     module: &[String],
     text: &str,
     files: &BTreeMap<Vec<String>, String>,
 ) -> BTreeSet<Vec<String>> {
-    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
-    let code: Vec<_> = text.lines().map(|line| line.split("//").next().unwrap()).collect();
-    let code = code.join("\n");
-    let starts = ["\nuse ", "\npub use ", "\npub(crate) use "];
-    let trees = starts.iter().flat_map(|start| code.split(start).skip(1));
-    let trees = trees.filter_map(|rest| rest.split(';').next());
-    let trees = trees.map(|tree| tree.split_whitespace().collect::<String>());
+    let (paths, code) = split_imports(&code(text));
     let resolve = |path: String| {
         let mut words: Vec<String> = path.split("::").map(str::to_owned).collect();
         let mut base = match words[0].as_str() {
@@ -101,7 +131,8 @@ fn imports(
         base.extend(words);
         (0..=base.len()).rev().map(|len| base[..len].to_vec()).find(|path| files.contains_key(path))
     };
-    let found: BTreeSet<_> = trees.flat_map(|tree| expand(&tree)).filter_map(resolve).collect();
+    let paths = paths.into_iter().chain(written_out(&code));
+    let found: BTreeSet<_> = paths.filter_map(resolve).collect();
     found.into_iter().filter(|target| target != module).collect()
 }
 

@@ -19,7 +19,7 @@ use zkinfer_models::{HexDigest, SEMANTICS};
 use zkinfer_prover::{Srs, files};
 use zkinfer_verifier::{VerifyingKey, keccak256};
 
-use crate::{model::Model, settings::Settings};
+use crate::{expectation::hex, model::Model, settings::Settings};
 
 /// Separates the names of entries from every other use of Keccak-256.
 const DOMAIN: &[u8] = b"zkinfer.key.v2";
@@ -64,8 +64,8 @@ impl KeyCache {
         let srs = key.srs_digest().0.0;
         Self {
             folder: files::cache_dir(),
-            entry: format!("{}.key", crate::hex(&digest)),
-            tables: format!("{}-{}", crate::hex(&srs[..16]), key.parts().k),
+            entry: format!("{}.key", hex(&digest)),
+            tables: format!("{}-{}", hex(&srs[..16]), key.parts().k),
         }
     }
 
