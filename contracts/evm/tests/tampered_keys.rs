@@ -1,119 +1,17 @@
 //! Every field of a key, each with a lie: the contract refuses what the library refuses, by the same
-//! check. A field without a lie does not compile.
+//! check.
 
+#[path = "../../../verifier/tests/formats/key_edits.rs"]
+mod key_edits;
 mod known;
 
 use revm::primitives::Address;
 use zkinfer_contracts::{Call, ContractError, KeyData};
 use zkinfer_contracts_evm::{Chain, Fork, account};
-use zkinfer_verifier::{
-    Block, Boundary, Column, ConstraintSystem, Digest, Fr, InferenceClaim, InstanceLayout,
-    KeyFormat, KeyParts, Query, Side, SrsId, SrsPolicy, TensorLayout, VerifyError, VerifyingKey,
-    Visibility, verify,
-};
+use zkinfer_verifier::{InferenceClaim, SrsPolicy, VerifyError, VerifyingKey, verify};
 
+use key_edits::{Edit, of_key, of_layout, of_system};
 use known::{Known, chain, known};
-
-/// A list of `(field, edit)`; the pattern makes it exhaustive.
-macro_rules! manifest {
-    ($type:ident of $part:expr => { $($field:ident => $edit:expr),* $(,)? }) => {{
-        let _exhaustive = |$type { $($field: _),* }: &$type| {};
-        let part: fn(&mut KeyParts) -> &mut $type = $part;
-        let edits: Vec<(&'static str, fn(&mut $type))> = vec![$((stringify!($field), $edit)),*];
-        let edits = edits.into_iter().map(|(field, edit)| -> (&'static str, Edit) {
-            (field, Box::new(move |key: &mut KeyParts| edit(part(key))))
-        });
-        edits.collect::<Vec<_>>()
-    }};
-}
-
-type Edit = Box<dyn Fn(&mut KeyParts)>;
-
-fn of_key() -> Vec<(&'static str, Edit)> {
-    manifest!(KeyParts of |key| key => {
-        format => |key| {
-            key.format = KeyFormat::V3;
-            key.graph_digest = Digest::ZERO;
-        },
-        semantics => |key| key.semantics += 1,
-        k => |key| key.k += 1,
-        constraint_system => |key| key.constraint_system.degree += 1,
-        fixed_commitments => |key| key.fixed_commitments.swap(0, 1),
-        sigma_commitments => |key| key.sigma_commitments.swap(0, 1),
-        transcript_repr => |key| key.transcript_repr += Fr::from(1),
-        srs => |key| key.srs.g2_tau = -key.srs.g2_tau,
-        layout => |key| key.layout.inputs.reverse(),
-        boundaries => |key| {
-            let (side, columns) = (Side::Output, vec![0]);
-            key.boundaries.push(Boundary { side, columns, layout: Digest::ZERO });
-        },
-        model_name => |key| key.model_name = Some("another".into()),
-        model_digest => |key| key.model_digest.0[31] ^= 1,
-        graph_digest => |key| key.graph_digest.0[31] ^= 1,
-        accuracy_digest => |key| key.accuracy_digest.0[31] ^= 1,
-    })
-}
-
-fn of_system() -> Vec<(&'static str, Edit)> {
-    let mut edits = manifest!(ConstraintSystem of |key| &mut key.constraint_system => {
-        advice_phases => |system| system.advice_phases.swap(0, 5),
-        challenge_phases => |system| system.challenge_phases[0] = 1,
-        advice_queries => |system| system.advice_queries.swap(0, 1),
-        fixed_queries => |system| system.fixed_queries.swap(0, 1),
-        instance_queries => |system| system.instance_queries.swap(0, 1),
-        gates => |system| system.gates.swap(0, 1),
-        permutation => |system| system.permutation.swap(0, 1),
-        degree => |system| system.degree += 1,
-    });
-    edits.extend(manifest!(Query of |key| &mut key.constraint_system.advice_queries[0] => {
-        column => |query| query.column ^= 1,
-        rotation => |query| query.rotation += 3,
-    }));
-    edits.extend(manifest!(Query of |key| &mut key.constraint_system.fixed_queries[0] => {
-        column => |query| query.column ^= 1,
-        rotation => |query| query.rotation += 3,
-    }));
-    let no_instance: Edit = Box::new(|key| {
-        key.constraint_system.permutation.retain(|column| !matches!(column, Column::Instance(_)));
-    });
-    edits.push(("permutation column", no_instance));
-    edits
-}
-
-fn of_layout() -> Vec<(&'static str, Edit)> {
-    let mut edits = manifest!(SrsId of |key| &mut key.srs => {
-        name => |srs| srs.name = "another".into(),
-        g2_tau => |srs| srs.g2_tau = -srs.g2_tau,
-    });
-    edits.extend(manifest!(InstanceLayout of |key| &mut key.layout => {
-        inputs => |layout| layout.inputs.truncate(1),
-        outputs => |layout| layout.outputs.extend_from_within(..),
-        input_visibility => |layout| layout.input_visibility = Visibility::Committed,
-        output_visibility => |layout| layout.output_visibility = Visibility::Committed,
-        claims => |layout| layout.claims += 1,
-        placement => |layout| layout.placement.0[0].first_row += 1,
-    }));
-    edits.extend(manifest!(Block of |key| &mut key.layout.placement.0[0] => {
-        first_column => |block| block.first_column += 1,
-        columns => |block| block.columns += 1,
-        first_row => |block| block.first_row += 1,
-        values => |block| block.values -= 1,
-    }));
-    for part in
-        [(|key| &mut key.layout.inputs[0]) as fn(&mut KeyParts) -> &mut TensorLayout, |key| {
-            &mut key.layout.outputs[0]
-        }]
-    {
-        edits.extend(manifest!(TensorLayout of part => {
-            name => |tensor| tensor.name.push('x'),
-            shape => |tensor| tensor.shape.push(1),
-            scales => |tensor| tensor.scales[0] *= 2.0,
-            lo => |tensor| tensor.lo -= 1,
-            hi => |tensor| tensor.hi += 1,
-        }));
-    }
-    edits
-}
 
 /// The contract's name for the check that refuses. Values that a key hides are a commitment to the
 /// contract, and commitments have one length.

@@ -4,6 +4,7 @@
 
 mod common;
 mod expectation;
+mod key_edits;
 mod key_format;
 mod proof_bytes;
 mod proof_file;

@@ -1,22 +1,14 @@
 //! Every field of claim, key and proof file, each with a lie. A field without one does not compile.
 
-use ark_ec::AffineRepr;
 use zkinfer_verifier::{
-    Block, Boundary, ClaimedValues, Column, ConstraintSystem, Digest, Fr, G2Affine, InferenceClaim,
-    InstanceLayout, JobBinding, KeyFormat, KeyParts, Leaf, Proof, ProofFile, Query, Side, SrsId,
-    SrsPolicy, TensorLayout, VerifyError, VerifyingKey, Visibility, verify,
+    ClaimedValues, InferenceClaim, JobBinding, KeyParts, Leaf, Proof, ProofFile, SrsPolicy,
+    VerifyError, VerifyingKey, verify,
 };
 
-use crate::common;
-
-/// A list of `(field, edit)`; the pattern makes it exhaustive.
-macro_rules! manifest {
-    ($type:ident { $($field:ident => $edit:expr),* $(,)? }) => {{
-        let _exhaustive = |$type { $($field: _),* }: &$type| {};
-        let edits: Vec<(&str, fn(&mut $type))> = vec![$((stringify!($field), $edit)),*];
-        edits
-    }};
-}
+use crate::{
+    common,
+    key_edits::{Edit, manifest, of_key, of_layout, of_system},
+};
 
 fn honest() -> (VerifyingKey, ProofFile) {
     let key = VerifyingKey::decode(include_bytes!("../vectors/toy.zkvk")).unwrap();
@@ -67,101 +59,23 @@ fn shown(values: &mut ClaimedValues) -> &mut Vec<i64> {
     values
 }
 
-#[test]
-fn every_field_of_a_key_is_bound() {
-    let edits = manifest!(KeyParts {
-        format => |key| {
-            key.format = KeyFormat::V3;
-            key.graph_digest = Digest::ZERO;
-        },
-        semantics => |key| key.semantics += 1,
-        k => |key| key.k += 1,
-        constraint_system => |key| key.constraint_system.degree += 1,
-        fixed_commitments => |key| key.fixed_commitments.swap(0, 1),
-        sigma_commitments => |key| key.sigma_commitments.swap(0, 1),
-        transcript_repr => |key| key.transcript_repr += Fr::from(1),
-        srs => |key| key.srs.name.push('x'),
-        layout => |key| key.layout.inputs.reverse(),
-        boundaries => |key| {
-            let (side, columns) = (Side::Output, vec![0]);
-            key.boundaries.push(Boundary { side, columns, layout: Digest::ZERO });
-        },
-        model_name => |key| key.model_name = None,
-        model_digest => |key| key.model_digest.0[31] ^= 1,
-        graph_digest => |key| key.graph_digest.0[31] ^= 1,
-        accuracy_digest => |key| key.accuracy_digest.0[31] ^= 1,
-    });
+fn key_edits_are_noticed(edits: Vec<(&str, Edit)>) {
     edits.into_iter().for_each(|(field, edit)| key_edit_is_noticed(field, edit));
 }
 
 #[test]
+fn every_field_of_a_key_is_bound() {
+    key_edits_are_noticed(of_key());
+}
+
+#[test]
 fn every_field_of_a_constraint_system_is_bound() {
-    let edits = manifest!(ConstraintSystem {
-        advice_phases => |system| system.advice_phases.swap(0, 5),
-        challenge_phases => |system| system.challenge_phases[0] = 1,
-        advice_queries => |system| system.advice_queries.swap(0, 1),
-        fixed_queries => |system| system.fixed_queries.swap(0, 1),
-        instance_queries => |system| system.instance_queries.swap(0, 1),
-        gates => |system| system.gates.swap(0, 1),
-        permutation => |system| system.permutation.swap(0, 1),
-        degree => |system| system.degree += 1,
-    });
-    for (field, edit) in edits {
-        key_edit_is_noticed(field, |key| edit(&mut key.constraint_system));
-    }
-    let edits = manifest!(Query {
-        column => |query| query.column ^= 1,
-        rotation => |query| query.rotation += 3,
-    });
-    for (field, edit) in edits {
-        key_edit_is_noticed(field, |key| edit(&mut key.constraint_system.advice_queries[0]));
-        key_edit_is_noticed(field, |key| edit(&mut key.constraint_system.fixed_queries[0]));
-    }
-    key_edit_is_noticed("permutation column", |key| {
-        key.constraint_system.permutation.retain(|column| !matches!(column, Column::Instance(_)));
-    });
+    key_edits_are_noticed(of_system());
 }
 
 #[test]
 fn every_field_of_setup_and_layout_is_bound() {
-    let edits = manifest!(SrsId {
-        name => |srs| srs.name = "another".into(),
-        g2_tau => |srs| srs.g2_tau = -G2Affine::generator(),
-    });
-    edits
-        .into_iter()
-        .for_each(|(field, edit)| key_edit_is_noticed(field, |key| edit(&mut key.srs)));
-    let edits = manifest!(InstanceLayout {
-        inputs => |layout| layout.inputs.truncate(1),
-        outputs => |layout| layout.outputs.extend_from_within(..),
-        input_visibility => |layout| layout.input_visibility = Visibility::Committed,
-        output_visibility => |layout| layout.output_visibility = Visibility::Committed,
-        claims => |layout| layout.claims += 1,
-        placement => |layout| layout.placement.0[0].first_row += 1,
-    });
-    for (field, edit) in edits {
-        key_edit_is_noticed(field, |key| edit(&mut key.layout));
-    }
-    let edits = manifest!(TensorLayout {
-        name => |tensor| tensor.name.push('x'),
-        shape => |tensor| tensor.shape.push(1),
-        scales => |tensor| tensor.scales[0] *= 2.0,
-        lo => |tensor| tensor.lo -= 1,
-        hi => |tensor| tensor.hi += 1,
-    });
-    let blocks = manifest!(Block {
-        first_column => |block| block.first_column += 1,
-        columns => |block| block.columns += 1,
-        first_row => |block| block.first_row += 1,
-        values => |block| block.values -= 1,
-    });
-    for (field, edit) in blocks {
-        key_edit_is_noticed(field, |key| edit(&mut key.layout.placement.0[0]));
-    }
-    for (field, edit) in edits {
-        key_edit_is_noticed(field, |key| edit(&mut key.layout.inputs[0]));
-        key_edit_is_noticed(field, |key| edit(&mut key.layout.outputs[0]));
-    }
+    key_edits_are_noticed(of_layout());
 }
 
 #[test]
