@@ -32,12 +32,23 @@ const PROOFS: u8 = 2;
 
 type Answer = (ProofFile, Openings);
 
-fn key_and_proofs_of(name: &str) -> (VerifyingKey, Vec<Answer>) {
+/// The folder of the model behind a known answer.
+fn folder_of(name: &str) -> PathBuf {
     let model = name.trim_end_matches(HIDDEN);
-    let visibility = if model == name { Visibility::Public } else { Visibility::Committed };
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/zoo").join(model);
-    let bytes = fs::read(folder.join("model.onnx")).unwrap();
-    let float = Graph::from_onnx_bytes(&bytes).unwrap();
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/zoo").join(model)
+}
+
+/// Its file, and what is in it.
+fn model(name: &str) -> (Vec<u8>, Graph) {
+    let bytes = fs::read(folder_of(name).join("model.onnx")).unwrap();
+    let graph = Graph::from_onnx_bytes(&bytes).unwrap();
+    (bytes, graph)
+}
+
+fn key_and_proofs_of(name: &str) -> (VerifyingKey, Vec<Answer>) {
+    let is_hidden = name.ends_with(HIDDEN);
+    let visibility = if is_hidden { Visibility::Committed } else { Visibility::Public };
+    let (folder, (bytes, float)) = (folder_of(name), model(name));
     let samples = read_samples(&folder.join("samples.npz"), &float).unwrap();
     let calibration = Calibration::from_samples(&float, &samples).unwrap();
     let graph = quantize(&float, &calibration, &QuantizeOptions::default()).unwrap();
@@ -79,18 +90,49 @@ fn key_and_proofs_of_the_toy() -> (VerifyingKey, Vec<Answer>) {
     (toy.key, proofs)
 }
 
-/// A known answer is never replaced while it can be read: only what is missing, or of a format
-/// version that this one does not read any more, is written.
+/// The folder of known answers of the current format.
+fn vectors() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../verifier/vectors")
+}
+
+/// The key that is there, if this version reads it.
+fn known(name: &str) -> Option<VerifyingKey> {
+    let bytes = fs::read(vectors().join(name).with_extension("zkvk")).ok()?;
+    VerifyingKey::decode(&bytes).ok()
+}
+
+/// Whether a key says of its model what is said today: the digest of the file, and that of the graph
+/// by the definition of `docs/formats.md`.
+fn names_its_model(name: &str, key: &VerifyingKey) -> bool {
+    if name == "toy" {
+        return true;
+    }
+    let (bytes, graph) = model(name);
+    let digests = (key.parts().model_digest.0, key.parts().graph_digest.0);
+    digests == (model_digest(&bytes), graph.digest())
+}
+
+/// A known answer pins what its verifier reads: key, proofs and openings, byte for byte, whatever
+/// circuits the planner makes later. What it says of its model is what is said today.
+#[test]
+fn known_answers_name_their_models() {
+    for name in MODELS {
+        assert!(names_its_model(name, &known(name).unwrap()), "{name}");
+    }
+}
+
+/// A known answer is replaced only where this version does not read it, or where it names its model
+/// by a digest that is none any more.
 #[test]
 #[ignore = "adds what is missing to verifier/vectors"]
 fn write_the_known_answers() {
-    let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../verifier/vectors");
+    let folder = vectors();
     fs::create_dir_all(&folder).unwrap();
     for name in MODELS.into_iter().chain(["toy"]) {
-        let path = folder.join(name).with_extension("zkvk");
-        if fs::read(&path).is_ok_and(|bytes| VerifyingKey::decode(&bytes).is_ok()) {
+        if known(name).is_some_and(|key| names_its_model(name, &key)) {
             continue;
         }
+        let path = folder.join(name).with_extension("zkvk");
         let (key, proofs) =
             if name == "toy" { key_and_proofs_of_the_toy() } else { key_and_proofs_of(name) };
         fs::write(path, key.encode()).unwrap();
