@@ -129,15 +129,25 @@ impl Builder {
                 Some(at) => self.layout.steps.step(shift(at, target)),
                 None => Step::default(),
             };
-            let edit = |last: &mut LinearRow| {
-                last.step = step;
-                last.layer = Some(channel.layer.index);
-                last.negative = strip.negative;
-                last.reading = reading;
-                last.reads = reads;
-            };
-            self.advance(edit, LinearRow::default());
+            self.read(channel, strip, (step, reading, reads));
         }
+    }
+
+    /// The next row reads a part of a strip after this step.
+    fn read(
+        &mut self,
+        channel: &Channel<'_>,
+        strip: &Strip,
+        (step, reading, reads): (Step, usize, Option<u32>),
+    ) {
+        let edit = |last: &mut LinearRow| {
+            last.step = step;
+            last.layer = Some(channel.layer.index);
+            last.negative = strip.negative;
+            last.reading = reading;
+            last.reads = reads;
+        };
+        self.advance(edit, LinearRow::default());
     }
 
     /// Reads a strip from the end that is nearer.
@@ -161,14 +171,7 @@ impl Builder {
             let step = self.approach(Monomial::new(0, row, column));
             let reading = Reading { vertical: strip.vertical, ..Reading::default() };
             let reading = self.reading(reading);
-            let edit = |last: &mut LinearRow| {
-                last.step = step;
-                last.layer = Some(channel.layer.index);
-                last.negative = strip.negative;
-                last.reading = reading;
-                last.reads = reads;
-            };
-            self.advance(edit, LinearRow::default());
+            self.read(channel, strip, (step, reading, reads));
         }
     }
 
