@@ -4,11 +4,14 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::{Workplace, damaged, samples};
+use crate::support::{Workplace, samples};
 
 const KEY: &[&str] = &["--key", "model.joint-3.zkvk", "--allow-insecure-srs"];
-const FILES: [&str; 3] =
-    ["model.proofs/0.zkproof", "model.proofs/1.zkproof", "model.proofs/2.zkproof"];
+const FILES: [&str; 3] = [
+    "model.proofs/inputs-0.zkproof",
+    "model.proofs/inputs-1.zkproof",
+    "model.proofs/inputs-2.zkproof",
+];
 
 /// The payee of the claim at this place.
 fn payee(index: usize) -> String {
@@ -52,7 +55,7 @@ fn each_of_several_inputs_in_one_proof_has_a_file_of_its_own() {
     assert_eq!(all.as_array().unwrap().len(), 3);
     // A second run takes the key that is there, and a claim at another place is refused.
     assert_eq!(prove(&workplace, "3")["key_reused"], true);
-    let moved = damaged(&workplace.read(FILES[0]), |file| file["leaf"]["index"] = 1.into());
+    let moved = workplace.read(FILES[0]).replace(r#""leaf":{"index":0"#, r#""leaf":{"index":1"#);
     fs::write(workplace.path("moved.zkproof"), moved).unwrap();
     let refused = workplace.json(1, &[&["verify", "moved.zkproof"], KEY].concat());
     assert_eq!(refused["reason_codes"], json!(["pairing"]));
