@@ -60,6 +60,8 @@ export interface Checked {
   accuracyDigest: string | null;
   input: Side;
   output: Side;
+  /** The place of the claim, counted from 0, where the proof is about several; all of them have the root. */
+  leaf: { index: number; claims: number; root: string | null } | null;
   job: {
     isNone: boolean;
     chain: string;

@@ -3,15 +3,18 @@
 use std::fmt;
 
 use serde::Serialize;
-use zkinfer::verifier::{ProofFile, VerifyingKey};
+use zkinfer::verifier::{Commitment, ProofFile, VerifyingKey};
 
 /// The place of a claim of a proof of several.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LeafReport {
     /// Index of the claim, from 0 on.
     pub index: u32,
     /// How many claims the proof is about, as the key says.
     pub claims: u32,
+    /// The root of all claims, the same in the files of one proof; `None` where the file's path leads
+    /// to none.
+    pub root: Option<String>,
 }
 
 impl LeafReport {
@@ -19,13 +22,16 @@ impl LeafReport {
     #[must_use]
     pub fn new(key: &VerifyingKey, file: &ProofFile) -> Option<Self> {
         let claims = key.parts().layout.claims;
-        file.leaf.as_ref().map(|leaf| Self { index: leaf.index, claims })
+        let leaf = file.leaf.as_ref()?;
+        let root =
+            leaf.root(&file.claim, claims).map(|root| Commitment::from_scalar(root).to_string());
+        Some(Self { index: leaf.index, claims, root })
     }
 }
 
 impl fmt::Display for LeafReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { index, claims } = self;
+        let Self { index, claims, root: _ } = self;
         write!(f, "claim {index} of {claims} in one proof (counted from 0), without the others")
     }
 }

@@ -61,6 +61,15 @@ impl Leaf {
         };
         claims.iter().enumerate().map(leaf).collect::<Option<Vec<_>>>().filter(|l| !l.is_empty())
     }
+
+    /// The root of the tree over `claims` claims of which `claim` is the one at this place; `None`
+    /// where there is no such place, or the claim shows its values.
+    #[must_use]
+    pub fn root(&self, claim: &InferenceClaim, claims: u32) -> Option<Fr> {
+        let tree = Tree::default();
+        let (index, claims) = (usize::try_from(self.index).ok()?, usize::try_from(claims).ok()?);
+        tree.climb(tree.leaf(index, claim)?, index, claims, &self.path)
+    }
 }
 
 /// Checks that `proof` proves `claim`, which is the one at this place. The same claim may be proven
@@ -91,9 +100,7 @@ pub(crate) fn check_leaf(
     check_claim(key, claim)?;
     let index = usize::try_from(leaf.index).unwrap_or(usize::MAX);
     let refused = VerifyError::Path { claims: claim_count(key), index };
-    let tree = Tree::default();
-    let hash = tree.leaf(index, claim).ok_or(refused)?;
-    let root = tree.climb(hash, index, claim_count(key), &leaf.path).ok_or(refused)?;
+    let root = leaf.root(claim, key.parts().layout.claims).ok_or(refused)?;
     Checked::of(key, &[root], proof, trusted)
 }
 

@@ -132,6 +132,8 @@ function accepted(report) {
       element("li", {}, "The proof proves the claim below: a false one passes with a chance of less than 2^-" + `${report.strength.random_points_bits} a try.`),
       compared("The input", report.input),
       compared("The output", report.output),
+      report.leaf === null ? null
+        : element("li", {}, `The claim is number ${report.leaf.index} of the ${report.leaf.claims} of this proof, counted from 0. Of the others this file shows nothing but hashes.`),
       element("li", {}, "The names of model and files are the word of the key's maker. Only an audit with the ONNX file shows that they are true.")),
   ];
 }
@@ -179,9 +181,13 @@ function jobWords(job) {
   return job.payee === null ? "for a job that pays nobody" : `for a job that pays ${job.payee}`;
 }
 
+function placeWords({ index, claims }) {
+  return `claim ${index} of ${claims} in one proof (counted from 0), checked without the others`;
+}
+
 function details(report) {
   const claims = report.verdict === "accepted" ? "What it shows" : "What it claims, unproven";
-  const { setup, strength, job } = report;
+  const { setup, strength, leaf, job } = report;
   const kind = { ceremony: "a public ceremony that this version knows", insecureDevelopment: "INSECURE, for development", unknown: "not known to this version" };
   const bits = strength.bits === 0 ? "none: the secret of this setup is public" : `about ${strength.bits} bits, if the secret of the setup was destroyed`;
   const rows = [
@@ -192,6 +198,9 @@ function details(report) {
     ["Trusted setup", `${setup.name}: ${kind[setup.kind]}`],
     ["Strength", bits],
   ];
+  if (leaf !== null) {
+    rows.push(["Place", placeWords(leaf)], ["Root of all claims", leaf.root === null ? "none: the path does not fit the place" : code(leaf.root)]);
+  }
   if (!job.isNone) {
     rows.push(["Job", code(job.job)], ["Chain", job.chain], ["Pays", job.payee === null ? "NOBODY" : code(job.payee)],
       ["Expires", job.expires ?? "never"], ["Nonce", job.nonce]);

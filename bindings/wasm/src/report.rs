@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use zkinfer_verifier::{
-    ClaimedValues, Expectation, INSECURE_DEV, JobBinding, Mismatch, Opening, Openings, ProofFile,
-    Rejection, SrsId, SrsPolicy, Strength, TensorLayout, UnixTime, VerifyingKey,
+    ClaimedValues, Commitment, Expectation, INSECURE_DEV, JobBinding, Mismatch, Opening, Openings,
+    ProofFile, Rejection, SrsId, SrsPolicy, Strength, TensorLayout, UnixTime, VerifyingKey,
 };
 
 use crate::expected::Expected;
@@ -62,6 +62,8 @@ struct Checked {
     accuracy_digest: Option<String>,
     input: Side,
     output: Side,
+    /// Its place, where the proof is about several claims.
+    leaf: Option<Place>,
     job: Job,
     setup: Setup,
     strength: Strength,
@@ -83,6 +85,18 @@ struct Tensor {
     name: String,
     shape: Vec<u32>,
     values: Vec<f64>,
+}
+
+/// Where a claim is among those of its proof.
+#[derive(Serialize)]
+struct Place {
+    /// From 0 on.
+    index: u32,
+    /// How many claims the proof is about, as the key says.
+    claims: u32,
+    /// The root of all claims, the same in the files of one proof; `None` where the file's path leads
+    /// to none.
+    root: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -176,6 +190,7 @@ impl Checked {
             accuracy_digest: key.accuracy_digest().map(|digest| digest.to_string()),
             input: Side { compared: expectation.input.is_some(), ..input },
             output: Side { compared: expectation.output.is_some(), ..output },
+            leaf: Place::new(key, file),
             job: Job::new(&file.claim.binding),
             setup: Setup::new(&parts.srs),
             strength: Strength::new(parts),
@@ -203,6 +218,16 @@ impl Side {
             layout.iter().map(take).collect()
         });
         Self { compared: false, commitment, tensors }
+    }
+}
+
+impl Place {
+    fn new(key: &VerifyingKey, file: &ProofFile) -> Option<Self> {
+        let claims = key.parts().layout.claims;
+        let leaf = file.leaf.as_ref()?;
+        let root =
+            leaf.root(&file.claim, claims).map(|root| Commitment::from_scalar(root).to_string());
+        Some(Self { index: leaf.index, claims, root })
     }
 }
 

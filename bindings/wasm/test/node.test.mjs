@@ -71,6 +71,26 @@ test("what a proof hides is shown by its opening, and only by that", async () =>
   assert.equal(refused.input.tensors, null, "an opening that does not open shows nothing");
 });
 
+test("a claim of a proof of several is checked alone, at its place", async () => {
+  const joint = (name) => readFileSync(new URL(`../../../settlement/tests/vectors/joint${name}`, import.meta.url));
+  const key = joint(".zkvk");
+  const roots = new Set();
+  for (const index of [0, 1]) {
+    const proof = joint(`-${index}.zkproof`).toString();
+    const { verdict, leaf } = await verify(key, DEV, proof);
+    assert.deepEqual([verdict, leaf.index, leaf.claims], ["accepted", index, 2]);
+    roots.add(leaf.root);
+    const moved = proof.replace(`"leaf":{"index":${index}`, `"leaf":{"index":${1 - index}`);
+    assert.deepEqual((await verify(key, DEV, moved)).codes, ["pairing"]);
+    const beyond = await verify(key, DEV, proof.replace(`"leaf":{"index":${index}`, '"leaf":{"index":2'));
+    assert.deepEqual([beyond.codes, beyond.leaf], [["path"], { index: 2, claims: 2, root: null }]);
+    const alone = proof.replace(/"leaf":\{[^}]*\},/, "").replace('"format":2', '"format":1');
+    assert.deepEqual((await verify(key, DEV, alone)).codes, ["joint"]);
+  }
+  assert.equal(roots.size, 1);
+  assert.equal((await verify(vector("digits_mlp.zkvk"), DEV, vector("digits_mlp-1.zkproof"))).leaf, null);
+});
+
 test("wrong files are told by name", async () => {
   const [key, proof] = [vector("digits_mlp.zkvk"), vector("digits_mlp-1.zkproof")];
   const file = async (...files) => {

@@ -14,6 +14,7 @@ const folder = process.env.PACKAGE;
 assert.ok(folder, "set PACKAGE to the folder that build.sh made");
 const executablePath = process.env.CHROMIUM ?? execFileSync("which", ["chromium"]).toString().trim();
 const vector = (name) => fileURLToPath(new URL(`../../../verifier/vectors/${name}`, import.meta.url));
+const joint = (name) => fileURLToPath(new URL(`../../../settlement/tests/vectors/joint${name}`, import.meta.url));
 const pictures = process.env.PICTURES;
 
 let browser;
@@ -140,6 +141,28 @@ test("an opening shows what a proof hides", async () => {
   await page.setInputFiles("#opening", vector("digits_mlp_hidden-2.zkopening"));
   await verdict(page).filter({ hasText: "Rejected" }).waitFor();
   assert.match(await page.locator("#result").innerText(), /Refused by the check: opening/);
+  await close(page);
+});
+
+test("a claim of a proof of several shows its place, and needs no other", async () => {
+  const page = await open();
+  const roots = [];
+  for (const index of [0, 1]) {
+    await give(page, joint(".zkvk"), joint(`-${index}.zkproof`), joint(`-${index}.zkopening`));
+    if (index === 0) await allowInsecure(page);
+    await verdict(page).filter({ hasText: "Accepted" }).waitFor();
+    await page.getByText(`claim ${index} of 2 in one proof`).waitFor();
+    const text = await page.locator("#result").innerText();
+    assert.match(text, new RegExp(`number ${index} of the 2 of this proof`));
+    roots.push(/Root of all claims\s+([0-9a-f]{64})/.exec(text)[1]);
+    assert.ok((await page.locator("#result table").count()) >= 1);
+  }
+  assert.equal(roots[0], roots[1], "both claims are of one proof");
+  // What opens one claim opens no other.
+  await page.setInputFiles("#opening", joint("-0.zkopening"));
+  await verdict(page).filter({ hasText: "Rejected" }).waitFor();
+  assert.match(await page.locator("#result").innerText(), /Refused by the check: opening/);
+  if (pictures) await page.screenshot({ path: join(pictures, "joint.png"), fullPage: true });
   await close(page);
 });
 

@@ -129,8 +129,12 @@ impl Claim {
 }
 
 fn leaf(leaf: Option<&LeafReport>) -> Markup {
-    let place = leaf.map(LeafReport::to_string);
-    place.map_or_else(|| join![], |place| facts(&[("Place", &place)]))
+    let Some(place) = leaf else { return join![] };
+    let root = place
+        .root
+        .as_deref()
+        .map_or_else(|| join!["none: the path does not fit the place"], |root| join![digits(root)]);
+    facts(&[("Place", &place.to_string()), ("Root of all claims", &root)])
 }
 
 fn job(job: &JobReport) -> Markup {
