@@ -58,7 +58,11 @@ fn submit(args: &Submit) -> Result<ExitCode> {
     };
     order.sampling = args.sampled.map(|rate| Sampling::new(rate, &order, &buyer));
     let request = order.request(&buyer, input);
-    let view = client.submit(&request, Wait::Answer)?;
+    let mut view = client.submit(&request, Wait::Answer)?;
+    while view.answer.is_none() && view.at.is_none() {
+        eprintln!("job {}: no answer yet", view.job);
+        view = client.job(request.order.job(), Wait::Answer)?;
+    }
     check(&view, &request.order, &key)?;
     let view = reveal(&client, &buyer, view)?;
     show(&view, Some(&key))?;

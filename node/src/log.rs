@@ -23,7 +23,7 @@ use crate::{
 const LOG_DOMAIN: &[u8; 16] = b"zkinfer.log.v1\0\0";
 
 /// What entries can say, in the order of their numbers.
-const EVENTS: [&str; 11] = [
+const EVENTS: [&str; 12] = [
     "opened",
     "assigned",
     "answered",
@@ -35,6 +35,7 @@ const EVENTS: [&str; 11] = [
     "undone",
     "drawn",
     "accepted",
+    "returned",
 ];
 
 wire! {
@@ -49,8 +50,9 @@ wire! {
         /// The job.
         pub job: Hex<32>,
         /// opened, assigned, answered, drawn (the answer must be proven), settled, accepted (paid
-        /// without a proof), lapsed, slashed, refunded, cancelled; or undone: what the entry before
-        /// said of the job did not come to pass, because of a crash.
+        /// without a proof), lapsed, slashed, refunded, cancelled; returned: the lease ended because the
+        /// coordinator was started anew; or undone: what the entry before said of the job did not come
+        /// to pass, because of a crash.
         pub event: String,
         /// The node that it is about.
         pub node: Option<Hex<20>>,
@@ -253,6 +255,7 @@ impl Said {
             Event::Assigned { node }
             | Event::Settled { node, .. }
             | Event::Lapsed { node }
+            | Event::Returned { node }
             | Event::Slashed { node, .. } => said.node = Some(*node),
             Event::Refunded | Event::Cancelled => {}
         }
@@ -280,7 +283,7 @@ impl LastSaid {
     ) -> Vec<(JobId, Said)> {
         let ahead = self.0.iter().filter(|(job, event)| {
             let expected = match event.as_str() {
-                "opened" | "lapsed" => "open",
+                "opened" | "lapsed" | "returned" => "open",
                 "assigned" | "answered" | "drawn" => "staked",
                 "undone" => return false,
                 ended => ended,

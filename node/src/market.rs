@@ -106,9 +106,7 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
         let event = Event::Opened { request: request.clone() };
         self.live.insert(job, Live::new(request, timer));
         self.events.push((job, event));
-        if !noted(self.queue.put(job, terms.model)) {
-            self.unqueued.insert(job);
-        }
+        self.enqueue(job, terms.model);
         self.offer_one(terms.model, now)?;
         Ok(job)
     }
@@ -312,16 +310,7 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
                 self.slashed(job, false, now)?;
             }
             Phase::Staked { prover, until, .. } if seconds(now) > until => {
-                self.ledger.lapse(job, seconds(now))?;
-                self.nodes.lapsed(prover, job, now);
-                noted(self.queue.hide(job, 0));
-                if let Some(known) = self.live.get_mut(&job) {
-                    (known.answer, known.offered, known.answered) = (None, None, None);
-                    known.conditions = None;
-                }
-                self.set_timer(job, contract.terms.deadline);
-                self.events.push((job, Event::Lapsed { node: prover }));
-                self.offer_one(contract.terms.model, now)?;
+                self.lapse(job, prover, contract.terms, now)?;
             }
             Phase::Staked { .. } | Phase::Open => self.set_due(job)?,
             _ended => {

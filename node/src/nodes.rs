@@ -82,8 +82,10 @@ pub(crate) struct Node<W> {
     seen: u64,
     /// No jobs before this moment, after leases that came to nothing.
     rests_until: u64,
-    /// Leases without an answer or proof since the last proof.
+    /// Times since the last proof at which leases came to nothing: several at once are one.
     failures: u32,
+    /// The last time at which leases came to nothing, in Unix milliseconds.
+    failed: Option<u64>,
     /// Each doubles the share of its answers that must be proven; proofs take them away.
     doubts: u32,
     waiting: VecDeque<W>,
@@ -106,6 +108,7 @@ impl<W> Node<W> {
             seen: 0,
             rests_until: 0,
             failures: 0,
+            failed: None,
             doubts: 0,
             waiting: VecDeque::new(),
             drawn: VecDeque::new(),
@@ -280,7 +283,7 @@ impl<W: Waiter> Nodes<W> {
         self.held.entry(node).or_default().insert(job);
     }
 
-    fn released(&mut self, node: Address, job: JobId) {
+    pub(crate) fn released(&mut self, node: Address, job: JobId) {
         if let Some(held) = self.held.get_mut(&node) {
             held.remove(&job);
             if held.is_empty() {
@@ -322,16 +325,21 @@ impl<W: Waiter> Nodes<W> {
         }
     }
 
-    /// A lease came to nothing: probation, and a rest that doubles each time.
-    pub(crate) fn lapsed(&mut self, node: Address, job: JobId, now: u64) {
+    /// A lease that was given at `given` came to nothing: probation, and a rest that doubles each time.
+    /// Leases from before the last such time are no new reason to rest: a node that was away for a
+    /// moment has failed once, however many jobs it had.
+    pub(crate) fn lapsed(&mut self, node: Address, job: JobId, given: u64, now: u64) {
         self.released(node, job);
         let (left, base) = (self.rules.probation_jobs, self.rules.answer_seconds);
         let Some(known) = self.nodes.get_mut(&node) else { return };
         known.lapsed += 1;
         known.doubts = known.doubts.saturating_add(1);
-        let seconds = base.saturating_mul(1 << known.failures.min(10));
-        known.rests_until = now.saturating_add(seconds.saturating_mul(1_000));
-        known.failures = known.failures.saturating_add(1);
+        if known.failed.is_none_or(|failed| given > failed) {
+            let seconds = base.saturating_mul(1 << known.failures.min(10));
+            known.rests_until = now.saturating_add(seconds.saturating_mul(1_000));
+            known.failures = known.failures.saturating_add(1);
+            known.failed = Some(now);
+        }
         if known.standing == Standing::Trusted {
             known.standing = Standing::Probation { left };
         }

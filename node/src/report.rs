@@ -21,7 +21,7 @@ wire! {
     pub struct NodeReport {
         /// Its account.
         pub node: Hex<20>,
-        /// Jobs that it was given.
+        /// Jobs that it was given, without those that were returned.
         pub assigned: u64,
         /// Proofs that were paid.
         pub settled: u64,
@@ -133,6 +133,8 @@ pub fn report(entries: &[LogEntry], head: Hex<32>) -> Report {
                 node.paid(event, job, entry.at);
             }
             ("lapsed", Some(node)) => node.lapsed += 1,
+            // As if it had never been given.
+            ("returned", Some(node)) => node.assigned = node.assigned.saturating_sub(1),
             ("slashed", Some(node)) => node.slashed += 1,
             _ => {}
         }

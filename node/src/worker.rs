@@ -1,10 +1,10 @@
 //! A node: models with their keys, and the way to a coordinator.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, SyncSender, sync_channel},
     },
@@ -108,6 +108,8 @@ pub struct Worker {
     slots: u32,
     answerers: usize,
     bond: u128,
+    /// Offers of jobs that the node had before, for whoever answers next.
+    held: Mutex<VecDeque<Offer>>,
 }
 
 impl std::fmt::Debug for Worker {
@@ -145,6 +147,7 @@ impl Worker {
             slots: options.slots,
             answerers: options.answerers.max(1),
             bond: options.bond,
+            held: Mutex::default(),
         })
     }
 
@@ -167,14 +170,11 @@ impl Worker {
             // What is at stake for jobs that it still has is no longer free, nor needed again.
             tracing::warn!(%error, "the bond is not filled up");
         }
-        let held = self.hello()?;
+        self.hello()?;
         tracing::info!(account = %self.identity.address(), market = %self.market, "node");
         let (to_prove, proofs) = sync_channel::<Answered>(BACKLOG);
         thread::scope(|scope| {
             let prover = scope.spawn(|| self.prove_all(proofs));
-            for offer in held {
-                self.take(offer, &to_prove);
-            }
             for _ in 0..self.answerers {
                 let to_prove = to_prove.clone();
                 scope.spawn(move || self.answer_all(stop, &to_prove));
@@ -184,29 +184,38 @@ impl Worker {
         })
     }
 
-    fn hello(&self) -> Result<Vec<Offer>, ClientError> {
+    /// Says that it is there, and takes note of what it still has to do.
+    fn hello(&self) -> Result<(), ClientError> {
         let capabilities = Capabilities {
             models: self.models.keys().map(|model| Hex(model.0.0)).collect(),
             slots: self.slots,
             device: "cpu".to_owned(),
             memory_bytes: 0,
         };
-        Ok(self.client.hello(&self.identity, capabilities)?.held)
+        let held = self.client.hello(&self.identity, capabilities)?.held;
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).extend(held);
+        Ok(())
+    }
+
+    /// The next offer: one that the node had before, or else a new one, after a while at most.
+    fn next(&self) -> Result<Option<Offer>, ClientError> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        if held.is_some() {
+            return Ok(held);
+        }
+        match self.client.poll(&self.identity) {
+            // The coordinator was started anew; it says what this node still has.
+            Err(error) if error.problem() == Some("unknown-node") => self.hello().map(|()| None),
+            polled => polled,
+        }
     }
 
     /// Asks for jobs and answers them.
     fn answer_all(&self, stop: &AtomicBool, to_prove: &SyncSender<Answered>) {
         while !stop.load(Ordering::Relaxed) {
-            match self.client.poll(&self.identity) {
+            match self.next() {
                 Ok(Some(offer)) => self.take(offer, to_prove),
                 Ok(None) => {}
-                Err(error) if error.problem() == Some("unknown-node") => {
-                    // The coordinator was started anew; it says what this node still has.
-                    match self.hello() {
-                        Ok(held) => held.into_iter().for_each(|offer| self.take(offer, to_prove)),
-                        Err(error) => pause(&error),
-                    }
-                }
                 Err(error) => pause(&error),
             }
         }

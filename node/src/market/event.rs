@@ -53,6 +53,12 @@ pub enum Event {
         /// Which node had it.
         node: Address,
     },
+    /// The job waits for another node, because the coordinator was started anew during the lease:
+    /// that counts against nobody.
+    Returned {
+        /// Which node had it.
+        node: Address,
+    },
     /// The node has lost its stake.
     Slashed {
         /// Which node.
@@ -78,6 +84,7 @@ impl Event {
             Self::Accepted { .. } => "accepted",
             Self::Settled { .. } => "settled",
             Self::Lapsed { .. } => "lapsed",
+            Self::Returned { .. } => "returned",
             Self::Slashed { .. } => "slashed",
             Self::Refunded => "refunded",
             Self::Cancelled => "cancelled",

@@ -1,7 +1,7 @@
 //! Giving jobs to nodes.
 
 use zkinfer::verifier::KeyDigest;
-use zkinfer_settlement::{Address, Amount, JobId};
+use zkinfer_settlement::{Address, Amount, JobId, JobTerms};
 
 use super::{Event, Market, Waiter, hidden_until, note, noted, offer, seconds};
 use crate::{
@@ -81,5 +81,52 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
             waiter.deliver(offer(job, &request, until, conditions, false));
         }
         Ok(())
+    }
+
+    /// Takes a job back from a node whose lease is over, and gives it to another.
+    ///
+    /// A lease that an earlier life of the coordinator gave and that nothing was answered to counts
+    /// against nobody. The node may not have heard of it; and if the job were counted on, a coordinator
+    /// that is started again and again would make dead letters of jobs that no node has failed.
+    pub(super) fn lapse(
+        &mut self,
+        job: JobId,
+        node: Address,
+        terms: JobTerms,
+        now: u64,
+    ) -> Result<(), MarketError> {
+        self.ledger.lapse(job, seconds(now))?;
+        let given = self.live.get(&job).and_then(|known| match &known.answer {
+            None => known.offered,
+            Some(_) => Some(known.offered.unwrap_or(now)),
+        });
+        match given {
+            Some(given) => {
+                self.nodes.lapsed(node, job, given, now);
+                noted(self.queue.hide(job, 0));
+                self.events.push((job, Event::Lapsed { node }));
+            }
+            None => {
+                self.nodes.released(node, job);
+                noted(self.queue.drop_job(job));
+                self.enqueue(job, terms.model);
+                self.events.push((job, Event::Returned { node }));
+            }
+        }
+        if let Some(known) = self.live.get_mut(&job) {
+            (known.answer, known.offered, known.answered) = (None, None, None);
+            known.conditions = None;
+        }
+        self.set_timer(job, terms.deadline);
+        self.offer_one(terms.model, now)
+    }
+
+    /// Puts a job in the queue; one that the queue does not take is put there later.
+    pub(super) fn enqueue(&mut self, job: JobId, model: KeyDigest) {
+        if noted(self.queue.put(job, model)) {
+            self.unqueued.remove(&job);
+        } else {
+            self.unqueued.insert(job);
+        }
     }
 }

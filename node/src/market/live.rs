@@ -33,7 +33,8 @@ pub(super) struct Live {
     pub(super) conditions: Option<Conditions>,
     /// The buyer's secret, once it is revealed.
     pub(super) secret: Option<Hex<32>>,
-    /// When the node got it, in Unix milliseconds.
+    /// When the node got it, in Unix milliseconds; none where an earlier life of the coordinator gave
+    /// it, of which the node may not have heard.
     pub(super) offered: Option<u64>,
     /// When the node answered.
     pub(super) answered: Option<u64>,

@@ -17,13 +17,16 @@ use zkinfer::{
     verifier::{ClaimedValues, VerifyingKey},
 };
 use zkinfer_node::{
-    Client, Config, Decimal, Hex, Identity, JobRequest, Order, Rules, Server, Worker, WorkerOptions,
+    Client, Config, Decimal, Hex, Identity, JobRequest, JobView, Order, Rules, Server, Wait, Worker,
+    WorkerOptions,
 };
-use zkinfer_settlement::ValuesDigest;
+use zkinfer_settlement::{JobId, ValuesDigest};
 
 /// The stake of orders of these tests; all bonds are a multiple.
 pub(crate) const STAKE: u128 = 20;
 pub(crate) const PRICE: u128 = 10;
+/// Seconds that no test takes: nothing here depends on how quick the machine is.
+pub(crate) const DAY: u64 = 86_400;
 /// What every account has.
 pub(crate) const PLAY_MONEY: u64 = 100_000;
 
@@ -87,6 +90,26 @@ pub(crate) fn request(buyer: &Identity, chain_id: u64, nonce: u64, seconds: u64)
     order.request(buyer, input)
 }
 
+/// Orders a job, and waits for its answer.
+pub(crate) fn answered(client: &Client, request: &JobRequest) -> JobView {
+    let mut view = client.submit(request, Wait::Answer).unwrap();
+    while view.answer.is_none() {
+        assert_eq!(view.at, None, "{}", view.state);
+        view = client.job(request.order.job(), Wait::Answer).unwrap();
+    }
+    view
+}
+
+/// Waits for the end of a job.
+pub(crate) fn end_of(client: &Client, job: JobId) -> JobView {
+    loop {
+        let view = client.job(job, Wait::End).unwrap();
+        if view.at.is_some() {
+            return view;
+        }
+    }
+}
+
 pub(crate) fn identity(byte: u8) -> Identity {
     Identity::from_seed([byte; 32])
 }
@@ -105,7 +128,15 @@ pub(crate) fn config(folder: &Path) -> Config {
         keys: vec![ZOO.path("zkvk")],
         allow_insecure_srs: true,
         play_money: PLAY_MONEY,
-        rules: Rules { max_stake: 20, probation_jobs: 1, ..Rules::default() },
+        rules: Rules {
+            answer_seconds: 3_600,
+            prove_seconds: 3_600,
+            reveal_seconds: 3_600,
+            heartbeat_seconds: 3_600,
+            max_stake: 20,
+            probation_jobs: 1,
+            ..Rules::default()
+        },
         ..Config::default()
     }
 }

@@ -15,7 +15,7 @@ use zkinfer_node::{
 use zkinfer_settlement::JobId;
 
 use crate::common::{
-    Coordinator, Node, PLAY_MONEY, PRICE, STAKE, ZOO, config, identity, now, request,
+    Coordinator, DAY, Node, PLAY_MONEY, PRICE, STAKE, ZOO, config, end_of, identity, now, request,
 };
 
 type Lie<'a> = &'a dyn Fn(&mut SignedAnswer);
@@ -54,7 +54,7 @@ impl<'a> Played<'a> {
     }
 
     fn offer(&self) -> Offer {
-        self.client.poll(&self.identity).unwrap().unwrap()
+        std::iter::repeat_with(|| self.client.poll(&self.identity).unwrap()).find_map(|one| one).unwrap()
     }
 
     fn answer(&self, offer: &Offer, edit: impl FnOnce(&mut [i64])) -> SignedAnswer {
@@ -76,7 +76,7 @@ fn a_wrong_answer_is_slashed_by_anybodys_proof() {
     let coordinator = Coordinator::start(&config(folder.path()));
     let (client, chain_id) = coordinator.client();
     let (buyer, liar) = (identity(1), Played::new(&client, 9));
-    let ordered = request(&buyer, chain_id, 1, 600);
+    let ordered = request(&buyer, chain_id, 1, DAY);
     let job = ordered.order.job();
     client.submit(&ordered, Wait::None).unwrap();
     let offer = liar.offer();
@@ -92,7 +92,7 @@ fn a_wrong_answer_is_slashed_by_anybodys_proof() {
 
     // The same by a proof that was made for no job.
     let second = Played::new(&client, 8);
-    let ordered = request(&buyer, chain_id, 2, 600);
+    let ordered = request(&buyer, chain_id, 2, DAY);
     let job = ordered.order.job();
     client.submit(&ordered, Wait::None).unwrap();
     let offer = second.offer();
@@ -114,7 +114,7 @@ fn garbage_of_a_node_is_refused_by_name_and_changes_nothing() {
     let coordinator = Coordinator::start(&config(folder.path()));
     let (client, chain_id) = coordinator.client();
     let (buyer, node) = (identity(1), Played::new(&client, 9));
-    let ordered = request(&buyer, chain_id, 1, 600);
+    let ordered = request(&buyer, chain_id, 1, DAY);
     let job = ordered.order.job();
     client.submit(&ordered, Wait::None).unwrap();
     let offer = node.offer();
@@ -193,26 +193,26 @@ fn a_node_without_a_bond_is_not_remembered() {
 fn a_node_that_takes_a_job_and_says_nothing_loses_it_to_another() {
     let folder = tempfile::tempdir().unwrap();
     let mut config = config(&folder.path().join("market"));
-    config.rules = Rules { answer_seconds: 1, ..config.rules };
+    // A node that needs longer gets the job again.
+    config.rules = Rules { answer_seconds: 2, max_deliveries: u32::MAX, ..config.rules };
     let coordinator = Coordinator::start(&config);
     let (client, chain_id) = coordinator.client();
     let silent = Played::new(&client, 9);
-    let ordered = request(&identity(1), chain_id, 1, 600);
+    let ordered = request(&identity(1), chain_id, 1, DAY);
     let job = ordered.order.job();
     client.submit(&ordered, Wait::None).unwrap();
     let offer = silent.offer();
     let node = Node::start(&coordinator.url, folder.path());
-    let view = std::iter::repeat_with(|| client.job(job, Wait::End).unwrap())
-        .find(|view| view.at.is_some())
-        .unwrap();
+    let view = end_of(&client, job);
     assert_eq!(view.node, Some(Hex(node.identity.address().0)));
     // It kept its stake, and may not have anything for a while.
     let refused = client.answer(&silent.answer(&offer, |_| ())).unwrap_err();
     assert_eq!(refused.problem(), Some("not-found"));
     let account = client.account(silent.identity.address()).unwrap();
     assert_eq!(account.bond, Decimal(100));
-    let lapsed: u64 = client.nodes().unwrap().nodes.iter().map(|node| node.lapsed).sum();
-    assert_eq!(lapsed, 1);
+    let nodes = client.nodes().unwrap().nodes;
+    let silent = nodes.iter().find(|view| view.account == Hex(silent.identity.address().0));
+    assert_eq!(silent.unwrap().lapsed, 1);
     node.stop();
 }
 
@@ -224,7 +224,7 @@ fn an_order_that_is_none_is_refused_by_name() {
     let buyer = identity(1);
     let sampling = |rate| Sampling { rate, commitment: Hex([1; 32]) };
     let signed = |edit: &dyn Fn(&mut zkinfer_node::Order)| {
-        let mut order = request(&buyer, chain_id, 1, 600).order;
+        let mut order = request(&buyer, chain_id, 1, DAY).order;
         edit(&mut order);
         order.request(&buyer, ZOO.input.clone())
     };

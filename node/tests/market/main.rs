@@ -5,6 +5,7 @@
 mod common;
 mod crash;
 mod hostile;
+mod leases;
 #[cfg(feature = "nats")]
 mod nats;
 mod queues;
@@ -13,3 +14,4 @@ mod replay;
 mod sampling;
 mod service;
 mod simulation;
+mod small;

@@ -8,10 +8,10 @@ use std::{
 };
 
 use zkinfer::{Device, InputData, KeyFiles, Keys, Model, Recipe};
-use zkinfer_node::{Client, Wait};
+use zkinfer_node::Client;
 use zkinfer_settlement::JobId;
 
-use crate::crash::free_port;
+use crate::{common::end_of, crash::free_port};
 
 struct Running(Child);
 
@@ -84,7 +84,7 @@ fn the_market_of_the_readme_works_as_printed() {
     // The ceremony is a real one, so nothing had to be allowed for the proof to be paid.
     let (client, _) = Client::connect(&format!("http://127.0.0.1:{port}")).unwrap();
     let job: zkinfer_node::Hex<32> = shown["job"].as_str().unwrap().parse().unwrap();
-    assert_eq!(client.job(JobId(job.0), Wait::End).unwrap().state, "settled");
+    assert_eq!(end_of(&client, JobId(job.0)).state, "settled");
 }
 
 /// Who stops reading, as `head` does, makes no command fail.

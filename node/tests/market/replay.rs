@@ -6,14 +6,14 @@ use zkinfer_node::{
     Step, Trace, step_count, step_of,
 };
 
-use crate::common::{ZOO, identity, now, request};
+use crate::common::{DAY, ZOO, identity, now, request};
 
 fn served() -> Served {
     Served::load(&ZOO.folder.path().join("digits_mlp.onnx"), None).unwrap()
 }
 
 fn ordered() -> JobRequest {
-    request(&identity(1), 7, 1, 600)
+    request(&identity(1), 7, 1, DAY)
 }
 
 fn node() -> Identity {

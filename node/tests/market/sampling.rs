@@ -1,183 +1,15 @@
 //! Answers of which only those that are drawn must be proven: in virtual time, and over HTTP.
 
-use std::{cell::RefCell, rc::Rc};
-
-use zkinfer::verifier::Digest;
 use zkinfer_node::{
-    ALWAYS, Answer, Capabilities, Decimal, Hex, Identity, JobRequest, Market, MarketError, Offer,
-    Order, Outcome, PublicKey, Remains, RevealError, Rules, Sampling, SignedAnswer, SqliteQueue,
-    Wait, Waiter, is_drawn, secret,
+    ALWAYS, Answer, Hex, JobRequest, MarketError, Offer, Order, Outcome, Remains, RevealError,
+    Sampling, SignedAnswer, Wait, is_drawn, secret, Decimal,
 };
-use zkinfer_settlement::{JobId, ValuesDigest};
+use zkinfer_settlement::JobId;
 
 use crate::{
-    common::{Coordinator, Node, PLAY_MONEY, PRICE, config, identity, request},
-    simulation::ledger::{Numbers, Word},
+    common::{Coordinator, DAY, Node, PLAY_MONEY, PRICE, answered, config, end_of, identity, request},
+    small::{NODE, PAID, RIGHT, STAKE, Small, WRONG},
 };
-
-const MODEL: Hex<32> = Hex([0xaa; 32]);
-const RIGHT: ValuesDigest = ValuesDigest(Digest([1; 32]));
-const WRONG: ValuesDigest = ValuesDigest(Digest([2; 32]));
-const PAID: u128 = 10;
-const STAKE: u128 = 200;
-const NODE: PublicKey = Hex([0xcc; 32]);
-
-type Mail = Rc<RefCell<Vec<Offer>>>;
-
-#[derive(Debug)]
-struct Post(Mail);
-
-impl Waiter for Post {
-    fn is_closed(&self) -> bool {
-        false
-    }
-
-    fn deliver(self, offer: Offer) {
-        self.0.borrow_mut().push(offer);
-    }
-}
-
-fn rules() -> Rules {
-    Rules {
-        answer_seconds: 2,
-        prove_seconds: 20,
-        reveal_seconds: 10,
-        max_stake: 200,
-        probation_jobs: 1,
-        max_deliveries: 100,
-        ..Rules::default()
-    }
-}
-
-/// A market with one node, one buyer, and a clock.
-struct Small {
-    market: Market<Numbers, SqliteQueue, Post>,
-    mail: Mail,
-    now: u64,
-    buyer: Identity,
-    orders: u64,
-}
-
-impl Small {
-    fn new(seed: u64) -> Self {
-        let buyer = Identity::from_seed([1; 32]);
-        let mut numbers = Numbers::default();
-        numbers.balances.insert(buyer.address(), 1_000_000);
-        numbers.bonds.insert(NODE.address(), 1_000_000);
-        let queue = SqliteQueue::in_memory(rules().max_deliveries).unwrap();
-        let market = Market::restore(rules(), numbers, queue, seed, |_| None).unwrap();
-        let mail = Mail::default();
-        let mut small = Self { market, mail, now: 1_000_000, buyer, orders: seed << 32 };
-        small.hello();
-        // The first proof makes it trusted.
-        let offer = small.ordered(ALWAYS);
-        assert_eq!((offer.rate, offer.reveal_by), (ALWAYS, 0));
-        small.answer(&offer, RIGHT);
-        assert_eq!(small.prove(JobId(offer.job.0)).unwrap(), Outcome::Paid);
-        small
-    }
-
-    fn hello(&mut self) -> Vec<Offer> {
-        let (device, slots) = ("cpu".to_owned(), 8);
-        let capabilities = Capabilities { models: vec![MODEL], slots, device, memory_bytes: 0 };
-        let held = self.market.hello(NODE.address(), capabilities, self.now).unwrap();
-        self.wait();
-        held
-    }
-
-    fn wait(&mut self) {
-        let post = Post(self.mail.clone());
-        self.market.wait(NODE.address(), post, self.now).unwrap();
-    }
-
-    fn request(&mut self, rate: u32) -> JobRequest {
-        self.orders += 1;
-        let order = Order {
-            chain_id: Decimal(7),
-            buyer: self.buyer.public_key(),
-            model: MODEL,
-            input: Hex([3; 32]),
-            nonce: Decimal(self.orders),
-            price: Decimal(PAID),
-            stake: Decimal(STAKE),
-            deadline: self.now / 1_000 + 10_000,
-            sampling: None,
-        };
-        let sampling = Some(Sampling::new(rate, &order, &self.buyer));
-        Order { sampling, ..order }.request(&self.buyer, Vec::new())
-    }
-
-    /// The offer of a new order.
-    fn ordered(&mut self, rate: u32) -> Offer {
-        let request = self.request(rate);
-        self.market.open(request, self.now).unwrap();
-        self.offered()
-    }
-
-    /// The next offer, after whatever rest the node has.
-    fn offered(&mut self) -> Offer {
-        for _ in 0..100_000 {
-            self.forget_drawn();
-            if let Some(offer) = self.mail.borrow_mut().pop() {
-                return offer;
-            }
-            self.pass(1);
-        }
-        panic!("nothing is offered")
-    }
-
-    /// Drops the word that an answer is drawn: these nodes know it from the lot.
-    fn forget_drawn(&self) {
-        self.mail.borrow_mut().retain(|offer| !offer.answered);
-    }
-
-    /// Lets seconds pass, in which the node shows that it is there.
-    fn pass(&mut self, seconds: u64) {
-        for _ in 0..seconds {
-            self.now += 1_000;
-            self.market.tick(self.now).unwrap();
-            self.forget_drawn();
-            if self.mail.borrow().is_empty() {
-                self.wait();
-            }
-        }
-    }
-
-    fn answer(&mut self, offer: &Offer, output: ValuesDigest) -> Answer {
-        let answer = Answer {
-            chain_id: Decimal(7),
-            job: offer.job,
-            model: MODEL,
-            input: Hex([3; 32]),
-            output: Hex(output.0.0),
-            execution: Hex([0; 32]),
-            rate: offer.rate,
-            reveal_by: offer.reveal_by,
-            prove_by: offer.prove_by,
-            node: NODE,
-        };
-        let (signature, output, trace) = (Hex([0; 64]), Vec::new(), Vec::new());
-        let signed = SignedAnswer { answer: answer.clone(), signature, output, trace };
-        self.market.answer(signed, self.now).unwrap();
-        answer
-    }
-
-    fn reveal(&mut self, offer: &Offer) -> Result<bool, MarketError> {
-        let rate = offer.order.sampling.as_ref().unwrap().rate;
-        let secret = secret(rate, &offer.order, &self.buyer);
-        self.market.reveal(JobId(offer.job.0), secret, self.now)?;
-        Ok(self.state(offer) == "staked")
-    }
-
-    fn prove(&mut self, job: JobId) -> Result<Outcome, MarketError> {
-        let word = Word { job, prover: NODE.address(), output: RIGHT };
-        self.market.prove(word, self.now)
-    }
-
-    fn state(&self, offer: &Offer) -> &'static str {
-        self.market.ledger().jobs[&JobId(offer.job.0)].phase.name()
-    }
-}
 
 /// What a node that lies has been through.
 #[derive(Default)]
@@ -326,18 +158,10 @@ fn a_lot_is_drawn_once_whenever_the_coordinator_is_killed() {
             input: Vec::new(),
         };
         // The secret had reached the disk, and nothing that followed from it.
-        let numbers = {
-            let queue = SqliteQueue::in_memory(1).unwrap();
-            let empty = Market::restore(rules(), Numbers::default(), queue, 0, |_| None).unwrap();
-            std::mem::replace(&mut small.market, empty).into_ledger()
-        };
-        let queue = SqliteQueue::in_memory(rules().max_deliveries).unwrap();
-        let remains = |_| {
+        small.restart(|_| {
             let (request, answer) = (request.clone(), Some(signed.clone()));
             Some(Remains { request, answer, secret: Some(own) })
-        };
-        small.market = Market::restore(rules(), numbers, queue, 0, remains).unwrap();
-        small.mail.borrow_mut().clear();
+        });
         small.market.tick(small.now).unwrap();
         let held = small.hello();
         if drawn {
@@ -358,19 +182,15 @@ fn a_buyer_has_some_answers_proven_and_others_accepted() {
     let (client, chain_id) = coordinator.client();
     let buyer = identity(1);
     let sampled = |nonce| {
-        let plain = request(&buyer, chain_id, nonce, 600);
+        let plain = request(&buyer, chain_id, nonce, DAY);
         let sampling = Some(Sampling::new(500_000, &plain.order, &buyer));
         Order { sampling, ..plain.order }.request(&buyer, plain.input)
     };
-    let end = |job| {
-        let views = std::iter::repeat_with(|| client.job(job, Wait::End).unwrap());
-        views.into_iter().find(|view| view.at.is_some()).unwrap()
-    };
     // On probation: proven without a lot.
     let first = sampled(0);
-    let view = client.submit(&first, Wait::Answer).unwrap();
+    let view = answered(&client, &first);
     assert_eq!(view.answer.unwrap().answer.rate, ALWAYS);
-    assert_eq!(end(first.order.job()).state, "settled");
+    assert_eq!(end_of(&client, first.order.job()).state, "settled");
     let own = secret(500_000, &first.order, &buyer);
     assert_eq!(client.reveal(first.order.job(), own).unwrap_err().problem(), Some("not-found"));
 
@@ -378,14 +198,14 @@ fn a_buyer_has_some_answers_proven_and_others_accepted() {
     for nonce in 1..64 {
         let ordered = sampled(nonce);
         let job = ordered.order.job();
-        let view = client.submit(&ordered, Wait::Answer).unwrap();
+        let view = answered(&client, &ordered);
         let answer = view.answer.unwrap().answer;
         assert_eq!(answer.rate, 500_000);
         let own = secret(500_000, &ordered.order, &buyer);
         let drawn = is_drawn(&own, &answer);
         let revealed = client.reveal(job, own).unwrap();
         assert_eq!(revealed.state == "accepted", !drawn, "{}", revealed.state);
-        assert_eq!(end(job).state, if drawn { "settled" } else { "accepted" });
+        assert_eq!(end_of(&client, job).state, if drawn { "settled" } else { "accepted" });
         assert_eq!(client.job(job, Wait::None).unwrap().secret, Some(own));
         *(if drawn { &mut proven } else { &mut accepted }) += 1;
         if proven > 0 && accepted > 0 {

@@ -4,19 +4,12 @@ use zkinfer::{
     SrsPolicy,
     verifier::{Expectation, ProofFile},
 };
-use zkinfer_node::{Bundle, Client, Decimal, Hex, JobView, Wait};
+use zkinfer_node::{Bundle, Client, Decimal, Hex, Wait};
 use zkinfer_settlement::JobId;
 
-use crate::common::{Coordinator, Node, PLAY_MONEY, PRICE, ZOO, config, identity, request};
-
-fn end_of(client: &Client, job: JobId) -> JobView {
-    loop {
-        let view = client.job(job, Wait::End).unwrap();
-        if view.at.is_some() {
-            return view;
-        }
-    }
-}
+use crate::common::{
+    Coordinator, DAY, Node, PLAY_MONEY, PRICE, ZOO, answered, config, end_of, identity, request,
+};
 
 #[test]
 fn a_job_is_answered_at_once_then_proven_and_paid() {
@@ -25,10 +18,10 @@ fn a_job_is_answered_at_once_then_proven_and_paid() {
     let node = Node::start(&coordinator.url, folder.path());
     let (client, chain_id) = coordinator.client();
     let buyer = identity(1);
-    let request = request(&buyer, chain_id, 1, 600);
+    let request = request(&buyer, chain_id, 1, DAY);
     let (order, job) = (request.order.clone(), request.order.job());
 
-    let view = client.submit(&request, Wait::Answer).unwrap();
+    let view = answered(&client, &request);
     let answer = view.answer.unwrap();
     assert_eq!(answer.check(&order, ZOO.key()), Ok(()));
     assert_eq!(answer.answer.node, node.identity.public_key());
@@ -111,7 +104,7 @@ fn a_job_that_nobody_takes_is_cancelled_by_its_buyer_alone() {
     let coordinator = Coordinator::start(&config(folder.path()));
     let (client, chain_id) = coordinator.client();
     let (buyer, stranger) = (identity(1), identity(2));
-    let request = request(&buyer, chain_id, 1, 600);
+    let request = request(&buyer, chain_id, 1, DAY);
     let job = request.order.job();
     assert_eq!(client.submit(&request, Wait::None).unwrap().state, "open");
     let refused = client.cancel(&stranger, job).unwrap_err();
@@ -128,9 +121,18 @@ fn a_job_that_nobody_takes_is_refunded_at_its_deadline() {
     let coordinator = Coordinator::start(&config(folder.path()));
     let (client, chain_id) = coordinator.client();
     let buyer = identity(1);
-    let request = request(&buyer, chain_id, 1, 1);
-    client.submit(&request, Wait::None).unwrap();
-    assert_eq!(end_of(&client, request.order.job()).state, "refunded");
+    // As short a time as the machine can take an order in.
+    let job = (0..).find_map(|doublings| {
+        let request = request(&buyer, chain_id, doublings, 1 << doublings);
+        match client.submit(&request, Wait::None) {
+            Ok(_) => Some(request.order.job()),
+            Err(error) => {
+                assert_eq!(error.problem(), Some("deadline-passed"));
+                None
+            }
+        }
+    });
+    assert_eq!(end_of(&client, job.unwrap()).state, "refunded");
     let balance = client.account(buyer.address()).unwrap().balance;
     assert_eq!(balance, Decimal(u128::from(PLAY_MONEY)));
 }

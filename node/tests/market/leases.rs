@@ -1,0 +1,75 @@
+//! Leases that come to nothing, and whom they count against: in virtual time.
+
+use zkinfer_node::{ALWAYS, Outcome, Remains, Rules};
+use zkinfer_settlement::JobId;
+
+use crate::small::{RIGHT, Small, rules};
+
+/// A job is not given up because the coordinator was killed during its leases.
+#[test]
+fn leases_that_a_killed_coordinator_gave_make_no_dead_letter() {
+    let mut small = Small::with(1, Rules { max_deliveries: 2, ..rules() });
+    let request = small.request(ALWAYS);
+    let job = small.market.open(request.clone(), small.now).unwrap();
+    for life in 1..=6 {
+        let offer = small.offered();
+        assert_eq!(JobId(offer.job.0), job);
+        small.restart(|_| Some(Remains { request: request.clone(), answer: None, secret: None }));
+        if life % 2 == 0 {
+            // It is told what it has, and is too late with that too.
+            assert_eq!(small.hello()[0].job, offer.job);
+        }
+        small.now += 10_000;
+        small.market.tick(small.now).unwrap();
+        assert_eq!(small.state(&offer), "open");
+        small.hello();
+        let view = &small.market.nodes(small.now)[0];
+        assert_eq!((view.lapsed, view.doubts), (0, 0), "nobody has failed");
+        assert!(!small.mail.borrow().is_empty(), "it comes again at once");
+    }
+    let offer = small.offered();
+    small.answer(&offer, RIGHT);
+    assert_eq!(small.prove(job).unwrap(), Outcome::Paid);
+}
+
+/// The first coordinator's own count goes on: a job that nodes do fail is given up.
+#[test]
+fn leases_that_nodes_let_lapse_make_a_dead_letter() {
+    let mut small = Small::with(1, Rules { max_deliveries: 2, ..rules() });
+    let request = small.request(ALWAYS);
+    small.market.open(request, small.now).unwrap();
+    for _ in 0..2 {
+        let offer = small.offered();
+        small.pass(rules().answer_seconds + 1);
+        assert_eq!(small.state(&offer), "open");
+    }
+    small.pass(1_000);
+    assert!(small.mail.borrow().is_empty());
+    assert_eq!(small.market.depth(small.now).unwrap().dead, 1);
+}
+
+/// Whoever was away for a moment rests once, not twice as long for each job that it had.
+#[test]
+fn leases_that_lapse_together_are_one_reason_to_rest() {
+    let mut small = Small::new(1);
+    for _ in 0..7 {
+        let request = small.request(ALWAYS);
+        small.market.open(request, small.now).unwrap();
+        small.wait();
+    }
+    assert_eq!(small.mail.borrow_mut().drain(..).count(), 7);
+    let lease = rules().answer_seconds;
+    small.pass(lease + 1);
+    assert_eq!(small.market.nodes(small.now)[0].lapsed, 7);
+    assert!(small.mail.borrow().is_empty(), "it rests");
+    small.pass(lease);
+    assert_eq!(small.mail.borrow().len(), 1, "it is on probation");
+    // The next failure is another one.
+    small.mail.borrow_mut().clear();
+    small.pass(lease + 1);
+    assert!(small.mail.borrow().is_empty(), "it rests");
+    small.pass(lease);
+    assert!(small.mail.borrow().is_empty(), "twice as long");
+    small.pass(lease);
+    assert_eq!(small.mail.borrow().len(), 1);
+}
