@@ -1,5 +1,6 @@
 //! The requests of buyers, nodes and onlookers.
 
+mod extract;
 mod jobs;
 mod nodes;
 mod public;
@@ -7,28 +8,27 @@ mod public;
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use axum::{
     Router,
-    body::{Body, Bytes, to_bytes},
+    body::Body,
     extract::{Request, State},
-    http::{HeaderValue, Method, StatusCode, header, request::Parts},
+    http::{HeaderValue, StatusCode, header},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 use tokio::sync::Semaphore;
 use zkinfer::{
     SrsPolicy,
     verifier::{KeyDigest, VerifyingKey, keccak256},
 };
-use zkinfer_settlement::{Address, Amount, DepositId, EscrowError, JobId, Refusal};
+use zkinfer_settlement::{Address, Amount, DepositId, EscrowError, Refusal};
 
 use super::{
-    actor::{Core, Handle, unix_milliseconds},
+    actor::{Core, Handle},
     metrics::Metrics,
     page,
     problem::Refused,
@@ -37,10 +37,9 @@ use super::{
 use crate::{
     account::PublicKey,
     config::Config,
-    encoding::Hex,
     error::MarketError,
     objects::Objects,
-    signed::{Guard, RequestSignature},
+    signed::Guard,
 };
 
 /// What handlers share.
@@ -117,59 +116,6 @@ fn json(status: StatusCode, value: &impl Serialize) -> Response {
     let content = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, content);
     response
-}
-
-/// How long somebody may take to send a request.
-const BODY_PATIENCE: Duration = Duration::from_secs(10);
-
-/// The body, unless it is too long, or comes too slowly.
-async fn body_of(app: &App, body: Body) -> Result<Bytes, Refused> {
-    let limit = app.config.limits.body_bytes;
-    let read = tokio::time::timeout(BODY_PATIENCE, to_bytes(body, limit)).await;
-    let read = read.map_err(|_| {
-        let status = StatusCode::REQUEST_TIMEOUT;
-        let seconds = BODY_PATIENCE.as_secs();
-        let detail = format_args!("a request must be sent within {seconds} seconds");
-        Refused::new(status, "slow", "The request comes too slowly", detail)
-    })?;
-    read.map_err(|_| {
-        Refused::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too-large",
-            "The request is too large",
-            format_args!("a request has at most {limit} bytes, and must be sent to its end"),
-        )
-    })
-}
-
-/// Reads JSON strictly; an error names the field.
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refused> {
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let title = "The request is no JSON of the form that is asked for";
-    let value = serde_path_to_error::deserialize(&mut reader)
-        .map_err(|error| Refused::bad("malformed", title, error))?;
-    reader.end().map_err(|error| Refused::bad("malformed", title, error))?;
-    Ok(value)
-}
-
-/// Who has signed the request; its body.
-async fn signed(app: &App, request: Request) -> Result<(PublicKey, Bytes), Refused> {
-    let (Parts { method, uri, headers, .. }, body) = request.into_parts();
-    let body = body_of(app, body).await?;
-    let signature =
-        RequestSignature::read(|name| headers.get(name).and_then(|value| value.to_str().ok()))?;
-    let target = uri.path_and_query().map_or("/", |target| target.as_str());
-    let method: &Method = &method;
-    let mut guard = app.guard.lock().unwrap_or_else(PoisonError::into_inner);
-    let key = guard.admit(&signature, (method.as_str(), target), &body, unix_milliseconds())?;
-    Ok((key, body))
-}
-
-fn job_of(text: &str) -> Result<JobId, Refused> {
-    let bytes: Result<Hex<32>, _> = text.parse();
-    bytes.map(|Hex(job)| JobId(job)).map_err(|error| {
-        Refused::bad("malformed", "The path names no job", format_args!("job: {error}"))
-    })
 }
 
 /// The value of a parameter of the query.

@@ -6,15 +6,19 @@ use std::{
 };
 
 use axum::{
-    extract::{Path, Request, State},
-    http::{HeaderValue, StatusCode, header},
+    extract::{FromRequestParts, State},
+    http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use tokio::time::{Instant, timeout_at};
 use zkinfer::verifier::{KeyDigest, VerifyingKey};
 use zkinfer_settlement::JobId;
 
-use super::{App, body_of, job_of, json, parameter, parse, signed, welcome};
+use super::{
+    App,
+    extract::{Named, Sent, Signed},
+    json, parameter, welcome,
+};
 use crate::{
     answer::SignedAnswer,
     encoding::Hex,
@@ -44,9 +48,11 @@ enum Wait {
     End,
 }
 
-impl Wait {
-    fn of(query: Option<&str>) -> Result<Self, Refused> {
-        match parameter(query, "wait") {
+impl FromRequestParts<Arc<App>> for Wait {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Refused> {
+        match parameter(parts.uri.query(), "wait") {
             None => Ok(Self::None),
             Some("answer") => Ok(Self::Answer),
             Some("end") => Ok(Self::End),
@@ -57,7 +63,9 @@ impl Wait {
             )),
         }
     }
+}
 
+impl Wait {
     fn is_over(self, seen: &Seen) -> bool {
         match self {
             Self::None => true,
@@ -95,11 +103,9 @@ pub(super) fn key_of(app: &App, model: KeyDigest) -> Result<Arc<VerifyingKey>, R
 
 pub(super) async fn submit(
     State(app): State<Arc<App>>,
-    request: Request,
+    wait: Wait,
+    Sent(request): Sent<JobRequest>,
 ) -> Result<Response, Refused> {
-    let wait = Wait::of(request.uri().query())?;
-    let body = body_of(&app, request.into_body()).await?;
-    let request: JobRequest = parse(&body)?;
     let key = key_of(&app, request.order.model())?;
     request.check(app.chain_id, &key).map_err(MarketError::from)?;
     // Only now is it known to be the buyer's own.
@@ -131,10 +137,9 @@ pub(super) async fn submit(
 
 pub(super) async fn show(
     State(app): State<Arc<App>>,
-    Path(job): Path<String>,
-    request: Request,
+    Named(job): Named,
+    wait: Wait,
 ) -> Result<Response, Refused> {
-    let (job, wait) = (job_of(&job)?, Wait::of(request.uri().query())?);
     await_job(&app, job, wait, None).await
 }
 
@@ -215,9 +220,8 @@ fn read(app: &App, job: JobId, kind: Kind) -> Result<Option<Vec<u8>>, Refused> {
 
 pub(super) async fn proof(
     State(app): State<Arc<App>>,
-    Path(job): Path<String>,
+    Named(job): Named,
 ) -> Result<Response, Refused> {
-    let job = job_of(&job)?;
     let found = read(&app, job, Kind::Proof)?;
     let found =
         found.ok_or_else(|| Refused::not_found(format_args!("there is no proof of job {job}")))?;
@@ -227,12 +231,9 @@ pub(super) async fn proof(
 
 pub(super) async fn reveal(
     State(app): State<Arc<App>>,
-    Path(job): Path<String>,
-    request: Request,
+    Named(job): Named,
+    Sent(Reveal { secret }): Sent<Reveal>,
 ) -> Result<Response, Refused> {
-    let job = job_of(&job)?;
-    let body = body_of(&app, request.into_body()).await?;
-    let Reveal { secret } = parse(&body)?;
     let revealed = app.handle.durable(move |core| {
         let now = core.now();
         core.market.reveal(job, secret, now)?;
@@ -245,11 +246,9 @@ pub(super) async fn reveal(
 
 pub(super) async fn cancel(
     State(app): State<Arc<App>>,
-    Path(job): Path<String>,
-    request: Request,
+    Named(job): Named,
+    Signed(key): Signed,
 ) -> Result<Response, Refused> {
-    let job = job_of(&job)?;
-    let (key, _) = signed(&app, request).await?;
     let cancelled = app.handle.durable(move |core| {
         let contract = core.market.ledger().contract(job)?;
         let buyer = contract.map(|contract| contract.terms.buyer);

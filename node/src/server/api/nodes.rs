@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    extract::{Path, Request, State},
+    extract::State,
     http::StatusCode,
     response::{IntoResponse, Response},
 };
@@ -13,9 +13,13 @@ use zkinfer::verifier::{
 };
 use zkinfer_settlement::{Address, Amount, EscrowError, JobId};
 
-use super::{App, body_of, job_of, jobs::key_of, json, parse, signed, welcome};
+use super::{
+    App,
+    extract::{Named, Raw, Sent, Signed, SignedWith},
+    jobs::key_of,
+    json, welcome,
+};
 use crate::{
-    account::PublicKey,
     answer::SignedAnswer,
     encoding::{Decimal, Hex},
     error::MarketError,
@@ -35,10 +39,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) async fn hello(
     State(app): State<Arc<App>>,
-    request: Request,
+    SignedWith(key, Hello { capabilities }): SignedWith<Hello>,
 ) -> Result<Response, Refused> {
-    let (key, body) = signed(&app, request).await?;
-    let Hello { capabilities } = parse(&body)?;
     let (node, play_money) = (key.address(), app.config.play_money);
     let held = app.handle.durable(move |core| {
         welcome(core, node, play_money)?;
@@ -53,9 +55,8 @@ pub(super) async fn hello(
 
 pub(super) async fn poll(
     State(app): State<Arc<App>>,
-    request: Request,
+    Signed(key): Signed,
 ) -> Result<Response, Refused> {
-    let (key, _) = signed(&app, request).await?;
     let node = key.address();
     let (tell, mut told) = oneshot::channel();
     let waiting = app.handle.now(move |core| {
@@ -87,12 +88,9 @@ async fn order_of(app: &App, job: JobId) -> Result<(Arc<JobRequest>, Arc<Verifyi
 
 pub(super) async fn answer(
     State(app): State<Arc<App>>,
-    Path(job): Path<String>,
-    request: Request,
+    Named(job): Named,
+    Sent(signed): Sent<SignedAnswer>,
 ) -> Result<Response, Refused> {
-    let job = job_of(&job)?;
-    let body = body_of(&app, request.into_body()).await?;
-    let signed: SignedAnswer = parse(&body)?;
     let (request, key) = order_of(&app, job).await?;
     signed.check(&request.order, &key).map_err(MarketError::from)?;
     let prove_by = signed.answer.prove_by;
@@ -106,11 +104,9 @@ pub(super) async fn answer(
 
 pub(super) async fn prove(
     State(app): State<Arc<App>>,
-    Path(job): Path<String>,
-    request: Request,
+    Named(job): Named,
+    Raw(body): Raw,
 ) -> Result<Response, Refused> {
-    let job = job_of(&job)?;
-    let body = body_of(&app, request.into_body()).await?;
     let (request, key) = order_of(&app, job).await?;
     let file = read_proof(&body)?;
     let policy = app.policy;
@@ -147,11 +143,9 @@ pub(super) async fn prove(
 
 pub(super) async fn contradict(
     State(app): State<Arc<App>>,
-    Path(job): Path<String>,
-    request: Request,
+    Named(job): Named,
+    Raw(body): Raw,
 ) -> Result<Response, Refused> {
-    let job = job_of(&job)?;
-    let body = body_of(&app, request.into_body()).await?;
     let (request, key) = order_of(&app, job).await?;
     let file = read_proof(&body)?;
     let policy = app.policy;
@@ -192,9 +186,9 @@ fn verified_by(
 
 pub(super) async fn post_bond(
     State(app): State<Arc<App>>,
-    request: Request,
+    asked: SignedWith<Move>,
 ) -> Result<Response, Refused> {
-    move_bond(&app, request, |core, account, amount| {
+    move_bond(&app, asked, |core, account, amount| {
         core.market.ledger_mut().post_bond(account, amount)
     })
     .await
@@ -202,9 +196,9 @@ pub(super) async fn post_bond(
 
 pub(super) async fn withdraw_bond(
     State(app): State<Arc<App>>,
-    request: Request,
+    asked: SignedWith<Move>,
 ) -> Result<Response, Refused> {
-    move_bond(&app, request, |core, account, amount| {
+    move_bond(&app, asked, |core, account, amount| {
         core.market.ledger_mut().withdraw_bond(account, amount)
     })
     .await
@@ -214,11 +208,9 @@ type Moved = Result<(), EscrowError<std::convert::Infallible>>;
 
 async fn move_bond(
     app: &App,
-    request: Request,
+    SignedWith(key, Move { amount }): SignedWith<Move>,
     operation: fn(&mut Core, Address, Amount) -> Moved,
 ) -> Result<Response, Refused> {
-    let (key, body): (PublicKey, _) = signed(app, request).await?;
-    let Move { amount } = parse(&body)?;
     let (account, play_money) = (key.address(), app.config.play_money);
     let moved = app.handle.durable(move |core| {
         welcome(core, account, play_money)?;

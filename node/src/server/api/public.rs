@@ -3,14 +3,21 @@
 use std::sync::{Arc, PoisonError};
 
 use axum::{
-    extract::{Path, State},
+    extract::State,
     http::{HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use zkinfer::verifier::{Digest, KeyDigest};
 use zkinfer_settlement::Address;
 
-use super::{App, jobs::key_of, json, nodes::account_view, parameter};
+use super::{
+    App,
+    extract::{OfAccount, OfModel},
+    jobs::key_of,
+    json,
+    nodes::account_view,
+    parameter,
+};
 use crate::{
     encoding::{Decimal, Hex},
     log::LogPage,
@@ -67,24 +74,16 @@ pub(super) async fn nodes(State(app): State<Arc<App>>) -> Result<Response, Refus
 
 pub(super) async fn account(
     State(app): State<Arc<App>>,
-    Path(account): Path<String>,
+    OfAccount(Hex(account)): OfAccount,
 ) -> Result<Response, Refused> {
-    let parsed: Result<Hex<20>, _> = account.parse();
-    let Hex(account) = parsed.map_err(|error| {
-        Refused::bad("malformed", "The path names no account", format_args!("account: {error}"))
-    })?;
     let view = app.handle.durable(move |core| account_view(core, Address(account)));
     Ok(json(StatusCode::OK, &view.await??))
 }
 
 pub(super) async fn model(
     State(app): State<Arc<App>>,
-    Path(model): Path<String>,
+    OfModel(Hex(model)): OfModel,
 ) -> Result<Response, Refused> {
-    let parsed: Result<Hex<32>, _> = model.parse();
-    let Hex(model) = parsed.map_err(|error| {
-        Refused::bad("malformed", "The path names no model", format_args!("model: {error}"))
-    })?;
     let key = key_of(&app, KeyDigest(Digest(model)))?;
     let content = HeaderValue::from_static("application/octet-stream");
     Ok(([(header::CONTENT_TYPE, content)], key.encode()).into_response())
