@@ -66,10 +66,15 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
         for (job, contract) in ledger.live()? {
             let found = remains(job).ok_or(MarketError::NotLive { job })?;
             queue.put(job, contract.terms.model)?;
-            if let Phase::Staked { prover, until, .. } = contract.phase {
-                nodes.assigned(prover, job);
-                queue.hide(job, hidden_until(until))?;
-            }
+            let visible = match contract.phase {
+                Phase::Staked { prover, until, .. } => {
+                    nodes.assigned(prover, job);
+                    hidden_until(until)
+                }
+                // The queue may remember a lease or an answer that the ledger has lost.
+                _open => 0,
+            };
+            queue.hide(job, visible)?;
             let answer = found.answer_of(contract.phase);
             let mut known = Live::new(Arc::new(found.request), 0);
             (known.answer, known.secret) = (answer, found.secret);

@@ -1,6 +1,6 @@
 //! Leases that come to nothing, and whom they count against: in virtual time.
 
-use zkinfer_node::{ALWAYS, Outcome, Remains, Rules};
+use zkinfer_node::{ALWAYS, Ledger, Outcome, Remains, Rules};
 use zkinfer_settlement::JobId;
 
 use crate::small::{RIGHT, Small, rules};
@@ -30,6 +30,29 @@ fn leases_that_a_killed_coordinator_gave_make_no_dead_letter() {
     let offer = small.offered();
     small.answer(&offer, RIGHT);
     assert_eq!(small.prove(job).unwrap(), Outcome::Paid);
+}
+
+/// The queue is written at once, the ledger when the disk has it: after a crash, a job can be open of
+/// which the queue says that a node has it for minutes.
+#[test]
+fn a_queue_that_is_ahead_of_the_ledger_hides_no_open_job() {
+    for answered in [false, true] {
+        let mut small = Small::with(1, Rules { prove_seconds: 3_000, ..rules() });
+        let (request, mut before) = (small.request(ALWAYS), small.market.ledger().clone());
+        let job = small.market.open(request.clone(), small.now).unwrap();
+        let offer = small.offered();
+        before.open(job, request.order.terms(), small.now / 1_000).unwrap();
+        if answered {
+            small.answer(&offer, RIGHT);
+        }
+        small.restart_with(before, |_| {
+            Some(Remains { request: request.clone(), answer: None, secret: None })
+        });
+        assert_eq!(small.state(&offer), "open");
+        small.hello();
+        let again = small.mail.borrow_mut().pop().expect("it is offered at once");
+        assert_eq!(again.job, offer.job);
+    }
 }
 
 /// The first coordinator's own count goes on: a job that nodes do fail is given up.

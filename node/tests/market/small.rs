@@ -97,10 +97,15 @@ impl Small {
 
     /// Another coordinator takes up what the ledger, the queue and the files of this one have.
     pub(crate) fn restart(&mut self, remains: impl FnMut(JobId) -> Option<Remains>) {
-        let nothing = SqliteQueue::in_memory(1).unwrap();
-        let empty =
-            Market::restore(self.rules.clone(), Numbers::default(), nothing, 0, |_| None).unwrap();
-        let numbers = std::mem::replace(&mut self.market, empty).into_ledger();
+        self.restart_with(self.market.ledger().clone(), remains);
+    }
+
+    /// The same, with a ledger of before: what came after it had not reached the disk.
+    pub(crate) fn restart_with(
+        &mut self,
+        numbers: Numbers,
+        remains: impl FnMut(JobId) -> Option<Remains>,
+    ) {
         let queue = queue_in(&self.folder, &self.rules);
         self.market = Market::restore(self.rules.clone(), numbers, queue, 0, remains).unwrap();
         self.mail.borrow_mut().clear();

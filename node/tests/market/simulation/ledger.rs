@@ -13,7 +13,7 @@ pub(crate) struct Word {
     pub(crate) output: ValuesDigest,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Numbers {
     pub(crate) balances: BTreeMap<Address, u128>,
     pub(crate) bonds: BTreeMap<Address, u128>,
