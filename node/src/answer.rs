@@ -10,7 +10,7 @@ use crate::{
     execution::Trace,
     order::{Offer, Order, ValuesError, check_values},
     sampling::ALWAYS,
-    wire::wire,
+    schema::wire,
 };
 
 /// Separates answers from everything else that is signed.

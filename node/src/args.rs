@@ -30,7 +30,7 @@ pub(crate) enum Command {
     /// Check such a folder; nothing is asked of anybody.
     Check(Check),
     /// Compute service levels from the coordinator's log, after checking the log.
-    Report(Report),
+    Report(ReportBeside),
     /// Compute weights for a subnet of Bittensor from the coordinator's log.
     Weights(Weights),
     /// Run a model as a node should have, and find the operation at which its answer went wrong.
@@ -102,6 +102,32 @@ pub(crate) struct Report {
 }
 
 #[derive(Arguments)]
+pub(crate) struct ReportBeside {
+    #[command(flatten)]
+    pub(crate) log: Report,
+    #[command(flatten)]
+    pub(crate) beside: Beside,
+}
+
+/// A central server of the same model, to be measured beside the market.
+#[derive(Arguments)]
+pub(crate) struct Beside {
+    /// Measure a central server too: it takes {"input": [numbers]} by POST and gives {"output":
+    /// [numbers]}.
+    #[arg(long, value_name = "URL", requires = "key", requires = "input")]
+    pub(crate) central: Option<String>,
+    /// The verifying key of the model, for the shape of the input.
+    #[arg(long, value_name = "ZKVK", requires = "central")]
+    pub(crate) key: Option<PathBuf>,
+    /// The input to send, as for `zkinfer prove`.
+    #[arg(long, requires = "central")]
+    pub(crate) input: Option<PathBuf>,
+    /// How often it is sent.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) requests: u32,
+}
+
+#[derive(Arguments)]
 pub(crate) struct Weights {
     #[command(flatten)]
     pub(crate) log: Report,
@@ -130,6 +156,9 @@ pub(crate) struct Serve {
     /// A verifying key of a model to serve; may be given several times.
     #[arg(long, value_name = "ZKVK")]
     pub(crate) key: Vec<PathBuf>,
+    /// Give nodes the models themselves, which lie beside their keys.
+    #[arg(long)]
+    pub(crate) share_models: bool,
     /// Pay for proofs under the insecure development setup.
     #[arg(long)]
     pub(crate) allow_insecure_srs: bool,
@@ -143,9 +172,13 @@ pub(crate) struct Node {
     /// Where the coordinator is.
     #[arg(long, default_value = "http://127.0.0.1:8645")]
     market: String,
-    /// An ONNX model to serve, with its settings and key beside it; may be given several times.
-    #[arg(long, required = true, value_name = "ONNX")]
+    /// An ONNX model to serve, with its settings and key beside it; may be given several times. Where
+    /// none is named, all that the coordinator shares.
+    #[arg(long, value_name = "ONNX")]
     model: Vec<PathBuf>,
+    /// The folder of the models that the coordinator shares.
+    #[arg(long, default_value = "models")]
+    models: PathBuf,
     /// The ceremony of the keys; the development setup where none is named.
     #[arg(long)]
     srs: Option<PathBuf>,
@@ -155,9 +188,13 @@ pub(crate) struct Node {
     /// Jobs to have at once.
     #[arg(long, default_value_t = 8)]
     slots: u32,
-    /// Answers to be computed at once.
-    #[arg(long, default_value_t = 2)]
+    /// Answers to be computed or handed in at once.
+    #[arg(long, default_value_t = 4)]
     answerers: usize,
+    /// Let proofs run beside other work. Else they run only while nothing else on the machine wants
+    /// to, answers above all, until half of their time is over.
+    #[arg(long)]
+    eager: bool,
     /// What is to be free of the bond at the start, taken from the balance.
     #[arg(long, default_value_t = 10_000)]
     bond: u128,
@@ -169,10 +206,12 @@ impl Node {
             market: self.market.clone(),
             identity: self.identity.clone(),
             models: self.model.clone(),
+            fetched: self.models.clone(),
             srs: self.srs.clone(),
             slots: self.slots,
             answerers: self.answerers,
             bond: self.bond,
+            gives_way: !self.eager,
         }
     }
 }

@@ -7,7 +7,7 @@ use zkinfer::{SrsPolicy, prover::files};
 use zkinfer_node::{Bundle, Client, Dispute, Hex, JobRequest, Report, Served, Wait, chain_weights};
 use zkinfer_settlement::JobId;
 
-use crate::{args, buyer, output::say};
+use crate::{args, buyer, central, output::say};
 
 pub(crate) fn bundle(args: &args::Bundle) -> Result<ExitCode> {
     let (client, market) = Client::connect(&args.market)?;
@@ -33,8 +33,12 @@ pub(crate) fn check(args: &args::Check) -> Result<ExitCode> {
     Ok(code)
 }
 
-pub(crate) fn report(args: &args::Report) -> Result<ExitCode> {
-    say(serde_json::to_string_pretty(&computed(args)?)?)?;
+pub(crate) fn report(args: &args::ReportBeside) -> Result<ExitCode> {
+    let mut shown = serde_json::to_value(computed(&args.log)?)?;
+    if let Some(central) = central::measure(&args.beside)? {
+        shown["central_ms"] = serde_json::to_value(central)?;
+    }
+    say(serde_json::to_string_pretty(&shown)?)?;
     Ok(ExitCode::SUCCESS)
 }
 

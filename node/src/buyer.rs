@@ -87,9 +87,8 @@ fn reveal(client: &Client, buyer: &Identity, view: JobView) -> Result<JobView> {
     Ok(JobView { answer: revealed.answer.clone().or(view.answer), ..revealed })
 }
 
-/// The integers that the input's real numbers stand for under a key.
-pub(crate) fn integers(path: &Path, key: &VerifyingKey, clamp: bool) -> Result<Vec<i64>> {
-    let layout = &key.parts().layout.inputs;
+/// The real numbers of an input, by the tensors of a key.
+pub(crate) fn reals(path: &Path, key: &VerifyingKey) -> Result<Vec<Vec<f64>>> {
     let spec = |tensor: &TensorLayout| TensorSpec {
         name: tensor.name.clone(),
         shape: tensor
@@ -98,13 +97,19 @@ pub(crate) fn integers(path: &Path, key: &VerifyingKey, clamp: bool) -> Result<V
             .map(|&size| usize::try_from(size).unwrap_or(usize::MAX))
             .collect(),
     };
-    let specs: Vec<TensorSpec> = layout.iter().map(spec).collect();
+    let specs: Vec<TensorSpec> = key.parts().layout.inputs.iter().map(spec).collect();
     let place = || format!("the input {}", path.display());
     let file = InputFile::read(path).with_context(place)?;
     let tensors = file.tensors(&specs.iter().collect::<Vec<_>>()).with_context(place)?;
+    Ok(tensors.iter().map(|one| one.iter().copied().map(f64::from).collect()).collect())
+}
+
+/// The integers that the input's real numbers stand for under a key.
+pub(crate) fn integers(path: &Path, key: &VerifyingKey, clamp: bool) -> Result<Vec<i64>> {
+    let layout = &key.parts().layout.inputs;
+    let place = || format!("the input {}", path.display());
     let mut integers = Vec::new();
-    for (tensor, values) in layout.iter().zip(tensors) {
-        let reals: Vec<f64> = values.iter().copied().map(f64::from).collect();
+    for (tensor, reals) in layout.iter().zip(reals(path, key)?) {
         let quantized = tensor.quantize(&reals).with_context(place)?;
         if quantized.clamped > 0 && !clamp {
             bail!(

@@ -255,6 +255,16 @@ impl Client {
         VerifyingKey::decode(&body).map_err(ClientError::Key)
     }
 
+    /// A file of a model that the coordinator shares. The caller finds out whether it is that of the
+    /// key.
+    ///
+    /// # Errors
+    /// What the coordinator says.
+    pub fn model_file(&self, model: Hex<32>, file: ModelFile) -> Result<Vec<u8>, ClientError> {
+        let target = format!("/v1/models/{model}/{}", file.name());
+        self.ask("GET", &target, Vec::new(), None).map(|(_, body)| body)
+    }
+
     fn get<T: DeserializeOwned>(&self, target: &str) -> Result<T, ClientError> {
         let (status, body) = self.ask("GET", target, Vec::new(), None)?;
         self.decode(status, &body)
@@ -322,6 +332,24 @@ impl Client {
     fn decode<T: DeserializeOwned>(&self, status: u16, body: &[u8]) -> Result<T, ClientError> {
         serde_json::from_slice(body)
             .map_err(|_| ClientError::Answer { market: self.market.clone(), status })
+    }
+}
+
+/// A file of a shared model, beside its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelFile {
+    /// The model, `.onnx`.
+    Onnx,
+    /// The settings that make integers of it, `.zkinfer.json`.
+    Settings,
+}
+
+impl ModelFile {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Onnx => "onnx",
+            Self::Settings => "settings",
+        }
     }
 }
 

@@ -15,6 +15,9 @@ pub struct Config {
     pub folder: PathBuf,
     /// The verifying keys of the models that are served.
     pub keys: Vec<PathBuf>,
+    /// Whether nodes are given the models themselves, which lie beside their keys: `.onnx` and
+    /// `.zkinfer.json`.
+    pub share_models: bool,
     /// Whether proofs under the insecure development setup are paid.
     pub allow_insecure_srs: bool,
     /// For trials: every account that comes has this much, once.
@@ -83,6 +86,7 @@ impl Default for Config {
             listen: "127.0.0.1:8645".to_owned(),
             folder: PathBuf::from("market"),
             keys: Vec::new(),
+            share_models: false,
             allow_insecure_srs: false,
             play_money: 0,
             rules: Rules::default(),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::wire::Schema;
+use crate::schema::Schema;
 
 /// So many bytes, in JSON as lowercase hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

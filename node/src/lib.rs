@@ -16,12 +16,14 @@
 
 mod account;
 mod answer;
+mod background;
 mod bundle;
 mod client;
 mod config;
 mod encoding;
 mod error;
 mod execution;
+mod fetched;
 mod journal;
 mod ledger;
 mod log;
@@ -34,6 +36,7 @@ mod queue;
 mod replay;
 mod report;
 mod sampling;
+mod schema;
 mod served;
 mod server;
 mod signed;
@@ -44,11 +47,12 @@ mod worker;
 pub use account::{Identity, IdentityError, PublicKey, Signature};
 pub use answer::{Answer, AnswerError, SignedAnswer};
 pub use bundle::{Bundle, BundleError, Finding};
-pub use client::{Client, ClientError, Wait};
+pub use client::{Client, ClientError, ModelFile, Wait};
 pub use config::{Config, ConfigError, Limits, QueueConfig, Rules};
 pub use encoding::{Decimal, Hex};
 pub use error::{MarketError, OfferError, RevealError};
 pub use execution::{Inclusion, Step, Trace, run_operation, step_count, step_of, tree_root};
+pub use fetched::FetchError;
 pub use journal::{Journal, JournalError, Pending};
 pub use ledger::{Contract, Ledger, Phase};
 pub use log::{Chain, LogEntry, LogError, LogPage};
@@ -63,13 +67,13 @@ pub use queue::{NatsOptions, NatsQueue};
 pub use replay::{Dispute, DisputeError, Fault, ShownTensor};
 pub use report::{NodeReport, Percentiles, Report, report};
 pub use sampling::{ALWAYS, Sampling, commitment, is_drawn, secret};
+pub use schema::Schema;
 pub use served::Served;
 pub use server::{Server, ServerError};
 pub use signed::{Guard, RequestSignature, SignatureRefusal};
 pub use weights::{ChainWeights, WeightsError, chain_weights, clip_to_max_weight, normalize};
 pub use wire::{
     AccountView, Held, Hello, HelloReply, JobView, MarketView, Move, NodeList, Problem, Reveal,
-    Schema,
 };
 pub use worker::{Worker, WorkerError, WorkerOptions};
 

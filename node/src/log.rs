@@ -16,7 +16,7 @@ use crate::{
     encoding::{Decimal, Hex},
     ledger::Phase,
     market::Event,
-    wire::wire,
+    schema::wire,
 };
 
 /// Separates entries from everything else that is hashed or signed.

@@ -3,6 +3,7 @@
 mod args;
 mod auditor;
 mod buyer;
+mod central;
 mod output;
 
 use std::{
@@ -109,6 +110,7 @@ impl args::Serve {
         if !self.key.is_empty() {
             config.keys.clone_from(&self.key);
         }
+        config.share_models |= self.share_models;
         config.allow_insecure_srs |= self.allow_insecure_srs;
         config.play_money = self.play_money.unwrap_or(config.play_money);
         Ok(config)

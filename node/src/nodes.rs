@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use zkinfer::verifier::{Digest, KeyDigest};
 use zkinfer_settlement::{Address, JobId};
 
-use crate::{config::Rules, encoding::Hex, order::Offer, sampling::ALWAYS, wire::wire};
+use crate::{config::Rules, encoding::Hex, order::Offer, sampling::ALWAYS, schema::wire};
 
 wire! {
     /// What a node says that it can do.

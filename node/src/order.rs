@@ -8,7 +8,7 @@ use crate::{
     account::{Identity, PublicKey, Signature},
     encoding::{Decimal, Hex},
     sampling::{ALWAYS, Sampling},
-    wire::wire,
+    schema::wire,
 };
 
 /// Separates orders from everything else that is hashed or signed.

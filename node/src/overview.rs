@@ -7,7 +7,7 @@ use crate::{
     encoding::{Decimal, Hex},
     log::LogEntry,
     report::{Percentiles, percentiles},
-    wire::wire,
+    schema::wire,
 };
 
 /// Minutes that are shown.

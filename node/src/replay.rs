@@ -22,8 +22,8 @@ use crate::{
     encoding::Hex,
     execution::{Inclusion, Step, Trace, reads, run_operation, step_count, step_of, tensors},
     order::{JobRequest, Order},
+    schema::wire,
     served::{Served, split_input},
-    wire::wire,
 };
 
 wire! {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{encoding::Hex, log::LogEntry, wire::wire};
+use crate::{encoding::Hex, log::LogEntry, schema::wire};
 
 wire! {
     /// Percentiles of durations, in milliseconds.

@@ -17,7 +17,7 @@
 
 use zkinfer::verifier::keccak256;
 
-use crate::{account::Identity, answer::Answer, encoding::Hex, order::Order, wire::wire};
+use crate::{account::Identity, answer::Answer, encoding::Hex, order::Order, schema::wire};
 
 /// Separates commitments, lots and secrets from everything else that is hashed or signed.
 const LOT_DOMAIN: &[u8; 16] = b"zkinfer.lot.v1\0\0";

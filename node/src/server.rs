@@ -18,7 +18,7 @@ use std::{
 use thiserror::Error;
 use tokio::{net::TcpListener, sync::Semaphore};
 use zkinfer::{
-    SrsPolicy, read,
+    KeyFiles, SrsPolicy, read,
     verifier::{KeyDigest, VerifyingKey, keccak256},
 };
 use zkinfer_settlement::{Escrow, JobId, RedbStore};
@@ -39,12 +39,15 @@ use crate::{
 };
 pub(crate) use actor::unix_milliseconds;
 use actor::{Actor, Core, Disk, Handle, Log, Observers};
-use api::{App, Rates};
+use api::{App, Rates, Shared};
 use metrics::Metrics;
 use watch::Watchers;
 
 /// How often the market looks at its clock.
 const TICK: Duration = Duration::from_millis(200);
+
+/// Models that nodes are given at once.
+const SHARED_AT_ONCE: usize = 4;
 
 /// Why a coordinator does not start, or ends.
 #[derive(Debug, Error)]
@@ -56,6 +59,14 @@ pub enum ServerError {
     /// A verifying key cannot be read.
     #[error(transparent)]
     Key(#[from] zkinfer::Error),
+    /// A model to be shared is not there.
+    #[error("{path} cannot be read: models that are shared lie beside their keys")]
+    Shared {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// No model to serve.
     #[error("there is no model to serve: name a verifying key with --key, or `keys` in the file")]
     NoKeys,
@@ -130,6 +141,7 @@ impl Server {
     pub async fn start(config: &Config) -> Result<Self, ServerError> {
         config.check()?;
         let keys = read_keys(&config.keys)?;
+        let shared = if config.share_models { shared(&config.keys)? } else { BTreeMap::new() };
         let folder = &config.folder;
         let io = |what: &str| {
             let what = what.to_owned();
@@ -148,6 +160,8 @@ impl Server {
         let app = App {
             handle,
             keys,
+            shared,
+            sharing: Semaphore::new(SHARED_AT_ONCE),
             chain_id,
             coordinator: identity.public_key(),
             policy: policy(config),
@@ -192,7 +206,7 @@ impl Server {
             tokio::select! {
                 () = &mut stop => break,
                 _ = clock.tick() => {
-                    if actor.has_ended() || tick(&app.handle).await.is_err() {
+                    if actor.has_ended() || tick(&app.handle).is_err() {
                         break;
                     }
                 }
@@ -209,12 +223,12 @@ impl Server {
     }
 }
 
-async fn tick(handle: &Handle) -> Result<(), actor::Stopped> {
+fn tick(handle: &Handle) -> Result<(), actor::Stopped> {
     let ticked = handle.now(|core| {
         let now = core.now();
         core.market.tick(now)
     });
-    if let Err(error) = ticked.await? {
+    if let Err(error) = ticked? {
         tracing::error!(%error, "the market's clock");
     }
     Ok(())
@@ -239,6 +253,19 @@ fn read_keys(paths: &[PathBuf]) -> Result<BTreeMap<KeyDigest, Arc<VerifyingKey>>
         keys.insert(key.digest(), Arc::new(key));
     }
     if keys.is_empty() { Err(ServerError::NoKeys) } else { Ok(keys) }
+}
+
+/// The models beside these keys.
+fn shared(keys: &[PathBuf]) -> Result<BTreeMap<KeyDigest, Shared>, ServerError> {
+    let file_of = |path: &PathBuf| {
+        let (onnx, settings) = (path.with_extension("onnx"), KeyFiles::of_key(path).settings);
+        for path in [&onnx, &settings] {
+            std::fs::File::open(path)
+                .map_err(|source| ServerError::Shared { path: path.clone(), source })?;
+        }
+        Ok((read::key(path)?.digest(), Shared { onnx, settings }))
+    };
+    keys.iter().map(file_of).collect()
 }
 
 /// The market in the folder, and where its changes go.

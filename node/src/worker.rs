@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use rayon::ThreadPool;
 use thiserror::Error;
 use zkinfer::{
     Inference,
@@ -23,15 +24,18 @@ use zkinfer_settlement::JobId;
 use crate::{
     account::{Identity, IdentityError},
     answer::SignedAnswer,
+    background,
     client::{Client, ClientError},
     encoding::Hex,
     error::OfferError,
     execution::Trace,
+    fetched::{FetchError, fetch},
     nodes::Capabilities,
     order::Offer,
     sampling::ALWAYS,
     served::Served,
     server::unix_milliseconds,
+    wire::MarketView,
 };
 
 /// How long a node waits before it tries again.
@@ -46,8 +50,11 @@ pub struct WorkerOptions {
     pub market: String,
     /// The file of the node's key, made where there is none.
     pub identity: PathBuf,
-    /// ONNX files, each with its settings and key beside it.
+    /// ONNX files, each with its settings and key beside it. Where none is named, the node serves all
+    /// models that the coordinator shares.
     pub models: Vec<PathBuf>,
+    /// The folder of the models that the coordinator shares.
+    pub fetched: PathBuf,
     /// A ceremony's file; the development setup where none is given.
     pub srs: Option<PathBuf>,
     /// Jobs to have at once.
@@ -56,6 +63,8 @@ pub struct WorkerOptions {
     pub answerers: usize,
     /// What is to be free of the bond at the start; taken from the balance.
     pub bond: u128,
+    /// Whether proofs run only while nothing else wants to, for as long as there is time.
+    pub gives_way: bool,
 }
 
 /// Why a node does not start, or ends.
@@ -66,8 +75,16 @@ pub enum WorkerError {
     #[error(transparent)]
     Model(#[from] zkinfer::Error),
     /// No model.
-    #[error("there is no model to serve: name one with --model")]
+    #[error("there is no model to serve: the coordinator shares none, so name one with --model")]
     NoModels,
+    /// A model that the coordinator shares.
+    #[error("the model {model} cannot be had from the coordinator")]
+    Fetch {
+        /// Its digest.
+        model: Hex<32>,
+        /// Why not.
+        source: FetchError,
+    },
     /// Models that hide their input or output cannot be served.
     #[error("{path} hides its input or output: a market serves only models that show both")]
     Hidden {
@@ -86,6 +103,9 @@ pub enum WorkerError {
     /// The coordinator.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The system gives no threads.
+    #[error("no threads for proofs")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
     /// The prover has failed.
     #[error("the prover of this node has ended")]
     Ended,
@@ -96,6 +116,8 @@ struct Answered {
     offer: Offer,
     execution: Arc<Execution>,
     prove_by: u64,
+    /// Until then there is time enough to give way to answers, in Unix seconds.
+    relaxed_until: u64,
 }
 
 /// A node that is ready.
@@ -108,6 +130,7 @@ pub struct Worker {
     slots: u32,
     answerers: usize,
     bond: u128,
+    gives_way: bool,
     /// Offers of jobs that the node had before, for whoever answers next.
     held: Mutex<VecDeque<Offer>>,
 }
@@ -126,14 +149,7 @@ impl Worker {
     pub fn new(options: &WorkerOptions) -> Result<Self, WorkerError> {
         let identity = Identity::load_or_create(&options.identity)?;
         let (client, view) = Client::connect(&options.market)?;
-        let mut models = BTreeMap::new();
-        for path in &options.models {
-            let served = load(path, options.srs.as_deref())?;
-            models.insert(served.digest(), served);
-        }
-        if models.is_empty() {
-            return Err(WorkerError::NoModels);
-        }
+        let models = load_all(options, &client, &view)?;
         let served = |model: &Hex<32>| models.contains_key(&KeyDigest(Digest(model.0)));
         if !view.models.iter().any(served) {
             return Err(WorkerError::NotServed { market: options.market.clone() });
@@ -147,6 +163,7 @@ impl Worker {
             slots: options.slots,
             answerers: options.answerers.max(1),
             bond: options.bond,
+            gives_way: options.gives_way,
             held: Mutex::default(),
         })
     }
@@ -170,11 +187,12 @@ impl Worker {
             // What is at stake for jobs that it still has is no longer free, nor needed again.
             tracing::warn!(%error, "the bond is not filled up");
         }
+        let background = background::pool()?;
         self.hello()?;
         tracing::info!(account = %self.identity.address(), market = %self.market, "node");
         let (to_prove, proofs) = sync_channel::<Answered>(BACKLOG);
         thread::scope(|scope| {
-            let prover = scope.spawn(|| self.prove_all(proofs));
+            let prover = scope.spawn(|| self.prove_all(&background, proofs));
             for _ in 0..self.answerers {
                 let to_prove = to_prove.clone();
                 scope.spawn(move || self.answer_all(stop, &to_prove));
@@ -199,7 +217,7 @@ impl Worker {
 
     /// The next offer: one that the node had before, or else a new one, after a while at most.
     fn next(&self) -> Result<Option<Offer>, ClientError> {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let held = self.next_held();
         if held.is_some() {
             return Ok(held);
         }
@@ -210,6 +228,10 @@ impl Worker {
         }
     }
 
+    fn next_held(&self) -> Option<Offer> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
     /// Asks for jobs and answers them.
     fn answer_all(&self, stop: &AtomicBool, to_prove: &SyncSender<Answered>) {
         while !stop.load(Ordering::Relaxed) {
@@ -217,6 +239,11 @@ impl Worker {
                 Ok(Some(offer)) => self.take(offer, to_prove),
                 Ok(None) => {}
                 Err(error) => pause(&error),
+            }
+        }
+        while let Some(offer) = self.next_held() {
+            if offer.answered {
+                self.take(offer, to_prove);
             }
         }
     }
@@ -245,7 +272,10 @@ impl Worker {
             }
         }
         // Waits while the prover is behind: no more is promised than can be proven.
-        to_prove.send(Answered { offer, execution, prove_by }).map_err(|_| TakeError::Ended)
+        let now = unix_milliseconds() / 1_000;
+        let relaxed_until = now + prove_by.saturating_sub(now) / 2;
+        let answered = Answered { offer, execution, prove_by, relaxed_until };
+        to_prove.send(answered).map_err(|_| TakeError::Ended)
     }
 
     /// Hands an answer in, again and again while the coordinator cannot be reached: if it has the
@@ -268,13 +298,17 @@ impl Worker {
         }
     }
 
-    /// Proves what was answered, in its order.
-    fn prove_all(&self, proofs: Receiver<Answered>) {
-        for Answered { offer, execution, prove_by } in proofs {
+    /// Proves what was answered, in its order. Proofs give way to answers, but for those of which half
+    /// of the time is over: a machine that is never idle must not cost the stake.
+    fn prove_all(&self, background: &ThreadPool, proofs: Receiver<Answered>) {
+        for Answered { offer, execution, prove_by, relaxed_until } in proofs {
             let job = JobId(offer.job.0);
             let Some(model) = self.models.get(&offer.order.model()) else { continue };
             let binding = offer.order.binding(self.identity.address());
-            match model.keys.prove(Inference::new(&execution, binding), &|_| ()) {
+            let prove = || model.keys.prove(Inference::new(&execution, binding), &|_| ());
+            let relaxed = self.gives_way && unix_milliseconds() / 1_000 < relaxed_until;
+            let proven = if relaxed { background.install(prove) } else { prove() };
+            match proven {
                 Ok(proven) => self.hand_in(job, proven.file.encode().into_bytes(), prove_by),
                 Err(error) => tracing::error!(%job, %error, "the proof failed"),
             }
@@ -317,9 +351,26 @@ fn pause(error: &ClientError) {
     thread::sleep(PAUSE);
 }
 
+/// The models that a node is told to serve, or else those that the coordinator shares.
+fn load_all(
+    options: &WorkerOptions,
+    client: &Client,
+    view: &MarketView,
+) -> Result<BTreeMap<KeyDigest, Served>, WorkerError> {
+    let srs = options.srs.as_deref();
+    let own = options.models.iter().map(|path| shown(Served::load(path, srs)?, path));
+    let shared = view.models.iter().filter(|_| options.models.is_empty() && view.shares_models);
+    let shared = shared.map(|&model| {
+        let fetched = fetch(client, model, &options.fetched, srs);
+        shown(fetched.map_err(|source| WorkerError::Fetch { model, source })?, &options.fetched)
+    });
+    let models = own.chain(shared).map(|served| served.map(|served| (served.digest(), served)));
+    let models: BTreeMap<_, _> = models.collect::<Result<_, WorkerError>>()?;
+    if models.is_empty() { Err(WorkerError::NoModels) } else { Ok(models) }
+}
+
 /// A model that a market can have: its claims show input and output.
-fn load(path: &Path, srs: Option<&Path>) -> Result<Served, WorkerError> {
-    let served = Served::load(path, srs)?;
+fn shown(served: Served, path: &Path) -> Result<Served, WorkerError> {
     let layout = &served.key().parts().layout;
     let shown = [layout.input_visibility, layout.output_visibility];
     if shown == [Visibility::Public; 2] {

@@ -1,9 +1,10 @@
-//! One thread that changes the market, and one that makes the changes durable.
+//! The market in memory, which one changes at a time, and a thread that makes the changes durable.
 //!
-//! The first applies operations one after the other, in memory. The second takes what they have
+//! Whoever asks for an operation applies it himself, in memory, while nobody else can: handing it to
+//! another thread would cost an answer more time than the operation. The thread takes what was
 //! changed, as much as has come together, writes objects and then the escrow's records, and only
-//! then tells those who wait for it. If it fails, both end: what was told is on disk, and the
-//! coordinator must be started again.
+//! then tells those who wait for it. If it fails, nothing is changed any more: what was told is on
+//! disk, and the coordinator must be started again.
 
 use std::{
     sync::{
@@ -90,7 +91,6 @@ pub(crate) fn unix_milliseconds() -> u64 {
 }
 
 type Reply = Box<dyn FnOnce() + Send>;
-type Operation = Box<dyn FnOnce(&mut Core) -> Option<Reply> + Send>;
 
 /// The coordinator ends, or has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,35 +98,52 @@ pub(crate) struct Stopped;
 
 /// The way to the market.
 #[derive(Clone)]
-pub(crate) struct Handle(Sender<Operation>);
+pub(crate) struct Handle(Arc<Mutex<Changed>>);
+
+/// The market, and where its changes go.
+struct Changed {
+    core: Core,
+    pending: Pending,
+    observers: Observers,
+    /// None when the coordinator ends.
+    batches: Option<Sender<Batch>>,
+}
 
 impl Handle {
     /// Does something, and tells at once.
-    pub(crate) async fn now<T: Send + 'static>(
-        &self,
-        operation: impl FnOnce(&mut Core) -> T + Send + 'static,
-    ) -> Result<T, Stopped> {
-        let (tell, told) = oneshot::channel();
-        let operation: Operation = Box::new(|core| {
-            let _nobody_waits = tell.send(operation(core));
-            None
-        });
-        self.0.send(operation).map_err(|_| Stopped)?;
-        told.await.map_err(|_| Stopped)
+    pub(crate) fn now<T>(&self, operation: impl FnOnce(&mut Core) -> T) -> Result<T, Stopped> {
+        self.change(|core| (operation(core), None))
     }
 
     /// Does something, and tells when it is on disk.
     pub(crate) async fn durable<T: Send + 'static>(
         &self,
-        operation: impl FnOnce(&mut Core) -> T + Send + 'static,
+        operation: impl FnOnce(&mut Core) -> T,
     ) -> Result<T, Stopped> {
         let (tell, told) = oneshot::channel();
-        let operation: Operation = Box::new(|core| {
+        self.change(|core| {
             let outcome = operation(core);
-            Some(Box::new(|| drop(tell.send(outcome))))
-        });
-        self.0.send(operation).map_err(|_| Stopped)?;
+            let reply: Reply = Box::new(|| drop(tell.send(outcome)));
+            ((), Some(reply))
+        })?;
         told.await.map_err(|_| Stopped)
+    }
+
+    fn change<T>(
+        &self,
+        operation: impl FnOnce(&mut Core) -> (T, Option<Reply>),
+    ) -> Result<T, Stopped> {
+        // An operation that has panicked may be half done: nothing follows it.
+        let mut changed = self.0.lock().map_err(|_| Stopped)?;
+        let Changed { core, pending, observers, batches } = &mut *changed;
+        let batches = batches.as_ref().ok_or(Stopped)?;
+        let (outcome, reply) = operation(core);
+        // In the order of the operations, because nobody else is here.
+        let batch = batch_of(core, pending, observers, reply);
+        if !batch.is_empty() {
+            batches.send(batch).map_err(|_| Stopped)?;
+        }
+        Ok(outcome)
     }
 }
 
@@ -139,9 +156,16 @@ struct Batch {
     replies: Vec<Reply>,
 }
 
-/// Both threads.
+impl Batch {
+    fn is_empty(&self) -> bool {
+        let Self { objects, log, records, replies } = self;
+        objects.is_empty() && log.is_empty() && records.is_empty() && replies.is_empty()
+    }
+}
+
+/// The thread of the disk, and what it writes of.
 pub(crate) struct Actor {
-    market: JoinHandle<()>,
+    handle: Handle,
     disk: JoinHandle<Result<(), String>>,
 }
 
@@ -183,20 +207,20 @@ impl Actor {
         disk: impl Durable,
         observers: Observers,
     ) -> (Self, Handle) {
-        let (operations, incoming) = channel::<Operation>();
-        let (changes, outgoing) = channel::<Batch>();
-        let market =
-            std::thread::spawn(move || run(core, &incoming, &changes, &pending, &observers));
+        let (batches, outgoing) = channel::<Batch>();
         let disk = std::thread::spawn(move || write(disk, &outgoing));
-        (Self { market, disk }, Handle(operations))
+        let changed = Changed { core, pending, observers, batches: Some(batches) };
+        let handle = Handle(Arc::new(Mutex::new(changed)));
+        (Self { handle: handle.clone(), disk }, handle)
     }
 
-    /// Waits for the end: everything that was asked for is done, and on disk. All handles must be
-    /// gone, or the disk must have failed.
+    /// Ends it: everything that was asked for is on disk, and nothing more is done.
     pub(crate) fn join(self) -> Result<(), String> {
-        let panicked = |_| "a thread of the coordinator has panicked".to_owned();
-        self.market.join().map_err(panicked)?;
-        self.disk.join().map_err(panicked)?
+        let Self { handle, disk } = self;
+        let panicked = handle.0.is_poisoned();
+        handle.0.lock().unwrap_or_else(PoisonError::into_inner).batches = None;
+        disk.join().map_err(|_| "the thread of the disk has panicked".to_owned())??;
+        if panicked { Err("an operation has panicked".to_owned()) } else { Ok(()) }
     }
 
     /// Whether the disk has failed.
@@ -205,32 +229,26 @@ impl Actor {
     }
 }
 
-fn run(
-    mut core: Core,
-    incoming: &Receiver<Operation>,
-    changes: &Sender<Batch>,
+/// What has changed since the last time.
+fn batch_of(
+    core: &mut Core,
     pending: &Pending,
     observers: &Observers,
-) {
-    while let Ok(operation) = incoming.recv() {
-        let reply = operation(&mut core);
-        let mut batch = Batch { replies: reply.into_iter().collect(), ..Batch::default() };
-        for (job, event) in core.market.take_events() {
-            batch.objects.extend(object_of(job, &event));
-            let now = core.now();
-            let entry = core.log.add(job, &Said::of(&event), now);
-            entry.iter().for_each(|entry| core.observed.add(entry));
-            batch.log.extend(entry);
-            observe(&observers.metrics, job, &event);
-            observers.watchers.notify(job);
-        }
-        batch.objects.append(&mut core.objects);
-        batch.records = pending.take();
-        let empty = batch.records.is_empty() && batch.objects.is_empty() && batch.log.is_empty();
-        if (!empty || !batch.replies.is_empty()) && changes.send(batch).is_err() {
-            return;
-        }
+    reply: Option<Reply>,
+) -> Batch {
+    let mut batch = Batch { replies: reply.into_iter().collect(), ..Batch::default() };
+    for (job, event) in core.market.take_events() {
+        batch.objects.extend(object_of(job, &event));
+        let now = core.now();
+        let entry = core.log.add(job, &Said::of(&event), now);
+        entry.iter().for_each(|entry| core.observed.add(entry));
+        batch.log.extend(entry);
+        observe(&observers.metrics, job, &event);
+        observers.watchers.notify(job);
     }
+    batch.objects.append(&mut core.objects);
+    batch.records = pending.take();
+    batch
 }
 
 fn object_of(job: JobId, event: &Event) -> Option<Object> {

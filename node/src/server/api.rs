@@ -7,6 +7,7 @@ mod public;
 
 use std::{
     collections::{BTreeMap, HashMap},
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -35,17 +36,17 @@ use super::{
     watch::Watchers,
 };
 use crate::{
-    account::PublicKey,
-    config::Config,
-    error::MarketError,
-    objects::Objects,
-    signed::Guard,
+    account::PublicKey, config::Config, error::MarketError, objects::Objects, signed::Guard,
 };
 
 /// What handlers share.
 pub(crate) struct App {
     pub(crate) handle: Handle,
     pub(crate) keys: BTreeMap<KeyDigest, Arc<VerifyingKey>>,
+    /// The models that nodes are given.
+    pub(crate) shared: BTreeMap<KeyDigest, Shared>,
+    /// So many of them at once, because each is in memory while it is sent.
+    pub(crate) sharing: Semaphore,
     pub(crate) chain_id: u64,
     pub(crate) coordinator: PublicKey,
     pub(crate) policy: SrsPolicy,
@@ -56,6 +57,13 @@ pub(crate) struct App {
     pub(crate) objects: Mutex<Objects>,
     pub(crate) watchers: Arc<Watchers>,
     pub(crate) metrics: Arc<Mutex<Metrics>>,
+}
+
+/// The files of a model that nodes are given.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    pub(crate) onnx: PathBuf,
+    pub(crate) settings: PathBuf,
 }
 
 impl std::fmt::Debug for App {
@@ -80,6 +88,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/market", get(public::market))
         .route("/v1/log", get(public::log))
         .route("/v1/models/{model}", get(public::model))
+        .route("/v1/models/{model}/onnx", get(public::model_onnx))
+        .route("/v1/models/{model}/settings", get(public::model_settings))
         .route("/v1/overview", get(public::overview))
         .route("/", get(page::html))
         .route("/page/style.css", get(page::style))

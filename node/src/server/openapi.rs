@@ -7,9 +7,9 @@ use crate::{
     log::LogPage,
     order::{JobRequest, Offer},
     overview::Overview,
+    schema::Schema,
     wire::{
         AccountView, Held, Hello, HelloReply, JobView, MarketView, Move, NodeList, Problem, Reveal,
-        Schema,
     },
 };
 
@@ -111,6 +111,10 @@ fn public() -> Vec<Operation> {
             .gives(of::<LogPage>()),
         Operation::new("get", "/v1/overview", "What the page at / shows").gives(of::<Overview>()),
         Operation::new("get", "/v1/models/{model}", "A verifying key, a .zkvk")
+            .gives(Content::Bytes("application/octet-stream")),
+        Operation::new("get", "/v1/models/{model}/onnx", "A model that is shared, an .onnx")
+            .gives(Content::Bytes("application/octet-stream")),
+        Operation::new("get", "/v1/models/{model}/settings", "Its settings, a .zkinfer.json")
             .gives(Content::Bytes("application/octet-stream")),
         Operation::new("get", "/healthz", "Whether changes reach the disk")
             .gives(Content::Bytes("application/json")),

@@ -17,8 +17,8 @@ use zkinfer::{
     verifier::{ClaimedValues, VerifyingKey},
 };
 use zkinfer_node::{
-    Client, Config, Decimal, Hex, Identity, JobRequest, JobView, Order, Rules, Server, Wait, Worker,
-    WorkerOptions,
+    Client, Config, Decimal, Hex, Identity, JobRequest, JobView, Order, Rules, Server, Wait,
+    Worker, WorkerOptions,
 };
 use zkinfer_settlement::{JobId, ValuesDigest};
 
@@ -64,7 +64,7 @@ impl Zoo {
         Hex(self.key().digest().0.0)
     }
 
-    fn path(&self, suffix: &str) -> PathBuf {
+    pub(crate) fn path(&self, suffix: &str) -> PathBuf {
         self.folder.path().join("digits_mlp").with_extension(suffix)
     }
 }
@@ -181,6 +181,21 @@ impl Drop for Coordinator {
     }
 }
 
+/// Those of a node that serves what its coordinator shares.
+pub(crate) fn options(url: &str, folder: &Path) -> WorkerOptions {
+    WorkerOptions {
+        market: url.to_owned(),
+        identity: folder.join("node.key"),
+        models: Vec::new(),
+        fetched: folder.join("models"),
+        srs: None,
+        slots: 8,
+        answerers: 2,
+        bond: 200,
+        gives_way: false,
+    }
+}
+
 /// A node in this process.
 pub(crate) struct Node {
     pub(crate) identity: Identity,
@@ -190,17 +205,10 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn start(url: &str, folder: &Path) -> Self {
-        let options = WorkerOptions {
-            market: url.to_owned(),
-            identity: folder.join("node.key"),
-            models: vec![ZOO.path("onnx")],
-            srs: None,
-            slots: 8,
-            answerers: 2,
-            bond: 200,
-        };
-        // Made by whoever comes first.
-        let _ = &*ZOO;
+        Self::with(WorkerOptions { models: vec![ZOO.path("onnx")], ..options(url, folder) })
+    }
+
+    pub(crate) fn with(options: WorkerOptions) -> Self {
         let worker = Worker::new(&options).unwrap();
         let (identity, stop) = (worker.identity().clone(), Arc::new(AtomicBool::new(false)));
         let asked = stop.clone();

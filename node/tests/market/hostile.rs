@@ -54,7 +54,9 @@ impl<'a> Played<'a> {
     }
 
     fn offer(&self) -> Offer {
-        std::iter::repeat_with(|| self.client.poll(&self.identity).unwrap()).find_map(|one| one).unwrap()
+        std::iter::repeat_with(|| self.client.poll(&self.identity).unwrap())
+            .find_map(|one| one)
+            .unwrap()
     }
 
     fn answer(&self, offer: &Offer, edit: impl FnOnce(&mut [i64])) -> SignedAnswer {

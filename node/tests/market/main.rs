@@ -13,5 +13,6 @@ mod readme;
 mod replay;
 mod sampling;
 mod service;
+mod sharing;
 mod simulation;
 mod small;

@@ -1,13 +1,15 @@
 //! Answers of which only those that are drawn must be proven: in virtual time, and over HTTP.
 
 use zkinfer_node::{
-    ALWAYS, Answer, Hex, JobRequest, MarketError, Offer, Order, Outcome, Remains, RevealError,
-    Sampling, SignedAnswer, Wait, is_drawn, secret, Decimal,
+    ALWAYS, Answer, Decimal, Hex, JobRequest, MarketError, Offer, Order, Outcome, Remains,
+    RevealError, Sampling, SignedAnswer, Wait, is_drawn, secret,
 };
 use zkinfer_settlement::JobId;
 
 use crate::{
-    common::{Coordinator, DAY, Node, PLAY_MONEY, PRICE, answered, config, end_of, identity, request},
+    common::{
+        Coordinator, DAY, Node, PLAY_MONEY, PRICE, answered, config, end_of, identity, request,
+    },
     small::{NODE, PAID, RIGHT, STAKE, Small, WRONG},
 };
 

@@ -148,7 +148,7 @@ fn the_api_describes_itself() {
     };
     let document: serde_json::Value = serde_json::from_str(&get("/openapi.json")).unwrap();
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 18);
+    assert_eq!(paths.len(), 20);
     let order = &document["components"]["schemas"]["Order"];
     assert_eq!(order["required"].as_array().unwrap().len(), 8, "sampling may be left out");
     assert_eq!(order["properties"]["deadline"]["allOf"][0]["type"], "integer");

@@ -204,4 +204,3 @@ impl Small {
         self.market.ledger().jobs[&JobId(offer.job.0)].phase.name()
     }
 }
-

@@ -39,7 +39,7 @@ const PATIENCE: Duration = Duration::from_secs(25);
 
 /// Until when a buyer wants to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wait {
+pub(super) enum Wait {
     /// Not at all.
     None,
     /// Until there is an answer, or an end.
@@ -128,7 +128,7 @@ pub(super) async fn submit(
     };
     let opened = match wait {
         // The answer is worth more now than the knowledge that the disk has the job.
-        Wait::Answer => app.handle.now(open).await?,
+        Wait::Answer => app.handle.now(open)?,
         Wait::None | Wait::End => app.handle.durable(open).await?,
     };
     opened?;
@@ -158,7 +158,7 @@ async fn await_job(
         let seen = if durable {
             app.handle.durable(move |core| look(core, job)).await?
         } else {
-            app.handle.now(move |core| look(core, job)).await?
+            app.handle.now(|core| look(core, job))?
         };
         let seen = seen?;
         let seen = seen.ok_or_else(|| Refused::not_found(format_args!("there is no job {job}")))?;

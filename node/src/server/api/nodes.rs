@@ -59,11 +59,10 @@ pub(super) async fn poll(
 ) -> Result<Response, Refused> {
     let node = key.address();
     let (tell, mut told) = oneshot::channel();
-    let waiting = app.handle.now(move |core| {
+    app.handle.now(|core| {
         let now = core.now();
         core.market.wait(node, Polling(tell), now)
-    });
-    waiting.await??;
+    })??;
     let offer = match timeout(PATIENCE, &mut told).await {
         Ok(offer) => offer.ok(),
         Err(_) => {
@@ -79,8 +78,8 @@ pub(super) async fn poll(
 }
 
 /// The order of a job that something can still happen to.
-async fn order_of(app: &App, job: JobId) -> Result<(Arc<JobRequest>, Arc<VerifyingKey>), Refused> {
-    let known = app.handle.now(move |core| core.market.known(job)).await?;
+fn order_of(app: &App, job: JobId) -> Result<(Arc<JobRequest>, Arc<VerifyingKey>), Refused> {
+    let known = app.handle.now(|core| core.market.known(job))?;
     let (request, _) = known.ok_or(MarketError::NotLive { job })?;
     let key = key_of(app, request.order.model())?;
     Ok((request, key))
@@ -91,7 +90,7 @@ pub(super) async fn answer(
     Named(job): Named,
     Sent(signed): Sent<SignedAnswer>,
 ) -> Result<Response, Refused> {
-    let (request, key) = order_of(&app, job).await?;
+    let (request, key) = order_of(&app, job)?;
     signed.check(&request.order, &key).map_err(MarketError::from)?;
     let prove_by = signed.answer.prove_by;
     let answered = app.handle.durable(move |core| {
@@ -107,7 +106,7 @@ pub(super) async fn prove(
     Named(job): Named,
     Raw(body): Raw,
 ) -> Result<Response, Refused> {
-    let (request, key) = order_of(&app, job).await?;
+    let (request, key) = order_of(&app, job)?;
     let file = read_proof(&body)?;
     let policy = app.policy;
     let chain_id = app.chain_id;
@@ -146,7 +145,7 @@ pub(super) async fn contradict(
     Named(job): Named,
     Raw(body): Raw,
 ) -> Result<Response, Refused> {
-    let (request, key) = order_of(&app, job).await?;
+    let (request, key) = order_of(&app, job)?;
     let file = read_proof(&body)?;
     let policy = app.policy;
     let verified = tokio::task::spawn_blocking(move || {

@@ -1,6 +1,9 @@
 //! What anybody may ask.
 
-use std::sync::{Arc, PoisonError};
+use std::{
+    path::PathBuf,
+    sync::{Arc, PoisonError},
+};
 
 use axum::{
     extract::State,
@@ -11,7 +14,7 @@ use zkinfer::verifier::{Digest, KeyDigest};
 use zkinfer_settlement::Address;
 
 use super::{
-    App,
+    App, Shared,
     extract::{OfAccount, OfModel},
     jobs::key_of,
     json,
@@ -30,6 +33,7 @@ pub(super) async fn market(State(app): State<Arc<App>>) -> Response {
     let view = MarketView {
         chain_id: Decimal(app.chain_id),
         models: app.keys.keys().map(|model| Hex(model.0.0)).collect(),
+        shares_models: app.config.share_models,
         coordinator: app.coordinator,
         answer_seconds: rules.answer_seconds,
         prove_seconds: rules.prove_seconds,
@@ -60,16 +64,16 @@ pub(super) async fn log(State(app): State<Arc<App>>, uri: Uri) -> Result<Respons
 
 pub(super) async fn overview(State(app): State<Arc<App>>) -> Result<Response, Refused> {
     let now = unix_milliseconds() / 1_000;
-    let view = app.handle.now(move |core| core.observed.view(now));
-    Ok(json(StatusCode::OK, &view.await?))
+    let view = app.handle.now(|core| core.observed.view(now))?;
+    Ok(json(StatusCode::OK, &view))
 }
 
 pub(super) async fn nodes(State(app): State<Arc<App>>) -> Result<Response, Refused> {
     let nodes = app.handle.now(|core| {
         let now = core.now();
         core.market.nodes(now)
-    });
-    Ok(json(StatusCode::OK, &NodeList { nodes: nodes.await? }))
+    })?;
+    Ok(json(StatusCode::OK, &NodeList { nodes }))
 }
 
 pub(super) async fn account(
@@ -85,8 +89,47 @@ pub(super) async fn model(
     OfModel(Hex(model)): OfModel,
 ) -> Result<Response, Refused> {
     let key = key_of(&app, KeyDigest(Digest(model)))?;
-    let content = HeaderValue::from_static("application/octet-stream");
-    Ok(([(header::CONTENT_TYPE, content)], key.encode()).into_response())
+    Ok(bytes(key.encode()))
+}
+
+pub(super) async fn model_onnx(
+    State(app): State<Arc<App>>,
+    OfModel(model): OfModel,
+) -> Result<Response, Refused> {
+    shared(&app, model, |shared| &shared.onnx).await
+}
+
+pub(super) async fn model_settings(
+    State(app): State<Arc<App>>,
+    OfModel(model): OfModel,
+) -> Result<Response, Refused> {
+    shared(&app, model, |shared| &shared.settings).await
+}
+
+async fn shared(
+    app: &App,
+    model: Hex<32>,
+    file: fn(&Shared) -> &PathBuf,
+) -> Result<Response, Refused> {
+    let found = app.shared.get(&KeyDigest(Digest(model.0)));
+    let found = found.ok_or_else(|| {
+        Refused::not_found(format_args!("this coordinator shares no model {model}"))
+    })?;
+    let path = file(found).clone();
+    let busy = || Refused::busy("busy", "other nodes are being given models; try again later");
+    let _one_at_a_time = app.sharing.try_acquire().map_err(|_| busy())?;
+    let read = tokio::task::spawn_blocking(move || std::fs::read(path)).await;
+    let read = read.unwrap_or_else(|_| Err(std::io::ErrorKind::Interrupted.into()));
+    read.map(bytes).map_err(|error| {
+        tracing::error!(%error, "a shared model");
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        Refused::new(status, "internal", "The coordinator has failed", "see its log")
+    })
+}
+
+fn bytes(content: Vec<u8>) -> Response {
+    let kind = HeaderValue::from_static("application/octet-stream");
+    ([(header::CONTENT_TYPE, kind)], content).into_response()
 }
 
 /// Whether the market changes and its changes reach the disk.
@@ -102,7 +145,7 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Ref
         let nodes = core.market.nodes(now).len();
         core.market.depth(now).map(|depth| (live, nodes, depth))
     });
-    let (live, nodes, depth) = counts.await??;
+    let (live, nodes, depth) = counts??;
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     let counts = [
         ("live_jobs", count(live)),
