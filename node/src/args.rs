@@ -191,6 +191,10 @@ pub(crate) struct Node {
     /// Answers to be computed or handed in at once.
     #[arg(long, default_value_t = 4)]
     answerers: usize,
+    /// A relay of drand, as http://127.0.0.1:8080: the node hands in the rounds that draw the lots of
+    /// its answers. Without it, it proves those that nobody else hands a round in for.
+    #[arg(long, value_name = "URL")]
+    drand: Option<String>,
     /// Let proofs run beside other work. Else they run only while nothing else on the machine wants
     /// to, answers above all, until half of their time is over.
     #[arg(long)]
@@ -212,6 +216,7 @@ impl Node {
             answerers: self.answerers,
             bond: self.bond,
             gives_way: !self.eager,
+            drand: self.drand.clone(),
         }
     }
 }
@@ -247,6 +252,8 @@ pub(crate) enum Job {
     Wait(Named),
     /// Take back a job that no node has yet.
     Cancel(Named),
+    /// Hand in the round of drand that draws the lot of the answer.
+    Draw(Draw),
 }
 
 #[derive(Arguments)]
@@ -268,12 +275,28 @@ pub(crate) struct Submit {
     /// The share of answers that are drawn to be proven, between 0 and 1; all where none is named.
     #[arg(long, value_name = "SHARE", value_parser = rate)]
     pub(crate) sampled: Option<u32>,
+    /// Have the lot drawn by a round of drand that comes after the answer, in place of a secret of the
+    /// buyer's: he need not come back. Anybody hands the round in, by `job draw`.
+    #[arg(long, requires = "sampled")]
+    pub(crate) beacon: bool,
     /// Seconds until the proof must be there.
     #[arg(long, default_value_t = 600)]
     pub(crate) seconds: u64,
     /// Take an input of which elements lie outside the calibrated range, at the bounds of that range.
     #[arg(long)]
     pub(crate) clamp: bool,
+}
+
+#[derive(Arguments)]
+pub(crate) struct Draw {
+    #[command(flatten)]
+    pub(crate) named: Named,
+    /// The signature of the round, 96 hexadecimal digits.
+    #[arg(long, required_unless_present = "relay")]
+    pub(crate) signature: Option<Hex<48>>,
+    /// A relay of drand to ask for it, as http://127.0.0.1:8080.
+    #[arg(long, value_name = "URL", conflicts_with = "signature")]
+    pub(crate) relay: Option<String>,
 }
 
 #[derive(Arguments)]

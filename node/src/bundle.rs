@@ -16,9 +16,10 @@ use zkinfer_settlement::JobId;
 
 use crate::{
     account::PublicKey,
+    beacon::{check_round, round_of},
     client::{Client, ClientError},
     log::{LogEntry, LogPage},
-    sampling::{ALWAYS, commitment, is_drawn},
+    sampling::{ALWAYS, Lot, commitment, is_drawn},
     wire::{JobView, MarketView},
 };
 
@@ -208,19 +209,25 @@ impl Bundle {
     }
 
     fn check_lot(&self) -> Result<(), String> {
-        let Self { job: JobView { order, answer, secret, state, .. }, .. } = self;
+        let Self { job: JobView { order, answer, secret, round, state, .. }, .. } = self;
         let (Some(sampling), "accepted") = (&order.sampling, state.as_str()) else {
             let paid = state != "accepted";
             return paid.then_some(()).ok_or_else(|| "the order asks for a proof".to_owned());
         };
         let answer = &answer.as_ref().ok_or("there is no answer")?.answer;
-        let drawn = match secret {
-            Some(secret) if commitment(secret) != sampling.commitment => {
+        let drawn = match (&sampling.commitment, secret, round) {
+            (Some(expected), Some(secret), _) if commitment(secret) != *expected => {
                 return Err("the secret is not the one of the order".to_owned());
             }
-            Some(secret) => is_drawn(secret, answer),
+            (Some(_), Some(secret), _) => is_drawn(secret, answer),
             // The buyer was silent; but for such an answer, his word was not asked for.
-            None => answer.rate >= ALWAYS,
+            (Some(_), None, _) => answer.rate >= ALWAYS,
+            (None, _, Some(signature)) => {
+                let (number, signature) = (round_of(answer), *signature);
+                check_round(number, &signature).map_err(|error| error.to_string())?;
+                is_drawn(&Lot::Round { number, signature }.secret(), answer)
+            }
+            (None, _, None) => return Err("no round of drand has drawn its lot".to_owned()),
         };
         if drawn { Err("it was drawn".to_owned()) } else { Ok(()) }
     }

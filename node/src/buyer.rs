@@ -14,12 +14,13 @@ use zkinfer::{
     verifier::{ClaimedValues, TensorLayout, VerifyingKey},
 };
 use zkinfer_node::{
-    ALWAYS, Client, Decimal, Hex, Identity, JobView, Order, Sampling, Wait, is_drawn, secret,
+    ALWAYS, Client, Decimal, Hex, Identity, JobView, Order, Sampling, Wait, is_drawn, relayed,
+    round_of, secret, time_of,
 };
 use zkinfer_settlement::{JobId, ValuesDigest};
 
 use crate::{
-    args::{Job, Named, Submit},
+    args::{Draw, Job, Named, Submit},
     output::say,
 };
 
@@ -28,6 +29,7 @@ pub(crate) fn run(job: &Job) -> Result<ExitCode> {
         Job::Submit(args) => submit(args),
         Job::Status(args) => named(args, |client, job| Ok(client.job(job, Wait::None)?)),
         Job::Wait(args) => named(args, wait),
+        Job::Draw(args) => named(&args.named, |client, job| draw(client, job, args)),
         Job::Cancel(args) => {
             let buyer = Identity::load_or_create(&args.buyer.identity)?;
             named(args, move |client, job| Ok(client.cancel(&buyer, job)?))
@@ -56,7 +58,10 @@ fn submit(args: &Submit) -> Result<ExitCode> {
         deadline: now.saturating_add(args.seconds),
         sampling: None,
     };
-    order.sampling = args.sampled.map(|rate| Sampling::new(rate, &order, &buyer));
+    order.sampling = args.sampled.map(|rate| match args.beacon {
+        true => Sampling::by_beacon(rate),
+        false => Sampling::new(rate, &order, &buyer),
+    });
     let request = order.request(&buyer, input);
     let mut view = client.submit(&request, Wait::Answer)?;
     while view.answer.is_none() && view.at.is_none() {
@@ -76,6 +81,15 @@ fn reveal(client: &Client, buyer: &Identity, view: JobView) -> Result<JobView> {
         return Ok(view);
     };
     if answer.answer.rate >= ALWAYS {
+        return Ok(view);
+    }
+    if sampling.is_by_beacon() {
+        let round = round_of(&answer.answer);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock")?.as_secs();
+        if now >= time_of(round) {
+            bail!("the answer has come after round {round} of drand, by which its lot is drawn");
+        }
+        eprintln!("job {}: round {round} of drand draws the lot", view.job);
         return Ok(view);
     }
     let secret = secret(sampling.rate, &view.order, buyer);
@@ -162,6 +176,18 @@ fn named(
     // Rejected is an answer: a job that was waited for and not done.
     let failed = ["refunded", "slashed"].contains(&view.state.as_str());
     Ok(if failed { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+fn draw(client: &Client, job: JobId, args: &Draw) -> Result<JobView> {
+    let signature = match (&args.signature, &args.relay) {
+        (Some(signature), _) => *signature,
+        (None, Some(relay)) => {
+            let answer = client.job(job, Wait::None)?.answer.context("there is no answer yet")?;
+            relayed(relay, round_of(&answer.answer))?
+        }
+        (None, None) => bail!("name a signature, or a relay"),
+    };
+    Ok(client.draw(job, signature)?)
 }
 
 fn wait(client: &Client, job: JobId) -> Result<JobView> {

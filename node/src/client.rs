@@ -133,7 +133,17 @@ impl Client {
     /// # Errors
     /// What the coordinator says.
     pub fn reveal(&self, job: JobId, secret: Hex<32>) -> Result<JobView, ClientError> {
-        self.post(&format!("/v1/jobs/{job}/reveal"), &Reveal { secret })
+        let lot = Reveal { secret: Some(secret), round: None };
+        self.post(&format!("/v1/jobs/{job}/reveal"), &lot)
+    }
+
+    /// Hands in the signature of an answer's round of drand: it is proven, or accepted.
+    ///
+    /// # Errors
+    /// What the coordinator says.
+    pub fn draw(&self, job: JobId, signature: Hex<48>) -> Result<JobView, ClientError> {
+        let lot = Reveal { secret: None, round: Some(signature) };
+        self.post(&format!("/v1/jobs/{job}/reveal"), &lot)
     }
 
     /// The proof of a job that was paid.

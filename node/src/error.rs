@@ -3,7 +3,7 @@
 use thiserror::Error;
 use zkinfer_settlement::{Amount, JobId, Refusal};
 
-use crate::{answer::AnswerError, order::OrderError, queue::QueueError};
+use crate::{answer::AnswerError, beacon::BeaconError, order::OrderError, queue::QueueError};
 
 /// Why an operation of the market did not happen. Nothing was changed.
 #[derive(Debug, Error)]
@@ -59,9 +59,20 @@ pub enum RevealError {
     /// The order says that every answer must be proven.
     #[error("the order has no sampling: its answer must be proven anyway")]
     NotSampled,
-    /// The order commits to another secret.
-    #[error("secret: it is not the one that the order commits to")]
+    /// The order commits to another secret, or is for a round of drand.
+    #[error("secret: it is not the one that the order commits to, or that it asks for")]
     Commitment,
+    /// Another round than that of the answer.
+    #[error("round: the lot of this answer is drawn by round {expected}, not by {got}")]
+    Round {
+        /// Of the answer.
+        expected: u64,
+        /// Handed in.
+        got: u64,
+    },
+    /// A signature that is not that of the round.
+    #[error(transparent)]
+    Beacon(#[from] BeaconError),
     /// Nothing was answered. Who reveals before lets the node choose its lot.
     #[error("nothing was answered yet: reveal after the answer, never before")]
     NoAnswer,

@@ -17,6 +17,7 @@
 mod account;
 mod answer;
 mod background;
+mod beacon;
 mod bundle;
 mod client;
 mod config;
@@ -33,6 +34,7 @@ mod objects;
 mod order;
 mod overview;
 mod queue;
+mod relay;
 mod replay;
 mod report;
 mod sampling;
@@ -46,6 +48,7 @@ mod worker;
 
 pub use account::{Identity, IdentityError, PublicKey, Signature};
 pub use answer::{Answer, AnswerError, SignedAnswer};
+pub use beacon::{BeaconError, NETWORK, REVEAL_ROUNDS, check_round, round_at, round_of, time_of};
 pub use bundle::{Bundle, BundleError, Finding};
 pub use client::{Client, ClientError, ModelFile, Wait};
 pub use config::{Config, ConfigError, Limits, QueueConfig, Rules};
@@ -64,9 +67,10 @@ pub use overview::{EventCount, Minute, Observed, Overview, Payment, RecentJob};
 pub use queue::{Depth, Queue, QueueError, SqliteQueue, Taken, conformance};
 #[cfg(feature = "nats")]
 pub use queue::{NatsOptions, NatsQueue};
+pub use relay::{RelayError, relayed};
 pub use replay::{Dispute, DisputeError, Fault, ShownTensor};
 pub use report::{NodeReport, Percentiles, Report, report};
-pub use sampling::{ALWAYS, Sampling, commitment, is_drawn, secret};
+pub use sampling::{ALWAYS, Lot, Sampling, commitment, is_drawn, secret};
 pub use schema::Schema;
 pub use served::Served;
 pub use server::{Server, ServerError};

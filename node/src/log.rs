@@ -57,7 +57,8 @@ wire! {
         /// The node that it is about.
         pub node: Option<Hex<20>>,
         /// Keccak-256 of the buyer's signature over the order, or the node's over the answer; the
-        /// buyer's secret, if he has revealed it, of an answer that was drawn or accepted.
+        /// buyer's secret, if he has revealed it, or the randomness of a round of drand, of an answer
+        /// that was drawn or accepted.
         pub detail: Option<Hex<32>>,
         /// The price, of an opened job.
         pub price: Option<Decimal<u128>>,
@@ -244,13 +245,13 @@ impl Said {
                 said.node = Some(answer.answer.node.address());
                 said.detail = Some(keccak256(&[&answer.signature.0]));
             }
-            Event::Drawn { node, secret } => {
+            Event::Drawn { node, lot } => {
                 said.node = Some(*node);
-                said.detail = Some(secret.0);
+                said.detail = lot.map(|lot| lot.secret().0);
             }
-            Event::Accepted { node, secret } => {
+            Event::Accepted { node, lot } => {
                 said.node = Some(*node);
-                said.detail = secret.map(|secret| secret.0);
+                said.detail = lot.map(|lot| lot.secret().0);
             }
             Event::Assigned { node }
             | Event::Settled { node, .. }

@@ -24,13 +24,12 @@ pub use crate::nodes::Waiter;
 use crate::{
     answer::{AnswerError, SignedAnswer},
     config::Rules,
-    encoding::Hex,
     error::MarketError,
     ledger::{Contract, Ledger, Phase, is_repetition},
     nodes::{Capabilities, NodeView, Nodes},
     order::{JobRequest, Offer},
     queue::{Depth, Queue, QueueError},
-    sampling::ALWAYS,
+    sampling::{ALWAYS, Lot},
 };
 
 /// A market over a ledger and a queue, with somebody of kind `W` who waits for offers. All times are
@@ -77,7 +76,7 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
             queue.hide(job, visible)?;
             let answer = found.answer_of(contract.phase);
             let mut known = Live::new(Arc::new(found.request), 0);
-            (known.answer, known.secret) = (answer, found.secret);
+            (known.answer, known.lot) = (answer, found.lot);
             known.timer = known.due(&contract);
             timers.insert((known.timer, job));
             live.insert(job, known);
@@ -310,6 +309,11 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
             {
                 self.accept(job, now)?;
             }
+            Phase::Staked { answer: Some(_), .. }
+                if !late && self.live.get(&job).is_some_and(|known| known.is_overdue(now)) =>
+            {
+                self.draw(job)?;
+            }
             Phase::Staked { .. } if late => {
                 self.ledger.slash(job, seconds(now))?;
                 self.slashed(job, false, now)?;
@@ -360,10 +364,10 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
         std::mem::take(&mut self.events)
     }
 
-    /// The buyer's secret of a job that something can still happen to, once it is revealed.
+    /// What draws the lot of a job that something can still happen to, once it is known.
     #[must_use]
-    pub fn secret(&self, job: JobId) -> Option<Hex<32>> {
-        self.live.get(&job).and_then(|known| known.secret)
+    pub fn lot(&self, job: JobId) -> Option<Lot> {
+        self.live.get(&job).and_then(|known| known.lot)
     }
 
     /// The order and the answer of a job that something can still happen to.

@@ -28,8 +28,9 @@ pub enum Kind {
     Answer,
     /// The `.zkproof`.
     Proof,
-    /// The buyer's secret, once it is revealed: 32 bytes.
-    Secret,
+    /// What has drawn the lot of the answer: the buyer's secret, 32 bytes, or the signature of a round
+    /// of drand, 48.
+    Lot,
 }
 
 impl Kind {
@@ -38,7 +39,7 @@ impl Kind {
             Self::Request => 0,
             Self::Answer => 1,
             Self::Proof => 2,
-            Self::Secret => 3,
+            Self::Lot => 3,
         }
     }
 }

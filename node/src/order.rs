@@ -149,7 +149,7 @@ pub enum OrderError {
 
 impl Order {
     /// The one encoding: a domain tag of 16 bytes, then the fields in order, big-endian; sampling as
-    /// a byte 0, or a byte 1, rate and commitment.
+    /// a byte 0, or a byte 1, rate and commitment, or a byte 2 and the rate, for a lot by drand.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let Self { chain_id, buyer, model, input, nonce, price, stake, deadline, sampling } = self;
@@ -162,10 +162,17 @@ impl Order {
         bytes.extend(price.0.to_be_bytes());
         bytes.extend(stake.0.to_be_bytes());
         bytes.extend(deadline.to_be_bytes());
-        bytes.push(u8::from(sampling.is_some()));
-        if let Some(Sampling { rate, commitment }) = sampling {
-            bytes.extend(rate.to_be_bytes());
-            bytes.extend(commitment.0);
+        match sampling {
+            None => bytes.push(0),
+            Some(Sampling { rate, commitment: Some(commitment) }) => {
+                bytes.push(1);
+                bytes.extend(rate.to_be_bytes());
+                bytes.extend(commitment.0);
+            }
+            Some(Sampling { rate, commitment: None }) => {
+                bytes.push(2);
+                bytes.extend(rate.to_be_bytes());
+            }
         }
         bytes
     }

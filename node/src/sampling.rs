@@ -14,7 +14,12 @@
 //! | lot | Keccak-256 of the tag, `01`, the secret, and Keccak-256 of the encoded answer; its first 8 bytes, big-endian, are a number x |
 //!
 //! The answer is drawn if x / 2⁶⁴ < rate / 1,000,000.
+//!
+//! Where the order commits to nothing, the randomness of a round of drand (`beacon.rs`) is in the place
+//! of the secret. The answer fixes the round by its last moment to reveal, before anybody knows it.
+//! Anybody can hand it in; if nobody does in time, the answer must be proven.
 
+use sha2::{Digest, Sha256};
 use zkinfer::verifier::keccak256;
 
 use crate::{account::Identity, answer::Answer, encoding::Hex, order::Order, schema::wire};
@@ -30,8 +35,8 @@ wire! {
     pub struct Sampling {
         /// How many of a million answers are drawn to be proven, at least; from 1 to 1,000,000.
         pub rate: u32,
-        /// The commitment to the buyer's secret.
-        pub commitment: Hex<32>,
+        /// The commitment to the buyer's secret; without one, a round of drand draws the lot.
+        pub commitment: Option<Hex<32>>,
     }
 }
 
@@ -40,7 +45,63 @@ impl Sampling {
     /// order and rate, and can be computed again.
     #[must_use]
     pub fn new(rate: u32, order: &Order, buyer: &Identity) -> Self {
-        Self { rate, commitment: commitment(&secret(rate, order, buyer)) }
+        Self { rate, commitment: Some(commitment(&secret(rate, order, buyer))) }
+    }
+
+    /// Whether a round of drand draws the lot.
+    #[must_use]
+    pub fn is_by_beacon(&self) -> bool {
+        self.commitment.is_none()
+    }
+
+    /// The sampling at a rate by a round of drand that comes after the answer: the buyer has nothing to
+    /// reveal.
+    #[must_use]
+    pub fn by_beacon(rate: u32) -> Self {
+        Self { rate, commitment: None }
+    }
+}
+
+/// What draws the lot of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lot {
+    /// The buyer's secret, to which the order commits.
+    Secret(Hex<32>),
+    /// A round of drand.
+    Round {
+        /// Its number.
+        number: u64,
+        /// The network's signature of it.
+        signature: Hex<48>,
+    },
+}
+
+impl Lot {
+    /// What stands for the buyer's secret: it, or the randomness of the round.
+    #[must_use]
+    pub fn secret(&self) -> Hex<32> {
+        match self {
+            Self::Secret(secret) => *secret,
+            Self::Round { signature, .. } => Hex(Sha256::digest(signature.0).into()),
+        }
+    }
+
+    /// The secret, or the signature of the round.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Secret(secret) => secret.0.to_vec(),
+            Self::Round { signature, .. } => signature.0.to_vec(),
+        }
+    }
+
+    /// What these bytes are: a secret, or the signature of the round with a number.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8], number: u64) -> Option<Self> {
+        let secret = bytes.try_into().ok().map(|secret| Self::Secret(Hex(secret)));
+        let round =
+            || bytes.try_into().ok().map(|bytes| Self::Round { number, signature: Hex(bytes) });
+        secret.or_else(round)
     }
 }
 
@@ -110,7 +171,7 @@ mod tests {
         let (buyer, other) = (Identity::from_seed([1; 32]), Identity::from_seed([2; 32]));
         let one = order(1, 5);
         let own = secret(5, &one, &buyer);
-        assert_eq!(one.sampling.as_ref().unwrap().commitment, commitment(&own));
+        assert_eq!(one.sampling.as_ref().unwrap().commitment, Some(commitment(&own)));
         assert_eq!(secret(5, &one, &buyer), own, "it is computed again");
         let others = [
             secret(5, &one, &other),

@@ -25,8 +25,9 @@ use zkinfer_settlement::{Escrow, JobId, RedbStore};
 
 use crate::{
     account::{Identity, IdentityError},
+    answer::SignedAnswer,
+    beacon::round_of,
     config::{Config, ConfigError},
-    encoding::Hex,
     error::MarketError,
     journal::{Journal, JournalError},
     ledger::Ledger,
@@ -35,6 +36,7 @@ use crate::{
     objects::{Kind, Objects, ObjectsError},
     overview::Observed,
     queue::{Queue, QueueError, SqliteQueue},
+    sampling::Lot,
     signed::Guard,
 };
 pub(crate) use actor::unix_milliseconds;
@@ -369,8 +371,9 @@ fn remains(objects: &Objects, job: JobId) -> Option<Remains> {
     let read = |kind| objects.get(job, kind).ok().flatten();
     let request = serde_json::from_slice(&read(Kind::Request)?).ok()?;
     let answer = read(Kind::Answer).and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    let secret = read(Kind::Secret).and_then(|bytes| bytes.try_into().ok()).map(Hex);
-    Some(Remains { request, answer, secret })
+    let number = answer.as_ref().map_or(0, |answer: &SignedAnswer| round_of(&answer.answer));
+    let lot = read(Kind::Lot).and_then(|bytes| Lot::from_bytes(&bytes, number));
+    Some(Remains { request, answer, lot })
 }
 
 #[cfg(test)]

@@ -40,14 +40,18 @@ wire! {
         pub answer: Option<SignedAnswer>,
         /// The buyer's secret, once it is revealed.
         pub secret: Option<Hex<32>>,
+        /// The signature of the answer's round of drand, once it is handed in.
+        pub round: Option<Hex<48>>,
         /// When the state was reached, of an end.
         pub at: Option<u64>,
     }
 
-    /// What a buyer has committed to.
+    /// What draws the lot of an answer: one of these.
     pub struct Reveal {
-        /// His secret.
-        pub secret: Hex<32>,
+        /// The buyer's secret, to which the order commits.
+        pub secret: Option<Hex<32>>,
+        /// The signature of the answer's round of drand, where the order commits to nothing.
+        pub round: Option<Hex<48>>,
     }
 
     /// What an account has.

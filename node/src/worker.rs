@@ -1,7 +1,7 @@
 //! A node: models with their keys, and the way to a coordinator.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -25,6 +25,7 @@ use crate::{
     account::{Identity, IdentityError},
     answer::SignedAnswer,
     background,
+    beacon::{round_at, round_of},
     client::{Client, ClientError},
     encoding::Hex,
     error::OfferError,
@@ -32,7 +33,8 @@ use crate::{
     fetched::{FetchError, fetch},
     nodes::Capabilities,
     order::Offer,
-    sampling::ALWAYS,
+    relay::relayed,
+    sampling::{ALWAYS, Sampling},
     served::Served,
     server::unix_milliseconds,
     wire::MarketView,
@@ -65,6 +67,8 @@ pub struct WorkerOptions {
     pub bond: u128,
     /// Whether proofs run only while nothing else wants to, for as long as there is time.
     pub gives_way: bool,
+    /// A relay of drand, for the rounds that draw lots of the node's answers.
+    pub drand: Option<String>,
 }
 
 /// Why a node does not start, or ends.
@@ -131,6 +135,9 @@ pub struct Worker {
     answerers: usize,
     bond: u128,
     gives_way: bool,
+    drand: Option<String>,
+    /// Answers whose lots rounds of drand will draw, by the round.
+    to_draw: Mutex<BTreeSet<(u64, JobId)>>,
     /// Offers of jobs that the node had before, for whoever answers next.
     held: Mutex<VecDeque<Offer>>,
 }
@@ -164,6 +171,8 @@ impl Worker {
             answerers: options.answerers.max(1),
             bond: options.bond,
             gives_way: options.gives_way,
+            drand: options.drand.clone(),
+            to_draw: Mutex::default(),
             held: Mutex::default(),
         })
     }
@@ -196,6 +205,9 @@ impl Worker {
             for _ in 0..self.answerers {
                 let to_prove = to_prove.clone();
                 scope.spawn(move || self.answer_all(stop, &to_prove));
+            }
+            if let Some(relay) = &self.drand {
+                scope.spawn(move || self.draw_all(relay, stop));
             }
             drop(to_prove);
             prover.join().map_err(|_| WorkerError::Ended)
@@ -268,6 +280,10 @@ impl Worker {
             prove_by = self.hand_in_answer(&answer, offer.answer_by)?.unwrap_or(prove_by);
             if offer.rate < ALWAYS {
                 // It is offered again if it is drawn.
+                if offer.order.sampling.as_ref().is_some_and(Sampling::is_by_beacon) {
+                    let mut to_draw = self.to_draw.lock().unwrap_or_else(PoisonError::into_inner);
+                    to_draw.insert((round_of(&answer.answer), answer.job()));
+                }
                 return Ok(());
             }
         }
@@ -294,6 +310,29 @@ impl Worker {
                     pause(&error);
                 }
                 Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Hands in the rounds of drand that draw the lots of this node's answers, as they come. One that
+    /// is not to be had costs a proof.
+    fn draw_all(&self, relay: &str, stop: &AtomicBool) {
+        while !stop.load(Ordering::Relaxed) {
+            thread::sleep(PAUSE);
+            let come = round_at(unix_milliseconds() / 1_000);
+            let due = {
+                let mut to_draw = self.to_draw.lock().unwrap_or_else(PoisonError::into_inner);
+                let later = to_draw.split_off(&(come.saturating_add(1), JobId([0; 32])));
+                std::mem::replace(&mut *to_draw, later)
+            };
+            for (round, job) in due {
+                let drawn = relayed(relay, round).map_err(|error| error.to_string());
+                let drawn = drawn.and_then(|signature| {
+                    self.client.draw(job, signature).map_err(|error| error.to_string())
+                });
+                if let Err(error) = drawn {
+                    tracing::warn!(%job, %error, "the lot is not drawn");
+                }
             }
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use zkinfer_settlement::Address;
 
-use crate::{answer::SignedAnswer, encoding::Hex, order::JobRequest};
+use crate::{answer::SignedAnswer, order::JobRequest, sampling::Lot};
 
 /// Something that has happened to a job.
 #[derive(Clone, Debug)]
@@ -27,19 +27,20 @@ pub enum Event {
         /// Milliseconds since the offer; none if the coordinator was started in between.
         after_ms: Option<u64>,
     },
-    /// The buyer has revealed his secret, and the answer must be proven.
+    /// The answer must be proven: by the buyer's secret, by a round of drand, or because no round was
+    /// handed in in time.
     Drawn {
         /// Which node.
         node: Address,
-        /// The secret.
-        secret: Hex<32>,
+        /// What has drawn it, if it was drawn.
+        lot: Option<Lot>,
     },
     /// The node was paid for its answer, without a proof.
     Accepted {
         /// Which node.
         node: Address,
-        /// The buyer's secret, if he has revealed it in time.
-        secret: Option<Hex<32>>,
+        /// What has drawn it, if the buyer was not silent.
+        lot: Option<Lot>,
     },
     /// The node was paid.
     Settled {

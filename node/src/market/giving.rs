@@ -69,7 +69,7 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
         }
         let until = until.min(deadline);
         self.ledger.assign(job, node, until, seconds(now))?;
-        let (request, revealed) = (known.request.clone(), known.secret.is_some());
+        let (request, revealed) = (known.request.clone(), known.lot.is_some());
         let conditions = self.conditions(&request.order, node, revealed, until, now);
         if let Some(known) = self.live.get_mut(&job) {
             (known.offered, known.conditions) = (Some(now), Some(conditions));
@@ -115,7 +115,7 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
         }
         if let Some(known) = self.live.get_mut(&job) {
             (known.answer, known.offered, known.answered) = (None, None, None);
-            known.conditions = None;
+            (known.conditions, known.undrawn) = (None, false);
         }
         self.set_timer(job, terms.deadline);
         self.offer_one(terms.model, now)

@@ -10,7 +10,7 @@ use crate::{
     encoding::Hex,
     ledger::{Contract, Phase},
     order::{JobRequest, Offer},
-    sampling::{ALWAYS, is_drawn},
+    sampling::{ALWAYS, Lot, Sampling, is_drawn},
 };
 
 /// The conditions under which an offer is answered.
@@ -31,8 +31,10 @@ pub(super) struct Live {
     pub(super) answer: Option<Arc<SignedAnswer>>,
     /// Those of the lease, if there is one.
     pub(super) conditions: Option<Conditions>,
-    /// The buyer's secret, once it is revealed.
-    pub(super) secret: Option<Hex<32>>,
+    /// What draws the lot of the answer, once it is known.
+    pub(super) lot: Option<Lot>,
+    /// No round of drand was handed in in time, so that the answer must be proven.
+    pub(super) undrawn: bool,
     /// When the node got it, in Unix milliseconds; none where an earlier life of the coordinator gave
     /// it, of which the node may not have heard.
     pub(super) offered: Option<u64>,
@@ -51,8 +53,9 @@ impl Conditions {
 
 impl Live {
     pub(super) fn new(request: Arc<JobRequest>, timer: u64) -> Self {
-        let (answer, conditions, secret, offered, answered) = (None, None, None, None, None);
-        Self { request, answer, conditions, secret, offered, answered, timer }
+        let (answer, conditions, lot, offered, answered) = (None, None, None, None, None);
+        let undrawn = false;
+        Self { request, answer, conditions, lot, undrawn, offered, answered, timer }
     }
 
     /// Whether the answer must be proven; none as long as that is not known, or there is none.
@@ -61,12 +64,26 @@ impl Live {
         if answer.rate >= ALWAYS {
             return Some(true);
         }
-        self.secret.as_ref().map(|secret| is_drawn(secret, answer))
+        match &self.lot {
+            Some(lot) => Some(is_drawn(&lot.secret(), answer)),
+            None if self.undrawn => Some(true),
+            None => None,
+        }
+    }
+
+    /// Whether a round of drand should have drawn the lot, and nobody has handed it in in time.
+    pub(super) fn is_overdue(&self, now: u64) -> bool {
+        let by_beacon = self.request.order.sampling.as_ref().is_some_and(Sampling::is_by_beacon);
+        let late = |answer: &SignedAnswer| seconds(now) > answer.answer.reveal_by;
+        by_beacon && self.is_drawn().is_none() && self.answer.as_ref().is_some_and(|one| late(one))
     }
 
     /// Whether the answer is to be paid without a proof: it was not drawn, or the buyer was silent.
     pub(super) fn is_spared(&self, now: u64) -> bool {
         let Some(answer) = &self.answer else { return false };
+        if self.is_overdue(now) {
+            return false;
+        }
         !self.is_drawn().unwrap_or(seconds(now) <= answer.answer.reveal_by)
     }
 
@@ -91,8 +108,8 @@ pub struct Remains {
     pub request: JobRequest,
     /// The answer, if there is one.
     pub answer: Option<SignedAnswer>,
-    /// The buyer's secret, if it was revealed.
-    pub secret: Option<Hex<32>>,
+    /// What has drawn the lot of the answer, if it was drawn.
+    pub lot: Option<Lot>,
 }
 
 impl Remains {

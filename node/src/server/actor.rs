@@ -255,8 +255,8 @@ fn object_of(job: JobId, event: &Event) -> Option<Object> {
     let (kind, content) = match event {
         Event::Opened { request } => (Kind::Request, serde_json::to_vec(request.as_ref())),
         Event::Answered { answer, .. } => (Kind::Answer, serde_json::to_vec(answer.as_ref())),
-        Event::Drawn { secret, .. } | Event::Accepted { secret: Some(secret), .. } => {
-            (Kind::Secret, Ok(secret.0.to_vec()))
+        Event::Drawn { lot: Some(lot), .. } | Event::Accepted { lot: Some(lot), .. } => {
+            (Kind::Lot, Ok(lot.to_bytes()))
         }
         _ => return None,
     };

@@ -57,7 +57,8 @@ fn of<T: Schema>() -> Content {
 fn jobs() -> Vec<Operation> {
     let (jobs, job) = ("/v1/jobs", "/v1/jobs/{job}");
     let proof = || Content::Bytes("application/json");
-    let reveal = "The buyer's secret, which says whether the answer must be proven";
+    let reveal =
+        "The buyer's secret, or the round of drand, which says whether to prove the answer";
     let contradiction = "A proof of another output than was answered: slashes the node";
     vec![
         Operation::new("post", jobs, "Order a job; `wait=answer` or `wait=end` waits")

@@ -193,6 +193,7 @@ pub(crate) fn options(url: &str, folder: &Path) -> WorkerOptions {
         answerers: 2,
         bond: 200,
         gives_way: false,
+        drand: None,
     }
 }
 

@@ -224,7 +224,7 @@ fn an_order_that_is_none_is_refused_by_name() {
     let coordinator = Coordinator::start(&config(folder.path()));
     let (client, chain_id) = coordinator.client();
     let buyer = identity(1);
-    let sampling = |rate| Sampling { rate, commitment: Hex([1; 32]) };
+    let sampling = |rate| Sampling { rate, commitment: Some(Hex([1; 32])) };
     let signed = |edit: &dyn Fn(&mut zkinfer_node::Order)| {
         let mut order = request(&buyer, chain_id, 1, DAY).order;
         edit(&mut order);

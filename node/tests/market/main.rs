@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod beacon;
 mod common;
 mod crash;
 mod hostile;

@@ -1,7 +1,7 @@
 //! Answers of which only those that are drawn must be proven: in virtual time, and over HTTP.
 
 use zkinfer_node::{
-    ALWAYS, Answer, Decimal, Hex, JobRequest, MarketError, Offer, Order, Outcome, Remains,
+    ALWAYS, Answer, Decimal, Hex, JobRequest, Lot, MarketError, Offer, Order, Outcome, Remains,
     RevealError, Sampling, SignedAnswer, Wait, is_drawn, secret,
 };
 use zkinfer_settlement::JobId;
@@ -128,7 +128,8 @@ fn a_secret_draws_a_lot_only_after_the_answer_and_only_its_own() {
     };
     assert_eq!(refused(&mut small, &offer), RevealError::NoAnswer);
     let answer = small.answer(&offer, RIGHT);
-    let other = small.market.reveal(JobId(offer.job.0), Hex([1; 32]), small.now).unwrap_err();
+    let other =
+        small.market.reveal(JobId(offer.job.0), Lot::Secret(Hex([1; 32])), small.now).unwrap_err();
     assert!(matches!(other, MarketError::Reveal(RevealError::Commitment)), "{other}");
     let own = secret(500_000, &offer.order, &small.buyer);
     assert_eq!(small.reveal(&offer).unwrap(), is_drawn(&own, &answer));
@@ -162,7 +163,7 @@ fn a_lot_is_drawn_once_whenever_the_coordinator_is_killed() {
         // The secret had reached the disk, and nothing that followed from it.
         small.restart(|_| {
             let (request, answer) = (request.clone(), Some(signed.clone()));
-            Some(Remains { request, answer, secret: Some(own) })
+            Some(Remains { request, answer, lot: Some(Lot::Secret(own)) })
         });
         small.market.tick(small.now).unwrap();
         let held = small.hello();

@@ -314,7 +314,7 @@ impl World {
         let (requests, answers) = (&self.requests, &self.answers);
         let remains = |job| {
             let request = requests.get(&job)?.clone();
-            Some(Remains { request, answer: answers.get(&job).cloned(), secret: None })
+            Some(Remains { request, answer: answers.get(&job).cloned(), lot: None })
         };
         let seed = self.plan.seed + now;
         self.market = Market::restore(rules(), numbers, queue, seed, remains).unwrap();

@@ -5,8 +5,9 @@ use std::{cell::RefCell, rc::Rc};
 use tempfile::TempDir;
 use zkinfer::verifier::Digest;
 use zkinfer_node::{
-    ALWAYS, Answer, Capabilities, Decimal, Hex, Identity, JobRequest, Market, MarketError, Offer,
-    Order, Outcome, PublicKey, Remains, Rules, Sampling, SignedAnswer, SqliteQueue, Waiter, secret,
+    ALWAYS, Answer, Capabilities, Decimal, Hex, Identity, JobRequest, Lot, Market, MarketError,
+    Offer, Order, Outcome, PublicKey, Remains, Rules, Sampling, SignedAnswer, SqliteQueue, Waiter,
+    secret,
 };
 use zkinfer_settlement::{JobId, ValuesDigest};
 
@@ -191,7 +192,7 @@ impl Small {
     pub(crate) fn reveal(&mut self, offer: &Offer) -> Result<bool, MarketError> {
         let rate = offer.order.sampling.as_ref().unwrap().rate;
         let secret = secret(rate, &offer.order, &self.buyer);
-        self.market.reveal(JobId(offer.job.0), secret, self.now)?;
+        self.market.reveal(JobId(offer.job.0), Lot::Secret(secret), self.now)?;
         Ok(self.state(offer) == "staked")
     }
 

@@ -21,11 +21,13 @@ use super::{
 };
 use crate::{
     answer::SignedAnswer,
+    beacon::{check_round, round_of},
     encoding::Hex,
-    error::MarketError,
+    error::{MarketError, RevealError},
     ledger::{Contract, Ledger, Phase},
     objects::Kind,
     order::JobRequest,
+    sampling::Lot,
     server::{
         actor::{Core, unix_milliseconds},
         problem::Refused,
@@ -78,7 +80,7 @@ impl Wait {
 /// What the market knows of a job.
 struct Seen {
     contract: Contract,
-    secret: Option<Hex<32>>,
+    lot: Option<Lot>,
     request: Option<Arc<JobRequest>>,
     answer: Option<Arc<SignedAnswer>>,
 }
@@ -92,8 +94,8 @@ impl Seen {
 fn look(core: &mut Core, job: JobId) -> Result<Option<Seen>, MarketError> {
     let contract = core.market.ledger().contract(job)?;
     let (request, answer) = core.market.known(job).unzip();
-    let (secret, answer) = (core.market.secret(job), answer.flatten());
-    Ok(contract.map(|contract| Seen { contract, secret, request, answer }))
+    let (lot, answer) = (core.market.lot(job), answer.flatten());
+    Ok(contract.map(|contract| Seen { contract, lot, request, answer }))
 }
 
 pub(super) fn key_of(app: &App, model: KeyDigest) -> Result<Arc<VerifyingKey>, Refused> {
@@ -175,7 +177,7 @@ async fn await_job(
 
 /// The job as it was seen, with what the files have of it.
 fn view(app: &App, job: JobId, seen: Seen, durable: bool) -> Result<Response, Refused> {
-    let Seen { contract: Contract { phase, .. }, secret, request, answer } = seen;
+    let Seen { contract: Contract { phase, .. }, lot, request, answer } = seen;
     let request = match request {
         Some(request) => request.as_ref().clone(),
         None => read(app, job, Kind::Request)?
@@ -189,11 +191,17 @@ fn view(app: &App, job: JobId, seen: Seen, durable: bool) -> Result<Response, Re
             read(app, job, Kind::Answer)?.and_then(|bytes| serde_json::from_slice(&bytes).ok())
         }
     };
-    let secret = match secret {
+    let lot = match lot {
         None if phase.ended_at().is_some() => {
-            read(app, job, Kind::Secret)?.and_then(|bytes| bytes.try_into().ok()).map(Hex)
+            let number = answer.as_ref().map_or(0, |answer| round_of(&answer.answer));
+            read(app, job, Kind::Lot)?.and_then(|bytes| Lot::from_bytes(&bytes, number))
         }
         known => known,
+    };
+    let (secret, round) = match lot {
+        Some(Lot::Secret(secret)) => (Some(secret), None),
+        Some(Lot::Round { signature, .. }) => (None, Some(signature)),
+        None => (None, None),
     };
     let view = JobView {
         job: Hex(job.0),
@@ -204,6 +212,7 @@ fn view(app: &App, job: JobId, seen: Seen, durable: bool) -> Result<Response, Re
         node: phase.node().map(|node| Hex(node.0)),
         answer,
         secret,
+        round,
         at: phase.ended_at(),
     };
     Ok(json(StatusCode::OK, &view))
@@ -229,14 +238,35 @@ pub(super) async fn proof(
     Ok(([(header::CONTENT_TYPE, content)], found).into_response())
 }
 
+/// What draws the lot; a round of drand only with the network's signature.
+async fn lot_of(app: &App, job: JobId, revealed: Reveal) -> Result<Lot, Refused> {
+    let signature = match revealed {
+        Reveal { secret: Some(secret), round: None } => return Ok(Lot::Secret(secret)),
+        Reveal { secret: None, round: Some(signature) } => signature,
+        _ => {
+            let title = "The request says nothing, or two things";
+            return Err(Refused::bad("malformed", title, "secret, round: give one of them"));
+        }
+    };
+    let (_, answer) =
+        app.handle.now(|core| core.market.known(job))?.ok_or(MarketError::NotLive { job })?;
+    let answer = answer.ok_or(MarketError::Reveal(RevealError::NoAnswer))?;
+    let number = round_of(&answer.answer);
+    let checked = tokio::task::spawn_blocking(move || check_round(number, &signature)).await;
+    let checked = checked.map_err(|_| crate::server::actor::Stopped)?;
+    checked.map_err(|error| MarketError::Reveal(error.into()))?;
+    Ok(Lot::Round { number, signature })
+}
+
 pub(super) async fn reveal(
     State(app): State<Arc<App>>,
     Named(job): Named,
-    Sent(Reveal { secret }): Sent<Reveal>,
+    Sent(revealed): Sent<Reveal>,
 ) -> Result<Response, Refused> {
+    let lot = lot_of(&app, job, revealed).await?;
     let revealed = app.handle.durable(move |core| {
         let now = core.now();
-        core.market.reveal(job, secret, now)?;
+        core.market.reveal(job, lot, now)?;
         look(core, job)
     });
     let seen = revealed.await??;
