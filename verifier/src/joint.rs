@@ -54,12 +54,8 @@ impl Leaf {
     /// values.
     #[must_use]
     pub fn of_all(claims: &[InferenceClaim]) -> Option<Vec<Self>> {
-        let tree = Tree::default();
-        let leaf = |(index, _)| {
-            let path = tree.path(claims, index)?;
-            Some(Self { index: u32::try_from(index).ok()?, path })
-        };
-        claims.iter().enumerate().map(leaf).collect::<Option<Vec<_>>>().filter(|l| !l.is_empty())
+        let leaf = |(index, path)| Some(Self { index: u32::try_from(index).ok()?, path });
+        Tree::default().paths(claims)?.into_iter().enumerate().map(leaf).collect()
     }
 
     /// The root of the tree over `claims` claims of which `claim` is the one at this place; `None`

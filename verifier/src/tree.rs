@@ -35,29 +35,28 @@ impl Tree {
         self.root_of(&self.leaves(claims)?)
     }
 
-    /// The siblings of leaf `index` on its way to the root, the lowest first; `None` where there is
-    /// no such leaf, or a claim shows its values.
+    /// For each claim the siblings of its leaf on the way to the root, the lowest first; `None` for no
+    /// claims, or where one shows its values.
     #[must_use]
-    pub fn path(&self, claims: &[InferenceClaim], index: usize) -> Option<Vec<Fr>> {
+    pub fn paths(&self, claims: &[InferenceClaim]) -> Option<Vec<Vec<Fr>>> {
         let leaves = self.leaves(claims)?;
-        let (mut nodes, mut own, mut siblings) = (leaves.as_slice(), index, Vec::new());
-        if index >= nodes.len() {
-            return None;
+        let mut paths = alloc::vec![Vec::new(); leaves.len()];
+        self.gather(&leaves, &mut paths)?;
+        Some(paths)
+    }
+
+    /// The root above some leaves, each of whose paths gets its siblings below that root.
+    fn gather(&self, leaves: &[Fr], paths: &mut [Vec<Fr>]) -> Option<Fr> {
+        if let [only] = leaves {
+            return Some(*only);
         }
-        while nodes.len() > 1 {
-            let (left, right) = nodes.split_at_checked(left_leaves(nodes.len()))?;
-            let (inside, outside) = match own.checked_sub(left.len()) {
-                None => (left, right),
-                Some(index) => {
-                    own = index;
-                    (right, left)
-                }
-            };
-            siblings.push(self.root_of(outside)?);
-            nodes = inside;
-        }
-        siblings.reverse();
-        Some(siblings)
+        let middle = left_leaves(leaves.len());
+        let (left, right) = leaves.split_at_checked(middle)?;
+        let (of_left, of_right) = paths.split_at_mut_checked(middle)?;
+        let (left, right) = (self.gather(left, of_left)?, self.gather(right, of_right)?);
+        of_left.iter_mut().for_each(|path| path.push(right));
+        of_right.iter_mut().for_each(|path| path.push(left));
+        Some(self.node(left, right))
     }
 
     fn leaves(&self, claims: &[InferenceClaim]) -> Option<Vec<Fr>> {
@@ -148,8 +147,8 @@ mod tests {
         for count in [1, 2, 3, 5, 7, 8] {
             let claims = claims(count);
             let root = tree.root(&claims).unwrap();
-            for (index, claim) in claims.iter().enumerate() {
-                let path = tree.path(&claims, index).unwrap();
+            let paths = tree.paths(&claims).unwrap();
+            for (index, (claim, path)) in claims.iter().zip(paths).enumerate() {
                 let leaf = tree.leaf(index, claim).unwrap();
                 let climb = |index, path: &[Fr]| tree.climb(leaf, index, claims.len(), path);
                 assert_eq!(climb(index, &path), Some(root), "{index} of {count}");
@@ -162,9 +161,19 @@ mod tests {
                     assert_eq!(climb(index, shorter), None);
                 }
             }
-            assert_eq!(tree.path(&claims, claims.len()), None);
         }
-        assert_eq!(tree.root(&[]), None);
+        assert_eq!((tree.root(&[]), tree.paths(&[])), (None, None));
+    }
+
+    /// Each node is hashed once for all paths: one by one they would take minutes.
+    #[test]
+    fn many_claims_have_their_places_at_once() {
+        let (tree, claims) = (Tree::default(), claims(1_000));
+        let (root, paths) = (tree.root(&claims), tree.paths(&claims).unwrap());
+        for index in [0, 1, 511, 512, 999] {
+            let leaf = tree.leaf(index, &claims[index]).unwrap();
+            assert_eq!(tree.climb(leaf, index, claims.len(), &paths[index]), root, "{index}");
+        }
     }
 
     /// A lone node goes up unhashed: of five leaves, the last is a child of the root.
@@ -177,7 +186,7 @@ mod tests {
         let halves = tree.node(tree.node(leaves[0], leaves[1]), tree.node(leaves[2], leaves[3]));
         assert_eq!(four, halves);
         assert_eq!(tree.root(&claims).unwrap(), tree.node(four, leaves[4]));
-        assert_eq!(tree.path(&claims, 4).unwrap(), [four]);
+        assert_eq!(tree.paths(&claims).unwrap()[4], [four]);
         let seven = self::claims(7);
         let leaves = tree.leaves(&seven).unwrap();
         let pair = |left: usize| tree.node(leaves[left], leaves[left + 1]);

@@ -78,9 +78,8 @@ fn a_proof_of_several_claims_is_about_all_of_them() {
 fn one_claim_of_several_is_checked_by_its_path() {
     let key = joint_key(5);
     let (claims, proof) = (hidden_claims(&key, 5), common::shaped_proof());
-    let tree = joint::Tree::default();
-    for (index, claim) in claims.iter().enumerate() {
-        let path = tree.path(&claims, index).unwrap();
+    let paths = joint::Tree::default().paths(&claims).unwrap();
+    for (index, (claim, path)) in claims.iter().zip(paths).enumerate() {
         let checked = |index: usize, path: &[Fr]| {
             let leaf = Leaf { index: u32::try_from(index).unwrap(), path: path.to_vec() };
             verify_leaf(&key, claim, &leaf, &proof, POLICY).unwrap_err()
