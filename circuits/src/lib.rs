@@ -42,7 +42,7 @@ pub use plan::{
 };
 pub use units::{
     Shape, UnitRows,
-    commitment::{CommitmentShape, InputDigits},
+    hash::{HashShape, InputDigits},
     linear::LinearShape,
     shapes::*,
     slots::{SlotShape, check_layers},

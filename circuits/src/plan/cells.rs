@@ -10,7 +10,7 @@ use crate::{
     error::PlanError,
     instance::BINDING_ROWS,
     integers::index,
-    units::{Relations, ResultCell, commitment::CommitmentRows, slots::SlotRows},
+    units::{Relations, ResultCell, hash::HashRows, slots::SlotRows},
 };
 
 /// The cells of every tensor; `taken` are the nodes whose rows other ones have, and what only they
@@ -22,11 +22,11 @@ pub(super) fn cells(
     graph: &QuantizedGraph,
     (slots, relations): (&SlotRows, &Relations),
     taken: &[usize],
-    commitment: Option<&CommitmentRows>,
+    hash: Option<&HashRows>,
 ) -> Result<Vec<Vec<CellRef>>, PlanError> {
     let mut found: Vec<Vec<Option<CellRef>>> =
         graph.tensors.iter().map(|tensor| vec![None; tensor.len()]).collect();
-    for (id, cells) in inputs(graph, commitment).into_iter().chain(slots.cells()) {
+    for (id, cells) in inputs(graph, hash).into_iter().chain(slots.cells()) {
         found[id.0] = cells.into_iter().map(Some).collect();
     }
     for (unit, ResultCell { tensor, element, lane, row }) in relations.results() {
@@ -61,11 +61,8 @@ fn is_proven(
 }
 
 /// The cells of the inputs: in the instance, or where they are packed for their commitment.
-fn inputs(
-    graph: &QuantizedGraph,
-    commitment: Option<&CommitmentRows>,
-) -> Vec<(TensorId, Vec<CellRef>)> {
-    if let Some(committed) = commitment.and_then(CommitmentRows::input_cells) {
+fn inputs(graph: &QuantizedGraph, hash: Option<&HashRows>) -> Vec<(TensorId, Vec<CellRef>)> {
+    if let Some(committed) = hash.and_then(HashRows::input_cells) {
         return committed;
     }
     let mut row = BINDING_ROWS;

@@ -25,7 +25,7 @@ use crate::{
     lookup::{Table, ValueTables},
     units::{
         Lanes, Proven, Relations, Rows, Shape, Units,
-        commitment::{CommitmentRows, Hidden},
+        hash::{HashRows, Hidden},
         linear::{self, LinearShape, LinearWidths, Ways},
         slots::{self, Layer, RequantKind, RowFormat, SlotRows},
     },
@@ -167,7 +167,7 @@ struct Sizes {
     interleaved: usize,
     slot_lanes: usize,
     relation_lanes: Lanes,
-    /// Claims side by side in the commitment unit.
+    /// Claims side by side in the hash unit.
     claim_lanes: usize,
     linear: LinearWidths,
     limb_bits: u32,
@@ -239,7 +239,7 @@ impl CircuitPlan {
 
     fn lay_out(basis: Basis, (format_index, sizes): search::Chosen) -> Result<Self, PlanError> {
         let Basis { of_claim, claims, graph, formats, hidden, instance } = basis;
-        let commitment = hidden.map(|hidden| CommitmentRows::new(&hidden, sizes.claim_lanes));
+        let hash = hidden.map(|hidden| HashRows::new(&hidden, sizes.claim_lanes));
         let format = &formats[format_index];
         let layers = layers(&graph, format, sizes.slot_lanes);
         let mut tables = ValueTables::default();
@@ -249,15 +249,15 @@ impl CircuitPlan {
         let nodes = nodes(&graph, &taken);
         let proven = Proven { graph: &graph, nodes: &nodes, layers: &layers };
         let relations = Relations::new(proven, sizes.relation_lanes, &mut tables);
-        let tensors = cells::cells(&graph, (&slots, &relations), &taken, commitment.as_ref())?;
-        let mut shape = shape(format, sizes, commitment.as_ref());
+        let tensors = cells::cells(&graph, (&slots, &relations), &taken, hash.as_ref())?;
+        let mut shape = shape(format, sizes, hash.as_ref());
         shape.slots.layers = layers.len();
         shape.slots.steps = slots.steps().clone();
         linear.describe(&layers, &mut shape.linear);
         relations.describe(sizes.limb_bits, &mut shape);
         let owed = Frame::count(|frame| Units::allocate(&shape, frame));
         let table = Table::new(&owed.ranges, &tables.values, shape.table_lanes);
-        let rows = relations.with(slots, linear, commitment);
+        let rows = relations.with(slots, linear, hash);
         let Sizes { k, interleaved, linear, limb_bits, .. } = sizes;
         let sizes = PlanSizes { format: format_index, k, interleaved, linear, limb_bits };
         Ok(Self { of_claim, claims, graph, sizes, shape, rows, tensors, instance, table })
@@ -374,7 +374,7 @@ fn nodes<'a>(graph: &'a QuantizedGraph, taken: &[usize]) -> Vec<&'a QuantizedNod
 }
 
 /// The columns of a plan, but for relations and for what depends on the layout of the rows.
-fn shape(format: &RowFormat, sizes: Sizes, commitment: Option<&CommitmentRows>) -> Shape {
+fn shape(format: &RowFormat, sizes: Sizes, hash: Option<&HashRows>) -> Shape {
     let limit = sizes.limb_bits;
     Shape {
         k: sizes.k,
@@ -388,7 +388,7 @@ fn shape(format: &RowFormat, sizes: Sizes, commitment: Option<&CommitmentRows>) 
             digit_bits: format.packing(RequantKind::Clamp, sizes.slot_lanes).digit_bits,
             ..LinearShape::default()
         },
-        commitment: commitment.map(|commitment| commitment.shape(limit)),
+        hash: hash.map(|hash| hash.shape(limit)),
         ..Shape::default()
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     lookup::{Table, ValueTables},
     units::{
         Lanes, Proven, Relations, Shape, UnitRows, Units,
-        commitment::{CommitmentRows, Hidden},
+        hash::{HashRows, Hidden},
         linear::{self, LinearRows, LinearWidths, Ways},
         slots::{self, Layer, RowFormat, SlotRows},
     },
@@ -322,11 +322,11 @@ impl<'a> Search<'a> {
             .collect()
     }
 
-    /// The fewest lanes with which the commitment unit fits into `rows`, and its rows with them.
-    fn committed(&self, rows: usize) -> Option<(usize, Option<CommitmentRows>)> {
+    /// The fewest lanes with which the hash unit fits into `rows`, and its rows with them.
+    fn committed(&self, rows: usize) -> Option<(usize, Option<HashRows>)> {
         let Some(hidden) = self.hidden else { return Some((1, None)) };
         let lanes = hidden.fewest_lanes(rows, COMMITMENT_LANES)?;
-        Some((lanes, Some(CommitmentRows::new(hidden, lanes))))
+        Some((lanes, Some(HashRows::new(hidden, lanes))))
     }
 
     /// The candidate whose table has as few entries to a row as fit it into `rows`.

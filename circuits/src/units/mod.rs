@@ -3,9 +3,9 @@
 //! Arrows run one way: `circuit` → `plan` → `units` → `lookup`, `chain`, `frame`, `cells`, `algebra`,
 //! `integers`. A new relation is a file or folder here and a line in the list below.
 
-pub(crate) mod commitment;
 mod embedding;
 mod forest;
+pub(crate) mod hash;
 pub(crate) mod linear;
 mod normalize;
 mod pool;
@@ -250,9 +250,9 @@ macro_rules! relations {
                 self,
                 slots: slots::SlotRows,
                 linear: linear::LinearRows,
-                commitment: Option<commitment::CommitmentRows>,
+                hash: Option<hash::HashRows>,
             ) -> Rows {
-                Rows { slots, linear, $($unit: self.$unit,)* commitment }
+                Rows { slots, linear, $($unit: self.$unit,)* hash }
             }
         }
 
@@ -301,7 +301,7 @@ units! {
     embedding "rows of tables": EmbeddingUnit, EmbeddingShape;
     {
         /// Hidden inputs and outputs: packed, then hashed.
-        commitment "hash of hidden values":
-            Option<commitment::CommitmentUnit>, Option<commitment::CommitmentShape>;
+        hash "hash of hidden values":
+            Option<hash::HashUnit>, Option<hash::HashShape>;
     }
 }

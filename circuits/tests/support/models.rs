@@ -96,7 +96,7 @@ pub(crate) fn committed_constant() -> Model {
 pub(crate) fn joined() -> Model {
     let (graph, inputs) = several_runs(2, 34);
     let model = Model::joined(graph, &inputs, 9);
-    assert_eq!(model.plan.shape().commitment.as_ref().map(|shape| shape.lanes), Some(1));
+    assert_eq!(model.plan.shape().hash.as_ref().map(|shape| shape.lanes), Some(1));
     model
 }
 
@@ -104,7 +104,7 @@ pub(crate) fn joined() -> Model {
 pub(crate) fn joined_side_by_side() -> Model {
     let (graph, inputs) = several_runs(4, 3);
     let model = Model::joined(graph, &inputs, 9);
-    assert_eq!(model.plan.shape().commitment.as_ref().map(|shape| shape.lanes), Some(2));
+    assert_eq!(model.plan.shape().hash.as_ref().map(|shape| shape.lanes), Some(2));
     model
 }
 

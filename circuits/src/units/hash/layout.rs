@@ -8,8 +8,7 @@ use zkinfer_verifier::{commitment::capacity, joint};
 use super::{
     permutation::{CONSTANTS, Permutation, Step},
     rows::{
-        Absorbs, CommitmentRows, Digit, HashRow, Hidden, HiddenSide, Link, Secret, Side, StateCell,
-        Track,
+        Absorbs, Digit, HashRow, HashRows, Hidden, HiddenSide, Link, Secret, Side, StateCell, Track,
     },
 };
 use crate::integers::{from_verifier, index};
@@ -19,11 +18,11 @@ impl Hidden {
     /// a lane without a claim would have cells that mean nothing.
     pub(crate) fn fewest_lanes(&self, rows: usize, limit: usize) -> Option<usize> {
         let mut lanes = (1..=limit).filter(|&lanes| self.claims.is_multiple_of(lanes));
-        lanes.find(|&lanes| CommitmentRows::new(self, lanes).row_count() <= rows)
+        lanes.find(|&lanes| HashRows::new(self, lanes).row_count() <= rows)
     }
 }
 
-impl CommitmentRows {
+impl HashRows {
     /// The rows of so many lanes, a divisor of the claims.
     pub(crate) fn new(hidden: &Hidden, lanes: usize) -> Self {
         let mut builder = Builder::new(hidden, lanes);
@@ -73,7 +72,7 @@ enum Content {
 
 /// Lays the steps out one after another, and the packing in the rows before them.
 struct Builder {
-    plan: CommitmentRows,
+    plan: HashRows,
     /// For each track the row after the last that packs; `None` where none does yet.
     free: [Option<usize>; Track::ALL.len()],
     block: usize,
@@ -85,7 +84,7 @@ impl Builder {
         let zeros = iter::once([Fr::ZERO; CONSTANTS]);
         let constants: Vec<_> = zeros.chain(Permutation::default().constants()).collect();
         let permutation = 1..index(constants.len());
-        let plan = CommitmentRows {
+        let plan = HashRows {
             hidden: hidden.clone(),
             lanes,
             rows: Vec::new(),

@@ -1,4 +1,4 @@
-//! The columns of the commitment unit.
+//! The columns of the hash unit.
 
 use halo2_proofs::plonk::{Advice, Column, Fixed};
 use zkinfer_verifier::poseidon::WIDTH;
@@ -12,9 +12,9 @@ use crate::{
     lookup::entry::{KeyTerm, Tag},
 };
 
-/// What the commitment unit packs.
+/// What the hash unit packs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CommitmentShape {
+pub struct HashShape {
     /// Claims side by side.
     pub lanes: usize,
     /// Whether the commitments of several claims are hashed into one root.
@@ -50,9 +50,9 @@ impl InputDigits {
     }
 }
 
-/// Columns of the commitment unit; its gates say what they are.
+/// Columns of the hash unit; its gates say what they are.
 #[derive(Clone, Debug)]
-pub(crate) struct CommitmentUnit {
+pub(crate) struct HashUnit {
     /// For each track what its rows pack, the same in all lanes.
     pub(super) tracks: [TrackRows; Track::ALL.len()],
     pub(super) lanes: Vec<Lane>,
@@ -136,8 +136,8 @@ impl TrackCells {
     }
 }
 
-impl CommitmentUnit {
-    pub(super) fn new(shape: &CommitmentShape, frame: &mut Frame) -> Self {
+impl HashUnit {
+    pub(super) fn new(shape: &HashShape, frame: &mut Frame) -> Self {
         let tracks = Track::ALL.map(|track| track_rows(shape, track, frame));
         let lanes = (0..shape.lanes.max(1)).map(|lane| allocate(shape, &tracks, lane, frame));
         let lanes: Vec<_> = lanes.collect();
@@ -160,7 +160,7 @@ impl CommitmentUnit {
 }
 
 /// Whether a track packs elements of a side: outputs in the second only, inputs there first.
-fn is_packed(shape: &CommitmentShape, track: Track, side: Side) -> Option<u32> {
+fn is_packed(shape: &HashShape, track: Track, side: Side) -> Option<u32> {
     let inputs = shape.input.as_ref().map(|digits| (digits.digit_bits, digits.tracks));
     match (side, track) {
         (Side::Input, Track::A) => inputs.filter(|(_, tracks)| *tracks > 1).map(|(bits, _)| bits),
@@ -170,7 +170,7 @@ fn is_packed(shape: &CommitmentShape, track: Track, side: Side) -> Option<u32> {
     }
 }
 
-fn track_rows(shape: &CommitmentShape, track: Track, frame: &mut Frame) -> TrackRows {
+fn track_rows(shape: &HashShape, track: Track, frame: &mut Frame) -> TrackRows {
     frame.order(Order::Third);
     let q_more = frame.fixed();
     let mut packing = |side| is_packed(shape, track, side).map(|bits| Packing::new(bits, frame));
@@ -182,7 +182,7 @@ fn track_rows(shape: &CommitmentShape, track: Track, frame: &mut Frame) -> Track
 }
 
 fn allocate(
-    shape: &CommitmentShape,
+    shape: &HashShape,
     tracks: &[TrackRows; Track::ALL.len()],
     lane: usize,
     frame: &mut Frame,

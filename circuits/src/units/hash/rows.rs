@@ -15,7 +15,7 @@ use zkinfer_verifier::{
 };
 
 use super::{
-    columns::{CommitmentShape, InputDigits},
+    columns::{HashShape, InputDigits},
     permutation::{CONSTANTS, Step},
 };
 use crate::{
@@ -225,7 +225,7 @@ impl Hidden {
 
 /// The rows of the unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct CommitmentRows {
+pub(crate) struct HashRows {
     pub(super) hidden: Hidden,
     pub(super) lanes: usize,
     pub(super) rows: Vec<HashRow>,
@@ -238,7 +238,7 @@ pub(crate) struct CommitmentRows {
     pub(super) shown: Vec<(usize, StateCell)>,
 }
 
-impl CommitmentRows {
+impl HashRows {
     /// Rows.
     pub(crate) fn row_count(&self) -> usize {
         self.rows.len()
@@ -282,7 +282,7 @@ impl CommitmentRows {
     }
 
     /// Column counts and limb widths, limbs of at most `limb_limit` bits.
-    pub(crate) fn shape(&self, limb_limit: u32) -> CommitmentShape {
+    pub(crate) fn shape(&self, limb_limit: u32) -> HashShape {
         let input = |side: &HiddenSide| {
             let bits = side.tensors.iter().map(|(_, _, [lo, hi])| integers::bits(hi - lo));
             let tensor_bits: Vec<_> = bits.collect();
@@ -292,7 +292,7 @@ impl CommitmentRows {
             let tracks = side.chunks().count().min(Track::ALL.len());
             InputDigits { digit_bits: side.digit_bits, tensor_bits, limbs, tracks }
         };
-        CommitmentShape {
+        HashShape {
             lanes: self.lanes,
             joins: self.hidden.claims > 1,
             input: self.hidden.side(Side::Input).map(input),

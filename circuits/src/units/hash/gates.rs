@@ -1,4 +1,4 @@
-//! The commitment unit: hidden inputs and outputs, packed and hashed.
+//! The hash unit: hidden inputs and outputs, packed and hashed.
 //!
 //! `packed' = more·2^bits·packed + (x − low)` in rows of a track that pack an element: Horner's rule
 //! over the digits `x − low`, which lie in `[0, 2^bits)`: committed inputs are looked up here,
@@ -27,7 +27,7 @@ use halo2_proofs::{halo2curves::bn256::Fr, plonk::Expression};
 use zkinfer_verifier::poseidon::WIDTH;
 
 use super::{
-    columns::{CommitmentUnit, Lane, TrackCells, TrackRows},
+    columns::{HashUnit, Lane, TrackCells, TrackRows},
     permutation::{FUSED, Permutation},
     rows::{Absorbs, Side},
 };
@@ -36,7 +36,7 @@ use crate::{
     integers::int,
 };
 
-pub(super) fn configure(unit: &CommitmentUnit, gates: &mut Gates<'_>) {
+pub(super) fn configure(unit: &HashUnit, gates: &mut Gates<'_>) {
     let permutation = Permutation::default();
     for (number, lane) in unit.lanes.iter().enumerate() {
         for (rows, cells) in unit.tracks.iter().zip(&lane.tracks) {
@@ -77,11 +77,7 @@ fn elements_are_packed(rows: &TrackRows, cells: &TrackCells, side: Side, gates: 
 }
 
 /// The state with the row's constants.
-fn with_constants(
-    unit: &CommitmentUnit,
-    lane: &Lane,
-    row: &mut Row<'_, '_>,
-) -> [Expression<Fr>; WIDTH] {
+fn with_constants(unit: &HashUnit, lane: &Lane, row: &mut Row<'_, '_>) -> [Expression<Fr>; WIDTH] {
     std::array::from_fn(|place| row.cur(lane.state[place]) + row.fixed(unit.constants[place]))
 }
 
@@ -104,7 +100,7 @@ fn partial_terms(
 }
 
 /// Squares, and what partial rounds after the first raise.
-fn powers(unit: &CommitmentUnit, lane: &Lane, permutation: &Permutation, gates: &mut Gates<'_>) {
+fn powers(unit: &HashUnit, lane: &Lane, permutation: &Permutation, gates: &mut Gates<'_>) {
     let partial = permutation.partial();
     gates.create("commitment square", |row| {
         let state = with_constants(unit, lane, row);
@@ -137,7 +133,7 @@ fn powers(unit: &CommitmentUnit, lane: &Lane, permutation: &Permutation, gates: 
 }
 
 fn hash_moves(
-    unit: &CommitmentUnit,
+    unit: &HashUnit,
     (number, lane): (usize, &Lane),
     permutation: &Permutation,
     gates: &mut Gates<'_>,
@@ -166,7 +162,7 @@ fn hash_moves(
 
 /// What is added to a place of the state besides its step.
 fn added(
-    unit: &CommitmentUnit,
+    unit: &HashUnit,
     (number, lane): (usize, &Lane),
     place: usize,
     row: &mut Row<'_, '_>,

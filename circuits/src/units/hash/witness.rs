@@ -1,4 +1,4 @@
-//! The commitment unit's witness: hidden values in the first phase, their packing and hash in the
+//! The hash unit's witness: hidden values in the first phase, their packing and hash in the
 //! second.
 
 use std::collections::HashMap;
@@ -10,9 +10,9 @@ use halo2_proofs::halo2curves::{
 use zkinfer_verifier::poseidon::WIDTH;
 
 use super::{
-    columns::{CommitmentUnit, Lane},
+    columns::{HashUnit, Lane},
     permutation::{FUSED, Permutation, Step},
-    rows::{Absorbs, CommitmentRows, HashRow, Secret, Side, StateCell, Track},
+    rows::{Absorbs, HashRow, HashRows, Secret, Side, StateCell, Track},
 };
 use crate::{
     cells::{FieldCells, IntegerCells, Run},
@@ -21,12 +21,7 @@ use crate::{
 };
 
 /// Hidden inputs with their limbs, and copies of hidden outputs.
-pub(super) fn assign(
-    unit: &CommitmentUnit,
-    rows: &CommitmentRows,
-    run: Run<'_>,
-    cells: &mut IntegerCells,
-) {
+pub(super) fn assign(unit: &HashUnit, rows: &HashRows, run: Run<'_>, cells: &mut IntegerCells) {
     for (row, track, digit) in rows.digits() {
         let side = rows.side(digit);
         for (number, lane) in unit.lanes.iter().enumerate() {
@@ -59,8 +54,8 @@ fn secret(blindings: &[Blindings], claim: usize, secret: Secret) -> Fr {
 
 /// The packed elements and the states of the hash, computed from whatever the first phase holds.
 pub(super) fn hash(
-    unit: &CommitmentUnit,
-    rows: &CommitmentRows,
+    unit: &HashUnit,
+    rows: &HashRows,
     (advice, blindings): (&IntegerCells, &[Blindings]),
     cells: &mut FieldCells,
 ) {
@@ -105,8 +100,8 @@ impl From<Permutation> for Weights {
 }
 
 struct Hashing<'a> {
-    unit: &'a CommitmentUnit,
-    rows: &'a CommitmentRows,
+    unit: &'a HashUnit,
+    rows: &'a HashRows,
     advice: &'a IntegerCells,
     blindings: &'a [Blindings],
     /// By row and track the block of claims, and what is theirs.

@@ -1,4 +1,4 @@
-//! The commitment unit: hidden inputs and outputs, packed and hashed.
+//! The hash unit: hidden inputs and outputs, packed and hashed.
 
 mod columns;
 mod gates;
@@ -21,19 +21,19 @@ use crate::{
 use permutation::Step;
 use rows::{Absorbs, Side, Track};
 
-pub(crate) use columns::CommitmentUnit;
-pub use columns::{CommitmentShape, InputDigits};
-pub(crate) use rows::{CommitmentRows, Hidden};
+pub(crate) use columns::HashUnit;
+pub use columns::{HashShape, InputDigits};
+pub(crate) use rows::{HashRows, Hidden};
 
-impl Unit for CommitmentUnit {
-    type Shape = CommitmentShape;
-    type Rows = CommitmentRows;
+impl Unit for HashUnit {
+    type Shape = HashShape;
+    type Rows = HashRows;
 
-    fn row_count(rows: &CommitmentRows) -> usize {
+    fn row_count(rows: &HashRows) -> usize {
         rows.row_count()
     }
 
-    fn allocate(shape: &CommitmentShape, frame: &mut Frame) -> Self {
+    fn allocate(shape: &HashShape, frame: &mut Frame) -> Self {
         Self::new(shape, frame)
     }
 
@@ -41,7 +41,7 @@ impl Unit for CommitmentUnit {
         gates::configure(self, gates);
     }
 
-    fn fixed(&self, rows: &CommitmentRows, cells: &mut FixedCells) {
+    fn fixed(&self, rows: &HashRows, cells: &mut FixedCells) {
         for (row, of) in rows.rows.iter().enumerate() {
             let selector = match of.step {
                 Step::Clear => None,
@@ -61,7 +61,7 @@ impl Unit for CommitmentUnit {
     }
 
     /// The field elements that rows add to the state.
-    fn constants(&self, rows: &CommitmentRows, set: &mut dyn FnMut(Column<Fixed>, usize, Fr)) {
+    fn constants(&self, rows: &HashRows, set: &mut dyn FnMut(Column<Fixed>, usize, Fr)) {
         for (row, of) in rows.rows.iter().enumerate() {
             for (&column, value) in self.constants.iter().zip(rows.constants[of.constants as usize])
             {
@@ -70,11 +70,11 @@ impl Unit for CommitmentUnit {
         }
     }
 
-    fn assign(&self, rows: &CommitmentRows, run: Run<'_>, cells: &mut IntegerCells) {
+    fn assign(&self, rows: &HashRows, run: Run<'_>, cells: &mut IntegerCells) {
         witness::assign(self, rows, run, cells);
     }
 
-    fn copies(&self, rows: &CommitmentRows, copies: &mut Copies<'_>) {
+    fn copies(&self, rows: &HashRows, copies: &mut Copies<'_>) {
         for (row, track, digit) in rows.digits().filter(|(_, _, d)| d.side == Side::Output) {
             for (number, lane) in self.lanes.iter().enumerate() {
                 let claim = rows.claim(digit.block as usize, number);
@@ -94,15 +94,15 @@ impl Unit for CommitmentUnit {
         }
     }
 
-    fn finish(&self, rows: &CommitmentRows, drawn: Drawn<'_>, cells: &mut FieldCells) -> Vec<Fr> {
+    fn finish(&self, rows: &HashRows, drawn: Drawn<'_>, cells: &mut FieldCells) -> Vec<Fr> {
         witness::hash(self, rows, (drawn.cells, drawn.blindings), cells);
         Vec::new()
     }
 }
 
-impl CommitmentUnit {
+impl HashUnit {
     /// What rows pack, and the ranges that inputs are looked up in.
-    fn fix_packing(&self, rows: &CommitmentRows, cells: &mut FixedCells) {
+    fn fix_packing(&self, rows: &HashRows, cells: &mut FixedCells) {
         if let Some(digits) = &self.digits {
             for track in &self.tracks {
                 for (&tag, &width) in track.tags.iter().zip(&digits.limbs) {
