@@ -209,7 +209,7 @@ pub(super) fn rotated<A: Arithmetic>(packs: &[A::Fr], row: usize) -> A::Fr {
     // The number of packs is a power of two.
     let mask = packs.len() - 1;
     let first = packs[pack & mask];
-    if shift == 0 { first } else { first.window(packs[(pack + 1) & mask], shift) }
+    if shift == 0 { first } else { first.aligned(packs[(pack + 1) & mask], shift) }
 }
 
 /// `Σ scale·column` in every row.

@@ -124,7 +124,7 @@ pub(crate) trait Pack<F>: Copy + fmt::Debug + Send + Sync + 'static {
     /// The way back of [`Pack::lanes_to_rows`].
     fn rows_to_lanes(packs: &mut [Self; 8]);
     /// Lanes `shift..shift + WIDTH` of `self` and `next` in a row.
-    fn window(self, next: Self, shift: usize) -> Self;
+    fn aligned(self, next: Self, shift: usize) -> Self;
     /// Says that this pack will be read, but not at once.
     fn prefetch_far(&self);
 

@@ -94,7 +94,7 @@ impl<F: Integer> Pack<F> for Single<F> {
     #[inline(always)]
     fn rows_to_lanes(_: &mut [Self; 8]) {}
     #[inline(always)]
-    fn window(self, next: Self, shift: usize) -> Self {
+    fn aligned(self, next: Self, shift: usize) -> Self {
         if shift == 0 { self } else { next }
     }
     #[inline(always)]

@@ -217,7 +217,7 @@ fn lanes_move<F: PrimeField, P: Pack<F>>() {
     for shift in 0..=P::WIDTH {
         let row: Vec<_> = [&a_lanes[..P::WIDTH], &b_lanes[..P::WIDTH]].concat();
         assert_relaxed(
-            a.window(*b, shift),
+            a.aligned(*b, shift),
             |i| {
                 if i < P::WIDTH { row[i + shift] } else { F::ZERO }
             },

@@ -132,7 +132,7 @@ impl Quad for Avx2 {
         mask.to_le_bytes()[0]
     }
     #[inline(always)]
-    fn window(self, next: Self, shift: usize) -> Self {
+    fn aligned(self, next: Self, shift: usize) -> Self {
         // SAFETY: see the module. `middle` is lanes 2 and 3 of one, 0 and 1 of the other.
         Self(unsafe {
             let middle = _mm256_permute2x128_si256::<0x21>(self.0, next.0);

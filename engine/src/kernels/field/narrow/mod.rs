@@ -230,12 +230,12 @@ impl<F: Modulus, L: Quad> Pack<F> for Narrow<F, L> {
     }
 
     #[inline(always)]
-    fn window(self, next: Self, shift: usize) -> Self {
+    fn aligned(self, next: Self, shift: usize) -> Self {
         Self::new(zip(
             self.0,
             next.0,
             #[inline(always)]
-            |word, next| word.window(next, shift),
+            |word, next| word.aligned(next, shift),
         ))
     }
 

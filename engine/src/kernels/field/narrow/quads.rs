@@ -50,7 +50,7 @@ pub(crate) trait Quad: Copy + fmt::Debug + Send + Sync + 'static {
     /// Bit `i` is set where lane `i` is zero.
     fn zero_lanes(self) -> u8;
     /// Lanes `shift..shift + 4` of `self` and `next` in a row; `shift` is at most 4.
-    fn window(self, next: Self, shift: usize) -> Self;
+    fn aligned(self, next: Self, shift: usize) -> Self;
     /// Rows to columns.
     fn transpose(rows: [Self; 4]) -> [Self; 4];
     /// Says that these words will be loaded soon.
@@ -164,7 +164,7 @@ impl Quad for Emulated {
     fn zero_lanes(self) -> u8 {
         (0..4).fold(0, |mask, lane| mask | u8::from(self.0[lane] == 0) << lane)
     }
-    fn window(self, next: Self, shift: usize) -> Self {
+    fn aligned(self, next: Self, shift: usize) -> Self {
         let both = [self.0, next.0].concat();
         Self(std::array::from_fn(|lane| both[lane + shift]))
     }

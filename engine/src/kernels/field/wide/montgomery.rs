@@ -342,7 +342,7 @@ impl<F: Modulus, L: Lanes> Pack<F> for Vector<F, L> {
     }
 
     #[inline(always)]
-    fn window(self, next: Self, shift: usize) -> Self {
+    fn aligned(self, next: Self, shift: usize) -> Self {
         let index = std::array::from_fn(|lane| (lane + shift) as u64);
         Self::new(zip(self.0, next.0, |limb, next| limb.shuffle(next, index)))
     }
