@@ -27,3 +27,17 @@ pub(crate) fn small(bound: i64) -> i32 {
 pub(crate) fn narrow(value: f64) -> f32 {
     value as f32
 }
+
+/// A real number that is an integer of 64 bits.
+pub(crate) fn whole(value: f64) -> Option<i64> {
+    const LIMIT: f64 = 9_223_372_036_854_774_784.0;
+    let exact = value.fract() == 0.0 && value.abs() <= LIMIT;
+    #[expect(clippy::cast_possible_truncation, reason = "compared with the limit just before")]
+    exact.then_some(value as i64)
+}
+
+/// A count as a real number; counts of elements are far below 2^53.
+#[expect(clippy::cast_precision_loss, reason = "limits keep element counts below 2^53")]
+pub(crate) fn count(count: usize) -> f64 {
+    count as f64
+}

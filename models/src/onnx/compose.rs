@@ -8,6 +8,7 @@ use super::importer::Importer;
 use super::node::{OnnxNode, Tensor, Value};
 use crate::activation::Activation;
 use crate::graph::{Affine, Channels, Mul, Op, Term, Window, activate, alias, pointwise};
+pub(super) use crate::numbers::{count, whole};
 use crate::quantized::{MaxPool, TensorId};
 use crate::view::{View, row_major_strides};
 
@@ -485,18 +486,4 @@ pub(super) fn result_shape(
 /// A number to add: an infinite one, as masks have, as the largest finite single-precision one.
 fn finite(value: f64) -> f64 {
     value.clamp(f64::from(f32::MIN), f64::from(f32::MAX))
-}
-
-/// A real number that is an integer of 64 bits.
-pub(super) fn whole(value: f64) -> Option<i64> {
-    const LIMIT: f64 = 9_223_372_036_854_774_784.0;
-    let exact = value.fract() == 0.0 && value.abs() <= LIMIT;
-    #[expect(clippy::cast_possible_truncation, reason = "compared with the limit just before")]
-    exact.then_some(value as i64)
-}
-
-/// A count as a real number; counts of elements are far below 2^53.
-#[expect(clippy::cast_precision_loss, reason = "limits keep element counts below 2^53")]
-pub(super) fn count(count: usize) -> f64 {
-    count as f64
 }
