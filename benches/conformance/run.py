@@ -1,94 +1,145 @@
-"""How much of the standard is imported: onnx's own node tests, run in real numbers and integers.
+"""How much of the standard is proved: onnx's own node tests, by the command as users have it.
 
-    cargo build --release -p zkinfer-models --example conformance
-    python benches/conformance/run.py [--fixed] [--constants] [--expanded] [--details FILE]
+    cargo build --release --bin zkinfer
+    python benches/conformance/run.py [--prove] [--constants] [--expanded] [--details FILE]
 
-Needs numpy and onnx (1.23.2), which holds the tests. A case counts as imported where the real
-execution gives the expected outputs, and as near where the integers are within 2 % of the largest
-one. Cases are as the files are. With `--fixed` a refused case is run again as a user would after its
-message: with `--fix` for the inputs that are no real numbers, such as axes and shapes. With `--constants` every input but the first one of real numbers is
-a constant, as weights are in models; with `--expanded` the cases that write an operator as the
-standard's own function of others count too. Only cases with real outputs and a real input are counted as
-real; the others are those of integers, booleans and strings.
+Needs numpy and onnx (1.23.2), which holds the tests. Each case is run as its file is, with its inputs
+in one file: `zkinfer run` calibrates with that input, chooses the bits, and makes constants of inputs
+that decide what is computed, as axes. A case counts where the model in real numbers gives the
+expected outputs and the integers are near: within 0.5 or 2 % of the largest expected one. With
+`--prove` each such case is proved and verified as well. With `--constants` every input but the first
+one of real numbers is a constant, as weights are in models; with `--expanded` the cases that write an
+operator as the standard's own function of others count too.
+
+Cases are of real numbers where all outputs and an input are; of integers where all inputs and outputs
+are integers, booleans or real numbers; others hold strings, sequences, or types below 8 bits. A case
+all of whose outputs its file already fixes is apart: there is nothing to prove.
 """
 
 import argparse
 import collections
+import concurrent.futures
 import json
+import os
 import pathlib
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import warnings
 
 import numpy
 import onnx
-from onnx import numpy_helper
+from onnx import TensorProto, numpy_helper
 from onnx.backend.test.case.node import collect_testcases
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAM = ROOT / "target/release/examples/conformance"
-REAL = {onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16,
-        onnx.TensorProto.BFLOAT16}
+PROGRAM = ROOT / "target/release/zkinfer"
+REAL = {TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16}
+WHOLE = {
+    TensorProto.BOOL: "?", TensorProto.INT8: "i1", TensorProto.INT16: "i2", TensorProto.INT32: "i4",
+    TensorProto.INT64: "i8", TensorProto.UINT8: "u1", TensorProto.UINT16: "u2",
+    TensorProto.UINT32: "u4", TensorProto.UINT64: "u8",
+}
+NOTHING = ("is a constant: there is nothing to prove", "the graph has no inputs")
+
+
+def array(value):
+    """An array, also of what a test holds as a message."""
+    return numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else numpy.asarray(value)
 
 
 def numbers(value):
     """The elements of an array, or None where it is no array of numbers."""
     try:
-        return numpy.asarray(value).astype(numpy.float64)
+        return array(value).astype(numpy.float64)
     except (TypeError, ValueError):
         return None
 
 
+def element_type(info):
+    return info.type.tensor_type.elem_type if info.type.HasField("tensor_type") else None
+
+
 def is_real(info):
-    return info.type.HasField("tensor_type") and info.type.tensor_type.elem_type in REAL
+    return element_type(info) in REAL
 
 
-def fixed_inputs(inputs):
-    """Options that fix the inputs of other than real numbers, and the inputs that are left."""
-    lines, left = [], []
-    for info, value in inputs:
-        if is_real(info) or not info.type.HasField("tensor_type") or not numpy.asarray(value).size:
-            left.append((info, value))
-        else:
-            given = ",".join(str(float(v)) for v in numpy.asarray(value).flatten())
-            lines.append(f"fix {info.name}={given}")
-    return lines, left
+def kind(graph):
+    """What a case is of."""
+    if all(map(is_real, graph.output)) and any(map(is_real, graph.input)):
+        return "real"
+    known = REAL | WHOLE.keys()
+    both = [*graph.input, *graph.output]
+    return "integers" if all(element_type(info) in known for info in both) else "other"
 
 
-def prepare(case, folder, constants, fixed=False):
-    """Writes the model and its inputs; returns the expected outputs, whether they are real, and how
-    far off real numbers may be: bfloat16 has three digits."""
+def as_given(info, value):
+    """An input as a file of inputs holds it."""
+    if element_type(info) in WHOLE:
+        return array(value).astype(WHOLE[element_type(info)])
+    return array(value).astype("f8" if element_type(info) == TensorProto.DOUBLE else "f4")
+
+
+def prepare(case, folder, constants):
+    """Writes the model and its inputs; returns the expected outputs, what the case is of, and how far
+    off real numbers may be: bfloat16 has three digits."""
     model = onnx.ModelProto.FromString(case.model.SerializeToString())
     given, expected = case.data_sets[0]
     inputs = list(zip(model.graph.input, given))
-    real = all(map(is_real, model.graph.output)) and any(is_real(info) for info, _ in inputs)
+    of = kind(model.graph)
     folder.mkdir()
     if constants:
         first = next((info.name for info, _ in inputs if is_real(info)), None)
         for info, value in inputs:
-            if info.name != first and info.type.HasField("tensor_type"):
-                tensor = numpy_helper.from_array(numpy.asarray(value), info.name)
-                tensor.data_type = info.type.tensor_type.elem_type
+            if info.name != first and element_type(info):
+                tensor = numpy_helper.from_array(array(value), info.name)
+                tensor.data_type = element_type(info)
                 model.graph.initializer.append(tensor)
         inputs = [(info, value) for info, value in inputs if info.name == first]
         del model.graph.input[:]
         model.graph.input.extend(info for info, _ in inputs)
-    if fixed:
-        lines, inputs = fixed_inputs(inputs)
-        (folder / "options").write_text("\n".join(lines) + "\n" if lines else "")
     onnx.save(model, folder / "model.onnx")
-    elements = [numbers(value).flatten() for _, value in inputs if numbers(value) is not None]
-    numpy.concatenate(elements or [numpy.zeros(0)]).astype("<f8").tofile(folder / "inputs.bin")
-    coarse = any(info.type.tensor_type.elem_type == onnx.TensorProto.BFLOAT16
-                 for info in model.graph.output)
-    return [numbers(value) for value in expected], real, 1e-2 if coarse else 2e-3
+    arrays = {info.name: as_given(info, value) for info, value in inputs if element_type(info)}
+    numpy.savez(folder / "input.npz", **arrays)
+    coarse = any(element_type(info) == TensorProto.BFLOAT16 for info in model.graph.output)
+    return [numbers(value) for value in expected], of, 1e-2 if coarse else 2e-3
+
+
+def command(program, folder, *arguments):
+    """What the command says, as one object, and whether it ended well."""
+    line = [program, *arguments, "--json", "--threads", "1"]
+    environment = dict(os.environ, ZKINFER_CACHE_DIR=str(folder.parent / "cache"))
+    try:
+        run = subprocess.run(line, cwd=folder, capture_output=True, timeout=600, env=environment)
+    except subprocess.TimeoutExpired:
+        return {"error": "more than 600 s"}, False
+    try:
+        return json.loads(run.stdout), run.returncode == 0
+    except ValueError:
+        panicked = b"panicked" in run.stderr or run.returncode < 0
+        return {"panic": True} if panicked else {"error": run.stderr.decode()}, False
+
+
+def outcome_of(program, folder, prove):
+    """What the command makes of a case."""
+    outcome, _ = command(program, folder, "run", "--input", "input.npz", "model.onnx")
+    if "output" in outcome and prove:
+        proved, done = command(program, folder, "prove", "--input", "input.npz", "model.onnx")
+        if done:
+            verify = ("verify", "model.zkproof", "--key", "model.zkvk", "--allow-insecure-srs")
+            proved, done = command(program, folder, *verify)
+        if not done:
+            outcome["unproved"] = proved.get("error", "no verdict")
+    return outcome
 
 
 def error(expected, got):
     """The largest difference as a share of the largest expected value; None if shapes differ."""
     worst = 0.0
+    if len(expected) != len(got):
+        return None
     for want, have in zip(expected, got):
         if want is None or want.size != len(have):
             return None
@@ -100,88 +151,75 @@ def error(expected, got):
 
 
 def judge(outcome, expected, tolerance):
+    """A verdict, how far off the integers are, and why there are none."""
+    reason = str(outcome.get("error", ""))
     if "panic" in outcome:
-        return "panicked", None
-    if "float" not in outcome:
-        return "refused", None
-    difference = error(expected, outcome["float"])
+        return "panicked", None, ""
+    if any(nothing in reason for nothing in NOTHING):
+        return "nothing to prove", None, reason
+    if "float_output" not in outcome:
+        return "refused", None, reason
+    difference = error(expected, outcome["float_output"])
     if difference is None or not difference <= tolerance:
-        return "wrong", difference
-    if "integer" not in outcome:
-        return "not quantized", None
-    difference = error(expected, outcome["integer"])
+        return "wrong", difference, ""
+    if "unproved" in outcome:
+        return "unproved", None, str(outcome["unproved"])
+    difference = error(expected, outcome["output"])
     near = "within 0.5 %" if difference <= 0.005 else "within 2 %"
-    return (near if difference <= 0.02 else "far"), difference
+    return (near if difference <= 0.02 else "further off"), difference, ""
 
 
-def outcomes_of(program, scratch):
-    """What the program says of each case, by name."""
-    run = subprocess.run([program, scratch], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    outcomes = (json.loads(line) for line in run.stdout.decode().splitlines())
-    return {outcome["case"]: outcome for outcome in outcomes}
-
-
-def run_again(program, scratch, cases, outcomes):
-    """Runs the refused cases with inputs fixed that are no real numbers."""
-    shutil.rmtree(scratch)
-    scratch.mkdir()
-    for name, case in cases.items():
-        if "float" not in outcomes.get(name, {"float": None}):
-            try:
-                prepare(case, scratch / name, False, fixed=True)
-            except Exception:
-                shutil.rmtree(scratch / name, ignore_errors=True)
-    for name, outcome in outcomes_of(program, scratch).items():
-        if "float" in outcome:
-            outcomes[name] = outcome
+def report(verdicts):
+    """The table, and why cases are refused."""
+    counts = collections.Counter((of, verdict) for of, verdict, *_ in verdicts.values())
+    for of in ("real", "integers", "other"):
+        total = sum(count for (kind, _), count in counts.items() if kind == of)
+        print(f"{of}: {total} cases")
+        for (kind, verdict), count in sorted(counts.items()):
+            if kind == of:
+                print(f"  {verdict:16} {count}")
+    reasons = collections.Counter()
+    for of, verdict, _, reason in verdicts.values():
+        if verdict in ("refused", "unproved") and reason:
+            reasons[of, re.sub(r"`[^`]*`", "`…`", reason.splitlines()[0], count=1)] += 1
+    for (of, reason), count in reasons.most_common(60):
+        print(f"{count:5} {of:8} {reason}")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--constants", action="store_true")
-    parser.add_argument("--fixed", action="store_true")
     parser.add_argument("--details", type=pathlib.Path)
     parser.add_argument("--expanded", action="store_true")
+    parser.add_argument("--only", default="", help="cases whose names hold this")
     parser.add_argument("--program", type=pathlib.Path, default=PROGRAM)
+    parser.add_argument("--prove", action="store_true")
+    parser.add_argument("--workers", type=int, default=1)
     arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
     scratch = pathlib.Path(tempfile.mkdtemp())
+    program = arguments.program.resolve()
+    verdicts = {}
     try:
-        expected, cases = {}, {}
+        cases = {}
         for case in sorted(collect_testcases(), key=lambda case: case.name):
-            if case.name.endswith("_expanded") and not arguments.expanded:
+            expanded = case.name.endswith("_expanded") and not arguments.expanded
+            if expanded or arguments.only not in case.name:
                 continue
             try:
-                expected[case.name] = prepare(case, scratch / case.name, arguments.constants)
-                cases[case.name] = case
+                cases[case.name] = prepare(case, scratch / case.name, arguments.constants)
             except Exception as problem:
                 print(f"{case.name}: left out: {problem}", file=sys.stderr)
-                shutil.rmtree(scratch / case.name, ignore_errors=True)
-        outcomes = outcomes_of(arguments.program, scratch)
-        if arguments.fixed:
-            run_again(arguments.program, scratch, cases, outcomes)
+        with concurrent.futures.ThreadPoolExecutor(arguments.workers) as pool:
+            run = lambda name: outcome_of(program, scratch / name, arguments.prove)
+            for name, outcome in zip(cases, pool.map(run, cases)):
+                expected, of, tolerance = cases[name]
+                verdicts[name] = (of, *judge(outcome, expected, tolerance))
     finally:
         shutil.rmtree(scratch)
-    counts = collections.Counter()
-    reasons = collections.Counter()
-    details = []
-    for name, (outputs, real, tolerance) in expected.items():
-        outcome = outcomes.get(name, {"panic": True})
-        verdict, difference = judge(outcome, outputs, tolerance)
-        counts["real" if real else "other", verdict] += 1
-        reason = outcome.get("error", "")
-        if verdict == "refused":
-            reasons[re.sub(r"`[^`]*`", "`…`", reason.splitlines()[0], count=1)] += 1
-        details.append((verdict, name, real, difference, reason))
-    for kind in ("real", "other"):
-        total = sum(count for (of, _), count in counts.items() if of == kind)
-        print(f"{kind}: {total} cases")
-        for (of, verdict), count in sorted(counts.items()):
-            if of == kind:
-                print(f"  {verdict:14} {count}")
-    for reason, count in reasons.most_common(40):
-        print(f"{count:5} {reason}")
+    report(verdicts)
     if arguments.details:
-        lines = [f"{v}\t{n}\t{'real' if r else 'other'}\t{d}\t{e}" for v, n, r, d, e in details]
+        lines = [f"{v}\t{n}\t{of}\t{d}\t{e}" for n, (of, v, d, e) in verdicts.items()]
         arguments.details.write_text("\n".join(sorted(lines)) + "\n")
 
 

@@ -17,6 +17,9 @@ use zkinfer::{
 
 use crate::{advice, text::shell};
 
+/// Most values of an input that is fixed that a note shows.
+const FEW_VALUES: usize = 16;
+
 /// How a command ended, when nothing went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -120,6 +123,18 @@ impl Output {
                  --shape {}",
                 Shown(&input.name),
                 shell(Path::new(&format!("{}={}", input.name, sizes.join("x"))))
+            ));
+        }
+        for (name, values) in model.fixed_inputs() {
+            let values = match values.len() <= FEW_VALUES {
+                true => values.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+                false => "…".to_owned(),
+            };
+            self.remark(format_args!(
+                "note: `{}` decides what is computed, so it is a constant of the model and no \
+                 input of the proof, with the value in the inputs: --fix {}",
+                Shown(name),
+                shell(Path::new(&format!("{name}={values}")))
             ));
         }
     }

@@ -159,6 +159,35 @@ pub enum QuantizeError {
         /// The name.
         layer: String,
     },
+    /// Integers that would wrap around for some input.
+    #[error(
+        "layer `{layer}`: integers from {} to {} are possible beyond what calibration saw, and outside \
+         {} to {} they would wrap around; cast them to float first",
+        got[0], got[1], bounds[0], bounds[1]
+    )]
+    WrapsAround {
+        /// The layer.
+        layer: String,
+        /// The smallest and the largest result.
+        got: [i64; 2],
+        /// Those that the type holds, in 16 bits at most.
+        bounds: [i64; 2],
+    },
+    /// Integers too large to be held as they are.
+    #[error(
+        "layer `{layer}`: integers of more than 24 bits are not held as they are; cast them to float \
+         first"
+    )]
+    LargeIntegers {
+        /// The layer.
+        layer: String,
+    },
+    /// A quotient of integers that no line gives exactly.
+    #[error(
+        "a quotient of integers is not exact for such large ones; cast them to float first, or leave \
+         the shift open"
+    )]
+    InexactQuotient,
     /// A layer whose sums could exceed 62 bits.
     #[error("layer `{layer}`: its sums need more than 62 bits; use fewer activation bits")]
     Overflow {

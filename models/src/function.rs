@@ -60,7 +60,8 @@ pub enum Function {
     Sign,
     /// 1 where above 0, else 0.
     IsPositive,
-    /// 1 where above 0, else 0, decided on the exact sum: for margins of which nothing else is read.
+    /// The same, decided on the exact sum however many terms it has: for margins of which nothing
+    /// else is read.
     IsAbove,
     /// 1 where 0 or above, else 0.
     IsNonNegative,
@@ -164,6 +165,14 @@ impl Function {
                 0.5 * x * (1.0 + libm::tanh(inner))
             }
         }
+    }
+
+    /// Whether nothing but the sign of the argument counts.
+    pub(crate) fn tells_sign(self) -> bool {
+        matches!(
+            self,
+            Self::IsPositive | Self::IsAbove | Self::IsNonNegative | Self::IsZero | Self::Sign
+        )
     }
 
     /// Whether a larger argument never gives a smaller value.

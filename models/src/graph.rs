@@ -18,6 +18,7 @@ pub use crate::tensor::TensorSpec;
 pub(crate) use crate::ops::activate::Activate;
 pub(crate) use build::{Channels, activate, alias, pointwise};
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use crate::tensor::TensorId;
@@ -35,6 +36,19 @@ pub struct Graph<F = Infallible> {
     pub(crate) outputs: Vec<TensorId>,
     pub(crate) nodes: Vec<Node<F>>,
     pub(crate) digest: [u8; 32],
+    /// The inputs that hold whole numbers or booleans, each with the smallest and the largest.
+    pub(crate) whole_inputs: BTreeMap<TensorId, [i64; 2]>,
+    /// The inputs of the file that are constants.
+    pub(crate) fixed_inputs: Vec<FixedInput>,
+}
+
+/// An input of the file that is a constant, since it was fixed or has no elements.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct FixedInput {
+    pub(crate) spec: TensorSpec,
+    pub(crate) values: Vec<f64>,
+    /// How many inputs that are none come before it in the file.
+    pub(crate) position: usize,
 }
 
 /// One operation and the tensor it defines.
@@ -61,10 +75,26 @@ impl<F> Graph<F> {
         self.outputs.iter().map(|id| &self.tensors[id.0]).collect()
     }
 
+    /// The inputs of the ONNX file in order, those included that are constants.
+    pub(crate) fn declared_inputs(&self) -> Vec<&TensorSpec> {
+        let mut declared = self.inputs();
+        for fixed in self.fixed_inputs.iter().rev() {
+            declared.insert(fixed.position, &fixed.spec);
+        }
+        declared
+    }
+
     /// The tensors of [`Self::inputs`].
     #[must_use]
     pub fn input_ids(&self) -> &[TensorId] {
         &self.inputs
+    }
+
+    /// The smallest and the largest number that an input of whole numbers or booleans may hold;
+    /// `None` for tensors of real numbers.
+    #[must_use]
+    pub fn whole_bounds(&self, id: TensorId) -> Option<[i64; 2]> {
+        self.whole_inputs.get(&id).copied()
     }
 
     /// Digest of the ONNX graph: the same for every file that holds it, whoever wrote the file.

@@ -33,6 +33,9 @@ pub use labels::{LabelFault, Labels};
 pub use note::InputNote;
 pub use shapes::InputSets;
 
+/// Sets of tensors.
+type Sets = Vec<Vec<ArrayD<f32>>>;
+
 /// The name that stands for standard input.
 const STDIN: &str = "-";
 
@@ -143,7 +146,40 @@ impl InputFile {
     /// # Errors
     /// When the file does not hold exactly the model's inputs.
     pub fn inputs(&self, graph: &Graph) -> Result<Vec<ArrayD<f32>>, InputError> {
-        self.tensors(&graph.inputs())
+        let mut sets = self.sets_of(graph, |specs| Ok(vec![self.tensors(specs)?]))?;
+        sets.pop().ok_or(InputError::NoSamples)
+    }
+
+    /// The sets of inputs that `read` finds. Where the file holds the inputs too that the model has
+    /// as constants, they must have these values, and are left out.
+    fn sets_of(
+        &self,
+        graph: &Graph,
+        read: impl Fn(&[&TensorSpec]) -> Result<Sets, InputError>,
+    ) -> Result<Sets, InputError> {
+        if graph.fixed_inputs.is_empty() {
+            return read(&graph.inputs());
+        }
+        let mut sets = match read(&graph.declared_inputs()) {
+            Ok(sets) => sets,
+            // Without them: what is wrong with the others is told of the one or the other.
+            Err(first) => {
+                return read(&graph.inputs()).map_err(|second| match second {
+                    InputError::Extra { .. } => first,
+                    second => second,
+                });
+            }
+        };
+        for set in &mut sets {
+            for fixed in &graph.fixed_inputs {
+                let given = set.remove(fixed.position);
+                if !given.iter().copied().eq(fixed.values.iter().copied().map(array::single)) {
+                    let input = fixed.spec.name.clone();
+                    return Err(InputError::OtherThanFixed { input });
+                }
+            }
+        }
+        Ok(sets)
     }
 
     /// The file as one array per tensor, in their order. For who has no model but knows its
@@ -167,15 +203,19 @@ impl InputFile {
     /// # Errors
     /// When the file holds no sample, or one that does not fit the model.
     pub fn samples(&self, graph: &Graph) -> Result<Vec<Vec<ArrayD<f32>>>, InputError> {
-        let specs = graph.inputs();
-        let samples = self.sets(&specs, samples::INPUT)?;
-        if samples.is_empty() {
-            return Err(InputError::NoSamples);
-        }
+        let samples = self.sets_of(graph, |specs| self.sample_tensors(specs))?;
+        if samples.is_empty() { Err(InputError::NoSamples) } else { Ok(samples) }
+    }
+
+    /// The samples as one array per tensor, in their order.
+    pub(crate) fn sample_tensors(
+        &self,
+        specs: &[&TensorSpec],
+    ) -> Result<Vec<Vec<ArrayD<f32>>>, InputError> {
         let fit = |views: Vec<View<'_>>| {
             specs.iter().zip(&views).map(|(spec, view)| view.fit(spec)).collect()
         };
-        samples.into_iter().map(fit).collect()
+        self.sets(specs, samples::INPUT)?.into_iter().map(fit).collect()
     }
 
     /// The outputs that the file gives beside its samples, one set a sample, as an exporter has

@@ -33,7 +33,7 @@ pub fn quantize(
 ) -> Result<QuantizedGraph, QuantizeError> {
     options
         .check(|layer| graph.nodes.iter().any(|node| graph.tensor(node.output).name == layer))?;
-    let with = |shift| with_shift(graph, calibration, options, shift).map(|(program, _)| program);
+    let with = |shift| codes::exact(with_shift(graph, calibration, options, shift)?);
     if let Some(shift) = options.shift {
         return with(shift);
     }

@@ -17,6 +17,8 @@ use options::QuantizeOptions;
 
 /// Scales lie within `2^−SCALE_BITS` and `2^SCALE_BITS`.
 const SCALE_BITS: i32 = 240;
+/// Counts more than all codes that may begin at another sum: for what must be exact.
+pub(crate) const INEXACT: usize = 1 << 40;
 /// Sums of magnitudes stay below `2^SUM_BITS`.
 pub(crate) const SUM_BITS: u32 = 62;
 

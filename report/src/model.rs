@@ -113,7 +113,44 @@ impl fmt::Display for ModelReport {
         for NodeReport { name, op, shape, weights, macs, .. } in &self.nodes {
             writeln!(f, "    {op:<10} {shape:?}  {weights} weights, {macs} MACs  ({name})")?;
         }
+        let costly = self.costly();
+        if costly.len() > 1 {
+            writeln!(f, "  what costs most, by multiplications and results:")?;
+        }
+        for node in costly.iter().filter(|_| costly.len() > 1) {
+            let cost = node.cost();
+            writeln!(f, "    {:>3} %  {}", 100 * cost / self.cost().max(1), node.name)?;
+        }
         write!(f, "  every operation can be proved")
+    }
+}
+
+/// Most nodes that are named for their cost.
+const MOST_COSTLY: usize = 5;
+
+impl NodeReport {
+    /// What it adds to a proof, as far as it shows before calibration, in multiplications.
+    fn cost(&self) -> usize {
+        let results: usize = self.shape.iter().product();
+        let computes = self.op != "alias";
+        self.macs + if computes { RESULT * results } else { 0 }
+    }
+}
+
+/// How many multiplications a result weighs: it is requantized, looked up and maybe committed.
+const RESULT: usize = 16;
+
+impl ModelReport {
+    fn cost(&self) -> usize {
+        self.nodes.iter().map(NodeReport::cost).sum()
+    }
+
+    /// The nodes that cost most, the largest first.
+    fn costly(&self) -> Vec<&NodeReport> {
+        let mut nodes: Vec<&NodeReport> = self.nodes.iter().filter(|n| n.cost() > 0).collect();
+        nodes.sort_by_key(|node| std::cmp::Reverse(node.cost()));
+        nodes.truncate(MOST_COSTLY);
+        nodes
     }
 }
 

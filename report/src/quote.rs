@@ -2,7 +2,7 @@
 
 mod page;
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Serialize, Serializer};
 use zkinfer::{DeviceQuote, EvmFork, GasParts, Model, ProofParts, Quantized, Quote, Verification};
@@ -186,6 +186,41 @@ impl QuoteReport {
     }
 }
 
+/// Most nodes that the text lists.
+const MOST_NODES: usize = 12;
+
+impl QuoteReport {
+    /// The rows of each node's layers, the largest first.
+    fn rows_by_node(&self) -> Vec<(&str, usize)> {
+        let mut rows: BTreeMap<&str, usize> = BTreeMap::new();
+        for layer in &self.layers {
+            *rows.entry(&layer.layer).or_default() += layer.rows();
+        }
+        let mut rows: Vec<_> = rows.into_iter().filter(|(_, rows)| *rows > 0).collect();
+        rows.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
+        rows
+    }
+
+    fn write_nodes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nodes = self.rows_by_node();
+        let all: usize = nodes.iter().map(|(_, rows)| rows).sum();
+        for (name, rows) in nodes.iter().take(MOST_NODES) {
+            let share = 100 * rows / all.max(1);
+            writeln!(f, "    {rows:>9} rows {share:>3} %  {name}")?;
+        }
+        if let Some(rest) = nodes.get(MOST_NODES..).filter(|rest| !rest.is_empty()) {
+            let rows: usize = rest.iter().map(|(_, rows)| rows).sum();
+            writeln!(
+                f,
+                "    {rows:>9} rows {:>3} %  {} more nodes",
+                100 * rows / all.max(1),
+                rest.len()
+            )?;
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for QuoteReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} (calibrated with the {})", self.model, self.calibration)?;
@@ -197,6 +232,7 @@ impl fmt::Display for QuoteReport {
         let used = self.used_rows.units.iter();
         let used: Vec<_> = used.map(|(_, what, rows)| format!("{rows} {what}")).collect();
         writeln!(f, "  used: {}", used.join(", "))?;
+        self.write_nodes(f)?;
         writeln!(
             f,
             "  columns: {} advice, {} fixed, {} in the permutation; {} full-width commitments",

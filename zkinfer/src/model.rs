@@ -4,6 +4,7 @@ mod inputs;
 
 use std::{
     borrow::Cow,
+    collections::BTreeMap,
     num::NonZeroU32,
     path::{Path, PathBuf},
     sync::Arc,
@@ -34,6 +35,7 @@ pub struct Model {
     byte_count: usize,
     graph: Graph,
     completed: Vec<String>,
+    fixed: BTreeMap<String, Vec<f64>>,
 }
 
 /// A model in integers, and the settings that made it so.
@@ -126,7 +128,8 @@ impl Model {
     }
 
     /// [`Self::open_with`] where dimensions that file and options leave open are those that the
-    /// first of `shapes` shows that tells them.
+    /// first of `shapes` shows that tells them, and so are the values of inputs that must be
+    /// constants, as axes.
     ///
     /// # Errors
     /// As [`Self::open_with`].
@@ -143,17 +146,27 @@ impl Model {
         let complete = |options, shapes: &Shapes<'_>| shapes.complete(&file, options);
         let open = file.open_inputs(options).into_iter().map(|input| input.name.clone());
         let mut completed: Vec<String> = open.collect();
-        let options = shapes.iter().try_fold(options.clone(), complete)?;
+        let given = options;
+        let mut options = shapes.iter().try_fold(given.clone(), complete)?;
         completed.retain(|name| options.shapes().contains_key(name));
-        let graph = match file.import(&options) {
-            Ok(graph) => graph,
-            Err(source) => return Err(Error::Refused { path, source }),
+        let graph = loop {
+            // Each round fixes an input more.
+            let source = match file.import(&options) {
+                Ok(graph) => break graph,
+                Err(source) => source,
+            };
+            match shapes.iter().find_map(|shapes| shapes.fix(&file, &options, &source)) {
+                Some(fixed) => options = fixed,
+                None => return Err(Error::Refused { path, source }),
+            }
         };
+        let mut fixed = options.fixed().clone();
+        fixed.retain(|name, _| !given.fixed().contains_key(name));
         if let Err(source) = check_layers(&graph) {
             return Err(Error::Plan { path, source });
         }
         let digest = Digest(file.digest(&options));
-        Ok(Self { path, digest, byte_count: file.len(), graph, completed })
+        Ok(Self { path, digest, byte_count: file.len(), graph, completed, fixed })
     }
 
     /// The file.
@@ -178,6 +191,13 @@ impl Model {
     pub fn completed_inputs(&self) -> impl Iterator<Item = &TensorSpec> {
         let is_completed = |input: &&TensorSpec| self.completed.contains(&input.name);
         self.graph.inputs().into_iter().filter(is_completed)
+    }
+
+    /// The inputs that decide what is computed, and so are constants of the model, with the values
+    /// that something else than the options has shown.
+    #[must_use]
+    pub fn fixed_inputs(&self) -> &BTreeMap<String, Vec<f64>> {
+        &self.fixed
     }
 
     /// The model in floating point.

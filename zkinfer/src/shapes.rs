@@ -1,6 +1,6 @@
 //! The shapes of inputs that an ONNX file leaves open.
 
-use zkinfer_models::{ImportOptions, InputSets, OnnxFile};
+use zkinfer_models::{ImportOptions, InputSets, OnnxFile, Refusals};
 use zkinfer_verifier::TensorLayout;
 
 use crate::{
@@ -49,6 +49,25 @@ impl Shapes<'_> {
                 shaped
             }
         })
+    }
+}
+
+impl Shapes<'_> {
+    /// The options with the inputs fixed that the model has as constants by these reasons, where
+    /// this shows their values.
+    pub(crate) fn fix(
+        self,
+        file: &OnnxFile,
+        options: &ImportOptions,
+        refusals: &Refusals,
+    ) -> Option<ImportOptions> {
+        let (data, sets) = match self {
+            Self::Input(data) => (data, InputSets::One),
+            Self::Samples(data) => (data, InputSets::Many),
+            Self::Inputs(source) => source.shown()?,
+            Self::Key(_) => return None,
+        };
+        file.fixes_of(options, refusals, data.file(), sets)
     }
 }
 

@@ -44,17 +44,25 @@ pub struct Agreement {
     pub mean_error: f64,
 }
 
-/// The share of samples with the same answer, and the error of outputs that are no choice, up to
-/// which a quantization is close to the float model without anybody's having asked.
+/// The share of samples with the same answer, and the error of outputs, see
+/// [`Agreement::telling_error`], up to which a quantization is close to the float model without
+/// anybody's having asked.
 const CLOSE_ANSWERS: f64 = 0.995;
-const CLOSE_VALUES: f64 = 0.01;
+const CLOSE_VALUES: f64 = 0.005;
 
 impl Agreement {
     /// Whether the integers do what the float model does, by the standard that is kept to where
     /// nobody states another.
     #[must_use]
     pub fn is_close(&self) -> bool {
-        self.same_answer_share() >= CLOSE_ANSWERS && self.max_value_error <= CLOSE_VALUES
+        self.same_answer_share() >= CLOSE_ANSWERS && self.telling_error() <= CLOSE_VALUES
+    }
+
+    /// The largest error over the outputs of which errors tell how close the integers are: those
+    /// that are no choice, and all of them where one sample's choice is all there is.
+    #[must_use]
+    pub fn telling_error(&self) -> f64 {
+        if self.samples > 1 { self.max_value_error } else { self.max_error }
     }
 
     /// The share of the samples with the float model's answer.

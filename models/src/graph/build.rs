@@ -1,5 +1,7 @@
 //! Building blocks from which the importer makes layers.
 
+use std::collections::BTreeMap;
+
 use super::{Activate, Affine, Alias, Graph, Node, Op, Term, Window};
 use crate::activation::Activation;
 use crate::tensor::{ImageView, TensorId, TensorSpec};
@@ -14,6 +16,8 @@ impl<F> Graph<F> {
             outputs: Vec::new(),
             nodes: Vec::new(),
             digest: [0; 32],
+            whole_inputs: BTreeMap::new(),
+            fixed_inputs: Vec::new(),
         }
     }
 

@@ -25,8 +25,8 @@ impl Draft {
             Node { name, op, output }
         });
         let nodes = nodes.collect();
-        let Self { tensors, inputs, outputs, digest, .. } = self;
-        Graph { tensors, inputs, outputs, nodes, digest }
+        let Self { tensors, inputs, outputs, digest, whole_inputs, fixed_inputs, .. } = self;
+        Graph { tensors, inputs, outputs, nodes, digest, whole_inputs, fixed_inputs }
     }
 }
 

@@ -83,5 +83,7 @@ impl<F: Reads> Graph<F> {
         for id in self.inputs.iter_mut().chain(&mut self.outputs) {
             *id = new(*id);
         }
+        let whole = std::mem::take(&mut self.whole_inputs);
+        self.whole_inputs = whole.into_iter().map(|(id, bounds)| (new(id), bounds)).collect();
     }
 }

@@ -111,6 +111,15 @@ pub enum InputError {
         /// numpy's name of the type.
         got: String,
     },
+    /// An input that the model has as a constant of another value.
+    #[error(
+        "`{}` in the file is not what it is fixed to: the model is proved for that value only",
+        Shown(input)
+    )]
+    OtherThanFixed {
+        /// The input.
+        input: String,
+    },
     /// A whole number that no 32-bit float holds.
     #[error(
         "`{}`: element {index} is a whole number ({got}) that no 32-bit float holds exactly; if \

@@ -25,15 +25,24 @@ pub(super) const OPERATORS: &[Operator] = &[
 ];
 
 fn add(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
-    Ok(vec![importer.add(node, node.operand(0)?, node.operand(1)?)?])
+    of_two(node, importer, Importer::add)
 }
 
 fn sub(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
-    Ok(vec![importer.sub(node, node.operand(0)?, node.operand(1)?)?])
+    of_two(node, importer, Importer::sub)
 }
 
 fn mul(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
-    Ok(vec![importer.product(node, node.operand(0)?, node.operand(1)?)?])
+    of_two(node, importer, Importer::product)
+}
+
+/// One operation on two operands; narrow integers stay the whole numbers that they are.
+fn of_two(node: &OnnxNode<'_>, importer: &mut Importer, apply: Binary) -> Lowered {
+    let (a, b) = (node.operand(0)?, node.operand(1)?);
+    Ok(vec![match super::integers::are_narrow(a, b) {
+        true => importer.exactly(node, [a, b], apply)?,
+        false => apply(importer, node, a, b)?,
+    }])
 }
 
 /// `Div`: by a constant a scaling, else a product with the reciprocal.
@@ -43,14 +52,18 @@ fn div(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
         (Value::Constant(a), Value::Constant(b)) => {
             importer.fold(node, a, b, |a, b| a / b, i64::checked_div)?
         }
-        (Value::Tensor(_), _) if Importer::element_of(a) != Element::Real => {
-            return Err(node.unsupported("division of integers that depend on the input"));
-        }
         (Value::Tensor(tensor), Value::Constant(divisor)) => {
             if divisor.to_reals().contains(&0.0) {
                 return Err(node.wrong_operand(1, "without zeros"));
             }
+            if tensor.element != Element::Real {
+                let quotient = super::integers::divide(node, importer, *tensor, divisor)?;
+                return Ok(vec![quotient]);
+            }
             importer.scale_and_shift(node, *tensor, divisor, |c| (1.0 / c, 0.0))?
+        }
+        (_, Value::Tensor(tensor)) if tensor.element != Element::Real => {
+            return Err(node.computed_operand(1));
         }
         (_, Value::Tensor(_)) => {
             let reciprocal = importer.apply(node, b, Activation::Function(Function::Reciprocal))?;
@@ -75,11 +88,20 @@ fn mean(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
 }
 
 fn max(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
-    Ok(vec![folded(node, importer, Importer::larger)?])
+    extreme(node, importer, Importer::larger)
 }
 
 fn min(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
-    Ok(vec![folded(node, importer, Importer::smaller)?])
+    extreme(node, importer, Importer::smaller)
+}
+
+/// The largest or smallest operand, which is one of them: no integer wraps around.
+fn extreme(node: &OnnxNode<'_>, importer: &mut Importer, apply: Binary) -> Lowered {
+    let operands = node.operands().iter().cloned();
+    let numbers = operands.map(|value| value.map(|value| value.with_element(Element::Real)));
+    let kind = Importer::element_of(node.operand(0)?);
+    let result = folded(&node.with_operands(numbers.collect()), importer, apply)?;
+    Ok(vec![result.with_element(kind)])
 }
 
 type Binary = fn(&mut Importer, &OnnxNode<'_>, &Value, &Value) -> Result<Value, ImportError>;
@@ -166,7 +188,8 @@ fn modulo(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
             return Err(node.wrong_operand(1, "without zeros"));
         }
         if tensor.element != Element::Real {
-            return Err(node.unsupported("a remainder of integers that depend on the input"));
+            let remainder = super::integers::remainder(node, importer, *tensor, divisor, fmod)?;
+            return Ok(vec![remainder]);
         }
         let quotient = importer.scale_and_shift(node, *tensor, divisor, |c| (1.0 / c, 0.0))?;
         let whole = if fmod { Function::Trunc } else { Function::Floor };
@@ -174,7 +197,7 @@ fn modulo(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
         let fraction = importer.sub(node, &quotient, &whole)?;
         return Ok(vec![importer.product(node, &fraction, b)?]);
     }
-    let (a, b) = (node.constant(0)?.clone(), node.constant(1)?.clone());
+    let (b, a) = (node.constant(1)?.clone(), node.constant(0)?.clone());
     let reals = |a: f64, b: f64| {
         let remainder = a % b;
         let moves = !fmod && remainder != 0.0 && (remainder < 0.0) != (b < 0.0);
@@ -202,9 +225,7 @@ fn pow(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
                 importer.scale_and_shift(node, *tensor, constant, |c| (libm::log(c), 0.0))?;
             importer.apply(node, &scaled, Activation::Exp)?
         }
-        (Value::Tensor(_), Value::Tensor(_)) => {
-            return Err(node.unsupported("an exponent that depends on the input"));
-        }
+        (Value::Tensor(_), Value::Tensor(_)) => return Err(node.computed_operand(1)),
     };
     Ok(vec![value])
 }
@@ -243,7 +264,7 @@ fn powers(
     result.ok_or_else(|| node.wrong_operand(1, "not empty"))
 }
 
-fn power(
+pub(super) fn power(
     node: &OnnxNode<'_>,
     importer: &mut Importer,
     base: &Value,

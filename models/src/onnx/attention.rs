@@ -81,10 +81,10 @@ fn attention(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     };
     let shape = [batch, query_heads, queries, keys];
     let mask = mask(node, importer, shape, past)?;
-    let biased = match &mask.bias {
-        None => capped.clone(),
-        Some(bias) => importer.add(node, &capped, bias)?,
-    };
+    let mut biased = capped.clone();
+    for bias in mask.bias.iter().chain(&mask.places) {
+        biased = importer.add(node, &biased, bias)?;
+    }
     let Value::Tensor(scores) = biased else {
         return Err(node.unsupported("queries and keys that are constant"));
     };
@@ -156,6 +156,8 @@ fn split_heads(
 struct Mask {
     /// What is added.
     bias: Option<Value>,
+    /// What is added then: minus infinity at places that are known.
+    places: Option<Value>,
     /// 0 for each query that may look at no key, else 1; none where there is no such query.
     attending: Option<Value>,
 }
@@ -167,10 +169,20 @@ fn mask(
     shape: [usize; 4],
     past: usize,
 ) -> Result<Mask, ImportError> {
-    let places = places(node, importer, shape, past)?;
+    let mut places = places(node, importer, shape, past)?;
     let given = match node.optional(3) {
         None => None,
-        Some(mask) => Some(widened(node, importer, mask, shape[3])?),
+        Some(mask) => {
+            let (mask, beyond) = widened(node, importer, mask, shape[3])?;
+            places = match (places, beyond) {
+                (Some(places), Some(beyond)) => {
+                    let both = importer.add(node, &places.into(), &beyond.into())?;
+                    Some(constant_of(node, &both)?)
+                }
+                (places, beyond) => places.or(beyond),
+            };
+            Some(mask)
+        }
     };
     let lowest = f64::from(f32::MIN);
     match given {
@@ -191,24 +203,31 @@ fn mask(
             let forbidden = importer.scaled(node, &allowed, -1.0, 1.0)?;
             let forbidden = importer.apply(node, &forbidden, Activation::Relu)?;
             let bias = importer.scaled(node, &forbidden, lowest, 0.0)?;
-            Ok(Mask { bias: Some(bias), attending: Some(attending) })
+            Ok(Mask { bias: Some(bias), places: None, attending: Some(attending) })
         }
-        Some(given) => {
-            let alone = places.as_ref().and_then(|places| attending_rows(places, shape));
+        Some(Value::Constant(given)) => {
+            let given = Value::Constant(given);
             let bias = match places {
                 None => given,
                 Some(places) => importer.add(node, &given, &places.into())?,
             };
             let attending = match &bias {
                 Value::Constant(bias) => attending_rows(bias, shape),
-                // What numbers that are computed forbid is not known; places forbid it anyway.
-                Value::Tensor(_) => alone,
+                Value::Tensor(_) => None,
             };
-            Ok(Mask { bias: Some(bias), attending: attending.map(Value::from) })
+            Ok(Mask { bias: Some(bias), places: None, attending: attending.map(Value::from) })
+        }
+        Some(given) => {
+            // What computed numbers forbid is not known; places forbid it anyway. The two are added
+            // to the scores one after the other: in a sum of their own the numbers would be lost.
+            let attending = places.as_ref().and_then(|places| attending_rows(places, shape));
+            let attending = attending.map(Value::from);
+            Ok(Mask { bias: Some(given), places: places.map(Value::from), attending })
         }
         None => {
             let attending = places.as_ref().and_then(|places| attending_rows(places, shape));
-            Ok(Mask { bias: places.map(Value::from), attending: attending.map(Value::from) })
+            let attending = attending.map(Value::from);
+            Ok(Mask { bias: places.map(Value::from), places: None, attending })
         }
     }
 }
@@ -259,13 +278,21 @@ fn places(
     Ok(Some(Constant::reals(vec![batch, 1, queries, keys], numbers)))
 }
 
-/// The mask operand for all keys: numbers to add, or computed booleans.
+fn constant_of(node: &OnnxNode<'_>, value: &Value) -> Result<Constant, ImportError> {
+    match value {
+        Value::Constant(constant) => Ok((**constant).clone()),
+        Value::Tensor(_) => Err(node.computed_operand(3)),
+    }
+}
+
+/// The mask operand for all keys: numbers to add, or computed booleans. Keys beyond computed numbers
+/// are forbidden by a constant of their own.
 fn widened(
     node: &OnnxNode<'_>,
     importer: &mut Importer,
     mask: &Value,
     keys: usize,
-) -> Result<Value, ImportError> {
+) -> Result<(Value, Option<Constant>), ImportError> {
     let is_boolean = match mask {
         Value::Constant(constant) => matches!(constant.data, Data::Integer(_)),
         Value::Tensor(tensor) => tensor.element != Element::Real,
@@ -279,12 +306,18 @@ fn widened(
     let shape = importer.shape_of(&mask);
     let given = shape.last().copied().unwrap_or(1);
     if given == 1 || given >= keys {
-        return Ok(mask);
+        return Ok((mask, None));
     }
     let mut pads = vec![0; 2 * shape.len()];
     pads[2 * shape.len() - 1] = i64::try_from(keys - given).unwrap_or(i64::MAX);
-    let fill = if is_boolean && !mask.is_constant() { 0.0 } else { f64::from(f32::MIN) };
-    padded(node, importer, &mask, &pads, Mode::Constant(fill))
+    if mask.is_constant() {
+        let fill = Mode::Constant(f64::from(f32::MIN));
+        return Ok((padded(node, importer, &mask, &pads, fill)?, None));
+    }
+    let padded = padded(node, importer, &mask, &pads, Mode::Constant(0.0))?;
+    let numbers = (0..keys).map(|key| if key < given { 0.0 } else { f64::NEG_INFINITY });
+    let beyond = Constant::reals(vec![1, 1, 1, keys], numbers.collect());
+    Ok((padded, (!is_boolean).then_some(beyond)))
 }
 
 /// 0 for each query that may look at nothing, else 1; `None` where there is no such query.

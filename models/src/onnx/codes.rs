@@ -14,6 +14,7 @@ use crate::activation::Activation;
 use crate::graph::{Channels, Coded, Op, Rule, Sums, Term, pointwise};
 use crate::numbers::{integer, narrow, real};
 use crate::quantized::TensorId;
+use crate::view::View;
 
 /// The largest magnitude of a code less its zero point.
 const LARGEST_CODE: f64 = 255.0;
@@ -194,7 +195,7 @@ impl Importer {
     }
 
     /// Makes the last operation of the node one whose sums become whole numbers within bounds.
-    fn coded_sums(
+    pub(super) fn coded_sums(
         &mut self,
         node: &OnnxNode<'_>,
         sums: &Value,
@@ -322,6 +323,7 @@ impl Importer {
     ) -> Result<Target, ImportError> {
         let kind = match node.optional(zero) {
             None => Element::Integer { bits: 8, signed: false },
+            Some(Value::Tensor(_)) => return Err(node.computed_operand(zero)),
             Some(_) => self.kind_of(node.operand_name(zero)).ok_or_else(|| {
                 node.wrong_operand(zero, "an initializer, so that its type is known")
             })?,
@@ -399,10 +401,12 @@ pub(super) fn along_axis(
     constant: &Constant,
     shape: &[usize],
 ) -> Result<Constant, ImportError> {
-    if node.int("block_size")?.unwrap_or(0) != 0 {
-        return Err(node.unsupported("scales of blocks"));
-    }
     let given = node.int("axis")?.unwrap_or(1);
+    let block = node.int("block_size")?.unwrap_or(0);
+    if block != 0 {
+        let axis = node.axis(given, shape.len())?;
+        return of_blocks(node, constant, (shape, axis), block);
+    }
     if constant.data.len() == 1 {
         return Ok(Constant { shape: Vec::new(), data: constant.data.clone() });
     }
@@ -413,4 +417,26 @@ pub(super) fn along_axis(
     let mut broadcast = vec![1; shape.len()];
     broadcast[axis] = shape[axis];
     Ok(Constant { shape: broadcast, data: constant.data.clone() })
+}
+
+/// A number for each element, of constants that have one for each block along an axis.
+fn of_blocks(
+    node: &OnnxNode<'_>,
+    constant: &Constant,
+    (shape, axis): (&[usize], usize),
+    block: i64,
+) -> Result<Constant, ImportError> {
+    let block = usize::try_from(block).ok().filter(|block| *block > 0);
+    let block = block.ok_or_else(|| node.wrong_attribute("block_size", "0 or more"))?;
+    let mut blocks = shape.to_vec();
+    blocks[axis] = shape[axis].div_ceil(block);
+    if constant.shape != blocks {
+        return Err(node.wrong_operand(1, "one number for each block"));
+    }
+    let axes = shape.iter().enumerate().map(|(other, &size)| {
+        let places = (0..size).map(|place| if other == axis { place / block } else { place });
+        View::from(places.collect::<Vec<usize>>())
+    });
+    let elements = View::grid(&blocks, &axes.collect::<Vec<View>>());
+    Ok(Constant { shape: shape.to_vec(), data: constant.data.select(&elements) })
 }

@@ -11,13 +11,12 @@ use crate::activation::Activation;
 use crate::graph::{Affine, Op, Term, Window};
 use crate::quantized::{ImageView, TensorId};
 
-pub(super) const OPERATORS: &[Operator] = &[operator(
-    "Conv",
-    &[1, 11, 22],
-    &["auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"],
-    conv,
-)
-.folded_by_running()];
+pub(super) const OPERATORS: &[Operator] =
+    &[operator("Conv", &[1, 11, 22], CONV_ATTRIBUTES, conv).folded_by_running()];
+
+/// What says how the windows of a convolution lie.
+pub(super) const CONV_ATTRIBUTES: &[&str] =
+    &["auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"];
 
 /// `Conv`. A batch of several images becomes as many groups.
 pub(super) fn conv(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
@@ -59,12 +58,7 @@ pub(super) fn conv(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
 
 /// The constant weights.
 pub(super) fn weights<'a>(node: &'a OnnxNode<'_>) -> Result<(&'a [usize], &'a [f64]), ImportError> {
-    match node.operand(1)? {
-        Value::Tensor(_) => {
-            Err(node.unsupported("weights that depend on the input; export them as constants"))
-        }
-        Value::Constant(_) => node.reals(1),
-    }
+    node.reals(1)
 }
 
 /// The number of groups of channels.

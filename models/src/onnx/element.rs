@@ -40,6 +40,25 @@ impl Element {
         }
     }
 
+    /// The kind of an element type whose numbers an input may hold, though nothing is converted to
+    /// it: real numbers of 8 bits and fewer are rounded to, and integers of fewer than 8 wrap around.
+    pub(super) fn of_input(data_type: i32) -> Option<Self> {
+        let integer = |bits, signed| Some(Self::Integer { bits, signed });
+        match DataType::try_from(data_type).ok()? {
+            DataType::Float8e4m3fn
+            | DataType::Float8e4m3fnuz
+            | DataType::Float8e5m2
+            | DataType::Float8e5m2fnuz
+            | DataType::Float4e2m1
+            | DataType::Float8e8m0 => Some(Self::Real),
+            DataType::Uint4 => integer(4, false),
+            DataType::Int4 => integer(4, true),
+            DataType::Uint2 => integer(2, false),
+            DataType::Int2 => integer(2, true),
+            _ => Self::of(data_type),
+        }
+    }
+
     /// Whether sums and products of such numbers are those of real numbers as long as they are
     /// exact: small integers wrap around instead.
     pub(super) fn is_wide(self) -> bool {
@@ -59,6 +78,28 @@ impl Element {
             Self::Integer { bits, signed: false } => Some((0, (1 << bits) - 1)),
             Self::Integer { bits: 64, signed: true } => Some((i64::MIN, i64::MAX)),
             Self::Integer { bits, signed: true } => Some((-1 << (bits - 1), (1 << (bits - 1)) - 1)),
+        }
+    }
+}
+
+/// How the file stores the numbers of an input, where that is not how they are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stored {
+    /// As they are read, or in fewer bits that nothing is compared with.
+    Plain,
+    /// In double precision, of which single precision is read.
+    Double,
+    /// In a type that nothing is converted to.
+    Rounded,
+}
+
+impl Stored {
+    /// Of an ONNX element type.
+    pub(super) fn of(data_type: i32) -> Self {
+        match DataType::try_from(data_type) {
+            Ok(DataType::Double) => Self::Double,
+            _ if Element::of(data_type).is_none() => Self::Rounded,
+            _ => Self::Plain,
         }
     }
 }

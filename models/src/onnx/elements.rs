@@ -3,7 +3,7 @@
 use super::activations::truncated;
 use super::compose::Lowered;
 use super::constants::cast_constant;
-use super::element::Element;
+use super::element::{Element, Stored};
 use super::error::ImportError;
 use super::importer::Importer;
 use super::node::{OnnxNode, Tensor, Value};
@@ -26,6 +26,9 @@ fn cast(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
 /// `CastLike`: the type is that of the second operand.
 fn cast_like(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let to = Importer::element_of(node.operand(1)?);
+    if importer.stored(node, 1) == Stored::Rounded {
+        return Err(node.wrong_operand(1, "of a type of numbers of 8 bits or more, not FLOAT8"));
+    }
     Ok(vec![converted(node, importer, to)?])
 }
 

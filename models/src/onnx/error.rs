@@ -2,6 +2,8 @@
 //!
 //! Names in messages come from the file; [`super::names`] has made them printable.
 
+use std::collections::BTreeSet;
+
 use thiserror::Error;
 
 /// One reason why a file is not a model that can be proved.
@@ -127,6 +129,18 @@ pub enum ImportError {
         index: usize,
         /// What it must be, and what to do.
         expected: &'static str,
+    },
+    /// An operand that must be known when the file is read depends on the inputs.
+    #[error("node `{node}` ({op}): operand {index} must be a constant{}", Decided(input.as_deref()))]
+    Computed {
+        /// The ONNX node.
+        node: String,
+        /// The ONNX operation.
+        op: String,
+        /// Position of the operand.
+        index: usize,
+        /// The model's input that the operand is, where it is one.
+        input: Option<String>,
     },
     /// Something reads an output of a node that cannot be proved.
     #[error("node `{node}` ({op}): output {index} is read, and not supported")]
@@ -268,6 +282,18 @@ pub enum ImportError {
     },
 }
 
+/// The end of a sentence about an operand that must be a constant, and maybe is this input.
+struct Decided<'a>(Option<&'a str>);
+
+impl std::fmt::Display for Decided<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(input) => write!(f, "; the input `{input}` decides it: give its value with --fix"),
+            None => f.write_str("; export it as one"),
+        }
+    }
+}
+
 /// A part of a graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -318,6 +344,16 @@ impl Refusals {
     #[must_use]
     pub fn first(&self) -> &ImportError {
         &self.first
+    }
+
+    /// The inputs that must be constants, by these reasons.
+    #[must_use]
+    pub fn inputs_to_fix(&self) -> BTreeSet<&str> {
+        let decided = self.iter().filter_map(|reason| match reason {
+            ImportError::Computed { input, .. } => input.as_deref(),
+            _ => None,
+        });
+        decided.collect()
     }
 
     /// All reasons.

@@ -15,7 +15,7 @@ use super::options::ImportOptions;
 use super::proto::ModelProto;
 use super::{check, foreign, functions, graph_digest, importer, names, sets, table, wire};
 use crate::digest::{keccak256, model_digest};
-use crate::graph::Graph;
+use crate::graph::{Graph, TensorSpec};
 use crate::input::{InputFile, InputSets};
 
 /// An ONNX file with its weights, read but not yet imported.
@@ -126,20 +126,70 @@ impl OnnxFile {
         sets: InputSets,
     ) -> ImportOptions {
         let open = self.open_inputs(options);
-        let read = self.inputs.iter().filter(|input| !options.fixed.contains_key(&input.name));
-        let names: Vec<&str> = read.map(|input| input.name.as_str()).collect();
-        let shapes = match open.is_empty() {
-            true => None,
-            false => inputs.shapes(&names, sets),
-        };
         let mut shaped = options.clone();
-        for (name, seen) in names.into_iter().zip(shapes.unwrap_or_default()) {
-            let open = open.iter().find(|input| input.name == name);
-            if let Some(shape) = open.and_then(|input| input.shape_like(&seen)) {
-                shaped.shapes.insert(name.to_owned(), shape);
+        if open.is_empty() {
+            return shaped;
+        }
+        let shapes = self.held(options).into_iter().find_map(|held| {
+            let names: Vec<&str> = held.iter().map(|input| input.name.as_str()).collect();
+            Some((inputs.shapes(&names, sets)?, held))
+        });
+        let (shapes, held) = shapes.unwrap_or_default();
+        for (input, seen) in held.into_iter().zip(shapes) {
+            let is_open = open.iter().any(|open| open.name == input.name);
+            if let Some(shape) = input.shape_like(&seen).filter(|_| is_open) {
+                shaped.shapes.insert(input.name.clone(), shape);
             }
         }
         shaped
+    }
+
+    /// What a file of inputs may hold: all of them, or those that are not fixed.
+    fn held(&self, options: &ImportOptions) -> [Vec<&DeclaredInput>; 2] {
+        let is_free = |input: &&DeclaredInput| !options.fixed.contains_key(&input.name);
+        [self.inputs.iter().collect(), self.inputs.iter().filter(is_free).collect()]
+    }
+
+    /// The options with the inputs fixed that these reasons say must be constants, to the values
+    /// that a file of inputs has for them: the same ones in every set of inputs. `None` where there
+    /// is nothing to fix, or the file does not tell.
+    #[must_use]
+    pub fn fixes_of(
+        &self,
+        options: &ImportOptions,
+        refusals: &Refusals,
+        inputs: &InputFile,
+        sets: InputSets,
+    ) -> Option<ImportOptions> {
+        let wanted = refusals.inputs_to_fix();
+        if wanted.is_empty() {
+            return None;
+        }
+        let resolved = super::input::resolve(&self.inputs, options, &mut Vec::new());
+        let specs: BTreeMap<String, TensorSpec> = resolved
+            .into_iter()
+            .map(|input| (input.name.clone(), TensorSpec { name: input.name, shape: input.shape }))
+            .collect();
+        let sets = self.held(options).into_iter().find_map(|held| {
+            let specs = held.iter().map(|input| specs.get(&input.name));
+            let specs = specs.collect::<Option<Vec<&TensorSpec>>>()?;
+            let sets = match sets {
+                InputSets::One => vec![inputs.tensors(&specs).ok()?],
+                InputSets::Many => inputs.sample_tensors(&specs).ok()?,
+            };
+            Some((specs, sets))
+        });
+        let (specs, sets) = sets?;
+        let (first, others) = sets.split_first()?;
+        let mut fixed = options.clone();
+        for (position, spec) in specs.iter().enumerate() {
+            let is_same = others.iter().all(|other| other[position] == first[position]);
+            if wanted.contains(spec.name.as_str()) && is_same {
+                let values: Vec<f64> = first[position].iter().copied().map(f64::from).collect();
+                fixed = fixed.fix(&spec.name, &values).ok()?;
+            }
+        }
+        (fixed != *options).then_some(fixed)
     }
 
     /// The identity of the model under these options.

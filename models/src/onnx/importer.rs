@@ -1,19 +1,21 @@
 //! Walks the nodes in dependency order and lowers each one.
 
+mod inner;
+
 use std::collections::{HashMap, HashSet};
 
 use super::constant::{Constant, Data};
-use super::element::{Codes, Element};
+use super::element::{Codes, Element, Stored};
 use super::error::{ImportError, Refusals};
-use super::functions::{FlatNode, flatten};
+use super::functions::FlatNode;
 use super::input::Input;
-use super::limits::{Budget, NODES, limit};
+use super::limits::Budget;
 use super::node::{OnnxNode, Tensor, Value};
 use super::operators::{Check, CodesIn, Operator};
 use super::order::dependency_order;
-use super::proto::{GraphProto, ValueInfoProto};
+use super::proto::GraphProto;
 use super::sets::OperatorSets;
-use crate::graph::{Activate, Draft, Node, Op, TensorSpec, alias};
+use crate::graph::{Activate, Draft, FixedInput, Node, Op, TensorSpec, alias};
 use crate::quantized::TensorId;
 use crate::view::View;
 
@@ -28,8 +30,12 @@ pub(super) struct Importer {
     names: HashMap<String, usize>,
     /// What the elements of constants of the file are.
     kinds: HashMap<String, Element>,
+    /// How the file stores the elements of its inputs.
+    stored: HashMap<String, Stored>,
     /// Names of the model's outputs.
     outputs: HashSet<String>,
+    /// Tensors of integers that are computed exactly.
+    pub(super) whole: HashSet<TensorId>,
     /// What is known of tensors of codes.
     pub(super) codes: HashMap<TensorId, Codes>,
     reasons: Vec<ImportError>,
@@ -72,7 +78,9 @@ impl Importer {
             values: HashMap::new(),
             names: HashMap::new(),
             kinds: HashMap::new(),
+            stored: HashMap::new(),
             outputs: HashSet::new(),
+            whole: HashSet::new(),
             codes: HashMap::new(),
             reasons: Vec::new(),
             sets: OperatorSets::default(),
@@ -88,6 +96,16 @@ impl Importer {
 
     /// Whether the elements of a tensor are those of a model input, maybe in another order.
     pub(super) fn is_taken_from_input(&self, id: TensorId) -> bool {
+        self.input_of(id).is_some()
+    }
+
+    /// The model input of which a tensor has elements and no others.
+    fn input_of(&self, id: TensorId) -> Option<TensorId> {
+        Some(self.root_of(id)).filter(|root| self.graph.inputs.contains(root))
+    }
+
+    /// The tensor of which a tensor has elements and no others, through any number of movements.
+    pub(super) fn root_of(&self, id: TensorId) -> TensorId {
         let mut root = id;
         for node in self.graph.nodes.iter().rev() {
             match &node.op {
@@ -95,7 +113,7 @@ impl Importer {
                 _ => {}
             }
         }
-        self.graph.inputs.contains(&root)
+        root
     }
 
     /// Counts a tensor against the budget, before its elements are touched.
@@ -219,6 +237,18 @@ impl Importer {
         node.outputs().first().is_some_and(|name| self.outputs.contains(name))
     }
 
+    /// How the file stores the input of which an operand has elements.
+    pub(super) fn stored(&self, node: &OnnxNode<'_>, index: usize) -> Stored {
+        let name = match node.optional(index) {
+            Some(Value::Tensor(tensor)) => {
+                self.input_of(tensor.id).map(|id| self.graph.tensor(id).name.as_str())
+            }
+            _ => None,
+        };
+        let stored = self.stored.get(name.unwrap_or_else(|| node.operand_name(index)));
+        stored.copied().unwrap_or(Stored::Plain)
+    }
+
     /// Keeps what the elements of a constant are.
     pub(super) fn set_kind(&mut self, name: &str, kind: Element) {
         self.kinds.insert(name.to_owned(), kind);
@@ -226,11 +256,15 @@ impl Importer {
 
     fn add_input(&mut self, input: &Input) -> Result<(), ImportError> {
         let count = self.budget.elements(&input.name, &input.shape)?;
+        self.stored.insert(input.name.clone(), input.stored);
         let value = match &input.fixed {
             None => {
                 self.budget.tensor(&input.name)?;
                 let id = self.add_tensor(&input.name, input.shape.clone());
                 self.graph.inputs.push(id);
+                if let Some((least, most)) = input.element.bounds() {
+                    self.graph.whole_inputs.insert(id, [least, most]);
+                }
                 Value::Tensor(Tensor { id, element: input.element })
             }
             Some(values) => {
@@ -242,7 +276,15 @@ impl Importer {
                         values.into_iter().filter_map(super::compose::whole).collect(),
                     ),
                 };
-                Constant { shape: input.shape.clone(), data }.into()
+                self.kinds.insert(input.name.clone(), input.element);
+                let constant = Constant { shape: input.shape.clone(), data };
+                let (name, shape) = (input.name.clone(), input.shape.clone());
+                self.graph.fixed_inputs.push(FixedInput {
+                    spec: TensorSpec { name, shape },
+                    values: constant.to_reals(),
+                    position: self.graph.inputs.len(),
+                });
+                constant.into()
             }
         };
         match self.values.insert(input.name.clone(), Some(value)) {
@@ -258,32 +300,6 @@ impl Importer {
             self.take(&nodes[position], &read)?;
         }
         Ok(())
-    }
-
-    /// The outputs of a graph inside a node, which may read what is defined around it.
-    pub(super) fn inlined(
-        &mut self,
-        node: &OnnxNode<'_>,
-        graph: &GraphProto,
-    ) -> Result<Vec<Value>, ImportError> {
-        self.inner_nodes = self.inner_nodes.saturating_add(graph.node.len());
-        limit("the graphs inside nodes", "nodes", self.inner_nodes, NODES)?;
-        let nodes = flatten(graph, &self.sets);
-        self.add_initializers(graph)?;
-        for inner in &nodes {
-            (self.check)(inner)?;
-        }
-        self.take_all(&nodes, graph)?;
-        let output = |output: &ValueInfoProto| match self.values.get(&output.name) {
-            Some(Some(value)) => Ok(value.clone()),
-            // Told where it was found.
-            Some(None) => Err(node.unsupported("its branch cannot be proved")),
-            None => Err(ImportError::UndefinedValue {
-                reader: node.name.clone(),
-                value: output.name.clone(),
-            }),
-        };
-        graph.output.iter().map(output).collect()
     }
 
     /// Lowers a node, or keeps the reason why that is not possible.
@@ -334,7 +350,8 @@ impl Importer {
         if operator.codes == CodesIn::Whole {
             node = self.with_whole_codes(node)?;
         }
-        let mut results = self.results(&node, operator)?;
+        let results = self.results(&node, operator);
+        let mut results = results.map_err(|reason| self.naming_input(&node, reason))?;
         if operator.codes == CodesIn::Moved {
             self.move_codes(node.optional(0), &results);
         }
@@ -350,6 +367,19 @@ impl Importer {
             }
         }
         Ok(results)
+    }
+
+    /// The same reason with the model's input that an operand is, where it is one.
+    fn naming_input(&self, node: &OnnxNode<'_>, reason: ImportError) -> ImportError {
+        let ImportError::Computed { node: name, op, index, input: None } = reason else {
+            return reason;
+        };
+        let input = match node.optional(index) {
+            Some(Value::Tensor(tensor)) => self.input_of(tensor.id),
+            _ => None,
+        };
+        let input = input.map(|id| self.graph.tensor(id).name.clone());
+        ImportError::Computed { node: name, op, index, input }
     }
 
     fn results(

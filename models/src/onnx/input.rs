@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::element::{Element, type_name};
+use super::element::{Element, Stored, type_name};
 use super::error::{ImportError, Part};
 use super::options::{ImportOptions, dimensions};
 use super::proto::{Dim, GraphProto, TensorShapeProto, ValueInfoProto};
@@ -18,6 +18,8 @@ pub struct DeclaredInput {
     pub element: Option<Element>,
     /// Its dimensions, where the file says how many there are.
     pub shape: Option<Vec<Dimension>>,
+    /// How the file stores its elements.
+    pub(super) stored: Stored,
 }
 
 /// A dimension as the file declares it.
@@ -40,6 +42,7 @@ pub(super) struct Input {
     pub(super) shape: Vec<usize>,
     /// The value, where the caller makes the input a constant: one for all elements, or all.
     pub(super) fixed: Option<Vec<f64>>,
+    pub(super) stored: Stored,
 }
 
 /// The inputs that no initializer gives.
@@ -57,7 +60,8 @@ fn declared(input: &ValueInfoProto) -> Result<DeclaredInput, ImportError> {
     Ok(DeclaredInput {
         name: input.name.clone(),
         dtype: type_name(tensor.elem_type),
-        element: Element::of(tensor.elem_type),
+        element: Element::of_input(tensor.elem_type),
+        stored: Stored::of(tensor.elem_type),
         shape: shape.transpose()?,
     })
 }
@@ -191,7 +195,7 @@ fn resolve_one(
         check_fixed(input, element, &shape, values)?;
     }
     let fixed = if shape.contains(&0) { Some(Vec::new()) } else { fixed };
-    Ok(Input { name: input.name.clone(), element, shape, fixed })
+    Ok(Input { name: input.name.clone(), element, shape, fixed, stored: input.stored })
 }
 
 /// The inputs of which the options do not give what the file leaves open.

@@ -17,7 +17,7 @@ pub(super) const OPERATORS: &[Operator] = &[
 ];
 
 /// `Gemm`: `alpha·A'·B' + beta·C`.
-fn gemm(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+pub(super) fn gemm(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let alpha = node.float("alpha")?.unwrap_or(1.0);
     let beta = node.float("beta")?.unwrap_or(1.0);
     let (trans_a, trans_b) = (node.flag("transA", false)?, node.flag("transB", false)?);

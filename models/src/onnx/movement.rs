@@ -230,16 +230,7 @@ fn looked_up(
 
 /// The constant operand 1 as positions within a dimension.
 fn places(node: &OnnxNode<'_>, size: usize) -> Result<Vec<usize>, ImportError> {
-    let positions = match node.operand(1)? {
-        Value::Constant(_) => node.integers(1)?,
-        Value::Tensor(_) => {
-            return Err(node.unsupported(
-                "positions that depend on the input; where an input decides them, make it a \
-                 constant with --fix",
-            ));
-        }
-    };
-    let positions = positions.iter().map(|&position| node.axis(position, size));
+    let positions = node.integers(1)?.iter().map(|&position| node.axis(position, size));
     positions
         .collect::<Result<_, _>>()
         .map_err(|_| node.wrong_operand(1, "positions within the axis"))

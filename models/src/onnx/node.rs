@@ -113,7 +113,7 @@ impl<'a> OnnxNode<'a> {
     pub(super) fn constant(&self, index: usize) -> Result<&Constant, ImportError> {
         match self.operand(index)? {
             Value::Constant(constant) => Ok(constant),
-            Value::Tensor(_) => Err(self.wrong_operand(index, "a constant")),
+            Value::Tensor(_) => Err(self.computed_operand(index)),
         }
     }
 
@@ -308,6 +308,12 @@ impl<'a> OnnxNode<'a> {
 impl OnnxNode<'_> {
     pub(super) fn wrong_operand(&self, index: usize, expected: &'static str) -> ImportError {
         ImportError::Operand { node: self.name.clone(), op: self.op().to_owned(), index, expected }
+    }
+
+    /// That the operand must be known when the file is read; the importer says which input it is.
+    pub(super) fn computed_operand(&self, index: usize) -> ImportError {
+        let (node, op) = (self.name.clone(), self.op().to_owned());
+        ImportError::Computed { node, op, index, input: None }
     }
 
     pub(super) fn wrong_attribute(&self, attribute: &str, expected: &'static str) -> ImportError {

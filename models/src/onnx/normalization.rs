@@ -26,6 +26,12 @@ pub(super) const OPERATORS: &[Operator] = &[
     operator("LRN", &[1, 13], &["alpha", "beta", "bias", "size"], local_response),
     operator("MeanVarianceNormalization", &[9, 13], &["axes"], mean_variance),
     operator("RMSNormalization", &[23], &["axis", "epsilon", "stash_type"], root_mean_square),
+    operator(
+        "SimplifiedLayerNormalization",
+        &[1],
+        &["axis", "epsilon", "stash_type"],
+        root_mean_square,
+    ),
     operator("Softmax", &[1, 11, 13], &["axis"], softmax).folded_by_running(),
 ];
 
@@ -123,6 +129,24 @@ impl Statistics {
         Err(node.wrong_attribute("epsilon", "a number that is not negative"))
     }
 
+    /// The first operand over its deviation, with scale and shift as the operands after it.
+    fn with_scale(
+        &self,
+        node: &OnnxNode<'_>,
+        importer: &mut Importer,
+    ) -> Result<Value, ImportError> {
+        let value = node.operand(0)?;
+        let shape = importer.shape_of(value);
+        let normalized = self.normalize(node, importer, value)?;
+        let scale = Some(node.operand(1)?);
+        let shift = if self.is_centered { node.optional(2) } else { None };
+        let result = scaled_and_shifted(node, importer, normalized, [scale, shift])?;
+        if importer.shape_of(&result) == shape {
+            return Ok(result);
+        }
+        Err(node.wrong_shape("scale and bias must broadcast to the input", &[&shape]))
+    }
+
     /// `(x − mean) / √(variance + epsilon)`.
     fn normalize(
         &self,
@@ -210,20 +234,26 @@ fn over_last_axes(node: &OnnxNode<'_>, importer: &mut Importer, is_centered: boo
     let epsilon = node.float("epsilon")?.unwrap_or(1e-5);
     let axes: Vec<usize> = (axis..shape.len()).collect();
     let statistics = Statistics { axes: axes.clone(), epsilon, is_centered }.checked(node)?;
-    let normalized = statistics.normalize(node, importer, value)?;
-    let scale = Some(node.operand(1)?);
-    let shift = if is_centered { node.optional(2) } else { None };
-    let result = scaled_and_shifted(node, importer, normalized, [scale, shift])?;
-    if importer.shape_of(&result) != shape {
-        return Err(node.wrong_shape("scale and bias must broadcast to the input", &[&shape]));
-    }
-    let mut results = vec![result];
+    let mut results = vec![statistics.with_scale(node, importer)?];
     if is_centered && node.outputs().len() > 1 {
         let mean = importer.reduced(node, value, &axes, Reduction::Mean)?;
         let [_, inverse] = statistics.apart(node, importer, value)?;
         results.extend([mean, inverse]);
     }
     Ok(results)
+}
+
+/// The first operand over its deviation along the last axis, with scale and shift as the operands
+/// after it.
+pub(super) fn of_last_axis(
+    node: &OnnxNode<'_>,
+    importer: &mut Importer,
+    epsilon: f64,
+    is_centered: bool,
+) -> Result<Value, ImportError> {
+    let rank = importer.shape_of(node.operand(0)?).len();
+    let axes = rank.checked_sub(1).into_iter().collect();
+    Statistics { axes, epsilon, is_centered }.checked(node)?.with_scale(node, importer)
 }
 
 /// `InstanceNormalization`: over the spatial dimensions of each channel.

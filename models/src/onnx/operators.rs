@@ -79,9 +79,6 @@ impl Operator {
 /// What a user can do about an operation that is not in the table.
 pub(super) fn advice(domain: &str, op: &str) -> &'static str {
     match (domain, op) {
-        ("", "TopK") => {
-            "export the model without it: the order of the outputs before it says the same"
-        }
         ("", "Loop" | "Scan") => {
             "export with fixed shapes, so that the exporter decides the branch or unrolls the loop"
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::compose::{Lowered, Reduction};
-use super::constant::Constant;
+use super::constant::{Constant, Data};
 use super::error::ImportError;
 use super::importer::Importer;
 use super::node::{OnnxNode, Value};
@@ -12,17 +12,98 @@ use super::resize::along_axis;
 use crate::view::{View, row_major_strides};
 
 pub(super) const OPERATORS: &[Operator] = &[
+    operator("CumProd", &[26], &["exclusive", "reverse"], cumulative_product),
     operator("CumSum", &[11, 14], &["exclusive", "reverse"], cumulative_sum),
+    operator("Det", &[11, 22], &[], determinant).folded_by_running(),
     operator("Einsum", &[12, 28], &["equation"], einsum),
 ];
+
+/// The axis that operand 1 names.
+fn axis_operand(node: &OnnxNode<'_>, rank: usize) -> Result<usize, ImportError> {
+    let axis = node.integers(1)?.first().copied();
+    node.axis(axis.ok_or_else(|| node.wrong_operand(1, "an axis"))?, rank)
+}
+
+/// `CumProd`: each slice times the product of those before it.
+fn cumulative_product(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let value = node.operand(0)?;
+    let axis = axis_operand(node, importer.shape_of(value).len())?;
+    let (exclusive, reverse) = (node.flag("exclusive", false)?, node.flag("reverse", false)?);
+    let slices = importer.slices(node, value, axis, reverse)?;
+    let shape = slices.first().map(|slice| importer.shape_of(slice)).unwrap_or_default();
+    let mut products: Vec<Value> = Vec::new();
+    if exclusive {
+        let count = importer.budget.elements(&node.name, &shape)?;
+        let data = match value {
+            Value::Constant(constant) if matches!(constant.data, Data::Integer(_)) => {
+                Data::Integer(vec![1; count])
+            }
+            _ => Data::Real(vec![1.0; count]),
+        };
+        products.push(Constant { shape, data }.into());
+    }
+    for slice in slices.iter().take(slices.len() - usize::from(exclusive)) {
+        products.push(match products.last() {
+            None => slice.clone(),
+            Some(before) => importer.product(node, before, slice)?,
+        });
+    }
+    let kind = Importer::element_of(value);
+    Ok(vec![importer.stacked(node, &products, axis, reverse)?.with_element(kind)])
+}
+
+/// Largest matrix whose determinant is written out.
+const LARGEST_DETERMINANT: usize = 4;
+
+/// `Det` of small matrices, by the first row.
+fn determinant(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let value = node.operand(0)?;
+    let shape = importer.shape_of(value);
+    let &[ref outer @ .., rows, columns] = &shape[..] else {
+        return Err(node.wrong_shape("square matrices", &[&shape]));
+    };
+    if rows != columns || !(1..=LARGEST_DETERMINANT).contains(&rows) {
+        return Err(node.wrong_shape("square matrices of at most 4 rows", &[&shape]));
+    }
+    let flat = importer.reshaped(node, value, [outer, &[rows * columns]].concat())?;
+    let elements = importer.slices(node, &flat, outer.len(), false)?;
+    let every: Vec<usize> = (0..rows).collect();
+    Ok(vec![minor(node, importer, (&elements, rows), 0, &every)?])
+}
+
+/// The determinant of the rows from `row` on and of some columns.
+fn minor(
+    node: &OnnxNode<'_>,
+    importer: &mut Importer,
+    (elements, size): (&[Value], usize),
+    row: usize,
+    columns: &[usize],
+) -> Result<Value, ImportError> {
+    let mut sum: Option<Value> = None;
+    for (position, &column) in columns.iter().enumerate() {
+        let element = &elements[row * size + column];
+        let others: Vec<usize> = columns.iter().copied().filter(|other| *other != column).collect();
+        let term = match &others[..] {
+            [] => element.clone(),
+            others => {
+                let rest = minor(node, importer, (elements, size), row + 1, others)?;
+                importer.product(node, element, &rest)?
+            }
+        };
+        sum = Some(match sum {
+            None => term,
+            Some(sum) if position % 2 == 1 => importer.sub(node, &sum, &term)?,
+            Some(sum) => importer.add(node, &sum, &term)?,
+        });
+    }
+    sum.ok_or_else(|| node.unsupported("a matrix without elements"))
+}
 
 /// `CumSum`: a triangular matrix of ones.
 fn cumulative_sum(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let value = node.operand(0)?;
     let shape = importer.shape_of(value);
-    let axis = node.integers(1)?.first().copied();
-    let axis = axis.ok_or_else(|| node.wrong_operand(1, "an axis"))?;
-    let axis = node.axis(axis, shape.len())?;
+    let axis = axis_operand(node, shape.len())?;
     let (exclusive, reverse) = (node.flag("exclusive", false)?, node.flag("reverse", false)?);
     let size = shape[axis];
     importer.budget.elements(&node.name, &[size, size])?;

@@ -34,6 +34,9 @@ pub(super) const OPERATORS: &[Operator] = &[
 fn kind(node: &OnnxNode<'_>, importer: &Importer) -> Result<Element, ImportError> {
     node.has_no_effect(&["saturate", "precision"]);
     let named = node.int("output_dtype")?.filter(|dtype| *dtype != 0);
+    if let Some(Value::Tensor(_)) = node.optional(2) {
+        return Err(node.computed_operand(2));
+    }
     if node.optional(2).is_some() {
         let known = importer.kind_of(node.operand_name(2));
         return known.ok_or_else(|| node.wrong_operand(2, "an initializer"));
@@ -101,26 +104,35 @@ fn dequantize(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let scale = along_axis(node, node.constant(1)?, &shape)?;
     let scale: Value = Constant::reals(scale.shape.clone(), scale.to_reals()).into();
     let is_dynamic = importer.codes_of(&codes) == Some(Codes::Dynamic);
-    let centred = match &codes {
-        Value::Constant(constant) => {
-            let reals: Value = Constant::reals(shape.clone(), constant.to_reals()).into();
-            match node.optional(2) {
-                None => reals,
-                Some(_) => {
-                    let zero = along_axis(node, node.constant(2)?, &shape)?;
-                    let zero = Constant::reals(zero.shape.clone(), zero.to_reals()).into();
-                    importer.sub(node, &reals, &zero)?
-                }
+    let zero = match node.optional(2) {
+        None => None,
+        Some(_) => Some(along_axis(node, node.constant(2)?, &shape)?),
+    };
+    let reals = |zero: &Constant| Value::from(Constant::reals(zero.shape.clone(), zero.to_reals()));
+    let is_of_8_bits = matches!(Importer::element_of(&codes), Element::Integer { bits: 8, .. });
+    let centred = match (&codes, &zero) {
+        (Value::Tensor(_), _) if is_dynamic => codes.clone().with_element(Element::Real),
+        (Value::Tensor(_), zero) if is_of_8_bits && zero.as_ref().is_none_or(is_uniform) => {
+            importer.centred(node, &codes, one_zero(node, 2)?)?
+        }
+        (codes, zero) => {
+            let whole = match codes {
+                Value::Constant(constant) => reals(constant),
+                Value::Tensor(_) => importer.whole_codes(node, codes)?.with_element(Element::Real),
+            };
+            match zero {
+                None => whole,
+                Some(zero) => importer.sub(node, &whole, &reals(zero))?,
             }
         }
-        Value::Tensor(_) if is_dynamic => codes.clone().with_element(Element::Real),
-        Value::Tensor(tensor) if tensor.element.is_wide() => {
-            let whole = codes.clone().with_element(Element::Real);
-            importer.scaled(node, &whole, 1.0, -real(one_zero(node, 2)?))?
-        }
-        Value::Tensor(_) => importer.centred(node, &codes, one_zero(node, 2)?)?,
     };
     Ok(vec![importer.product(node, &centred, &scale)?.with_element(Element::Real)])
+}
+
+/// Whether all numbers of a constant are the same.
+fn is_uniform(constant: &Constant) -> bool {
+    let numbers = constant.to_reals();
+    numbers.iter().all(|number| *number == numbers[0])
 }
 
 /// `DynamicQuantizeLinear`: what reads the codes reads the numbers themselves, with a scale of 1,

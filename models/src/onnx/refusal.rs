@@ -21,6 +21,7 @@ impl ImportError {
             Self::Attribute { .. } => "attribute",
             Self::MissingOperand { .. } => "missing-operand",
             Self::Operand { .. } => "operand",
+            Self::Computed { .. } => "computed-operand",
             Self::Output { .. } => "unsupported-output",
             Self::UndefinedValue { .. } => "undefined-value",
             Self::DuplicateValue { .. } => "defined-twice",
@@ -50,6 +51,7 @@ impl ImportError {
             | Self::Attribute { node, .. }
             | Self::MissingOperand { node, .. }
             | Self::Operand { node, .. }
+            | Self::Computed { node, .. }
             | Self::Output { node, .. }
             | Self::Cycle { node }
             | Self::Shape { node, .. } => Some(node),
@@ -66,6 +68,7 @@ impl ImportError {
             | Self::UnknownAttribute { op, .. }
             | Self::MissingOperand { op, .. }
             | Self::Operand { op, .. }
+            | Self::Computed { op, .. }
             | Self::Output { op, .. }
             | Self::Shape { op, .. } => Some(op),
             _ => None,
@@ -87,6 +90,8 @@ impl ImportError {
             Self::OpenDimension { .. } => {
                 "say which shape is proved with --shape, or give an input or samples, which show it"
             }
+            Self::Computed { input: Some(_), .. } => "give the input's value with --fix NAME=VALUE",
+            Self::Computed { input: None, .. } => "export the operand as a constant",
             Self::Empty(_) | Self::ConstantOutput { .. } => {
                 "export a model whose outputs depend on an input"
             }

@@ -6,6 +6,7 @@ use super::error::ImportError;
 use super::importer::Importer;
 use super::node::{OnnxNode, Value};
 use super::operators::{Operator, operator};
+use crate::view::row_major_strides;
 
 pub(super) const OPERATORS: &[Operator] = &[
     operator(
@@ -46,17 +47,29 @@ struct Target {
     axis: usize,
     length: usize,
     scale: f64,
+    /// The part of the axis that is resampled, as shares of it, where it is cropped.
+    crop: Option<[f64; 2]>,
+}
+
+/// How pixels are weighted.
+#[derive(Clone, Copy, Debug)]
+struct Sampling {
+    transformation: Transformation,
+    filter: Filter,
+    /// Whether places outside have no weight.
+    excludes: bool,
+    /// Whether a smaller image takes wider means.
+    antialias: bool,
 }
 
 fn resize(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let value = node.operand(0)?;
     let shape = importer.shape_of(value);
     let first_set = node.opset < 11;
-    if !first_set && node.flag("antialias", false)? {
-        return Err(node.unsupported("antialias; export the model without it"));
-    }
-    let targets = targets(node, &shape, first_set)?;
-    let transformation = if first_set { asymmetric } else { transformation(node)? };
+    let antialias = !first_set && node.flag("antialias", false)?;
+    let crops = node.text("coordinate_transformation_mode")? == Some(b"tf_crop_and_resize");
+    let targets = targets(node, &shape, first_set, crops)?;
+    let transformation = if first_set || crops { asymmetric } else { transformation(node)? };
     let filter = filter(node, first_set)?;
     if !matches!(filter, Filter::Cubic(_)) {
         node.has_no_effect(&["cubic_coeff_a"]);
@@ -65,8 +78,9 @@ fn resize(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     if excludes && !matches!(filter, Filter::Cubic(_)) {
         return Err(node.unsupported("exclude_outside without cubic interpolation"));
     }
-    // Only read where the region of interest is cropped.
-    node.has_no_effect(&["extrapolation_value", "keep_aspect_ratio_policy"]);
+    // Only read where there are sizes, and where the image is cropped.
+    node.has_no_effect(&["keep_aspect_ratio_policy"]);
+    let beyond = node.float("extrapolation_value")?.unwrap_or(0.0);
     // Runtimes disagree whether the corner is that of the length or of the product that is cut.
     let cut = |target: &Target| {
         let length = count(shape[target.axis]) * target.scale;
@@ -78,7 +92,48 @@ fn resize(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
             "align_corners with scales that give no whole length; export with sizes instead",
         ));
     }
-    Ok(vec![resampled(node, importer, value, &targets, transformation, filter, excludes)?])
+    let sampling = Sampling { transformation, filter, excludes, antialias };
+    let result = resampled(node, importer, value, &targets, sampling)?;
+    Ok(vec![extrapolated(node, importer, result, (&shape, &targets), beyond)?])
+}
+
+/// The image with a number for what lies outside the one that was cropped.
+fn extrapolated(
+    node: &OnnxNode<'_>,
+    importer: &mut Importer,
+    result: Value,
+    (shape, targets): (&[usize], &[Target]),
+    beyond: f64,
+) -> Result<Value, ImportError> {
+    let output = importer.shape_of(&result);
+    let count_of = importer.budget.elements(&node.name, &output)?;
+    let strides = row_major_strides(&output);
+    let is_inside = |element: usize| {
+        targets.iter().filter(|target| target.crop.is_some()).all(|target| {
+            let x = element / strides[target.axis] % output[target.axis];
+            let last = count(shape[target.axis] - 1);
+            (0.0..=last).contains(&target.cropped_place(x, shape[target.axis]))
+        })
+    };
+    let inside: Vec<bool> = (0..count_of).map(is_inside).collect();
+    if inside.iter().all(|is_inside| *is_inside) {
+        return Ok(result);
+    }
+    let beyond = Constant::reals(vec![1; output.len()], vec![beyond]).into();
+    super::logic::by_constant(node, importer, &inside, [&result, &beyond], &output)
+}
+
+impl Target {
+    /// Where an output position lies in the input, of which a part is taken.
+    fn cropped_place(&self, x: usize, size: usize) -> f64 {
+        let [start, end] = self.crop.unwrap_or([0.0, 1.0]);
+        let last = count(size - 1);
+        if self.length > 1 {
+            start * last + count(x) * (end - start) * last / count(self.length - 1)
+        } else {
+            0.5 * (start + end) * last
+        }
+    }
 }
 
 /// `Upsample`: the scales as an attribute before operator set 9, as an operand since.
@@ -97,14 +152,17 @@ fn upsample(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
         Some(_) => return Err(node.wrong_attribute("mode", "nearest or linear")),
     };
     let axes: Vec<usize> = (0..shape.len()).collect();
-    let targets = scaled_targets(node, &shape, &axes, &scales)?;
-    Ok(vec![resampled(node, importer, value, &targets, asymmetric, filter, false)?])
+    let targets = scaled_targets(node, &shape, &axes, &scales, &[])?;
+    let transformation = asymmetric;
+    let sampling = Sampling { transformation, filter, excludes: false, antialias: false };
+    Ok(vec![resampled(node, importer, value, &targets, sampling)?])
 }
 
 fn targets(
     node: &OnnxNode<'_>,
     shape: &[usize],
     first_set: bool,
+    crops: bool,
 ) -> Result<Vec<Target>, ImportError> {
     let rank = shape.len();
     let axes = match node.ints("axes")? {
@@ -114,6 +172,8 @@ fn targets(
             axes.collect::<Result<Vec<_>, _>>()?
         }
     };
+    let crop = if crops { crop(node, axes.len())? } else { Vec::new() };
+    let crop_of = |position: usize| crop.get(position).copied();
     let (scales_at, sizes_at) = if first_set { (1, 4) } else { (2, 3) };
     let scales = match node.optional(scales_at) {
         Some(_) => node.reals(scales_at)?.1,
@@ -125,7 +185,7 @@ fn targets(
         {
             return Err(node.unsupported("scales and sizes at once"));
         }
-        return scaled_targets(node, shape, &axes, scales);
+        return scaled_targets(node, shape, &axes, scales, &crop);
     }
     let sizes = node.integers(sizes_at)?;
     if sizes.len() != axes.len() {
@@ -148,20 +208,30 @@ fn targets(
     });
     let lengths = lengths.collect::<Result<Vec<_>, _>>()?;
     let ratio = |(&axis, &length): (&usize, &usize)| count(length) / count(shape[axis]);
-    if let Some(choose) = keeps_ratio {
+    if let Some(choose) = keeps_ratio.filter(|_| !crops) {
         let scale = axes.iter().zip(&lengths).map(ratio).reduce(choose).unwrap_or(1.0);
         let target = |&axis: &usize| {
             let length = rounded(count(shape[axis]) * scale).max(1);
-            Target { axis, length, scale }
+            Target { axis, length, scale, crop: None }
         };
         return Ok(axes.iter().map(target).collect());
     }
-    let target = |(&axis, &length): (&usize, &usize)| Target {
+    let target = |(position, (&axis, &length)): (usize, (&usize, &usize))| Target {
         axis,
         length,
         scale: ratio((&axis, &length)),
+        crop: crop_of(position),
     };
-    Ok(axes.iter().zip(&lengths).map(target).collect())
+    Ok(axes.iter().zip(&lengths).enumerate().map(target).collect())
+}
+
+/// The part of each axis that is taken: starts, then ends.
+fn crop(node: &OnnxNode<'_>, axes: usize) -> Result<Vec<[f64; 2]>, ImportError> {
+    let region = node.reals(1)?.1;
+    if region.len() != 2 * axes || region.iter().any(|share| share.abs() > 65536.0) {
+        return Err(node.wrong_operand(1, "a start and an end for each axis"));
+    }
+    Ok((0..axes).map(|axis| [region[axis], region[axes + axis]]).collect())
 }
 
 fn scaled_targets(
@@ -169,17 +239,20 @@ fn scaled_targets(
     shape: &[usize],
     axes: &[usize],
     scales: &[f64],
+    crop: &[[f64; 2]],
 ) -> Result<Vec<Target>, ImportError> {
     let good = |&scale: &f64| scale > 0.0 && scale <= 65536.0;
     if scales.len() != axes.len() || !scales.iter().all(good) {
         return Err(node.unsupported("scales must be positive, one for each axis"));
     }
-    let target = |(&axis, &scale): (&usize, &f64)| {
+    let target = |(position, (&axis, &scale)): (usize, (&usize, &f64))| {
+        let crop = crop.get(position).copied();
+        let share = crop.map_or(1.0, |[start, end]| end - start);
         // In single precision, as onnxruntime computes it.
-        let length = f64::from(single(count(shape[axis])) * single(scale)).floor();
-        Target { axis, length: rounded(length), scale }
+        let length = f64::from(single(count(shape[axis]) * share) * single(scale)).floor();
+        Target { axis, length: rounded(length), scale, crop }
     };
-    Ok(axes.iter().zip(scales).map(target).collect())
+    Ok(axes.iter().zip(scales).enumerate().map(target).collect())
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "scales are single-precision numbers")]
@@ -248,18 +321,16 @@ fn resampled(
     importer: &mut Importer,
     value: &Value,
     targets: &[Target],
-    transformation: Transformation,
-    filter: Filter,
-    excludes: bool,
+    sampling: Sampling,
 ) -> Result<Value, ImportError> {
     let mut value = value.clone();
     for &target in targets {
         let shape = importer.shape_of(&value);
         node.has_elements(&shape)?;
-        let Target { axis, length, scale } = target;
+        let Target { axis, length, scale, crop } = target;
         let size = shape[axis];
         importer.budget.elements(&node.name, &[length])?;
-        if length == size && scale == 1.0 {
+        if length == size && scale == 1.0 && crop.is_none() {
             continue;
         }
         if length == 0 {
@@ -267,9 +338,13 @@ fn resampled(
         }
         let place = |x: usize| {
             let [x, input, output] = [x, size, length].map(|size| single(count(size)));
-            f64::from(transformation(x, single(scale), input, output))
+            f64::from((sampling.transformation)(x, single(scale), input, output))
         };
-        value = match filter {
+        let place = |x: usize| match crop {
+            Some(_) => target.cropped_place(x, size),
+            None => place(x),
+        };
+        value = match sampling.filter {
             Filter::Nearest(round) => {
                 let nearest = |x| {
                     let place = round(place(x)).clamp(0.0, count(size - 1));
@@ -284,7 +359,7 @@ fn resampled(
                 let mut matrix = vec![0.0; length * size];
                 for x in 0..length {
                     let row = &mut matrix[x * size..(x + 1) * size];
-                    weights(place(x), filter, excludes, row);
+                    sampling.weights(place(x), scale, row);
                 }
                 let matrix = Constant::reals(vec![length, size], matrix);
                 along_axis(node, importer, &value, axis, &matrix)?
@@ -294,29 +369,36 @@ fn resampled(
     Ok(value)
 }
 
-/// Adds the weights of the elements around a place; those outside count for the edge.
-fn weights(place: f64, filter: Filter, excludes: bool, row: &mut [f64]) {
-    let last = count(row.len() - 1);
-    let place = if matches!(filter, Filter::Linear) { place.clamp(0.0, last) } else { place };
-    let base = place.floor();
-    let part = place - base;
-    let taps: Vec<(f64, f64)> = match filter {
-        Filter::Cubic(a) => [-1.0, 0.0, 1.0, 2.0]
-            .into_iter()
-            .map(|tap: f64| (base + tap, cubic((part - tap).abs(), a)))
-            .collect(),
-        _ => vec![(base, 1.0 - part), (base + 1.0, part)],
-    };
-    let inside = |x: f64| !excludes || (0.0..=last).contains(&x);
-    let total: f64 = taps.iter().filter(|(x, _)| inside(*x)).map(|(_, weight)| weight).sum();
-    let total = if excludes { total } else { 1.0 };
-    for (x, weight) in taps.into_iter().filter(|(x, _)| inside(*x)) {
-        row[rounded(x.clamp(0.0, last))] += weight / total;
+impl Sampling {
+    /// Adds the weights of the elements around a place; those outside count for the edge.
+    fn weights(&self, place: f64, scale: f64, row: &mut [f64]) {
+        let last = count(row.len() - 1);
+        // A smaller image takes means as wide as its pixels.
+        let narrow = if self.antialias { scale.min(1.0) } else { 1.0 };
+        let reach = if matches!(self.filter, Filter::Cubic(_)) { 2.0 } else { 1.0 };
+        let kernel = |distance: f64| match self.filter {
+            Filter::Cubic(a) => cubic(distance, a),
+            _ => (1.0 - distance).max(0.0),
+        };
+        let base = place.floor();
+        let first = (-reach / narrow).floor() + 1.0;
+        let number = rounded(2.0 - 2.0 * first);
+        let tap = |step: usize| {
+            let at = base + first + count(step);
+            (at, kernel((at - place).abs() * narrow))
+        };
+        let inside = |x: f64| !self.excludes || (0.0..=last).contains(&x);
+        let taps: Vec<(f64, f64)> = (0..number).map(tap).filter(|(x, _)| inside(*x)).collect();
+        let total: f64 = taps.iter().map(|(_, weight)| weight).sum();
+        let total = if self.excludes || self.antialias { total } else { 1.0 };
+        for (x, weight) in taps {
+            row[rounded(x.clamp(0.0, last))] += weight / total;
+        }
     }
 }
 
 /// Keys' cubic kernel with parameter `a`.
-fn cubic(distance: f64, a: f64) -> f64 {
+pub(super) fn cubic(distance: f64, a: f64) -> f64 {
     let x = distance;
     if x <= 1.0 {
         ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0

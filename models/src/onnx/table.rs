@@ -3,9 +3,10 @@
 use super::operators::Operator;
 use super::{
     activations, arithmetic, attention, blocks, concat, constants, control, convolution, elements,
-    logic, losses, machine_learning, matrix, movement, normalization, padding, pooling, products,
-    qlinear, quantization, recurrent, reduction, reshaping, resize, scatter, selection,
-    transposed_convolution, trees,
+    fused, integers, linear_attention, logic, losses, machine_learning, matrix, movement,
+    normalization, padding, pooling, products, qlinear, quantization, recurrent, reduction,
+    reshaping, resize, sampling, scatter, selection, svm, top_k, transforms,
+    transposed_convolution, trees, unpooling,
 };
 
 const FAMILIES: &[&[Operator]] = &[
@@ -19,6 +20,9 @@ const FAMILIES: &[&[Operator]] = &[
     control::OPERATORS,
     convolution::OPERATORS,
     elements::OPERATORS,
+    fused::OPERATORS,
+    integers::OPERATORS,
+    linear_attention::OPERATORS,
     logic::OPERATORS,
     losses::OPERATORS,
     machine_learning::OPERATORS,
@@ -34,10 +38,15 @@ const FAMILIES: &[&[Operator]] = &[
     reduction::OPERATORS,
     reshaping::OPERATORS,
     resize::OPERATORS,
+    sampling::OPERATORS,
     scatter::OPERATORS,
     selection::OPERATORS,
+    svm::OPERATORS,
+    top_k::OPERATORS,
+    transforms::OPERATORS,
     transposed_convolution::OPERATORS,
     trees::OPERATORS,
+    unpooling::OPERATORS,
 ];
 
 /// The operation of that name.
@@ -55,6 +64,9 @@ pub(super) fn is_known(domain: &str, name: &str) -> bool {
 mod tests {
     use super::*;
 
+    /// The line below the head of the page's table.
+    const RULE: &str = "|---|---|---|---|\n";
+
     fn rows() -> impl Iterator<Item = &'static Operator> {
         FAMILIES.iter().flat_map(|family| family.iter())
     }
@@ -68,6 +80,55 @@ mod tests {
         }
     }
 
+    /// The classes of the page, and the operations of each; for the others see [`class`].
+    const CLASSES: &[(&str, &str)] = &[
+        (
+            "E",
+            "ArrayFeatureExtractor CenterCropPad Compress DepthToSpace Dropout Expand Flatten \
+             Gather GatherElements GatherND Identity Imputer MaxPool GlobalMaxPool ReduceMax \
+             ReduceMin Reshape ReverseSequence Slice SpaceToDepth Split Squeeze Tile \
+             Transpose Trilu Unsqueeze ZipMap",
+        ),
+        (
+            "K",
+            "BlackmanWindow Constant ConstantOfShape EyeLike HammingWindow HannWindow If \
+             IsInf IsNaN MelWeightMatrix NonZero Range Shape Size",
+        ),
+        (
+            "C",
+            "And ArgMax ArgMin Binarizer Equal Greater GreaterOrEqual Hardmax LabelEncoder \
+             Less LessOrEqual Not OneHot Or Sign TopK Xor",
+        ),
+        (
+            "L",
+            "Add AveragePool BatchNormalization Concat Conv ConvTranspose CumSum DFT \
+             DequantizeLinear FeatureVectorizer Gemm GlobalAveragePool GridSample \
+             LinearRegressor MatMul MaxUnpool Mean Neg Pad ReduceMean ReduceSum Resize \
+             RoiAlign STFT Scaler Sub Sum Upsample",
+        ),
+        ("P", "CumProd Det Einsum Mul Where"),
+        (
+            "G",
+            "GroupNormalization InstanceNormalization LayerNormalization \
+             MeanVarianceNormalization RMSNormalization SimplifiedLayerNormalization Softmax",
+        ),
+        ("I", "BitShift ConvInteger MatMulInteger QGemm QuantizeLinear"),
+    ];
+
+    /// What an operation costs and how exact it is, as a letter.
+    fn class(row: &Operator) -> &'static str {
+        let listed = |(_, names): &&(&str, &str)| names.split(' ').any(|name| name == row.name);
+        let tables = [activations::FUNCTIONS, activations::OPERATORS];
+        let is_table = tables.into_iter().flatten().any(|other| other.name == row.name);
+        match CLASSES.iter().find(listed) {
+            Some((class, _)) => class,
+            None if row.name.starts_with("Tree") => "F",
+            None if row.name.starts_with("QLinear") => "I",
+            None if is_table => "T",
+            None => "S",
+        }
+    }
+
     /// With `ZKINFER_BLESS=1` the page is written instead.
     #[test]
     fn the_page_of_operators_is_the_table() {
@@ -78,14 +139,15 @@ mod tests {
                     if row.domain.is_empty() { String::new() } else { format!("{}.", row.domain) };
                 let sets = list(row.sets.iter().map(ToString::to_string).collect());
                 let attributes = list(row.attributes.iter().map(|a| format!("`{a}`")).collect());
-                format!("| {domain}{} | {sets} | {attributes} |\n", row.name)
+                let class = class(row);
+                format!("| {domain}{} | {class} | {sets} | {attributes} |\n", row.name)
             })
             .collect();
         lines.sort();
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operators.md");
         let page = std::fs::read_to_string(path).unwrap();
-        let (before, _) = page.split_once("|---|---|---|\n").unwrap();
-        let wanted = format!("{before}|---|---|---|\n{}", lines.concat());
+        let (before, _) = page.split_once(RULE).unwrap();
+        let wanted = format!("{before}{RULE}{}", lines.concat());
         if std::env::var_os("ZKINFER_BLESS").is_some() {
             std::fs::write(path, &wanted).unwrap();
         }

@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 
 use super::compose::{Lowered, count};
 use super::constant::Constant;
+use super::element::Stored;
 use super::error::ImportError;
 use super::importer::Importer;
 use super::machine_learning::{DOMAIN, class_labels};
@@ -63,6 +64,13 @@ impl Reached {
         };
         let branches = ensemble.branches.len() + ensemble.leaves.len();
         importer.budget.elements(&node.name, &[rows, branches])?;
+        let is_double = importer.stored(node, 0) == Stored::Double;
+        if is_double && ensemble.branches.iter().any(|branch| !is_single(branch.value)) {
+            return Err(node.unsupported(
+                "double-precision inputs and thresholds: inputs are read in single precision, which \
+                 can be on the other side of a threshold; export the model with float ones",
+            ));
+        }
         let (trees, targets): (Vec<_>, Vec<_>) =
             build::trees(node, ensemble, width)?.into_iter().unzip();
         let of_row = |row: usize| trees.iter().map(move |tree| shifted(tree, row * width, sign));
@@ -146,6 +154,11 @@ impl Reached {
         let base = Constant::reals(vec![base.len()], base);
         importer.add(node, &result, &base.into())
     }
+}
+
+/// Whether single precision holds a number.
+fn is_single(value: f64) -> bool {
+    value.is_nan() || f64::from(crate::numbers::narrow(value)) == value
 }
 
 /// The tree for a sample whose elements begin at `first`, with its values times `sign`.

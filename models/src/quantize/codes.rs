@@ -10,6 +10,7 @@ use crate::error::QuantizeError;
 use crate::graph::{Coded, Graph, Op, Rule};
 use crate::ops::form::Reads as _;
 use crate::quantized::QuantizedGraph;
+use crate::quantizer::INEXACT;
 use crate::quantizer::options::QuantizeOptions;
 use crate::quantizer::{Format, Origin};
 use crate::tensor::TensorId;
@@ -40,7 +41,14 @@ pub(super) fn quantize(
             Err(other) => return Err(other),
         }
     }
-    Ok(best.0)
+    exact(best)
+}
+
+/// The program, unless what must be exact is not.
+pub(super) fn exact(
+    (program, misplaced): (QuantizedGraph, usize),
+) -> Result<QuantizedGraph, QuantizeError> {
+    if misplaced < INEXACT { Ok(program) } else { Err(QuantizeError::InexactQuotient) }
 }
 
 impl InputFormats<'_> {

@@ -108,7 +108,9 @@ impl Form {
 
     /// A sum of which only the sign counts: the layer chooses the scale.
     fn sign(of: Activation) -> Self {
-        let entries = Entries::Function { of, bits: 1, reach: 1.0 };
+        // −1 takes a second bit.
+        let bits = if of == Activation::Function(Function::Sign) { 2 } else { 1 };
+        let entries = Entries::Function { of, bits, reach: 1.0 };
         let (lo, hi, is_adjustable) = (SIGN[0], SIGN[1], false);
         Self { lo, hi, entries, is_adjustable, ..Self::signed(2, 0.0) }
     }
@@ -181,7 +183,9 @@ impl Quantizer<'_> {
                 let reach = if seen.hi > 0.0 { wide.hi.min(max) } else { max.min(proven.hi) };
                 Form { is_adjustable: false, ..Form::unsigned(bits, or_else(reach, max)) }
             }
-            (Activation::Function(Function::IsAbove), _) => Form::sign(activation),
+            (Activation::Function(of), Role::Hidden | Role::Output) if of.tells_sign() => {
+                Form::sign(activation)
+            }
             (function, _) => self.table_form(function, role, bits, [seen, proven]),
         })
     }

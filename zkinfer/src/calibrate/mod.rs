@@ -130,7 +130,7 @@ impl Model {
                 return Ok(bits);
             }
             let is_closer = |(_, best): &(u32, Agreement)| {
-                let distance = |a: &Agreement| (a.samples - a.same_answer, a.max_value_error);
+                let distance = |a: &Agreement| (a.samples - a.same_answer, a.telling_error());
                 distance(&agreement) < distance(best)
             };
             if closest.as_ref().is_none_or(is_closer) {

@@ -10,7 +10,7 @@ use zkinfer::{
 use crate::{
     onnx::{
         Builder,
-        proto::{Dim, DimensionProto},
+        proto::{DataType, Dim, DimensionProto},
     },
     support::Place,
 };
@@ -93,4 +93,30 @@ fn flat_samples_leave_the_shape_open() {
     let data = InputData::read_samples(&place.path("samples")).unwrap();
     let refused = open(&[Shapes::Samples(&data)], &place).unwrap_err();
     assert!(matches!(refused, Error::Refused { .. }), "{refused}");
+}
+
+/// An input that decides which operation it is, is the constant that the input file holds, and the
+/// proof is about the others.
+#[test]
+fn an_input_that_decides_what_is_computed_is_fixed() {
+    let mut model = Builder::new(13).input("x", &[2, 3]).input("axes", &[1]);
+    let axes = model.graph().input[1].r#type.as_mut().unwrap();
+    axes.tensor_type.as_mut().unwrap().elem_type = DataType::Int64 as i32;
+    let model = model.node("ReduceSum", &["x", "axes"], &["y"], &[]).output("y");
+    let place = Place::with(&model.bytes(), "{\"x\": [[1, 2, 3], [4, 5, 6]], \"axes\": [1]}");
+    let path = place.path("model.onnx");
+    let Err(Error::Refused { source, .. }) = Model::open(&path) else { panic!() };
+    assert_eq!(source.first().code(), "computed-operand");
+    fs::write(place.path("given"), "{\"x\": [[1, 2, 3], [4, 5, 6]], \"axes\": [1]}").unwrap();
+    let data = InputData::read(&place.path("given")).unwrap();
+    let shown = [Shapes::Input(&data)];
+    let model = Model::open_for(&path, &ImportOptions::default(), &shown).unwrap();
+    assert_eq!(model.fixed_inputs()["axes"], [1.0]);
+    assert_eq!(model.graph().inputs().len(), 1);
+    assert_eq!(model.input(&data).unwrap().len(), 1);
+    // Who fixes it beforehand has the same model; other axes make another.
+    let fixed = ImportOptions::default().fix("axes", &[1.0]).unwrap();
+    assert_eq!(Model::open_with(&path, &fixed).unwrap().digest(), model.digest());
+    let other = ImportOptions::default().fix("axes", &[0.0]).unwrap();
+    assert_ne!(Model::open_with(&path, &other).unwrap().digest(), model.digest());
 }

@@ -6,6 +6,7 @@ use super::{Affine, ConvTerm, Integers, QuantizedAffine, Term, Window};
 use crate::activation::Activation;
 use crate::calibration::Range;
 use crate::error::QuantizeError;
+use crate::function::Function;
 use crate::numbers::{integer, power_of_two, real, small};
 use crate::ops::alias::Alias;
 use crate::ops::form::RealForm as _;
@@ -45,10 +46,9 @@ impl Quantizer<'_> {
         if is_coarsened && self.smallest_scale(affine) > form.scale {
             return Err(QuantizeError::Overflow { layer: layer.name.to_owned() });
         }
-        form.scale = if form.is_sign() {
-            self.finest_step(affine) / STEP_PARTS
-        } else {
-            self.exact_scale(affine, &form)
+        form.scale = match form.is_sign() {
+            false => self.exact_scale(affine, &form),
+            true => self.sign_unit(affine).unwrap_or(self.finest_step(affine) / STEP_PARTS),
         };
         if !form.is_argument() {
             form.scale = form.scale.max(self.smallest_scale(affine));
@@ -101,6 +101,10 @@ impl Quantizer<'_> {
             _ => self.range(layer.output)?,
         };
         let form = self.form(layer.output, affine.activation, role, [seen, proven])?;
+        if form.is_sign() && !self.tells_sign(affine) {
+            let bits = self.bits_of(layer.output);
+            return Ok(self.table_form(affine.activation, role, bits, [seen, proven]));
+        }
         let wide = Form::wide(proven);
         let is_plain = role == Role::Hidden && affine.activation == Activation::Identity;
         if is_plain && wide.scale < form.scale && self.drowns_a_term(affine, &form) {
@@ -112,18 +116,44 @@ impl Quantizer<'_> {
     /// Whether the layer only brings values together (a concatenation, a residual sum) that are so
     /// unlike in size that the smallest would not survive in units of `form`.
     fn drowns_a_term(&self, affine: &Affine, form: &Form) -> bool {
-        let few = |term: &Term| {
-            let per_channel = (term.kernel.len() / affine.bias.len()).max(1);
-            let weights = |kernel: &[f64]| kernel.iter().filter(|w| **w != 0.0).count();
-            term.kernel.chunks(per_channel).all(|kernel| weights(kernel) <= 1)
-        };
         let reach = |term: &Term| {
             let largest = term.kernel.iter().fold(0.0, |most: f64, w| most.max(w.abs()));
             largest * self.ranges()[term.input.0].magnitude()
         };
         affine.terms.len() > 1
-            && affine.terms.iter().all(few)
+            && brings_together(affine)
             && affine.terms.iter().any(|term| reach(term) < DROWNED * form.scale)
+    }
+
+    /// The unit in which the sign of a difference of values is told: that of the coarser one, so that
+    /// what is equal in real numbers is equal in integers. `None` where the sum is no difference of
+    /// values that are held as finely as they are known, those of inputs and whole numbers, or that
+    /// have one grid.
+    fn sign_unit(&self, affine: &Affine) -> Option<f64> {
+        let step = |term: &Term| Some(one_weight(term)? * self.tensors[term.input.0].scale);
+        let steps = affine.terms.iter().map(step).collect::<Option<Vec<f64>>>()?;
+        let (&first, rest) = steps.split_first().filter(|_| brings_together(affine))?;
+        let has_one_grid = rest.iter().all(|step| *step == first);
+        let is_plain = affine.bias.iter().all(|bias| *bias == 0.0);
+        let is_known = (has_one_grid && is_plain) || self.reads_known_values(affine);
+        is_known.then(|| rest.iter().copied().fold(first, f64::max))
+    }
+
+    /// Whether a layer reads nothing but inputs and whole numbers, none of them rounded on its way.
+    fn reads_known_values(&self, affine: &Affine) -> bool {
+        let is_known = |term: &Term| {
+            self.origins[term.input.0].is_taken_from_input
+                || self.tensors[term.input.0].scale == 1.0
+        };
+        affine.terms.iter().all(is_known)
+    }
+
+    /// Whether the sign of a layer's sum is told by the sum itself, and not by a table: what was
+    /// rounded before is told apart only as finely as a table does.
+    fn tells_sign(&self, affine: &Affine) -> bool {
+        affine.activation == Activation::Function(Function::IsAbove)
+            || self.sign_unit(affine).is_some()
+            || self.reads_known_values(affine)
     }
 
     /// The layer with the first scale at which no input in range saturates it.
@@ -278,6 +308,23 @@ impl Quantizer<'_> {
         }
         sums
     }
+}
+
+/// Whether each sum takes one element of each term at most.
+fn brings_together(affine: &Affine) -> bool {
+    let few = |term: &Term| {
+        let per_channel = (term.kernel.len() / affine.bias.len()).max(1);
+        let weights = |kernel: &[f64]| kernel.iter().filter(|w| **w != 0.0).count();
+        term.kernel.chunks(per_channel).all(|kernel| weights(kernel) <= 1)
+    };
+    affine.terms.iter().all(few)
+}
+
+/// The one weight that a term has, but for zeros and signs.
+fn one_weight(term: &Term) -> Option<f64> {
+    let mut weights = term.kernel.iter().map(|w| w.abs()).filter(|w| *w > 0.0);
+    let first = weights.next()?;
+    weights.all(|other| other == first).then_some(first)
 }
 
 /// A layer in integers, before its table.

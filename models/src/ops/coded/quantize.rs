@@ -10,9 +10,9 @@ use crate::ops::alias::Alias;
 use crate::ops::contract::{Contract, QuantizedContract};
 use crate::ops::mul::{Mul, QuantizedMul};
 use crate::quantizer::form::Role;
-use crate::quantizer::{Layer, Quantizer, SUM_BITS};
+use crate::quantizer::{INEXACT, Layer, Quantizer, SUM_BITS};
 use crate::requant::Requant;
-use crate::tensor::QuantizedTensor;
+use crate::tensor::{QuantizedTensor, TensorId};
 use crate::view::View;
 
 /// Sums below this are exact in single precision.
@@ -90,6 +90,9 @@ impl Quantizer<'_> {
     ) -> Result<Integers, QuantizeError> {
         let codes = [coded.lo, coded.hi];
         let sums = self.sums_of(node, affine)?;
+        if coded.rule.must_fit() {
+            return self.fitting_sums(node, coded, (affine, &sums));
+        }
         if coded.rule.is_identity() && sums.iter().flatten().all(|sum| sum.abs() < EXACT) {
             let line = Line::exact(power_of_two(self.shift));
             return self.layer(node, affine, &Recipe::clamped(coded, vec![line]));
@@ -111,6 +114,44 @@ impl Quantizer<'_> {
         }
         self.misplace(misplaced);
         self.layer(node, affine, &Recipe::clamped(coded, lines))
+    }
+
+    /// Sums of integers or their quotients, exactly: no input in range may leave the bounds.
+    fn fitting_sums(
+        &self,
+        node: Layer<'_>,
+        coded: &Coded,
+        (affine, sums): (&Affine, &[[i64; 2]]),
+    ) -> Result<Integers, QuantizeError> {
+        self.check_whole(node, affine.terms.iter().map(|term| term.input))?;
+        let mut lines = Vec::with_capacity(sums.len());
+        for (channel, &sums) in sums.iter().enumerate() {
+            check_fits(node, coded, sums.map(|sum| coded.rule.of_sum(channel, sum)))?;
+            let line = match &coded.rule {
+                Rule::Quotient { divisors } => {
+                    Line::quotient(divisors[channel % divisors.len()], sums, self.shift)
+                }
+                _ => Line::exact(power_of_two(self.shift)),
+            };
+            if line.misplaced > 0 {
+                self.misplace(INEXACT);
+            }
+            lines.push(line);
+        }
+        self.layer(node, affine, &Recipe::clamped(coded, lines))
+    }
+
+    /// Refuses tensors that are not held as the integers that they are.
+    fn check_whole(
+        &self,
+        node: Layer<'_>,
+        inputs: impl IntoIterator<Item = TensorId>,
+    ) -> Result<(), QuantizeError> {
+        let is_whole = |id: TensorId| self.tensors[id.0].scale == 1.0;
+        if inputs.into_iter().all(is_whole) {
+            return Ok(());
+        }
+        Err(QuantizeError::LargeIntegers { layer: node.name.to_owned() })
     }
 
     /// Whole sums, clamped to a window, and the code for each.
@@ -234,13 +275,19 @@ impl Quantizer<'_> {
     ) -> Result<Integers, QuantizeError> {
         let [a, b] = [mul.a, mul.b].map(|id| &self.tensors[id.0]);
         let products = product_bounds(a, b).ok_or_else(|| overflow(node))?;
-        let steps = Steps::of(&coded.rule, 0, products, [coded.lo, coded.hi]);
-        let line = steps.line(self.shift, false);
-        let mut recipe = Recipe::clamped(coded, vec![line]);
-        let window = steps.window().filter(|w| w[1] - w[0] < MOST_ENTRIES);
-        match window {
-            Some(window) if line.misplaced > 0 => recipe = self.table(coded, window),
-            _ => self.misplace(line.misplaced),
+        let mut recipe = Recipe::clamped(coded, vec![Line::exact(power_of_two(self.shift))]);
+        if coded.rule.must_fit() {
+            self.check_whole(node, [mul.a, mul.b])?;
+            check_fits(node, coded, products)?;
+        } else {
+            let steps = Steps::of(&coded.rule, 0, products, [coded.lo, coded.hi]);
+            let line = steps.line(self.shift, false);
+            recipe.lines = vec![line];
+            let window = steps.window().filter(|w| w[1] - w[0] < MOST_ENTRIES);
+            match window {
+                Some(window) if line.misplaced > 0 => recipe = self.table(coded, window),
+                _ => self.misplace(line.misplaced),
+            }
         }
         let factor = recipe.lines[0].factor;
         let mut requant = self.requant([recipe.lo, recipe.hi], recipe.table);
@@ -273,6 +320,15 @@ impl Quantizer<'_> {
         let (a, b, sizes) = (contract.a, contract.b, contract.sizes);
         Ok(Integers::Contract(QuantizedContract { a, b, sizes, factor, bias, requant }))
     }
+}
+
+/// Refuses results that could be outside the bounds.
+fn check_fits(node: Layer<'_>, coded: &Coded, [lo, hi]: [i64; 2]) -> Result<(), QuantizeError> {
+    if coded.lo <= lo && hi <= coded.hi {
+        return Ok(());
+    }
+    let (layer, bounds) = (node.name.to_owned(), [coded.lo, coded.hi]);
+    Err(QuantizeError::WrapsAround { layer, got: [lo, hi], bounds })
 }
 
 /// What makes a layer of whole sums.

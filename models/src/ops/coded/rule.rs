@@ -60,6 +60,13 @@ pub enum Rule {
         /// The results.
         codes: Vec<i64>,
     },
+    /// The sum itself, which must fit: integers that do not wrap around.
+    Exact,
+    /// `⌊sum / divisor⌋`, which must fit, with one divisor above 0 for each channel of the sums.
+    Quotient {
+        /// The divisors.
+        divisors: Vec<i64>,
+    },
     /// `rint(x / scale)` of a real number `x`.
     Nearest {
         /// The scale of the result.
@@ -103,8 +110,14 @@ impl Rule {
                 let place = usize::try_from(sum.saturating_sub(*first)).unwrap_or(0).min(last);
                 codes[place]
             }
-            Self::Nearest { .. } | Self::Added { .. } => sum,
+            Self::Quotient { divisors } => sum.div_euclid(divisors[channel % divisors.len()]),
+            Self::Nearest { .. } | Self::Added { .. } | Self::Exact => sum,
         }
+    }
+
+    /// Whether results outside the bounds are wrong, rather than saturated.
+    pub(crate) fn must_fit(&self) -> bool {
+        matches!(self, Self::Exact | Self::Quotient { .. })
     }
 
     /// The result for two codes less their zero points.
@@ -132,6 +145,7 @@ impl Rule {
                 multipliers.iter().all(|multiplier| *multiplier == multipliers[0])
             }
             Self::AddedTo { others, .. } => others.iter().all(|other| *other == others[0]),
+            Self::Quotient { divisors } => divisors.iter().all(|divisor| *divisor == divisors[0]),
             _ => true,
         }
     }
@@ -145,7 +159,10 @@ impl Rule {
                 f64::from(*scale) / (f64::from(*count) * f64::from(*output))
             }
             Self::AddedTo { ratios, is_first, .. } => f64::from(ratios[usize::from(*is_first)]),
-            Self::Added { .. } | Self::Table { .. } | Self::Nearest { .. } => 1.0,
+            Self::Quotient { divisors } => {
+                1.0 / crate::numbers::real(divisors[channel % divisors.len()])
+            }
+            Self::Added { .. } | Self::Table { .. } | Self::Nearest { .. } | Self::Exact => 1.0,
         }
     }
 }

@@ -32,6 +32,25 @@ pub(super) struct Line {
     pub(super) misplaced: usize,
 }
 
+impl Line {
+    /// The line under which sums between these ends, rounded by `shift` digits, are their quotients
+    /// by `divisor` rounded down. With `factor · divisor = 2^shift + excess`, a sum `k·divisor + r`
+    /// is `k` units and `r·2^shift/divisor + sum·excess/divisor + offset'` parts of one, which must
+    /// be from 0 to below `2^shift`.
+    pub(super) fn quotient(divisor: i64, [lo, hi]: [i64; 2], shift: u32) -> Self {
+        let one = 1_i128 << shift;
+        let wide = i128::from(divisor);
+        let factor = (one + wide - 1) / wide;
+        let excess = factor * wide - one;
+        let offset = (excess * i128::from(lo.min(0).unsigned_abs()) + wide - 1) / wide;
+        let is_exact = excess * i128::from(hi.max(0)) + wide * offset < one;
+        // Rounding adds half a unit.
+        let offset = i64::try_from(offset - one / 2).unwrap_or(i64::MAX / 2);
+        let factor = i64::try_from(factor).unwrap_or(i64::MAX / 2);
+        Self { factor, offset, misplaced: usize::from(!is_exact) }
+    }
+}
+
 impl Steps {
     /// The thresholds of a channel for sums and codes in these ranges.
     pub(super) fn of(rule: &Rule, channel: usize, sums: [i64; 2], codes: [i64; 2]) -> Self {
@@ -170,6 +189,26 @@ mod tests {
                 assert_eq!(differing == 0, line.misplaced == 0, "{multiplier} {shift} {line:?}");
             }
         }
+    }
+
+    /// Every sum in the range, at both of its ends too; a line that is told to be exact is.
+    #[test]
+    fn quotients_are_rounded_down_where_the_line_says_so() {
+        let mut exact = 0;
+        for divisor in [1, 2, 3, 5, 7, 8, 23, 24, 100, 255, 256, 1000, 32_767] {
+            for [lo, hi] in [[-70_000, 90_000], [0, 255], [-128, 127], [-3000, -1000], [5, 70_000]]
+            {
+                for shift in [16, 20, 24, 30] {
+                    let line = Line::quotient(divisor, [lo, hi], shift);
+                    let z = |sum: i64| rounded(line.factor * sum + line.offset, shift);
+                    let is_right = (lo..=hi).all(|sum| z(sum) == sum.div_euclid(divisor));
+                    assert!(is_right || line.misplaced > 0, "{divisor} {lo} {hi} {shift}");
+                    exact += usize::from(line.misplaced == 0);
+                    assert!(line.misplaced == 0 || shift < 30 || divisor > 1000);
+                }
+            }
+        }
+        assert!(exact > 200, "{exact}");
     }
 
     #[test]
