@@ -1,6 +1,6 @@
 """Runs the models of the tests in onnxruntime and records the outputs.
 
-First `ZKINFER_RECORD=1 cargo test --release -p zkinfer-models --test operators --test composed`, which writes the
+First `ZKINFER_RECORD=1 cargo test --release -p zkinfer-models --test operators --test composed --test forms --test pipelines`, which writes the
 models to `target/tmp/outputs`; then `python models/tests/record_outputs.py [FOLDER]`. Needs numpy
 and onnxruntime (1.32). Empty the folder first to drop the records of models that are gone.
 """

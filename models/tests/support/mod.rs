@@ -3,6 +3,7 @@
 
 pub(crate) mod bound;
 pub(crate) mod empty;
+pub(crate) mod near;
 pub(crate) mod onnx;
 pub(crate) mod recorded;
 pub(crate) mod rules;
