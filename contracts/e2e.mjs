@@ -5,7 +5,7 @@
 //
 // ZKINFER is the command, CONTRACT_CALL the example of that name, MODEL a folder of the zoo.
 import { spawn, execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -108,6 +108,27 @@ function prove(job, payee, hidden = []) {
   return { deploy, opening, register, id, opened, claim: [bytes(2), bytes(3), bytes(4)] };
 }
 
+/// One proof of the model's input for each job.
+function proveJointly(jobs) {
+  const at = (name) => join(folder, name);
+  const { input_data } = JSON.parse(readFileSync(join(model, "input.json")));
+  writeFileSync(at("inputs.json"), JSON.stringify({ input_data: jobs.map(() => input_data[0]) }));
+  writeFileSync(at("jobs.json"), JSON.stringify(jobs));
+  const key = at("joint.zkvk");
+  execFileSync(zkinfer, ["prove", join(model, "model.onnx"), "--inputs", at("inputs.json"), "--jobs", at("jobs.json"),
+    "--joint", String(jobs.length), "--calibrate", join(model, "samples.npz"), "--optimize", "gas", "--key", key,
+    "-o", at("joint")], { stdio: ["ignore", "ignore", "inherit"] });
+  const files = readdirSync(at("joint")).filter((name) => name.endsWith(".zkproof")).sort().map((name) => at(`joint/${name}`));
+  const json = (...words) => JSON.parse(execFileSync(zkinfer, ["contract", ...words, "--key", key, "--json"]));
+  const claims = files.map((proof) => {
+    const told = json("call", proof);
+    const { opening } = json("opening", proof.replace(/zkproof$/, "zkopening"));
+    return { ...told, opening: opening.slice(2), input: told.input.slice(2), path: told.path.slice(2) };
+  });
+  const { contract_key } = json("export", "-o", at("out"));
+  return { register: readFileSync(at("out/register.hex"), "utf8").slice(2), id: contract_key, claims };
+}
+
 const first = prove("11".repeat(32), prover);
 const verifier = (await send(buyer, undefined, `0x${first.deploy}`)).contractAddress;
 await send(stranger, verifier, `0x${first.register}`);
@@ -126,8 +147,8 @@ const credit = async (account) =>
 const jobId = (salt) => digest(word(chain) + word(escrow) + word(buyer) + word(salt));
 const PRICE = 10n ** 18n;
 const terms = (salt, deadline, rest = {}) => {
-  const { stake = 0n, window = 0, proofTime = 0, bond = 0n, id = first.id } = rest;
-  return [word(buyer), word(salt), word(0), id, digest(first.claim[0]), word(7), word(0), word(PRICE),
+  const { stake = 0n, window = 0, proofTime = 0, bond = 0n, id = first.id, input = digest(first.claim[0]) } = rest;
+  return [word(buyer), word(salt), word(0), id, input, word(7), word(0), word(PRICE),
     word(stake), word(deadline), word(window), word(proofTime), word(bond)];
 };
 const progress = (staked = 0, output = 0, time = 0, challenged = 0) =>
@@ -264,8 +285,36 @@ const lie = first.claim[1].replace(/^../, first.claim[1].startsWith("00") ? "01"
   console.log(`paid for a proof whose output is opened: ${Number(receipt.gasUsed)} gas`);
   equal(await credit(prover), 3n * PRICE + 13n, "the prover's credit");
 }
+// 9. A proof of several claims: it is brought once, and each claim pays its own payee for its own job.
+{
+  const payees = [prover, challenger];
+  const jobs = payees.map((payee, i) => ({ job: jobId(90 + i), payee: payee.slice(2), chain, expiry: 0, nonce: 7 }));
+  const { register, id, claims } = proveJointly(jobs);
+  await send(stranger, verifier, `0x${register}`);
+  const leaves = [];
+  for (const [i, { job, payee }] of jobs.entries()) {
+    const asked = terms(90 + i, (await now()) + 1000, { id, input: digest(claims[i].input) });
+    await open(asked);
+    const submit = (bound_to, { index, input, opening, path } = claims[i]) =>
+      call("submitLeaf", [...asked, ...progress(), ...bound(job, bound_to), word(index)], [input, opening, path]);
+    leaves.push({ payee: `0x${payee}`, submit });
+  }
+  const [first, second] = leaves;
+  await refused("NotProven", () => send(stranger, escrow, first.submit(first.payee)));
+  const { gasUsed } = await send(stranger, escrow, claims[0].prove_calldata);
+  console.log(`a proof of two claims taken: ${Number(gasUsed)} gas`);
+  await refused("NotProven", () => send(stranger, escrow, first.submit(stranger)));
+  await refused("OtherInput", () => send(stranger, escrow, second.submit(second.payee, claims[0])));
+  for (const { payee, submit } of leaves) {
+    const had = await credit(payee);
+    const receipt = await send(stranger, escrow, submit(payee));
+    console.log(`paid for a claim of it: ${Number(receipt.gasUsed)} gas`);
+    equal((await credit(payee)) - had, PRICE, "the credit of a payee");
+    await refused("AlreadySettled", () => send(stranger, escrow, submit(payee)));
+  }
+}
 const held = BigInt(await rpc("eth_getBalance", escrow, "latest"));
 const owed = (await credit(buyer)) + (await credit(prover)) + (await credit(challenger));
 equal(held, owed, "what the escrow holds");
-console.log("paid, refunded, answered, challenged, contradicted, slashed, opened: every wei accounted for");
+console.log("paid, refunded, answered, challenged, contradicted, slashed, opened, joined: every wei accounted for");
 process.exit(0);

@@ -161,6 +161,8 @@ interface IZkinferEscrow {
     error OtherOutput(bytes32 expected, bytes32 got);
     /// @notice The output is the one that was answered.
     error SameOutput();
+    /// @notice No proof of this root was brought: the claim is another, or `proveJoint` comes first.
+    error NotProven(bytes32 key, bytes32 root);
     /// @notice The signature is not the prover's, or not in its only form.
     error BadSignature();
 
@@ -175,6 +177,8 @@ interface IZkinferEscrow {
     /// @param output The output that was proven, or its opening where the key hides it; empty where an
     /// answer was not challenged.
     event Settled(bytes32 indexed job, address indexed payee, uint256 amount, uint64 expiry, bytes output);
+    /// @notice All claims under a root are proven: each can be submitted.
+    event Proven(bytes32 indexed key, bytes32 indexed root);
     event Refunded(bytes32 indexed job, address indexed buyer, uint256 amount);
     event Slashed(bytes32 indexed job, address indexed prover, address indexed buyer, uint256 amount);
 
@@ -224,6 +228,25 @@ interface IZkinferEscrow {
         bytes calldata input,
         bytes calldata opening,
         bytes calldata proof
+    ) external;
+
+    /// @notice Takes a proof of several claims, for good: `submitLeaf` pays for each of them. It pays nobody
+    /// itself, and binds nobody to anything.
+    function proveJoint(bytes32 key, bytes32 root, bytes calldata proof) external;
+
+    /// @notice Whether a proof of the claims under a root was brought.
+    function isProven(bytes32 key, bytes32 root) external view returns (bool);
+
+    /// @notice As `submitOpened`, for one claim of a proof of several that `proveJoint` took.
+    /// @param index Which claim of the proof it is.
+    /// @param path The siblings of its leaf, 32 bytes each, the lowest first.
+    function submitLeaf(
+        Job calldata job,
+        Binding calldata binding,
+        uint256 index,
+        bytes calldata input,
+        bytes calldata opening,
+        bytes calldata path
     ) external;
 
     /// @notice Answers for the prover, who sends this or has signed it: EIP-712, `Answer(bytes32 job,

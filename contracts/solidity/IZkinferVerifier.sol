@@ -28,6 +28,10 @@ interface IZkinferVerifier {
     error UnknownKey(bytes32 key);
     /// @notice The data are no key data, or too large.
     error MalformedKey();
+    /// @notice A proof under the key is about this many claims: `verifyJoint` checks it.
+    error Joint(uint256 claims);
+    /// @notice A proof under the key is about one claim: `verify` checks it.
+    error Single();
     /// @notice The key stands on a trusted setup that this contract was not made for.
     error UntrustedSrs(bytes32 srs);
     /// @notice The input has another number of bytes than the key prescribes.
@@ -70,10 +74,18 @@ interface IZkinferVerifier {
     /// commitments to them.
     function shows(bytes32 key) external view returns (bool input, bool output);
 
-    /// @notice Returns if the proof proves the claim, and reverts otherwise.
+    /// @notice How many claims a proof under a registered key is about.
+    function claimsOf(bytes32 key) external view returns (uint256 claims);
+
+    /// @notice Returns if the proof proves the claim, and reverts otherwise. Its key is one of one claim.
     function verify(Claim calldata claim) external view;
 
-    /// @notice Returns if every proof proves its claim, with one pairing for all of them. Claims of
-    /// one key one after the other cost less.
+    /// @notice Returns if the proof is about the claims under a root, and reverts otherwise. Its key is one
+    /// of several claims. `input` is the root, 32 bytes, `output` is empty, and `binding` zero: the root
+    /// determines the claims and what each is bound to. `IZkinferOpening.root` gives it.
+    function verifyJoint(Claim calldata claim) external view;
+
+    /// @notice Returns if every proof proves its claim, with one pairing for all of them. Keys are ones of one
+    /// claim. Claims of one key one after the other cost less.
     function verifyBatch(Claim[] calldata claims) external view;
 }

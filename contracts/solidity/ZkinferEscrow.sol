@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Binding, IZkinferEscrow, Job, Progress, State, Terms} from "./IZkinferEscrow.sol";
-import {IZkinferOpening} from "./IZkinferOpening.sol";
+import {IZkinferOpening, Leaf} from "./IZkinferOpening.sol";
 import {Claim, IZkinferVerifier} from "./IZkinferVerifier.sol";
 
 /// @title Pays for proven inferences, once
@@ -33,6 +33,8 @@ contract ZkinferEscrow is IZkinferEscrow {
 
     mapping(bytes32 job => uint256 record) private _records;
     mapping(address token => mapping(address account => uint256 balance)) private _balances;
+    /// Roots of claims that are proven, each hashed with its key.
+    mapping(bytes32 statement => bool proven) private _proven;
     bool private transient _entered;
 
     modifier once() {
@@ -148,8 +150,8 @@ contract ZkinferEscrow is IZkinferEscrow {
         bytes calldata proof
     ) external once {
         _canonical(25, input, output, proof);
-        (bytes32 id, uint256 amount) = _submit(job, binding, input, output, proof, false);
-        emit Settled(id, binding.payee, amount, binding.expiry, output);
+        State state = _submit(job, binding, input, output, proof, false);
+        _pay(job, state, binding, output);
     }
 
     /// @inheritdoc IZkinferEscrow
@@ -162,11 +164,50 @@ contract ZkinferEscrow is IZkinferEscrow {
     ) external once {
         _canonical(25, input, opening, proof);
         bytes memory output = abi.encodePacked(OPENING.commitment(opening));
-        (bytes32 id, uint256 amount) = _submit(job, binding, input, output, proof, true);
-        emit Settled(id, binding.payee, amount, binding.expiry, opening);
+        State state = _submit(job, binding, input, output, proof, true);
+        _pay(job, state, binding, opening);
     }
 
-    /// @dev Pays for a proof of this output, which the key hides or shows.
+    /// @inheritdoc IZkinferEscrow
+    function proveJoint(bytes32 key, bytes32 root, bytes calldata proof) external once {
+        VERIFIER.verifyJoint(
+            Claim({key: key, binding: 0, input: abi.encodePacked(root), output: "", proof: proof})
+        );
+        _proven[_statement(key, root)] = true;
+        emit Proven(key, root);
+    }
+
+    /// @inheritdoc IZkinferEscrow
+    function isProven(bytes32 key, bytes32 root) public view returns (bool) {
+        return _proven[_statement(key, root)];
+    }
+
+    /// @inheritdoc IZkinferEscrow
+    function submitLeaf(
+        Job calldata job,
+        Binding calldata binding,
+        uint256 index,
+        bytes calldata input,
+        bytes calldata opening,
+        bytes calldata path
+    ) external once {
+        _canonical(26, input, opening, path);
+        bytes32 output = OPENING.commitment(opening);
+        State state = _due(job, binding, input, abi.encodePacked(output), true);
+        bytes32 key = job.terms.key;
+        Leaf memory leaf = Leaf({
+            claims: VERIFIER.claimsOf(key),
+            index: index,
+            binding: _bound(binding),
+            input: bytes32(input),
+            output: output
+        });
+        bytes32 root = OPENING.root(leaf, path);
+        if (input.length != 32 || !isProven(key, root)) revert NotProven(key, root);
+        _pay(job, state, binding, opening);
+    }
+
+    /// @dev Whether a proof of this output, which the key hides or shows, is due and true.
     function _submit(
         Job calldata job,
         Binding calldata binding,
@@ -174,9 +215,23 @@ contract ZkinferEscrow is IZkinferEscrow {
         bytes memory output,
         bytes calldata proof,
         bool hidden
-    ) private returns (bytes32 id, uint256 amount) {
+    ) private view returns (State state) {
+        state = _due(job, binding, input, output, hidden);
+        VERIFIER.verify(
+            Claim({key: job.terms.key, binding: _bound(binding), input: input, output: output, proof: proof})
+        );
+    }
+
+    /// @dev Whether the job is paid for a claim, if it is proven.
+    function _due(
+        Job calldata job,
+        Binding calldata binding,
+        bytes calldata input,
+        bytes memory output,
+        bool hidden
+    ) private view returns (State state) {
         if (binding.chainId != block.chainid) revert OtherChain(uint64(block.chainid), binding.chainId);
-        State state;
+        bytes32 id;
         (id, state) = _live(job);
         if (binding.job != id) revert UnknownJob(binding.job);
         if (state == State.Open && job.terms.stake != 0) revert NotStaked(id);
@@ -199,12 +254,20 @@ contract ZkinferEscrow is IZkinferEscrow {
         if (state >= State.Answered && digest != job.progress.output) {
             revert OtherOutput(job.progress.output, digest);
         }
-        VERIFIER.verify(
-            Claim({key: job.terms.key, binding: _bound(binding), input: input, output: output, proof: proof})
-        );
-        amount = _heldFor(job, state);
-        _end(id, State.Settled, job);
+    }
+
+    /// @dev Pays for a claim that is due and proven.
+    function _pay(Job calldata job, State state, Binding calldata binding, bytes calldata output) private {
+        uint256 amount = _heldFor(job, state);
+        // `_due` has compared the two.
+        _end(binding.job, State.Settled, job);
         _credit(job.terms.token, binding.payee, amount);
+        emit Settled(binding.job, binding.payee, amount, binding.expiry, output);
+    }
+
+    /// @dev What is proven of a key.
+    function _statement(bytes32 key, bytes32 root) private pure returns (bytes32) {
+        return keccak256(abi.encode(key, root));
     }
 
     /// @inheritdoc IZkinferEscrow

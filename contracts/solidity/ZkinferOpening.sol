@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {IZkinferOpening} from "./IZkinferOpening.sol";
+import {IZkinferOpening, Leaf} from "./IZkinferOpening.sol";
 
-/// @title Commitments to inputs or outputs, opened
+/// @title Commitments to inputs or outputs, opened, and claims of one proof, hashed
 /// @notice The hash is Poseidon over three elements of BN254's scalar field, exponent 5, with 8 full and 57
 /// partial rounds: what most call `Poseidon(2)`. No owner, no upgrade.
 contract ZkinferOpening is IZkinferOpening {
     uint256 private constant R = 21888242871839275222246405745257275088548364400416034343698204186575808495617;
-    /// Digest of the constants: of each round what is added to each element, then the matrix row by row.
-    bytes32 private constant CONSTANTS = 0x71feb613ee90092dfb39db92ea6de277c3062752678a67d53b9ca036d4e45a71;
+    /// Digest of the constants: of each round what is added to each element.
+    bytes32 private constant CONSTANTS = 0x9e37273b3d838128b3ed8233def3ae62878a0294b56db98f9d0e42e53f90decc;
     uint256 private constant ROUND_BYTES = 65 * 96;
     /// Separates commitments from every other use of the hash.
     bytes16 private constant DOMAIN = "zkinfer.values.1";
+    /// Separates claims likewise.
+    bytes16 private constant CLAIMS = "zkinfer.claims.1";
 
     /// The constants, as the code of a contract of their own.
     address private immutable _constants;
@@ -44,56 +46,119 @@ contract ZkinferOpening is IZkinferOpening {
         return bytes32(_sponge(capacity, blinding, opening[44:]));
     }
 
-    /// @dev The digest of the blinding and elements of 31 bytes, two to a permutation. An odd last one is
-    /// followed by a zero; the capacity tells how many there are.
-    function _sponge(uint256 capacity, uint256 blinding, bytes calldata elements) private view returns (uint256 digest) {
+    /// @inheritdoc IZkinferOpening
+    function root(Leaf calldata leaf, bytes calldata path) external view returns (bytes32) {
+        uint256 rounds = _loaded();
+        uint256 node = _leaf(rounds, leaf);
+        // A bit for each level, the highest first: whether the leaf is on the right.
+        uint256 sides;
+        uint256 levels;
+        uint256 index = leaf.index;
+        uint256 leaves = leaf.claims;
+        if (index >= leaves || leaves > type(uint32).max) revert Path(leaf.claims, leaf.index);
+        for (; leaves > 1; ++levels) {
+            uint256 left = 1;
+            while (2 * left < leaves) left *= 2;
+            sides *= 2;
+            if (index < left) {
+                leaves = left;
+            } else {
+                (sides, index, leaves) = (sides + 1, index - left, leaves - left);
+            }
+        }
+        if (path.length != 32 * levels) revert Path(leaf.claims, leaf.index);
+        for (uint256 level = 0; level < levels; ++level) {
+            uint256 sibling = uint256(bytes32(path[32 * level:]));
+            if (sibling >= R) revert LeafScalar();
+            (uint256 left, uint256 right) = (sides >> level) & 1 == 0 ? (node, sibling) : (sibling, node);
+            (node,,) = _permute(rounds, 0, left, right);
+            node %= R;
+        }
+        return bytes32(node);
+    }
+
+    /// @dev The digest of a claim.
+    function _leaf(uint256 rounds, Leaf calldata leaf) private pure returns (uint256) {
+        uint256 input = uint256(leaf.input);
+        uint256 output = uint256(leaf.output);
+        if (input >= R || output >= R) revert LeafScalar();
+        uint256 binding = uint256(leaf.binding);
+        (uint256 a, uint256 b, uint256 c) =
+            _permute(rounds, uint256(uint128(CLAIMS)), leaf.index, uint256(uint128(binding)));
+        (a, b, c) = _permute(rounds, a, addmod(b, binding >> 128, R), addmod(c, input, R));
+        (a, b, c) = _permute(rounds, a, addmod(b, output, R), c);
+        return b % R;
+    }
+
+    /// @dev The constants, in memory.
+    function _loaded() private view returns (uint256 rounds) {
         address data = _constants;
         assembly ("memory-safe") {
-            let r := R
-            let rounds := mload(0x40)
-            extcodecopy(data, rounds, 0, add(ROUND_BYTES, 288))
-            let matrix := add(rounds, ROUND_BYTES)
-            // Elements of the state may be up to three times the modulus: sums are not reduced.
-            let a := capacity
-            let b := blinding
-            let c := 0
-            let at := elements.offset
-            let end := add(at, elements.length)
-            // The first block has the blinding and one element.
-            if lt(at, end) {
-                c := shr(8, calldataload(at))
-                at := add(at, 31)
-            }
-            for {} 1 {} {
-                for { let round := 0 } lt(round, 65) { round := add(round, 1) } {
-                    let constants := add(rounds, mul(96, round))
-                    a := addmod(a, mload(constants), r)
-                    b := addmod(b, mload(add(constants, 32)), r)
-                    c := addmod(c, mload(add(constants, 64)), r)
-                    let square := mulmod(a, a, r)
-                    a := mulmod(mulmod(square, square, r), a, r)
-                    // All but the 57 in the middle are full.
-                    if gt(sub(round, 4), 56) {
-                        square := mulmod(b, b, r)
-                        b := mulmod(mulmod(square, square, r), b, r)
-                        square := mulmod(c, c, r)
-                        c := mulmod(mulmod(square, square, r), c, r)
-                    }
-                    let x := a
-                    let y := b
-                    a := add(add(mulmod(x, mload(matrix), r), mulmod(y, mload(add(matrix, 32)), r)), mulmod(c, mload(add(matrix, 64)), r))
-                    b := add(add(mulmod(x, mload(add(matrix, 96)), r), mulmod(y, mload(add(matrix, 128)), r)), mulmod(c, mload(add(matrix, 160)), r))
-                    c := add(add(mulmod(x, mload(add(matrix, 192)), r), mulmod(y, mload(add(matrix, 224)), r)), mulmod(c, mload(add(matrix, 256)), r))
-                }
-                if iszero(lt(at, end)) { break }
-                b := addmod(b, shr(8, calldataload(at)), r)
-                at := add(at, 31)
-                if lt(at, end) {
-                    c := addmod(c, shr(8, calldataload(at)), r)
-                    at := add(at, 31)
-                }
-            }
-            digest := mod(b, r)
+            rounds := mload(0x40)
+            extcodecopy(data, rounds, 0, ROUND_BYTES)
+            mstore(0x40, add(rounds, ROUND_BYTES))
         }
+    }
+
+    /// @dev The digest of the blinding and elements of 31 bytes, two to a permutation. An odd last one is
+    /// followed by a zero; the capacity tells how many there are.
+    function _sponge(uint256 capacity, uint256 blinding, bytes calldata elements) private view returns (uint256) {
+        uint256 rounds = _loaded();
+        (uint256 a, uint256 b, uint256 c) = (capacity, blinding, 0);
+        // The first block has the blinding and one element.
+        if (elements.length != 0) c = _element(elements, 0);
+        (a, b, c) = _permute(rounds, a, b, c);
+        for (uint256 start = 31; start < elements.length; start += 62) {
+            b = addmod(b, _element(elements, start), R);
+            if (start + 31 < elements.length) c = addmod(c, _element(elements, start + 31), R);
+            (a, b, c) = _permute(rounds, a, b, c);
+        }
+        return b % R;
+    }
+
+    /// @dev 31 bytes as a number.
+    function _element(bytes calldata elements, uint256 start) private pure returns (uint256 element) {
+        assembly ("memory-safe") {
+            element := shr(8, calldataload(add(elements.offset, start)))
+        }
+    }
+
+    /// @dev The permutation. Elements of a state may be up to three times the modulus: sums are not reduced.
+    function _permute(uint256 rounds, uint256 a, uint256 b, uint256 c)
+        private
+        pure
+        returns (uint256, uint256, uint256)
+    {
+        assembly ("memory-safe") {
+            let r := R
+            let end := add(rounds, ROUND_BYTES)
+            for { let constants := rounds } lt(constants, end) { constants := add(constants, 96) } {
+                a := addmod(a, mload(constants), r)
+                b := addmod(b, mload(add(constants, 32)), r)
+                c := addmod(c, mload(add(constants, 64)), r)
+                let square := mulmod(a, a, r)
+                a := mulmod(mulmod(square, square, r), a, r)
+                // All but the 57 in the middle are full.
+                if gt(sub(sub(constants, rounds), 384), 5376) {
+                    square := mulmod(b, b, r)
+                    b := mulmod(mulmod(square, square, r), b, r)
+                    square := mulmod(c, c, r)
+                    c := mulmod(mulmod(square, square, r), c, r)
+                }
+                // The matrix is in the code: words of memory would take four times the gas.
+                let x := a
+                let y := b
+                a := mulmod(x, 7511745149465107256748700652201246547602992235352608707588321460060273774987, r)
+                a := add(a, mulmod(y, 10370080108974718697676803824769673834027675643658433702224577712625900127200, r))
+                a := add(a, mulmod(c, 19705173408229649878903981084052839426532978878058043055305024233888854471533, r))
+                b := mulmod(x, 18732019378264290557468133440468564866454307626475683536618613112504878618481, r)
+                b := add(b, mulmod(y, 20870176810702568768751421378473869562658540583882454726129544628203806653987, r))
+                b := add(b, mulmod(c, 7266061498423634438633389053804536045105766754026813321943009179476902321146, r))
+                x := mulmod(x, 9131299761947733513298312097611845208338517739621853568979632113419485819303, r)
+                y := mulmod(y, 10595341252162738537912664445405114076324478519622938027420701542910180337937, r)
+                c := add(add(x, y), mulmod(c, 11597556804922396090267472882856054602429588299176362916247939723151043581408, r))
+            }
+        }
+        return (a, b, c);
     }
 }

@@ -55,27 +55,28 @@ contract ZkinferVerifier is IZkinferVerifier {
 
     /// @inheritdoc IZkinferVerifier
     function shows(bytes32 key) external view returns (bool input, bool output) {
-        address data = _dataOf(key);
-        if (data.code.length == 0) revert UnknownKey(key);
-        uint256 flags;
-        assembly ("memory-safe") {
-            extcodecopy(data, 0, 1, 3)
-            // Field 27.
-            extcodecopy(data, 0, add(shr(232, mload(0)), 108), 4)
-            flags := shr(224, mload(0))
-        }
+        // Field 27.
+        uint256 flags = _field(key, 108);
         return (flags & 1 != 0, flags & 2 != 0);
     }
 
     /// @inheritdoc IZkinferVerifier
+    function claimsOf(bytes32 key) external view returns (uint256 claims) {
+        // Field 30.
+        claims = _field(key, 120);
+        if (claims == 0) claims = 1;
+    }
+
+    /// @inheritdoc IZkinferVerifier
     function verify(Claim calldata claim) external view {
-        uint256 start;
-        assembly ("memory-safe") {
-            start := claim
-        }
-        if (start != 36 || _end(claim) != msg.data.length) revert MalformedCalldata();
-        _check(claim, _dataOf(claim.key), 1, true);
-        _finish();
+        _checkAlone(claim, false);
+    }
+
+    /// @inheritdoc IZkinferVerifier
+    function verifyJoint(Claim calldata claim) external view {
+        // The root binds what a binding would.
+        if (claim.binding != 0) revert MalformedCalldata();
+        _checkAlone(claim, true);
     }
 
     /// @inheritdoc IZkinferVerifier
@@ -98,21 +99,66 @@ contract ZkinferVerifier is IZkinferVerifier {
             seed := keccak256(0x800, calldatasize())
         }
         bytes32 last;
+        address data;
         for (uint256 i = 0; i < claims.length; ++i) {
             Claim calldata claim = claims[i];
             bytes32 key = claim.key;
             bool fresh = i == 0 || key != last;
-            if (fresh && i != 0) _flush();
+            if (fresh) {
+                if (i != 0) _flush();
+                data = _load(key, false);
+            }
             uint256 coefficient;
             assembly ("memory-safe") {
                 mstore(0, seed)
                 mstore(0x20, i)
                 coefficient := shr(128, keccak256(0, 0x40))
             }
-            _check(claim, _dataOf(key), coefficient, fresh);
+            _check(claim, data, coefficient, fresh);
             last = key;
         }
         if (claims.length != 0) _finish();
+    }
+
+    /// @dev Checks the only claim of the calldata, under a key of one claim or of several.
+    function _checkAlone(Claim calldata claim, bool joint) private view {
+        uint256 start;
+        assembly ("memory-safe") {
+            start := claim
+        }
+        if (start != 36 || _end(claim) != msg.data.length) revert MalformedCalldata();
+        _check(claim, _load(claim.key, joint), 1, true);
+        _finish();
+    }
+
+    /// @dev The four bytes of a key's data at this place behind the programs.
+    function _field(bytes32 key, uint256 place) private view returns (uint256 field) {
+        address data = _dataOf(key);
+        if (data.code.length == 0) revert UnknownKey(key);
+        assembly ("memory-safe") {
+            extcodecopy(data, 0, 1, 3)
+            extcodecopy(data, 0, add(shr(232, mload(0)), place), 4)
+            field := shr(224, mload(0))
+        }
+    }
+
+    /// @dev Loads the data of a key to 0x800, if its proofs are about one claim, or about several.
+    function _load(bytes32 key, bool joint) private view returns (address data) {
+        data = _dataOf(key);
+        uint256 size = data.code.length;
+        if (size == 0) revert UnknownKey(key);
+        uint256 claims;
+        assembly ("memory-safe") {
+            extcodecopy(data, 0, 1, 3)
+            let programs := shr(232, mload(0))
+            extcodecopy(data, 0x800, programs, sub(size, programs))
+            // Field 30.
+            claims := shr(224, mload(0x878))
+        }
+        if (joint != (claims != 0)) {
+            if (joint) revert Single();
+            revert Joint(claims);
+        }
     }
 
     /// @dev Where the claim ends, if its byte strings follow each other and end in zeros.
@@ -168,10 +214,9 @@ contract ZkinferVerifier is IZkinferVerifier {
     }
 
     /// @dev Everything of one proof but the points of the key and the pairing. Adds `coefficient` times its
-    /// equation to the sums at 0x400: W' (two words) and F (two words). `fresh` loads the key and begins
-    /// new sums for its points, whose address is then at 0x4e0.
+    /// equation to the sums at 0x400: W' (two words) and F (two words). `fresh` begins new sums for the points
+    /// of the key, which is at 0x800 by then; their address is then at 0x4e0.
     function _check(Claim calldata claim, address data, uint256 coefficient, bool fresh) private view {
-        bytes32 key = claim.key;
         bytes32 binding;
         bytes calldata input = claim.input;
         bytes calldata output = claim.output;
@@ -406,13 +451,6 @@ contract ZkinferVerifier is IZkinferVerifier {
             let free := mload(0x40)
             // Scratch words beyond 0x40 are restored before Solidity sees them.
             binding := add(claim, 32)
-            if fresh {
-                let size := extcodesize(data)
-                if iszero(size) { failAt(0x6dc3ba9d, key) }
-                extcodecopy(data, 0, 1, 3)
-                let programs := shr(232, mload(0))
-                extcodecopy(data, 0x800, programs, sub(size, programs))
-            }
             if sub(input.length, field(28)) { failLength(0xf744573e, field(28), input.length) }
             if sub(output.length, field(29)) { failLength(0x165cadc0, field(29), output.length) }
             mstore(0x740, 0x00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff)

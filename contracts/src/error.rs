@@ -6,9 +6,16 @@ use thiserror::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ContractError {
-    /// The key is of a part of a model, or of several claims together.
-    #[error("the contract checks keys of one claim of a whole model only")]
+    /// The key is of a part of a model.
+    #[error("the contract checks keys of whole models only")]
     Statement,
+    /// The key is of several claims in a proof, the proof file of one claim alone, or the other way
+    /// round.
+    #[error("the key is for proofs of {claims} claims, which the proof file is not of")]
+    Place {
+        /// What the key prescribes.
+        claims: u32,
+    },
     /// The key contradicts itself. No [`VerifyingKey`](zkinfer_verifier::VerifyingKey) does.
     #[error("the key contradicts itself")]
     Key,

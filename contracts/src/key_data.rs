@@ -28,8 +28,7 @@ impl KeyData {
     /// # Errors
     /// [`ContractError`], for a key that the contract does not cover.
     pub fn new(key: &VerifyingKey) -> Result<Self, ContractError> {
-        let parts = key.parts();
-        if parts.layout.claims != 1 || !parts.boundaries.is_empty() {
+        if !key.parts().boundaries.is_empty() {
             return Err(ContractError::Statement);
         }
         let bytes = Layout::new(key, &compile(key)?)?.write(key)?;

@@ -23,7 +23,8 @@
 //! ```
 //!
 //! `solidity/ZkinferEscrow.sol` pays for proofs by the rules of `zkinfer-settlement`;
-//! `solidity/ZkinferOpening.sol` opens the outputs that some of them hide.
+//! `solidity/ZkinferOpening.sol` opens the outputs that some of them hide, and hashes the claims of a
+//! proof of several: [`LeafCall`] has the calldata of one of them.
 //!
 //! What it is not: it sends nothing and holds no key of an account.
 
@@ -43,7 +44,7 @@ mod program;
 
 pub use abi::selector;
 pub use artifact::{ESCROW, OPENING, VERIFIER, creation_code, escrow_creation_code};
-pub use calldata::{Call, batch_calldata};
+pub use calldata::{Call, LeafCall, batch_calldata};
 pub use error::ContractError;
 pub use key_data::{KeyData, KeyId};
 pub use opening::{opening_bytes, opening_creation_code};

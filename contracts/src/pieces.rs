@@ -18,11 +18,16 @@ pub(crate) struct Segment {
     count: usize,
 }
 
-/// The segments of the inputs, then those of the outputs.
+/// The segments of the inputs, then those of the outputs. The root of several claims takes the place
+/// of the inputs, and then there are no outputs.
 pub(crate) fn segments(layout: &InstanceLayout) -> [Vec<Segment>; 2] {
+    let scalar = || vec![Segment::of_word(scalar_word(&-Fr::one()), 32)];
+    if layout.claims != 1 {
+        return [scalar(), Vec::new()];
+    }
     let side = |visibility, tensors: &[TensorLayout]| match visibility {
         Visibility::Public => tensors.iter().map(Segment::of_tensor).collect(),
-        Visibility::Committed => vec![Segment::of_word(scalar_word(&-Fr::one()), 32)],
+        Visibility::Committed => scalar(),
     };
     [side(layout.input_visibility, &layout.inputs), side(layout.output_visibility, &layout.outputs)]
 }
@@ -84,8 +89,8 @@ fn sources(layout: &InstanceLayout) -> Vec<Source> {
     let [inputs, outputs] = segments(layout);
     let mut sources = Vec::new();
     let mut first = 0;
-    // The low half of the binding comes first.
-    for offset in [16, 0] {
+    // The low half of the binding comes first; the root of several claims has all of theirs in it.
+    for offset in [16, 0].into_iter().filter(|_| layout.claims == 1) {
         let segment = Segment::of_limb();
         sources.push(Source { segment, side: Side::Binding, offset, index: 0, first });
         first += 1;

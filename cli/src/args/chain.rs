@@ -9,7 +9,7 @@ use clap::Subcommand;
 pub(crate) enum Contract {
     /// Write the verifier contract, the calldata that registers a key, and the ABI.
     Export(ContractExport),
-    /// Print the calldata with which the contract verifies a proof.
+    /// Print the calldata with which the contract verifies a proof, and those of a claim of several.
     Call(ContractCall),
     /// Print the opening of a hidden output, with which the escrow pays for it.
     Opening(ContractOpening),

@@ -6,7 +6,8 @@ use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 use zkinfer::{EvmFork, Verification, prover::files, read};
 use zkinfer_contracts::{
-    Call, ESCROW, KeyData, OPENING, VERIFIER, creation_code, opening_bytes, opening_creation_code,
+    Call, ESCROW, KeyData, LeafCall, OPENING, VERIFIER, creation_code, opening_bytes,
+    opening_creation_code,
 };
 
 use crate::{
@@ -56,6 +57,9 @@ fn call(args: &args::ContractCall, output: &Output) -> Result<()> {
     let (key, file) = (read::key(&args.key)?, read::proof(&args.proof)?);
     file.check_key(&key)?;
     let data = KeyData::new(&key)?;
+    if key.parts().layout.claims != 1 || file.leaf.is_some() {
+        return output.report(&LeafCalldata::new(&LeafCall::new(&key, &data, &file)?));
+    }
     let call = Call::new(&key, &data, &file.claim, &file.proof)?;
     output.report(&Calldata { calldata: hex(&call.verify_calldata()) })
 }
@@ -109,6 +113,51 @@ struct Calldata {
 impl fmt::Display for Calldata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.calldata)
+    }
+}
+
+/// What is told of one claim of a proof of several: the first three are the same for all of them.
+#[derive(Serialize)]
+struct LeafCalldata {
+    /// The root of all claims.
+    root: String,
+    /// Calldata of the verifier's `verifyJoint`.
+    calldata: String,
+    /// Calldata of the escrow's `proveJoint`.
+    prove_calldata: String,
+    /// Calldata of `root`, of the contract that opens commitments.
+    root_calldata: String,
+    /// Arguments of the escrow's `submitLeaf`.
+    index: u32,
+    input: String,
+    path: String,
+}
+
+impl LeafCalldata {
+    fn new(call: &LeafCall) -> Self {
+        Self {
+            root: hex(&call.root),
+            calldata: hex(&call.verify_calldata()),
+            prove_calldata: hex(&call.prove_calldata()),
+            root_calldata: hex(&call.root_calldata()),
+            index: call.index,
+            input: hex(&call.input),
+            path: hex(&call.path),
+        }
+    }
+}
+
+impl fmt::Display for LeafCalldata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { root, calldata, prove_calldata, root_calldata, index, input, path } = self;
+        writeln!(f, "root of all claims: {root}")?;
+        writeln!(f, "for all claims, verifyJoint of the verifier: {calldata}")?;
+        writeln!(f, "for all claims, proveJoint of the escrow: {prove_calldata}")?;
+        writeln!(f, "for this claim, root of what opens commitments: {root_calldata}")?;
+        write!(
+            f,
+            "for this claim, submitLeaf of the escrow: index {index}, input {input}, path {path}"
+        )
     }
 }
 

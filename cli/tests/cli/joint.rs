@@ -62,13 +62,29 @@ fn each_of_several_inputs_in_one_proof_has_a_file_of_its_own() {
 }
 
 #[test]
-fn an_audit_of_a_claim_of_several_makes_its_key_again() {
+fn an_audit_of_a_claim_of_several_makes_its_key_again_and_shows_its_place() {
     let workplace = folder();
     prove(&workplace, "3");
-    let args = ["audit", FILES[1], "--model", "model.onnx", "--settings"];
+    let args = ["audit", FILES[1], "--model", "model.onnx", "--html", "a.html", "--settings"];
     let (settings, payee) = (["model.joint-3.zkinfer.json", "--payee"], payee(1));
     let audit = workplace.json(0, &[&args[..], &settings, &[&payee], KEY].concat());
     assert_eq!(audit["recompiled"]["same_key"], true, "{audit}");
+    let (leaf, page) = (&audit["claim"]["leaf"], workplace.read("a.html"));
+    assert_eq!([&leaf["index"], &leaf["claims"]], [1, 3]);
+    let root = leaf["root"].as_str().unwrap();
+    assert!(page.contains("claim 1 of 3 in one proof"), "{page}");
+    assert!(root.len() == 64 && page.contains(root), "{root} in {page}");
+    // The files of one proof have one root, which is what goes to a chain.
+    let call = |file| workplace.json(0, &["contract", "call", file, KEY[0], KEY[1]]);
+    let calls = FILES.map(call);
+    for (index, call) in calls.iter().enumerate() {
+        assert_eq!(call["root"], format!("0x{root}"));
+        assert_eq!(call["index"], index);
+        for of_all in ["calldata", "prove_calldata"] {
+            assert_eq!(call[of_all], calls[0][of_all]);
+        }
+    }
+    assert_ne!(calls[0]["root_calldata"], calls[1]["root_calldata"]);
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! Calls of the escrow.
 
 use revm::primitives::{Address, U256};
-use zkinfer_verifier::keccak256;
+use zkinfer_verifier::{JobBinding, keccak256};
 
 use crate::{
     Called, Chain,
-    abi::{Word, call, call_with_bytes, words},
+    abi::{call, call_with_bytes, words},
+    account,
 };
 
 const TERMS: &str = "(address,bytes32,address,bytes32,bytes32,uint64,address,uint128,uint128,uint64,\
@@ -94,16 +95,33 @@ impl Job {
     }
 }
 
+impl Binding {
+    /// What a proof is bound to.
+    pub fn digest(&self) -> [u8; 32] {
+        let Self { chain_id, job, payee, expiry, nonce } = *self;
+        JobBinding { chain_id, job_id: job, payee: payee.into(), expiry, nonce }.digest()
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let Self { chain_id, job, payee, expiry, nonce } = self;
+        let [chain_id, expiry, nonce] = [*chain_id, *expiry, *nonce].map(u128::from);
+        words(&[&chain_id, job, payee, &expiry, &nonce])
+    }
+}
+
 /// The escrow on a chain.
 #[derive(Clone, Copy, Debug)]
 pub struct Escrow {
     pub at: Address,
+    /// What opens commitments.
+    pub opening: Address,
 }
 
 impl Escrow {
     pub fn deploy(chain: &mut Chain, verifier: Address) -> Self {
         let (opening, _) = chain.deploy_opening();
-        Self { at: chain.deploy("ZkinferEscrow", &words(&[&verifier, &opening])).0 }
+        let (at, _) = chain.deploy("ZkinferEscrow", &words(&[&verifier, &opening]));
+        Self { at, opening }
     }
 
     /// The name of a job.
@@ -161,10 +179,35 @@ impl Escrow {
         chain.send(from, self.at, 0, data)
     }
 
+    pub fn prove_joint(
+        &self,
+        chain: &mut Chain,
+        key: [u8; 32],
+        root: [u8; 32],
+        proof: &[u8],
+    ) -> Called {
+        let head = [key, root].concat();
+        let data = call_with_bytes("proveJoint(bytes32,bytes32,bytes)", &head, &[proof]);
+        chain.send(account(0x77), self.at, 0, data)
+    }
+
+    /// `claim`: input, opening of the output, and path.
+    pub fn submit_leaf(
+        &self,
+        chain: &mut Chain,
+        job: &Job,
+        binding: &Binding,
+        index: u128,
+        claim: [&[u8]; 3],
+    ) -> Called {
+        let head = [job.encode(), binding.encode(), words(&[&index])].concat();
+        let signature =
+            format!("submitLeaf(({TERMS},{PROGRESS}),{BINDING},uint256,bytes,bytes,bytes)");
+        chain.send(account(0x77), self.at, 0, call_with_bytes(&signature, &head, &claim))
+    }
+
     fn submitted(name: &str, job: &Job, binding: &Binding, claim: [&[u8]; 3]) -> Vec<u8> {
-        let Binding { chain_id, job: id, payee, expiry, nonce } = *binding;
-        let [chain_id, expiry, nonce] = [chain_id, expiry, nonce].map(u128::from);
-        let head = [job.encode(), words(&[&chain_id, &id, &payee, &expiry, &nonce])].concat();
+        let head = [job.encode(), binding.encode()].concat();
         let signature = format!("{name}(({TERMS},{PROGRESS}),{BINDING},bytes,bytes,bytes)");
         call_with_bytes(&signature, &head, &claim)
     }

@@ -1,5 +1,6 @@
 //! The rules of the escrow: each refusal by name, money of every kind, and whatever random calls do.
 
+mod joint;
 mod lies;
 mod lockstep;
 mod money;

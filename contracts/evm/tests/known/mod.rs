@@ -45,10 +45,20 @@ pub fn known() -> Vec<Known> {
     known
 }
 
-/// Keys that were planned for gas.
+/// Keys of one claim that were planned for gas.
 #[allow(dead_code, reason = "only the test of gas wants them")]
 pub fn planned() -> Vec<Known> {
-    of_folder("contracts/vectors", "")
+    let mut planned = of_folder("contracts/vectors", "");
+    planned.retain(|known| known.key.parts().layout.claims == 1);
+    planned
+}
+
+/// Those of several claims, with proof files of the first two.
+#[allow(dead_code, reason = "only the test of gas wants them")]
+pub fn planned_jointly() -> Vec<Known> {
+    let mut planned = of_folder("contracts/vectors", "");
+    planned.retain(|known| known.key.parts().layout.claims > 1);
+    planned
 }
 
 /// A chain with the contract and the keys.
