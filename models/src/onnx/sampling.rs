@@ -208,6 +208,15 @@ fn grid_sample(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let spatial = &grid_shape[1..rank - 1];
     let axes: Vec<Axis> =
         shape[2..].iter().map(|&length| Axis { length, corners, outside }).collect();
+    let is_beyond =
+        |(axis, &at): (&Axis, &f64)| !(0.0..=count(axis.length) - 1.0).contains(&axis.place(at));
+    let mut places = grid.chunks(rank - 2).flat_map(|at| axes.iter().zip(at.iter().rev()));
+    if mode == Mode::Cubic && outside == Outside::Border && places.any(is_beyond) {
+        return Err(node.unsupported(
+            "cubic samples beyond a border: onnxruntime and the standard's reference give different \
+             numbers there",
+        ));
+    }
     let strides = row_major_strides(&shape[2..]);
     // Coordinates are in the order of x, y, z: the last axis comes first.
     let taps: Vec<Taps> = grid
