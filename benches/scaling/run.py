@@ -16,11 +16,12 @@ venv.enter("scaling", ["numpy", "onnx"])
 
 import numpy as np
 
-from common import networks, sentence, transformer, zkinfer
+from common import networks, recurrent, sentence, transformer, zkinfer
 
 # What writes each network.
 WRITERS = {name: networks for name in networks.NAMES}
 WRITERS |= {name: transformer for name in transformer.SHAPES}
+WRITERS |= {name: recurrent for name in recurrent.SHAPES}
 WRITERS |= {name: sentence for name in sentence.NAMES}
 NAMES = list(WRITERS)
 # What is asked for beside the defaults: 13 bits have a cosine above 0.999 to the float model.

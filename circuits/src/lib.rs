@@ -24,6 +24,7 @@ mod challenges;
 mod circuit;
 mod config;
 mod error;
+mod folding;
 mod frame;
 mod instance;
 mod integers;

@@ -1,5 +1,6 @@
 //! The model in real numbers: a small closed set of operations over tensors of static shape.
 
+mod alike;
 mod build;
 mod float;
 mod fuse;

@@ -6,6 +6,7 @@ mod columns;
 mod input;
 pub(crate) mod roles;
 mod thresholds;
+mod ties;
 
 use std::cell::Cell;
 
@@ -14,6 +15,7 @@ use crate::error::QuantizeError;
 use crate::graph::Graph;
 use crate::quantized::{QuantizedGraph, QuantizedNode};
 use crate::quantizer::options::QuantizeOptions;
+use crate::quantizer::ties::Ties;
 use crate::quantizer::{Layer, Quantizer, shift};
 use crate::tensor::{QuantizedTensor, Rounding, TensorSpec};
 use input::InputFormats;
@@ -57,6 +59,7 @@ fn with_shift(
 ) -> Result<(QuantizedGraph, usize), QuantizeError> {
     let factor = factor(calibration)?;
     let inputs = InputFormats { graph, calibration, options };
+    let roles = roles::roles(graph);
     let mut quantizer = Quantizer {
         calibration,
         options,
@@ -64,6 +67,7 @@ fn with_shift(
         factor,
         tensors: graph.tensors.iter().map(unquantized).collect(),
         origins: inputs.origins(),
+        ties: Ties::new(graph.tensors.len(), ties::classes(graph, &roles)),
         misplaced: Cell::new(0),
     };
     for &id in &graph.inputs {
@@ -73,7 +77,6 @@ fn with_shift(
         quantizer.tensors[id.0].rounding = rounding;
         quantizer.tensors[id.0].column_scales = columns;
     }
-    let roles = roles::roles(graph);
     let mut nodes = Vec::with_capacity(graph.nodes.len());
     for node in &graph.nodes {
         let layer = Layer { name: &node.name, output: node.output };

@@ -6,6 +6,7 @@ pub(crate) mod form;
 pub(crate) mod options;
 pub(crate) mod product;
 pub(crate) mod shift;
+pub(crate) mod ties;
 
 use std::cell::Cell;
 
@@ -14,6 +15,7 @@ use crate::error::QuantizeError;
 use crate::numbers::real;
 use crate::tensor::{QuantizedTensor, TensorId};
 use options::QuantizeOptions;
+use ties::Ties;
 
 /// Scales lie within `2^−SCALE_BITS` and `2^SCALE_BITS`.
 const SCALE_BITS: i32 = 240;
@@ -62,6 +64,8 @@ pub(crate) struct Quantizer<'a> {
     pub(crate) tensors: Vec<QuantizedTensor>,
     /// Where the elements of each come from.
     pub(crate) origins: Vec<Origin>,
+    /// Which tensors have one format.
+    pub(crate) ties: Ties,
     /// Codes that begin at another sum than they should.
     pub(crate) misplaced: Cell<usize>,
 }
@@ -86,16 +90,31 @@ impl Quantizer<'_> {
         Format { scale: tensor.scale, lo: tensor.lo, hi: tensor.hi }
     }
 
-    /// The range of a layer on the samples, before its activation.
+    /// The range of a layer on the samples, before its activation; that of all steps, where it is a
+    /// step of a recurrent cell.
     pub(crate) fn range(&self, id: TensorId) -> Result<Range, QuantizeError> {
-        let tensor = &self.tensors[id.0].name;
-        let range = self.calibration.layers.get(tensor);
-        usable(tensor, range.copied())
+        let range = |id: &TensorId| {
+            let tensor = &self.tensors[id.0].name;
+            usable(tensor, self.calibration.layers.get(tensor).copied())
+        };
+        let all = self.ties.members(&id).iter().map(range);
+        let all = all.collect::<Result<Vec<_>, _>>()?.into_iter().reduce(Range::union);
+        all.map_or_else(|| range(&id), Ok)
     }
 
-    /// Bits of the values of the layer that gives tensor `id`.
+    /// Bits of the values of the layer that gives tensor `id`: the most that a step has.
     pub(crate) fn bits_of(&self, id: TensorId) -> u32 {
-        self.options.bits_of(&self.tensors[id.0].name)
+        let bits = |id: &TensorId| self.options.bits_of(&self.tensors[id.0].name);
+        self.ties.members(&id).iter().map(bits).max().unwrap_or_else(|| bits(&id))
+    }
+
+    /// What is proven of a layer, if the form may follow from it: what is proven of one step of a
+    /// recurrent cell is not of the others.
+    pub(crate) fn bounding(&self, id: TensorId, seen: Range, proven: Range) -> Range {
+        if self.ties.is_tied(id) && seen.hi > 0.0 {
+            return Range { lo: f64::NEG_INFINITY, hi: f64::INFINITY };
+        }
+        proven
     }
 
     /// Counts codes that begin at another sum than they should.

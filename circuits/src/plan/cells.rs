@@ -8,6 +8,7 @@ use zkinfer_models::{
 use crate::{
     cells::{CellRef, Place},
     error::PlanError,
+    folding::Folded,
     instance::BINDING_ROWS,
     integers::index,
     units::{Relations, ResultCell, hash::HashRows, slots::SlotRows},
@@ -19,11 +20,12 @@ use crate::{
 /// # Errors
 /// [`PlanError::Unproven`] for an element that is read and has no cell.
 pub(super) fn cells(
-    graph: &QuantizedGraph,
+    folded: &Folded,
     (slots, relations): (&SlotRows, &Relations),
     taken: &[usize],
     hash: Option<&HashRows>,
 ) -> Result<Vec<Vec<CellRef>>, PlanError> {
+    let graph = &**folded.graph();
     let mut found: Vec<Vec<Option<CellRef>>> =
         graph.tensors.iter().map(|tensor| vec![None; tensor.len()]).collect();
     for (id, cells) in inputs(graph, hash).into_iter().chain(slots.cells()) {
@@ -33,10 +35,14 @@ pub(super) fn cells(
         let cell = CellRef { place: Place::Result { unit, lane }, row };
         found[tensor.0][element as usize] = Some(cell);
     }
-    for (place, node) in graph.nodes.iter().enumerate() {
+    folded.hand_out(&mut found);
+    for node in &graph.nodes {
         if let QuantizedOp::Alias(alias) = &node.op {
             found[node.output.0] = alias.elements.of(&found[alias.input.0]);
         }
+    }
+    folded.gather(&mut found);
+    for (place, node) in graph.nodes.iter().enumerate() {
         if !taken.contains(&place) {
             node.op.inputs().iter().try_for_each(|&input| is_proven(graph, input, &found))?;
         }

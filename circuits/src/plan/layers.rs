@@ -25,9 +25,9 @@ impl CircuitPlan {
         let slots = self.rows.slots.rows_by_layer();
         let linear = self.rows.linear.rows_by_layer(slots.len());
         let rows = |((node, slots), linear): ((usize, usize), usize)| {
-            let node = &self.graph.nodes[node];
+            let node = &self.folded.graph().nodes[node];
             let TensorId(output) = node.output;
-            let tensor = self.graph.tensors[output].name.clone();
+            let tensor = self.folded.graph().tensors[output].name.clone();
             LayerRows { layer: node.name.clone(), tensor, slots, linear }
         };
         slots.into_iter().zip(linear).map(rows).collect()

@@ -19,6 +19,7 @@ use crate::{
     cells::{CellRef, Place},
     challenges::MAX_LAYERS,
     error::PlanError,
+    folding::Folded,
     frame::Frame,
     instance::BINDING_ROWS,
     integers::index,
@@ -97,6 +98,7 @@ pub struct CircuitPlan {
     of_claim: Arc<QuantizedGraph>,
     claims: usize,
     graph: Arc<QuantizedGraph>,
+    folded: Folded,
     sizes: PlanSizes,
     shape: Shape,
     rows: Rows,
@@ -154,6 +156,7 @@ struct Basis {
     of_claim: Arc<QuantizedGraph>,
     claims: usize,
     graph: Arc<QuantizedGraph>,
+    folded: Folded,
     /// The formats of rows that a plan can have.
     formats: Vec<RowFormat>,
     hidden: Option<Hidden>,
@@ -183,14 +186,15 @@ impl Basis {
             1 => Arc::clone(&of_claim),
             _ => Arc::new(of_claim.repeated(claims)),
         };
-        let layers = slots::layer_count(&graph);
+        let folded = Folded::of(&graph);
+        let layers = slots::layer_count(folded.graph());
         if layers > MAX_LAYERS {
             return Err(PlanError::TooManyLayers { layers, limit: MAX_LAYERS });
         }
-        Relations::check(&graph)?;
-        let format = RowFormat::of(&graph)?;
-        let windows = format.with_windows(&graph);
-        let exact = windows.as_ref().unwrap_or(&format).with_exact_limbs(&graph);
+        Relations::check(folded.graph())?;
+        let format = RowFormat::of(folded.graph())?;
+        let windows = format.with_windows(folded.graph());
+        let exact = windows.as_ref().unwrap_or(&format).with_exact_limbs(folded.graph());
         let visibility = [options.input_visibility, options.output_visibility];
         Ok(Self {
             formats: [format].into_iter().chain(windows).chain(exact).collect(),
@@ -199,6 +203,7 @@ impl Basis {
             of_claim,
             claims,
             graph,
+            folded,
         })
     }
 
@@ -216,7 +221,7 @@ impl CircuitPlan {
     /// gates are sound for.
     pub fn new(graph: &QuantizedGraph, options: PlanOptions) -> Result<Self, PlanError> {
         let basis = Basis::of(graph, options)?;
-        let chosen = search::sizes(&basis.graph, &basis.formats, options, basis.hidden())?;
+        let chosen = search::sizes(&basis.folded, &basis.formats, options, basis.hidden())?;
         Self::lay_out(basis, chosen)
     }
 
@@ -233,23 +238,23 @@ impl CircuitPlan {
         sizes: PlanSizes,
     ) -> Result<Option<Self>, PlanError> {
         let basis = Basis::of(graph, options)?;
-        let chosen = search::known(&basis.graph, &basis.formats, options, basis.hidden(), sizes);
+        let chosen = search::known(&basis.folded, &basis.formats, options, basis.hidden(), sizes);
         chosen.map(|chosen| Self::lay_out(basis, chosen)).transpose()
     }
 
     fn lay_out(basis: Basis, (format_index, sizes): search::Chosen) -> Result<Self, PlanError> {
-        let Basis { of_claim, claims, graph, formats, hidden, instance } = basis;
+        let Basis { of_claim, claims, graph, folded, formats, hidden, instance } = basis;
         let hash = hidden.map(|hidden| HashRows::new(&hidden, sizes.claim_lanes));
         let format = &formats[format_index];
-        let layers = layers(&graph, format, sizes.slot_lanes);
+        let layers = layers(&folded, format, sizes.slot_lanes);
         let mut tables = ValueTables::default();
-        let slots = SlotRows::new(&graph, &layers, sizes.slot_lanes, &mut tables);
-        let linear = linear::layout(&graph, &layers, sizes.linear);
+        let slots = SlotRows::new(folded.graph(), &layers, sizes.slot_lanes, &mut tables);
+        let linear = linear::layout(folded.graph(), &layers, sizes.linear);
         let taken = taken(format);
-        let nodes = nodes(&graph, &taken);
-        let proven = Proven { graph: &graph, nodes: &nodes, layers: &layers };
+        let nodes = nodes(folded.graph(), &taken);
+        let proven = Proven { graph: folded.graph(), nodes: &nodes, layers: &layers };
         let relations = Relations::new(proven, sizes.relation_lanes, &mut tables);
-        let tensors = cells::cells(&graph, (&slots, &relations), &taken, hash.as_ref())?;
+        let tensors = cells::cells(&folded, (&slots, &relations), &taken, hash.as_ref())?;
         let mut shape = shape(format, sizes, hash.as_ref());
         shape.slots.layers = layers.len();
         shape.slots.steps = slots.steps().clone();
@@ -260,7 +265,7 @@ impl CircuitPlan {
         let rows = relations.with(slots, linear, hash);
         let Sizes { k, interleaved, linear, limb_bits, .. } = sizes;
         let sizes = PlanSizes { format: format_index, k, interleaved, linear, limb_bits };
-        Ok(Self { of_claim, claims, graph, sizes, shape, rows, tensors, instance, table })
+        Ok(Self { of_claim, claims, graph, folded, sizes, shape, rows, tensors, instance, table })
     }
 
     /// What the search chose.
@@ -297,6 +302,11 @@ impl CircuitPlan {
     #[must_use]
     pub fn claims(&self) -> usize {
         self.claims
+    }
+
+    /// The graph that the rows are about.
+    pub(crate) fn folded(&self) -> &Folded {
+        &self.folded
     }
 
     pub(crate) fn rows(&self) -> &Rows {
@@ -358,8 +368,8 @@ impl CircuitPlan {
 }
 
 /// The linear layers of a graph, with so many slots to a row.
-fn layers(graph: &QuantizedGraph, format: &RowFormat, slot_lanes: usize) -> Vec<Layer> {
-    slots::layers(graph, format, slot_lanes, Relations::lattice)
+fn layers(folded: &Folded, format: &RowFormat, slot_lanes: usize) -> Vec<Layer> {
+    slots::layers(folded, format, slot_lanes, Relations::lattice)
 }
 
 /// The max pools that layers take over: they have no rows of their own.
@@ -376,6 +386,7 @@ fn nodes<'a>(graph: &'a QuantizedGraph, taken: &[usize]) -> Vec<&'a QuantizedNod
 /// The columns of a plan, but for relations and for what depends on the layout of the rows.
 fn shape(format: &RowFormat, sizes: Sizes, hash: Option<&HashRows>) -> Shape {
     let limit = sizes.limb_bits;
+    let packing = format.packing(RequantKind::Clamp, sizes.slot_lanes);
     Shape {
         k: sizes.k,
         interleaved: sizes.interleaved,
@@ -385,7 +396,8 @@ fn shape(format: &RowFormat, sizes: Sizes, hash: Option<&HashRows>) -> Shape {
         linear: LinearShape {
             lanes: sizes.linear.lanes,
             weight_columns: sizes.linear.columns,
-            digit_bits: format.packing(RequantKind::Clamp, sizes.slot_lanes).digit_bits,
+            digit_bits: packing.digit_bits,
+            pack_size: packing.size(),
             ..LinearShape::default()
         },
         hash: hash.map(|hash| hash.shape(limit)),

@@ -1,7 +1,5 @@
 //! The choice of k, lanes, weight columns and limb width: the cheapest layout that fits.
 
-use std::sync::Arc;
-
 use rayon::prelude::*;
 use zkinfer_models::{
     QuantizedGraph,
@@ -12,6 +10,7 @@ use super::{PlanOptions, PlanSizes, Sizes, cost::Cost, gas::EvmFork, layers, nod
 use crate::{
     algebra::MAX_DEGREE,
     error::PlanError,
+    folding::Folded,
     frame::{Frame, usable_rows},
     lookup::{Table, ValueTables},
     units::{
@@ -113,7 +112,7 @@ fn read_lanes(graph: &QuantizedGraph) -> impl Iterator<Item = usize> {
 }
 
 struct Search<'a> {
-    graph: &'a Arc<QuantizedGraph>,
+    folded: &'a Folded,
     format: &'a RowFormat,
     hidden: Option<&'a Hidden>,
     /// The nodes that no layer takes over.
@@ -145,21 +144,21 @@ pub(super) type Chosen = (usize, Sizes);
 /// The layout that has these sizes, if they are ones that a search could choose and hold the model:
 /// what says so may be any bytes.
 pub(super) fn known(
-    graph: &Arc<QuantizedGraph>,
+    folded: &Folded,
     formats: &[RowFormat],
     options: PlanOptions,
     hidden: (Option<&Hidden>, usize),
     known: PlanSizes,
 ) -> Option<Chosen> {
     let PlanSizes { format, k, interleaved, linear, limb_bits } = known;
-    let tried = read_lanes(graph).any(|lanes| lanes == linear.lanes)
+    let tried = read_lanes(folded.graph()).any(|lanes| lanes == linear.lanes)
         && WEIGHT_COLUMNS.contains(&linear.columns)
         && LIMB_BITS.contains(&limb_bits)
         && options.objective.interleaved().contains(&interleaved)
         && (MIN_K..=options.max_k).contains(&k);
-    let search = Search::new(graph, formats.get(format).filter(|_| tried)?, options, hidden);
+    let search = Search::new(folded, formats.get(format).filter(|_| tried)?, options, hidden);
     let candidates = search.at_size((k, interleaved), |layers, rows| {
-        let layout = linear::dry_run(graph, layers, linear);
+        let layout = linear::dry_run(folded.graph(), layers, linear);
         (layout.row_count <= rows).then_some((linear, layout)).into_iter().collect()
     });
     let mut sizes = candidates.into_iter().map(|candidate| candidate.sizes);
@@ -168,13 +167,13 @@ pub(super) fn known(
 
 /// The cheapest of the layouts that some of `formats` allows.
 pub(super) fn sizes(
-    graph: &Arc<QuantizedGraph>,
+    folded: &Folded,
     formats: &[RowFormat],
     options: PlanOptions,
     (hidden, instance): (Option<&Hidden>, usize),
 ) -> Result<Chosen, PlanError> {
     let searches =
-        formats.iter().map(|format| Search::new(graph, format, options, (hidden, instance)));
+        formats.iter().map(|format| Search::new(folded, format, options, (hidden, instance)));
     let searches: Vec<_> = searches.collect();
     let objective = options.objective;
     let mut candidates = Vec::new();
@@ -198,11 +197,11 @@ pub(super) fn sizes(
             candidates.extend(found);
         }
     }
-    let rows = |format| slots::row_count(&layers(graph, format, 1));
+    let rows = |format| slots::row_count(&layers(folded, format, 1));
     cheapest(candidates, objective).ok_or_else(|| PlanError::TooLarge {
         max_k: options.max_k,
         slots: formats.iter().map(rows).min().unwrap_or_default(),
-        weights: weight_count(graph),
+        weights: weight_count(folded.graph()),
     })
 }
 
@@ -238,29 +237,33 @@ fn weight_count(graph: &QuantizedGraph) -> usize {
 
 impl<'a> Search<'a> {
     fn new(
-        graph: &'a Arc<QuantizedGraph>,
+        folded: &'a Folded,
         format: &'a RowFormat,
         options: PlanOptions,
         (hidden, instance): (Option<&'a Hidden>, usize),
     ) -> Self {
         let mut tables = ValueTables::default();
-        SlotRows::new(graph, &layers(graph, format, 1), 1, &mut tables);
+        SlotRows::new(folded.graph(), &layers(folded, format, 1), 1, &mut tables);
         Self {
-            graph,
+            folded,
             format,
             hidden,
-            nodes: nodes(graph, &taken(format)),
+            nodes: nodes(folded.graph(), &taken(format)),
             instance,
             for_contract: options.objective == Objective::Gas,
             tables,
         }
     }
 
+    fn graph(&self) -> &'a QuantizedGraph {
+        self.folded.graph()
+    }
+
     /// The candidates of `2^k` rows, of whose columns each holds so many of the units', with as few
     /// columns of weights as fit.
     fn narrowest_at(&self, size: (u32, usize)) -> Vec<Candidate> {
         self.at_size(size, |layers, rows| {
-            let reads: Vec<_> = read_lanes(self.graph).collect();
+            let reads: Vec<_> = read_lanes(self.graph()).collect();
             let reads = reads.into_par_iter();
             reads.flat_map_iter(|reads| self.narrowest(layers, reads, rows)).collect()
         })
@@ -281,10 +284,10 @@ impl<'a> Search<'a> {
             return Vec::new();
         }
         let slot_lanes =
-            (1..=64).find(|&m| slots::row_count(&layers(self.graph, self.format, m)) <= rows);
+            (1..=64).find(|&m| slots::row_count(&layers(self.folded, self.format, m)) <= rows);
         let Some(slot_lanes) = slot_lanes else { return Vec::new() };
-        let layers = layers(self.graph, self.format, slot_lanes);
-        let proven = Proven { graph: self.graph, nodes: &self.nodes, layers: &layers };
+        let layers = layers(self.folded, self.format, slot_lanes);
+        let proven = Proven { graph: self.graph(), nodes: &self.nodes, layers: &layers };
         let Some(relation_lanes) = Lanes::fewest(proven, rows) else { return Vec::new() };
         let Some((claim_lanes, committed)) = self.committed(rows) else { return Vec::new() };
         let mut tables = self.tables.clone();
@@ -358,7 +361,7 @@ impl<'a> Search<'a> {
         let fitting = |ways| {
             let widths = |columns| LinearWidths { lanes, columns, ways };
             let columns = self.fewest_columns(layers, rows, widths)?;
-            Some((widths(columns), linear::dry_run(self.graph, layers, widths(columns))))
+            Some((widths(columns), linear::dry_run(self.graph(), layers, widths(columns))))
         };
         let mut fewest = usize::MAX;
         let found = Ways::ALL.into_iter().filter_map(fitting);
@@ -376,10 +379,11 @@ impl<'a> Search<'a> {
         rows: usize,
         widths: impl Fn(usize) -> LinearWidths,
     ) -> Option<usize> {
-        let dry_run = |columns| linear::dry_run(self.graph, layers, widths(columns));
+        let dry_run = |columns| linear::dry_run(self.graph(), layers, widths(columns));
         let pack = layers.iter().map(|layer| layer.packing.size()).max().unwrap_or(1);
         let too_few = |&columns: &usize| {
-            weight_count(self.graph) / (columns * pack) > rows || dry_run(columns).row_count > rows
+            weight_count(self.graph()) / (columns * pack) > rows
+                || dry_run(columns).row_count > rows
         };
         WEIGHT_COLUMNS.get(WEIGHT_COLUMNS.partition_point(too_few)).copied()
     }

@@ -3,8 +3,10 @@
 mod commitment;
 mod refused;
 mod softmax;
+mod steps;
 #[path = "../support/mod.rs"]
 mod support;
+mod wide;
 
 use halo2_proofs::{
     dev::{MockProver, VerifyFailure},
@@ -270,7 +272,7 @@ fn a_carry_between_packed_channels_breaks_the_ranges_alone() {
 fn a_carry_from_the_idle_lanes_of_a_wide_row_breaks_the_gate_for_them() {
     let model = support::pool();
     let shape = &model.plan.shape().slots;
-    assert!(shape.wide && shape.lanes > 1);
+    assert!(shape.wide_lanes == 1 && shape.lanes > 1);
     let remainders = model.columns("slot remainder");
     let [remainder, of_second_lane] = [remainders[0], remainders[shape.remainder_limbs.len()]];
     // The outputs are the last rows of slots.

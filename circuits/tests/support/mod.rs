@@ -187,18 +187,43 @@ impl GraphBuilder {
     pub(crate) fn dense(&mut self, input: TensorId, out: usize, form: Form) -> TensorId {
         let len = self.graph.tensors[input.0].len();
         let kernel = (0..len * out).map(|_| self.below(401) as i32 - 200).collect();
-        let view = ImageView { channels: len, height: 1, width: 1, strides: [1, 1, 1], offset: 0 };
-        let term = ConvTerm {
-            input,
-            view,
-            kernel,
-            kernel_size: [1, 1],
-            groups: 1,
-            stride: [1, 1],
-            dilation: [1, 1],
-            padding: [0, 0],
-        };
+        let term = pixel(input, chw([len, 1, 1]), kernel);
         self.affine(vec![term], [out, 1, 1], form)
+    }
+
+    /// A layer of all elements of several tensors.
+    pub(crate) fn dense_of(&mut self, inputs: &[TensorId], out: usize, form: Form) -> TensorId {
+        let term = |builder: &mut Self, input: TensorId| {
+            let len = builder.graph.tensors[input.0].len();
+            let kernel = (0..len * out).map(|_| builder.below(401) as i32 - 200).collect();
+            pixel(input, chw([len, 1, 1]), kernel)
+        };
+        let terms = inputs.iter().map(|&input| term(self, input)).collect();
+        self.affine(terms, [out, 1, 1], form)
+    }
+
+    /// A sum of tensors, each as one channel.
+    pub(crate) fn sum(&mut self, inputs: [TensorId; 2]) -> TensorId {
+        let len = self.graph.tensors[inputs[0].0].len();
+        let term = |input| pixel(input, chw([1, 1, len]), vec![100]);
+        self.affine(inputs.map(term).into(), [1, 1, len], Form::Signed)
+    }
+
+    /// What a node does, under its name, with other tensors.
+    pub(crate) fn again(&mut self, of: TensorId, inputs: &[TensorId]) -> TensorId {
+        let node = self.graph.nodes.iter().find(|node| node.output == of).unwrap().clone();
+        let mut op = node.op;
+        match &mut op {
+            QuantizedOp::Affine(affine) => {
+                affine.terms.iter_mut().zip(inputs).for_each(|(term, &input)| term.input = input);
+            }
+            QuantizedOp::Mul(mul) => (mul.a, mul.b) = (inputs[0], inputs[1]),
+            op => panic!("{op:?} does not occur again"),
+        }
+        let QuantizedTensor { shape, lo, hi, .. } = self.graph.tensors[of.0].clone();
+        let output = self.push(op, shape, lo, hi);
+        self.graph.nodes.last_mut().unwrap().name = node.name;
+        output
     }
 
     /// Windows of `side × side`, step `step`.
@@ -346,6 +371,12 @@ impl GraphBuilder {
         let inputs: Vec<i64> = (0..len).map(|_| self.below(256) - 128).collect();
         Model::new(self.graph, inputs)
     }
+}
+
+/// A term that looks at single positions.
+fn pixel(input: TensorId, view: ImageView, kernel: Vec<i32>) -> ConvTerm {
+    let (kernel_size, stride, dilation) = ([1, 1], [1, 1], [1, 1]);
+    ConvTerm { input, view, kernel, kernel_size, groups: 1, stride, dilation, padding: [0, 0] }
 }
 
 fn output_bounds(requant: &Requant) -> (i64, i64) {

@@ -24,6 +24,8 @@ macro_rules! for_every_model {
             table,
             tables_of_two_widths,
             product,
+            recurrent,
+            wide_side_by_side,
             matrix_product,
             turned_products,
             normalization,
@@ -303,6 +305,55 @@ pub(crate) fn product() -> Model {
     let b = builder.dense(TensorId(0), 5, Form::Relu);
     let flipped = builder.alias(a, vec![4, 2, 0, 1, 3].into());
     let output = builder.mul(flipped, b, Form::Signed);
+    builder.finish(output)
+}
+
+/// Three steps of a cell with the same weights: a layer of an activation, one of what each step reads
+/// and of the state, a sum of both, and a product, which is the next state.
+pub(crate) fn recurrent() -> Model {
+    let mut builder = GraphBuilder::new(70, [1, 3, 4]);
+    let start = builder.dense(TensorId(0), 5, Form::Signed);
+    let part = |builder: &mut GraphBuilder, step: usize| {
+        builder.alias(TensorId(0), View::strided(&[4], &[1], 4 * step))
+    };
+    let read = part(&mut builder, 0);
+    let gate = builder.dense_of(&[read, start], 5, Form::Table(7));
+    let change = builder.dense_of(&[read, start], 5, Form::Signed);
+    let sum = builder.sum([gate, change]);
+    let mut state = builder.mul(sum, gate, Form::Signed);
+    let first = [gate, change, sum, state];
+    for step in 1..3 {
+        let read = part(&mut builder, step);
+        let gate = builder.again(first[0], &[read, state]);
+        let change = builder.again(first[1], &[read, state]);
+        let sum = builder.again(first[2], &[gate, change]);
+        state = builder.again(first[3], &[sum, gate]);
+    }
+    let output = builder.dense(state, 2, Form::Signed);
+    builder.finish(output)
+}
+
+/// More values of 16 bits than rows, beside a table: several of them in a row.
+pub(crate) fn wide_side_by_side() -> Model {
+    let mut builder = GraphBuilder::new(72, [1, 1, 4]);
+    let hidden = builder.dense(TensorId(0), 3, Form::Table(7));
+    let wide = builder.dense(hidden, 70, Form::Wide);
+    let output = builder.dense(wide, 2, Form::Signed);
+    builder.graph.outputs = vec![output];
+    let inputs = (0..4).map(|_| builder.below(256) - 128).collect();
+    let options = PlanOptions { max_k: 6, ..PlanOptions::default() };
+    let model = Model::with_options(builder.graph, inputs, options);
+    assert!(model.plan.shape().slots.wide_lanes > 1);
+    model
+}
+
+/// So many steps of a layer of the state alone.
+pub(crate) fn many_steps(steps: usize) -> Model {
+    let mut builder = GraphBuilder::new(71, [1, 1, 3]);
+    let start = builder.dense(TensorId(0), 3, Form::Signed);
+    let first = builder.dense(start, 3, Form::Signed);
+    let state = (1..steps).fold(first, |state, _| builder.again(first, &[state]));
+    let output = builder.dense(state, 2, Form::Signed);
     builder.finish(output)
 }
 

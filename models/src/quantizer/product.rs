@@ -86,8 +86,32 @@ impl Quantizer<'_> {
         products: &Products<'_>,
     ) -> Result<Factored, QuantizeError> {
         let shift = self.shift;
-        let one = real(power_of_two(shift));
-        let step = products.unit * one;
+        let step = products.unit * real(power_of_two(shift));
+        let (mut form, mut ideal) = self.own_form(layer, role, products, step)?;
+        let tied = self.ties.scale(layer.output);
+        let tied = tied.and_then(|scale| Some((scale, whole_factor(step, scale)?)));
+        (form.scale, ideal) = tied.unwrap_or((form.scale, ideal));
+        check_scale(layer.name, form.scale)?;
+        self.ties.keep(layer.output, form.scale);
+        let factor = integer(ideal);
+        let overflow = || QuantizeError::Overflow { layer: layer.name.to_owned() };
+        let bias = products.integer_bias(&form, [factor, i64::from(shift)]).ok_or_else(overflow)?;
+        let [acc_lo, acc_hi] = sum_bounds(products.bounds, factor, &bias).ok_or_else(overflow)?;
+        let (table, format) = self.output_of(&form);
+        let (lo, hi, zero) = (small(form.lo), small(form.hi), form.zero());
+        let requant = Requant { scale: form.scale, zero, shift, lo, hi, acc_lo, acc_hi, table };
+        Ok(Factored { factor, bias, requant, format })
+    }
+
+    /// The form that follows from the ranges, with a scale at which the factor is a whole number, and
+    /// the factor.
+    fn own_form(
+        &self,
+        layer: Layer<'_>,
+        role: Role,
+        products: &Products<'_>,
+        step: f64,
+    ) -> Result<(Form, f64), QuantizeError> {
         let seen = match (products.activation, role) {
             // Measured at the reader.
             (Activation::Identity | Activation::Relu, Role::Argument { of }) => self.range(of)?,
@@ -98,7 +122,8 @@ impl Quantizer<'_> {
         let reach = proven.magnitude() / step;
         let fits = reach <= real(power_of_two(OUTPUT_BITS - 1) - 1);
         let role = if fits || role != Role::Output { role } else { Role::Hidden };
-        let mut form = self.product_form(layer, products, role, [seen, proven])?;
+        let bounding = self.bounding(layer.output, seen, proven);
+        let mut form = self.product_form(layer, products, role, [seen, bounding])?;
         let is_plain = products.activation == Activation::Identity && !form.is_argument();
         let ideal = if fits && (form.must_fit || (is_plain && step < form.scale)) {
             form = Form::wide(proven);
@@ -107,19 +132,12 @@ impl Quantizer<'_> {
             (step / form.scale).floor()
         };
         if form.is_cut_at(step, seen) {
-            return Err(QuantizeError::Product { layer: layer.name.to_owned(), shift });
+            let (layer, shift) = (layer.name.to_owned(), self.shift);
+            return Err(QuantizeError::Product { layer, shift });
         }
         let ideal = ideal.clamp(1.0, real(power_of_two(SUM_BITS - 1)));
         form.scale = step / ideal;
-        check_scale(layer.name, form.scale)?;
-        let factor = integer(ideal);
-        let overflow = || QuantizeError::Overflow { layer: layer.name.to_owned() };
-        let bias = products.integer_bias(&form, [factor, i64::from(shift)]).ok_or_else(overflow)?;
-        let [acc_lo, acc_hi] = sum_bounds(products.bounds, factor, &bias).ok_or_else(overflow)?;
-        let (table, format) = self.output_of(&form);
-        let (lo, hi, zero) = (small(form.lo), small(form.hi), form.zero());
-        let requant = Requant { scale: form.scale, zero, shift, lo, hi, acc_lo, acc_hi, table };
-        Ok(Factored { factor, bias, requant, format })
+        Ok((form, ideal))
     }
 
     /// The form of the result; without a place for a bias, 0 stands for 0.
@@ -141,6 +159,13 @@ impl Quantizer<'_> {
         };
         Ok(if products.bias.is_some() { form } else { form.centred() })
     }
+}
+
+/// The whole number at which products of this step have a scale, if there is one.
+fn whole_factor(step: f64, scale: f64) -> Option<f64> {
+    let factor = (step / scale).round();
+    let is_whole = (step / factor - scale).abs() <= scale * libm::scalbn(1.0, -40);
+    ((1.0..=real(power_of_two(SUM_BITS - 1))).contains(&factor) && is_whole).then_some(factor)
 }
 
 /// The smallest and the largest accumulator, if their magnitudes are within the limit.

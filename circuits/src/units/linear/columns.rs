@@ -25,6 +25,8 @@ pub struct LinearShape {
     pub is_scaled: Vec<bool>,
     /// log2 of the base that products of neighbouring lanes are digits to.
     pub(crate) digit_bits: u32,
+    /// Digits of a pack: what is beyond is the next one's.
+    pub(crate) pack_size: usize,
     /// How lanes lie in images, where it is not side by side from where the chain counts.
     pub(crate) readings: Vec<Reading>,
     pub(crate) steps: StepSet,
@@ -64,6 +66,7 @@ pub(crate) struct LinearUnit {
     pub(super) readings: Vec<(Reading, Column<Fixed>)>,
     pub(super) is_scaled: Vec<bool>,
     pub(super) digit_bits: u32,
+    pub(super) pack_size: usize,
 }
 
 impl LinearUnit {
@@ -89,6 +92,7 @@ impl LinearUnit {
             readings: shape.readings.iter().map(|&reading| (reading, frame.fixed())).collect(),
             is_scaled: shape.is_scaled.clone(),
             digit_bits: shape.digit_bits,
+            pack_size: shape.pack_size.max(1),
         };
         frame.order(Order::First);
         unit

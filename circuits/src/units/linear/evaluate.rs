@@ -43,6 +43,8 @@ struct View<'a> {
     advice: &'a IntegerCells,
     /// The base of packed channels.
     base: Fr,
+    /// The challenge of channels.
+    channel: Fr,
     /// Every layer's challenge, scaled as the gate has it.
     layers: Vec<Fr>,
     /// Powers of the challenges of row and column.
@@ -90,6 +92,7 @@ impl<'a> View<'a> {
             unit,
             advice: drawn.cells,
             base: power_of_two(unit.digit_bits),
+            channel: lattice.channel,
             layers: layers.map(scaled).collect(),
             positions: [lattice.row, lattice.column]
                 .map(|base| Powers::new(base, unit.reads.len())),
@@ -132,7 +135,9 @@ impl<'a> View<'a> {
         });
         let Some(factor) = step.product else { return weights };
         let lanes: Vec<_> = self.lanes(row).map(field).collect();
-        let products = lanes.as_chunks::<2>().0.iter().map(|[a, b]| a * b);
-        weights + field(factor) * horner(products, self.base)
+        let packs = lanes
+            .chunks(2 * self.unit.pack_size)
+            .map(|pack| horner(pack.as_chunks::<2>().0.iter().map(|[a, b]| a * b), self.base));
+        weights + field(factor) * horner(packs, self.channel)
     }
 }

@@ -12,7 +12,8 @@
 //! of a pack of channels. Both sides are polynomials in the challenges, which are drawn after
 //! every tensor is committed; they are equal as polynomials exactly when every output is the
 //! layer's accumulator, since the errors of a pack are digits below `B` (the packing of slots;
-//! by induction over the layers: the first wrong one has right inputs). Schwartz–Zippel: they are
+//! by induction over the layers, or over the steps that are positions of one: the first wrong one has
+//! right inputs). Schwartz–Zippel: they are
 //! equal at the challenges otherwise with probability at most the degree, which is below the
 //! number of outputs, over the field's 2^254. All integers are below 2^62.
 //!
@@ -85,7 +86,7 @@ fn reading(unit: &LinearUnit, row: &mut Row<'_, '_>) -> Expression<Fr> {
 }
 
 /// What `e` weighs in this row: fixed weights, inputs of a dense layer with theirs, or products of
-/// neighbouring lanes.
+/// neighbouring lanes, pack after pack: `Σ_packs α^pack · Σ_digits B^digit · a·b`.
 pub(super) fn weighed(unit: &LinearUnit, row: &mut Row<'_, '_>) -> Expression<Fr> {
     let total = match unit.dense {
         Some(dense) => with_dense(unit, dense, row),
@@ -96,9 +97,11 @@ pub(super) fn weighed(unit: &LinearUnit, row: &mut Row<'_, '_>) -> Expression<Fr
     };
     let Some(q_product) = unit.q_product else { return total };
     let pairs = unit.reads.as_chunks::<2>().0;
-    let products = pairs.iter().map(|&[a, b]| row.cur(a.column()) * row.cur(b.column())).collect();
+    let products = pairs.iter().map(|&[a, b]| row.cur(a.column()) * row.cur(b.column()));
+    let products: Vec<_> = products.collect();
     let base = power_of_two(unit.digit_bits);
-    total + row.fixed(q_product) * horner(products, &base)
+    let packs = products.chunks(unit.pack_size).map(|pack| horner(pack.to_vec(), &base)).collect();
+    total + row.fixed(q_product) * horner(packs, &row.lattice().channel)
 }
 
 /// `Σ_k α^k·V_k`, or in rows of dense layers `Σ_i x_i·V^i`: the columns of weights are dealt to the

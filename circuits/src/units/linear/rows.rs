@@ -326,28 +326,32 @@ impl Builder {
         self.advance(edit, LinearRow::default());
     }
 
+    /// Weighs products block by block, under each all positions, forth and back in turn.
     fn product(&mut self, layer: &Layer, mul: &Mul) {
         self.layout.has_product = true;
         self.start_weight(layer.index);
-        let (packing, count) = (layer.packing, mul.a_elements.len());
+        let (packing, view) = (layer.packing, &layer.view);
+        // A row weighs its products as a row of slots its lanes.
+        let most = if layer.kind == RequantKind::Wide { 1 } else { self.lanes / 2 };
+        let mut positions: Vec<usize> = (0..view.width).collect();
         let mut before = None;
-        let mut start = 0;
-        while start < count {
-            if let Some(before) = before.replace(start) {
-                self.step(packing.step(before, start));
+        for channels in packing.blocks(view.channels, most) {
+            for &position in &positions {
+                if let Some((channel, at)) = before.replace((channels.start, position)) {
+                    let step = packing.step(channel, channels.start);
+                    self.step(Monomial { column: int(position) - int(at), ..step });
+                }
+                let source = |tensor, element: usize| Some((tensor, index(element)));
+                let elements = channels.clone().map(|channel| view.index(channel, 0, position));
+                let factors = elements.map(|e| [mul.a_elements.get(e), mul.b_elements.get(e)]);
+                let reads =
+                    self.block(factors.flat_map(|[a, b]| [source(mul.a, a), source(mul.b, b)]));
+                if let Some(last) = self.layout.rows.last_mut() {
+                    last.reads = reads;
+                    last.product = Some(mul.factor);
+                }
             }
-            // A row weighs its products as a row of slots its lanes.
-            let wide = layer.kind == RequantKind::Wide;
-            let neighbours = if wide { 1 } else { packing.neighbours(start) };
-            let end = count.min(start + neighbours.min(self.lanes / 2));
-            let source = |tensor, element: usize| Some((tensor, index(element)));
-            let factors = (start..end).map(|e| [mul.a_elements.get(e), mul.b_elements.get(e)]);
-            let reads = self.block(factors.flat_map(|[a, b]| [source(mul.a, a), source(mul.b, b)]));
-            start = end;
-            if let Some(last) = self.layout.rows.last_mut() {
-                last.reads = reads;
-                last.product = Some(mul.factor);
-            }
+            positions.reverse();
         }
         // The next layer must not read on a row whose lanes are taken.
         self.push(LinearRow::default());

@@ -32,10 +32,12 @@ pub struct SlotShape {
     /// What the highest limbs of overflow and shortfalls are below, where that is not as many bits as
     /// they have.
     pub exact: Option<u32>,
-    /// Whether some layer has outputs wider than `clamp_bits`.
-    pub wide: bool,
-    /// How the channels of clamped and table layers are packed; wide layers have their own.
+    /// Slots of a row that can hold outputs wider than `clamp_bits`; 0 where no layer has any.
+    pub wide_lanes: usize,
+    /// How the channels of clamped and table layers are packed.
     pub(crate) packing: Packing,
+    /// How those of wide layers are.
+    pub(crate) wide_packing: Packing,
     /// Widths of the limbs of a difference from the largest accumulator of a window, if some
     /// layer's slots are maxima of windows.
     pub window_limbs: Option<Vec<u32>>,
@@ -46,16 +48,17 @@ pub struct SlotShape {
 
 impl SlotShape {
     /// Whether a lane's outputs have a column of their own beside the clamped value's limbs: where they
-    /// are looked up, or of several limbs, or in the first lane wider than the clamp.
+    /// are looked up, or of several limbs, or can be wider than the clamp.
     fn has_output_column(&self, lane: u32) -> bool {
-        !self.table_highs.is_empty() || self.value_limbs.len() > 1 || (self.wide && lane == 0)
+        let is_wide = (lane as usize) < self.wide_lanes;
+        !self.table_highs.is_empty() || self.value_limbs.len() > 1 || is_wide
     }
 }
 
 /// The columns of one lane.
 #[derive(Clone, Debug)]
 pub(crate) struct SlotLane {
-    /// The output `q`; in the first lane of a wide layer's row `low + u + 2^clamp_bits · w`.
+    /// The output `q`; in a row of a wide layer `low + u + 2^clamp_bits · w`.
     pub(super) output: Column<Advice>,
     /// Limbs of `u`; empty when `u = q − low` needs none.
     pub(super) value: Limbs,
@@ -148,7 +151,7 @@ impl SlotUnit {
         let low = frame.fixed();
         let q_clamp = (!shape.overflow_limbs.is_empty()).then(|| frame.fixed());
         let q_tables = frame.fixed_columns(shape.table_highs.len());
-        let q_wide = shape.wide.then(|| frame.fixed());
+        let q_wide = (shape.wide_lanes > 0).then(|| frame.fixed());
         let q_window = shape.window_limbs.as_ref().map(|_| frame.fixed());
         let tag = (!q_tables.is_empty()).then(|| frame.fixed());
         frame.order(Order::First);

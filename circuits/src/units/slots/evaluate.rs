@@ -49,8 +49,8 @@ struct View<'a> {
     lattice: &'a Lattice<Fr>,
     /// `2/high` of every layer.
     slopes: Vec<Fr>,
-    /// The base of packed channels.
-    base: Fr,
+    /// The bases of packed channels: of narrow layers, of wide ones.
+    bases: [Fr; 2],
     /// What a step of a rounded accumulator is worth.
     step: Fr,
     /// The weights of a window's positions, and their sum.
@@ -71,7 +71,7 @@ impl<'a> View<'a> {
             fixed: drawn.fixed,
             lattice,
             slopes: rows.layers.iter().map(|layer| slope(layer.high)).collect(),
-            base: power_of_two(shape.packing.digit_bits),
+            bases: [shape.packing, shape.wide_packing].map(|of| power_of_two(of.digit_bits)),
             step: power_of_two(shape.shift),
             window,
         }
@@ -100,7 +100,7 @@ impl<'a> View<'a> {
             });
             weighed.sum()
         };
-        largest * whole - self.packed(lane)
+        largest * whole - self.packed(layer, lane)
     }
 
     /// `Σ_runs α^run · Σ_lanes B^lane · (y − bias)`.
@@ -131,14 +131,17 @@ impl<'a> View<'a> {
             };
             inside + field(overflow) * factor * self.step
         };
-        self.packed(lane)
+        self.packed(layer, lane)
     }
 
-    /// `Σ_runs α^run · Σ_lanes B^lane · lane`.
-    fn packed(&self, lane: impl Fn(&SlotLane) -> Fr) -> Fr {
+    /// `Σ_runs α^run · Σ_lanes B^lane · lane`, as the layer's channels are packed.
+    fn packed(&self, layer: &Layer, lane: impl Fn(&SlotLane) -> Fr) -> Fr {
+        let shape = &self.unit.shape;
+        let is_wide = layer.kind == RequantKind::Wide && shape.wide_lanes > 1;
+        let packing = if is_wide { shape.wide_packing } else { shape.packing };
+        let base = self.bases[usize::from(is_wide)];
         let lanes: Vec<Fr> = self.unit.lanes.iter().map(lane).collect();
-        let runs = lanes.chunks(self.unit.shape.packing.run);
-        let runs = runs.map(|run| horner(run.iter().copied(), self.base));
+        let runs = lanes.chunks(packing.run).map(|run| horner(run.iter().copied(), base));
         horner(runs, self.lattice.channel)
     }
 }

@@ -210,9 +210,23 @@ impl RowFormat {
     /// How the channels of a layer are packed, with `lanes` slots to a row.
     pub(crate) fn packing(&self, kind: RequantKind, lanes: usize) -> Packing {
         match kind {
-            RequantKind::Wide => Packing::new(self.wide_digit_bits, 1),
+            RequantKind::Wide => Packing::new(self.wide_digit_bits, self.wide_lanes(lanes)),
             RequantKind::Clamp | RequantKind::Table => Packing::new(self.digit_bits, lanes),
         }
+    }
+
+    /// Slots of a row that hold outputs of a layer, of `lanes` to a row.
+    pub(crate) fn lanes(&self, kind: RequantKind, lanes: usize) -> usize {
+        match kind {
+            RequantKind::Wide => self.wide_lanes(lanes),
+            RequantKind::Clamp | RequantKind::Table => lanes,
+        }
+    }
+
+    /// Slots of a row that hold wide outputs: all where outputs have columns of their own, as tables
+    /// need them.
+    fn wide_lanes(&self, lanes: usize) -> usize {
+        if self.table_highs.is_empty() { 1 } else { lanes }
     }
 
     /// The columns of such rows, `lanes` slots to a row and limbs of at most `limit` bits, but for
@@ -238,8 +252,9 @@ impl RowFormat {
             table_highs: self.table_highs.clone(),
             overflow_limbs: overflow,
             exact: self.exact,
-            wide: self.wide,
+            wide_lanes: if self.wide { self.wide_lanes(lanes) } else { 0 },
             packing: self.packing(RequantKind::Clamp, lanes),
+            wide_packing: self.packing(RequantKind::Wide, lanes),
             window_limbs: (!self.poolings.is_empty()).then_some(window),
             ..SlotShape::default()
         }

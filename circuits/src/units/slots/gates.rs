@@ -76,7 +76,7 @@ fn overflow_only_at_the_ends(unit: &SlotUnit, lane: &SlotLane, gates: &mut Gates
 }
 
 /// `q = low + u` in a row without table, the table's entry in a row with one, and `2^clamp_bits·w` more
-/// in the first lane of a wide layer's.
+/// in a wide layer's.
 fn output_is_the_value_or_the_activation(
     unit: &SlotUnit,
     (place, lane): (usize, &SlotLane),
@@ -86,7 +86,7 @@ fn output_is_the_value_or_the_activation(
         let (low, output) = (row.fixed(unit.low), row.cur(lane.output));
         let value = row.limbs(&lane.value);
         let on = row.on();
-        let output = match unit.q_wide.filter(|_| place == 0) {
+        let output = match unit.q_wide.filter(|_| place < unit.shape.wide_lanes) {
             Some(q_wide) => {
                 let clamp = power_of_two(unit.shape.clamp_bits);
                 output - row.fixed(q_wide) * row.limbs(&lane.overflow) * clamp
@@ -155,19 +155,34 @@ where
     [both.clone(), above.clone(), above + left - both]
 }
 
-/// The channels of a wide layer, one to a row, are packed with a base of their own, which is not that
-/// of the lanes. So what the other lanes of its rows state must be 0.
+/// The channels of a wide layer are packed with a base of their own, which is not that of the lanes
+/// beside those that can hold them. So what those state must be 0.
 fn nothing_beside_a_wide_output(unit: &SlotUnit, gates: &mut Gates<'_>) {
-    let (Some(q_wide), Some(others)) = (unit.q_wide, unit.lanes.get(1..)) else { return };
-    let clamp = power_of_two(unit.shape.clamp_bits);
-    for lane in others {
+    let Some(q_wide) = unit.q_wide else { return };
+    for lane in unit.lanes.iter().skip(unit.shape.wide_lanes) {
         gates.create("wide output", |row| {
-            let overflow = row.limbs(&lane.overflow);
-            let total = clamped_value(unit, lane, row) + overflow * clamp.clone();
-            let stated = accumulator(unit, lane, total, row);
+            let stated = wide_accumulator(unit, lane, row);
             [("nothing in the other lanes", row.fixed(q_wide) * stated)]
         });
     }
+}
+
+/// `y − bias` of a lane in a row of a wide layer.
+fn wide_accumulator(unit: &SlotUnit, lane: &SlotLane, row: &mut Row<'_, '_>) -> Expression<Fr> {
+    let overflow = row.limbs(&lane.overflow) * power_of_two(unit.shape.clamp_bits);
+    let total = clamped_value(unit, lane, row) + overflow;
+    accumulator(unit, lane, total, row)
+}
+
+/// What lanes of a row add to its share beyond what they would in the packs of other layers: 0 but for
+/// rows of wide layers.
+fn beyond_narrow_packs(unit: &SlotUnit, row: &mut Row<'_, '_>) -> Option<Expression<Fr>> {
+    let (q_wide, shape) = (unit.q_wide.filter(|_| unit.shape.wide_lanes > 1)?, &unit.shape);
+    let alpha = row.lattice().channel;
+    let lanes = unit.lanes.iter().take(shape.wide_lanes);
+    let lanes: Vec<_> = lanes.map(|lane| wide_accumulator(unit, lane, row)).collect();
+    let narrow = packed(shape.packing, lanes.clone(), &alpha);
+    Some(row.fixed(q_wide) * (packed(shape.wide_packing, lanes, &alpha) - narrow))
 }
 
 /// `u`, counted from the low end of the clamp.
@@ -199,7 +214,7 @@ fn accumulator(
 }
 
 /// `Σ_runs α^run · Σ_lanes B^lane · (y − bias)`: this row's share of the linear check, before its
-/// weight.
+/// weight. Runs and base of a wide layer are those of its own packs.
 ///
 /// With windows it is `Σ_t μ_t · (y_t − bias) = μ·(y − bias) − Σ_t μ_t·(y − y_t)`, `μ_t` the weight of a
 /// position and `μ = Σ_t μ_t`. A row without a window, whose shortfalls are 0, has the factor `μ` as
@@ -209,6 +224,10 @@ pub(super) fn accumulators(unit: &SlotUnit, row: &mut Row<'_, '_>) -> Expression
     let lattice = row.lattice();
     let lanes = unit.lanes.iter().map(|lane| whole_accumulator(unit, lane, row)).collect();
     let outputs = packed(unit.shape.packing, lanes, &lattice.channel);
+    let outputs = match beyond_narrow_packs(unit, row) {
+        Some(beyond) => outputs + beyond,
+        None => outputs,
+    };
     if unit.q_window.is_none() {
         return outputs;
     }

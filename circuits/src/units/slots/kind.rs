@@ -34,15 +34,18 @@ pub(super) fn requant(graph: &QuantizedGraph, node: usize) -> Option<&Requant> {
 }
 
 /// How a node's accumulators lie on the lattice of the slot weights: those of a linear layer as its
-/// output does, those of a relation as `of_relation` says, all others as channels in order.
+/// output does, those of a relation as `of_relation` says, all others as channels in order, with a
+/// position for each of `steps` nodes that it stands for.
 pub(super) fn lattice(
     graph: &QuantizedGraph,
-    node: &QuantizedNode,
+    (node, steps): (&QuantizedNode, usize),
     of_relation: impl Fn(&QuantizedOp, usize) -> Option<ImageView>,
 ) -> ImageView {
     let len = graph.tensors[node.output.0].len();
-    let in_order =
-        || ImageView { channels: len, height: 1, width: 1, strides: [1, 0, 0], offset: 0 };
+    let in_order = || {
+        let (channels, width) = (len / steps, steps);
+        ImageView { channels, height: 1, width, strides: [1, 0, channels], offset: 0 }
+    };
     match &node.op {
         QuantizedOp::Affine(affine) => affine.output.clone(),
         op => of_relation(op, len).unwrap_or_else(in_order),
@@ -56,7 +59,10 @@ pub(super) fn lattice(
 pub fn check_layers(graph: &Graph) -> Result<(), PlanError> {
     let has_accumulators =
         |node: &&Node| node.op.activation().is_some() || matches!(node.op, Op::Coded(_));
-    let layers = graph.nodes().iter().filter(has_accumulators).count();
+    // Steps of a recurrent cell have one layer.
+    let firsts = graph.nodes().iter().zip(graph.alike()).enumerate();
+    let firsts = firsts.filter(|(place, (_, first))| place == first).map(|(_, (node, _))| node);
+    let layers = firsts.filter(has_accumulators).count();
     match layers > MAX_LAYERS {
         true => Err(PlanError::TooManyLayers { layers, limit: MAX_LAYERS }),
         false => Ok(()),

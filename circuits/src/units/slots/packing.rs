@@ -95,6 +95,25 @@ impl Packing {
         runs
     }
 
+    /// Channels in blocks of at most `most`: digits that follow each other in one pack, or whole packs
+    /// one after another.
+    pub(crate) fn blocks(&self, channels: usize, most: usize) -> Vec<Range<usize>> {
+        let mut blocks = Vec::new();
+        let mut start = 0;
+        while start < channels {
+            let (pack, digit) = self.place(start);
+            let mut end = start + self.neighbours(start).min(most);
+            let is_whole = |end: usize| digit == 0 && (end - start).is_multiple_of(self.size());
+            let follows = |end: usize| self.place(end) == (pack + (end - start) / self.size(), 0);
+            while is_whole(end) && follows(end) && end + self.neighbours(end) <= start + most {
+                end += self.neighbours(end);
+            }
+            blocks.push(start..end.min(channels));
+            start = end;
+        }
+        blocks
+    }
+
     /// `Σ B^digit · weight`.
     pub(crate) fn pack(&self, weights: impl Iterator<Item = i32>) -> Fr {
         let mut limbs = [0_i128; 4];
@@ -151,6 +170,30 @@ mod tests {
         for channel in (0..400).filter(|channel| (channel + 1) % packing.run != 0) {
             let step = Monomial { doublings: 30, ..Monomial::ONE };
             assert_eq!(packing.step(channel, channel + 1), step);
+        }
+    }
+
+    #[test]
+    fn blocks_are_digits_of_one_pack_or_whole_packs() {
+        for digit_bits in [26, 33, 64, 130] {
+            for (lanes, most) in (1..30).flat_map(|lanes| (1..30).map(move |most| (lanes, most))) {
+                let packing = Packing::new(digit_bits, lanes);
+                let blocks = packing.blocks(100, most);
+                assert_eq!(
+                    blocks.iter().cloned().flatten().collect::<Vec<_>>(),
+                    Vec::from_iter(0..100)
+                );
+                for block in blocks {
+                    let (pack, digit) = packing.place(block.start);
+                    assert!((1..=most).contains(&block.len()));
+                    assert!(digit == 0 || digit + block.len() <= packing.size());
+                    for (place, channel) in block.enumerate() {
+                        let at = digit + place;
+                        let expected = (pack + at / packing.size(), at % packing.size());
+                        assert_eq!(packing.place(channel), expected);
+                    }
+                }
+            }
         }
     }
 

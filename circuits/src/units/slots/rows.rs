@@ -16,6 +16,7 @@ use super::{
 use crate::{
     cells::{CellRef, Place},
     chain::{Monomial, Step, StepSet},
+    folding::Folded,
     integers::{index, int},
     lookup::ValueTables,
 };
@@ -31,7 +32,7 @@ pub(crate) struct Layer {
     pub(super) low: i64,
     /// Largest value after clamping, counted from the smallest.
     pub(super) high: i64,
-    /// Channels to a row of slots: in a wide layer one, in the first lane.
+    /// Channels to a row of slots, from the first lane on.
     pub(crate) lanes: usize,
     /// The digits of its channels.
     pub(crate) packing: Packing,
@@ -94,11 +95,12 @@ impl SlotLayout {
 
 /// The linear layers of a graph, in order. `of_relation` says how the accumulators of relations lie.
 pub(crate) fn layers(
-    graph: &QuantizedGraph,
+    folded: &Folded,
     format: &RowFormat,
     lanes: usize,
     of_relation: impl Fn(&QuantizedOp, usize) -> Option<ImageView>,
 ) -> Vec<Layer> {
+    let graph = folded.graph();
     let layer = |(node, n): (usize, &QuantizedNode)| {
         let requant = requant(graph, node)?;
         let kind = format.kind(requant);
@@ -110,10 +112,10 @@ pub(crate) fn layers(
             kind,
             low: requant.lo.into(),
             high: span(requant),
-            lanes: if kind == RequantKind::Wide { 1 } else { lanes },
+            lanes: format.lanes(kind, lanes),
             packing,
             pooling: format.pooling(node).cloned(),
-            view: lattice(graph, n, &of_relation),
+            view: lattice(graph, (n, folded.steps(node)), &of_relation),
         })
     };
     let found = graph.nodes.iter().enumerate().filter_map(layer);

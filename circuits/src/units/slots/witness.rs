@@ -45,7 +45,7 @@ fn assign_lane(
         let largest = accumulators.iter().copied().fold(i64::MIN, i64::max);
         let table = rows.tables[of_layer].as_ref();
         let mut slot = Slot::of(shape, (layer.kind, requant), table, largest);
-        if layer.kind == RequantKind::Wide && index == 0 {
+        if layer.kind == RequantKind::Wide && index < shape.wide_lanes {
             slot.output += slot.overflow << shape.clamp_bits;
         }
         slot.assign(shape, lane, row, cells);

@@ -40,16 +40,20 @@ impl Quantizer<'_> {
         let absorbed = self.absorbed(affine);
         let affine = absorbed.as_ref();
         let proven = affine.range(&self.ranges());
+        let tied = self.ties.scale(layer.output);
         let mut form = self.affine_form(layer, affine, role, proven)?;
+        form.scale = tied.unwrap_or(form.scale);
         // The many digits of a model that is quantized already are for weights below one.
         let is_coarsened = self.shift > FINEST && self.options.shift.is_none();
         if is_coarsened && self.smallest_scale(affine) > form.scale {
             return Err(QuantizeError::Overflow { layer: layer.name.to_owned() });
         }
-        form.scale = match form.is_sign() {
-            false => self.exact_scale(affine, &form),
-            true => self.sign_unit(affine).unwrap_or(self.finest_step(affine) / STEP_PARTS),
-        };
+        if tied.is_none() {
+            form.scale = match form.is_sign() {
+                false => self.exact_scale(affine, &form),
+                true => self.sign_unit(affine).unwrap_or(self.finest_step(affine) / STEP_PARTS),
+            };
+        }
         if !form.is_argument() {
             form.scale = form.scale.max(self.smallest_scale(affine));
         }
@@ -57,6 +61,7 @@ impl Quantizer<'_> {
         if form.must_fit {
             sums = self.fitting(layer, affine, &mut form, sums)?;
         }
+        self.ties.keep(layer.output, form.scale);
         let (table, format) = self.output_of(&form);
         sums.0.requant.table = table;
         let regrouped = regrouped(sums.0, &self.tensors[layer.output.0].shape);
@@ -100,13 +105,17 @@ impl Quantizer<'_> {
             (Activation::Identity | Activation::Relu, Role::Argument { of }) => self.range(of)?,
             _ => self.range(layer.output)?,
         };
-        let form = self.form(layer.output, affine.activation, role, [seen, proven])?;
+        let bounding = self.bounding(layer.output, seen, proven);
+        let form = self.form(layer.output, affine.activation, role, [seen, bounding])?;
         if form.is_sign() && !self.tells_sign(affine) {
             let bits = self.bits_of(layer.output);
-            return Ok(self.table_form(affine.activation, role, bits, [seen, proven]));
+            return Ok(self.table_form(affine.activation, role, bits, [seen, bounding]));
         }
         let wide = Form::wide(proven);
-        let is_plain = role == Role::Hidden && affine.activation == Activation::Identity;
+        // What holds all that is proven of one step of a recurrent cell does not hold the next.
+        let is_plain = role == Role::Hidden
+            && affine.activation == Activation::Identity
+            && !self.ties.is_tied(layer.output);
         if is_plain && wide.scale < form.scale && self.drowns_a_term(affine, &form) {
             return Ok(wide);
         }
