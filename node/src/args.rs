@@ -195,10 +195,6 @@ pub(crate) struct Node {
     /// its answers. Without it, it proves those that nobody else hands a round in for.
     #[arg(long, value_name = "URL")]
     drand: Option<String>,
-    /// Let proofs run beside other work. Else they run only while nothing else on the machine wants
-    /// to, answers above all, until half of their time is over.
-    #[arg(long)]
-    eager: bool,
     /// What is to be free of the bond at the start, taken from the balance.
     #[arg(long, default_value_t = 10_000)]
     bond: u128,
@@ -215,7 +211,6 @@ impl Node {
             slots: self.slots,
             answerers: self.answerers,
             bond: self.bond,
-            gives_way: !self.eager,
             drand: self.drand.clone(),
         }
     }

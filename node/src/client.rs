@@ -95,9 +95,14 @@ impl Client {
     /// # Errors
     /// If it cannot be reached, or is none.
     pub fn connect(market: &str) -> Result<(Self, MarketView), ClientError> {
+        // A limit on the whole, or on looking up the name, would start a thread for each request.
         let config = Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(PATIENCE))
+            .timeout_connect(Some(PATIENCE))
+            .timeout_send_request(Some(PATIENCE))
+            .timeout_send_body(Some(PATIENCE))
+            .timeout_recv_response(Some(PATIENCE))
+            .timeout_recv_body(Some(PATIENCE))
             .build();
         let market = market.trim_end_matches('/').to_owned();
         let mut client = Self { agent: Agent::new_with_config(config), market, chain_id: 0 };

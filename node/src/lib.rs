@@ -16,7 +16,6 @@
 
 mod account;
 mod answer;
-mod background;
 mod beacon;
 mod bundle;
 mod client;

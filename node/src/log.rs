@@ -135,6 +135,15 @@ impl LogEntry {
     }
 }
 
+impl LogEntry {
+    /// Signs an entry, which has no signature yet: nothing that follows it depends on that.
+    pub(crate) fn sign(&mut self, coordinator: &Identity) {
+        if let Some(bytes) = self.encode() {
+            self.signature = coordinator.sign(&bytes);
+        }
+    }
+}
+
 /// The end of a log, to which entries are added, or up to which they were checked.
 #[derive(Clone, Debug)]
 pub struct Chain {
@@ -193,14 +202,9 @@ impl Chain {
         Ok(())
     }
 
-    /// Makes the next entry; `None` for an event of no known kind.
-    pub(crate) fn add(
-        &mut self,
-        coordinator: &Identity,
-        (job, said): (JobId, &Said),
-        at: u64,
-    ) -> Option<LogEntry> {
-        let mut entry = LogEntry {
+    /// Makes the next entry, to be [signed](LogEntry::sign); `None` for an event of no known kind.
+    pub(crate) fn add(&mut self, (job, said): (JobId, &Said), at: u64) -> Option<LogEntry> {
+        let entry = LogEntry {
             number: self.next,
             previous: self.previous,
             at: at.max(self.at),
@@ -211,9 +215,7 @@ impl Chain {
             price: said.price.map(Decimal),
             signature: Hex([0; 64]),
         };
-        let bytes = entry.encode()?;
-        entry.signature = coordinator.sign(&bytes);
-        self.advance(&bytes, entry.at);
+        self.advance(&entry.encode()?, entry.at);
         Some(entry)
     }
 
@@ -309,8 +311,10 @@ mod tests {
         let entries = events
             .iter()
             .zip([10, 5, 30])
-            .map(|(event, at)| chain.add(coordinator, (JOB, &Said::of(event)), at).unwrap());
-        (start, entries.collect())
+            .map(|(event, at)| chain.add((JOB, &Said::of(event)), at).unwrap());
+        let mut entries: Vec<_> = entries.collect();
+        entries.iter_mut().for_each(|entry| entry.sign(coordinator));
+        (start, entries)
     }
 
     fn check(start: &Chain, entries: &[LogEntry]) -> Result<Chain, LogError> {
@@ -354,8 +358,9 @@ mod tests {
         // Even by the coordinator itself: whoever keeps a head sees another.
         let mut other = start.clone();
         let node = Address([4; 20]);
-        let first = other.add(&coordinator, (JOB, &Said::of(&Event::Assigned { node })), 10);
-        let forked = [first.unwrap(), entries[1].clone()];
+        let mut first = other.add((JOB, &Said::of(&Event::Assigned { node })), 10).unwrap();
+        first.sign(&coordinator);
+        let forked = [first, entries[1].clone()];
         assert_eq!(refused(&forked), LogError::Previous { number: 1 });
         let another = Chain::new(8, coordinator.public_key());
         assert_eq!(check(&another, &entries).unwrap_err(), LogError::Previous { number: 0 });

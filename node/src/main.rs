@@ -7,6 +7,7 @@ mod central;
 mod output;
 
 use std::{
+    num::NonZero,
     process::ExitCode,
     sync::atomic::{AtomicBool, Ordering},
 };
@@ -17,6 +18,9 @@ use zkinfer_node::{Config, Server, Worker};
 
 use args::{Args, Command};
 use output::say;
+
+/// Threads for requests, at least.
+const MIN_THREADS: usize = 4;
 
 /// Set when the process is asked to end.
 static STOP: AtomicBool = AtomicBool::new(false);
@@ -71,7 +75,9 @@ fn run_node(args: &args::Node) -> Result<ExitCode> {
 
 fn runtime() -> Result<tokio::runtime::Runtime> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.enable_all().build().context("no threads for the network")
+    // Whoever changes the market keeps his thread for as long as that takes.
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get).max(MIN_THREADS);
+    builder.worker_threads(threads).enable_all().build().context("no threads for the network")
 }
 
 /// Until the process gets SIGINT or SIGTERM.

@@ -355,8 +355,9 @@ fn open_log(
     let phase = |job| escrow.contract(job).ok().flatten().map(|contract| contract.phase);
     let now = unix_milliseconds();
     let undone = last.ahead(phase);
-    let entries: Vec<_> =
+    let mut entries: Vec<_> =
         undone.iter().filter_map(|(job, said)| log.add(*job, said, now)).collect();
+    entries.iter_mut().for_each(|entry| entry.sign(&log.coordinator));
     objects.keep(&[], &entries)?;
     entries.iter().for_each(|entry| observed.add(entry));
     Ok((log, observed))

@@ -12,7 +12,6 @@ use std::{
     time::Duration,
 };
 
-use rayon::ThreadPool;
 use thiserror::Error;
 use zkinfer::{
     Inference,
@@ -24,7 +23,6 @@ use zkinfer_settlement::JobId;
 use crate::{
     account::{Identity, IdentityError},
     answer::SignedAnswer,
-    background,
     beacon::{round_at, round_of},
     client::{Client, ClientError},
     encoding::Hex,
@@ -65,8 +63,6 @@ pub struct WorkerOptions {
     pub answerers: usize,
     /// What is to be free of the bond at the start; taken from the balance.
     pub bond: u128,
-    /// Whether proofs run only while nothing else wants to, for as long as there is time.
-    pub gives_way: bool,
     /// A relay of drand, for the rounds that draw lots of the node's answers.
     pub drand: Option<String>,
 }
@@ -107,9 +103,6 @@ pub enum WorkerError {
     /// The coordinator.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// The system gives no threads.
-    #[error("no threads for proofs")]
-    Threads(#[from] rayon::ThreadPoolBuildError),
     /// The prover has failed.
     #[error("the prover of this node has ended")]
     Ended,
@@ -120,8 +113,6 @@ struct Answered {
     offer: Offer,
     execution: Arc<Execution>,
     prove_by: u64,
-    /// Until then there is time enough to give way to answers, in Unix seconds.
-    relaxed_until: u64,
 }
 
 /// A node that is ready.
@@ -134,7 +125,6 @@ pub struct Worker {
     slots: u32,
     answerers: usize,
     bond: u128,
-    gives_way: bool,
     drand: Option<String>,
     /// Answers whose lots rounds of drand will draw, by the round.
     to_draw: Mutex<BTreeSet<(u64, JobId)>>,
@@ -170,7 +160,6 @@ impl Worker {
             slots: options.slots,
             answerers: options.answerers.max(1),
             bond: options.bond,
-            gives_way: options.gives_way,
             drand: options.drand.clone(),
             to_draw: Mutex::default(),
             held: Mutex::default(),
@@ -196,12 +185,11 @@ impl Worker {
             // What is at stake for jobs that it still has is no longer free, nor needed again.
             tracing::warn!(%error, "the bond is not filled up");
         }
-        let background = background::pool()?;
         self.hello()?;
         tracing::info!(account = %self.identity.address(), market = %self.market, "node");
         let (to_prove, proofs) = sync_channel::<Answered>(BACKLOG);
         thread::scope(|scope| {
-            let prover = scope.spawn(|| self.prove_all(&background, proofs));
+            let prover = scope.spawn(|| self.prove_all(proofs));
             for _ in 0..self.answerers {
                 let to_prove = to_prove.clone();
                 scope.spawn(move || self.answer_all(stop, &to_prove));
@@ -288,10 +276,7 @@ impl Worker {
             }
         }
         // Waits while the prover is behind: no more is promised than can be proven.
-        let now = unix_milliseconds() / 1_000;
-        let relaxed_until = now + prove_by.saturating_sub(now) / 2;
-        let answered = Answered { offer, execution, prove_by, relaxed_until };
-        to_prove.send(answered).map_err(|_| TakeError::Ended)
+        to_prove.send(Answered { offer, execution, prove_by }).map_err(|_| TakeError::Ended)
     }
 
     /// Hands an answer in, again and again while the coordinator cannot be reached: if it has the
@@ -337,17 +322,13 @@ impl Worker {
         }
     }
 
-    /// Proves what was answered, in its order. Proofs give way to answers, but for those of which half
-    /// of the time is over: a machine that is never idle must not cost the stake.
-    fn prove_all(&self, background: &ThreadPool, proofs: Receiver<Answered>) {
-        for Answered { offer, execution, prove_by, relaxed_until } in proofs {
+    /// Proves what was answered, in its order.
+    fn prove_all(&self, proofs: Receiver<Answered>) {
+        for Answered { offer, execution, prove_by } in proofs {
             let job = JobId(offer.job.0);
             let Some(model) = self.models.get(&offer.order.model()) else { continue };
             let binding = offer.order.binding(self.identity.address());
-            let prove = || model.keys.prove(Inference::new(&execution, binding), &|_| ());
-            let relaxed = self.gives_way && unix_milliseconds() / 1_000 < relaxed_until;
-            let proven = if relaxed { background.install(prove) } else { prove() };
-            match proven {
+            match model.keys.prove(Inference::new(&execution, binding), &|_| ()) {
                 Ok(proven) => self.hand_in(job, proven.file.encode().into_bytes(), prove_by),
                 Err(error) => tracing::error!(%job, %error, "the proof failed"),
             }

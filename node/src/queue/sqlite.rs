@@ -23,8 +23,8 @@ CREATE INDEX IF NOT EXISTS queue_by_model ON queue (model, place) WHERE visible 
 
 /// A queue in SQLite. In a file it is in WAL mode, and several processes can have it open.
 ///
-/// It does not wait for the disk: after a power cut its last changes may be gone, which a projection
-/// can bear. A process that is killed loses nothing.
+/// It never waits for the disk: a power cut may take its last changes, or all of it, which a projection
+/// can bear. A file that is found damaged is made anew. A process that is killed loses nothing.
 #[derive(Debug)]
 pub struct SqliteQueue {
     database: Connection,
@@ -37,10 +37,31 @@ impl SqliteQueue {
     /// # Errors
     /// If it cannot be opened, or is something else.
     pub fn open(path: &Path, max_deliveries: u32) -> Result<Self, QueueError> {
-        let database = Connection::open(path)?;
-        database.pragma_update(None, "journal_mode", "WAL")?;
-        database.pragma_update(None, "synchronous", "NORMAL")?;
-        Self::with(database, max_deliveries)
+        let open = || {
+            let database = Connection::open(path)?;
+            database.pragma_update(None, "journal_mode", "WAL")?;
+            database.pragma_update(None, "synchronous", "OFF")?;
+            Self::with(database, max_deliveries)
+        };
+        let queue = open()?;
+        if queue.is_whole() {
+            return Ok(queue);
+        }
+        tracing::warn!(path = %path.display(), "the queue is damaged and made anew");
+        drop(queue);
+        for suffix in ["", "-wal", "-shm"] {
+            let mut file = path.as_os_str().to_owned();
+            file.push(suffix);
+            let _there_may_be_none = std::fs::remove_file(file);
+        }
+        open()
+    }
+
+    /// Whether the file is as SQLite has written it.
+    fn is_whole(&self) -> bool {
+        let check = "PRAGMA quick_check(1)";
+        let found = self.database.query_row(check, [], |row| row.get::<_, String>(0));
+        found.is_ok_and(|found| found == "ok")
     }
 
     /// A queue that ends with the process.

@@ -66,9 +66,9 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// The next entry; every kind of event is known.
+    /// The next entry, not yet signed; every kind of event is known.
     pub(crate) fn add(&mut self, job: JobId, said: &Said, at: u64) -> Option<LogEntry> {
-        self.chain.add(&self.coordinator, (job, said), at)
+        self.chain.add((job, said), at)
     }
 }
 
@@ -208,7 +208,8 @@ impl Actor {
         observers: Observers,
     ) -> (Self, Handle) {
         let (batches, outgoing) = channel::<Batch>();
-        let disk = std::thread::spawn(move || write(disk, &outgoing));
+        let coordinator = core.log.coordinator.clone();
+        let disk = std::thread::spawn(move || write(disk, &outgoing, &coordinator));
         let changed = Changed { core, pending, observers, batches: Some(batches) };
         let handle = Handle(Arc::new(Mutex::new(changed)));
         (Self { handle: handle.clone(), disk }, handle)
@@ -269,7 +270,11 @@ fn observe(metrics: &Mutex<Metrics>, job: JobId, event: &Event) {
 }
 
 /// Writes what has come together, until nobody can add to it any more.
-fn write(mut disk: impl Durable, outgoing: &Receiver<Batch>) -> Result<(), String> {
+fn write(
+    mut disk: impl Durable,
+    outgoing: &Receiver<Batch>,
+    coordinator: &Identity,
+) -> Result<(), String> {
     while let Ok(mut batch) = outgoing.recv() {
         while let Ok(Batch { objects, log, records, replies }) = outgoing.try_recv() {
             batch.objects.extend(objects);
@@ -277,6 +282,8 @@ fn write(mut disk: impl Durable, outgoing: &Receiver<Batch>) -> Result<(), Strin
             batch.records.extend(records);
             batch.replies.extend(replies);
         }
+        // Not where the operation waits for it.
+        batch.log.iter_mut().for_each(|entry| entry.sign(coordinator));
         // An escrow's job without its order could not be given out: objects come first. So does the
         // log; what a crash then undoes, it says itself.
         disk.keep(&batch.objects, &batch.log)?;

@@ -192,7 +192,6 @@ pub(crate) fn options(url: &str, folder: &Path) -> WorkerOptions {
         slots: 8,
         answerers: 2,
         bond: 200,
-        gives_way: false,
         drand: None,
     }
 }

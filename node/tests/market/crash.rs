@@ -74,7 +74,7 @@ fn node(folder: &Path, url: &str) -> Killed {
     started(
         command()
             .arg("node")
-            .args(["--market", url, "--bond", "200", "--eager"])
+            .args(["--market", url, "--bond", "200"])
             .arg("--identity")
             .arg(folder.join("node.key"))
             .arg("--model")

@@ -1,9 +1,11 @@
 //! Every queue does the same.
 
+use zkinfer::verifier::{Digest, KeyDigest};
 use zkinfer_node::{
-    QueueError, SqliteQueue,
+    Queue, QueueError, SqliteQueue,
     conformance::{CHECKS, MAX_DELIVERIES},
 };
+use zkinfer_settlement::JobId;
 
 #[test]
 fn sqlite_in_memory_is_a_queue() {
@@ -21,6 +23,31 @@ fn sqlite_on_disk_is_a_queue() {
         let path = folder.path().join("queue.db");
         check(&mut SqliteQueue::open(&path, MAX_DELIVERIES).unwrap()).unwrap();
     }
+}
+
+/// After a power cut, the file may have pages of before and of after.
+#[test]
+fn a_damaged_queue_is_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("queue.db");
+    let model = KeyDigest(Digest([7; 32]));
+    let mut queue = SqliteQueue::open(&path, MAX_DELIVERIES).unwrap();
+    for number in 0..200 {
+        queue.put(JobId([number; 32]), model).unwrap();
+    }
+    drop(queue);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let pages = bytes.len() / 4_096;
+    assert!(pages > 4, "{pages}");
+    // All but the first page, which says what the file is.
+    bytes[4_096..].fill(0x5a);
+    std::fs::write(&path, bytes).unwrap();
+    let mut queue = SqliteQueue::open(&path, MAX_DELIVERIES).unwrap();
+    assert_eq!(queue.depth(0).unwrap().waiting, 0);
+    queue.put(JobId([1; 32]), model).unwrap();
+    drop(queue);
+    let mut queue = SqliteQueue::open(&path, MAX_DELIVERIES).unwrap();
+    assert_eq!(queue.depth(0).unwrap().waiting, 1, "one that is whole is kept");
 }
 
 #[test]
