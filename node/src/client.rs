@@ -25,6 +25,9 @@ use crate::{
 const MAX_BYTES: u64 = 1 << 28;
 /// Longer than a coordinator lets anybody wait.
 const PATIENCE: Duration = Duration::from_secs(40);
+/// The longest file of a shared model, and how long it may take.
+const MAX_MODEL_BYTES: u64 = 1 << 30;
+const MODEL_PATIENCE: Duration = Duration::from_secs(3_600);
 
 /// Why a coordinator does not do what was asked.
 #[derive(Debug, Error)]
@@ -85,8 +88,23 @@ impl ClientError {
 #[derive(Clone, Debug)]
 pub struct Client {
     agent: Agent,
+    /// Longer answers are refused, in bytes.
+    limit: u64,
     market: String,
     chain_id: u64,
+}
+
+/// Requests of which the answers may take so long to come, each step of them.
+fn agent(patience: Duration) -> Agent {
+    // A limit on the whole, or on looking up the name, would start a thread for each request.
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_connect(Some(PATIENCE))
+        .timeout_send_request(Some(PATIENCE))
+        .timeout_send_body(Some(PATIENCE))
+        .timeout_recv_response(Some(PATIENCE))
+        .timeout_recv_body(Some(patience));
+    Agent::new_with_config(config.build())
 }
 
 impl Client {
@@ -95,17 +113,8 @@ impl Client {
     /// # Errors
     /// If it cannot be reached, or is none.
     pub fn connect(market: &str) -> Result<(Self, MarketView), ClientError> {
-        // A limit on the whole, or on looking up the name, would start a thread for each request.
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_connect(Some(PATIENCE))
-            .timeout_send_request(Some(PATIENCE))
-            .timeout_send_body(Some(PATIENCE))
-            .timeout_recv_response(Some(PATIENCE))
-            .timeout_recv_body(Some(PATIENCE))
-            .build();
         let market = market.trim_end_matches('/').to_owned();
-        let mut client = Self { agent: Agent::new_with_config(config), market, chain_id: 0 };
+        let mut client = Self { agent: agent(PATIENCE), limit: MAX_BYTES, market, chain_id: 0 };
         let view: MarketView = client.get("/v1/market")?;
         client.chain_id = view.chain_id.0;
         Ok((client, view))
@@ -277,7 +286,8 @@ impl Client {
     /// What the coordinator says.
     pub fn model_file(&self, model: Hex<32>, file: ModelFile) -> Result<Vec<u8>, ClientError> {
         let target = format!("/v1/models/{model}/{}", file.name());
-        self.ask("GET", &target, Vec::new(), None).map(|(_, body)| body)
+        let patient = Self { agent: agent(MODEL_PATIENCE), limit: MAX_MODEL_BYTES, ..self.clone() };
+        patient.ask("GET", &target, Vec::new(), None).map(|(_, body)| body)
     }
 
     fn get<T: DeserializeOwned>(&self, target: &str) -> Result<T, ClientError> {
@@ -334,7 +344,7 @@ impl Client {
         };
         let status = response.status().as_u16();
         let body =
-            response.body_mut().with_config().limit(MAX_BYTES).read_to_vec().map_err(failed)?;
+            response.body_mut().with_config().limit(self.limit).read_to_vec().map_err(failed)?;
         if (200..300).contains(&status) {
             return Ok((status, body));
         }
