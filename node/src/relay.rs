@@ -21,7 +21,7 @@ const MAX_BYTES: u64 = 1 << 16;
 #[non_exhaustive]
 pub enum RelayError {
     /// It cannot be reached, or does not have the round.
-    #[error("the relay {relay} does not give round {round}: {source}")]
+    #[error("the relay {relay} does not give round {round}")]
     Network {
         /// Where it is.
         relay: String,
