@@ -148,6 +148,13 @@ macro_rules! operations {
                     $(Self::$op(op) => op,)*
                 }
             }
+
+            /// The same, to be changed.
+            pub(crate) fn form_mut(&mut self) -> &mut dyn IntegerForm {
+                match self {
+                    $(Self::$op(op) => op,)*
+                }
+            }
         }
     };
 }

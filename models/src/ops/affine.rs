@@ -11,7 +11,7 @@ use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use super::alias::Alias;
-use super::form::{Computed, IntegerForm, Quantizes, Reads, RealForm};
+use super::form::{Computed, IntegerForm, Quantizes, Reads, RealForm, Runs};
 use crate::activation::Activation;
 use crate::calibration::Range;
 use crate::error::QuantizeError;
@@ -246,5 +246,19 @@ impl IntegerForm for QuantizedAffine {
 
     fn shift(&self, tensors: &[QuantizedTensor]) -> f64 {
         shift::needed(tensors, self)
+    }
+
+    /// Each run is a group of channels, with weights of its own. The channels of every view, the
+    /// output's too, must be one after another, so that those of a run follow those of the one
+    /// before.
+    fn repeat(&mut self, Runs { count, .. }: Runs<'_>) {
+        for term in &mut self.terms {
+            term.view.channels *= count;
+            term.kernel = term.kernel.repeat(count);
+            term.groups *= count;
+        }
+        self.bias = self.bias.repeat(count);
+        self.shifts = self.shifts.repeat(count);
+        self.output.channels *= count;
     }
 }

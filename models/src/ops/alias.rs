@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::form::{Computed, IntegerForm, Quantizes, Reads, RealForm};
+use super::form::{Computed, IntegerForm, Quantizes, Reads, RealForm, Runs};
 use crate::calibration::Range;
 use crate::error::QuantizeError;
 use crate::quantizer::form::Role;
@@ -69,5 +69,9 @@ impl IntegerForm for Alias {
 
     fn run(&self, _: &[QuantizedTensor], values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
         self.take(values)
+    }
+
+    fn repeat(&mut self, runs: Runs<'_>) {
+        self.elements = self.elements.repeated(runs.count, runs.len(self.input));
     }
 }

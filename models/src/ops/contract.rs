@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::form::{Computed, IntegerForm, Quantizes, Reads, RealForm, Requirement};
+use super::form::{Computed, IntegerForm, Quantizes, Reads, RealForm, Requirement, Runs};
 use crate::activation::Activation;
 use crate::calibration::Range;
 use crate::error::QuantizeError;
@@ -224,6 +224,15 @@ impl IntegerForm for QuantizedContract {
     /// The factor is a whole number, to which the scale gives way.
     fn shift(&self, _: &[QuantizedTensor]) -> f64 {
         shift::of_factor(real(self.factor.abs()))
+    }
+
+    /// The stacks of all runs, which have no elements but those that are read.
+    fn repeat(&mut self, runs: Runs<'_>) {
+        if !self.bias.is_empty() {
+            let bias: Vec<i64> = (0..self.sizes.len()).map(|e| self.bias_of(e)).collect();
+            self.bias = bias.repeat(runs.count);
+        }
+        self.sizes.batch *= runs.count;
     }
 }
 

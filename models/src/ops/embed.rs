@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::form::{Computed, IntegerForm, Quantizes, Reads, RealForm};
+use super::form::{Computed, IntegerForm, Quantizes, Reads, RealForm, Runs};
 use crate::calibration::Range;
 use crate::error::QuantizeError;
 use crate::numbers::{integer, real};
@@ -128,6 +128,9 @@ impl IntegerForm for QuantizedEmbed {
         let rows = values[self.input.0].iter().flat_map(|index| self.row(place(index)));
         Computed::plain(rows.copied().map(i64::from).collect())
     }
+
+    /// The rows chosen follow each other as their indices do.
+    fn repeat(&mut self, _: Runs<'_>) {}
 }
 
 /// A size as an integer; limits keep sizes far below 2^53.

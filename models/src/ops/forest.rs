@@ -4,7 +4,7 @@ mod quantize;
 
 use serde::{Deserialize, Serialize};
 
-use super::form::{Computed, IntegerForm, Quantizes, Reads, RealForm, Requirement};
+use super::form::{Computed, IntegerForm, Quantizes, Reads, RealForm, Requirement, Runs};
 use crate::calibration::Range;
 use crate::error::QuantizeError;
 use crate::quantizer::form::Role;
@@ -149,5 +149,20 @@ impl IntegerForm for Forest<i64> {
 
     fn run(&self, _: &[QuantizedTensor], values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
         self.walk(values)
+    }
+
+    fn repeat(&mut self, runs: Runs<'_>) {
+        let len = runs.len(self.input);
+        let of_run = |run: usize| {
+            let shifted = move |tree: &Tree<i64>| {
+                let branch = |branch: &Branch<i64>| Branch {
+                    element: run * len + branch.element,
+                    ..branch.clone()
+                };
+                Tree { branches: tree.branches.iter().map(branch).collect(), ..tree.clone() }
+            };
+            self.trees.iter().map(shifted)
+        };
+        self.trees = (0..runs.count).flat_map(of_run).collect();
     }
 }

@@ -24,6 +24,22 @@ impl<T> Computed<T> {
     }
 }
 
+/// Many runs of one graph: run `n` of a tensor of `len` elements lies at `n·len`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Runs<'a> {
+    /// How many.
+    pub(crate) count: usize,
+    /// The tensors of one run.
+    pub(crate) tensors: &'a [QuantizedTensor],
+}
+
+impl Runs<'_> {
+    /// Elements of one run's tensor.
+    pub(crate) fn len(&self, id: TensorId) -> usize {
+        self.tensors[id.0].len()
+    }
+}
+
 /// What an operation asks of the integers of a tensor that it reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Requirement {
@@ -114,6 +130,9 @@ pub(crate) trait IntegerForm {
     fn biases(&self, len: usize) -> Vec<i64> {
         vec![0; len]
     }
+
+    /// Becomes `runs` of itself, one after another.
+    fn repeat(&mut self, runs: Runs<'_>);
 
     /// The least shift at which what it rounds besides its result shows less than that; 0 where it
     /// rounds nothing else.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::form::{Computed, IntegerForm, Quantizes, Reads, RealForm};
+use super::form::{Computed, IntegerForm, Quantizes, Reads, RealForm, Runs};
 use crate::calibration::Range;
 use crate::error::QuantizeError;
 use crate::quantizer::form::Role;
@@ -72,5 +72,9 @@ impl IntegerForm for MaxPool {
 
     fn run(&self, _: &[QuantizedTensor], values: &[Vec<i64>], _: TensorId) -> Computed<i64> {
         self.largest(values, i64::MIN, i64::max)
+    }
+
+    fn repeat(&mut self, runs: Runs<'_>) {
+        self.windows = self.windows.repeated(runs.count, runs.len(self.input));
     }
 }

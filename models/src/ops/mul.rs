@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::form::{Computed, IntegerForm, Quantizes, Reads, RealForm};
+use super::form::{Computed, IntegerForm, Quantizes, Reads, RealForm, Runs};
 use crate::activation::Activation;
 use crate::calibration::Range;
 use crate::error::QuantizeError;
@@ -140,5 +140,10 @@ impl IntegerForm for QuantizedMul {
     /// The factor is a whole number, to which the scale gives way.
     fn shift(&self, _: &[QuantizedTensor]) -> f64 {
         shift::of_factor(real(self.factor))
+    }
+
+    fn repeat(&mut self, runs: Runs<'_>) {
+        self.a_elements = self.a_elements.repeated(runs.count, runs.len(self.a));
+        self.b_elements = self.b_elements.repeated(runs.count, runs.len(self.b));
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::form::{Computed, IntegerForm, Quantizes, Reads, RealForm};
+use super::form::{Computed, IntegerForm, Quantizes, Reads, RealForm, Runs};
 use crate::activation::Activation;
 use crate::calibration::Range;
 use crate::error::QuantizeError;
@@ -284,6 +284,9 @@ impl IntegerForm for QuantizedNormalize {
         let reciprocal = real(self.gain) / deviation;
         f64::from(shift::FINEST) - libm::log2(reciprocal / LEAST_RECIPROCAL)
     }
+
+    /// Its groups follow each other.
+    fn repeat(&mut self, _: Runs<'_>) {}
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::form::{Computed, IntegerForm, Quantizes, Reads, RealForm, Requirement};
+use super::form::{Computed, IntegerForm, Quantizes, Reads, RealForm, Requirement, Runs};
 use crate::calibration::Range;
 use crate::error::QuantizeError;
 use crate::numbers::{integer, power_of_two, real, small};
@@ -131,5 +131,9 @@ impl IntegerForm for QuantizedSoftmax {
             }
         }
         Computed::plain(output)
+    }
+
+    fn repeat(&mut self, runs: Runs<'_>) {
+        self.groups = self.groups.repeated(runs.count, runs.len(self.input));
     }
 }

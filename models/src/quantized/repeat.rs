@@ -6,10 +6,10 @@
 //! groups of channels, each with weights of its own.
 
 use super::{
-    Affine, Alias, Contract, ConvTerm, Forest, ImageView, MatrixSizes, MaxPool, Mul,
-    QuantizedGraph, QuantizedNode, QuantizedOp, QuantizedTensor, Softmax, TensorId, Tree, View,
+    Affine, Alias, Contract, ConvTerm, ImageView, MatrixSizes, QuantizedGraph, QuantizedNode,
+    QuantizedOp, QuantizedTensor, TensorId, View,
 };
-use crate::ops::forest::Branch;
+use crate::ops::form::Runs;
 
 impl QuantizedGraph {
     /// The graph of `count` runs of this one: each tensor has a first dimension more.
@@ -53,34 +53,24 @@ enum Along {
 
 impl Repeat<'_> {
     fn node(&mut self, node: &QuantizedNode) {
-        let op = match &node.op {
-            QuantizedOp::Affine(affine) => return self.affine(node, affine),
-            QuantizedOp::Alias(Alias { input, elements }) => {
-                QuantizedOp::Alias(Alias { input: *input, elements: self.view(*input, elements) })
-            }
-            QuantizedOp::MaxPool(MaxPool { input, windows }) => {
-                let windows = windows.repeated(self.count, self.len(*input));
-                QuantizedOp::MaxPool(MaxPool { input: *input, windows })
-            }
-            QuantizedOp::Mul(mul) => QuantizedOp::Mul(Mul {
-                a_elements: self.view(mul.a, &mul.a_elements),
-                b_elements: self.view(mul.b, &mul.b_elements),
-                ..mul.clone()
-            }),
+        match &node.op {
+            QuantizedOp::Affine(affine) => self.affine(node, affine),
             QuantizedOp::Contract(contract) => {
-                QuantizedOp::Contract(self.contract(&node.name, contract))
+                let MatrixSizes { batch, rows, inner, columns } = contract.sizes;
+                let a = self.first(&node.name, contract.a, batch * rows * inner);
+                let b = self.first(&node.name, contract.b, batch * inner * columns);
+                let op = QuantizedOp::Contract(Contract { a, b, ..contract.clone() });
+                self.push_runs(&node.name, op, node.output);
             }
-            // Its groups follow each other.
-            QuantizedOp::Normalize(normalize) => QuantizedOp::Normalize(normalize.clone()),
-            QuantizedOp::Softmax(softmax) => {
-                let groups = softmax.groups.repeated(self.count, self.len(softmax.input));
-                QuantizedOp::Softmax(Softmax { groups, ..softmax.clone() })
-            }
-            QuantizedOp::Forest(forest) => QuantizedOp::Forest(self.forest(forest)),
-            // The rows chosen follow each other as their indices do.
-            QuantizedOp::Embed(embed) => QuantizedOp::Embed(embed.clone()),
-        };
-        self.push(&node.name, op, node.output);
+            op => self.push_runs(&node.name, op.clone(), node.output),
+        }
+    }
+
+    /// Adds the runs of an operation.
+    fn push_runs(&mut self, name: &str, mut op: QuantizedOp, output: TensorId) {
+        let runs = Runs { count: self.count, tensors: &self.graph.tensors };
+        op.form_mut().repeat(runs);
+        self.push(name, op, output);
     }
 
     fn push(&mut self, name: &str, op: QuantizedOp, output: TensorId) {
@@ -96,19 +86,6 @@ impl Repeat<'_> {
         elements.repeated(self.count, self.len(tensor))
     }
 
-    fn contract(&mut self, name: &str, contract: &Contract) -> Contract {
-        let MatrixSizes { batch, rows, inner, columns } = contract.sizes;
-        let a = self.first(name, contract.a, batch * rows * inner);
-        let b = self.first(name, contract.b, batch * inner * columns);
-        let mut repeated = Contract { a, b, ..contract.clone() };
-        repeated.sizes.batch *= self.count;
-        if !contract.bias.is_empty() {
-            let bias: Vec<i64> = (0..contract.sizes.len()).map(|e| contract.bias_of(e)).collect();
-            repeated.bias = bias.repeat(self.count);
-        }
-        repeated
-    }
-
     /// The first elements of a tensor, run after run: itself where it has no more.
     fn first(&mut self, name: &str, tensor: TensorId, len: usize) -> TensorId {
         if self.len(tensor) == len {
@@ -119,21 +96,6 @@ impl Repeat<'_> {
         let elements = self.view(tensor, &View::in_order(len));
         self.push(name, QuantizedOp::Alias(Alias { input: tensor, elements }), first);
         first
-    }
-
-    fn forest(&self, forest: &Forest<i64>) -> Forest<i64> {
-        let len = self.len(forest.input);
-        let of_run = |run: usize| {
-            let shifted = move |tree: &Tree<i64>| {
-                let branch = |branch: &Branch<i64>| Branch {
-                    element: run * len + branch.element,
-                    ..branch.clone()
-                };
-                Tree { branches: tree.branches.iter().map(branch).collect(), ..tree.clone() }
-            };
-            forest.trees.iter().map(shifted)
-        };
-        Forest { trees: (0..self.count).flat_map(of_run).collect(), ..forest.clone() }
     }
 
     fn affine(&mut self, node: &QuantizedNode, affine: &Affine) {
@@ -161,41 +123,29 @@ impl Repeat<'_> {
     /// Each run as a group of channels. A tensor whose channels are not one after another is put in
     /// that order first.
     fn groups(&mut self, node: &QuantizedNode, affine: &Affine) {
-        let count = self.count;
         let term = |repeat: &mut Self, term: &ConvTerm| {
             let (input, view) = repeat.by_channel(&node.name, term.input, &term.view);
-            ConvTerm {
-                input,
-                view: ImageView { channels: view.channels * count, ..view },
-                kernel: term.kernel.repeat(count),
-                groups: term.groups * count,
-                ..term.clone()
-            }
+            ConvTerm { input, view, ..term.clone() }
         };
         let terms = affine.terms.iter().map(|of| term(self, of)).collect();
-        let bias = affine.bias.repeat(count);
-        let output = channel_major(&affine.output, self.len(node.output));
-        let of = |output: ImageView, shifts: Vec<i64>| {
-            let output = ImageView { channels: output.channels * count, ..output };
-            let shifts = shifts.repeat(count);
-            let requant = affine.requant.clone();
-            QuantizedOp::Affine(Affine { terms, bias, shifts, output, requant })
-        };
-        if let Some(output) = output {
-            self.push(&node.name, of(output, affine.shifts.clone()), node.output);
+        let layer = Affine { terms, ..affine.clone() };
+        if let Some(output) = channel_major(&affine.output, self.len(node.output)) {
+            let op = QuantizedOp::Affine(Affine { output, ..layer });
+            self.push_runs(&node.name, op, node.output);
             return;
         }
         let ordered = self.fresh(node.output);
         let shift_of = |element: usize| affine.shifts.get(element).copied();
         let shifts = elements(&affine.output).into_iter().filter_map(shift_of).collect();
-        self.push(&node.name, of(in_order(&affine.output), shifts), ordered);
+        let op = QuantizedOp::Affine(Affine { output: in_order(&affine.output), shifts, ..layer });
+        self.push_runs(&node.name, op, ordered);
         // The view is a bijection: each element is somewhere in it.
         let len = self.len(node.output);
         let mut places = vec![0; len];
         for (place, element) in elements(&affine.output).into_iter().enumerate() {
             places[element] = place;
         }
-        let elements = View::from(places).repeated(count, len);
+        let elements = View::from(places).repeated(self.count, len);
         self.push(&node.name, QuantizedOp::Alias(Alias { input: ordered, elements }), node.output);
     }
 
