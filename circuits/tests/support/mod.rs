@@ -9,6 +9,7 @@
 )]
 
 pub(crate) mod checker;
+mod hidden;
 mod joined;
 mod models;
 pub(crate) mod walks;
@@ -28,10 +29,10 @@ use zkinfer_circuits::{
     instance_values,
 };
 use zkinfer_models::{Execution, QuantizedGraph, execute, quantized::*};
-use zkinfer_verifier::{
-    Blinding, Commitment, InferenceClaim, TensorLayout, Visibility, encode_scalar,
-};
+use zkinfer_verifier::{InferenceClaim, Visibility};
 
+#[allow(unused_imports, reason = "each test binary uses its own part")]
+pub(crate) use hidden::commitment;
 #[allow(unused_imports, reason = "each test binary uses its own part")]
 pub(crate) use models::*;
 
@@ -385,29 +386,6 @@ fn output_bounds(requant: &Requant) -> (i64, i64) {
         Some(_) => (-128, 127),
         None => (requant.lo.into(), requant.hi.into()),
     }
-}
-
-/// The verifier's own commitment to values of these tensors.
-pub(crate) fn commitment(
-    graph: &QuantizedGraph,
-    tensors: &[TensorId],
-    values: &[i64],
-    blinding: u64,
-) -> Fr {
-    let layout = |id: &TensorId| {
-        let tensor = &graph.tensors[id.0];
-        TensorLayout {
-            name: tensor.name.clone(),
-            shape: tensor.shape.iter().map(|&d| d.try_into().expect("small")).collect(),
-            scales: vec![1.0],
-            lo: tensor.lo,
-            hi: tensor.hi,
-        }
-    };
-    let layouts: Vec<_> = tensors.iter().map(layout).collect();
-    let blinding = Blinding::from_scalar(blinding.into());
-    let commitment = Commitment::new(&layouts, values, &blinding).expect("values in range");
-    Fr::from_bytes(&encode_scalar(&commitment.to_scalar())).expect("canonical")
 }
 
 /// A graph with one execution and its circuit.
