@@ -23,6 +23,8 @@ pub(crate) enum Place {
     Slot(u32),
     /// Committed inputs, by lane and track.
     Committed(u32),
+    /// Elements that the part before gives, by column.
+    Taken(u32),
     /// What a relation gives, by its unit's place in the list of units.
     Result {
         unit: u16,

@@ -109,6 +109,12 @@ pub enum PlanError {
         /// How many.
         claims: usize,
     },
+    /// Several claims about a part of a model.
+    #[error("a proof of {claims} claims is about a whole model: parts are proven one by one")]
+    JointPart {
+        /// How many.
+        claims: usize,
+    },
     /// A layer's requantization that no row of slots can state, or another shift than that of the
     /// layers before.
     #[error("node {node}: requantization to {got} does not fit the plan's {expected}")]

@@ -43,6 +43,7 @@ pub use plan::{
 };
 pub use units::{
     Shape, UnitRows,
+    boundary::{BOUNDARY_BLINDING, BoundaryShape, PROOFS_A_SIDE},
     hash::{HashShape, InputDigits},
     linear::LinearShape,
     shapes::*,

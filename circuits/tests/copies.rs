@@ -122,6 +122,13 @@ fn another_output_is_committed_to() -> Recorder {
     told(&model, &[Tamper { column, row, delta: Fr::ONE }])
 }
 
+/// The part behind is given another element than the layers of this one constrain.
+fn another_element_is_given() -> Recorder {
+    let model = support::part();
+    let column = model.column("given element");
+    told(&model, &[Tamper { column, row: 0, delta: Fr::ONE }])
+}
+
 /// The instance shows another output.
 fn another_output_is_shown() -> Recorder {
     let model = support::dense();
@@ -160,6 +167,7 @@ fn lies() -> Vec<(&'static str, Recorder)> {
         ("forest element", another_element_is_compared()),
         ("embedding index", another_row_is_embedded()),
         ("committed output", another_output_is_committed_to()),
+        ("given element", another_element_is_given()),
         ("shown output", another_output_is_shown()),
         ("shown commitment", another_commitment_is_shown()),
         ("joined commitment", another_commitment_is_joined()),

@@ -71,6 +71,7 @@ fn known_sizes_give_the_plan_again() {
             input_visibility: model.plan.input_visibility(),
             output_visibility: model.plan.output_visibility(),
             claims: model.plan.claims().try_into().unwrap(),
+            boundaries: model.plan.boundaries(),
             ..PlanOptions::default()
         };
         let numbers = model.plan.sizes().to_numbers();

@@ -7,7 +7,11 @@ use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 use support::{Conv, Form, GraphBuilder, checker::Recorder};
-use zkinfer_models::{execute, quantized::TensorId};
+use zkinfer_circuits::{CircuitPlan, PlanOptions};
+use zkinfer_models::{
+    execute,
+    quantized::{QuantizedNode, QuantizedOp, TensorId},
+};
 
 #[test]
 fn honest_witnesses_satisfy_the_circuit() {
@@ -44,6 +48,77 @@ fn a_repeated_graph_computes_each_run_bit_for_bit() {
             let each: Vec<i64> = runs.iter().flat_map(|run| run.values[id].clone()).collect();
             assert_eq!(together.values[id], each, "{name}: {}", tensor.name);
         }
+    }
+}
+
+/// A graph in parts computes what it does whole, wherever it is cut.
+#[test]
+fn parts_of_a_graph_compute_the_same_integers() {
+    for (name, model) in support::models() {
+        let graph = model.plan.claim_graph();
+        let input = graph.inputs[0];
+        let len = graph.tensors[input.0].len();
+        let whole = execute(graph, &[model.execution.values[input.0][..len].to_vec()]).unwrap();
+        for cut in 1..graph.nodes.len() {
+            let mut taken = vec![whole.values[input.0].clone()];
+            for part in graph.split(&[cut]).unwrap() {
+                let run = execute(&part.graph, &taken).unwrap();
+                for (values, id) in run.values.iter().zip(&part.tensors) {
+                    assert_eq!(*values, whole.values[id.0], "{name}, cut at {cut}");
+                }
+                taken = run.outputs(&part.graph).iter().map(|values| values.to_vec()).collect();
+            }
+            assert_eq!(taken, whole.outputs(graph), "{name}, cut at {cut}");
+        }
+    }
+}
+
+/// Wherever two parts that compute something are cut, both have a circuit of as many rows.
+#[test]
+fn parts_of_a_graph_have_circuits() {
+    let models = support::models().into_par_iter().filter(|(_, model)| model.plan.claims() == 1);
+    models.for_each(|(name, model)| {
+        let graph = model.plan.claim_graph();
+        let computes = |nodes: &[QuantizedNode]| {
+            nodes.iter().any(|node| !matches!(node.op, QuantizedOp::Alias(_)))
+        };
+        for cut in 1..graph.nodes.len() {
+            let (before, behind) = graph.nodes.split_at(cut);
+            if !computes(before) || !computes(behind) {
+                continue;
+            }
+            let parts = graph.split(&[cut]).unwrap();
+            let plan = |part: usize, k| {
+                let boundaries = [part == 1, part == 0];
+                let options = PlanOptions { boundaries, k, ..PlanOptions::default() };
+                CircuitPlan::new(&parts[part].graph, options)
+                    .unwrap_or_else(|error| panic!("{name}, cut at {cut}: {error}"))
+            };
+            let k = [0, 1].map(|part| plan(part, None).k()).into_iter().max();
+            let sides = [0, 1].map(|part| plan(part, k).shape().boundary.unwrap());
+            assert_eq!(sides[0].given, sides[1].taken, "{name}, cut at {cut}");
+            assert_eq!([sides[0].taken, sides[1].given], [0, 0], "{name}, cut at {cut}");
+        }
+    });
+}
+
+/// Parts are cut so that the dearest costs as little as it can, and each computes something.
+#[test]
+fn cuts_balance_the_parts() {
+    let mut builder = GraphBuilder::new(72, [1, 1, 8]);
+    let mut hidden = TensorId(0);
+    for _ in 0..6 {
+        hidden = builder.dense(hidden, 8, Form::Relu);
+    }
+    let graph = builder.finish(hidden).plan.claim_graph().clone();
+    assert_eq!(graph.balanced_cuts(1), Some(vec![]));
+    assert_eq!(graph.balanced_cuts(2), Some(vec![3]));
+    assert_eq!(graph.balanced_cuts(3), Some(vec![2, 4]));
+    assert_eq!(graph.balanced_cuts(6), Some(vec![1, 2, 3, 4, 5]));
+    assert_eq!(graph.balanced_cuts(7), None);
+    assert_eq!(graph.balanced_cuts(0), None);
+    for cuts in [&[0][..], &[6], &[3, 3], &[4, 2]] {
+        assert_eq!(graph.split(cuts), None, "{cuts:?}");
     }
 }
 

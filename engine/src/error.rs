@@ -12,6 +12,10 @@ pub enum EngineError {
     /// The circuit, its witness or its instance.
     #[error("{0}")]
     Circuit(plonk::Error),
+    /// The blinding that a circuit chose is of no advice column of it, twice of one, or of fewer rows
+    /// than halo2 blinds, or of more than there are.
+    #[error("the chosen blinding does not fit the columns and the blinded rows of the circuit")]
+    Blinding,
     /// The device.
     #[error(transparent)]
     Device(#[from] DeviceError),

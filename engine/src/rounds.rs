@@ -1,5 +1,7 @@
 //! The rounds of a proof, in halo2's order.
 
+use std::collections::HashMap;
+
 use halo2_proofs::{
     halo2curves::{
         bn256::{Fr, G1Affine},
@@ -93,9 +95,12 @@ pub(crate) fn prove<D: ColumnDevice>(key: &Key<D>, round: Round<'_>) -> Result<(
         return Err(Error::InvalidInstances.into());
     }
     key.verifying_key.hash_into(transcript)?;
-    let advice = (0..key.constraints.num_advice_columns()).map(|_| None).collect();
+    let count = key.constraints.num_advice_columns();
+    let advice = (0..count).map(|_| None).collect();
+    let blinding = chosen_blinding(key, witness)?;
     progress(Stage::Witness);
-    let mut phases = Phases { key, instance, rng, transcript, progress, advice, written: Ok(()) };
+    let written = Ok(());
+    let mut phases = Phases { key, instance, rng, transcript, progress, advice, blinding, written };
     let challenges = witness.collect(key.k, &key.constraints, instance, &mut phases)?;
     let Phases { advice, written, rng, transcript, .. } = phases;
     written?;
@@ -122,6 +127,22 @@ pub(crate) fn prove<D: ColumnDevice>(key: &Key<D>, round: Round<'_>) -> Result<(
     round.open(&pieces, &random, progress)
 }
 
+/// The blinding that the circuit chooses, by column.
+fn chosen_blinding<D: ColumnDevice>(
+    key: &Key<D>,
+    witness: &dyn Witness,
+) -> Result<HashMap<usize, Vec<Fr>>, EngineError> {
+    let (count, least) = (key.constraints.num_advice_columns(), key.shape.blinding_factors + 1);
+    let mut blinding = HashMap::new();
+    for (column, values) in witness.chosen_blinding() {
+        let fits = column < count && (least..=key.rows()).contains(&values.len());
+        if !fits || blinding.insert(column, values).is_some() {
+            return Err(EngineError::Blinding);
+        }
+    }
+    Ok(blinding)
+}
+
 fn padded(column: &[Fr], rows: usize) -> Column {
     let mut cells = column.to_vec();
     cells.resize(rows, Fr::ZERO);
@@ -136,6 +157,8 @@ struct Phases<'a, D: ColumnDevice> {
     transcript: &'a mut ProofTranscript,
     progress: &'a dyn Fn(Stage),
     advice: Vec<Option<D::Column>>,
+    /// By column, where it is not drawn.
+    blinding: HashMap<usize, Vec<Fr>>,
     written: Result<(), EngineError>,
 }
 
@@ -151,8 +174,10 @@ impl<D: ColumnDevice> Phases<'_, D> {
             }
         }
         let (indices, mut columns): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
-        for column in &mut columns {
-            column.blind(random(self.rng, self.key.shape.blinding_factors + 1));
+        for (index, column) in indices.iter().zip(&mut columns) {
+            // Drawn for all, so that what is chosen for one changes no other.
+            let drawn = random(self.rng, self.key.shape.blinding_factors + 1);
+            column.blind(self.blinding.remove(index).unwrap_or(drawn));
         }
         // The blinds of the commitments, which KZG does not use.
         random(self.rng, indices.len());

@@ -22,6 +22,16 @@ pub trait EngineCircuit: Circuit<Fr> {
     fn advice(&self) -> Option<Box<dyn AdvicePhases + '_>> {
         None
     }
+
+    /// Advice columns with what blinds them: the values of their last rows, at least one more than
+    /// there are blinding factors. All other columns, and all columns by default, are blinded by what is
+    /// drawn.
+    ///
+    /// Two proofs that both commit to a column with the same values and the same blinding show the
+    /// same commitment. Whoever chooses the blinding counts how often the column is opened.
+    fn blinding(&self) -> Vec<(usize, Vec<Fr>)> {
+        Vec::new()
+    }
 }
 
 /// Computes advice, phase by phase.
@@ -80,9 +90,16 @@ pub(crate) trait Witness {
         instance: &[&[Fr]],
         end: &mut dyn PhaseEnd,
     ) -> Result<Vec<Fr>, Error>;
+
+    /// The columns whose blinding is chosen, with it.
+    fn chosen_blinding(&self) -> Vec<(usize, Vec<Fr>)>;
 }
 
 impl<C: EngineCircuit> Witness for C {
+    fn chosen_blinding(&self) -> Vec<(usize, Vec<Fr>)> {
+        self.blinding()
+    }
+
     fn collect(
         &self,
         k: u32,

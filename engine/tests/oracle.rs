@@ -5,6 +5,8 @@
 mod random_circuit;
 mod srs;
 
+use std::collections::HashMap;
+
 use halo2_proofs::{
     halo2curves::{
         bn256::{Bn256, Fr, G1Affine},
@@ -19,7 +21,7 @@ use halo2_proofs::{
     transcript::{Challenge255, Keccak256Read, TranscriptReadBuffer, TranscriptWriterBuffer},
 };
 use rand_chacha::ChaCha20Rng;
-use rand_core::SeedableRng;
+use rand_core::{RngCore, SeedableRng};
 use random_circuit::{Kind, RandomCircuit};
 use srs::Srs;
 use zkinfer_engine::{CpuOptions, Device, EngineError, EngineKey, Instructions, ProofTranscript};
@@ -97,13 +99,17 @@ impl Oracle {
     }
 
     fn reference(&self) -> Vec<u8> {
+        self.reference_with(ChaCha20Rng::seed_from_u64(SEED))
+    }
+
+    fn reference_with(&self, rng: impl RngCore) -> Vec<u8> {
         let mut transcript = ProofTranscript::init(Vec::new());
         create_proof::<KZGCommitmentScheme<Bn256>, ProverSHPLONK<'_, Bn256>, _, _, _, _>(
             &self.srs.params,
             &self.key,
             std::slice::from_ref(&self.circuit),
             &[&self.instance()],
-            ChaCha20Rng::seed_from_u64(SEED),
+            rng,
             &mut transcript,
         )
         .unwrap();
@@ -168,6 +174,95 @@ fn the_engine_makes_the_proofs_of_halo2() {
             proofs.push(proof);
         }
         assert!(proofs.iter().all(|proof| *proof == proofs[0]), "{name}: instructions differ");
+    }
+}
+
+/// A source of randomness in which some words are chosen.
+struct Chosen {
+    source: ChaCha20Rng,
+    words: HashMap<usize, u64>,
+    drawn: usize,
+}
+
+impl RngCore for Chosen {
+    fn next_u64(&mut self) -> u64 {
+        let word = self.source.next_u64();
+        let chosen = self.words.get(&self.drawn).copied();
+        self.drawn += 1;
+        chosen.unwrap_or(word)
+    }
+
+    fn next_u32(&mut self) -> u32 {
+        unreachable!("field elements are drawn by words of 64 bits")
+    }
+
+    fn fill_bytes(&mut self, bytes: &mut [u8]) {
+        for bytes in bytes.chunks_mut(8) {
+            bytes.copy_from_slice(&self.next_u64().to_le_bytes()[..bytes.len()]);
+        }
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), rand_core::Error> {
+        self.fill_bytes(bytes);
+        Ok(())
+    }
+}
+
+/// What two proofs share of a column is its blinding: with that chosen, the engine makes the proof
+/// that halo2 makes with the same values drawn.
+#[test]
+fn a_chosen_blinding_gives_the_proof_of_halo2_that_draws_it() {
+    /// Words of 64 bits to an element.
+    const WORDS: usize = 8;
+    for (name, kind) in [kinds()[0], kinds()[5], kinds()[8]] {
+        let oracle = Oracle::new(kind);
+        let system = oracle.key.get_vk().cs();
+        let rows = system.blinding_factors() + 1;
+        let phases = system.advice_column_phase();
+        let first: Vec<_> = (0..phases.len()).filter(|&column| phases[column] == 0).collect();
+        for (place, &column) in first.iter().enumerate() {
+            let chosen: Vec<Fr> = (7..).map(Fr::from).take(rows).collect();
+            let words = (0..rows).flat_map(|row| {
+                let start = WORDS * (place * rows + row);
+                let value = u64::try_from(row + 7).unwrap();
+                (0..WORDS).map(move |word| (start + word, if word == 0 { value } else { 0 }))
+            });
+            let (source, words) = (ChaCha20Rng::seed_from_u64(SEED), words.collect());
+            let reference = oracle.reference_with(Chosen { source, words, drawn: 0 });
+            assert!(oracle.halo2_accepts(&reference), "{name}");
+            let blinding = vec![(column, chosen)];
+            let circuit = RandomCircuit { blinding, ..oracle.circuit.clone() };
+            let proof = oracle.prove(&oracle.engine(Instructions::detect(), 0), &circuit);
+            let fixed = oracle.deterministic_bytes();
+            assert_eq!(proof[..fixed], reference[..fixed], "{name}, column {column}");
+            assert_ne!(proof[..fixed], oracle.reference()[..fixed], "{name}, column {column}");
+            assert!(oracle.halo2_accepts(&proof), "{name}, column {column}");
+        }
+    }
+}
+
+#[test]
+fn a_blinding_of_no_column_or_of_other_rows_is_refused() {
+    let oracle = Oracle::new(kinds()[0].1);
+    let rows = oracle.key.get_vk().cs().blinding_factors() + 1;
+    let key = oracle.engine(Instructions::detect(), 0);
+    let columns = oracle.key.get_vk().cs().num_advice_columns();
+    let of = |column: usize, rows: usize| (column, vec![Fr::ONE; rows]);
+    let wrong = [
+        vec![of(columns, rows)],
+        vec![of(0, rows - 1)],
+        vec![of(0, 0)],
+        vec![of(0, (1 << K) + 1)],
+        vec![of(0, rows), of(0, rows)],
+    ];
+    for blinding in wrong {
+        let named: Vec<_> =
+            blinding.iter().map(|(column, values)| (*column, values.len())).collect();
+        let circuit = RandomCircuit { blinding, ..oracle.circuit.clone() };
+        let mut transcript = ProofTranscript::init(Vec::new());
+        let mut rng = ChaCha20Rng::seed_from_u64(SEED);
+        let proof = key.prove(&circuit, &oracle.instance(), &mut rng, &mut transcript, &|_| ());
+        assert!(matches!(proof, Err(EngineError::Blinding)), "{named:?}");
     }
 }
 

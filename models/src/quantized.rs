@@ -5,6 +5,7 @@
 //! documents each operation.
 
 mod repeat;
+pub mod split;
 
 use serde::{Deserialize, Serialize};
 

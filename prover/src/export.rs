@@ -24,6 +24,8 @@ pub struct KeyMetadata {
     pub srs: SrsId,
     /// Names, shapes, scales and bounds of the public tensors.
     pub layout: verifier::InstanceLayout,
+    /// Columns that are shared with neighbouring parts; none for a whole model.
+    pub boundaries: Vec<verifier::Boundary>,
     /// The version of the integer semantics that the circuit was compiled for.
     pub semantics: u16,
     /// A name for reports, where there is one.
@@ -175,6 +177,7 @@ fn parts(
     let KeyMetadata {
         srs,
         layout,
+        boundaries,
         semantics,
         model_name,
         model_digest,
@@ -197,8 +200,7 @@ fn parts(
         transcript_repr: scalar("transcript_repr", &key.transcript_repr())?,
         srs,
         layout,
-        // No circuit of this crate is a part of a model.
-        boundaries: Vec::new(),
+        boundaries,
         model_name,
         model_digest,
         graph_digest,

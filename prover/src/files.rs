@@ -29,9 +29,7 @@ pub fn write_new<E: From<io::Error>>(
     path: &Path,
     write: impl FnOnce(&mut File) -> Result<(), E>,
 ) -> Result<(), E> {
-    write_then(path, write, make_shareable, |file, path| {
-        file.persist_noclobber(path).map_err(|error| error.error)
-    })
+    write_then(path, write, make_shareable, keep_other)
 }
 
 /// [`write_whole`] for a file that holds secrets: only its owner can read it.
@@ -43,6 +41,17 @@ pub fn write_whole_private<E: From<io::Error>>(
     write: impl FnOnce(&mut File) -> Result<(), E>,
 ) -> Result<(), E> {
     write_then(path, write, |_| Ok(()), replace)
+}
+
+/// [`write_new`] for a file that holds secrets: only its owner can read it.
+///
+/// # Errors
+/// As [`write_new`].
+pub fn write_new_private<E: From<io::Error>>(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> Result<(), E>,
+) -> Result<(), E> {
+    write_then(path, write, |_| Ok(()), keep_other)
 }
 
 fn write_then<E: From<io::Error>>(
@@ -70,6 +79,10 @@ fn write_then<E: From<io::Error>>(
 
 fn replace(file: NamedTempFile, path: &Path) -> io::Result<File> {
     file.persist(path).map_err(|error| error.error)
+}
+
+fn keep_other(file: NamedTempFile, path: &Path) -> io::Result<File> {
+    file.persist_noclobber(path).map_err(|error| error.error)
 }
 
 /// Temporary files are private; most made here are ordinary.

@@ -10,6 +10,7 @@
 
 mod export;
 pub mod files;
+mod part;
 mod prove;
 pub mod reference;
 mod setup;
@@ -17,10 +18,12 @@ mod srs;
 mod statement;
 
 pub use export::{ExportError, KeyMetadata, export_key, export_srs};
+pub use part::{BoundaryBlinding, PartBlinding};
 pub use prove::{ProveError, Proven, ProvenJointly, prove_circuit};
 pub use setup::{ModelIdentity, Setup, SetupError};
 pub use srs::{
     CacheEvent, CachedSrs, Ceremony, MAX_K, PtauError, PtauPoint, Srs, SrsCache, SrsError,
 };
 pub use statement::{Inference, draw_blinding};
+pub use zkinfer_circuits::{BOUNDARY_BLINDING, PROOFS_A_SIDE};
 pub use zkinfer_engine::{CpuOptions, Device, EngineError, Instructions, Stage};

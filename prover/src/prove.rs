@@ -10,15 +10,15 @@ use halo2_proofs::{
 use rand_chacha::ChaCha20Rng;
 use rand_core::{OsRng, RngCore, SeedableRng};
 use thiserror::Error;
-use zkinfer_circuits::InferenceCircuit;
 use zkinfer_engine::{EngineCircuit, EngineError, EngineKey, ProofTranscript, Stage};
 use zkinfer_models::{Execution, RunError};
 use zkinfer_verifier::{
     CommitmentError, JobBinding, Openings, Proof, ProofFile, VerifyError, VerifyingKey, verify,
-    verify_joint,
+    verify_joint, verify_part,
 };
 
 use crate::{
+    part::Tails,
     setup::Setup,
     statement::{Inference, Stated, Statement},
 };
@@ -90,6 +90,14 @@ pub enum ProveError {
         /// How many.
         claims: usize,
     },
+    /// The blinding of a boundary is of another number of columns.
+    #[error("{got} columns of a boundary are blinded, and it has {expected}")]
+    Boundary {
+        /// Columns of the boundary, 0 where there is none.
+        expected: usize,
+        /// Columns that are blinded.
+        got: usize,
+    },
     /// The inferences cannot be run together.
     #[error("the runs cannot be joined: {0}")]
     Join(#[from] RunError),
@@ -142,7 +150,7 @@ impl Setup {
         execution: &Arc<Execution>,
         binding: JobBinding,
     ) -> Result<Proven, ProveError> {
-        self.prove_with(Inference::new(execution, binding), &mut OsRng, &|_| ())
+        self.prove_with_progress(Inference::new(execution, binding), &|_| ())
     }
 
     /// [`Setup::prove`] with chosen blindings, telling `progress` what begins.
@@ -154,7 +162,7 @@ impl Setup {
         inference: Inference<'_>,
         progress: &dyn Fn(Stage),
     ) -> Result<Proven, ProveError> {
-        self.prove_with(inference, &mut OsRng, progress)
+        self.prove_one(inference, Tails::default(), &mut OsRng, progress)
     }
 
     /// [`Setup::prove`] with blinding from a fixed seed, which hides nothing: for tests.
@@ -168,7 +176,7 @@ impl Setup {
         seed: [u8; 32],
     ) -> Result<Proven, ProveError> {
         let mut rng = ChaCha20Rng::from_seed(seed);
-        self.prove_with(Inference::new(execution, binding), &mut rng, &|_| ())
+        self.prove_one(Inference::new(execution, binding), Tails::default(), &mut rng, &|_| ())
     }
 
     /// Proves as many inferences as the keys are for in one proof, each for its own job, telling
@@ -181,17 +189,18 @@ impl Setup {
         inferences: &[Inference<'_>],
         progress: &dyn Fn(Stage),
     ) -> Result<ProvenJointly, ProveError> {
-        self.prove_claims(inferences, &mut OsRng, progress)
+        self.prove_claims(inferences, Tails::default(), &mut OsRng, progress)
     }
 
-    fn prove_with(
+    pub(crate) fn prove_one(
         &self,
         inference: Inference<'_>,
+        tails: Tails,
         rng: &mut dyn RngCore,
         progress: &dyn Fn(Stage),
     ) -> Result<Proven, ProveError> {
         let ProvenJointly { claims, witness_seconds, prove_seconds, stages, verify_seconds } =
-            self.prove_claims(&[inference], rng, progress)?;
+            self.prove_claims(&[inference], tails, rng, progress)?;
         let got = claims.len();
         let only = claims.into_iter().next();
         let (file, openings) = only.ok_or(ProveError::ClaimCount { expected: 1, got })?;
@@ -201,14 +210,19 @@ impl Setup {
     fn prove_claims(
         &self,
         inferences: &[Inference<'_>],
+        tails: Tails,
         rng: &mut dyn RngCore,
         progress: &dyn Fn(Stage),
     ) -> Result<ProvenJointly, ProveError> {
+        for (expected, tails) in self.boundary_columns().into_iter().zip(&tails) {
+            let got = tails.len();
+            if expected != got {
+                return Err(ProveError::Boundary { expected, got });
+            }
+        }
         let statement = Statement::new(self, inferences, rng)?;
         let instance: Vec<&[Fr]> = statement.instance.iter().map(Vec::as_slice).collect();
-        let (plan, execution) = (Arc::clone(self.plan()), Arc::clone(&statement.execution));
-        let circuit =
-            InferenceCircuit::with_execution(plan, execution).with_claims(statement.blindings());
+        let circuit = statement.circuit(self).with_boundary_blinding(tails);
 
         let device = self.circuit_key().device().name();
         let clock = StageClock::default();
@@ -243,7 +257,11 @@ impl Setup {
         let (claims, openings): (Vec<_>, Vec<_>) =
             stated.into_iter().map(|stated| (stated.claim, stated.openings)).unzip();
         let files = if let [only] = &claims[..] {
-            let _verified = verify(key, only, proof, policy)?;
+            if key.parts().boundaries.is_empty() {
+                let _verified = verify(key, only, proof, policy)?;
+            } else {
+                let _verified = verify_part(key, only, proof, policy)?;
+            }
             vec![ProofFile::new(key, only.clone(), proof.clone())]
         } else {
             let _verified = verify_joint(key, &claims, proof, policy)?;

@@ -7,7 +7,8 @@ use zkinfer_circuits::{CircuitPlan, InferenceCircuit};
 use zkinfer_engine::{Device, EngineError, EngineKey, Known, Store};
 use zkinfer_models::{QuantizedGraph, SEMANTICS, quantized::TensorId};
 use zkinfer_verifier::{
-    Block, Digest, InstanceLayout, Placement, SrsPolicy, TensorLayout, VerifyingKey,
+    Block, Boundary, Digest, InstanceLayout, Placement, Side, SrsPolicy, TensorLayout,
+    VerifyingKey, boundary_layout,
 };
 
 use crate::{
@@ -165,7 +166,7 @@ impl Setup {
 
 /// What a key says besides the circuit.
 fn metadata(
-    plan: &CircuitPlan,
+    plan: &Arc<CircuitPlan>,
     srs: &Srs,
     model: ModelIdentity,
 ) -> Result<KeyMetadata, SetupError> {
@@ -178,6 +179,7 @@ fn metadata(
     Ok(KeyMetadata {
         srs: export_srs(srs.params(), &srs.ceremony().to_string())?,
         layout: instance_layout(plan)?,
+        boundaries: boundaries(plan)?,
         semantics: SEMANTICS,
         model_name: model.name,
         model_digest: Digest(model.digest),
@@ -191,7 +193,10 @@ fn instance_layout(plan: &CircuitPlan) -> Result<InstanceLayout, SetupError> {
     let graph = plan.claim_graph();
     let tensors =
         |ids: &[TensorId]| ids.iter().map(|&id| tensor_layout(graph, id)).collect::<Result<_, _>>();
-    let (inputs, outputs) = (tensors(&graph.inputs)?, tensors(&graph.outputs)?);
+    // What a boundary stands for, no claim shows.
+    let [takes, gives] = plan.boundaries();
+    let inputs = if takes { Vec::new() } else { tensors(&graph.inputs)? };
+    let outputs = if gives { Vec::new() } else { tensors(&graph.outputs)? };
     let (input, output) = (plan.input_visibility(), plan.output_visibility());
     let layout = InstanceLayout::new(inputs, outputs, input, output);
     let fits = |field| SetupError::Export(ExportError::Width { field });
@@ -200,6 +205,24 @@ fn instance_layout(plan: &CircuitPlan) -> Result<InstanceLayout, SetupError> {
     let block = Block { first_column: 0, columns, first_row: 0, values };
     let claims = u32::try_from(plan.claims()).map_err(|_| fits("claims"))?;
     Ok(InstanceLayout { placement: Placement(vec![block]), claims, ..layout })
+}
+
+/// The columns that neighbouring parts have too.
+fn boundaries(plan: &Arc<CircuitPlan>) -> Result<Vec<Boundary>, SetupError> {
+    let [taken, given] = InferenceCircuit::new(Arc::clone(plan)).boundary_columns();
+    let graph = plan.claim_graph();
+    let sides =
+        [(Side::Input, taken, &graph.inputs), (Side::Output, given, &graph.outputs)].into_iter();
+    let boundary = |(side, columns, ids): (Side, Vec<usize>, &Vec<TensorId>)| {
+        let tensors =
+            ids.iter().map(|&id| tensor_layout(graph, id)).collect::<Result<Vec<_>, _>>()?;
+        let fits = |_| SetupError::Export(ExportError::Width { field: "boundary columns" });
+        let count = u32::try_from(columns.len()).map_err(fits)?;
+        let columns = columns.into_iter().map(u16::try_from).collect::<Result<_, _>>();
+        let layout = boundary_layout(count, &tensors);
+        Ok(Boundary { side, columns: columns.map_err(fits)?, layout })
+    };
+    sides.filter(|(_, columns, _)| !columns.is_empty()).map(boundary).collect()
 }
 
 fn tensor_layout(graph: &QuantizedGraph, id: TensorId) -> Result<TensorLayout, SetupError> {

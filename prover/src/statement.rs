@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use rand_core::{OsRng, RngCore};
-use zkinfer_circuits::Blindings;
+use zkinfer_circuits::{Blindings, InferenceCircuit};
 use zkinfer_models::{Execution, execute, quantized::TensorId};
 use zkinfer_verifier::{
     Blinding, ClaimedValues, InferenceClaim, JobBinding, Opening, Openings, TensorLayout,
@@ -72,9 +72,11 @@ impl Statement {
         Ok(Self { claims, instance, execution: joined(setup, inferences)? })
     }
 
-    /// What the claims keep to themselves.
-    pub(crate) fn blindings(&self) -> Vec<Blindings> {
-        self.claims.iter().map(|stated| stated.blindings).collect()
+    /// The circuit with its witness.
+    pub(crate) fn circuit(&self, setup: &Setup) -> InferenceCircuit {
+        let blindings = self.claims.iter().map(|stated| stated.blindings).collect();
+        let (plan, execution) = (Arc::clone(setup.plan()), Arc::clone(&self.execution));
+        InferenceCircuit::with_execution(plan, execution).with_claims(blindings)
     }
 }
 
@@ -109,8 +111,11 @@ impl Stated {
         let layout = &key.parts().layout;
         let input_blinding = input_blinding.unwrap_or_else(|| draw(rng));
         let output_blinding = output_blinding.unwrap_or_else(|| draw(rng));
-        let input = Opening { values: flat(&graph.inputs), blinding: input_blinding };
-        let output = Opening { values: flat(&graph.outputs), blinding: output_blinding };
+        // What a boundary stands for, no claim shows.
+        let [takes, gives] = setup.plan().boundaries();
+        let shown = |is_boundary, ids| if is_boundary { Vec::new() } else { flat(ids) };
+        let input = Opening { values: shown(takes, &graph.inputs), blinding: input_blinding };
+        let output = Opening { values: shown(gives, &graph.outputs), blinding: output_blinding };
         let (input, of_input) = claimed(layout.input_visibility, &layout.inputs, input)?;
         let (output, of_output) = claimed(layout.output_visibility, &layout.outputs, output)?;
         Ok(Self {

@@ -84,6 +84,7 @@ fn metadata(srs: &Srs, len: u32) -> KeyMetadata {
             Visibility::Public,
             Visibility::Public,
         ),
+        boundaries: Vec::new(),
         semantics: 1,
         model_name: None,
         model_digest: Digest([0; 32]),

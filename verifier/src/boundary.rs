@@ -18,12 +18,17 @@ pub struct Boundary {
     pub layout: Digest,
 }
 
-/// Checks the columns of all boundaries against the circuit.
+/// Checks the columns of all boundaries against the circuit: a column that no proof opens would bind
+/// nobody to what it holds.
 pub(crate) fn check(boundaries: &[Boundary], system: &ConstraintSystem) -> Result<(), KeyError> {
     let mut seen = BTreeSet::new();
     for (boundary, Boundary { side: _, columns, layout: _ }) in boundaries.iter().enumerate() {
+        let is_opened = |column| {
+            system.advice_queries.iter().any(|query| query.column == column && query.rotation == 0)
+        };
         let good = |&column: &u16| {
-            system.advice_phases.get(usize::from(column)) == Some(&0) && seen.insert(column)
+            let is_first = system.advice_phases.get(usize::from(column)) == Some(&0);
+            is_first && is_opened(column) && seen.insert(column)
         };
         if columns.is_empty() || !columns.iter().all(good) {
             return Err(KeyError::Boundary { boundary });

@@ -102,11 +102,14 @@ mod hex;
 pub mod joint;
 mod key;
 mod layout;
+#[cfg(feature = "json")]
+mod manifest_file;
 mod msm;
 mod opening_plan;
 #[cfg(feature = "json")]
 mod openings;
 mod part;
+mod parts;
 mod permutation;
 mod placement;
 pub mod poseidon;
@@ -143,10 +146,13 @@ pub use expression::{Expression, ExpressionError, Instruction};
 pub use joint::{Leaf, verify_joint, verify_leaf};
 pub use key::{KeyFormat, KeyParts, VerifyingKey};
 pub use layout::{InstanceLayout, TensorLayout, is_hidden};
+#[cfg(feature = "json")]
+pub use manifest_file::ManifestError;
 pub use opening_plan::{Evaluations, Group, Opened, OpenedCommitment, OpeningPlan};
 #[cfg(feature = "json")]
 pub use openings::{OpeningError, Openings};
-pub use part::{VerifiedPart, verify_part};
+pub use part::{VerifiedPart, boundary_layout, verify_part};
+pub use parts::{MAX_PARTS, Manifest, PartProof, PartsError, VerifiedParts};
 pub use placement::{Block, Placement};
 pub use proof::Proof;
 #[cfg(feature = "json")]

@@ -4,7 +4,8 @@
 //! columns of its own, in both neighbours at the same rows, and both proofs commit to these columns
 //! with the same blinding: so the very same points stand in both proofs, and whoever holds both
 //! compares them. A proof of a part says nothing about the whole model, so its evidence has a type
-//! of its own, which nothing pays for.
+//! of its own, which nothing pays for. [`Manifest`](crate::Manifest) is about all parts of a model
+//! together.
 
 use alloc::vec::Vec;
 
@@ -12,15 +13,30 @@ use ark_bn254::G1Affine;
 
 use crate::{
     boundary::Boundary,
-    claim::{InferenceClaim, JobBinding},
-    digest::SrsDigest,
+    claim::InferenceClaim,
+    digest::{Digest, SrsDigest, keccak256},
     error::{PartError, VerifyError},
     key::VerifyingKey,
+    layout::TensorLayout,
     proof::Proof,
     side::Side,
-    srs::SrsPolicy,
+    srs::{SrsPolicy, SrsTrust},
     verify::Checked,
 };
+
+/// What the cells of a boundary mean, which neighbours must agree on: Keccak-256 of a domain, the
+/// number of columns as four bytes, and for each tensor, in order, the number of its elements as eight
+/// bytes and its bounds. Element `i` of all of them lies in column `i mod columns`, row
+/// `⌊i / columns⌋`.
+#[must_use]
+pub fn boundary_layout(columns: u32, tensors: &[TensorLayout]) -> Digest {
+    let tensor = |tensor: &TensorLayout| {
+        let len = u64::try_from(tensor.element_count()).unwrap_or(u64::MAX);
+        [len.to_be_bytes(), tensor.lo.to_be_bytes(), tensor.hi.to_be_bytes()].concat()
+    };
+    let tensors: Vec<u8> = tensors.iter().flat_map(tensor).collect();
+    Digest(keccak256(&[b"zkinfer.boundary.v1\0", &columns.to_be_bytes(), &tensors]))
+}
 
 /// A part of a model that was proven: nobody is paid for it alone.
 #[derive(Debug, PartialEq)]
@@ -28,6 +44,7 @@ use crate::{
 pub struct VerifiedPart {
     claim: InferenceClaim,
     srs: SrsDigest,
+    trust: SrsTrust,
     k: u8,
     boundaries: Vec<(Boundary, Vec<G1Affine>)>,
 }
@@ -46,8 +63,8 @@ pub fn verify_part(
         return Err(VerifyError::Whole);
     }
     let checked = Checked::new(key, claim, proof, policy)?;
-    let commitments = checked.advice.clone();
     checked.pairing(key)?;
+    let Checked { advice: commitments, srs: trust, .. } = checked;
     let shared = |boundary: &Boundary| {
         let points = boundary.columns.iter().map(|&column| commitments.get(usize::from(column)));
         let points = points.collect::<Option<Vec<_>>>()?;
@@ -57,6 +74,7 @@ pub fn verify_part(
     Ok(VerifiedPart {
         claim: claim.clone(),
         srs: key.srs_digest(),
+        trust,
         k: key.parts().k,
         boundaries: boundaries.ok_or(VerifyError::MalformedKey)?,
     })
@@ -69,22 +87,25 @@ impl VerifiedPart {
         &self.claim
     }
 
+    /// Why the trusted setup was accepted.
+    #[must_use]
+    pub fn srs(&self) -> SrsTrust {
+        self.trust
+    }
+
     /// The boundaries, each with the commitments to its columns.
     #[must_use]
     pub fn boundaries(&self) -> &[(Boundary, Vec<G1Affine>)] {
         &self.boundaries
     }
 
-    /// Checks that everything this part gives is what `next` takes, in the same order, for the same
-    /// job, under the same setup and number of rows.
+    /// Checks that everything this part gives is what `next` takes, in the same order, under the same
+    /// setup and number of rows. That both are for one job is for
+    /// [`Manifest::verify`](crate::Manifest::verify) to check.
     ///
     /// # Errors
     /// [`PartError`], the first check that fails.
     pub fn check_continued_by(&self, next: &Self) -> Result<(), PartError> {
-        let job = |part: &Self| -> JobBinding { part.claim.binding };
-        if job(self) != job(next) {
-            return Err(PartError::Job);
-        }
         if (self.srs, self.k) != (next.srs, next.k) {
             return Err(PartError::Setup);
         }
@@ -117,7 +138,7 @@ mod tests {
     use ark_ec::{AffineRepr, CurveGroup};
 
     use super::*;
-    use crate::digest::{Digest, KeyDigest};
+    use crate::{claim::JobBinding, digest::KeyDigest};
 
     fn part(side: Side, layout: u8, point: u64) -> VerifiedPart {
         let point = (G1Affine::generator() * Fr::from(point)).into_affine();
@@ -130,13 +151,14 @@ mod tests {
                 binding: JobBinding::NONE,
             },
             srs: SrsDigest(Digest::ZERO),
+            trust: SrsTrust::InsecureDev,
             k: 9,
             boundaries: alloc::vec![(boundary, alloc::vec![point])],
         }
     }
 
     #[test]
-    fn parts_are_linked_by_the_same_points_for_the_same_job() {
+    fn parts_are_linked_by_the_same_points() {
         let (before, next) = (part(Side::Output, 1, 5), part(Side::Input, 1, 5));
         assert_eq!(before.check_continued_by(&next), Ok(()));
         let values = part(Side::Input, 1, 6);
@@ -147,8 +169,5 @@ mod tests {
         assert_eq!(next.check_continued_by(&before), backwards);
         let rows = VerifiedPart { k: 10, ..part(Side::Input, 1, 5) };
         assert_eq!(before.check_continued_by(&rows), Err(PartError::Setup));
-        let mut job = part(Side::Input, 1, 5);
-        job.claim.binding.nonce = 1;
-        assert_eq!(before.check_continued_by(&job), Err(PartError::Job));
     }
 }

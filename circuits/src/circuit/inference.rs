@@ -26,6 +26,8 @@ pub struct InferenceCircuit {
     execution: Option<Arc<Execution>>,
     /// Of every claim.
     blindings: Vec<Blindings>,
+    /// What blinds the columns of the boundaries, taken and given ones: as many lists as columns.
+    tails: [Vec<Vec<Fr>>; 2],
     lies: Vec<Tamper>,
 }
 
@@ -33,7 +35,13 @@ impl InferenceCircuit {
     /// The circuit of `plan`, without a witness.
     #[must_use]
     pub fn new(plan: Arc<CircuitPlan>) -> Self {
-        Self { plan, execution: None, blindings: Vec::new(), lies: Vec::new() }
+        Self {
+            plan,
+            execution: None,
+            blindings: Vec::new(),
+            tails: [const { Vec::new() }; 2],
+            lies: Vec::new(),
+        }
     }
 
     /// The circuit of `plan` with the witness of one execution of its graph.
@@ -53,6 +61,23 @@ impl InferenceCircuit {
     pub fn with_claims(mut self, blindings: Vec<Blindings>) -> Self {
         self.blindings = blindings;
         self
+    }
+
+    /// The same circuit with this blinding of the columns of its boundaries, taken and given ones: for
+    /// each column the values of its last rows, which the neighbour has there too.
+    #[must_use]
+    pub fn with_boundary_blinding(mut self, tails: [Vec<Vec<Fr>>; 2]) -> Self {
+        self.tails = tails;
+        self
+    }
+
+    /// The indices of the columns of the boundaries, taken and given ones.
+    #[must_use]
+    pub fn boundary_columns(&self) -> [Vec<usize>; 2] {
+        let unit = self.config().units.boundary;
+        let taken = unit.iter().flat_map(|unit| unit.taken.iter().map(|column| column.index()));
+        let given = unit.iter().flat_map(|unit| &unit.given);
+        [taken.collect(), given.map(|copied| copied.column().index()).collect()]
     }
 
     /// The same circuit with one more cell of the witness changed: what a lying prover would do.
@@ -156,6 +181,13 @@ impl EngineCircuit for InferenceCircuit {
     fn advice(&self) -> Option<Box<dyn AdvicePhases + '_>> {
         self.witness().map(|witness| Box::new(Phases::new(witness)) as Box<_>)
     }
+
+    fn blinding(&self) -> Vec<(usize, Vec<Fr>)> {
+        let columns = self.boundary_columns().into_iter().zip(&self.tails);
+        columns
+            .flat_map(|(columns, tails)| columns.into_iter().zip(tails.iter().cloned()))
+            .collect()
+    }
 }
 
 /// The copy constraints of a plan: pairs of cells that hold the same value.
@@ -204,6 +236,7 @@ impl Assigner<'_, '_> {
             let (column, row) = interleaving.advice_cell(columns[index], row);
             self.region.assign_advice(column, row, value);
         }
+        self.blind_boundaries(plan.shape());
         self.region.next_phase();
         let mut known = true;
         self.config.challenges.map(|challenge| known &= self.challenge(challenge).is_some());
@@ -218,6 +251,17 @@ impl Assigner<'_, '_> {
             let value = Value::known(second[&index][row]);
             let (column, row) = interleaving.advice_cell(columns[index], row);
             self.region.assign_advice(column, row, value);
+        }
+    }
+
+    /// The chosen blinding, as far as it lies above the rows that halo2 blinds.
+    fn blind_boundaries(&mut self, shape: &Shape) {
+        let columns = self.config.owed.columns();
+        for (index, tail) in self.circuit.blinding() {
+            let rows = shape.row_count().saturating_sub(tail.len())..shape.usable_rows();
+            for (row, value) in rows.zip(tail) {
+                self.region.assign_advice(columns[index], row, Value::known(value));
+            }
         }
     }
 

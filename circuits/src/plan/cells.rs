@@ -11,8 +11,11 @@ use crate::{
     folding::Folded,
     instance::BINDING_ROWS,
     integers::index,
-    units::{Relations, ResultCell, hash::HashRows, slots::SlotRows},
+    units::{Relations, ResultCell, boundary::BoundaryRows, hash::HashRows, slots::SlotRows},
 };
+
+/// The units that have rows besides those of layers and relations.
+pub(super) type Apart<'a> = (Option<&'a HashRows>, Option<&'a BoundaryRows>);
 
 /// The cells of every tensor; `taken` are the nodes whose rows other ones have, and what only they
 /// read has none.
@@ -23,12 +26,12 @@ pub(super) fn cells(
     folded: &Folded,
     (slots, relations): (&SlotRows, &Relations),
     taken: &[usize],
-    hash: Option<&HashRows>,
+    apart: Apart<'_>,
 ) -> Result<Vec<Vec<CellRef>>, PlanError> {
     let graph = &**folded.graph();
     let mut found: Vec<Vec<Option<CellRef>>> =
         graph.tensors.iter().map(|tensor| vec![None; tensor.len()]).collect();
-    for (id, cells) in inputs(graph, hash).into_iter().chain(slots.cells()) {
+    for (id, cells) in inputs(graph, apart).into_iter().chain(slots.cells()) {
         found[id.0] = cells.into_iter().map(Some).collect();
     }
     for (unit, ResultCell { tensor, element, lane, row }) in relations.results() {
@@ -67,9 +70,11 @@ fn is_proven(
 }
 
 /// The cells of the inputs: in the instance, or where they are packed for their commitment.
-fn inputs(graph: &QuantizedGraph, hash: Option<&HashRows>) -> Vec<(TensorId, Vec<CellRef>)> {
-    if let Some(committed) = hash.and_then(HashRows::input_cells) {
-        return committed;
+fn inputs(graph: &QuantizedGraph, (hash, boundary): Apart<'_>) -> Vec<(TensorId, Vec<CellRef>)> {
+    let committed = hash.and_then(HashRows::input_cells);
+    let elsewhere = committed.or_else(|| boundary?.input_cells(graph));
+    if let Some(cells) = elsewhere {
+        return cells;
     }
     let mut row = BINDING_ROWS;
     let of_tensor = |&id: &TensorId| {

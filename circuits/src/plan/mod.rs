@@ -26,11 +26,14 @@ use crate::{
     lookup::{Table, ValueTables},
     units::{
         Lanes, Proven, Relations, Rows, Shape, Units,
+        boundary::BoundaryRows,
         hash::{HashRows, Hidden},
         linear::{self, LinearShape, LinearWidths, Ways},
         slots::{self, Layer, RequantKind, RowFormat, SlotRows},
     },
 };
+
+use cells::Apart;
 
 pub use cost::Cost;
 pub use gas::{EvmFork, GasParts, Verification};
@@ -52,6 +55,11 @@ pub struct PlanOptions {
     /// How many claims, each about a run of its own, a proof is about. The instance then holds the
     /// root of their tree, and all of them are committed to.
     pub claims: u32,
+    /// Whether the inputs are a boundary that the part before gives, and the outputs one for the part
+    /// behind: the instance has nothing of a side that is.
+    pub boundaries: [bool; 2],
+    /// The log2 of the row count, where it is not free: parts that are linked have the same.
+    pub k: Option<u32>,
 }
 
 impl Default for PlanOptions {
@@ -62,6 +70,8 @@ impl Default for PlanOptions {
             input_visibility: Visibility::Public,
             output_visibility: Visibility::Public,
             claims: 1,
+            boundaries: [false; 2],
+            k: None,
         }
     }
 }
@@ -76,17 +86,23 @@ pub(crate) struct InstanceRows {
 }
 
 impl InstanceRows {
-    fn of(graph: &QuantizedGraph, claims: usize, visibility: [Visibility; 2]) -> Self {
+    fn of(
+        graph: &QuantizedGraph,
+        claims: usize,
+        visibility: [Visibility; 2],
+        [takes, gives]: [bool; 2],
+    ) -> Self {
         if claims > 1 {
             return Self { outputs: 1, len: 1, visibility };
         }
-        let shown = |tensors: &[TensorId], visibility| match visibility {
+        let shown = |tensors: &[TensorId], visibility, is_boundary| match visibility {
+            _ if is_boundary => 0,
             Visibility::Public => tensors.iter().map(|id| graph.tensors[id.0].len()).sum(),
             Visibility::Committed => 1,
         };
         let [input, output] = visibility;
-        let outputs = BINDING_ROWS + shown(&graph.inputs, input);
-        Self { outputs, len: outputs + shown(&graph.outputs, output), visibility }
+        let outputs = BINDING_ROWS + shown(&graph.inputs, input, takes);
+        Self { outputs, len: outputs + shown(&graph.outputs, output, gives), visibility }
     }
 }
 
@@ -97,6 +113,7 @@ pub struct CircuitPlan {
     /// The graph of one claim.
     of_claim: Arc<QuantizedGraph>,
     claims: usize,
+    boundaries: [bool; 2],
     graph: Arc<QuantizedGraph>,
     folded: Folded,
     sizes: PlanSizes,
@@ -155,6 +172,7 @@ impl PlanSizes {
 struct Basis {
     of_claim: Arc<QuantizedGraph>,
     claims: usize,
+    boundaries: [bool; 2],
     graph: Arc<QuantizedGraph>,
     folded: Folded,
     /// The formats of rows that a plan can have.
@@ -195,11 +213,20 @@ impl Basis {
         let format = RowFormat::of(folded.graph())?;
         let windows = format.with_windows(folded.graph());
         let exact = windows.as_ref().unwrap_or(&format).with_exact_limbs(folded.graph());
-        let visibility = [options.input_visibility, options.output_visibility];
+        let is_part = options.boundaries.contains(&true);
+        if is_part && claims > 1 {
+            return Err(PlanError::JointPart { claims });
+        }
+        let [takes, gives] = options.boundaries;
+        let visibility = [
+            if takes { Visibility::Public } else { options.input_visibility },
+            if gives { Visibility::Public } else { options.output_visibility },
+        ];
         Ok(Self {
             formats: [format].into_iter().chain(windows).chain(exact).collect(),
             hidden: Hidden::of(&of_claim, claims, visibility)?,
-            instance: InstanceRows::of(&of_claim, claims, visibility),
+            instance: InstanceRows::of(&of_claim, claims, visibility, options.boundaries),
+            boundaries: options.boundaries,
             of_claim,
             claims,
             graph,
@@ -243,7 +270,7 @@ impl CircuitPlan {
     }
 
     fn lay_out(basis: Basis, (format_index, sizes): search::Chosen) -> Result<Self, PlanError> {
-        let Basis { of_claim, claims, graph, folded, formats, hidden, instance } = basis;
+        let Basis { of_claim, claims, boundaries, graph, folded, formats, hidden, instance } = basis;
         let hash = hidden.map(|hidden| HashRows::new(&hidden, sizes.claim_lanes));
         let format = &formats[format_index];
         let layers = layers(&folded, format, sizes.slot_lanes);
@@ -254,18 +281,32 @@ impl CircuitPlan {
         let nodes = nodes(folded.graph(), &taken);
         let proven = Proven { graph: folded.graph(), nodes: &nodes, layers: &layers };
         let relations = Relations::new(proven, sizes.relation_lanes, &mut tables);
-        let tensors = cells::cells(&folded, (&slots, &relations), &taken, hash.as_ref())?;
-        let mut shape = shape(format, sizes, hash.as_ref());
+        let boundary = BoundaryRows::of(folded.graph(), boundaries, sizes.k);
+        let apart = (hash.as_ref(), boundary.as_ref());
+        let tensors = cells::cells(&folded, (&slots, &relations), &taken, apart)?;
+        let mut shape = shape(format, sizes, apart);
         shape.slots.layers = layers.len();
         shape.slots.steps = slots.steps().clone();
         linear.describe(&layers, &mut shape.linear);
         relations.describe(sizes.limb_bits, &mut shape);
         let owed = Frame::count(|frame| Units::allocate(&shape, frame));
         let table = Table::new(&owed.ranges, &tables.values, shape.table_lanes);
-        let rows = relations.with(slots, linear, hash);
+        let rows = relations.with(slots, linear, hash, boundary);
         let Sizes { k, interleaved, linear, limb_bits, .. } = sizes;
         let sizes = PlanSizes { format: format_index, k, interleaved, linear, limb_bits };
-        Ok(Self { of_claim, claims, graph, folded, sizes, shape, rows, tensors, instance, table })
+        Ok(Self {
+            of_claim,
+            claims,
+            boundaries,
+            graph,
+            folded,
+            sizes,
+            shape,
+            rows,
+            tensors,
+            instance,
+            table,
+        })
     }
 
     /// What the search chose.
@@ -309,6 +350,12 @@ impl CircuitPlan {
         &self.folded
     }
 
+    /// Whether the part before gives the inputs, and the part behind takes the outputs.
+    #[must_use]
+    pub fn boundaries(&self) -> [bool; 2] {
+        self.boundaries
+    }
+
     pub(crate) fn rows(&self) -> &Rows {
         &self.rows
     }
@@ -349,7 +396,8 @@ impl CircuitPlan {
 
     /// The public values that are outputs, with the cell that holds it.
     pub(crate) fn shown_outputs(&self) -> Vec<(usize, CellRef)> {
-        if self.output_visibility() == Visibility::Committed {
+        let [_, gives] = self.boundaries;
+        if gives || self.output_visibility() == Visibility::Committed {
             return Vec::new();
         }
         let outputs = self.graph.outputs.iter().flat_map(|id| &self.tensors[id.0]);
@@ -384,7 +432,7 @@ fn nodes<'a>(graph: &'a QuantizedGraph, taken: &[usize]) -> Vec<&'a QuantizedNod
 }
 
 /// The columns of a plan, but for relations and for what depends on the layout of the rows.
-fn shape(format: &RowFormat, sizes: Sizes, hash: Option<&HashRows>) -> Shape {
+fn shape(format: &RowFormat, sizes: Sizes, (hash, boundary): Apart<'_>) -> Shape {
     let limit = sizes.limb_bits;
     let packing = format.packing(RequantKind::Clamp, sizes.slot_lanes);
     Shape {
@@ -401,6 +449,7 @@ fn shape(format: &RowFormat, sizes: Sizes, hash: Option<&HashRows>) -> Shape {
             ..LinearShape::default()
         },
         hash: hash.map(|hash| hash.shape(limit)),
+        boundary: boundary.map(BoundaryRows::shape),
         ..Shape::default()
     }
 }

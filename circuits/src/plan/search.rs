@@ -15,6 +15,7 @@ use crate::{
     lookup::{Table, ValueTables},
     units::{
         Lanes, Proven, Relations, Shape, UnitRows, Units,
+        boundary::BoundaryRows,
         hash::{HashRows, Hidden},
         linear::{self, LinearRows, LinearWidths, Ways},
         slots::{self, Layer, RowFormat, SlotRows},
@@ -105,6 +106,21 @@ impl Objective {
     }
 }
 
+/// How many columns of the units may lie in one of the circuit: a column of a boundary is one of the
+/// neighbour's, too.
+fn interleaved(options: PlanOptions) -> &'static [usize] {
+    match options.boundaries {
+        [false, false] => options.objective.interleaved(),
+        _ => &INTERLEAVED[..1],
+    }
+}
+
+/// The numbers of rows that may be chosen, log2.
+fn sizes_of(options: PlanOptions) -> std::ops::RangeInclusive<u32> {
+    let (least, most) = options.k.map_or((MIN_K, options.max_k), |k| (k, k));
+    least.max(MIN_K)..=most.min(options.max_k)
+}
+
 /// Read lanes that serve a graph: a product reads two elements in one row.
 fn read_lanes(graph: &QuantizedGraph) -> impl Iterator<Item = usize> {
     let multiplies = graph.nodes.iter().any(|node| matches!(node.op, QuantizedOp::Mul(_)));
@@ -118,6 +134,7 @@ struct Search<'a> {
     /// The nodes that no layer takes over.
     nodes: Vec<&'a QuantizedNode>,
     instance: usize,
+    boundaries: [bool; 2],
     /// Whether a contract verifies the proofs.
     for_contract: bool,
     /// The value tables of slots.
@@ -154,8 +171,8 @@ pub(super) fn known(
     let tried = read_lanes(folded.graph()).any(|lanes| lanes == linear.lanes)
         && WEIGHT_COLUMNS.contains(&linear.columns)
         && LIMB_BITS.contains(&limb_bits)
-        && options.objective.interleaved().contains(&interleaved)
-        && (MIN_K..=options.max_k).contains(&k);
+        && self::interleaved(options).contains(&interleaved)
+        && sizes_of(options).contains(&k);
     let search = Search::new(folded, formats.get(format).filter(|_| tried)?, options, hidden);
     let candidates = search.at_size((k, interleaved), |layers, rows| {
         let layout = linear::dry_run(folded.graph(), layers, linear);
@@ -180,13 +197,13 @@ pub(super) fn sizes(
     let (measure, span) = objective.limit();
     // The best of that so far, and the k that has it.
     let mut best: Option<((u64, u64), u32)> = None;
-    for k in MIN_K..=options.max_k {
+    for k in sizes_of(options) {
         if best.is_some_and(|(_, of)| k > of + span) {
             break;
         }
         for (format, search) in searches.iter().enumerate() {
-            let of_all =
-                objective.interleaved().iter().map(|&stride| search.narrowest_at((k, stride)));
+            let strides = interleaved(options).iter();
+            let of_all = strides.map(|&stride| search.narrowest_at((k, stride)));
             let found = of_all.flatten().collect::<Vec<_>>().into_par_iter().map(|candidate| {
                 let cost = Cost::at_least(&candidate.shape, candidate.rows);
                 let found = Bounded { bound: objective.score(&cost), format, candidate };
@@ -250,6 +267,7 @@ impl<'a> Search<'a> {
             hidden,
             nodes: nodes(folded.graph(), &taken(format)),
             instance,
+            boundaries: options.boundaries,
             for_contract: options.objective == Objective::Gas,
             tables,
         }
@@ -290,6 +308,7 @@ impl<'a> Search<'a> {
         let proven = Proven { graph: self.graph(), nodes: &self.nodes, layers: &layers };
         let Some(relation_lanes) = Lanes::fewest(proven, rows) else { return Vec::new() };
         let Some((claim_lanes, committed)) = self.committed(rows) else { return Vec::new() };
+        let boundary = BoundaryRows::of(self.folded.graph(), self.boundaries, k);
         let mut tables = self.tables.clone();
         let relations = Relations::new(proven, relation_lanes, &mut tables);
         let steps = slots::layout(&layers, slot_lanes).steps;
@@ -307,7 +326,8 @@ impl<'a> Search<'a> {
             };
             let shape = |limb_bits| {
                 let sizes = Sizes { limb_bits, ..base };
-                let mut shape = shape(self.format, sizes, committed.as_ref());
+                let apart = (committed.as_ref(), boundary.as_ref());
+                let mut shape = shape(self.format, sizes, apart);
                 shape.slots.layers = layers.len();
                 shape.slots.steps = steps.clone();
                 linear.describe(&layers, &mut shape.linear);

@@ -3,6 +3,7 @@
 //! Arrows run one way: `circuit` → `plan` → `units` → `lookup`, `chain`, `frame`, `cells`, `algebra`,
 //! `integers`. A new relation is a file or folder here and a line in the list below.
 
+pub(crate) mod boundary;
 mod embedding;
 mod forest;
 pub(crate) mod hash;
@@ -251,8 +252,9 @@ macro_rules! relations {
                 slots: slots::SlotRows,
                 linear: linear::LinearRows,
                 hash: Option<hash::HashRows>,
+                boundary: Option<boundary::BoundaryRows>,
             ) -> Rows {
-                Rows { slots, linear, $($unit: self.$unit,)* hash }
+                Rows { slots, linear, $($unit: self.$unit,)* hash, boundary }
             }
         }
 
@@ -303,5 +305,8 @@ units! {
         /// Hidden inputs and outputs: packed, then hashed.
         hash "hash of hidden values":
             Option<hash::HashUnit>, Option<hash::HashShape>;
+        /// Tensors of neighbouring parts of a model.
+        boundary "boundaries of parts":
+            Option<boundary::BoundaryUnit>, Option<boundary::BoundaryShape>;
     }
 }

@@ -139,3 +139,17 @@ fn several_claims_that_show_something_are_refused() {
     let refused = CircuitPlan::new(&graph, options).expect_err("shown");
     assert_eq!(refused, PlanError::ShownClaims { claims: 2 });
 }
+
+#[test]
+fn several_claims_about_a_part_are_refused() {
+    let graph = super::support::committed().plan.graph().clone();
+    let options = PlanOptions {
+        claims: 2,
+        input_visibility: Visibility::Committed,
+        output_visibility: Visibility::Committed,
+        boundaries: [false, true],
+        ..PlanOptions::default()
+    };
+    let refused = CircuitPlan::new(&graph, options).expect_err("a part");
+    assert_eq!(refused, PlanError::JointPart { claims: 2 });
+}

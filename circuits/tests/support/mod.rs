@@ -428,6 +428,7 @@ impl Model {
         options: PlanOptions,
     ) -> Self {
         let PlanOptions { input_visibility, output_visibility, .. } = options;
+        let [takes, gives] = options.boundaries;
         let plan = CircuitPlan::new(&graph, options).expect("the model fits");
         let execution = execute(&graph, std::slice::from_ref(&inputs)).expect("inputs fit");
         let outputs: Vec<i64> =
@@ -438,11 +439,14 @@ impl Model {
                 InstanceValues::Committed(commitment(&graph, tensors, values, blinding))
             }
         };
-        let [of_input, of_output] = BLINDINGS;
+        // What a boundary holds, the instance does not.
+        let nothing = InstanceValues::Public(&[]);
+        let input = || shown(input_visibility, &graph.inputs, &inputs, BLINDINGS[0]);
+        let output = || shown(output_visibility, &graph.outputs, &outputs, BLINDINGS[1]);
         let instance = instance_values(
             [1, 2],
-            shown(input_visibility, &graph.inputs, &inputs, of_input),
-            shown(output_visibility, &graph.outputs, &outputs, of_output),
+            if takes { nothing } else { input() },
+            if gives { nothing } else { output() },
         );
         let (claims, stated) = (vec![blindings()], Vec::new());
         Self { plan: Arc::new(plan), execution: Arc::new(execution), instance, claims, stated }
@@ -455,6 +459,7 @@ impl Model {
             input_visibility: self.plan.input_visibility(),
             output_visibility: self.plan.output_visibility(),
             claims: self.plan.claims().try_into().expect("few claims"),
+            boundaries: self.plan.boundaries(),
             ..PlanOptions::default()
         };
         let plan = CircuitPlan::new(self.plan.claim_graph(), options).expect("the model fits");

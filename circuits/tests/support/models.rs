@@ -43,7 +43,9 @@ macro_rules! for_every_model {
             committed_constant,
             committed_output,
             joined,
-            joined_side_by_side
+            joined_side_by_side,
+            part,
+            first_part
         );
     };
 }
@@ -107,6 +109,30 @@ pub(crate) fn joined_side_by_side() -> Model {
     let (graph, inputs) = several_runs(4, 3);
     let model = Model::joined(graph, &inputs, 9);
     assert_eq!(model.plan.shape().hash.as_ref().map(|shape| shape.lanes), Some(2));
+    model
+}
+
+/// A part in the middle: of what it takes, a layer reads some and some goes on as it is.
+pub(crate) fn part() -> Model {
+    let mut builder = GraphBuilder::new(70, [1, 6, 6]);
+    let conv = Conv { out: 2, kernel: [3, 3], ..Conv::default() };
+    let hidden = builder.conv(TensorId(0), &conv, Form::Relu);
+    let output = builder.max_pool(hidden, 2, 2);
+    builder.graph.outputs = vec![output, TensorId(0)];
+    let inputs = (0..36).map(|i| i * 29 % 256 - 128).collect();
+    let options = PlanOptions { boundaries: [true, true], ..PlanOptions::default() };
+    Model::with_options(builder.graph, inputs, options)
+}
+
+/// The first part: its input is shown, and more than a column of it is given.
+pub(crate) fn first_part() -> Model {
+    let mut builder = GraphBuilder::new(71, [1, 1, 9]);
+    let output = builder.dense(TensorId(0), 24, Form::Signed);
+    builder.graph.outputs = vec![output];
+    let inputs = (0..9).map(|i| i * 31 % 256 - 128).collect();
+    let options = PlanOptions { boundaries: [false, true], k: Some(5), ..PlanOptions::default() };
+    let model = Model::with_options(builder.graph, inputs, options);
+    assert_eq!(model.plan.shape().boundary.map(|shape| shape.given), Some(2));
     model
 }
 

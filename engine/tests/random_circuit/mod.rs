@@ -105,12 +105,14 @@ pub(crate) struct RandomCircuit {
     pub(crate) lie: Fr,
     /// Whether one looked-up value is outside the table.
     pub(crate) outside: bool,
+    /// The columns whose blinding is chosen, with it.
+    pub(crate) blinding: Vec<(usize, Vec<Fr>)>,
 }
 
 impl RandomCircuit {
     /// The honest circuit.
     pub(crate) fn honest(kind: Kind) -> Self {
-        Self { kind, known: true, lie: Fr::ZERO, outside: false }
+        Self { kind, known: true, lie: Fr::ZERO, outside: false, blinding: Vec::new() }
     }
 
     /// The values of inputs, rows first, such that copied cells are equal.
@@ -151,7 +153,11 @@ impl RandomCircuit {
     }
 }
 
-impl EngineCircuit for RandomCircuit {}
+impl EngineCircuit for RandomCircuit {
+    fn blinding(&self) -> Vec<(usize, Vec<Fr>)> {
+        self.blinding.clone()
+    }
+}
 
 impl Circuit<Fr> for RandomCircuit {
     type Config = Config;

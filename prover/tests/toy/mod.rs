@@ -299,6 +299,7 @@ impl Toy {
         let metadata = KeyMetadata {
             srs: export_srs(srs.params(), INSECURE_DEV).unwrap(),
             layout: layout(),
+            boundaries: Vec::new(),
             semantics: 1,
             model_name: Some("toy".into()),
             model_digest: Digest([7; 32]),

@@ -213,9 +213,9 @@ pub enum KeyError {
         /// How many.
         got: u32,
     },
-    /// A boundary without columns, or with a column that does not exist, is not of the first phase
-    /// or belongs to another boundary.
-    #[error("boundary {boundary} has no columns of its own in the first phase")]
+    /// A boundary without columns, or with a column that does not exist, is not of the first phase, is
+    /// not opened at the current row or belongs to another boundary.
+    #[error("boundary {boundary} has no columns of its own that are opened in the first phase")]
     Boundary {
         /// Position among the boundaries.
         boundary: usize,

@@ -190,9 +190,6 @@ impl VerifyError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PartError {
-    /// The parts were proven for different jobs.
-    #[error("the parts were proven for different jobs")]
-    Job,
     /// The parts stand on different trusted setups, or have different numbers of rows.
     #[error("the parts have different trusted setups or numbers of rows")]
     Setup,

@@ -125,6 +125,11 @@ fn parts_and_claims_that_make_no_sense_are_refused() {
     for columns in [&[] as &[u16], &[0], &[1], &[2], &[3], &[4]] {
         assert_eq!(boundary(columns), wrong, "{columns:?}");
     }
+    // The last query is that of column 1 in the current row.
+    let mut unopened = part();
+    unopened.constraint_system.advice_queries.pop();
+    let refused = VerifyingKey::new(unopened).map(|_| ());
+    assert_eq!(refused, Err(KeyError::Boundary { boundary: 0 }));
     let mut none = part();
     none.boundaries[0].side = Side::Input;
     let refused = VerifyingKey::new(none).map(|_| ());
