@@ -2,6 +2,7 @@
 
 mod bonds;
 mod leases;
+mod parts;
 
 use zkinfer_verifier::{Opening, SrsPolicy, SrsTrust, VerifiedInference, VerifyingKey};
 
@@ -341,7 +342,10 @@ impl<S: Store> Escrow<S> {
     }
 
     fn check_srs(&self, evidence: &VerifiedInference) -> Result<(), Refusal> {
-        let srs = evidence.srs();
+        self.check_trust(evidence.srs())
+    }
+
+    fn check_trust(&self, srs: SrsTrust) -> Result<(), Refusal> {
         if accepts(self.srs, srs) { Ok(()) } else { Err(Refusal::UntrustedSrs { srs }) }
     }
 

@@ -16,6 +16,9 @@
 //! that the proof [shows](Delivery::Shown), or one that the escrow is given the opening of, which it
 //! [checks and keeps for the buyer](Escrow::submit_opened) before it pays.
 //!
+//! A model that was [split](zkinfer_verifier::Manifest) has a job for each part; they are
+//! [paid together](Escrow::submit_parts), each to its own prover.
+//!
 //! Only evidence can be paid; a claim that nobody verified does not compile:
 //!
 //! ```compile_fail,E0308

@@ -53,7 +53,11 @@ impl<S: Store> Escrow<S> {
         Ok(free)
     }
 
-    fn bonded(&self, prover: Address, amount: Amount) -> Result<Entry, EscrowError<S::Error>> {
+    pub(super) fn bonded(
+        &self,
+        prover: Address,
+        amount: Amount,
+    ) -> Result<Entry, EscrowError<S::Error>> {
         let free = self.bond(prover)?.plus(amount)?;
         Ok(Entry::Bond { prover, free })
     }

@@ -9,5 +9,6 @@ mod disk;
 mod files;
 mod joint;
 mod leases;
+mod parts;
 mod payee;
 mod rules;
