@@ -5,6 +5,7 @@ mod chain;
 mod devices;
 mod manual;
 mod model;
+mod parts;
 mod prove;
 mod srs;
 mod verify;
@@ -17,6 +18,7 @@ pub(crate) use self::{
     devices::{DeviceName, FindDevices, Icicle},
     manual::{Completions, Man},
     model::{Alarm, Inspect, Quote, Run, or_no_model},
+    parts::Split,
     prove::{Job, Prove, Setup},
     srs::{Srs, SrsGen, SrsImport, SrsInfo},
     verify::{Audit, Commit, Key, Verify},
@@ -48,6 +50,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Make the verifying key of a model, and the settings that later proofs use.
     Setup(Setup),
+    /// Split a model into parts, each with a key and for a prover of its own.
+    Split(Split),
     /// Run a model in integers, prove it, and verify the proof.
     Prove(Prove),
     /// Commit to an input, so that a proof can be about it without showing it.

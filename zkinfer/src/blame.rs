@@ -1,6 +1,6 @@
 //! Whose fault an error is, and a word for it that programs can rely on.
 
-use crate::error::Error;
+use crate::error::{Error, SplitError};
 
 /// What is to be mended for an error to go away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -87,6 +87,7 @@ impl Error {
             Self::OpeningOfAnotherKey { .. } => (Blame::Artifact, "opening-of-another-key"),
             Self::OpensNoInput { .. } => (Blame::Artifact, "opens-no-input"),
             Self::OpensAnotherInput { .. } => (Blame::Artifact, "opens-another-input"),
+            Self::Parts(why) => of_split(why),
             Self::Srs { .. } => (Blame::Setup, "srs"),
             Self::Ceremony { .. } => (Blame::Setup, "ceremony"),
             Self::SrsOfModel { .. } => (Blame::Setup, "srs-of-model"),
@@ -101,5 +102,22 @@ impl Error {
             Self::WrongCache { .. } => (Blame::File, "wrong-cache"),
             Self::Prove { .. } => (Blame::Software, "prove"),
         }
+    }
+}
+
+fn of_split(why: &SplitError) -> (Blame, &'static str) {
+    match why {
+        SplitError::Manifest { .. } => (Blame::Artifact, "manifest"),
+        SplitError::AnotherManifest { .. } => (Blame::Artifact, "another-manifest"),
+        SplitError::AnotherModel { .. } => (Blame::Artifact, "parts-of-another-model"),
+        SplitError::Key { .. } => (Blame::Artifact, "key-of-part"),
+        SplitError::TooMany { .. } => (Blame::Usage, "too-many-parts"),
+        SplitError::NoSuchPart { .. } => (Blame::Usage, "no-such-part"),
+        SplitError::Joint => (Blame::Usage, "parts-of-joint"),
+        SplitError::SettingsOfPart { .. } => (Blame::Settings, "settings-of-part"),
+        SplitError::SettingsOfWhole { .. } => (Blame::Settings, "settings-of-whole"),
+        SplitError::SettingsOfAnotherPart { .. } => (Blame::Settings, "settings-of-another-part"),
+        SplitError::Input { .. } => (Blame::Usage, "part-input"),
+        SplitError::Link { .. } => (Blame::Artifact, "link"),
     }
 }

@@ -3,6 +3,7 @@
 //! The text of a variant does not repeat its source: print the chain.
 
 mod detail;
+mod split;
 
 use std::{io, path::PathBuf};
 
@@ -19,6 +20,7 @@ use crate::calibrate::trial::Trial;
 use detail::{Closest, list, of_semantics};
 
 pub use detail::{KeyDifference, Unmet, UnshownAccuracy};
+pub use split::{LinkFault, SplitError};
 
 /// Why something could not be done. A proof that is not the expected one is no error but a
 /// [`Rejection`](crate::Rejection).
@@ -405,6 +407,10 @@ pub enum Error {
         /// In what it differs.
         difference: KeyDifference,
     },
+
+    /// A model cannot be split, or its parts are not what they should be.
+    #[error(transparent)]
+    Parts(#[from] SplitError),
 
     /// A commitment is asked for or given, but claims under the key show this side.
     #[error("claims under this key show their {side}")]

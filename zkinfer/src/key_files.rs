@@ -91,8 +91,12 @@ impl KeyFiles {
     /// # Errors
     /// If the file holds another key, or no key.
     pub fn hold(&self, keys: &Keys) -> Result<bool, Error> {
+        self.hold_key(keys.verifying_key())
+    }
+
+    fn hold_key(&self, key: &VerifyingKey) -> Result<bool, Error> {
         let Some(found) = self.stored()? else { return Ok(false) };
-        match difference(&found, keys.verifying_key()) {
+        match difference(&found, key) {
             None => Ok(true),
             Some(difference) => Err(Error::AnotherKey { path: self.key.clone(), difference }),
         }
@@ -112,7 +116,17 @@ impl KeyFiles {
         if !keys.are_made() {
             return Ok(Stored::Found);
         }
-        let stored = if self.hold(keys)? { Stored::Found } else { Stored::New };
+        self.store_key(keys.verifying_key(), settings, report)
+    }
+
+    /// [`Self::store`] of a key alone.
+    pub(crate) fn store_key(
+        &self,
+        key: &VerifyingKey,
+        settings: &Settings,
+        report: Option<&AccuracyReport>,
+    ) -> Result<Stored, Error> {
+        let stored = if self.hold_key(key)? { Stored::Found } else { Stored::New };
         match stored {
             Stored::New => settings.write_new(&self.settings)?,
             // Whatever settings are there: these ones give the key that is.
@@ -121,9 +135,9 @@ impl KeyFiles {
         if let Some(report) = report {
             write(&self.accuracy, report.encode().as_bytes())?;
         }
-        if stored == Stored::New && !write_new(&self.key, &keys.verifying_key().encode())? {
+        if stored == Stored::New && !write_new(&self.key, &key.encode())? {
             // Somebody was faster with the same settings, but perhaps under another SRS.
-            self.hold(keys)?;
+            self.hold_key(key)?;
         }
         Ok(stored)
     }

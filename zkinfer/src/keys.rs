@@ -4,7 +4,8 @@ use std::{path::Path, sync::Arc, time::Instant};
 
 use zkinfer_circuits::{CircuitPlan, PlanSizes};
 use zkinfer_prover::{
-    CacheEvent, Device, Inference, ModelIdentity, ProveError, Proven, ProvenJointly, Setup, Stage,
+    CacheEvent, Device, Inference, ModelIdentity, PartBlinding, ProveError, Proven, ProvenJointly,
+    Setup, Stage,
 };
 use zkinfer_verifier::{KeyParts, VerifyingKey};
 
@@ -251,6 +252,20 @@ impl Keys {
         watch: Watch<'_>,
     ) -> Result<ProvenJointly, Error> {
         let proven = self.setup.prove_jointly(inferences, &self.progress(watch));
+        proven.map_err(|source| self.not_proven(source))
+    }
+
+    /// Proves a run of a part for the job of its place, and verifies the proof.
+    ///
+    /// # Errors
+    /// As [`Self::prove`], and if the blinding is not of the boundaries that the part has.
+    pub fn prove_part(
+        &self,
+        inference: Inference<'_>,
+        blinding: PartBlinding,
+        watch: Watch<'_>,
+    ) -> Result<Proven, Error> {
+        let proven = self.setup.prove_part(inference, blinding, &self.progress(watch));
         proven.map_err(|source| self.not_proven(source))
     }
 

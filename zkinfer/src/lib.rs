@@ -50,6 +50,7 @@ mod key_cache;
 mod key_files;
 mod keys;
 mod model;
+mod parts;
 mod progress;
 mod quote;
 pub mod read;
@@ -77,16 +78,17 @@ pub use describe::{KeyDescription, KeyTensor};
 pub use devices::{
     DeviceChoice, DeviceFacts, DeviceQuote, Devices, FoundDevice, reason as device_reason,
 };
-pub use error::{Error, KeyDifference, Unmet, UnshownAccuracy};
+pub use error::{Error, KeyDifference, LinkFault, SplitError, Unmet, UnshownAccuracy};
 pub use expectation::{Expectation, ExpectedSide, Rejection, hex};
 pub use inputs::{InputData, InputSource, NamedInput, Tensors};
 pub use key_files::{KeyFiles, Stored};
 pub use keys::{Keys, plan};
 pub use model::{Model, Origin, Quantized, Run};
+pub use parts::{Links, Making, Part, PartFiles, Parts, PartsExpectation, PartsRejection};
 pub use progress::{Step, Watch};
 pub use quote::{EvmFork, GasParts, Quote, Verification};
 pub use recipe::Recipe;
-pub use settings::{Aim, Options, Settings};
+pub use settings::{Aim, Options, PartPlace, Settings};
 pub use shapes::Shapes;
 pub use srs::{SetupKind, development_srs, import_ceremony, load_srs, save_srs, srs_digest};
 pub use tensors::{NamedTensor, Shown, real_values};

@@ -20,10 +20,10 @@ use zkinfer_models::{
 use zkinfer_verifier::Digest;
 
 use crate::{
-    error::Error,
+    error::{Error, SplitError},
     inputs::{InputData, Tensors},
     recipe::Recipe,
-    settings::Settings,
+    settings::{PartPlace, Settings},
     shapes::Shapes,
 };
 
@@ -39,7 +39,7 @@ pub struct Model {
 }
 
 /// A model in integers, and the settings that made it so.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Quantized {
     /// What is proved.
     pub graph: QuantizedGraph,
@@ -312,8 +312,11 @@ impl Model {
     /// Quantizes with settings at hand.
     ///
     /// # Errors
-    /// If the model cannot be written in integers with them.
+    /// If the model cannot be written in integers with them, or they are of a part of it.
     pub fn quantize_with(&self, settings: Settings, origin: Origin) -> Result<Quantized, Error> {
+        if let Some(PartPlace { index, count, k: _ }) = settings.part() {
+            return Err(SplitError::SettingsOfPart { index, count }.into());
+        }
         let graph = quantize(&self.graph, &settings.calibration, &settings.options)
             .map_err(|source| Error::Quantize { path: self.path.clone(), source })?;
         Ok(Quantized { graph, settings, origin })

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use zkinfer_models::AccuracyReport;
 use zkinfer_prover::files;
-use zkinfer_verifier::{Openings, ProofFile, VerifyingKey};
+use zkinfer_verifier::{Manifest, Openings, ProofFile, VerifyingKey};
 
-use crate::error::Error;
+use crate::error::{Error, SplitError};
 
 /// Larger files are neither keys nor proofs nor openings.
 const MAX_BYTES: u64 = 1 << 28;
@@ -29,6 +29,15 @@ pub fn key(path: &Path) -> Result<VerifyingKey, Error> {
 pub fn proof(path: &Path) -> Result<ProofFile, Error> {
     ProofFile::decode(&bytes(path, MAX_BYTES)?)
         .map_err(|source| Error::Proof { path: path.to_owned(), source })
+}
+
+/// Reads a `.zkparts`.
+///
+/// # Errors
+/// If the file cannot be read or is no manifest of parts.
+pub fn manifest(path: &Path) -> Result<Manifest, Error> {
+    Manifest::decode(&bytes(path, MAX_REPORT_BYTES)?)
+        .map_err(|source| SplitError::Manifest { path: path.to_owned(), source }.into())
 }
 
 /// Reads a `.zkopening`.

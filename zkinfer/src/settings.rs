@@ -110,9 +110,31 @@ pub struct Settings {
     /// How many claims a proof is about.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     joint: u32,
+    /// The part of the model that they are of, where it is not the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    part: Option<PartPlace>,
     /// Digest of the accuracy report that the key binds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy_digest: Option<HexDigest>,
+}
+
+/// Which part of a model it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartPlace {
+    /// Its place, from 0.
+    pub index: u32,
+    /// How many parts there are.
+    pub count: u32,
+    /// The log2 of the row count, which all parts have.
+    pub k: u32,
+}
+
+impl PartPlace {
+    /// Whether a part before it gives its inputs, and a part behind it takes its outputs.
+    fn boundaries(self) -> [bool; 2] {
+        [self.index > 0, self.index.saturating_add(1) < self.count]
+    }
 }
 
 /// What every format has.
@@ -168,8 +190,33 @@ impl Settings {
             committed: options.committed.iter().copied().collect(),
             optimize: options.optimize.unwrap_or_default(),
             joint: 1,
+            part: None,
             accuracy_digest: None,
         }
+    }
+
+    /// The settings of a part of the model.
+    #[must_use]
+    pub(crate) fn of_part(&self, place: PartPlace) -> Self {
+        Self { part: Some(place), ..self.clone() }
+    }
+
+    /// The same with so many rows, log2, of every part.
+    #[must_use]
+    pub(crate) fn with_rows(&self, k: u32) -> Self {
+        Self { part: self.part.map(|place| PartPlace { k, ..place }), ..self.clone() }
+    }
+
+    /// The settings of the model that they are of a part of.
+    #[must_use]
+    pub(crate) fn of_whole(&self) -> Self {
+        Self { part: None, ..self.clone() }
+    }
+
+    /// The part of the model that they are of; `None` for the whole.
+    #[must_use]
+    pub fn part(&self) -> Option<PartPlace> {
+        self.part
     }
 
     /// The same integers, for proofs of so many claims, all of which commit to inputs and outputs.
@@ -200,6 +247,8 @@ impl Settings {
             output_visibility: visibility(Side::Output),
             objective: self.optimize.into(),
             claims: self.joint,
+            boundaries: self.part.map_or([false; 2], PartPlace::boundaries),
+            k: self.part.map(|place| place.k),
             ..PlanOptions::default()
         }
     }

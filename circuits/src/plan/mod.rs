@@ -270,7 +270,8 @@ impl CircuitPlan {
     }
 
     fn lay_out(basis: Basis, (format_index, sizes): search::Chosen) -> Result<Self, PlanError> {
-        let Basis { of_claim, claims, boundaries, graph, folded, formats, hidden, instance } = basis;
+        let Basis { of_claim, claims, boundaries, graph, folded, formats, hidden, instance } =
+            basis;
         let hash = hidden.map(|hidden| HashRows::new(&hidden, sizes.claim_lanes));
         let format = &formats[format_index];
         let layers = layers(&folded, format, sizes.slot_lanes);

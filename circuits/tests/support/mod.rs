@@ -427,27 +427,22 @@ impl Model {
         inputs: Vec<i64>,
         options: PlanOptions,
     ) -> Self {
-        let PlanOptions { input_visibility, output_visibility, .. } = options;
-        let [takes, gives] = options.boundaries;
+        let PlanOptions { input_visibility, output_visibility, boundaries, .. } = options;
         let plan = CircuitPlan::new(&graph, options).expect("the model fits");
         let execution = execute(&graph, std::slice::from_ref(&inputs)).expect("inputs fit");
         let outputs: Vec<i64> =
             graph.outputs.iter().flat_map(|id| execution.values[id.0].iter().copied()).collect();
-        let shown = |visibility, tensors: &[TensorId], values, blinding| match visibility {
+        // What a boundary holds, the instance does not.
+        let shown = |side: usize, visibility, tensors: &[TensorId], values| match visibility {
+            _ if boundaries[side] => InstanceValues::Public(&[]),
             Visibility::Public => InstanceValues::Public(values),
             Visibility::Committed => {
-                InstanceValues::Committed(commitment(&graph, tensors, values, blinding))
+                InstanceValues::Committed(commitment(&graph, tensors, values, BLINDINGS[side]))
             }
         };
-        // What a boundary holds, the instance does not.
-        let nothing = InstanceValues::Public(&[]);
-        let input = || shown(input_visibility, &graph.inputs, &inputs, BLINDINGS[0]);
-        let output = || shown(output_visibility, &graph.outputs, &outputs, BLINDINGS[1]);
-        let instance = instance_values(
-            [1, 2],
-            if takes { nothing } else { input() },
-            if gives { nothing } else { output() },
-        );
+        let input = shown(0, input_visibility, &graph.inputs, &inputs);
+        let output = shown(1, output_visibility, &graph.outputs, &outputs);
+        let instance = instance_values([1, 2], input, output);
         let (claims, stated) = (vec![blindings()], Vec::new());
         Self { plan: Arc::new(plan), execution: Arc::new(execution), instance, claims, stated }
     }

@@ -8,7 +8,7 @@ use zkinfer::{
     models::{ImportError, ImportOptions},
 };
 
-use super::devices::Icicle;
+use super::{devices::Icicle, parts::WriteLinks};
 use crate::output::Output;
 
 /// What the ONNX file leaves open about its inputs.
@@ -288,4 +288,6 @@ pub(crate) struct Run {
     pub(crate) quantize: Quantize,
     #[command(flatten)]
     pub(crate) alarm: Alarm,
+    #[command(flatten)]
+    pub(crate) parts: WriteLinks,
 }

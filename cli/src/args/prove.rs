@@ -5,6 +5,7 @@ use std::{num::NonZeroU32, path::PathBuf};
 use super::{
     devices::{DeviceName, Icicle, InstructionsName},
     model::{Alarm, Import, Quantize, TestSet},
+    parts::OfPart,
     srs::SrsFile,
 };
 use crate::job::{Hex20, Hex32};
@@ -79,6 +80,8 @@ pub(crate) struct Prove {
     #[arg(long, value_name = "FILE", requires = "inputs",
         conflicts_with_all = ["job", "payee", "chain", "expiry", "nonce"])]
     pub(crate) jobs: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) of_part: OfPart,
 }
 
 /// More claims in one proof than anybody waits for.
@@ -92,15 +95,15 @@ fn several(text: &str) -> Result<NonZeroU32, String> {
 
 /// What is to be proved: one run, or many.
 #[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false)]
 pub(crate) struct ProveInput {
     /// The input: EZKL's JSON, a JSON object by input name, CSV, .npy or .npz; `-` reads it from
     /// standard input.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["inputs", "part"])]
     pub(crate) input: Option<PathBuf>,
     /// Many inputs, each of which gets a proof: a folder of files, an array with a leading axis, or
     /// a JSON file with an entry for each.
-    #[arg(long, value_name = "FILE|DIR")]
+    #[arg(long, value_name = "FILE|DIR", required_unless_present_any = ["input", "part"])]
     pub(crate) inputs: Option<PathBuf>,
 }
 

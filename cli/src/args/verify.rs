@@ -9,6 +9,7 @@ use zkinfer::{
 
 use super::{
     model::{Import, Quantize, TestSet},
+    parts::AllParts,
     prove::Job,
     srs::SrsFile,
 };
@@ -69,35 +70,49 @@ pub(crate) struct Expect {
 impl Expect {
     /// What the arguments expect of proofs under `key`.
     pub(crate) fn expectation<'a>(&self, key: &'a VerifyingKey) -> Result<Expectation<'a>, Error> {
-        let policy = match self.allow_srs {
+        let Job { job, payee, .. } = self.job;
+        let mut expectation = Expectation::new(key, self.policy());
+        self.set_common(&mut expectation);
+        let claim = &mut expectation.claim;
+        claim.key_digest = self.expect_key.map(|Hex32(digest)| KeyDigest(Digest(digest)));
+        claim.job_id = job.map(|Hex32(bytes)| bytes);
+        claim.payee = payee.map(|Hex20(bytes)| bytes);
+        expectation
+            .openings(self.opening.as_deref().map(read::openings).transpose()?)
+            .input(self.input())?
+            .output(self.output())
+    }
+
+    /// Which setups are trusted.
+    pub(crate) fn policy(&self) -> SrsPolicy {
+        match self.allow_srs {
             Some(Hex32(digest)) => SrsPolicy::AllowSrs(SrsDigest(Digest(digest))),
             None if self.allow_insecure_srs => SrsPolicy::AllowInsecureDev,
             None => SrsPolicy::CeremonyOnly,
-        };
-        let bytes = |Hex32(bytes)| bytes;
-        let Job { job, payee, chain, expiry, nonce } = self.job;
-        let mut expectation = Expectation::new(key, policy);
-        expectation.claim = zkinfer::verifier::Expectation {
-            key_digest: self.expect_key.map(|Hex32(digest)| KeyDigest(Digest(digest))),
-            model: self.expect_model.map(|Hex32(digest)| Digest(digest)),
-            chain_id: chain,
-            job_id: job.map(bytes),
-            payee: payee.map(|Hex20(bytes)| bytes),
-            expiry,
-            nonce,
-            valid_at: self.valid_at.map(|Moment(seconds)| seconds),
-            ..expectation.claim
-        };
-        expectation
-            .openings(self.opening.as_deref().map(read::openings).transpose()?)
-            .input(ExpectedSide {
-                values: self.expect_input.as_deref(),
-                commitment: self.expect_input_commitment.map(bytes),
-            })?
-            .output(ExpectedSide {
-                values: self.expect_output.as_deref(),
-                commitment: self.expect_output_commitment.map(bytes),
-            })
+        }
+    }
+
+    /// Sets what is the same of every part of a model.
+    pub(crate) fn set_common(&self, expectation: &mut Expectation<'_>) {
+        let Job { chain, expiry, nonce, .. } = self.job;
+        let claim = &mut expectation.claim;
+        claim.model = self.expect_model.map(|Hex32(digest)| Digest(digest));
+        claim.chain_id = chain;
+        claim.expiry = expiry;
+        claim.nonce = nonce;
+        claim.valid_at = self.valid_at.map(|Moment(seconds)| seconds);
+    }
+
+    /// What the input must be.
+    pub(crate) fn input(&self) -> ExpectedSide<'_> {
+        let commitment = self.expect_input_commitment.map(|Hex32(bytes)| bytes);
+        ExpectedSide { values: self.expect_input.as_deref(), commitment }
+    }
+
+    /// What the output must be.
+    pub(crate) fn output(&self) -> ExpectedSide<'_> {
+        let commitment = self.expect_output_commitment.map(|Hex32(bytes)| bytes);
+        ExpectedSide { values: self.expect_output.as_deref(), commitment }
     }
 }
 
@@ -108,7 +123,9 @@ pub(crate) struct Verify {
     pub(crate) proofs: Vec<PathBuf>,
     /// The verifying key.
     #[arg(long, value_name = "FILE")]
-    pub(crate) key: PathBuf,
+    pub(crate) key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) parts: AllParts,
     /// Check all proofs with one pairing, and one by one only if that fails.
     #[arg(long)]
     pub(crate) batch: bool,

@@ -12,6 +12,7 @@ mod prove;
 mod quote;
 mod run;
 mod setup;
+mod split;
 mod srs;
 mod verify;
 
@@ -37,6 +38,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<Outcome> {
         Command::Calibrate(args) => calibrate::run(&args, output),
         Command::Run(args) => run::run(&args, output),
         Command::Setup(args) => setup::run(&args, output),
+        Command::Split(args) => split::run(&args, output),
         Command::Prove(args) => prove::run(&args, output),
         Command::Commit(args) => commit::run(&args, output),
         Command::Verify(args) => verify::run(&args, output),

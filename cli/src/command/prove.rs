@@ -2,6 +2,7 @@
 
 mod many;
 mod one;
+mod part;
 mod places;
 #[cfg(test)]
 #[cfg(unix)]
@@ -30,6 +31,9 @@ use crate::{
 use places::Places;
 
 pub(crate) fn run(args: &args::Prove, output: &Output) -> Result<Outcome> {
+    if let Some(part) = args.of_part.all() {
+        return part::run(args, part, output);
+    }
     match (&args.input.input, &args.input.inputs) {
         (Some(input), None) => one::run(args, input, output),
         (None, Some(inputs)) => many::run(args, inputs, output),

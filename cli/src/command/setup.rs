@@ -34,7 +34,8 @@ pub(crate) fn run(args: &args::Setup, output: &Output) -> Result<Outcome> {
     let stored = files.stored()?;
     let test_set = args.test_set.test_set.as_deref();
     let accuracy = bound_accuracy(&model, &mut quantized, test_set, stored.as_ref(), output)?;
-    let (survey, reference) = alarm(args, &model, &quantized, (data.as_ref(), inputs), output)?;
+    let (survey, reference) =
+        alarm(&args.alarm, &model, &quantized, (data.as_ref(), inputs), output)?;
     let (srs, device) = (args.srs.file.as_deref(), Device::default());
     let made = watched(output, |watch| {
         Keys::make_again(stored.as_ref(), &model, &quantized, srs, &device, watch)
@@ -66,8 +67,8 @@ pub(crate) fn run(args: &args::Setup, output: &Output) -> Result<Outcome> {
 
 /// Compares the integers with the float model, and that with its exporter, on what the key is made
 /// from; before the key is written.
-fn alarm(
-    args: &args::Setup,
+pub(super) fn alarm(
+    args: &args::Alarm,
     model: &Model,
     quantized: &Quantized,
     (input, inputs): (Option<&InputData>, Vec<Tensors>),
@@ -81,9 +82,9 @@ fn alarm(
         }
         _ => return Ok((Survey::default(), None)),
     };
-    let reference = reference(&args.alarm, model, Some(data), &inputs)?;
+    let reference = reference(args, model, Some(data), &inputs)?;
     output.alarm_reference(reference.as_ref());
-    let survey = model.compare_all(quantized, &inputs, &args.alarm.demands())?;
+    let survey = model.compare_all(quantized, &inputs, &args.demands())?;
     output.alarm_all(&survey);
     Ok((survey, reference))
 }

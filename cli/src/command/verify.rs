@@ -1,8 +1,10 @@
 //! `verify`: do these proofs prove what I expect?
 
+mod parts;
+
 use std::{collections::HashSet, fmt, path::PathBuf, time::Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde::Serialize;
 use zkinfer::{
     Error, Expectation, NamedTensor, Rejection, Shown, Side, models, read,
@@ -17,7 +19,11 @@ use crate::{
 };
 
 pub(crate) fn run(args: &args::Verify, output: &Output) -> Result<Outcome> {
-    let key = read::key(&args.key)?;
+    let key = match (&args.parts.manifest, &args.key) {
+        (Some(manifest), _) => return parts::run(args, manifest, output),
+        (None, Some(key)) => read::key(key)?,
+        (None, None) => bail!("give --key or --manifest"),
+    };
     let expectation = args.expect.expectation(&key)?;
     let files: Vec<ProofFile> =
         args.proofs.iter().map(|path| read::proof(path)).collect::<Result<_, Error>>()?;
@@ -187,26 +193,24 @@ impl Report {
             verify_seconds: seconds,
         }
     }
+}
 
-    /// One side: what is shown of it, and whether anybody but the prover has said that it is right.
-    fn side(
-        f: &mut fmt::Formatter<'_>,
-        side: Side,
-        compared: bool,
-        commitment: Option<&String>,
-        names: &[String],
-        values: Option<&Vec<Vec<f64>>>,
-    ) -> fmt::Result {
-        let expected = if compared { "as expected" } else { "NOT compared" };
-        if let Some(commitment) = commitment {
-            writeln!(f, "  {side} commitment, {expected}: {commitment}")?;
-        }
-        for (name, values) in names.iter().zip(values.into_iter().flatten()) {
-            let name = models::Shown(name);
-            writeln!(f, "  {side} {name}, {expected}: {}", brief(values))?;
-        }
-        Ok(())
+/// One side: what is shown of it, and whether anybody but the prover has said that it is right.
+fn side(
+    f: &mut fmt::Formatter<'_>,
+    (side, compared): (Side, bool),
+    commitment: Option<&String>,
+    (names, values): (&[String], Option<&Vec<Vec<f64>>>),
+) -> fmt::Result {
+    let expected = if compared { "as expected" } else { "NOT compared" };
+    if let Some(commitment) = commitment {
+        writeln!(f, "  {side} commitment, {expected}: {commitment}")?;
     }
+    for (name, values) in names.iter().zip(values.into_iter().flatten()) {
+        let name = models::Shown(name);
+        writeln!(f, "  {side} {name}, {expected}: {}", brief(values))?;
+    }
+    Ok(())
 }
 
 impl fmt::Display for Report {
@@ -217,21 +221,17 @@ impl fmt::Display for Report {
         writeln!(f, "ACCEPTED under the key {}", self.key_digest)?;
         let (model, digest) = (models::Shown(&self.model), &self.model_digest);
         writeln!(f, "  which claims to be the model {model}, an ONNX file of digest {digest}")?;
-        Self::side(
+        side(
             f,
-            Side::Input,
-            self.input_compared,
+            (Side::Input, self.input_compared),
             self.input_commitment.as_ref(),
-            &self.input_names,
-            self.input.as_ref(),
+            (&self.input_names, self.input.as_ref()),
         )?;
-        Self::side(
+        side(
             f,
-            Side::Output,
-            self.output_compared,
+            (Side::Output, self.output_compared),
             self.output_commitment.as_ref(),
-            &self.output_names,
-            self.output.as_ref(),
+            (&self.output_names, self.output.as_ref()),
         )?;
         if let Some(leaf) = &self.leaf {
             writeln!(f, "  {leaf}")?;

@@ -14,6 +14,7 @@ mod hidden;
 mod joint;
 mod keys;
 mod pages;
+mod parts;
 mod prove_and_verify;
 mod readme;
 mod remembered;

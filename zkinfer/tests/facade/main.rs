@@ -8,6 +8,7 @@ mod onnx;
 
 mod accuracy;
 mod hostile;
+mod parts;
 mod settings;
 mod shapes;
 mod support;

@@ -89,3 +89,8 @@ pub(crate) fn samples() -> String {
     let lines: String = (0..12).map(line).collect();
     format!("a,b,c,label\n{lines}")
 }
+
+/// The folder of a model of the zoo.
+pub(crate) fn zoo(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/zoo").join(name)
+}

@@ -1,0 +1,98 @@
+//! A model in parts.
+
+use std::{num::NonZeroU32, path::PathBuf};
+
+use super::{
+    model::{Alarm, Import, Quantize, TestSet},
+    srs::SrsFile,
+};
+use crate::job::{Hex20, Hex32};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Split {
+    /// The ONNX file.
+    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) import: Import,
+    /// How many parts, of balanced cost.
+    #[arg(long, value_name = "N", value_parser = several)]
+    pub(crate) parts: NonZeroU32,
+    /// The folder for the manifest, and the key and settings of every part.
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+    /// An input to calibrate with, where there are no samples.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) quantize: Quantize,
+    #[command(flatten)]
+    pub(crate) test_set: TestSet,
+    #[command(flatten)]
+    pub(crate) alarm: Alarm,
+    #[command(flatten)]
+    pub(crate) srs: SrsFile,
+}
+
+/// A number of parts.
+fn several(text: &str) -> Result<NonZeroU32, String> {
+    let most = u32::try_from(zkinfer::verifier::MAX_PARTS).unwrap_or(u32::MAX);
+    let count = text.parse::<NonZeroU32>().ok().filter(|n| (2..=most).contains(&n.get()));
+    count.ok_or_else(|| format!("expected a number from 2 to {most}"))
+}
+
+/// The links of a run, to be written.
+#[derive(Debug, clap::Args)]
+pub(crate) struct WriteLinks {
+    /// The manifest of the model's parts, from `split`: the run is of these parts.
+    #[arg(long, value_name = "FILE", requires = "links",
+        conflicts_with_all = [
+            "settings", "calibrate", "activation_bits", "input_bits", "input_levels", "commit",
+            "optimize", "name",
+        ])]
+    pub(crate) manifest: Option<PathBuf>,
+    /// The folder for what goes from part to part: secret, for the provers of the parts.
+    #[arg(long, value_name = "DIR", requires = "manifest")]
+    pub(crate) links: Option<PathBuf>,
+}
+
+/// A part that is to be proven.
+#[derive(Debug, clap::Args)]
+pub(crate) struct OfPart {
+    /// The manifest of the model's parts, from `split`: one of them is proven.
+    #[arg(long, value_name = "FILE", requires_all = ["part", "links"],
+        conflicts_with_all = [
+            "settings", "calibrate", "activation_bits", "input_bits", "input_levels", "commit",
+            "optimize", "name", "key", "inputs", "joint", "test_set", "max_error", "require_class",
+            "threshold", "reference", "input_opening",
+        ])]
+    pub(crate) manifest: Option<PathBuf>,
+    /// Which part, counted from 0. The first takes --input, the others what their links hold.
+    #[arg(long, value_name = "N", requires = "manifest")]
+    pub(crate) part: Option<usize>,
+    /// The folder with the links of the part, from `run --links`.
+    #[arg(long, value_name = "DIR", requires = "manifest")]
+    pub(crate) links: Option<PathBuf>,
+}
+
+impl OfPart {
+    /// The manifest, the part, and the folder of its links.
+    pub(crate) fn all(&self) -> Option<(&PathBuf, usize, &PathBuf)> {
+        Some((self.manifest.as_ref()?, self.part?, self.links.as_ref()?))
+    }
+}
+
+/// What proofs of all parts must be.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AllParts {
+    /// The manifest of the model's parts, from `split`, with their keys beside it: the proofs must be
+    /// those of all parts, in their order and for one job.
+    #[arg(long, value_name = "FILE", required_unless_present = "key",
+        conflicts_with_all = ["key", "batch", "opening", "expect_key", "payee"])]
+    pub(crate) manifest: Option<PathBuf>,
+    /// The root that the manifest must have, as `split` prints it: it says which parts are meant.
+    #[arg(long, value_name = "HEX", requires = "manifest")]
+    pub(crate) expect_manifest: Option<Hex32>,
+    /// Who must be paid for each part, in their order, with commas between.
+    #[arg(long, value_name = "HEX", requires = "manifest", value_delimiter = ',')]
+    pub(crate) payees: Vec<Hex20>,
+}
