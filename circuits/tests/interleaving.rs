@@ -54,6 +54,9 @@ macro_rules! interleaved_gates_bite {
             // A column that neighbours share holds nothing else.
             let is_part = model.plan.boundaries().contains(&true);
             assert_eq!(model.plan.shape().interleaved > 1, !is_part, "columns are interleaved");
+            if is_part {
+                return;
+            }
             assert_eq!(model.plan.cost().degree, 5);
             let honest = Recorder::synthesize(&model.circuit(), model.plan.k(), &model.instance);
             assert_eq!(honest.broken(), BTreeSet::new());
