@@ -41,11 +41,11 @@ fn main() -> Result<()> {
     };
     let folder = std::env::temp_dir().join(format!("linked-parts-{}", std::process::id()));
     let paid = run(&zoo, &folder);
-    std::fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    let removed = std::fs::remove_dir_all(&folder);
     for receipt in paid? {
         println!("paid {} to {} for job {:?}", receipt.price.0, receipt.payee, receipt.job);
     }
-    Ok(())
+    removed.with_context(|| folder.display().to_string())
 }
 
 fn run(zoo: &Path, folder: &Path) -> Result<Vec<Receipt>> {
