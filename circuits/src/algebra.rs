@@ -58,6 +58,24 @@ impl<'a> Gates<'a> {
             constraints.into_iter().map(only).collect()
         });
     }
+
+    /// A gate for each helper column: in every row it is the sum of the fractions of its group, each
+    /// of which `ratio` gives as numerator and denominator.
+    pub(crate) fn fractions<F: Copy>(
+        &mut self,
+        name: &'static str,
+        groups: impl IntoIterator<Item = (impl AsRef<[F]>, Column<Advice>)>,
+        ratio: impl Fn(&mut Row<'_, '_>, F) -> (Expression<Fr>, Expression<Fr>),
+    ) {
+        for (group, helper) in groups {
+            self.create(name, |row| {
+                let ratios: Vec<_> = group.as_ref().iter().map(|&f| ratio(row, f)).collect();
+                let (numerator, denominator) = fraction_sum(&ratios);
+                let left = denominator * row.cur(helper);
+                [("helper = Σ fractions", row.on() * (left - numerator))]
+            });
+        }
+    }
 }
 
 /// The row that a gate is about.
@@ -149,7 +167,7 @@ pub(crate) fn sum(terms: impl IntoIterator<Item = Expression<Fr>>) -> Expression
 }
 
 /// The sum of fractions, each numerator and denominator, as one fraction.
-pub(crate) fn fraction_sum(
+fn fraction_sum(
     fractions: &[(Expression<Fr>, Expression<Fr>)],
 ) -> (Expression<Fr>, Expression<Fr>) {
     let product = |skip: Option<usize>| {

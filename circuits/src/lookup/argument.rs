@@ -24,7 +24,7 @@ use super::{
     table::Table,
 };
 use crate::{
-    algebra::{Gates, MAX_DEGREE, Row, fraction_sum, integer, sum},
+    algebra::{Gates, MAX_DEGREE, Row, integer, sum},
     cells::FixedCells,
     challenges::Challenges,
     frame::{Frame, Order},
@@ -106,14 +106,8 @@ impl LookupArgument {
 
     pub(crate) fn gates(&self, gates: &mut Gates<'_>) {
         let groups = helper_groups(&self.lookups, self.lanes.len());
-        for (group, &helper) in groups.iter().zip(&self.helpers) {
-            gates.create("lookup fractions", |row| {
-                let fractions: Vec<_> = group.iter().map(|f| self.ratio(row, *f)).collect();
-                let (numerator, denominator) = fraction_sum(&fractions);
-                let left = denominator * row.cur(helper);
-                [("helper = Σ fractions", row.on() * (left - numerator))]
-            });
-        }
+        let groups = groups.iter().zip(self.helpers.iter().copied());
+        gates.fractions("lookup fractions", groups, |row, fraction| self.ratio(row, fraction));
     }
 
     /// The fractions of a row.

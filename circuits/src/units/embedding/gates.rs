@@ -4,7 +4,7 @@ use halo2_proofs::{halo2curves::bn256::Fr, plonk::Expression};
 
 use super::{EmbeddingUnit, Lane};
 use crate::{
-    algebra::{Gates, Row, fraction_sum, horner, integer, power_of_two},
+    algebra::{Gates, Row, horner, integer, power_of_two},
     challenges::Challenges,
     integers::int,
     lookup::FRACTIONS_PER_HELPER,
@@ -53,14 +53,8 @@ impl EmbeddingUnit {
     fn fraction_gates(&self, gates: &mut Gates<'_>) {
         let words = (0..self.lanes.len()).map(Some);
         let fractions: Vec<_> = std::iter::once(None).chain(words).collect();
-        for (group, &helper) in fractions.chunks(FRACTIONS_PER_HELPER).zip(&self.helpers) {
-            gates.create("embedding fractions", |row| {
-                let ratios: Vec<_> = group.iter().map(|word| self.ratio(row, *word)).collect();
-                let (numerator, denominator) = fraction_sum(&ratios);
-                let left = row.cur(helper) * denominator;
-                [("helper = Σ fractions", row.on() * (left - numerator))]
-            });
-        }
+        let groups = fractions.chunks(FRACTIONS_PER_HELPER).zip(self.helpers.iter().copied());
+        gates.fractions("embedding fractions", groups, |row, word| self.ratio(row, word));
     }
 
     /// `1/(pole − index − θ·tag − θ²·f)` of a whole row that was stated, or

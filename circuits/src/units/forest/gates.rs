@@ -4,7 +4,7 @@ use halo2_proofs::{halo2curves::bn256::Fr, plonk::Expression};
 
 use super::{ForestUnit, Lane};
 use crate::{
-    algebra::{Gates, Row, fraction_sum, integer, power_of_two},
+    algebra::{Gates, Row, integer, power_of_two},
     challenges::Challenges,
     integers::int,
     lookup::{FRACTIONS_PER_HELPER, entry::RANK_TAG},
@@ -64,14 +64,8 @@ impl ForestUnit {
     /// Each helper is the sum of up to three fractions.
     fn fraction_gates(&self, gates: &mut Gates<'_>) {
         let fractions: Vec<_> = std::iter::once(None).chain(self.lanes.iter().map(Some)).collect();
-        for (group, &helper) in fractions.chunks(FRACTIONS_PER_HELPER).zip(&self.helpers) {
-            gates.create("forest fractions", |row| {
-                let ratios: Vec<_> = group.iter().map(|lane| self.ratio(row, *lane)).collect();
-                let (numerator, denominator) = fraction_sum(&ratios);
-                let left = row.cur(helper) * denominator;
-                [("helper = Σ fractions", row.on() * (left - numerator))]
-            });
-        }
+        let groups = fractions.chunks(FRACTIONS_PER_HELPER).zip(self.helpers.iter().copied());
+        gates.fractions("forest fractions", groups, |row, lane| self.ratio(row, lane));
     }
 
     /// `1/(pole − c)` of a step of a lane, or `−m/(pole − f·F − r)` of a rank.
