@@ -8,7 +8,7 @@ use zkinfer::{
     models::{ImportError, ImportOptions},
 };
 
-use super::{devices::Icicle, parts::WriteLinks};
+use super::{devices::Icicle, parts::WriteLinks, srs::SrsFile};
 use crate::output::Output;
 
 /// What the ONNX file leaves open about its inputs.
@@ -222,6 +222,26 @@ pub(crate) struct TestSet {
     /// --calibrate. Labels in it are compared.
     #[arg(long, value_name = "FILE")]
     pub(crate) test_set: Option<PathBuf>,
+}
+
+/// What keys are made from.
+#[derive(Debug, clap::Args)]
+pub(crate) struct KeySource {
+    /// The ONNX file.
+    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) import: Import,
+    /// An input to calibrate with, where there are no samples.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) quantize: Quantize,
+    #[command(flatten)]
+    pub(crate) test_set: TestSet,
+    #[command(flatten)]
+    pub(crate) alarm: Alarm,
+    #[command(flatten)]
+    pub(crate) srs: SrsFile,
 }
 
 #[derive(Debug, clap::Args)]

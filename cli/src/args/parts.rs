@@ -2,35 +2,19 @@
 
 use std::{num::NonZeroU32, path::PathBuf};
 
-use super::{
-    model::{Alarm, Import, Quantize, TestSet},
-    srs::SrsFile,
-};
+use super::model::KeySource;
 use crate::job::{Hex20, Hex32};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Split {
-    /// The ONNX file.
-    pub(crate) model: PathBuf,
     #[command(flatten)]
-    pub(crate) import: Import,
+    pub(crate) source: KeySource,
     /// How many parts, of balanced cost.
     #[arg(long, value_name = "N", value_parser = several)]
     pub(crate) parts: NonZeroU32,
     /// The folder for the manifest, and the key and settings of every part.
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: PathBuf,
-    /// An input to calibrate with, where there are no samples.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) input: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) quantize: Quantize,
-    #[command(flatten)]
-    pub(crate) test_set: TestSet,
-    #[command(flatten)]
-    pub(crate) alarm: Alarm,
-    #[command(flatten)]
-    pub(crate) srs: SrsFile,
 }
 
 /// A number of parts.

@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, path::PathBuf};
 
 use super::{
     devices::{DeviceName, Icicle, InstructionsName},
-    model::{Alarm, Import, Quantize, TestSet},
+    model::{Alarm, Import, KeySource, Quantize, TestSet},
     parts::OfPart,
     srs::SrsFile,
 };
@@ -12,24 +12,11 @@ use crate::job::{Hex20, Hex32};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Setup {
-    /// The ONNX file.
-    pub(crate) model: PathBuf,
     #[command(flatten)]
-    pub(crate) import: Import,
+    pub(crate) source: KeySource,
     /// Where to write the verifying key; beside the model by default.
     #[arg(short, long, visible_alias = "key", value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// An input to calibrate with, where there are no samples.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) input: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) quantize: Quantize,
-    #[command(flatten)]
-    pub(crate) test_set: TestSet,
-    #[command(flatten)]
-    pub(crate) alarm: Alarm,
-    #[command(flatten)]
-    pub(crate) srs: SrsFile,
 }
 
 #[derive(Debug, clap::Args)]

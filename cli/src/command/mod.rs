@@ -12,6 +12,7 @@ mod prove;
 mod quote;
 mod run;
 mod setup;
+mod source;
 mod split;
 mod srs;
 mod verify;

@@ -4,13 +4,10 @@ use std::{fmt, path::PathBuf};
 
 use anyhow::Result;
 use serde::Serialize;
-use zkinfer::{
-    Device, InputData, KeyFiles, Keys, Model, Origin, Quantized, Reference, Shapes, Stored, Survey,
-    Tensors,
-};
+use zkinfer::{Device, KeyFiles, Keys, Reference, Stored, Survey};
 
+use super::source::Source;
 use crate::{
-    alarm::{bound_accuracy, reference},
     args,
     output::{Outcome, Output},
     progress::watched,
@@ -18,25 +15,15 @@ use crate::{
 };
 
 pub(crate) fn run(args: &args::Setup, output: &Output) -> Result<Outcome> {
+    let source = &args.source;
     let files = match &args.output {
         Some(key) => KeyFiles::of_key(key),
-        None => KeyFiles::beside_model(&args.model),
+        None => KeyFiles::beside_model(&source.model),
     };
-    let (data, recipe) = args::or_no_model(&args.model, || {
-        let data = args.input.as_deref().map(InputData::read).transpose()?;
-        Ok((data, args.quantize.recipe()?))
-    })?;
-    let shapes: Vec<_> =
-        recipe.shapes().into_iter().chain(data.iter().map(Shapes::Input)).collect();
-    let model = args.import.open(&args.model, &shapes, output)?;
-    let inputs = data.iter().map(|data| model.input(data)).collect::<Result<Vec<_>, _>>()?;
-    let mut quantized = model.quantize(&recipe, &files.settings, &inputs)?;
-    let stored = files.stored()?;
-    let test_set = args.test_set.test_set.as_deref();
-    let accuracy = bound_accuracy(&model, &mut quantized, test_set, stored.as_ref(), output)?;
-    let (survey, reference) =
-        alarm(&args.alarm, &model, &quantized, (data.as_ref(), inputs), output)?;
-    let (srs, device) = (args.srs.file.as_deref(), Device::default());
+    let stored = args::or_no_model(&source.model, || files.stored())?;
+    let Source { model, quantized, accuracy, survey, reference } =
+        Source::read(source, &files.settings, stored.as_ref(), output)?;
+    let (srs, device) = (source.srs.file.as_deref(), Device::default());
     let made = watched(output, |watch| {
         Keys::make_again(stored.as_ref(), &model, &quantized, srs, &device, watch)
     })?;
@@ -63,30 +50,6 @@ pub(crate) fn run(args: &args::Setup, output: &Output) -> Result<Outcome> {
         reference,
     })?;
     Ok(Outcome::Accepted)
-}
-
-/// Compares the integers with the float model, and that with its exporter, on what the key is made
-/// from; before the key is written.
-pub(super) fn alarm(
-    args: &args::Alarm,
-    model: &Model,
-    quantized: &Quantized,
-    (input, inputs): (Option<&InputData>, Vec<Tensors>),
-    output: &Output,
-) -> Result<(Survey, Option<Reference>)> {
-    let (data, inputs) = match (&quantized.origin, input) {
-        (Origin::Samples(data), _) => (data, model.samples(data)?),
-        (_, Some(data)) => {
-            output.remark_file(data);
-            (data, inputs)
-        }
-        _ => return Ok((Survey::default(), None)),
-    };
-    let reference = reference(args, model, Some(data), &inputs)?;
-    output.alarm_reference(reference.as_ref());
-    let survey = model.compare_all(quantized, &inputs, &args.demands())?;
-    output.alarm_all(&survey);
-    Ok((survey, reference))
 }
 
 #[derive(Serialize)]

@@ -4,11 +4,10 @@ use std::{fmt, path::PathBuf};
 
 use anyhow::Result;
 use serde::Serialize;
-use zkinfer::{Device, InputData, KeyFiles, Making, PartFiles, Parts, Shapes};
+use zkinfer::{Device, KeyFiles, Making, PartFiles, Parts};
 
-use super::setup;
+use super::source::Source;
 use crate::{
-    alarm::bound_accuracy,
     args,
     output::{Outcome, Output},
     progress::watched,
@@ -20,23 +19,14 @@ pub(crate) fn run(args: &args::Split, output: &Output) -> Result<Outcome> {
         return Err(zkinfer::Error::NoFolder { path: args.output.clone() }.into());
     }
     let files = PartFiles::in_folder(&args.output);
-    let (data, recipe) = args::or_no_model(&args.model, || {
-        let data = args.input.as_deref().map(InputData::read).transpose()?;
-        Ok((data, args.quantize.recipe()?))
-    })?;
-    let shapes: Vec<_> =
-        recipe.shapes().into_iter().chain(data.iter().map(Shapes::Input)).collect();
-    let model = args.import.open(&args.model, &shapes, output)?;
-    let inputs = data.iter().map(|data| model.input(data)).collect::<Result<Vec<_>, _>>()?;
-    let beside = KeyFiles::beside_model(&args.model);
-    let mut quantized = model.quantize(&recipe, &beside.settings, &inputs)?;
-    let test_set = args.test_set.test_set.as_deref();
-    let accuracy = bound_accuracy(&model, &mut quantized, test_set, None, output)?;
-    setup::alarm(&args.alarm, &model, &quantized, (data.as_ref(), inputs), output)?;
+    let source = &args.source;
+    let beside = KeyFiles::beside_model(&source.model);
+    let Source { model, quantized, accuracy, .. } =
+        Source::read(source, &beside.settings, None, output)?;
     let making = Making {
         count: args.parts,
         files: &files,
-        srs: args.srs.file.as_deref(),
+        srs: source.srs.file.as_deref(),
         device: &Device::default(),
         accuracy: accuracy.as_ref(),
     };
