@@ -44,7 +44,7 @@ pub use plan::{
 pub use units::{
     Shape, UnitRows,
     boundary::{BOUNDARY_BLINDING, BoundaryShape, PROOFS_A_SIDE},
-    hash::{HashShape, InputDigits},
+    hash::{HashShape, HashWidths, InputDigits},
     linear::LinearShape,
     shapes::*,
     slots::{SlotShape, check_layers},

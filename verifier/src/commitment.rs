@@ -81,7 +81,7 @@ impl Commitment {
             .collect();
         let packed = digits.chunks(digits_per_element(bits)).map(|chunk| pack(chunk, bits));
         let elements: Vec<Fr> = core::iter::once(blinding.0).chain(packed).collect();
-        Ok(Self(Poseidon::default().sponge(capacity(got, bits), &elements)))
+        Ok(Self(Poseidon::with(|poseidon| poseidon.sponge(capacity(got, bits), &elements))))
     }
 
     /// The field element, which is the public value of a proof.

@@ -80,6 +80,8 @@
 extern crate alloc;
 #[cfg(test)]
 extern crate self as zkinfer_verifier;
+#[cfg(feature = "std")]
+extern crate std;
 
 #[cfg(test)]
 mod absorption;

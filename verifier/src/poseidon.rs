@@ -46,6 +46,18 @@ impl Default for Poseidon {
 }
 
 impl Poseidon {
+    /// What `read` makes of the instance, whose constants are drawn once in a process; each time where
+    /// there is no `std`.
+    pub fn with<T>(read: impl FnOnce(&Self) -> T) -> T {
+        #[cfg(feature = "std")]
+        {
+            static INSTANCE: std::sync::OnceLock<Poseidon> = std::sync::OnceLock::new();
+            read(INSTANCE.get_or_init(Self::default))
+        }
+        #[cfg(not(feature = "std"))]
+        read(&Self::default())
+    }
+
     /// Whether a round raises every element to the fifth power, or the first only.
     #[must_use]
     pub fn is_full(round: usize) -> bool {

@@ -27,7 +27,7 @@ use crate::{
     units::{
         Lanes, Proven, Relations, Rows, Shape, Units,
         boundary::BoundaryRows,
-        hash::{HashRows, Hidden},
+        hash::{HashRows, HashWidths, Hidden},
         linear::{self, LinearShape, LinearWidths, Ways},
         slots::{self, Layer, RequantKind, RowFormat, SlotRows},
     },
@@ -188,8 +188,7 @@ struct Sizes {
     interleaved: usize,
     slot_lanes: usize,
     relation_lanes: Lanes,
-    /// Claims side by side in the hash unit.
-    claim_lanes: usize,
+    hash: HashWidths,
     linear: LinearWidths,
     limb_bits: u32,
     table_lanes: usize,
@@ -272,7 +271,7 @@ impl CircuitPlan {
     fn lay_out(basis: Basis, (format_index, sizes): search::Chosen) -> Result<Self, PlanError> {
         let Basis { of_claim, claims, boundaries, graph, folded, formats, hidden, instance } =
             basis;
-        let hash = hidden.map(|hidden| HashRows::new(&hidden, sizes.claim_lanes));
+        let hash = hidden.map(|hidden| HashRows::new(&hidden, sizes.hash));
         let format = &formats[format_index];
         let layers = layers(&folded, format, sizes.slot_lanes);
         let mut tables = ValueTables::default();

@@ -307,7 +307,10 @@ impl<'a> Search<'a> {
         let layers = layers(self.folded, self.format, slot_lanes);
         let proven = Proven { graph: self.graph(), nodes: &self.nodes, layers: &layers };
         let Some(relation_lanes) = Lanes::fewest(proven, rows) else { return Vec::new() };
-        let Some((claim_lanes, committed)) = self.committed(rows) else { return Vec::new() };
+        let committed = match self.hidden.map(|hidden| hidden.narrowest(rows, COMMITMENT_LANES)) {
+            Some(None) => return Vec::new(),
+            found => found.flatten(),
+        };
         let boundary = BoundaryRows::of(self.folded.graph(), self.boundaries, k);
         let mut tables = self.tables.clone();
         let relations = Relations::new(proven, relation_lanes, &mut tables);
@@ -318,7 +321,7 @@ impl<'a> Search<'a> {
                 interleaved,
                 slot_lanes,
                 relation_lanes,
-                claim_lanes,
+                hash: committed.as_ref().map(HashRows::widths).unwrap_or_default(),
                 linear: *widths,
                 limb_bits: 0,
                 table_lanes: 1,
@@ -343,13 +346,6 @@ impl<'a> Search<'a> {
             .flat_map(of_linear)
             .filter_map(|(sizes, shape)| self.with_table((rows, &tables.values), sizes, shape))
             .collect()
-    }
-
-    /// The fewest lanes with which the hash unit fits into `rows`, and its rows with them.
-    fn committed(&self, rows: usize) -> Option<(usize, Option<HashRows>)> {
-        let Some(hidden) = self.hidden else { return Some((1, None)) };
-        let lanes = hidden.fewest_lanes(rows, COMMITMENT_LANES)?;
-        Some((lanes, Some(HashRows::new(hidden, lanes))))
     }
 
     /// The candidate whose table has as few entries to a row as fit it into `rows`.

@@ -13,15 +13,16 @@ use zkinfer_verifier::{
 use super::{BLINDINGS, Model, commitment};
 
 impl Model {
-    /// One run for each of the inputs, all in one circuit, whose instance is the root of their claims.
-    pub(crate) fn joined(graph: QuantizedGraph, inputs: &[Vec<i64>], max_k: u32) -> Self {
+    /// One run for each of the inputs, all in one circuit of so many rows, whose instance is the root of
+    /// their claims.
+    pub(crate) fn joined(graph: QuantizedGraph, inputs: &[Vec<i64>], k: u32) -> Self {
         let claims = inputs.len().try_into().expect("few inputs");
         let [input_visibility, output_visibility] = [Visibility::Committed; 2];
         let options = PlanOptions {
             input_visibility,
             output_visibility,
             claims,
-            max_k,
+            k: Some(k),
             ..PlanOptions::default()
         };
         let plan = CircuitPlan::new(&graph, options).expect("the model fits");

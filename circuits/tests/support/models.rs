@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use zkinfer_circuits::{CircuitPlan, PlanOptions, PlanSizes};
+use zkinfer_circuits::{CircuitPlan, HashWidths, PlanOptions, PlanSizes};
 use zkinfer_models::quantized::*;
 use zkinfer_verifier::Visibility;
 
@@ -43,6 +43,8 @@ macro_rules! for_every_model {
             committed_constant,
             committed_output,
             joined,
+            joined_in_few_rows,
+            joined_with_rounds_left,
             joined_side_by_side,
             part,
             first_part
@@ -96,20 +98,34 @@ pub(crate) fn committed_constant() -> Model {
     Model::with_visibility(builder.graph, vec![7; 3], visibility)
 }
 
+/// So many runs in one proof of `2^k` rows, and how wide the rows of the hash are then.
+fn joined_at((count, outputs): (i64, usize), k: u32, widths: [usize; 3]) -> Model {
+    let (graph, inputs) = several_runs(count, outputs);
+    let model = Model::joined(graph, &inputs, k);
+    let [lanes, rounds, digits] = widths;
+    let found = model.plan.shape().hash.as_ref().map(|shape| shape.widths);
+    assert_eq!(found, Some(HashWidths { lanes, rounds, digits }));
+    model
+}
+
 /// Two runs in one proof, one after the other; outputs of several field elements.
 pub(crate) fn joined() -> Model {
-    let (graph, inputs) = several_runs(2, 34);
-    let model = Model::joined(graph, &inputs, 9);
-    assert_eq!(model.plan.shape().hash.as_ref().map(|shape| shape.lanes), Some(1));
-    model
+    joined_at((2, 34), 9, [1, 3, 1])
+}
+
+/// The same in fewer rows: two elements are packed in a row.
+pub(crate) fn joined_in_few_rows() -> Model {
+    joined_at((2, 34), 8, [2, 3, 2])
+}
+
+/// Three runs, for which rows have so many partial rounds that some are left.
+pub(crate) fn joined_with_rounds_left() -> Model {
+    joined_at((3, 34), 9, [1, 5, 2])
 }
 
 /// Four runs, two side by side.
 pub(crate) fn joined_side_by_side() -> Model {
-    let (graph, inputs) = several_runs(4, 3);
-    let model = Model::joined(graph, &inputs, 9);
-    assert_eq!(model.plan.shape().hash.as_ref().map(|shape| shape.lanes), Some(2));
-    model
+    joined_at((4, 3), 9, [2, 3, 1])
 }
 
 /// A part in the middle: of what it takes, a layer reads some and some goes on as it is.

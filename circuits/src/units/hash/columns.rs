@@ -4,19 +4,72 @@ use halo2_proofs::plonk::{Advice, Column, Fixed};
 use zkinfer_verifier::poseidon::WIDTH;
 
 use super::{
-    permutation::{CONSTANTS, FUSED},
-    rows::{Absorbs, Side, Track, committed_place},
+    permutation,
+    rows::{Absorbs, MOST_DIGITS, Side, Track},
 };
 use crate::{
+    cells::Place,
     frame::{Copied, Frame, Limbs, Order},
+    integers::index,
     lookup::entry::{KeyTerm, Tag},
 };
+
+/// How wide a row of the hash unit is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HashWidths {
+    /// Claims side by side.
+    pub lanes: usize,
+    /// Partial rounds to a row.
+    pub rounds: usize,
+    /// Committed inputs that a track packs in a row.
+    pub digits: usize,
+}
+
+/// The widths of a single claim, whose rows are few in any circuit: they decide nothing else.
+impl Default for HashWidths {
+    fn default() -> Self {
+        Self { lanes: 1, rounds: 3, digits: 1 }
+    }
+}
+
+impl HashWidths {
+    /// The widths for several claims that a search may choose, with up to so many lanes that each
+    /// have claims: those with the fewest full-width columns first, which cost most.
+    pub(super) fn of_claims(claims: usize, most_lanes: usize) -> Vec<Self> {
+        let lanes = (1..=most_lanes).filter(|&lanes| claims.is_multiple_of(lanes));
+        let mut widths: Vec<_> = lanes
+            .flat_map(|lanes| (1..=MOST_ROUNDS).map(move |rounds| (lanes, rounds)))
+            .flat_map(|(lanes, rounds)| {
+                (1..=MOST_DIGITS).map(move |digits| Self { lanes, rounds, digits })
+            })
+            .collect();
+        widths.sort_by_key(|widths| widths.columns());
+        widths
+    }
+
+    /// Columns of full-width cells, and of small ones.
+    fn columns(self) -> [usize; 2] {
+        let state = WIDTH + permutation::squares(self.rounds) + self.rounds - 1;
+        let tracks = Track::ALL.len();
+        [self.lanes * (state + tracks), self.lanes * tracks * self.digits]
+    }
+
+    /// The column in which a lane has the committed inputs of a track that a row packs at a place.
+    pub(super) fn committed_place(self, lane: usize, track: Track, at: usize) -> Place {
+        let track = lane * Track::ALL.len() + track as usize;
+        Place::Committed(index(track * self.digits + at))
+    }
+}
+
+/// The most partial rounds to a row: with more, a row has more columns than the rows that are saved
+/// are worth.
+const MOST_ROUNDS: usize = 6;
 
 /// What the hash unit packs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HashShape {
-    /// Claims side by side.
-    pub lanes: usize,
+    /// How wide a row is.
+    pub widths: HashWidths,
     /// Whether the commitments of several claims are hashed into one root.
     pub joins: bool,
     /// Committed inputs, if they are.
@@ -57,8 +110,9 @@ pub(crate) struct HashUnit {
     pub(super) tracks: [TrackRows; Track::ALL.len()],
     pub(super) lanes: Vec<Lane>,
     pub(super) digits: Option<InputDigits>,
+    pub(super) widths: HashWidths,
     /// What the row adds to the state, and to what further partial rounds raise.
-    pub(super) constants: [Column<Fixed>; CONSTANTS],
+    pub(super) constants: Vec<Column<Fixed>>,
     pub(super) q_start: Column<Fixed>,
     pub(super) q_keep: Column<Fixed>,
     pub(super) q_full: Column<Fixed>,
@@ -67,6 +121,8 @@ pub(crate) struct HashUnit {
     pub(super) q_absorb: [Column<Fixed>; Absorbs::ALL.len()],
     /// 1 where a lane adds its number to the first place of the rate, where there are several lanes.
     pub(super) q_number: Option<Column<Fixed>>,
+    /// 1 in rows of partial rounds that are left, where there are any.
+    pub(super) q_rest: Option<Column<Fixed>>,
 }
 
 /// What the rows of a track pack.
@@ -74,17 +130,18 @@ pub(crate) struct HashUnit {
 pub(super) struct TrackRows {
     /// 1 where the packed element goes on in the next row.
     pub(super) q_more: Column<Fixed>,
-    pub(super) input: Option<Packing>,
-    /// The range that each limb of an input is looked up in.
-    pub(super) tags: Vec<Column<Fixed>>,
+    /// One for each input of a row, the last of the packed element first.
+    pub(super) inputs: Vec<Packing>,
+    /// For each of them the range that each limb is looked up in.
+    pub(super) tags: Vec<Vec<Column<Fixed>>>,
     pub(super) output: Option<Packing>,
 }
 
 impl TrackRows {
-    pub(super) fn packing(&self, side: Side) -> Option<&Packing> {
+    pub(super) fn packings(&self, side: Side) -> &[Packing] {
         match side {
-            Side::Input => self.input.as_ref(),
-            Side::Output => self.output.as_ref(),
+            Side::Input => &self.inputs,
+            Side::Output => self.output.as_slice(),
         }
     }
 }
@@ -110,16 +167,16 @@ pub(super) struct Lane {
     pub(super) tracks: [TrackCells; Track::ALL.len()],
     pub(super) state: [Column<Advice>; WIDTH],
     /// Squares of what the rounds of the row raise.
-    pub(super) squares: [Column<Advice>; FUSED],
+    pub(super) squares: Vec<Column<Advice>>,
     /// What partial rounds after the first raise.
-    pub(super) raised: [Column<Advice>; FUSED - 1],
+    pub(super) raised: Vec<Column<Advice>>,
 }
 
 /// What a track of a lane packs.
 #[derive(Clone, Debug)]
 pub(super) struct TrackCells {
-    /// Committed inputs, and limbs of `value − low`; none where one limb is enough.
-    pub(super) input: Option<(Column<Advice>, Limbs)>,
+    /// Committed inputs of a row, each with the limbs of `value − low`; none where one limb is enough.
+    pub(super) inputs: Vec<(Column<Advice>, Limbs)>,
     /// Committed outputs, which are copies.
     pub(super) output: Option<Copied>,
     /// The packed element so far.
@@ -127,11 +184,11 @@ pub(super) struct TrackCells {
 }
 
 impl TrackCells {
-    /// The elements of a side.
-    pub(super) fn values(&self, side: Side) -> Option<Column<Advice>> {
+    /// The elements of a side that a row packs, the last of the packed element first.
+    pub(super) fn values(&self, side: Side) -> Vec<Column<Advice>> {
         match side {
-            Side::Input => self.input.as_ref().map(|(value, _)| *value),
-            Side::Output => self.output.map(Copied::column),
+            Side::Input => self.inputs.iter().map(|(value, _)| *value).collect(),
+            Side::Output => self.output.map(Copied::column).into_iter().collect(),
         }
     }
 }
@@ -139,20 +196,23 @@ impl TrackCells {
 impl HashUnit {
     pub(super) fn new(shape: &HashShape, frame: &mut Frame) -> Self {
         let tracks = Track::ALL.map(|track| track_rows(shape, track, frame));
-        let lanes = (0..shape.lanes.max(1)).map(|lane| allocate(shape, &tracks, lane, frame));
+        let widths = shape.widths;
+        let lanes = (0..widths.lanes).map(|lane| allocate(shape, &tracks, lane, frame));
         let lanes: Vec<_> = lanes.collect();
         frame.order(Order::Third);
         let unit = Self {
             tracks,
             lanes,
             digits: shape.input.clone(),
-            constants: [(); CONSTANTS].map(|()| frame.fixed()),
+            widths,
+            constants: frame.fixed_columns(permutation::constants(widths.rounds)),
             q_start: frame.fixed(),
             q_keep: frame.fixed(),
             q_full: frame.fixed(),
             q_partial: frame.fixed(),
             q_absorb: Absorbs::ALL.map(|_| frame.fixed()),
-            q_number: (shape.lanes > 1).then(|| frame.fixed()),
+            q_number: (widths.lanes > 1).then(|| frame.fixed()),
+            q_rest: (permutation::rest(widths.rounds) > 0).then(|| frame.fixed()),
         };
         frame.order(Order::First);
         unit
@@ -173,12 +233,16 @@ fn is_packed(shape: &HashShape, track: Track, side: Side) -> Option<u32> {
 fn track_rows(shape: &HashShape, track: Track, frame: &mut Frame) -> TrackRows {
     frame.order(Order::Third);
     let q_more = frame.fixed();
-    let mut packing = |side| is_packed(shape, track, side).map(|bits| Packing::new(bits, frame));
-    let (input, output) = (packing(Side::Input), packing(Side::Output));
-    let digits = shape.input.as_ref().filter(|_| input.is_some());
-    let tags = digits.map_or_else(Vec::new, |digits| frame.fixed_columns(digits.limbs.len()));
+    let mut packings = |side, count: usize| -> Vec<_> {
+        let Some(bits) = is_packed(shape, track, side) else { return Vec::new() };
+        (0..count).map(|_| Packing::new(bits, frame)).collect()
+    };
+    let inputs = packings(Side::Input, shape.widths.digits);
+    let output = packings(Side::Output, 1).pop();
+    let limbs = shape.input.as_ref().map_or(0, |digits| digits.limbs.len());
+    let tags = inputs.iter().map(|_| frame.fixed_columns(limbs)).collect();
     frame.order(Order::First);
-    TrackRows { q_more, input, tags, output }
+    TrackRows { q_more, inputs, tags, output }
 }
 
 fn allocate(
@@ -190,11 +254,13 @@ fn allocate(
     let cells = Track::ALL.map(|track| {
         let rows = &tracks[track as usize];
         frame.order(Order::Second);
-        let packing = shape.input.as_ref().zip(rows.input.as_ref());
-        let input = packing.map(|(digits, packing)| {
-            let value = frame.source("committed input", committed_place(lane, track));
-            (value, ranges(digits, (value, packing), &rows.tags, frame))
+        let packings = rows.inputs.iter().zip(&rows.tags).enumerate();
+        let inputs = packings.filter_map(|(at, (packing, tags))| {
+            let place = shape.widths.committed_place(lane, track, at);
+            let value = frame.source("committed input", place);
+            Some((value, ranges(shape.input.as_ref()?, (value, packing), tags, frame)))
         });
+        let inputs = inputs.collect();
         frame.order(Order::First);
         let output = rows.output.map(|_| frame.copied("committed output"));
         frame.order(Order::Third);
@@ -202,7 +268,7 @@ fn allocate(
         let joins = shape.joins && track == Track::B;
         let name = "packed element";
         let packed = if joins { frame.shown(name) } else { frame.later(name) };
-        TrackCells { input, output, packed }
+        TrackCells { inputs, output, packed }
     });
     let root = shape.joins && lane == 0;
     Lane {
@@ -212,9 +278,13 @@ fn allocate(
             frame.shown("hash digest"),
             frame.later("hash rate"),
         ],
-        squares: [(); FUSED].map(|()| frame.later("hash square")),
-        raised: [(); FUSED - 1].map(|()| frame.later("hash raised")),
+        squares: later(permutation::squares(shape.widths.rounds), "hash square", frame),
+        raised: later(shape.widths.rounds - 1, "hash raised", frame),
     }
+}
+
+fn later(count: usize, name: &'static str, frame: &mut Frame) -> Vec<Column<Advice>> {
+    (0..count).map(|_| frame.later(name)).collect()
 }
 
 /// The verifier cannot look: each element is in the range of its tensor by lookups.

@@ -6,7 +6,8 @@ use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use zkinfer_verifier::{commitment::capacity, joint};
 
 use super::{
-    permutation::{CONSTANTS, Permutation, Step},
+    columns::HashWidths,
+    permutation::{self, Permutation, Step},
     rows::{
         Absorbs, Digit, HashRow, HashRows, Hidden, HiddenSide, Link, Secret, Side, StateCell, Track,
     },
@@ -14,18 +15,37 @@ use super::{
 use crate::integers::{from_verifier, index};
 
 impl Hidden {
-    /// The fewest lanes, up to a limit, with which the unit fits into `rows`. They divide the claims:
-    /// a lane without a claim would have cells that mean nothing.
-    pub(crate) fn fewest_lanes(&self, rows: usize, limit: usize) -> Option<usize> {
-        let mut lanes = (1..=limit).filter(|&lanes| self.claims.is_multiple_of(lanes));
-        lanes.find(|&lanes| HashRows::new(self, lanes).row_count() <= rows)
+    /// The rows of the narrowest unit, of up to so many lanes, that fits into `rows`. Lanes divide the
+    /// claims: a lane without a claim would have cells that mean nothing.
+    pub(crate) fn narrowest(&self, rows: usize, most_lanes: usize) -> Option<HashRows> {
+        let widths = match self.claims {
+            1 => vec![HashWidths::default()],
+            claims => HashWidths::of_claims(claims, most_lanes),
+        };
+        let enough = widths.into_iter().filter(|&widths| self.least_rows(widths) <= rows);
+        enough.map(|widths| HashRows::new(self, widths)).find(|found| found.row_count() <= rows)
+    }
+
+    /// The rows of all permutations, which come one after another: there are no fewer.
+    fn least_rows(&self, widths: HashWidths) -> usize {
+        let of_sides = self.sides.iter().map(|side| (1 + side.chunks().count()).div_ceil(RATE));
+        let (leaf, nodes) = if self.claims > 1 { (LEAF, self.claims - 1) } else { (0, 0) };
+        let of_block = of_sides.sum::<usize>() + leaf;
+        let permutations = self.claims / widths.lanes * of_block + nodes;
+        permutations * permutation::steps(widths.rounds).count()
     }
 }
 
+/// Elements that a permutation absorbs.
+const RATE: usize = 2;
+/// Permutations of a leaf.
+const LEAF: usize = 3;
+
 impl HashRows {
-    /// The rows of so many lanes, a divisor of the claims.
-    pub(crate) fn new(hidden: &Hidden, lanes: usize) -> Self {
-        let mut builder = Builder::new(hidden, lanes);
+    /// The rows of these widths, whose lanes are a divisor of the claims.
+    pub(crate) fn new(hidden: &Hidden, widths: HashWidths) -> Self {
+        let lanes = widths.lanes;
+        let mut builder = Builder::new(hidden, widths);
         let blocks = hidden.claims / lanes;
         let mut leaves = Vec::new();
         for block in 0..blocks {
@@ -80,13 +100,14 @@ struct Builder {
 }
 
 impl Builder {
-    fn new(hidden: &Hidden, lanes: usize) -> Self {
-        let zeros = iter::once([Fr::ZERO; CONSTANTS]);
-        let constants: Vec<_> = zeros.chain(Permutation::default().constants()).collect();
+    fn new(hidden: &Hidden, widths: HashWidths) -> Self {
+        let zeros = iter::once(vec![Fr::ZERO; permutation::constants(widths.rounds)]);
+        let of_rounds = Permutation::new(widths.rounds).constants();
+        let constants: Vec<_> = zeros.chain(of_rounds).collect();
         let permutation = 1..index(constants.len());
         let plan = HashRows {
             hidden: hidden.clone(),
-            lanes,
+            widths,
             rows: Vec::new(),
             constants,
             secrets: Vec::new(),
@@ -125,12 +146,11 @@ impl Builder {
     /// The leaves of a block of claims whose commitments are in these rows: the row of the digests.
     fn leaf(&mut self, block: usize, digests: &[usize]) -> usize {
         self.block = block;
-        let number = u64::from(index(block * self.plan.lanes));
+        let lanes = self.plan.widths.lanes;
+        let number = u64::from(index(block * lanes));
         let start = [from_verifier(joint::leaf_capacity()), Fr::from(number)];
         let [low, high] = [0, 1].map(|half| Content::Secret(Secret::Binding(half)));
-        let copies = |row: usize| {
-            Content::Copy((0..self.plan.lanes).map(|lane| digest(lane, row)).collect())
-        };
+        let copies = |row: usize| Content::Copy((0..lanes).map(|lane| digest(lane, row)).collect());
         let digests: Vec<_> = digests.iter().map(|&row| copies(row)).collect();
         self.start(start, true, vec![(Absorbs::BSecond, low)]);
         self.permute();
@@ -175,7 +195,7 @@ impl Builder {
         let earliest = absorbed.iter().map(|(absorbs, content)| self.earliest(*absorbs, content));
         let row = earliest.max().unwrap_or(0).max(self.plan.rows.len());
         self.plan.rows.resize(row, HashRow::default());
-        let mut constants = [Fr::ZERO; CONSTANTS];
+        let mut constants = vec![Fr::ZERO; permutation::constants(self.plan.widths.rounds)];
         constants[..2].copy_from_slice(&[capacity, first]);
         let constants = self.constants(constants);
         self.plan.rows.push(HashRow {
@@ -190,7 +210,7 @@ impl Builder {
     }
 
     /// The index of these constants.
-    fn constants(&mut self, constants: [Fr; CONSTANTS]) -> u32 {
+    fn constants(&mut self, constants: Vec<Fr>) -> u32 {
         let known = self.plan.constants.iter().position(|of| *of == constants);
         index(known.unwrap_or_else(|| {
             self.plan.constants.push(constants);
@@ -199,7 +219,8 @@ impl Builder {
     }
 
     fn permute(&mut self) {
-        for (constants, step) in self.permutation.clone().zip(Permutation::steps()) {
+        let steps = permutation::steps(self.plan.widths.rounds);
+        for (constants, step) in self.permutation.clone().zip(steps) {
             self.plan.rows.push(HashRow { step, constants, ..HashRow::default() });
         }
     }
@@ -216,10 +237,20 @@ impl Builder {
     /// The first row whose packed cell can hold this.
     fn earliest(&self, absorbs: Absorbs, content: &Content) -> usize {
         match (self.free[absorbs.track() as usize], content) {
-            (free, Content::Packed(_, elements)) => free.unwrap_or(0) + elements.len(),
+            (free, Content::Packed(side, elements)) => {
+                free.unwrap_or(0) + elements.len().div_ceil(self.digits_of(*side))
+            }
             (None, Content::Secret(_) | Content::Copy(_)) => 0,
             // The row before packs nothing: what it packed would be in the cell.
             (Some(free), Content::Secret(_) | Content::Copy(_)) => free + 1,
+        }
+    }
+
+    /// Elements of a side that a row packs.
+    fn digits_of(&self, side: Side) -> usize {
+        match side {
+            Side::Input => self.plan.widths.digits,
+            Side::Output => 1,
         }
     }
 
@@ -230,10 +261,13 @@ impl Builder {
         match content {
             Content::Packed(side, elements) => {
                 let (start, block) = (elements.start, index(self.block));
-                for (row, element) in (row - elements.len()..row).zip(elements) {
+                let digits = self.digits_of(side);
+                // From the last element on, whose row is full: the first row may not be.
+                for (back, element) in elements.rev().enumerate() {
                     let (more, element) = (element > start, index(element));
                     let digit = Digit { side, block, element, more };
-                    self.plan.rows[row].packs[track as usize] = Some(digit);
+                    let packs = &mut self.plan.rows[row - 1 - back / digits].packs;
+                    packs[track as usize][back % digits] = Some(digit);
                 }
             }
             Content::Secret(secret) => self.plan.secrets.push((row, track, self.block, secret)),

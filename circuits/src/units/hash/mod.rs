@@ -19,10 +19,10 @@ use crate::{
     frame::Frame,
 };
 use permutation::Step;
-use rows::{Absorbs, Side, Track};
+use rows::{Absorbs, DigitPlace, Side, Track};
 
 pub(crate) use columns::HashUnit;
-pub use columns::{HashShape, InputDigits};
+pub use columns::{HashShape, HashWidths, InputDigits};
 pub(crate) use rows::{HashRows, Hidden};
 
 impl Unit for HashUnit {
@@ -49,6 +49,7 @@ impl Unit for HashUnit {
                 Step::Keep => Some(self.q_keep),
                 Step::Full => Some(self.q_full),
                 Step::Partial => Some(self.q_partial),
+                Step::Rest => self.q_rest,
             };
             let numbered = self.q_number.filter(|_| of.numbered);
             let absorbs = Absorbs::ALL.iter().filter(|&&absorbs| of.absorbs[absorbs as usize]);
@@ -63,8 +64,8 @@ impl Unit for HashUnit {
     /// The field elements that rows add to the state.
     fn constants(&self, rows: &HashRows, set: &mut dyn FnMut(Column<Fixed>, usize, Fr)) {
         for (row, of) in rows.rows.iter().enumerate() {
-            for (&column, value) in self.constants.iter().zip(rows.constants[of.constants as usize])
-            {
+            let constants = &rows.constants[of.constants as usize];
+            for (&column, &value) in self.constants.iter().zip(constants) {
                 set(column, row, value);
             }
         }
@@ -75,7 +76,8 @@ impl Unit for HashUnit {
     }
 
     fn copies(&self, rows: &HashRows, copies: &mut Copies<'_>) {
-        for (row, track, digit) in rows.digits().filter(|(_, _, d)| d.side == Side::Output) {
+        let outputs = rows.digits().filter(|(_, digit)| digit.side == Side::Output);
+        for (DigitPlace { row, track, .. }, digit) in outputs {
             for (number, lane) in self.lanes.iter().enumerate() {
                 let claim = rows.claim(digit.block as usize, number);
                 let source = rows.side(digit).source(claim, digit.element);
@@ -105,22 +107,25 @@ impl HashUnit {
     fn fix_packing(&self, rows: &HashRows, cells: &mut FixedCells) {
         if let Some(digits) = &self.digits {
             for track in &self.tracks {
-                for (&tag, &width) in track.tags.iter().zip(&digits.limbs) {
+                let tags = track.tags.iter().flat_map(|tags| tags.iter().zip(&digits.limbs));
+                for (&tag, &width) in tags {
                     cells.fill(tag, cells.last, width.into());
                 }
             }
         }
-        for (row, track, digit) in rows.digits() {
+        for (DigitPlace { row, track, at }, digit) in rows.digits() {
+            let packed_before = rows.rows[row].packs[track as usize].get(at + 1).copied().flatten();
             let (track, side) = (&self.tracks[track as usize], rows.side(digit));
-            let packing = track.packing(digit.side).expect("what is packed has its columns");
+            let packing = &track.packings(digit.side)[at];
             cells.set(packing.q_pack, row, 1);
             cells.set(packing.low, row, side.low(digit.element));
-            if digit.more {
+            // The first digit of a row goes on with the row before.
+            if digit.more && packed_before.is_none() {
                 cells.set(track.q_more, row, 1);
             }
             if let (Side::Input, Some(digits)) = (digit.side, &self.digits) {
                 let widths = digits.limbs_of(side.bits(digit.element));
-                for (&tag, width) in track.tags.iter().zip(widths) {
+                for (&tag, width) in track.tags[at].iter().zip(widths) {
                     cells.set(tag, row, width.into());
                 }
             }

@@ -15,8 +15,8 @@ use zkinfer_verifier::{
 };
 
 use super::{
-    columns::{HashShape, InputDigits},
-    permutation::{CONSTANTS, Step},
+    columns::{HashShape, HashWidths, InputDigits},
+    permutation::Step,
 };
 use crate::{
     cells::{CellRef, Place},
@@ -80,8 +80,20 @@ pub(super) struct Digit {
     /// The claim is this times the lanes plus the lane.
     pub(super) block: u32,
     pub(super) element: u32,
-    /// Whether it continues the packed element of the row before.
+    /// Whether it continues the packed element of the digit before.
     pub(super) more: bool,
+}
+
+/// The most elements that a track packs in a row.
+pub(super) const MOST_DIGITS: usize = 2;
+
+/// Where a row packs an element: by track, and among those of the row the last of the packed element
+/// first.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DigitPlace {
+    pub(super) row: usize,
+    pub(super) track: Track,
+    pub(super) at: usize,
 }
 
 /// A field element that a claim keeps to itself.
@@ -102,8 +114,8 @@ pub(super) struct HashRow {
     /// Whether a lane adds its number to the first place of the rate.
     pub(super) numbered: bool,
     pub(super) absorbs: [bool; Absorbs::ALL.len()],
-    /// For each track what it packs.
-    pub(super) packs: [Option<Digit>; Track::ALL.len()],
+    /// For each track what it packs: the last of the packed element first.
+    pub(super) packs: [[Option<Digit>; MOST_DIGITS]; Track::ALL.len()],
 }
 
 /// An element of the state of a lane.
@@ -227,10 +239,10 @@ impl Hidden {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HashRows {
     pub(super) hidden: Hidden,
-    pub(super) lanes: usize,
+    pub(super) widths: HashWidths,
     pub(super) rows: Vec<HashRow>,
     /// Constants that rows add, the first of which are zeros.
-    pub(super) constants: Vec<[Fr; CONSTANTS]>,
+    pub(super) constants: Vec<Vec<Fr>>,
     /// The packed cells that are free: row, track, block of claims, and what it is.
     pub(super) secrets: Vec<(usize, Track, usize, Secret)>,
     pub(super) links: Vec<Link>,
@@ -244,16 +256,23 @@ impl HashRows {
         self.rows.len()
     }
 
-    /// The claim of a lane in a block.
-    pub(super) fn claim(&self, block: usize, lane: usize) -> usize {
-        block * self.lanes + lane
+    /// How wide a row is.
+    pub(crate) fn widths(&self) -> HashWidths {
+        self.widths
     }
 
-    /// Everything that is packed: row, track and element.
-    pub(super) fn digits(&self) -> impl Iterator<Item = (usize, Track, Digit)> + '_ {
+    /// The claim of a lane in a block.
+    pub(super) fn claim(&self, block: usize, lane: usize) -> usize {
+        block * self.widths.lanes + lane
+    }
+
+    /// Everything that is packed: where, and the element.
+    pub(super) fn digits(&self) -> impl Iterator<Item = (DigitPlace, Digit)> + '_ {
         self.rows.iter().enumerate().flat_map(|(row, of)| {
-            let digits = Track::ALL.into_iter().zip(of.packs);
-            digits.filter_map(move |(track, digit)| Some((row, track, digit?)))
+            Track::ALL.into_iter().zip(of.packs).flat_map(move |(track, digits)| {
+                let digits = digits.into_iter().enumerate();
+                digits.filter_map(move |(at, digit)| Some((DigitPlace { row, track, at }, digit?)))
+            })
         })
     }
 
@@ -268,14 +287,17 @@ impl HashRows {
         let empty =
             |&(id, len, _): &(TensorId, usize, _)| (id, vec![nowhere; len * self.hidden.claims]);
         let mut cells: Vec<_> = side.tensors.iter().map(empty).collect();
-        for (row, track, digit) in self.digits().filter(|(_, _, d)| d.side == Side::Input) {
-            for lane in 0..self.lanes {
+        for (DigitPlace { row, track, at }, digit) in self.digits() {
+            if digit.side != Side::Input {
+                continue;
+            }
+            for lane in 0..self.widths.lanes {
                 let claim = self.claim(digit.block as usize, lane);
                 let (tensor, element) = side.elements[digit.element as usize];
                 let (_, len, _) = side.tensors[tensor as usize];
-                let place = committed_place(lane, track);
-                let at = claim * len + element as usize;
-                cells[tensor as usize].1[at] = CellRef { place, row: index(row) };
+                let place = self.widths.committed_place(lane, track, at);
+                let element = claim * len + element as usize;
+                cells[tensor as usize].1[element] = CellRef { place, row: index(row) };
             }
         }
         Some(cells)
@@ -293,17 +315,12 @@ impl HashRows {
             InputDigits { digit_bits: side.digit_bits, tensor_bits, limbs, tracks }
         };
         HashShape {
-            lanes: self.lanes,
+            widths: self.widths,
             joins: self.hidden.claims > 1,
             input: self.hidden.side(Side::Input).map(input),
             output_digit_bits: self.hidden.side(Side::Output).map(|side| side.digit_bits),
         }
     }
-}
-
-/// The column in which a lane has the committed inputs of a track.
-pub(super) fn committed_place(lane: usize, track: Track) -> Place {
-    Place::Committed(index(lane * Track::ALL.len() + track as usize))
 }
 
 /// Refuses a committed input whose bounds are no range of bits.

@@ -11,8 +11,8 @@ use zkinfer_verifier::poseidon::WIDTH;
 
 use super::{
     columns::{HashUnit, Lane},
-    permutation::{FUSED, Permutation, Step},
-    rows::{Absorbs, HashRow, HashRows, Secret, Side, StateCell, Track},
+    permutation::{Permutation, Rounds, Step},
+    rows::{Absorbs, DigitPlace, HashRow, HashRows, Secret, Side, StateCell, Track},
 };
 use crate::{
     cells::{FieldCells, IntegerCells, Run},
@@ -22,13 +22,13 @@ use crate::{
 
 /// Hidden inputs with their limbs, and copies of hidden outputs.
 pub(super) fn assign(unit: &HashUnit, rows: &HashRows, run: Run<'_>, cells: &mut IntegerCells) {
-    for (row, track, digit) in rows.digits() {
+    for (DigitPlace { row, track, at }, digit) in rows.digits() {
         let side = rows.side(digit);
         for (number, lane) in unit.lanes.iter().enumerate() {
             let claim = rows.claim(digit.block as usize, number);
             let value = run.value(Some(side.source(claim, digit.element)));
             let columns = &lane.tracks[track as usize];
-            match (digit.side, &columns.input, &columns.output) {
+            match (digit.side, columns.inputs.get(at), &columns.output) {
                 (Side::Input, Some((column, limbs)), _) => {
                     cells.set(*column, row, value);
                     cells.set_limbs(limbs, row, value - side.low(digit.element));
@@ -70,7 +70,7 @@ pub(super) fn hash(
         secrets: secrets.collect(),
         links: links.collect(),
         linked: rows.links.iter().map(|link| (link.from, Fr::ZERO)).collect(),
-        permutation: Permutation::default().into(),
+        permutation: Permutation::new(unit.widths.rounds).into(),
     };
     let mut lanes = vec![LaneState::default(); unit.lanes.len()];
     for row in 0..rows.rows.len() {
@@ -90,12 +90,14 @@ struct LaneState {
 /// The weights of the rounds.
 struct Weights {
     full: [[Fr; WIDTH]; WIDTH],
-    partial: [[Fr; FUSED + WIDTH - 1]; FUSED - 1 + WIDTH],
+    partial: Rounds,
+    rest: Option<Rounds>,
 }
 
 impl From<Permutation> for Weights {
     fn from(permutation: Permutation) -> Self {
-        Self { full: permutation.full(), partial: permutation.partial() }
+        let (partial, rest) = (permutation.partial(), permutation.rest());
+        Self { full: permutation.full(), partial, rest }
     }
 }
 
@@ -158,7 +160,8 @@ impl Hashing<'_> {
 
     /// Whether the packed cell of this row has a meaning.
     fn binds_packed(&self, row: usize, track: Track) -> bool {
-        let packs = |row: usize| self.rows.rows[row].packs[track as usize].is_some();
+        // A row that packs has the last digit of its packed element.
+        let packs = |row: usize| self.rows.rows[row].packs[track as usize][0].is_some();
         let absorbs = |absorbs: &Absorbs| {
             absorbs.track() == track && self.rows.rows[row].absorbs[*absorbs as usize]
         };
@@ -167,15 +170,15 @@ impl Hashing<'_> {
 
     /// The packed elements after a row.
     fn pack(&self, lane: &Lane, (row, of): (usize, &HashRow), packed: &mut [Fr; Track::ALL.len()]) {
-        for (track, digit) in Track::ALL.into_iter().zip(of.packs) {
-            let at = track as usize;
-            packed[at] = digit.map_or(Fr::ZERO, |digit| {
+        for ((packed, cells), digits) in packed.iter_mut().zip(&lane.tracks).zip(of.packs) {
+            let before = std::mem::take(packed);
+            *packed = digits.into_iter().enumerate().rev().fold(before, |packed, (at, digit)| {
+                let Some(digit) = digit else { return packed };
                 let side = self.rows.side(digit);
-                let column = lane.tracks[at].values(digit.side);
-                let column = column.expect("what is packed has its column");
+                let column = cells.values(digit.side)[at];
                 let value = field(self.advice.get(column, row) - side.low(digit.element));
                 let base = Fr::from(1 << side.digit_bits);
-                if digit.more { packed[at] * base + value } else { value }
+                if digit.more { packed * base + value } else { value }
             });
         }
     }
@@ -191,39 +194,36 @@ impl Hashing<'_> {
         let lane = &self.unit.lanes[number];
         let constants = &self.rows.constants[of.constants as usize];
         let t: [Fr; WIDTH] = std::array::from_fn(|i| state[i] + constants[i]);
-        let mut fifth = |at: usize, x: Fr| {
+        let fifth = |at: usize, x: Fr, cells: &mut FieldCells| {
             let square = x.square();
             cells.set(lane.squares[at], row, square);
             square.square() * x
+        };
+        let mut partial = |Rounds { raised, next }: &Rounds| {
+            let mut terms = vec![Fr::ZERO; raised.len() + WIDTH];
+            terms[raised.len() + 1..].copy_from_slice(&t[1..]);
+            terms[0] = fifth(0, t[0], cells);
+            for (at, weights) in raised.iter().enumerate() {
+                let raised = dot(weights, &terms) + constants[WIDTH + at];
+                cells.set(lane.raised[at], row, raised);
+                terms[at + 1] = fifth(at + 1, raised, cells);
+            }
+            std::array::from_fn(|i| dot(&next[i], &terms))
         };
         match of.step {
             Step::Clear => [Fr::ZERO; WIDTH],
             Step::Start => std::array::from_fn(|i| constants[i]),
             Step::Keep => t,
             Step::Full => {
-                let powers: [Fr; WIDTH] = std::array::from_fn(|i| fifth(i, t[i]));
+                let powers: [Fr; WIDTH] = std::array::from_fn(|i| fifth(i, t[i], cells));
                 self.permutation.full.map(|weights| dot(&weights, &powers))
             }
-            Step::Partial => {
-                let mut terms = [Fr::ZERO; FUSED + WIDTH - 1];
-                terms[FUSED..].copy_from_slice(&t[1..]);
-                terms[0] = fifth(0, t[0]);
-                let mut raised = [Fr::ZERO; FUSED - 1];
-                for (at, raised) in raised.iter_mut().enumerate() {
-                    let weights = &self.permutation.partial[at];
-                    *raised = dot(weights, &terms) + constants[WIDTH + at];
-                    terms[at + 1] = fifth(at + 1, *raised);
-                }
-                for (&column, raised) in lane.raised.iter().zip(raised) {
-                    cells.set(column, row, raised);
-                }
-                let (_, next) = self.permutation.partial.split_at(FUSED - 1);
-                std::array::from_fn(|i| dot(&next[i], &terms))
-            }
+            Step::Partial => partial(&self.permutation.partial),
+            Step::Rest => self.permutation.rest.as_ref().map_or(t, partial),
         }
     }
 }
 
-fn dot<const N: usize>(weights: &[Fr; N], terms: &[Fr; N]) -> Fr {
+fn dot(weights: &[Fr], terms: &[Fr]) -> Fr {
     weights.iter().zip(terms).map(|(weight, term)| weight * term).sum()
 }
