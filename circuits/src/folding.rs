@@ -45,14 +45,15 @@ impl Folded {
             gathered: Vec::new(),
             given: Vec::new(),
         };
-        let nodes = groups.iter().map(|group| folding.node(group)).collect();
+        let folded = groups.iter().map(|group| folding.node(group)).collect();
+        let nodes = groups.into_iter().map(|group| group.places).collect();
         let Folding { tensors, gathered, given, .. } = folding;
         if given.is_empty() {
-            return Self { graph: graph.clone(), nodes: groups, gathered, given };
+            return Self { graph: graph.clone(), nodes, gathered, given };
         }
         let (inputs, outputs) = (graph.inputs.clone(), graph.outputs.clone());
-        let graph = Arc::new(QuantizedGraph { tensors, inputs, outputs, nodes });
-        Self { graph, nodes: groups, gathered, given }
+        let graph = QuantizedGraph { tensors, inputs, outputs, nodes: folded };
+        Self { graph: Arc::new(graph), nodes, gathered, given }
     }
 
     pub(crate) fn graph(&self) -> &Arc<QuantizedGraph> {
@@ -103,44 +104,86 @@ impl Folded {
     }
 }
 
+/// Nodes of the graph that is run which become one layer.
+struct Group<'a> {
+    places: Vec<usize>,
+    steps: Steps<'a>,
+}
+
+/// What the nodes of a group do.
+enum Steps<'a> {
+    /// The same at single positions, each to tensors of its own.
+    Layers {
+        layers: Vec<&'a Affine>,
+        /// From one position of an output to the next.
+        distance: usize,
+    },
+    /// The same products, each of tensors of its own.
+    Products(Vec<&'a Mul>),
+    /// One layer that looks at windows.
+    Windows(&'a Affine),
+    /// One node of another kind.
+    Other,
+}
+
+impl<'a> Steps<'a> {
+    /// A node as the first of its group.
+    fn first(node: &'a QuantizedNode) -> Self {
+        match &node.op {
+            QuantizedOp::Affine(affine) => match distance_of_single_positions(affine) {
+                Some(distance) => Self::Layers { layers: vec![affine], distance },
+                None => Self::Windows(affine),
+            },
+            QuantizedOp::Mul(mul) => Self::Products(vec![mul]),
+            _ => Self::Other,
+        }
+    }
+
+    /// Adds a node that does the same; whether it does.
+    fn join(&mut self, node: &'a QuantizedNode) -> bool {
+        match (self, &node.op) {
+            (Self::Layers { layers, .. }, QuantizedOp::Affine(affine)) => {
+                let alike = are_layers_alike(layers[0], affine);
+                layers.extend(alike.then_some(affine));
+                alike
+            }
+            (Self::Products(muls), QuantizedOp::Mul(mul)) => {
+                let first = muls[0];
+                let sizes = [first, mul].map(|mul| mul.a_elements.len());
+                let alike = sizes[0] == sizes[1]
+                    && first.factor == mul.factor
+                    && requantize_alike(&first.requant, &mul.requant);
+                muls.extend(alike.then_some(mul));
+                alike
+            }
+            _ => false,
+        }
+    }
+}
+
 /// The nodes of a graph in groups that each become one layer, in the order of their first ones.
-fn groups(graph: &QuantizedGraph) -> Vec<Vec<usize>> {
-    let mut groups: Vec<Vec<usize>> = Vec::new();
+fn groups(graph: &QuantizedGraph) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
     let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
     for (place, node) in graph.nodes.iter().enumerate() {
         let of_name = by_name.entry(&node.name).or_default();
-        let can_join = |group: &&usize| {
-            let first = groups[**group].first();
-            first.is_some_and(|&first| are_steps(graph, [&graph.nodes[first], node]))
-        };
-        match of_name.iter().find(can_join) {
-            Some(&group) => groups[group].push(place),
+        match of_name.iter().find(|&&group| groups[group].steps.join(node)) {
+            Some(&group) => groups[group].places.push(place),
             None => {
                 of_name.push(groups.len());
-                groups.push(vec![place]);
+                groups.push(Group { places: vec![place], steps: Steps::first(node) });
             }
         }
     }
     groups
 }
 
-/// Whether two nodes do the same at positions of their own, each to tensors of its own.
-fn are_steps(graph: &QuantizedGraph, [a, b]: [&QuantizedNode; 2]) -> bool {
-    let len = |node: &QuantizedNode| graph.tensors[node.output.0].len();
-    len(a) == len(b)
-        && match (&a.op, &b.op) {
-            (QuantizedOp::Affine(a), QuantizedOp::Affine(b)) => {
-                sees_positions(a)
-                    && a.output == b.output
-                    && a.terms.len() == b.terms.len()
-                    && requantize_alike(&a.requant, &b.requant)
-                    && a.terms.iter().zip(&b.terms).all(|(a, b)| weigh_alike(a, b))
-            }
-            (QuantizedOp::Mul(a), QuantizedOp::Mul(b)) => {
-                a.factor == b.factor && requantize_alike(&a.requant, &b.requant)
-            }
-            _ => false,
-        }
+/// Whether two layers do the same at positions of their own.
+fn are_layers_alike(a: &Affine, b: &Affine) -> bool {
+    a.output == b.output
+        && a.terms.len() == b.terms.len()
+        && requantize_alike(&a.requant, &b.requant)
+        && a.terms.iter().zip(&b.terms).all(|(a, b)| weigh_alike(a, b))
 }
 
 fn requantize_alike(a: &Requant, b: &Requant) -> bool {
@@ -158,16 +201,16 @@ fn sizes(view: &ImageView) -> [usize; 3] {
     [view.channels, view.height, view.width]
 }
 
-/// Whether each output looks at the one position of its own, and those of a channel lie at equal
-/// distances.
-fn sees_positions(affine: &Affine) -> bool {
+/// From one position of a layer's output to the next, where each output looks at the one position of
+/// its own and those of a channel lie at equal distances.
+fn distance_of_single_positions(affine: &Affine) -> Option<usize> {
     let is_pixel = |term: &ConvTerm| {
         term.kernel_size == [1, 1]
             && term.stride == [1, 1]
             && term.padding == [0, 0]
             && sizes(&term.view)[1..] == sizes(&affine.output)[1..]
     };
-    affine.terms.iter().all(is_pixel) && distance(&affine.output).is_some()
+    distance(&affine.output).filter(|_| affine.terms.iter().all(is_pixel))
 }
 
 /// From one position of an image to the next, row by row.
@@ -209,23 +252,35 @@ struct Folding<'a> {
 }
 
 impl Folding<'_> {
-    fn node(&mut self, group: &[usize]) -> QuantizedNode {
-        let first = &self.run.nodes[group[0]];
-        let is_one = group.len() == 1;
-        let op = match &first.op {
-            QuantizedOp::Affine(affine) => QuantizedOp::Affine(match self.covers(group) {
-                Some(covers) => self.spread(group, affine, covers),
-                None if is_one => return first.clone(),
-                None => self.affine(group, affine),
-            }),
-            _ if is_one => return first.clone(),
-            QuantizedOp::Mul(mul) => QuantizedOp::Mul(self.mul(group, mul)),
-            _ => return first.clone(),
-        };
-        let parts: Vec<_> = group.iter().map(|&node| self.run.nodes[node].output).collect();
+    fn node(&mut self, group: &Group<'_>) -> QuantizedNode {
+        let first = &self.run.nodes[group.places[0]];
+        let Some(op) = self.op(group) else { return first.clone() };
+        let parts: Vec<_> = group.places.iter().map(|&node| self.run.nodes[node].output).collect();
         let output = self.tensor(first.output, parts.len());
         self.given.push((output, parts));
         QuantizedNode { name: first.name.clone(), op, output }
+    }
+
+    /// What a group becomes; `None` for one node that is left as it is.
+    fn op(&mut self, Group { places, steps }: &Group<'_>) -> Option<QuantizedOp> {
+        let is_one = places.len() == 1;
+        match steps {
+            Steps::Layers { layers, distance } => {
+                let affine = match self.covers(places, layers) {
+                    Some(covers) => self.spread(places, layers, covers),
+                    None if is_one => return None,
+                    None => self.affine(places, layers, *distance),
+                };
+                Some(QuantizedOp::Affine(affine))
+            }
+            Steps::Windows(layer) => {
+                let covers = self.covers(places, &[layer])?;
+                Some(QuantizedOp::Affine(self.spread(places, &[layer], covers)))
+            }
+            Steps::Products(_) if is_one => None,
+            Steps::Products(muls) => Some(QuantizedOp::Mul(self.mul(muls))),
+            Steps::Other => None,
+        }
     }
 
     /// A tensor of so many like one of the graph that is run.
@@ -248,32 +303,27 @@ impl Folding<'_> {
         gathered
     }
 
+    /// Elements that a step of a layer gives.
+    fn output_len(&self, places: &[usize]) -> usize {
+        self.run.tensors[self.run.nodes[places[0]].output.0].len()
+    }
+
     /// The covers of each step of a layer, if it has any and they are worth it.
-    fn covers(&self, group: &[usize]) -> Option<Vec<Vec<Cover>>> {
-        let len = self.run.tensors[self.run.nodes[group[0]].output.0].len();
-        let is_small = group.len() == 1 && len < LEAST_ELEMENTS;
-        let covers = |affine: &&Affine| covers(affine, len);
-        if is_small { None } else { self.affines(group).iter().map(covers).collect() }
+    fn covers(&self, places: &[usize], layers: &[&Affine]) -> Option<Vec<Vec<Cover>>> {
+        let len = self.output_len(places);
+        let is_small = layers.len() == 1 && len < LEAST_ELEMENTS;
+        if is_small { None } else { layers.iter().map(|layer| covers(layer, len)).collect() }
     }
 
-    fn affines(&self, group: &[usize]) -> Vec<&Affine> {
-        let affine = |&node: &usize| match &self.run.nodes[node].op {
-            QuantizedOp::Affine(affine) => Some(affine),
-            _ => None,
-        };
-        group.iter().filter_map(affine).collect()
-    }
-
-    fn affine(&mut self, group: &[usize], first: &Affine) -> Affine {
-        let steps = group.len();
+    fn affine(&mut self, places: &[usize], layers: &[&Affine], distance: usize) -> Affine {
+        let (first, steps) = (layers[0], layers.len());
         let positions = first.output.height * first.output.width;
         let term = |folding: &mut Self, place: usize| {
-            let read = folding.affines(group).into_iter().map(|affine| &affine.terms[place]);
-            let of_step = |term: &'_ ConvTerm| {
-                elements(&term.view).map(|element| (term.input, index(element))).collect::<Vec<_>>()
+            let of_step = |layer: &&Affine| {
+                let ConvTerm { input, ref view, .. } = layer.terms[place];
+                elements(view).map(move |element| (input, index(element))).collect::<Vec<_>>()
             };
-            let read = read.flat_map(of_step).collect();
-            let input = folding.gather(read);
+            let input = folding.gather(layers.iter().flat_map(of_step).collect());
             let term = &first.terms[place];
             let channels = term.view.channels;
             let view = image([channels, steps, positions], [1, positions * channels, channels], 0);
@@ -281,16 +331,16 @@ impl Folding<'_> {
         };
         let terms = (0..first.terms.len()).map(|place| term(self, place)).collect();
         let (view, len) = (&first.output, first.output.channels * positions);
-        let strides = [view.strides[0], len, distance(view).unwrap_or_default()];
-        let output = image([view.channels, steps, positions], strides, view.offset);
-        Affine { terms, output, ..self.shifted(group, first, view.channels) }
+        let output =
+            image([view.channels, steps, positions], [view.strides[0], len, distance], view.offset);
+        Affine { terms, output, ..self.shifted(places, layers, view.channels) }
     }
 
     /// A layer that does the same to all elements, with channels that fill rows of slots.
-    fn spread(&mut self, group: &[usize], first: &Affine, covers: Vec<Vec<Cover>>) -> Affine {
-        let len = self.run.tensors[self.run.nodes[group[0]].output.0].len();
+    fn spread(&mut self, places: &[usize], layers: &[&Affine], covers: Vec<Vec<Cover>>) -> Affine {
+        let len = self.output_len(places);
         let channels = channels(len);
-        let positions = group.len() * len / channels;
+        let positions = layers.len() * len / channels;
         let view = image([channels, positions, 1], [1, channels, 1], 0);
         let mut steps: Vec<_> = covers.into_iter().map(Vec::into_iter).collect();
         let mut terms = Vec::new();
@@ -308,12 +358,12 @@ impl Folding<'_> {
                 padding: [0, 0],
             });
         }
-        Affine { terms, output: view, ..self.shifted(group, first, channels) }
+        Affine { terms, output: view, ..self.shifted(places, layers, channels) }
     }
 
     /// The layer without terms: the bias of each step is added to each of its elements.
-    fn shifted(&self, group: &[usize], first: &Affine, channels: usize) -> Affine {
-        let biases = group.iter().flat_map(|&node| {
+    fn shifted(&self, places: &[usize], layers: &[&Affine], channels: usize) -> Affine {
+        let biases = places.iter().flat_map(|&node| {
             let QuantizedNode { op, output, .. } = &self.run.nodes[node];
             op.biases(self.run.tensors[output.0].len())
         });
@@ -321,17 +371,13 @@ impl Folding<'_> {
             terms: Vec::new(),
             bias: vec![0; channels],
             shifts: biases.collect(),
-            output: first.output.clone(),
-            requant: self.requant(group, &first.requant),
+            output: layers[0].output.clone(),
+            requant: widest(layers.iter().map(|layer| &layer.requant), &layers[0].requant),
         }
     }
 
-    fn mul(&mut self, group: &[usize], first: &Mul) -> Mul {
-        let muls = group.iter().filter_map(|&node| match &self.run.nodes[node].op {
-            QuantizedOp::Mul(mul) => Some(mul),
-            _ => None,
-        });
-        let muls: Vec<_> = muls.collect();
+    fn mul(&mut self, muls: &[&Mul]) -> Mul {
+        let first = muls[0];
         let factors = |of: fn(&Mul) -> (TensorId, &View)| {
             let of_step = |&mul: &&Mul| {
                 let (tensor, elements) = of(mul);
@@ -342,26 +388,25 @@ impl Folding<'_> {
         let (a, b) =
             (factors(|mul| (mul.a, &mul.a_elements)), factors(|mul| (mul.b, &mul.b_elements)));
         let (a, b) = (self.gather(a), self.gather(b));
-        let elements = View::in_order(first.a_elements.len() * group.len());
+        let elements = View::in_order(first.a_elements.len() * muls.len());
         Mul {
             a,
             b,
             a_elements: elements.clone(),
             b_elements: elements,
             factor: first.factor,
-            requant: self.requant(group, &first.requant),
+            requant: widest(muls.iter().map(|mul| &mul.requant), &first.requant),
         }
     }
+}
 
-    /// The requantization of all steps, with the bounds of all of them.
-    fn requant(&self, group: &[usize], first: &Requant) -> Requant {
-        let steps = group.iter().filter_map(|&node| self.run.nodes[node].op.requant());
-        steps.fold(first.clone(), |all, step| Requant {
-            acc_lo: all.acc_lo.min(step.acc_lo),
-            acc_hi: all.acc_hi.max(step.acc_hi),
-            ..all
-        })
-    }
+/// The requantization of all steps, with the bounds of all of them.
+fn widest<'a>(steps: impl Iterator<Item = &'a Requant>, first: &Requant) -> Requant {
+    steps.fold(first.clone(), |all, step| Requant {
+        acc_lo: all.acc_lo.min(step.acc_lo),
+        acc_hi: all.acc_hi.max(step.acc_hi),
+        ..all
+    })
 }
 
 /// A layer of so few channels is worth other ones.
