@@ -2,11 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod chosen;
 mod random_circuit;
 mod srs;
 
-use std::collections::HashMap;
-
+use chosen::Chosen;
 use halo2_proofs::{
     halo2curves::{
         bn256::{Bn256, Fr, G1Affine},
@@ -174,37 +174,6 @@ fn the_engine_makes_the_proofs_of_halo2() {
             proofs.push(proof);
         }
         assert!(proofs.iter().all(|proof| *proof == proofs[0]), "{name}: instructions differ");
-    }
-}
-
-/// A source of randomness in which some words are chosen.
-struct Chosen {
-    source: ChaCha20Rng,
-    words: HashMap<usize, u64>,
-    drawn: usize,
-}
-
-impl RngCore for Chosen {
-    fn next_u64(&mut self) -> u64 {
-        let word = self.source.next_u64();
-        let chosen = self.words.get(&self.drawn).copied();
-        self.drawn += 1;
-        chosen.unwrap_or(word)
-    }
-
-    fn next_u32(&mut self) -> u32 {
-        unreachable!("field elements are drawn by words of 64 bits")
-    }
-
-    fn fill_bytes(&mut self, bytes: &mut [u8]) {
-        for bytes in bytes.chunks_mut(8) {
-            bytes.copy_from_slice(&self.next_u64().to_le_bytes()[..bytes.len()]);
-        }
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), rand_core::Error> {
-        self.fill_bytes(bytes);
-        Ok(())
     }
 }
 

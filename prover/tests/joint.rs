@@ -9,7 +9,7 @@ use rand_core::SeedableRng;
 use zkinfer_circuits::{CircuitPlan, InferenceCircuit, PlanOptions, Tamper};
 use zkinfer_models::{
     Calibration, Execution, Graph, QuantizeOptions, QuantizedGraph, execute, quantize,
-    quantize_inputs, read_samples,
+    quantize_inputs, quantized::TensorId, read_samples,
 };
 use zkinfer_prover::{
     Inference, ModelIdentity, ProveError, Setup, Srs, prove_circuit, reference::halo2_verify,
@@ -198,22 +198,113 @@ fn keys_for_unlike_numbers_of_claims_are_not_one() {
     assert!(verify(key, &single.claim, &single.proof, POLICY).is_ok());
 }
 
+/// A small graph with its keys, whose circuits go through both verifiers.
+struct Proving {
+    model: graphs::Model,
+    setup: Setup,
+}
+
+impl Proving {
+    fn new(model: graphs::Model) -> Self {
+        Self { setup: of_plan(Arc::clone(&model.plan)), model }
+    }
+
+    /// What the claims of the model state: values that are shown, or what several commit to.
+    fn claims(&self) -> Vec<InferenceClaim> {
+        let key = self.setup.verifying_key().digest();
+        let stated = self.model.stated.iter();
+        let stated: Vec<_> =
+            stated.map(|claim| InferenceClaim { model: key, ..claim.clone() }).collect();
+        if !stated.is_empty() {
+            return stated;
+        }
+        let (graph, run) = (self.model.plan.graph(), &self.model.execution);
+        let values = |ids: &[TensorId]| {
+            ClaimedValues::Public(ids.iter().flat_map(|id| run.values[id.0].clone()).collect())
+        };
+        let (input, output) = (values(&graph.inputs), values(&graph.outputs));
+        vec![InferenceClaim { model: key, input, output, binding: JobBinding::NONE }]
+    }
+
+    /// Whether both verifiers accept the proof of a circuit for claims: ours and halo2's.
+    fn verdicts(
+        &self,
+        claims: &[InferenceClaim],
+        circuit: &InferenceCircuit,
+    ) -> (Result<(), VerifyError>, bool) {
+        let (key, circuit_key) = (self.setup.verifying_key(), self.setup.circuit_key());
+        let digest = key.digest().0.0;
+        let scalar = |scalar: &Scalar| Fr::from_bytes(&encode_scalar(scalar)).unwrap();
+        let instance = key.instance_of(claims).unwrap();
+        let instance: Vec<Vec<Fr>> =
+            instance.iter().map(|column| column.iter().map(scalar).collect()).collect();
+        let instance: Vec<&[Fr]> = instance.iter().map(Vec::as_slice).collect();
+        let mut rng = ChaCha20Rng::from_seed([3; 32]);
+        let proof = prove_circuit(circuit_key, &digest, circuit, &instance, &mut rng, &|_| ());
+        let proof = proof.unwrap();
+        let halo2 = circuit_key.verifying_key();
+        let halo2 = halo2_verify(self.setup.srs(), halo2, &digest, &instance, &proof).is_ok();
+        let proof = Proof::new(proof);
+        let ours = match claims {
+            [only] => verify(key, only, &proof, POLICY).map(|_| ()),
+            several => verify_joint(key, several, &proof, POLICY).map(|_| ()),
+        };
+        (ours, halo2)
+    }
+
+    fn assert_refused(&self, claims: &[InferenceClaim], circuit: &InferenceCircuit, lie: &str) {
+        let refused = (Err(VerifyError::Pairing), false);
+        assert_eq!(self.verdicts(claims, circuit), refused, "{lie}");
+    }
+
+    /// The circuit of a run about which something is said that is not so.
+    fn lie(&self, tell: impl FnOnce(&mut Execution)) -> InferenceCircuit {
+        let mut execution = (*self.model.execution).clone();
+        tell(&mut execution);
+        InferenceCircuit::with_execution(self.model.plan.clone(), execution.into())
+            .with_claims(self.model.claims.clone())
+    }
+
+    /// The circuit of a run in which accumulators of a layer are others, and their outputs follow.
+    fn wrong(&self, node: usize, lie: impl FnOnce(&mut Vec<i64>)) -> InferenceCircuit {
+        self.lie(|execution| lie_about(self.model.plan.graph(), execution, node, lie))
+    }
+}
+
+fn lie_about(
+    graph: &QuantizedGraph,
+    execution: &mut Execution,
+    node: usize,
+    lie: impl FnOnce(&mut Vec<i64>),
+) {
+    let accumulators = execution.accumulators[node].as_mut().unwrap();
+    lie(accumulators);
+    let requant = graph.nodes[node].op.requant().unwrap();
+    let outputs = accumulators.iter().map(|&accumulator| requant.apply(accumulator)).collect();
+    execution.values[graph.nodes[node].output.0] = outputs;
+}
+
+/// Exchanges what two of several runs have in a list of all of them.
+fn exchange<T>(all: &mut [T], runs: usize, [a, b]: [usize; 2]) {
+    let len = all.len() / runs;
+    for at in 0..len {
+        all.swap(a * len + at, b * len + at);
+    }
+}
+
 /// A lie about a cell of any column, through both verifiers.
 #[test]
 fn lies_about_every_column_are_refused_by_both_verifiers() {
-    for model in [graphs::joined(), graphs::joined_side_by_side()] {
-        let setup = of_plan(Arc::clone(&model.plan));
-        let (key, honest) = (setup.circuit_key(), model.circuit());
-        let digest = setup.verifying_key().digest().0.0;
-        let verdicts = |circuit: &InferenceCircuit| {
-            let mut rng = ChaCha20Rng::from_seed([3; 32]);
-            let instance = [&model.instance[..]];
-            let proof = prove_circuit(key, &digest, circuit, &instance, &mut rng, &|_| ()).unwrap();
-            let halo2 =
-                halo2_verify(setup.srs(), key.verifying_key(), &digest, &instance, &proof).is_ok();
-            (ours(&setup, &model, proof), halo2)
-        };
-        assert_eq!(verdicts(&honest), (Ok(()), true));
+    let models = [
+        graphs::joined(),
+        graphs::joined_in_few_rows(),
+        graphs::joined_with_rounds_left(),
+        graphs::joined_side_by_side(),
+    ];
+    for model in models {
+        let proving = Proving::new(model);
+        let (claims, honest) = (proving.claims(), proving.model.circuit());
+        assert_eq!(proving.verdicts(&claims, &honest), (Ok(()), true));
         let cells = honest.assigned_cells();
         let columns: BTreeSet<_> = cells.iter().map(|&(column, _)| column).collect();
         for column in columns {
@@ -221,21 +312,99 @@ fn lies_about_every_column_are_refused_by_both_verifiers() {
             let cell = of_column().find(|cell| cell.1 > column % 7).or(of_column().next());
             let &(column, row) = cell.unwrap();
             let lie = honest.clone().tampered(Tamper { column, row, delta: Fr::ONE });
-            let refused = (Err(VerifyError::Pairing), false);
-            assert_eq!(verdicts(&lie), refused, "column {column}, row {row}");
+            proving.assert_refused(&claims, &lie, &format!("column {column}, row {row}"));
         }
     }
 }
 
-/// Our verifier's verdict on the claims of a small graph.
-fn ours(setup: &Setup, model: &graphs::Model, proof: Vec<u8>) -> Result<(), VerifyError> {
-    let key = setup.verifying_key();
-    let claims =
-        model.stated.iter().map(|claim| InferenceClaim { model: key.digest(), ..claim.clone() });
-    let claims: Vec<_> = claims.collect();
-    let instance = key.instance_of(&claims).unwrap();
-    assert_eq!(encode_scalar(&instance[0][0]), model.instance[0].to_bytes());
-    verify_joint(key, &claims, &Proof::new(proof), POLICY).map(|_| ())
+/// Runs share challenges, so nothing about one may make up for something about another.
+#[test]
+fn lies_about_one_run_by_another_are_refused_by_both_verifiers() {
+    for (model, runs) in [(graphs::joined(), 2), (graphs::joined_side_by_side(), 4)] {
+        let proving = Proving::new(model);
+        let graph = proving.model.plan.graph();
+        let is_layer = |node: &usize| graph.nodes[*node].op.requant().is_some();
+        let layers: Vec<usize> = (0..graph.nodes.len()).filter(is_layer).collect();
+        let claims = proving.claims();
+        for &node in &layers {
+            for delta in [1, 300] {
+                let compensated = proving.wrong(node, |all| {
+                    let len = all.len() / runs;
+                    all[2] += delta;
+                    all[len + 2] -= delta;
+                });
+                proving.assert_refused(&claims, &compensated, &format!("layer {node}"));
+            }
+        }
+        // Claims and openings say the same as the run: only the layers know better.
+        let mut exchanged = claims.clone();
+        exchanged[0].output = claims[1].output.clone();
+        exchanged[1].output = claims[0].output.clone();
+        let mut blindings = proving.model.claims.clone();
+        (blindings[0].output, blindings[1].output) = (blindings[1].output, blindings[0].output);
+        let last = *layers.last().unwrap();
+        let outputs = proving.wrong(last, |all| exchange(all, runs, [0, 1]));
+        let outputs = outputs.with_claims(blindings.clone());
+        proving.assert_refused(&exchanged, &outputs, "two outputs exchanged");
+        let all_layers = proving.lie(|execution| {
+            for &node in &layers {
+                lie_about(graph, execution, node, |all| exchange(all, runs, [0, 1]));
+            }
+        });
+        let all_layers = all_layers.with_claims(blindings);
+        proving.assert_refused(&exchanged, &all_layers, "each run on the input of the other");
+    }
+}
+
+/// What the checker of the circuit's tests finds about steps of a cell, both verifiers refuse.
+#[test]
+fn lies_about_steps_of_a_cell_are_refused_by_both_verifiers() {
+    // An alias, two layers, their sum, the product.
+    const STEP: usize = 5;
+    let proving = Proving::new(graphs::recurrent());
+    let (graph, claims) = (proving.model.plan.graph(), proving.claims());
+    assert_eq!(proving.verdicts(&claims, &proving.model.circuit()), (Ok(()), true));
+    for node in 1..STEP {
+        let [one, other] = [0, 1].map(|step| 1 + step * STEP + node);
+        let off = proving.wrong(other, |all| all[2] += 1);
+        proving.assert_refused(&claims, &off, "a step off by one");
+        let compensated = proving.lie(|execution| {
+            lie_about(graph, execution, one, |all| all[2] += 1);
+            lie_about(graph, execution, other, |all| all[2] -= 1);
+        });
+        proving.assert_refused(&claims, &compensated, "errors that make up for each other");
+        let exchanged = proving.lie(|execution| {
+            execution.accumulators.swap(one, other);
+            let [one, other] = [one, other].map(|node| graph.nodes[node].output.0);
+            execution.values.swap(one, other);
+        });
+        proving.assert_refused(&claims, &exchanged, "two steps exchanged");
+    }
+}
+
+/// The same of outputs of 16 bits, several to a row.
+#[test]
+fn lies_about_wide_rows_are_refused_by_both_verifiers() {
+    let proving = Proving::new(graphs::wide_side_by_side());
+    let (claims, shape) = (proving.claims(), proving.model.plan.shape());
+    assert_eq!(proving.verdicts(&claims, &proving.model.circuit()), (Ok(()), true));
+    for element in 1..shape.slots.wide_lanes {
+        let off = proving.wrong(1, |all| all[element] += 1);
+        proving.assert_refused(&claims, &off, "a wide output off by one");
+        let exchanged = proving.wrong(1, |all| all.swap(0, element));
+        proving.assert_refused(&claims, &exchanged, "two wide outputs exchanged");
+    }
+    // A carry from a digit to the next, whose base is one of these: the ranges refuse it.
+    let remainders = proving.model.columns("slot remainder");
+    let row = proving.model.plan.cost().rows.slots - 2;
+    let higher = remainders[shape.slots.remainder_limbs.len()];
+    for bits in 12..60 {
+        let base = Fr::from(2).pow_vartime([bits]);
+        let lower = Tamper { column: remainders[0], row, delta: base };
+        let higher = Tamper { column: higher, row, delta: -Fr::ONE };
+        let lie = proving.model.circuit().tampered(lower).tampered(higher);
+        proving.assert_refused(&claims, &lie, "a carry between digits");
+    }
 }
 
 #[test]

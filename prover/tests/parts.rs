@@ -8,7 +8,7 @@ use halo2_proofs::halo2curves::{
     ff::{Field, PrimeField},
 };
 use rand_chacha::ChaCha20Rng;
-use rand_core::{OsRng, RngCore, SeedableRng};
+use rand_core::{OsRng, SeedableRng};
 use zkinfer_circuits::{CircuitPlan, InferenceCircuit, PlanOptions, Tamper};
 use zkinfer_models::{
     Calibration, Execution, Graph, QuantizeOptions, QuantizedGraph, execute, quantize,
@@ -23,6 +23,11 @@ use zkinfer_verifier::{
     Digest, JobBinding, Manifest, PartError, PartProof, PartsError, Proof, ProofFile, SrsPolicy,
     VerifiedParts, VerifyError, VerifyingKey, encode_scalar, verify, verify_part,
 };
+
+#[path = "../../engine/tests/chosen/mod.rs"]
+mod chosen;
+
+use chosen::Chosen;
 
 const POLICY: SrsPolicy = SrsPolicy::AllowInsecureDev;
 const JOB: JobBinding =
@@ -331,37 +336,6 @@ fn a_part_cannot_give_what_it_has_not_computed() {
     let refused = model.verify(&JOB, &[&again, &second, &honest[2]]).unwrap_err();
     let source = PartError::Commitment { index: 0 };
     assert_eq!(refused, PartsError::Link { part: 0, source });
-}
-
-/// A source of randomness in which some words of 64 bits are chosen, by their place.
-struct Chosen {
-    source: ChaCha20Rng,
-    words: HashMap<usize, u64>,
-    drawn: usize,
-}
-
-impl RngCore for Chosen {
-    fn next_u64(&mut self) -> u64 {
-        let word = self.source.next_u64();
-        let chosen = self.words.get(&self.drawn).copied();
-        self.drawn += 1;
-        chosen.unwrap_or(word)
-    }
-
-    fn next_u32(&mut self) -> u32 {
-        unreachable!("field elements are drawn by words of 64 bits")
-    }
-
-    fn fill_bytes(&mut self, bytes: &mut [u8]) {
-        for bytes in bytes.chunks_mut(8) {
-            bytes.copy_from_slice(&self.next_u64().to_le_bytes()[..bytes.len()]);
-        }
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), rand_core::Error> {
-        self.fill_bytes(bytes);
-        Ok(())
-    }
 }
 
 /// halo2's prover, which draws the shared blinding where it draws one and has the rest of it in its
