@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use rayon::prelude::*;
 use serde::Serialize;
 use zkinfer::{
     InputSource, KeyFiles, Model, NamedInput, ProvenJointly, Quantized, Recipe, Reference, Run,
@@ -39,10 +40,13 @@ pub(super) fn run(args: &args::Prove, inputs: &Path, output: &Output) -> Result<
     let bindings = bindings(args, inputs.len())?;
     let quantized = quantized(args, &model, (&recipe, &places), &tensors)?;
     // All runs come first: what cannot be run is found before anything is proved.
+    let tolerance = demands.tolerance();
+    let run = |input: &NamedInput| model.run_with(&quantized, &input.tensors, &tolerance);
+    let runs: Vec<_> = inputs.par_iter().map(run).collect();
     let runs = inputs
         .iter()
-        .map(|input| {
-            let run = model.run_with(&quantized, &input.tensors, &demands.tolerance());
+        .zip(runs)
+        .map(|(input, run)| {
             let run = run.with_context(|| input.name.clone())?;
             demands.check(&run.comparison).with_context(|| input.name.clone())?;
             Ok(run)
