@@ -1,6 +1,6 @@
 //! Errors and rejections in words, with the options that help.
 
-use zkinfer::{Error, KeyDifference, Side, models::InputError};
+use zkinfer::{Error, KeyDifference, LinkFault, Side, SplitError, models::InputError};
 use zkinfer_report::chain;
 
 /// An error, each of its causes once, and what to do about it.
@@ -53,6 +53,10 @@ fn advice(error: &Error) -> Option<&'static str> {
         }
         Error::Shown { side: Side::Output } => "use --expect-output",
         Error::Hidden { .. } => "pass --opening FILE",
+        Error::Parts(SplitError::Input { wanted: true, .. }) => "give it with --input FILE",
+        Error::Parts(SplitError::Link { fault: LinkFault::Missing, .. }) => {
+            "whoever has the input writes it: zkinfer run MODEL --input FILE --manifest FILE --links DIR"
+        }
         _ => return None,
     })
 }

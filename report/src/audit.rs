@@ -1,6 +1,7 @@
 //! Everything an audit found, for people and for scripts.
 
 mod page;
+mod parts;
 mod strength;
 
 use std::{fmt, path::PathBuf};
@@ -13,8 +14,10 @@ use zkinfer::{
         Strength,
     },
     models::{AccuracyReport, Shown},
-    verifier::{ProofFile, VerifyingKey},
+    verifier::{ProofFile, SrsId, VerifyingKey},
 };
+
+pub use parts::PartsAuditReport;
 
 use crate::{
     JobReport, LeafReport,
@@ -64,6 +67,17 @@ struct Claim {
     model: String,
     model_digest: String,
     key_digest: String,
+    #[serde(flatten)]
+    sides: Sides,
+    /// Its place, where the proof is about several claims.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leaf: Option<LeafReport>,
+    job: JobReport,
+}
+
+/// What is shown of both sides.
+#[derive(Clone, Debug, Serialize)]
+struct Sides {
     input: Option<Vec<NamedTensor>>,
     /// Whether the input was compared with an expected one.
     input_compared: bool,
@@ -73,10 +87,22 @@ struct Claim {
     output_compared: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     output_commitment: Option<String>,
-    /// Its place, where the proof is about several claims.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    leaf: Option<LeafReport>,
-    job: JobReport,
+}
+
+impl Sides {
+    /// Both sides, each with whether it was compared with an expected one.
+    fn new(
+        [(input, input_compared), (output, output_compared)]: [(zkinfer::Shown, bool); 2],
+    ) -> Self {
+        Self {
+            input: input.tensors,
+            input_compared,
+            input_commitment: input.commitment,
+            output: output.tensors,
+            output_compared,
+            output_commitment: output.commitment,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -145,23 +171,17 @@ impl AuditReport {
             not_claimed: not_claimed.chain(NOT_CLAIMED).collect(),
             claim: Claim {
                 is_of_the_model,
-                input_compared: expectation.compares(Side::Input),
-                output_compared: expectation.compares(Side::Output),
+                sides: Sides::new([
+                    (audit.input, expectation.compares(Side::Input)),
+                    (audit.output, expectation.compares(Side::Output)),
+                ]),
                 model: words::model(parts.model_name.as_deref(), parts.model_digest),
                 model_digest: parts.model_digest.to_string(),
                 key_digest: key.digest().to_string(),
-                input: audit.input.tensors,
-                input_commitment: audit.input.commitment,
-                output: audit.output.tensors,
-                output_commitment: audit.output.commitment,
                 leaf: LeafReport::new(key, file),
                 job: (&file.claim.binding).into(),
             },
-            setup: Setup {
-                srs: parts.srs.name.clone(),
-                kind: audit.setup,
-                digest: parts.srs.digest().to_string(),
-            },
+            setup: Setup::new(&parts.srs, audit.setup),
             strength: audit.strength,
             accuracy: Accuracy::new(audit.accuracy, measured),
             recompiled: audit.recompiled.map(Into::into),
@@ -300,16 +320,41 @@ impl fmt::Display for AuditReport {
     }
 }
 
+impl Setup {
+    fn new(srs: &SrsId, kind: SetupKind) -> Self {
+        Self { srs: srs.name.clone(), kind, digest: srs.digest().to_string() }
+    }
+}
+
+/// Which model it is, and whether that is more than the word of the key's maker.
+fn write_model(
+    f: &mut fmt::Formatter<'_>,
+    (what, is_of_the_model): (&str, bool),
+    (model, digest): (&str, &str),
+) -> fmt::Result {
+    let model = Shown(model);
+    if is_of_the_model {
+        return writeln!(f, "  the model {model}, the ONNX file of digest {digest}");
+    }
+    writeln!(f, "  {what} to be the model {model}, an ONNX file of digest")?;
+    writeln!(f, "    {digest} (not compared)")
+}
+
 impl fmt::Display for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (model, digest) = (Shown(&self.model), &self.model_digest);
-        if self.is_of_the_model {
-            writeln!(f, "  the model {model}, the ONNX file of digest {digest}")?;
-        } else {
-            writeln!(f, "  a circuit that CLAIMS to be the model {model}, an ONNX file of digest")?;
-            writeln!(f, "    {digest} (not compared)")?;
-        }
+        let what = ("a circuit that CLAIMS", self.is_of_the_model);
+        write_model(f, what, (&self.model, &self.model_digest))?;
         writeln!(f, "  quantized as the key {} fixes it", self.key_digest)?;
+        write!(f, "{}", self.sides)?;
+        if let Some(leaf) = &self.leaf {
+            writeln!(f, "  as {leaf}")?;
+        }
+        write!(f, "{}", self.job)
+    }
+}
+
+impl fmt::Display for Sides {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let expected = |compared| if compared { ", as expected" } else { "" };
         let (of_input, of_output) = (expected(self.input_compared), expected(self.output_compared));
         if let Some(commitment) = &self.input_commitment {
@@ -324,10 +369,7 @@ impl fmt::Display for Claim {
         for NamedTensor { name, values, .. } in self.output.iter().flatten() {
             writeln!(f, "  gives the output {}{of_output}: {}", Shown(name), brief(values))?;
         }
-        if let Some(leaf) = &self.leaf {
-            writeln!(f, "  as {leaf}")?;
-        }
-        write!(f, "{}", self.job)
+        Ok(())
     }
 }
 

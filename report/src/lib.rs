@@ -21,7 +21,7 @@ mod picture;
 mod quote;
 mod words;
 
-pub use audit::{AuditReport, Verdict};
+pub use audit::{AuditReport, PartsAuditReport, Verdict};
 pub use calibration::CalibrationReport;
 pub use job::{JobReport, now};
 pub use leaf::LeafReport;

@@ -63,10 +63,12 @@ pub enum Error {
     },
 
     /// A file stands where a folder is to be written.
-    #[error("{} is no folder; name one for the proofs", .path.display())]
+    #[error("{} is no folder; name one for {what}", .path.display())]
     NoFolder {
         /// The file.
         path: PathBuf,
+        /// What is to be written there.
+        what: &'static str,
     },
     /// A folder of inputs without a file.
     #[error("{} holds no inputs", .path.display())]

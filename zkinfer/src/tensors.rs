@@ -11,7 +11,7 @@ use crate::error::Error;
 
 /// What a reader may see of one side of a claim: the real numbers of every tensor where they are
 /// public or opened, and the commitment where there is one.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Shown {
     /// The commitment, in hexadecimal digits.
     pub commitment: Option<String>,

@@ -71,7 +71,7 @@ pub(crate) struct AllParts {
     /// The manifest of the model's parts, from `split`, with their keys beside it: the proofs must be
     /// those of all parts, in their order and for one job.
     #[arg(long, value_name = "FILE", required_unless_present = "key",
-        conflicts_with_all = ["key", "batch", "opening", "expect_key", "payee"])]
+        conflicts_with_all = ["key", "opening", "expect_key", "payee"])]
     pub(crate) manifest: Option<PathBuf>,
     /// The root that the manifest must have, as `split` prints it: it says which parts are meant.
     #[arg(long, value_name = "HEX", requires = "manifest")]

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use zkinfer::{
-    Error, Expectation, ExpectedSide, SrsPolicy, read,
-    verifier::{Digest, KeyDigest, SrsDigest, VerifyingKey},
+    Error, Expectation, ExpectedSide, PartsExpectation, SrsPolicy, read,
+    verifier::{Digest, KeyDigest, Manifest, SrsDigest, VerifyingKey},
 };
 
 use super::{
@@ -116,6 +116,24 @@ impl Expect {
     }
 }
 
+impl AllParts {
+    /// What is expected of the proofs of all parts of a manifest under their keys.
+    pub(crate) fn expectation<'a>(
+        &self,
+        expect: &Expect,
+        (manifest, keys): (&'a Manifest, &'a [VerifyingKey]),
+    ) -> Result<PartsExpectation<'a>, Error> {
+        let job = expect.job.binding();
+        let payees: Vec<_> = self.payees.iter().map(|Hex20(payee)| *payee).collect();
+        PartsExpectation::new(manifest, keys, job.job_id, expect.policy())
+            .manifest(self.expect_manifest.map(|Hex32(root)| Digest(root)))
+            .payees((!payees.is_empty()).then_some(payees))
+            .each(|part| expect.set_common(part))
+            .input(expect.input())?
+            .output(expect.output())
+    }
+}
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Verify {
     /// The proof files; what is expected is expected of each.
@@ -127,7 +145,7 @@ pub(crate) struct Verify {
     #[command(flatten)]
     pub(crate) parts: AllParts,
     /// Check all proofs with one pairing, and one by one only if that fails.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "manifest")]
     pub(crate) batch: bool,
     #[command(flatten)]
     pub(crate) expect: Expect,
@@ -135,18 +153,21 @@ pub(crate) struct Verify {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Audit {
-    /// The proof file.
-    pub(crate) proof: PathBuf,
+    /// The proof file; with `--manifest` those of all parts.
+    #[arg(required = true, value_name = "PROOF")]
+    pub(crate) proofs: Vec<PathBuf>,
     /// The verifying key.
     #[arg(long, value_name = "FILE")]
-    pub(crate) key: PathBuf,
+    pub(crate) key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) parts: AllParts,
     /// The ONNX file that should give this very key; pass what `setup` or `prove` was given too.
     #[arg(long, value_name = "FILE")]
     pub(crate) model: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) import: Import,
     /// The input that the key was calibrated with, where there were no samples.
-    #[arg(long, value_name = "FILE", requires = "model")]
+    #[arg(long, value_name = "FILE", requires = "model", conflicts_with = "manifest")]
     pub(crate) input: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) quantize: Quantize,
@@ -155,12 +176,12 @@ pub(crate) struct Audit {
     #[command(flatten)]
     pub(crate) srs: SrsFile,
     /// The accuracy report that the key should bind.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "manifest")]
     pub(crate) accuracy: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) expect: Expect,
     /// Also write the report as a page: one HTML file that needs no network.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "manifest")]
     pub(crate) html: Option<PathBuf>,
 }
 

@@ -1,6 +1,8 @@
 //! `audit`: what a proof shows, how strongly, and whether a model gives its key. Needs no network.
 
-use std::path::Path;
+mod parts;
+
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use zkinfer::{Audit, KeyFiles, audit::Recompile, read};
@@ -13,37 +15,53 @@ use crate::{
 };
 
 pub(crate) fn run(args: &args::Audit, output: &Output) -> Result<Outcome> {
-    let key = read::key(&args.key)?;
-    let file = read::proof(&args.proof)?;
+    let (proof, key) = match (&args.parts.manifest, &args.proofs[..], &args.key) {
+        (Some(manifest), ..) => return parts::run(args, manifest, output),
+        (None, [proof], Some(key)) => (proof, key),
+        (None, [_], None) => bail!("give --key or --manifest"),
+        (None, ..) => {
+            bail!(
+                "one proof is audited at a time, or with --manifest those of all parts of a model"
+            )
+        }
+    };
+    let file = read::proof(proof)?;
+    let recompile = recompile(args, key)?;
+    let reads = reads(args);
+    let key = read::key(key)?;
     let expectation = args.expect.expectation(&key)?;
     let accuracy = args.accuracy.as_deref().map(read::accuracy_report).transpose()?;
-    let recompile = recompile(args)?;
     let audit = watched(output, |watch| {
         Audit::new(&key, &file, &expectation, accuracy, recompile.as_ref(), watch)
     })?;
     let report = AuditReport::new(&key, &file, &expectation, audit);
-    output.page(args.html.as_deref(), &reads(args), || report.page())?;
+    output.page(args.html.as_deref(), &reads, || report.page())?;
     output.report(&report)?;
     if let Some(missing) = report.missing() {
         output.remark(format_args!("error: the model was not compared; give also {missing}"));
     }
-    Ok(match report.verdict() {
+    Ok(outcome(report.verdict()))
+}
+
+fn outcome(verdict: Verdict) -> Outcome {
+    match verdict {
         Verdict::Accepted => Outcome::Accepted,
         Verdict::Rejected => Outcome::Rejected,
         Verdict::Undecided => Outcome::Undecided,
-    })
+    }
 }
 
 /// What the key is to be made again from, if it is.
-fn recompile(args: &args::Audit) -> Result<Option<Recompile>> {
+fn recompile(args: &args::Audit, key: &Path) -> Result<Option<Recompile>> {
     let Some(model) = args.model.clone() else {
-        return refuse_options(args).map(|()| None);
+        refuse_options(args, &COMPILING, "needs the ONNX file to recompile: pass --model")?;
+        return Ok(None);
     };
     Ok(Some(Recompile {
         model,
         import: args.import.options()?,
         recipe: args.quantize.recipe()?,
-        settings_beside: KeyFiles::of_key(&args.key).settings,
+        settings_beside: KeyFiles::of_key(key).settings,
         input: args.input.clone(),
         test_set: args.test_set.test_set.clone(),
         srs: args.srs.file.clone(),
@@ -51,10 +69,17 @@ fn recompile(args: &args::Audit) -> Result<Option<Recompile>> {
 }
 
 /// Options that only a model gives a meaning to.
-fn refuse_options(args: &args::Audit) -> Result<()> {
+const COMPILING: [&str; 3] = ["--shape", "--fix", "--srs"];
+
+/// Refuses options about quantizing, and some others, where they mean nothing.
+fn refuse_options(args: &args::Audit, others: &[&str], why: &str) -> Result<()> {
     let given = [
         ("--shape", !args.import.shape.is_empty()),
         ("--fix", !args.import.fix.is_empty()),
+        ("--srs", args.srs.file.is_some()),
+    ];
+    let given = given.into_iter().filter(|(option, _)| others.contains(option));
+    let quantizing = [
         ("--calibrate", args.quantize.calibrate.is_some()),
         ("--activation-bits", args.quantize.activation_bits.is_some()),
         ("--input-bits", args.quantize.common.input_bits.is_some()),
@@ -64,17 +89,16 @@ fn refuse_options(args: &args::Audit) -> Result<()> {
         ("--optimize", args.quantize.common.optimize.is_some()),
         ("--settings", args.quantize.settings.is_some()),
         ("--test-set", args.test_set.test_set.is_some()),
-        ("--srs", args.srs.file.is_some()),
     ];
-    match given.into_iter().find(|(_, given)| *given) {
-        Some((option, _)) => bail!("{option} needs the ONNX file to recompile: pass --model"),
+    match given.chain(quantizing).find(|(_, given)| *given) {
+        Some((option, _)) => bail!("{option} {why}"),
         None => Ok(()),
     }
 }
 
 /// Every file that the command reads.
 fn reads(args: &args::Audit) -> Vec<&Path> {
-    let mut reads = vec![args.proof.as_path(), &args.key];
+    let mut reads: Vec<_> = args.proofs.iter().chain(&args.key).map(PathBuf::as_path).collect();
     let expect = &args.expect;
     let others = [
         &args.model,

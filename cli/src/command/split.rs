@@ -16,7 +16,8 @@ use crate::{
 
 pub(crate) fn run(args: &args::Split, output: &Output) -> Result<Outcome> {
     if args.output.exists() && !args.output.is_dir() {
-        return Err(zkinfer::Error::NoFolder { path: args.output.clone() }.into());
+        let what = "the manifest and the keys of the parts";
+        return Err(zkinfer::Error::NoFolder { path: args.output.clone(), what }.into());
     }
     let files = PartFiles::in_folder(&args.output);
     let source = &args.source;

@@ -1,21 +1,23 @@
 //! `verify`: do these proofs prove what I expect?
 
 mod parts;
+mod verdict;
 
 use std::{collections::HashSet, fmt, path::PathBuf, time::Instant};
 
 use anyhow::{Result, bail};
 use serde::Serialize;
 use zkinfer::{
-    Error, Expectation, NamedTensor, Rejection, Shown, Side, models, read,
+    Error, Expectation, Rejection, Shown, Side, read,
     verifier::{ProofFile, SrsTrust, VerifyingKey},
 };
 use zkinfer_report::{JobReport, LeafReport, rejection as in_words};
 
+use self::verdict::{End, Verdict};
 use crate::{
     args,
     output::{Outcome, Output},
-    text::{Trust, brief, model},
+    text::Trust,
 };
 
 pub(crate) fn run(args: &args::Verify, output: &Output) -> Result<Outcome> {
@@ -42,7 +44,7 @@ pub(crate) fn run(args: &args::Verify, output: &Output) -> Result<Outcome> {
         [only] => output.report(&only.report)?,
         _ => output.report(&list)?,
     }
-    let accepted = list.files.iter().all(|item| item.report.accepted);
+    let accepted = list.files.iter().all(|item| item.report.verdict.accepted);
     Ok(if accepted { Outcome::Accepted } else { Outcome::Rejected })
 }
 
@@ -97,7 +99,7 @@ impl fmt::Display for List {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for FileReport { file, report } in &self.files {
             let (file, job) = (file.display(), &report.job);
-            match &report.reason {
+            match &report.verdict.reason {
                 Some(reason) => writeln!(f, "{file}: REJECTED: {reason}")?,
                 None if job.is_none() => writeln!(f, "{file}: ACCEPTED: for no job, pays nobody")?,
                 None => {
@@ -106,13 +108,13 @@ impl fmt::Display for List {
                 }
             }
         }
-        let accepted = self.files.iter().filter(|item| item.report.accepted).count();
+        let accepted = self.files.iter().filter(|item| item.report.verdict.accepted).count();
         write!(f, "{accepted} of {} proofs accepted", self.files.len())?;
         if self.distinct < self.files.len() {
             write!(f, " (only {} of them different)", self.distinct)?;
         }
-        match self.files.iter().find(|item| item.report.accepted) {
-            Some(item) => write!(f, ", {}", Trust(&item.report.srs)),
+        match self.files.iter().find(|item| item.report.verdict.accepted) {
+            Some(item) => write!(f, ", {}", Trust(&item.report.verdict.srs)),
             None => Ok(()),
         }
     }
@@ -120,33 +122,13 @@ impl fmt::Display for List {
 
 #[derive(Serialize)]
 struct Report {
-    accepted: bool,
-    /// Why not, in words.
-    reason: Option<String>,
-    /// Why not, in words that never change: one for each reason.
-    reason_codes: Vec<&'static str>,
-    model: String,
-    model_digest: String,
+    #[serde(flatten)]
+    verdict: Verdict,
     key_digest: String,
-    srs: String,
-    /// What an accepted claim shows; a rejected one shows nothing.
-    input: Option<Vec<Vec<f64>>>,
-    input_names: Vec<String>,
-    /// Whether the input was compared with an expected one.
-    input_compared: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    input_commitment: Option<String>,
-    output: Option<Vec<Vec<f64>>>,
-    output_names: Vec<String>,
-    output_compared: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    output_commitment: Option<String>,
     /// Its place, where the proof is about several claims.
     #[serde(skip_serializing_if = "Option::is_none")]
     leaf: Option<LeafReport>,
     job: JobReport,
-    proof_bytes: usize,
-    verify_seconds: f64,
 }
 
 impl Report {
@@ -161,83 +143,41 @@ impl Report {
         let openings = expectation.given_openings().filter(|_| rejection.is_none());
         let of_input = openings.and_then(|openings| openings.input.as_ref());
         let of_output = openings.and_then(|openings| openings.output.as_ref());
-        let input = Shown::new(&parts.layout.inputs, &file.claim.input, of_input);
-        let output = Shown::new(&parts.layout.outputs, &file.claim.output, of_output);
-        let values = |tensors: Vec<NamedTensor>| -> Vec<Vec<f64>> {
-            tensors.into_iter().map(|tensor| tensor.values).collect()
-        };
-        let shown =
-            |shown: Option<Vec<NamedTensor>>| shown.filter(|_| rejection.is_none()).map(values);
-        let names = |tensors: &[zkinfer::verifier::TensorLayout]| {
-            tensors.iter().map(|tensor| tensor.name.clone()).collect()
-        };
+        let (inputs, outputs) = (&parts.layout.inputs, &parts.layout.outputs);
+        let ends = [
+            End {
+                layout: inputs,
+                shown: Shown::new(inputs, &file.claim.input, of_input),
+                compared: expectation.compares(Side::Input),
+            },
+            End {
+                layout: outputs,
+                shown: Shown::new(outputs, &file.claim.output, of_output),
+                compared: expectation.compares(Side::Output),
+            },
+        ];
+        let reason = rejection.map(|rejection| (in_words(&rejection), rejection.codes()));
+        let measured = (file.proof.as_bytes().len(), seconds);
         Self {
-            accepted: rejection.is_none(),
-            reason: rejection.as_ref().map(in_words),
-            reason_codes: rejection.as_ref().map(Rejection::codes).unwrap_or_default(),
-            model: model(parts.model_name.as_deref(), parts.model_digest),
-            model_digest: parts.model_digest.to_string(),
+            verdict: Verdict::new(reason, parts, ends, measured),
             key_digest: key.digest().to_string(),
-            srs: parts.srs.name.clone(),
-            input: shown(input.tensors),
-            input_names: names(&parts.layout.inputs),
-            input_compared: expectation.compares(Side::Input),
-            input_commitment: input.commitment,
-            output: shown(output.tensors),
-            output_names: names(&parts.layout.outputs),
-            output_compared: expectation.compares(Side::Output),
-            output_commitment: output.commitment,
             leaf: LeafReport::new(key, file),
             job: (&file.claim.binding).into(),
-            proof_bytes: file.proof.as_bytes().len(),
-            verify_seconds: seconds,
         }
     }
-}
-
-/// One side: what is shown of it, and whether anybody but the prover has said that it is right.
-fn side(
-    f: &mut fmt::Formatter<'_>,
-    (side, compared): (Side, bool),
-    commitment: Option<&String>,
-    (names, values): (&[String], Option<&Vec<Vec<f64>>>),
-) -> fmt::Result {
-    let expected = if compared { "as expected" } else { "NOT compared" };
-    if let Some(commitment) = commitment {
-        writeln!(f, "  {side} commitment, {expected}: {commitment}")?;
-    }
-    for (name, values) in names.iter().zip(values.into_iter().flatten()) {
-        let name = models::Shown(name);
-        writeln!(f, "  {side} {name}, {expected}: {}", brief(values))?;
-    }
-    Ok(())
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(reason) = &self.reason {
+        if let Some(reason) = &self.verdict.reason {
             return write!(f, "REJECTED: {reason}");
         }
         writeln!(f, "ACCEPTED under the key {}", self.key_digest)?;
-        let (model, digest) = (models::Shown(&self.model), &self.model_digest);
-        writeln!(f, "  which claims to be the model {model}, an ONNX file of digest {digest}")?;
-        side(
-            f,
-            (Side::Input, self.input_compared),
-            self.input_commitment.as_ref(),
-            (&self.input_names, self.input.as_ref()),
-        )?;
-        side(
-            f,
-            (Side::Output, self.output_compared),
-            self.output_commitment.as_ref(),
-            (&self.output_names, self.output.as_ref()),
-        )?;
+        self.verdict.write_claim(f)?;
         if let Some(leaf) = &self.leaf {
             writeln!(f, "  {leaf}")?;
         }
         writeln!(f, "{}", self.job)?;
-        writeln!(f, "  {}", Trust(&self.srs))?;
-        write!(f, "  verified in {:.1} ms", self.verify_seconds * 1e3)
+        self.verdict.write_trust(f)
     }
 }

@@ -103,6 +103,45 @@ fn the_proofs_of_all_parts_are_a_proof_of_the_model() {
     assert_eq!(other.read(MANIFEST), workplace.read(MANIFEST));
 }
 
+/// An audit of all parts is one of a proof: what they show, how strongly, and of which ONNX file.
+#[test]
+fn an_audit_of_all_parts_finds_what_they_show_and_of_which_file() {
+    let workplace = proven();
+    let base = ["audit", "--manifest", MANIFEST, "--allow-insecure-srs", "--job", JOB_ID];
+    let audit = |code: i32, more: &[&str]| workplace.json(code, &[&base[..], more].concat());
+    let report = audit(0, &PROOFS);
+    assert_eq!((&report["accepted"], &report["recompiled"]), (&json!(true), &Value::Null));
+    assert_eq!(report["claim"]["is_of_the_model"], false);
+    assert_eq!(report["claim"]["parts"][2]["job"]["payee"], payee(2));
+    let verified = verify(workplace, 0, &PROOFS);
+    assert_eq!(report["claim"]["output"][0]["values"], verified["output"][0]);
+    assert_eq!(report["setup"]["kind"], "insecure_development");
+    let with_model = [&PROOFS[..], &["--model", "model.onnx"]].concat();
+    let report = audit(0, &with_model);
+    assert_eq!(report["claim"]["is_of_the_model"], true);
+    assert_eq!(report["recompiled"]["same_keys"], true);
+    // Another file, even one that gives the same kind of key; proofs in another order.
+    let other = Workplace::with_model("digits_mlp");
+    fs::copy(other.path("model.onnx"), workplace.path("other.onnx")).unwrap();
+    let report = audit(1, &[&PROOFS[..], &["--model", "other.onnx"]].concat());
+    assert_eq!(report["reason_codes"], json!(["recompiled-key"]));
+    assert_eq!(report["claim"]["is_of_the_model"], false);
+    let [first, second, third] = PROOFS;
+    let report = audit(1, &[second, first, third, "--model", "model.onnx"]);
+    assert_eq!(report["reason_codes"], json!(["parts-order"]));
+    assert_eq!(report["claim"]["output"], Value::Null);
+    let text = workplace.run(&[&base[..], &with_model].concat()).stdout;
+    for words in ["ACCEPTED", "gives these very keys", "in 3 parts", "part 1 under the key"] {
+        assert!(text.contains(words), "{text}");
+    }
+    let fails = |more: &[&str], named: &[&str]| workplace.fails(more, named);
+    fails(&[&base[..], &PROOFS, &["--activation-bits", "8"]].concat(), &["--activation-bits"]);
+    fails(&[&base[..], &PROOFS, &["--srs", "x.ptau"]].concat(), &["--srs", "--model"]);
+    fails(&[&base[..], &PROOFS, &["--html", "x.html"]].concat(), &["--html"]);
+    let key = ["audit", first, second, "--key", "parts/part-0.zkvk"];
+    fails(&key, &["one proof", "--manifest"]);
+}
+
 #[test]
 fn another_set_than_all_parts_in_order_is_refused_by_name() {
     let workplace = proven();
@@ -193,7 +232,7 @@ fn a_link_blinds_two_proofs_of_a_part() {
         workplace.fails(&args, &["link-0.zklink", why]);
     }
     fs::remove_file(workplace.path("links/link-0.zklink")).unwrap();
-    workplace.fails(&args, &["link-0.zklink"]);
+    workplace.fails(&args, &["link-0.zklink", "no such link", "zkinfer run", "--links"]);
 }
 
 #[test]
@@ -202,7 +241,7 @@ fn what_does_not_go_together_is_refused() {
     let base = ["prove", "model.onnx", "--manifest", MANIFEST, "--links", "links", "--part"];
     let fails = |args: &[&str], named: &[&str]| workplace.fails(args, named);
     fails(&[&base[..], &["3"]].concat(), &["no part 3", "3 parts"]);
-    fails(&[&base[..], &["0"]].concat(), &["first part", "input"]);
+    fails(&[&base[..], &["0"]].concat(), &["first part", "--input"]);
     fails(&[&base[..], &["1", "--input", "input.json"]].concat(), &["link", "no other input"]);
     fails(&[&base[..], &["1", "--commit", "output"]].concat(), &["--commit"]);
     fails(&base[..4], &["--part", "--links"]);
@@ -217,6 +256,9 @@ fn what_does_not_go_together_is_refused() {
         let split = ["split", "model.onnx", &parts, "--input", "input.json", "-o", "many"];
         fails(&split, &[why]);
     }
+    let split =
+        ["split", "model.onnx", "--parts", "2", "--input", "input.json", "-o", "model.onnx"];
+    fails(&split, &["model.onnx is no folder", "manifest and the keys"]);
     // Another number of parts where some are already.
     let split = ["split", "model.onnx", "--parts", "2", "--input", "input.json", "-o", "parts"];
     let settings = workplace.read("parts/part-0.zkinfer.json");

@@ -23,8 +23,9 @@ impl AuditReport {
     pub fn page(&self) -> String {
         let shows = if self.accepted { "What it shows" } else { "What it claims" };
         let claim = &self.claim;
-        let input = (&claim.input, &claim.input_commitment, claim.input_compared);
-        let output = (&claim.output, &claim.output_commitment, claim.output_compared);
+        let sides = &claim.sides;
+        let input = (&sides.input, &sides.input_commitment, sides.input_compared);
+        let output = (&sides.output, &sides.output_commitment, sides.output_compared);
         let float: &[FloatOutput] =
             self.recompiled.as_ref().map_or(&[], |recompiled| &recompiled.float_outputs);
         let not_claimed: Markup = self.not_claimed.iter().map(|line| tag("li", *line)).collect();

@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod float;
+mod parts;
 mod recompile;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use zkinfer_verifier::{ProofFile, VerifyingKey};
 pub use self::{
     accuracy::{AccuracyFault, BoundAccuracy},
     float::{FloatOutput, OtherAnswer},
+    parts::{PartsAudit, PartsFault, RemadeParts, RemakeParts},
     recompile::{AccuracySource, Difference, Missing, Part, Recompile, Recompiled},
 };
 

@@ -111,6 +111,8 @@ pub enum SplitError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LinkFault {
+    /// There is no such file.
+    Missing,
     /// It is no link, or of another format.
     Malformed,
     /// It belongs to other parts.
@@ -129,6 +131,7 @@ pub enum LinkFault {
 impl fmt::Display for LinkFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Missing => f.write_str("there is no such link of a run of the model"),
             Self::Malformed => f.write_str("it is no link, or of another version"),
             Self::OfOtherParts => f.write_str("it belongs to another manifest or another place"),
             Self::Size => f.write_str("it holds more or fewer values than go between these parts"),

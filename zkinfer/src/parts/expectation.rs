@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 use zkinfer_verifier::{
-    Digest, JobBinding, Manifest, PartProof, PartsError, ProofFile, SrsPolicy, VerifiedParts,
+    Digest, JobBinding, Manifest, PartProof, PartsError, ProofFile, Side, SrsPolicy, VerifiedParts,
     VerifyingKey,
 };
 
@@ -84,10 +84,20 @@ impl<'a> PartsExpectation<'a> {
         Ok(self)
     }
 
-    /// The expectation of the first part, and of the last.
+    /// Whether the input of the first part, or the output of the last, is compared with an expected
+    /// one.
     #[must_use]
-    pub fn ends(&self) -> Option<[&Expectation<'a>; 2]> {
-        Some([self.parts.first()?, self.parts.last()?])
+    pub fn compares(&self, side: Side) -> bool {
+        let end = match side {
+            Side::Input => self.parts.first(),
+            Side::Output => self.parts.last(),
+        };
+        end.is_some_and(|part| part.compares(side))
+    }
+
+    /// The keys of the parts.
+    pub(crate) fn keys(&self) -> impl DoubleEndedIterator<Item = &'a VerifyingKey> {
+        self.parts.iter().map(|part| part.claim.key)
     }
 
     /// Whether these are the proofs of all parts, in their order, that are expected.
@@ -99,7 +109,7 @@ impl<'a> PartsExpectation<'a> {
         if let Some(expected) = self.root.filter(|&expected| expected != got) {
             return Err(PartsRejection::Manifest { expected, got });
         }
-        let keys: Vec<&VerifyingKey> = self.parts.iter().map(|part| part.claim.key).collect();
+        let keys: Vec<&VerifyingKey> = self.keys().collect();
         let claimed: Vec<_> = files.iter().map(|file| file.claim.binding.payee).collect();
         let payees = self.payees.as_ref().unwrap_or(&claimed);
         let proofs: Vec<PartProof<'_>> =

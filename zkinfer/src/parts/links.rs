@@ -90,10 +90,13 @@ impl Links {
     /// Reads the link that a part gives, through so many columns.
     pub(super) fn read(&self, root: Digest, part: usize, columns: usize) -> Result<Link, Error> {
         let path = self.given_by(part);
-        let bytes = files::read_bounded(&path, MAX_BYTES)
-            .map_err(|source| Error::Read { path: path.clone(), source })?;
-        let wire: Option<Wire> = serde_json::from_slice(&bytes).ok();
         let refused = |fault| Error::from(SplitError::Link { path: path.clone(), fault });
+        let bytes =
+            files::read_bounded(&path, MAX_BYTES).map_err(|source| match source.kind() {
+                io::ErrorKind::NotFound => refused(LinkFault::Missing),
+                _ => Error::Read { path: path.clone(), source },
+            })?;
+        let wire: Option<Wire> = serde_json::from_slice(&bytes).ok();
         let wire = wire.filter(|wire| wire.format == FORMAT);
         let Wire { format: _, manifest, part: of, values, blinding } =
             wire.ok_or_else(|| refused(LinkFault::Malformed))?;

@@ -18,7 +18,7 @@ use zkinfer_models::{
     quantized::split::GraphPart,
 };
 use zkinfer_prover::{Device, Inference, PartBlinding, Proven, files};
-use zkinfer_verifier::{Digest, JobBinding, Manifest, VerifyingKey};
+use zkinfer_verifier::{Digest, JobBinding, KeyDigest, Manifest, VerifyingKey};
 
 pub use self::{
     expectation::{PartsExpectation, PartsRejection},
@@ -271,6 +271,22 @@ impl Parts {
         let (PartPlace { count, k, .. }, whole) = read_settings(model, &settings, (0, &manifest))?;
         let quantized = of_graphs(graphs(&whole.graph, count)?, &whole, (count, k));
         Ok(Self { manifest, keys, quantized, whole })
+    }
+
+    /// The digests of the keys that the model gives for the parts, made again under the settings that
+    /// were read; nothing is written.
+    ///
+    /// # Errors
+    /// As [`Keys::make`].
+    pub fn remade(
+        &self,
+        model: &Model,
+        srs: Option<&Path>,
+        device: &Device,
+        watch: Watch<'_>,
+    ) -> Result<Vec<KeyDigest>, Error> {
+        let make = |part| Ok(Keys::make(model, part, srs, device, watch)?.verifying_key().digest());
+        self.quantized.iter().map(make).collect()
     }
 
     /// Runs the parts on the integers of an input, one list for each, and writes a link for everything

@@ -1,13 +1,18 @@
 //! A model in parts computes what it does whole.
 
-use std::num::NonZeroU32;
+use std::{collections::BTreeSet, fmt::Write as _, num::NonZeroU32};
 
 use zkinfer::{
-    Error, InputData, Model, Recipe, SplitError,
+    Device, Error, InputData, Links, Making, Model, Part, PartFiles, Parts, PartsExpectation,
+    Recipe, SplitError, SrsPolicy,
     models::{execute, quantize_inputs},
+    verifier::JobBinding,
 };
 
-use crate::support::zoo;
+use crate::{
+    onnx::{Builder, int, noise},
+    support::{Place, zoo},
+};
 
 /// How many parts, and whether the model has so many layers.
 const SPLITS: [(&str, u32, bool); 6] = [
@@ -69,4 +74,59 @@ fn settings_of_a_part_are_not_those_of_a_model() {
     let joint = whole.jointly(NonZeroU32::new(2).unwrap());
     let refused = joint.split(&model, NonZeroU32::new(2).unwrap()).unwrap_err();
     assert_eq!(refused.code(), "parts-of-joint");
+}
+
+/// A cell of six units over five steps, and samples of it.
+fn recurrent() -> Place {
+    let model = Builder::new(22).input("x", &[5, 1, 4]).random("w", &[1, 24, 4]);
+    let model = model.random("r", &[1, 24, 6]).random("b", &[1, 48]);
+    let attributes = [int("hidden_size", 6)];
+    let model = model.node("LSTM", &["x", "w", "r", "b"], &["y", "last"], &attributes);
+    let names: Vec<String> = (0..20).map(|at| format!("x{at}")).collect();
+    let mut samples = names.join(",") + "\n";
+    for sample in ["a", "b", "c", "d", "e", "f"] {
+        let values: Vec<String> = noise(sample, 20).iter().map(f32::to_string).collect();
+        writeln!(samples, "{}", values.join(",")).unwrap();
+    }
+    Place::with(&model.output("last").bytes(), &samples)
+}
+
+/// Every part of a recurrent network that is cut between two steps of its cell is proven by itself, and
+/// all of them are a proof of the integers of the whole.
+#[test]
+fn a_recurrent_network_is_proven_in_parts_that_are_cut_between_its_steps() {
+    let place = recurrent();
+    let model = place.model();
+    let quantized = place.calibrated(&model);
+    let files = PartFiles::in_folder(&place.path("parts"));
+    let (count, device) = (NonZeroU32::new(3).unwrap(), Device::default());
+    let making = Making { count, files: &files, srs: None, device: &device, accuracy: None };
+    let parts = Parts::make(&model, &quantized, making, &|_| ()).unwrap();
+    let names = |part: &zkinfer::Quantized| -> BTreeSet<String> {
+        part.graph.nodes.iter().map(|node| node.name.clone()).collect()
+    };
+    let names: Vec<_> = parts.quantized.iter().map(names).collect();
+    assert!(names.windows(2).all(|pair| !pair[0].is_disjoint(&pair[1])), "{names:?}");
+
+    let samples = InputData::read_samples(&place.path("samples.csv")).unwrap();
+    let input = model.samples(&samples).unwrap().swap_remove(3);
+    let links = Links::in_folder(&place.path("links"));
+    let run = model.run(&quantized, &input).unwrap();
+    let outputs = parts.link(&run.integers, &links).unwrap();
+    assert_eq!(outputs, run.execution.outputs(&quantized.graph));
+    let job = JobBinding { chain_id: 1, job_id: [7; 32], payee: [8; 20], expiry: 0, nonce: 1 };
+    let prove = |index: usize| {
+        let part = Part::open(&model, &files, index, None, &device, &|_| ()).unwrap();
+        let input = (index == 0).then_some(&input[..]);
+        part.prove(input, &links, &job, &|_| ()).unwrap().file
+    };
+    let proofs = [0, 1, 2].map(prove);
+    let keys = files.read_keys(&parts.manifest).unwrap();
+    let expected =
+        PartsExpectation::new(&parts.manifest, &keys, job.job_id, SrsPolicy::AllowInsecureDev);
+    let verified = expected.check(&proofs).unwrap();
+    assert_eq!(verified.output().unwrap().public(), Some(&outputs[0][..]));
+    let [first, second, third] = proofs;
+    let refused = expected.check(&[first, third, second]).unwrap_err();
+    assert_eq!(refused.codes(), ["parts-order"]);
 }

@@ -31,7 +31,7 @@ impl Places {
     pub(super) fn of_many(args: &args::Prove, inputs: &Path) -> Result<Self, Error> {
         let proof = args.output.clone().unwrap_or_else(|| args.model.with_extension("proofs"));
         if proof.exists() && !proof.is_dir() {
-            return Err(Error::NoFolder { path: proof });
+            return Err(Error::NoFolder { path: proof, what: "the proofs" });
         }
         let places = Self { proof, opening: PathBuf::new(), key: key_files(args) };
         let KeyFiles { key, settings, accuracy } = &places.key;
