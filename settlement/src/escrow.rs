@@ -3,9 +3,11 @@
 mod bonds;
 mod leases;
 mod parts;
+mod payments;
 
 use zkinfer_verifier::{Opening, SrsPolicy, SrsTrust, VerifiedInference, VerifyingKey};
 
+use self::payments::Payments;
 use crate::{
     audit::Audit,
     error::EscrowError,
@@ -123,6 +125,32 @@ impl<S: Store> Escrow<S> {
         self.commit(&[Entry::Job(AnyJob::Open(opened)), buyer])
     }
 
+    /// Opens several jobs of one buyer, all or none: those of the parts of a model.
+    ///
+    /// # Errors
+    /// [`Refusal::Buyers`], or those of [`open`](Self::open) for the first that is refused.
+    pub fn open_together(
+        &mut self,
+        jobs: &[(JobId, JobTerms)],
+        now: u64,
+    ) -> Result<(), EscrowError<S::Error>> {
+        let Some((_, JobTerms { buyer, .. })) = jobs.first() else { return Ok(()) };
+        let (mut entries, mut sum) = (Vec::new(), Amount(0));
+        for (number, &(job, terms)) in jobs.iter().enumerate() {
+            if terms.buyer != *buyer {
+                return Err(Refusal::Buyers.into());
+            }
+            let before = jobs.iter().take(number).any(|(other, _)| *other == job);
+            if before || self.job(job)?.is_some() {
+                return Err(Refusal::JobExists { job }.into());
+            }
+            entries.push(Entry::Job(AnyJob::Open(Job::open(job, terms, now)?)));
+            sum = sum.plus(terms.price)?;
+        }
+        entries.push(self.debited(*buyer, sum)?);
+        self.commit(&entries)
+    }
+
     /// Takes the stake that the job asks for from `prover`, who alone can now be paid, and loses it
     /// when the deadline passes first.
     ///
@@ -192,20 +220,25 @@ impl<S: Store> Escrow<S> {
             return Err(Refusal::Chain { expected, got }.into());
         }
         let id = JobId(claim.binding.job_id);
-        let (settled, paid) = match self.live(id)? {
+        let mut payments = Payments::default();
+        let settled = match self.live(id)? {
             Live::Open(job) => {
                 let settled = job.settle(claim, opening, now)?;
-                (settled, vec![self.credited(settled.state().payee, job.terms().price)?])
+                payments.pay(settled.payee(), job.terms().price)?;
+                settled
             }
             Live::Staked(job) => {
                 let settled = job.settle(claim, opening, now)?;
-                (settled, self.paid_and_returned(&job)?)
+                payments.end_of(&job)?;
+                settled
             }
         };
         let kept = opening.map(|Submitted { opening, key: _ }| opening.clone());
         let kept = kept.map(|opening| Entry::Opening { job: id, opening });
-        let settled_job = [Entry::Job(AnyJob::Settled(settled))];
-        self.commit(&settled_job.into_iter().chain(paid).chain(kept).collect::<Vec<_>>())?;
+        let mut entries = vec![Entry::Job(AnyJob::Settled(settled))];
+        entries.extend(self.paid(&payments)?);
+        entries.extend(kept);
+        self.commit(&entries)?;
         Ok(settled.receipt())
     }
 

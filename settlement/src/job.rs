@@ -13,10 +13,12 @@
 //!   └──────▶ Cancelled
 //! ```
 //!
-//! From `Staked`, `accept` leads to `Accepted`: paid for an answer without a proof.
+//! From `Staked`, `accept` leads to `Accepted`: paid for an answer without a proof; `forfeit` to
+//! `Forfeited`: paid for a job that cannot be done; and `release` back to `Open`.
 //!
 //! A transition takes the job by value and is a method of the one state that it leaves, so no other
-//! can be written down. `Settled`, `Accepted`, `Refunded`, `Slashed` and `Cancelled` have none.
+//! can be written down. `Settled`, `Accepted`, `Forfeited`, `Refunded`, `Slashed` and
+//! `Cancelled` have none.
 
 mod any;
 
@@ -61,7 +63,7 @@ pub struct JobTerms {
     pub delivery: Delivery,
     /// The nonce that the proof must bear.
     pub nonce: u64,
-    /// What the payee gets.
+    /// What the payee gets, at most: a lease may be for less.
     pub price: Amount,
     /// What a prover must stake before the job is done: lost if it is not done in time. Zero: no
     /// stake is asked.
@@ -94,6 +96,7 @@ impl Open {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settled {
     pub(crate) payee: Address,
+    pub(crate) price: Amount,
     pub(crate) expiry: u64,
     pub(crate) output: ValuesDigest,
     pub(crate) at: u64,
@@ -104,7 +107,16 @@ pub struct Settled {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accepted {
     pub(crate) prover: Address,
+    pub(crate) price: Amount,
     pub(crate) output: ValuesDigest,
+    pub(crate) at: u64,
+}
+
+/// The prover has got the price, and its stake back, for a job that cannot be done as it was ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forfeited {
+    pub(crate) prover: Address,
+    pub(crate) price: Amount,
     pub(crate) at: u64,
 }
 
@@ -198,12 +210,12 @@ impl<S> Job<S> {
     }
 
     /// Settles for a claim that is what the job asks for and pays `payee`, if there is such a
-    /// condition. Whether claim and job have chain and name in common is checked by the escrow.
+    /// condition, this price. Whether claim and job have chain and name in common is checked by the escrow.
     pub(crate) fn settle_for(
         self,
         claim: &InferenceClaim,
         opening: Option<Submitted<'_>>,
-        payee: Option<Address>,
+        (payee, price): (Option<Address>, Amount),
         now: u64,
     ) -> Result<Job<Settled>, Refusal> {
         self.check_in_time(now)?;
@@ -238,7 +250,7 @@ impl<S> Job<S> {
             }
         }
         let output = ValuesDigest::of(output);
-        Ok(self.into_state(Settled { payee: paid, expiry, output, at: now }))
+        Ok(self.into_state(Settled { payee: paid, price, expiry, output, at: now }))
     }
 }
 
@@ -267,14 +279,16 @@ impl Job<Open> {
         if let Some(expected) = self.terms.payee.filter(|&expected| expected != prover) {
             return Err(Refusal::Prover { expected, got: prover });
         }
-        let whole = Lease { until: self.terms.deadline, bonded: false, answer: None };
+        let JobTerms { deadline: until, price, .. } = self.terms;
+        let whole = Lease { until, price, bonded: false, answer: None };
         Ok(self.into_state(Staked { prover, lease: whole }))
     }
 
-    /// Stakes from the prover's bond, for a lease that ends at `until`.
+    /// Stakes from the prover's bond, for a lease at a price that ends at `until`.
     pub(crate) fn assign(
         self,
         prover: Address,
+        price: Amount,
         until: u64,
         now: u64,
     ) -> Result<Job<Staked>, Refusal> {
@@ -282,7 +296,11 @@ impl Job<Open> {
         if until < now || until > terms.deadline {
             return Err(Refusal::LeaseEnd { until, now, deadline: terms.deadline });
         }
-        let lease = Lease { until, bonded: true, answer: None };
+        let most = terms.price;
+        if price == Amount(0) || price > most {
+            return Err(Refusal::LeasePrice { price, most });
+        }
+        let lease = Lease { until, price, bonded: true, answer: None };
         Ok(Job { id, terms, state: Staked { prover, lease } })
     }
 
@@ -301,11 +319,11 @@ impl Job<Open> {
         opening: Option<Submitted<'_>>,
         now: u64,
     ) -> Result<Job<Settled>, Refusal> {
-        let JobTerms { payee, stake, .. } = self.terms;
+        let JobTerms { payee, stake, price, .. } = self.terms;
         if stake != Amount(0) {
             return Err(Refusal::NotStaked { stake });
         }
-        self.settle_for(claim, opening, payee, now)
+        self.settle_for(claim, opening, (payee, price), now)
     }
 
     pub(crate) fn refund(self, now: u64) -> Result<Job<Refunded>, Refusal> {
@@ -317,9 +335,8 @@ impl Job<Open> {
 impl Job<Settled> {
     /// The receipt. Only of a job that was read from the store or has just been committed.
     pub(crate) fn receipt(&self) -> Receipt {
-        let JobTerms { buyer: _, payee: _, model, input, delivery, nonce, price, stake, .. } =
-            self.terms;
-        let Settled { payee, expiry, output, at: settled_at } = self.state;
+        let JobTerms { buyer: _, payee: _, model, input, delivery, nonce, stake, .. } = self.terms;
+        let Settled { payee, price, expiry, output, at: settled_at } = self.state;
         let job = self.id;
         Receipt {
             job,
@@ -342,6 +359,32 @@ impl Job<Settled> {
         self.state.payee
     }
 
+    /// What was paid.
+    #[must_use]
+    pub fn price(&self) -> Amount {
+        self.state.price
+    }
+
+    /// When it was paid.
+    #[must_use]
+    pub fn at(&self) -> u64 {
+        self.state.at
+    }
+}
+
+impl Job<Forfeited> {
+    /// Who was paid.
+    #[must_use]
+    pub fn prover(&self) -> Address {
+        self.state.prover
+    }
+
+    /// What was paid.
+    #[must_use]
+    pub fn price(&self) -> Amount {
+        self.state.price
+    }
+
     /// When it was paid.
     #[must_use]
     pub fn at(&self) -> u64 {
@@ -354,6 +397,12 @@ impl Job<Accepted> {
     #[must_use]
     pub fn prover(&self) -> Address {
         self.state.prover
+    }
+
+    /// What was paid.
+    #[must_use]
+    pub fn price(&self) -> Amount {
+        self.state.price
     }
 
     /// The output that was answered. Nothing has shown that it is the model's.

@@ -12,16 +12,17 @@
 //!
 //! Terms: buyer 20, payee (`00`, or `01` and 20 bytes), model 32, input 32, delivery u8 (0 shown, 1
 //! opened), nonce u64, price u128, stake u128, deadline u64. State: `00` open; `01` staked,
-//! prover 20, end of the lease u64, source of the stake u8 (0 balance, 1 bond), answer (`00`, or `01` and
-//! 32 bytes); `02` settled, payee 20, expiry u64, output 32, time u64; `03` refunded, time u64; `04`
-//! slashed, prover 20, time u64; `05` cancelled, time u64; `06` accepted, prover 20, output 32, time
+//! prover 20, end of the lease u64, price u128, source of the stake u8 (0 balance, 1 bond), answer
+//! (`00`, or `01` and 32 bytes); `02` settled, payee 20, price u128, expiry u64, output 32, time u64;
+//! `03` refunded, time u64; `04` slashed, prover 20, time u64; `05` cancelled, time u64; `06`
+//! accepted, prover 20, price u128, output 32, time u64; `07` forfeited, prover 20, price u128, time
 //! u64.
 
 use thiserror::Error;
 use zkinfer_verifier::{Blinding, Digest, KeyDigest, Opening};
 
 use crate::{
-    job::{Accepted, AnyJob, Delivery, JobTerms, Settled, StoredState},
+    job::{Accepted, AnyJob, Delivery, Forfeited, JobTerms, Settled, StoredState},
     quantities::{Address, Amount, DepositId, JobId, ValuesDigest, WithdrawalId},
     staked::{Lease, Staked},
     store::Record,
@@ -30,7 +31,7 @@ use crate::{
 /// First bytes of the books.
 const MAGIC: [u8; 8] = *b"ZKESCROW";
 /// The version of all records. A change that moves a byte or the meaning of one changes it.
-pub(crate) const VERSION: u16 = 3;
+pub(crate) const VERSION: u16 = 4;
 
 /// Which record of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +88,7 @@ impl RecordKey {
 
 /// The content of a record, with its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "a few are made at a time, and none is kept")]
 pub(crate) enum Entry {
     Books { chain_id: u64, total: Amount },
     Account { account: Address, balance: Amount },
@@ -206,17 +208,20 @@ fn encode_terms(terms: &JobTerms, value: &mut Vec<u8>) {
 fn encode_state(state: &StoredState, value: &mut Vec<u8>) {
     match state {
         StoredState::Open => value.push(0),
-        StoredState::Staked(Staked { prover, lease: Lease { until, bonded, answer } }) => {
+        StoredState::Staked(Staked { prover, lease }) => {
+            let Lease { until, price, bonded, answer } = lease;
             value.push(1);
             value.extend(prover.0);
             value.extend(until.to_be_bytes());
+            value.extend(price.0.to_be_bytes());
             value.push(u8::from(*bonded));
             value.push(u8::from(answer.is_some()));
             value.extend(answer.iter().flat_map(|answer| answer.0.0));
         }
-        StoredState::Settled(Settled { payee, expiry, output, at }) => {
+        StoredState::Settled(Settled { payee, price, expiry, output, at }) => {
             value.push(2);
             value.extend(payee.0);
+            value.extend(price.0.to_be_bytes());
             value.extend(expiry.to_be_bytes());
             value.extend(output.0.0);
             value.extend(at.to_be_bytes());
@@ -234,10 +239,17 @@ fn encode_state(state: &StoredState, value: &mut Vec<u8>) {
             value.push(5);
             value.extend(at.to_be_bytes());
         }
-        StoredState::Accepted(Accepted { prover, output, at }) => {
+        StoredState::Accepted(Accepted { prover, price, output, at }) => {
             value.push(6);
             value.extend(prover.0);
+            value.extend(price.0.to_be_bytes());
             value.extend(output.0.0);
+            value.extend(at.to_be_bytes());
+        }
+        StoredState::Forfeited(Forfeited { prover, price, at }) => {
+            value.push(7);
+            value.extend(prover.0);
+            value.extend(price.0.to_be_bytes());
             value.extend(at.to_be_bytes());
         }
     }
@@ -366,11 +378,12 @@ impl<'a> Reader<'a> {
     }
 
     fn state(&mut self) -> Result<StoredState, RecordError> {
-        Ok(match self.tag(7)? {
+        Ok(match self.tag(8)? {
             0 => StoredState::Open,
             1 => StoredState::Staked(Staked { prover: self.address()?, lease: self.lease()? }),
             2 => StoredState::Settled(Settled {
                 payee: self.address()?,
+                price: self.amount()?,
                 expiry: self.u64()?,
                 output: ValuesDigest(self.digest()?),
                 at: self.u64()?,
@@ -378,18 +391,24 @@ impl<'a> Reader<'a> {
             3 => StoredState::Refunded { at: self.u64()? },
             4 => StoredState::Slashed { prover: self.address()?, at: self.u64()? },
             5 => StoredState::Cancelled { at: self.u64()? },
-            _ => StoredState::Accepted(Accepted {
+            6 => StoredState::Accepted(Accepted {
                 prover: self.address()?,
+                price: self.amount()?,
                 output: ValuesDigest(self.digest()?),
+                at: self.u64()?,
+            }),
+            _ => StoredState::Forfeited(Forfeited {
+                prover: self.address()?,
+                price: self.amount()?,
                 at: self.u64()?,
             }),
         })
     }
 
     fn lease(&mut self) -> Result<Lease, RecordError> {
-        let (until, bonded) = (self.u64()?, self.tag(2)? == 1);
+        let (until, price, bonded) = (self.u64()?, self.amount()?, self.tag(2)? == 1);
         let answer = if self.tag(2)? == 0 { None } else { Some(ValuesDigest(self.digest()?)) };
-        Ok(Lease { until, bonded, answer })
+        Ok(Lease { until, price, bonded, answer })
     }
 
     fn finish(&self) -> Result<(), RecordError> {

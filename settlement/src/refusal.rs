@@ -80,6 +80,12 @@ pub enum Refusal {
         /// When.
         at: u64,
     },
+    /// The prover was paid before, because the job cannot be done as it was ordered.
+    #[error("the buyer has forfeited the price before, at {at}")]
+    AlreadyForfeited {
+        /// When.
+        at: u64,
+    },
     /// Another prover has staked on the job.
     #[error("the prover {prover} has staked on the job")]
     AlreadyStaked {
@@ -164,6 +170,17 @@ pub enum Refusal {
         /// The last moment of the job.
         deadline: u64,
     },
+    /// A lease is for a price, at most that of the job.
+    #[error("a lease at {price}: it must be at least 1 and at most {most}, the price of the job")]
+    LeasePrice {
+        /// Of the lease.
+        price: Amount,
+        /// Of the job.
+        most: Amount,
+    },
+    /// Jobs that are opened together have one buyer.
+    #[error("jobs that are opened together have one buyer")]
+    Buyers,
     /// A job must cost something.
     #[error("the price is zero")]
     ZeroPrice,

@@ -3,9 +3,9 @@
 use zkinfer_verifier::{ClaimedValues, InferenceClaim};
 
 use crate::{
-    job::{Accepted, Job, Open, Settled, Slashed},
+    job::{Accepted, Forfeited, Job, Open, Settled, Slashed},
     opening::Submitted,
-    quantities::{Address, ValuesDigest},
+    quantities::{Address, Amount, ValuesDigest},
     refusal::Refusal,
 };
 
@@ -22,6 +22,8 @@ pub struct Lease {
     /// The last moment before the job can be given to another: Unix time in seconds, at most the
     /// deadline.
     pub until: u64,
+    /// What the prover gets: at most the price of the job. The rest goes back to the buyer.
+    pub price: Amount,
     /// Whether the stake was taken from the prover's bond, to which it returns; else from its
     /// balance.
     pub bonded: bool,
@@ -53,7 +55,12 @@ impl Job<Staked> {
     /// The job with this lease, where the rules lead to it.
     pub(crate) fn with_lease(self, lease: Lease) -> Option<Self> {
         let deadline = self.terms().deadline;
-        let possible = if lease.bonded { lease.until <= deadline } else { lease.until == deadline };
+        let most = self.terms().price;
+        let possible = if lease.bonded {
+            lease.until <= deadline && lease.price != Amount(0) && lease.price <= most
+        } else {
+            lease.until == deadline && lease.price == most
+        };
         let prover = self.prover();
         possible.then(|| self.into_state(Staked { prover, lease }))
     }
@@ -71,7 +78,7 @@ impl Job<Staked> {
         if prover != expected {
             return Err(Refusal::Prover { expected, got: prover });
         }
-        let Lease { until: ends, bonded, answer } = *self.lease();
+        let Lease { until: ends, price, bonded, answer } = *self.lease();
         if let Some(output) = answer {
             return Err(Refusal::AlreadyAnswered { output });
         }
@@ -83,19 +90,24 @@ impl Job<Staked> {
         if until < now || until > deadline || (!bonded && until != deadline) {
             return Err(Refusal::LeaseEnd { until, now, deadline });
         }
-        let lease = Lease { until, bonded, answer: Some(output) };
+        let lease = Lease { until, price, bonded, answer: Some(output) };
         Ok(self.into_state(Staked { prover, lease }))
     }
 
     /// Ends a lease that is over, while another prover can still do the job.
     pub(crate) fn lapse(self, now: u64) -> Result<Lapsed, Refusal> {
         self.check_in_time(now)?;
-        let Lease { until, answer, bonded: _ } = *self.lease();
+        let Lease { until, answer, price: _, bonded: _ } = *self.lease();
         if now <= until {
             return Err(Refusal::LeaseAhead { until, now });
         }
         let open = self.into_state(Open::new());
         Ok(if answer.is_some() { Lapsed::Forfeited(open) } else { Lapsed::Returned(open) })
+    }
+
+    /// Takes the job back from a prover who is not at fault.
+    pub(crate) fn release(self) -> Job<Open> {
+        self.into_state(Open::new())
     }
 
     pub(crate) fn settle(
@@ -105,8 +117,8 @@ impl Job<Staked> {
         now: u64,
     ) -> Result<Job<Settled>, Refusal> {
         let payee = Some(self.prover());
-        let answer = self.lease().answer;
-        let settled = self.settle_for(claim, opening, payee, now)?;
+        let Lease { price, answer, .. } = *self.lease();
+        let settled = self.settle_for(claim, opening, (payee, price), now)?;
         // An answer is about values, which a hidden output shows by its opening.
         let opened = opening.map(|Submitted { opening, key: _ }| opening.values.clone());
         let opened = opened.map(|values| ValuesDigest::of(&ClaimedValues::Public(values)));
@@ -119,9 +131,20 @@ impl Job<Staked> {
 
     /// Pays for the answer without a proof. It was given in time, so there is no last moment for that.
     pub(crate) fn accept(self, now: u64) -> Result<Job<Accepted>, Refusal> {
-        let output = self.lease().answer.ok_or(Refusal::NoAnswer)?;
+        let Lease { price, answer, .. } = *self.lease();
+        let output = answer.ok_or(Refusal::NoAnswer)?;
         let prover = self.prover();
-        Ok(self.into_state(Accepted { prover, output, at: now }))
+        Ok(self.into_state(Accepted { prover, price, output, at: now }))
+    }
+
+    /// Pays the prover of a job that cannot be done, by the fault of its buyer.
+    pub(crate) fn forfeit(self, now: u64) -> Result<Job<Forfeited>, Refusal> {
+        let Lease { price, answer, .. } = *self.lease();
+        if let Some(output) = answer {
+            return Err(Refusal::AlreadyAnswered { output });
+        }
+        let prover = self.prover();
+        Ok(self.into_state(Forfeited { prover, price, at: now }))
     }
 
     pub(crate) fn slash(self, now: u64) -> Result<Job<Slashed>, Refusal> {

@@ -3,7 +3,7 @@
 use super::{Escrow, check_amount};
 use crate::{
     error::EscrowError,
-    job::{AnyJob, Job},
+    job::Job,
     quantities::{Address, Amount},
     record::{Entry, RecordKey},
     refusal::Refusal,
@@ -77,18 +77,5 @@ impl<S: Store> Escrow<S> {
     pub(super) fn returned(&self, job: &Job<Staked>) -> Result<Entry, EscrowError<S::Error>> {
         let (prover, stake) = (job.prover(), job.terms().stake);
         if job.lease().bonded { self.bonded(prover, stake) } else { self.credited(prover, stake) }
-    }
-
-    /// The price to the prover of a job, and the stake back where it came from.
-    pub(super) fn paid_and_returned(
-        &self,
-        job: &Job<Staked>,
-    ) -> Result<Vec<Entry>, EscrowError<S::Error>> {
-        let prover = job.prover();
-        if job.lease().bonded {
-            return Ok(vec![self.credited(prover, job.terms().price)?, self.returned(job)?]);
-        }
-        // One record holds both.
-        Ok(vec![self.credited(prover, AnyJob::Staked(*job).held()?)?])
     }
 }

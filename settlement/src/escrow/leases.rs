@@ -2,11 +2,11 @@
 
 use zkinfer_verifier::VerifiedInference;
 
-use super::Escrow;
+use super::{Escrow, payments::Payments};
 use crate::{
     error::EscrowError,
     job::{AnyJob, Job, Live},
-    quantities::{Address, JobId, ValuesDigest},
+    quantities::{Address, Amount, JobId, ValuesDigest},
     record::Entry,
     refusal::Refusal,
     staked::{Lapsed, Staked},
@@ -28,7 +28,24 @@ impl<S: Store> Escrow<S> {
         until: u64,
         now: u64,
     ) -> Result<(), EscrowError<S::Error>> {
-        let staked = self.open_job(job)?.assign(prover, until, now)?;
+        let price = self.open_job(job)?.terms().price;
+        self.assign_at(job, prover, price, until, now)
+    }
+
+    /// Gives an open job to a prover as [`assign`](Self::assign) does, for less than its price: whoever
+    /// pays the prover pays the rest back to the buyer in the same commit.
+    ///
+    /// # Errors
+    /// Those of [`assign`](Self::assign), and [`Refusal::LeasePrice`].
+    pub fn assign_at(
+        &mut self,
+        job: JobId,
+        prover: Address,
+        price: Amount,
+        until: u64,
+        now: u64,
+    ) -> Result<(), EscrowError<S::Error>> {
+        let staked = self.open_job(job)?.assign(prover, price, until, now)?;
         let taken = self.taken_from_bond(prover, staked.terms().stake)?;
         self.commit(&[Entry::Job(AnyJob::Staked(staked)), taken])
     }
@@ -81,9 +98,43 @@ impl<S: Store> Escrow<S> {
     pub fn accept(&mut self, job: JobId, now: u64) -> Result<(), EscrowError<S::Error>> {
         let staked = self.staked_job(job)?;
         let accepted = staked.accept(now)?;
-        let job = [Entry::Job(AnyJob::Accepted(accepted))];
-        let paid = self.paid_and_returned(&staked)?;
-        self.commit(&job.into_iter().chain(paid).collect::<Vec<_>>())
+        self.commit_end(AnyJob::Accepted(accepted), &staked)
+    }
+
+    /// Pays the prover of a job that cannot be done as it was ordered, and gives its stake back: the
+    /// caller must have seen the evidence that the buyer is at fault.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownJob`], a job that is over, [`Refusal::NotStaked`],
+    /// [`Refusal::AlreadyAnswered`], or a failure of the store.
+    pub fn forfeit(&mut self, job: JobId, now: u64) -> Result<(), EscrowError<S::Error>> {
+        let staked = self.staked_job(job)?;
+        let forfeited = staked.forfeit(now)?;
+        self.commit_end(AnyJob::Forfeited(forfeited), &staked)
+    }
+
+    /// Opens a job again whose prover is not at fault, and gives it its stake back, whatever it has
+    /// answered: the caller must know that. The price stays.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownJob`], a job that is over, [`Refusal::NotStaked`], or a failure of the store.
+    pub fn release(&mut self, job: JobId) -> Result<(), EscrowError<S::Error>> {
+        let staked = self.staked_job(job)?;
+        let stake = self.returned(&staked)?;
+        self.commit(&[Entry::Job(AnyJob::Open(staked.release())), stake])
+    }
+
+    /// The end of a job that was staked: its prover is paid.
+    fn commit_end(
+        &mut self,
+        ended: AnyJob,
+        staked: &Job<Staked>,
+    ) -> Result<(), EscrowError<S::Error>> {
+        let mut payments = Payments::default();
+        payments.end_of(staked)?;
+        let mut entries = vec![Entry::Job(ended)];
+        entries.extend(self.paid(&payments)?);
+        self.commit(&entries)
     }
 
     /// Gives price and stake to the buyer, because a proof of this model on this input, whoever made

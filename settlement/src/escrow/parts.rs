@@ -1,31 +1,16 @@
 //! A model that several provers have proven part by part: each is paid for its own part.
 
-use std::collections::BTreeMap;
-
 use zkinfer_verifier::VerifiedParts;
 
-use super::Escrow;
+use super::{Escrow, payments::Payments};
 use crate::{
     error::EscrowError,
     job::{AnyJob, Job, Live, Receipt, Settled},
-    quantities::{Address, Amount, JobId},
+    quantities::JobId,
     record::Entry,
     refusal::Refusal,
     store::Store,
 };
-
-/// What goes to whom, summed up: several parts may have one prover.
-#[derive(Default)]
-struct Payments {
-    balances: BTreeMap<Address, Amount>,
-    bonds: BTreeMap<Address, Amount>,
-}
-
-fn add(to: &mut BTreeMap<Address, Amount>, who: Address, amount: Amount) -> Result<(), Refusal> {
-    let sum = to.entry(who).or_default();
-    *sum = sum.plus(amount)?;
-    Ok(())
-}
 
 impl<S: Store> Escrow<S> {
     /// Pays all parts of a model at once: for each the job that its proof is bound to, to the payee that
@@ -51,28 +36,22 @@ impl<S: Store> Escrow<S> {
                 return Err(Refusal::Chain { expected, got }.into());
             }
             let job: Job<Settled> = match self.live(JobId(claim.binding.job_id))? {
-                Live::Open(job) => job.settle(claim, None, now)?,
-                Live::Staked(job) => {
-                    let (prover, stake) = (job.prover(), job.terms().stake);
-                    let lease = *job.lease();
+                Live::Open(job) => {
                     let settled = job.settle(claim, None, now)?;
-                    let to =
-                        if lease.bonded { &mut payments.bonds } else { &mut payments.balances };
-                    add(to, prover, stake)?;
+                    payments.pay(settled.payee(), job.terms().price)?;
+                    settled
+                }
+                Live::Staked(job) => {
+                    let settled = job.settle(claim, None, now)?;
+                    payments.end_of(&job)?;
                     settled
                 }
             };
-            add(&mut payments.balances, job.payee(), job.terms().price)?;
             settled.push(job);
         }
         let mut entries: Vec<Entry> =
             settled.iter().map(|job| Entry::Job(AnyJob::Settled(*job))).collect();
-        for (&account, &amount) in &payments.balances {
-            entries.push(self.credited(account, amount)?);
-        }
-        for (&prover, &amount) in &payments.bonds {
-            entries.push(self.bonded(prover, amount)?);
-        }
+        entries.extend(self.paid(&payments)?);
         self.commit(&entries)?;
         Ok(settled.iter().map(Job::receipt).collect())
     }

@@ -2,7 +2,7 @@
 
 use zkinfer_verifier::JobBinding;
 
-use super::{Accepted, Cancelled, Job, JobTerms, Open, Refunded, Settled, Slashed};
+use super::{Accepted, Cancelled, Forfeited, Job, JobTerms, Open, Refunded, Settled, Slashed};
 use crate::{
     quantities::{Address, Amount, JobId},
     refusal::Refusal,
@@ -20,6 +20,7 @@ pub enum AnyJob {
     Slashed(Job<Slashed>),
     Cancelled(Job<Cancelled>),
     Accepted(Job<Accepted>),
+    Forfeited(Job<Forfeited>),
 }
 
 /// A job that something can still happen to.
@@ -38,6 +39,7 @@ pub(crate) enum StoredState {
     Slashed { prover: Address, at: u64 },
     Cancelled { at: u64 },
     Accepted(Accepted),
+    Forfeited(Forfeited),
 }
 
 impl AnyJob {
@@ -52,6 +54,7 @@ impl AnyJob {
             Self::Slashed(job) => job.id,
             Self::Cancelled(job) => job.id,
             Self::Accepted(job) => job.id,
+            Self::Forfeited(job) => job.id,
         }
     }
 
@@ -66,6 +69,7 @@ impl AnyJob {
             Self::Slashed(job) => &job.terms,
             Self::Cancelled(job) => &job.terms,
             Self::Accepted(job) => &job.terms,
+            Self::Forfeited(job) => &job.terms,
         }
     }
 
@@ -81,7 +85,8 @@ impl AnyJob {
             | Self::Refunded(_)
             | Self::Slashed(_)
             | Self::Cancelled(_)
-            | Self::Accepted(_) => Ok(Amount(0)),
+            | Self::Accepted(_)
+            | Self::Forfeited(_) => Ok(Amount(0)),
         }
     }
 
@@ -95,6 +100,7 @@ impl AnyJob {
             Self::Slashed(job) => Err(Refusal::AlreadySlashed { at: job.at() }),
             Self::Cancelled(job) => Err(Refusal::AlreadyCancelled { at: job.at() }),
             Self::Accepted(job) => Err(Refusal::AlreadyAccepted { at: job.at() }),
+            Self::Forfeited(job) => Err(Refusal::AlreadyForfeited { at: job.at() }),
         }
     }
 
@@ -107,6 +113,7 @@ impl AnyJob {
             Self::Slashed(job) => StoredState::Slashed { prover: job.prover(), at: job.at() },
             Self::Cancelled(job) => StoredState::Cancelled { at: job.at() },
             Self::Accepted(job) => StoredState::Accepted(*job.state()),
+            Self::Forfeited(job) => StoredState::Forfeited(*job.state()),
         }
     }
 
@@ -114,6 +121,7 @@ impl AnyJob {
     pub(crate) fn restore(id: JobId, terms: JobTerms, state: StoredState) -> Option<Self> {
         let open = Job::open(id, terms, terms.deadline).ok()?;
         let staked_by = |prover| open.stake(prover, terms.deadline).ok();
+        let payable = |price: Amount| price != Amount(0) && price <= terms.price;
         match state {
             StoredState::Open => Some(Self::Open(open)),
             StoredState::Staked(Staked { prover, lease }) => {
@@ -127,14 +135,23 @@ impl AnyJob {
                 Some(Self::Slashed(Job::slashed(staked_by(prover)?, at)))
             }
             StoredState::Accepted(accepted) => {
-                let staked = staked_by(accepted.prover)?;
+                let staked = staked_by(accepted.prover).filter(|_| payable(accepted.price))?;
                 Some(Self::Accepted(staked.into_state(accepted)))
+            }
+            StoredState::Forfeited(forfeited) => {
+                let staked = staked_by(forfeited.prover).filter(|_| payable(forfeited.price))?;
+                Some(Self::Forfeited(staked.into_state(forfeited)))
             }
             StoredState::Settled(settled) => {
                 open.check_in_time(settled.at).ok()?;
                 let wanted = terms.payee.is_none_or(|payee| payee == settled.payee);
                 let proof = JobBinding { expiry: settled.expiry, ..JobBinding::NONE };
-                let consistent = wanted && !proof.expired(settled.at);
+                let asked = if terms.stake == Amount(0) {
+                    settled.price == terms.price
+                } else {
+                    payable(settled.price)
+                };
+                let consistent = wanted && asked && !proof.expired(settled.at);
                 consistent.then(|| Self::Settled(open.into_state(settled)))
             }
         }

@@ -28,27 +28,34 @@ fn terms() -> impl Strategy<Value = JobTerms> {
 }
 
 fn states() -> impl Strategy<Value = StoredState> {
-    let settled = (any::<[u8; 20]>(), any::<u64>(), any::<[u8; 32]>(), any::<u64>());
+    let settled = (any::<[u8; 20]>(), any::<[u64; 2]>(), any::<[u8; 32]>(), any::<u128>());
     let address = any::<[u8; 20]>().prop_map(Address);
     prop_oneof![
         Just(StoredState::Open),
-        (address, any::<u64>(), any::<bool>(), prop::option::of(any::<[u8; 32]>())).prop_map(
-            |(prover, until, bonded, answer)| {
-                let answer = answer.map(|answer| ValuesDigest(Digest(answer)));
-                StoredState::Staked(Staked { prover, lease: Lease { until, bonded, answer } })
-            }
-        ),
-        settled.prop_map(|(payee, expiry, output, at)| {
+        (address, any::<u64>(), any::<(bool, u128)>(), prop::option::of(any::<[u8; 32]>()))
+            .prop_map(|(prover, until, (bonded, price), answer)| {
+                let (price, answer) =
+                    (Amount(price), answer.map(|answer| ValuesDigest(Digest(answer))));
+                let lease = Lease { until, price, bonded, answer };
+                StoredState::Staked(Staked { prover, lease })
+            }),
+        settled.prop_map(|(payee, [expiry, at], output, price)| {
             let (payee, output) = (Address(payee), ValuesDigest(Digest(output)));
-            StoredState::Settled(Settled { payee, expiry, output, at })
+            StoredState::Settled(Settled { payee, price: Amount(price), expiry, output, at })
         }),
         any::<u64>().prop_map(|at| StoredState::Refunded { at }),
         (any::<[u8; 20]>(), any::<u64>())
             .prop_map(|(prover, at)| { StoredState::Slashed { prover: Address(prover), at } }),
         any::<u64>().prop_map(|at| StoredState::Cancelled { at }),
-        (any::<[u8; 20]>(), any::<[u8; 32]>(), any::<u64>()).prop_map(|(prover, output, at)| {
-            let (prover, output) = (Address(prover), ValuesDigest(Digest(output)));
-            StoredState::Accepted(Accepted { prover, output, at })
+        (any::<[u8; 20]>(), any::<[u8; 32]>(), any::<(u64, u128)>()).prop_map(
+            |(prover, output, (at, price))| {
+                let (prover, output) = (Address(prover), ValuesDigest(Digest(output)));
+                StoredState::Accepted(Accepted { prover, price: Amount(price), output, at })
+            }
+        ),
+        (any::<[u8; 20]>(), any::<u64>(), any::<u128>()).prop_map(|(prover, at, price)| {
+            let (prover, price) = (Address(prover), Amount(price));
+            StoredState::Forfeited(Forfeited { prover, price, at })
         }),
     ]
 }
@@ -56,7 +63,8 @@ fn states() -> impl Strategy<Value = StoredState> {
 /// A state that the rules lead to under `terms`.
 fn made_possible(terms: &mut JobTerms, state: &mut StoredState) {
     terms.deadline = terms.deadline.clamp(1, u64::MAX - 1);
-    let (payee, deadline) = (terms.payee, terms.deadline);
+    let (payee, deadline, most) = (terms.payee, terms.deadline, terms.price);
+    let paying = |price: &mut Amount| *price = Amount(price.0.clamp(1, most.0));
     let staking = |prover: &mut Address, stake: &mut Amount| {
         *prover = payee.unwrap_or(*prover);
         *stake = Amount(stake.0.max(1));
@@ -66,6 +74,8 @@ fn made_possible(terms: &mut JobTerms, state: &mut StoredState) {
         StoredState::Staked(Staked { prover, lease }) => {
             staking(prover, &mut terms.stake);
             lease.until = if lease.bonded { lease.until.min(deadline) } else { deadline };
+            paying(&mut lease.price);
+            lease.price = if lease.bonded { lease.price } else { most };
         }
         StoredState::Cancelled { at } => {
             terms.stake = Amount(terms.stake.0.max(1));
@@ -73,12 +83,17 @@ fn made_possible(terms: &mut JobTerms, state: &mut StoredState) {
         }
         StoredState::Settled(settled) => {
             settled.payee = payee.unwrap_or(settled.payee);
+            paying(&mut settled.price);
+            settled.price = if terms.stake == Amount(0) { most } else { settled.price };
             let last = Some(settled.expiry).filter(|&expiry| expiry != JobBinding::NO_EXPIRY);
             settled.at = settled.at.min(deadline).min(last.unwrap_or(u64::MAX));
         }
         StoredState::Refunded { at } => *at = (*at).max(deadline + 1),
-        StoredState::Slashed { prover, at: _ } | StoredState::Accepted(Accepted { prover, .. }) => {
+        StoredState::Slashed { prover, at: _ } => staking(prover, &mut terms.stake),
+        StoredState::Accepted(Accepted { prover, price, .. })
+        | StoredState::Forfeited(Forfeited { prover, price, .. }) => {
             staking(prover, &mut terms.stake);
+            paying(price);
         }
     }
 }
@@ -189,10 +204,22 @@ fn terms_of(price: u128, stake: u128, payee: Option<Address>) -> JobTerms {
 fn jobs_that_no_operation_leads_to_are_refused() {
     let (one, other) = (Address([7; 20]), Address([8; 20]));
     let output = ValuesDigest(Digest([9; 32]));
-    let settled = |payee, expiry, at| StoredState::Settled(Settled { payee, expiry, output, at });
-    let staked = |prover, until, bonded| {
-        StoredState::Staked(Staked { prover, lease: Lease { until, bonded, answer: None } })
+    let settled = |payee, expiry, at| {
+        StoredState::Settled(Settled { payee, price: Amount(9), expiry, output, at })
     };
+    let at_price = |price, until, bonded| {
+        let lease = Lease { until, price: Amount(price), bonded, answer: None };
+        StoredState::Staked(Staked { prover: one, lease })
+    };
+    let staked = |prover, until, bonded| {
+        let lease = Lease { until, price: Amount(9), bonded, answer: None };
+        StoredState::Staked(Staked { prover, lease })
+    };
+    let accepted = |prover, price| {
+        StoredState::Accepted(Accepted { prover, price: Amount(price), output, at: 9 })
+    };
+    let forfeited =
+        |prover, price| StoredState::Forfeited(Forfeited { prover, price: Amount(price), at: 9 });
     let impossible = [
         (terms_of(0, 5, None), StoredState::Open),
         (terms_of(u128::MAX, 1, None), StoredState::Open),
@@ -205,11 +232,18 @@ fn jobs_that_no_operation_leads_to_are_refused() {
         (terms_of(9, 5, None), StoredState::Refunded { at: 50 }),
         (terms_of(9, 5, Some(one)), StoredState::Slashed { prover: other, at: 50 }),
         (terms_of(9, 0, None), StoredState::Slashed { prover: one, at: 51 }),
-        (
-            terms_of(9, 5, Some(one)),
-            StoredState::Accepted(Accepted { prover: other, output, at: 9 }),
-        ),
-        (terms_of(9, 0, None), StoredState::Accepted(Accepted { prover: one, output, at: 9 })),
+        (terms_of(9, 5, Some(one)), accepted(other, 9)),
+        (terms_of(9, 0, None), accepted(one, 9)),
+        (terms_of(9, 5, None), accepted(one, 10)),
+        (terms_of(9, 5, None), accepted(one, 0)),
+        (terms_of(9, 5, Some(one)), forfeited(other, 9)),
+        (terms_of(9, 0, None), forfeited(one, 9)),
+        (terms_of(9, 5, None), forfeited(one, 10)),
+        (terms_of(9, 5, None), at_price(10, 50, true)),
+        (terms_of(9, 5, None), at_price(0, 50, true)),
+        (terms_of(9, 5, None), at_price(8, 50, false)),
+        (terms_of(8, 5, None), settled(one, 99, 50)),
+        (terms_of(10, 0, None), settled(one, 99, 50)),
         (terms_of(9, 5, None), settled(one, 99, 51)),
         (terms_of(9, 5, None), settled(one, 40, 41)),
         (terms_of(9, 5, Some(one)), settled(other, 99, 50)),
@@ -225,25 +259,27 @@ fn jobs_that_no_operation_leads_to_are_refused() {
     }
 }
 
-/// The bytes of version 3. If this fails, the version must change.
+/// The bytes of version 4. If this fails, the version must change.
 #[test]
 fn the_bytes_of_this_version_stay() {
     let terms = terms_of(6, 5, Some(Address([7; 20])));
     let output = ValuesDigest(Digest([9; 32]));
-    let settled = Settled { payee: Address([7; 20]), expiry: 0x1122, output, at: 33 };
+    let price = Amount(6);
+    let settled = Settled { payee: Address([7; 20]), price, expiry: 0x1122, output, at: 33 };
     let job = AnyJob::restore(JobId([1; 32]), terms, StoredState::Settled(settled)).unwrap();
     let small = |value: u8| [vec![0; 7], vec![value]].concat();
     let amount = |value: u8| [vec![0; 15], vec![value]].concat();
     let expected = [
         [vec![3; 20], vec![1], vec![7; 20], vec![1; 32], vec![2; 32]].concat(),
         [vec![1], small(4), amount(6), amount(5), small(50)].concat(),
-        [vec![2], vec![7; 20], vec![0; 6], vec![0x11, 0x22], vec![9; 32], small(33)].concat(),
+        [vec![2], vec![7; 20], amount(6), vec![0; 6], vec![0x11, 0x22]].concat(),
+        [vec![9; 32], small(33)].concat(),
     ];
     let Record { key, value } = Entry::Job(job).encode();
     assert_eq!(key, [&[2][..], &[1; 32]].concat());
     assert_eq!(value, expected.concat());
     let books = Entry::Books { chain_id: 4, total: Amount(6) }.encode();
-    let expected = [b"ZKESCROW".to_vec(), vec![0, 3], small(4), amount(6)].concat();
+    let expected = [b"ZKESCROW".to_vec(), vec![0, 4], small(4), amount(6)].concat();
     assert_eq!(books, Record { key: vec![0], value: expected });
     let account = Address([7; 20]);
     let deposit = Entry::Deposit { deposit: DepositId([8; 32]), account, amount: Amount(6) };
@@ -258,17 +294,23 @@ fn the_bytes_of_this_version_stay() {
     let opening = Entry::Opening { job: JobId([1; 32]), opening };
     let value = [vec![9; 32], small(2), vec![0xff; 8], small(2)].concat();
     assert_eq!(opening.encode(), Record { key: [vec![5], vec![1; 32]].concat(), value });
-    let lease = Lease { until: 7, bonded: true, answer: Some(ValuesDigest(Digest([9; 32]))) };
+    let answer = Some(ValuesDigest(Digest([9; 32])));
+    let lease = Lease { until: 7, price: Amount(4), bonded: true, answer };
     let staked = StoredState::Staked(Staked { prover: account, lease });
     let job = AnyJob::restore(JobId([1; 32]), terms_of(6, 5, None), staked).unwrap();
-    let value = [vec![1], vec![7; 20], small(7), vec![1, 1], vec![9; 32]].concat();
+    let value = [vec![1], vec![7; 20], small(7), amount(4), vec![1, 1], vec![9; 32]].concat();
     assert!(Entry::Job(job).encode().value.ends_with(&value));
     let cancelled = StoredState::Cancelled { at: 7 };
     let job = AnyJob::restore(JobId([1; 32]), terms_of(6, 5, None), cancelled).unwrap();
     assert!(Entry::Job(job).encode().value.ends_with(&[vec![5], small(7)].concat()));
-    let accepted = StoredState::Accepted(Accepted { prover: account, output, at: 7 });
+    let accepted = Accepted { prover: account, price: Amount(4), output, at: 7 };
+    let accepted = StoredState::Accepted(accepted);
     let job = AnyJob::restore(JobId([1; 32]), terms_of(6, 5, None), accepted).unwrap();
-    let value = [vec![6], vec![7; 20], vec![9; 32], small(7)].concat();
+    let value = [vec![6], vec![7; 20], amount(4), vec![9; 32], small(7)].concat();
+    assert!(Entry::Job(job).encode().value.ends_with(&value));
+    let forfeited = StoredState::Forfeited(Forfeited { prover: account, price: Amount(4), at: 7 });
+    let job = AnyJob::restore(JobId([1; 32]), terms_of(6, 5, None), forfeited).unwrap();
+    let value = [vec![7], vec![7; 20], amount(4), small(7)].concat();
     assert!(Entry::Job(job).encode().value.ends_with(&value));
     let bond = Entry::Bond { prover: account, free: Amount(6) };
     assert_eq!(bond.encode(), Record { key: [vec![6], vec![7; 20]].concat(), value: amount(6) });

@@ -18,21 +18,73 @@ const ACCOUNTS: [Address; 3] = [BUYER, ALICE, BOB];
 
 #[derive(Clone, Copy, Debug)]
 enum Operation {
-    Deposit { transfer: u8, account: Address, amount: u128 },
-    Withdraw { transfer: u8, account: Address, amount: u128 },
-    Open { job: u8, terms: JobTerms },
-    Stake { job: u8, prover: Address },
-    Submit { proof: Proof },
-    Refund { job: u8 },
-    Slash { job: u8 },
-    PostBond { prover: Address, amount: u128 },
-    WithdrawBond { prover: Address, amount: u128 },
-    Assign { job: u8, prover: Address, until: u64 },
-    Answer { job: u8, prover: Address, right: bool, until: u64 },
-    Lapse { job: u8 },
-    Contradict { job: u8, proof: Proof },
-    Cancel { job: u8 },
-    Accept { job: u8 },
+    Deposit {
+        transfer: u8,
+        account: Address,
+        amount: u128,
+    },
+    Withdraw {
+        transfer: u8,
+        account: Address,
+        amount: u128,
+    },
+    Open {
+        job: u8,
+        terms: JobTerms,
+    },
+    Stake {
+        job: u8,
+        prover: Address,
+    },
+    Submit {
+        proof: Proof,
+    },
+    Refund {
+        job: u8,
+    },
+    Slash {
+        job: u8,
+    },
+    PostBond {
+        prover: Address,
+        amount: u128,
+    },
+    WithdrawBond {
+        prover: Address,
+        amount: u128,
+    },
+    /// At the price of the job, where none is named.
+    Assign {
+        job: u8,
+        prover: Address,
+        price: Option<u128>,
+        until: u64,
+    },
+    Answer {
+        job: u8,
+        prover: Address,
+        right: bool,
+        until: u64,
+    },
+    Lapse {
+        job: u8,
+    },
+    Contradict {
+        job: u8,
+        proof: Proof,
+    },
+    Cancel {
+        job: u8,
+    },
+    Accept {
+        job: u8,
+    },
+    Forfeit {
+        job: u8,
+    },
+    Release {
+        job: u8,
+    },
 }
 
 fn accounts() -> impl Strategy<Value = Address> {
@@ -89,7 +141,9 @@ fn market_operations() -> impl Strategy<Value = Operation> {
     prop_oneof![
         4 => bonds().prop_map(|(prover, amount)| Operation::PostBond { prover, amount }),
         8 => bonds().prop_map(|(prover, amount)| Operation::WithdrawBond { prover, amount }),
-        8 => leases().prop_map(|(job, prover, until)| Operation::Assign { job, prover, until }),
+        8 => (leases(), prop::option::of(amounts())).prop_map(|((job, prover, until), price)| {
+            Operation::Assign { job, prover, price, until }
+        }),
         8 => (leases(), any::<bool>()).prop_map(|((job, prover, until), right)| {
             Operation::Answer { job, prover, right, until }
         }),
@@ -98,6 +152,8 @@ fn market_operations() -> impl Strategy<Value = Operation> {
             .prop_map(|(job, proof)| Operation::Contradict { job, proof }),
         1 => jobs().prop_map(|job| Operation::Cancel { job }),
         1 => jobs().prop_map(|job| Operation::Accept { job }),
+        1 => jobs().prop_map(|job| Operation::Forfeit { job }),
+        1 => jobs().prop_map(|job| Operation::Release { job }),
     ]
 }
 
@@ -105,36 +161,43 @@ fn market_operations() -> impl Strategy<Value = Operation> {
 /// random.
 fn stories() -> impl Strategy<Value = Vec<(Operation, u64)>> {
     let proofs = prop::sample::select(&Proof::ALL[..]);
-    let end = (0..6u8, prop::sample::select(&Proof::ALL[..]));
-    (proofs, accounts(), any::<bool>(), end).prop_map(|(proof, prover, right, (end, other))| {
-        let JobId([job, ..]) = proof.job();
-        let terms = JobTerms { price: Amount(9), stake: Amount(7), ..proof.terms() };
-        let (opened, bond) = (
-            Operation::Open { job, terms: JobTerms { deadline: 600, ..terms } },
-            Operation::PostBond { prover, amount: 7 },
-        );
-        let assigned = Operation::Assign { job, prover, until: 300 };
-        let answered = Operation::Answer { job, prover, right, until: 400 };
-        let ends = [
-            vec![(assigned, 150), (answered, 200), (Operation::Lapse { job }, 450)],
-            vec![
-                (assigned, 150),
-                (answered, 200),
-                (Operation::Contradict { job, proof: other }, 250),
-            ],
-            vec![(assigned, 150), (answered, 200), (Operation::Submit { proof }, 250)],
-            vec![(assigned, 150), (Operation::Lapse { job }, 350)],
-            vec![(Operation::Cancel { job }, 120)],
-            vec![(assigned, 150), (answered, 200), (Operation::Accept { job }, 250)],
-        ];
-        [vec![(bond, 100), (opened, 100)], ends[usize::from(end)].clone()].concat()
-    })
+    let end = (0..9u8, prop::sample::select(&Proof::ALL[..]));
+    let prices = prop::option::of(1..=9u128);
+    let end = (end, prices);
+    (proofs, accounts(), any::<bool>(), end).prop_map(
+        |(proof, prover, right, ((end, other), price))| {
+            let JobId([job, ..]) = proof.job();
+            let terms = JobTerms { price: Amount(9), stake: Amount(7), ..proof.terms() };
+            let (opened, bond) = (
+                Operation::Open { job, terms: JobTerms { deadline: 600, ..terms } },
+                Operation::PostBond { prover, amount: 7 },
+            );
+            let assigned = Operation::Assign { job, prover, price, until: 300 };
+            let answered = Operation::Answer { job, prover, right, until: 400 };
+            let ends = [
+                vec![(assigned, 150), (answered, 200), (Operation::Lapse { job }, 450)],
+                vec![
+                    (assigned, 150),
+                    (answered, 200),
+                    (Operation::Contradict { job, proof: other }, 250),
+                ],
+                vec![(assigned, 150), (answered, 200), (Operation::Submit { proof }, 250)],
+                vec![(assigned, 150), (Operation::Lapse { job }, 350)],
+                vec![(Operation::Cancel { job }, 120)],
+                vec![(assigned, 150), (answered, 200), (Operation::Accept { job }, 250)],
+                vec![(assigned, 150), (Operation::Forfeit { job }, 250)],
+                vec![(assigned, 150), (Operation::Release { job }, 250)],
+                vec![(assigned, 150), (answered, 200), (Operation::Release { job }, 250)],
+            ];
+            [vec![(bond, 100), (opened, 100)], ends[usize::from(end)].clone()].concat()
+        },
+    )
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Open,
-    Staked { prover: Address, until: u64, bonded: bool, answer: Option<bool> },
+    Staked { prover: Address, until: u64, price: u128, bonded: bool, answer: Option<bool> },
     Over,
 }
 
@@ -221,7 +284,8 @@ impl Model {
                 let reserved = payee.is_some_and(|payee| payee != prover);
                 let asked = now <= deadline && stake.0 > 0 && !reserved;
                 let done = asked && self.debit(prover, stake.0);
-                let staked = State::Staked { prover, until: deadline, bonded: false, answer: None };
+                let (until, price) = (deadline, terms.price.0);
+                let staked = State::Staked { prover, until, price, bonded: false, answer: None };
                 done.then(|| self.jobs.insert(job, (terms, staked))).is_some()
             }
             Operation::Submit { proof } => self.submit(proof, now),
@@ -239,35 +303,50 @@ impl Model {
                 self.credit(prover, if done { amount } else { 0 });
                 done
             }
-            Operation::Assign { job, prover, until } => self.assign(job, prover, until, now),
+            Operation::Assign { job, prover, price, until } => {
+                self.assign(job, prover, price, until, now)
+            }
             Operation::Answer { job, prover, right, until } => {
                 self.answer(job, prover, right, until, now)
             }
             Operation::Lapse { job } => self.lapse(job, now),
             Operation::Contradict { job, proof } => self.contradict(job, proof),
-            Operation::Accept { job } => self.accept(job),
-            Operation::Cancel { job } => {
-                let Some(&(terms, State::Open)) = self.jobs.get(&job) else { return false };
-                let possible = now <= terms.deadline && terms.stake.0 > 0;
-                self.credit(terms.buyer, if possible { terms.price.0 } else { 0 });
-                possible.then(|| self.jobs.insert(job, (terms, State::Over))).is_some()
-            }
+            Operation::Accept { job } => self.accept(job, |answer| answer.is_some()),
+            Operation::Forfeit { job } => self.accept(job, |answer| answer.is_none()),
+            Operation::Release { job } => self.release(job),
+            Operation::Cancel { job } => self.cancel(job, now),
         }
     }
 
-    fn assign(&mut self, job: u8, prover: Address, until: u64, now: u64) -> bool {
+    fn cancel(&mut self, job: u8, now: u64) -> bool {
+        let Some(&(terms, State::Open)) = self.jobs.get(&job) else { return false };
+        let possible = now <= terms.deadline && terms.stake.0 > 0;
+        self.credit(terms.buyer, if possible { terms.price.0 } else { 0 });
+        possible.then(|| self.jobs.insert(job, (terms, State::Over))).is_some()
+    }
+
+    fn assign(
+        &mut self,
+        job: u8,
+        prover: Address,
+        price: Option<u128>,
+        until: u64,
+        now: u64,
+    ) -> bool {
         let Some(&(terms, State::Open)) = self.jobs.get(&job) else { return false };
         let JobTerms { payee, stake, deadline, .. } = terms;
+        let price = price.unwrap_or(terms.price.0);
         let asked = now <= deadline && stake.0 > 0 && payee.is_none_or(|payee| payee == prover);
         let in_time = now <= until && until <= deadline;
-        let done = asked && in_time && self.take_bond(prover, stake.0);
-        let staked = State::Staked { prover, until, bonded: true, answer: None };
+        let payable = price > 0 && price <= terms.price.0;
+        let done = asked && in_time && payable && self.take_bond(prover, stake.0);
+        let staked = State::Staked { prover, until, price, bonded: true, answer: None };
         done.then(|| self.jobs.insert(job, (terms, staked))).is_some()
     }
 
     fn answer(&mut self, job: u8, by: Address, right: bool, until: u64, now: u64) -> bool {
         let Some((terms, state)) = self.jobs.get_mut(&job) else { return false };
-        let State::Staked { prover, until: ends, bonded, answer: None } = *state else {
+        let State::Staked { prover, until: ends, price, bonded, answer: None } = *state else {
             return false;
         };
         let in_time = now <= terms.deadline && now <= ends;
@@ -275,13 +354,13 @@ impl Model {
         if prover != by || !in_time || !possible || (!bonded && until != terms.deadline) {
             return false;
         }
-        *state = State::Staked { prover, until, bonded, answer: Some(right) };
+        *state = State::Staked { prover, until, price, bonded, answer: Some(right) };
         true
     }
 
     fn lapse(&mut self, job: u8, now: u64) -> bool {
         let Some(&(terms, state)) = self.jobs.get(&job) else { return false };
-        let State::Staked { prover, until, bonded, answer } = state else { return false };
+        let State::Staked { prover, until, bonded, answer, .. } = state else { return false };
         if now <= until || now > terms.deadline {
             return false;
         }
@@ -306,10 +385,23 @@ impl Model {
         true
     }
 
-    fn accept(&mut self, job: u8) -> bool {
+    fn release(&mut self, job: u8) -> bool {
         let Some(&(terms, state)) = self.jobs.get(&job) else { return false };
-        let State::Staked { prover, bonded, answer: Some(_), .. } = state else { return false };
-        self.credit(prover, terms.price.0);
+        let State::Staked { prover, bonded, .. } = state else { return false };
+        self.give_stake_back(prover, bonded, terms.stake.0);
+        self.jobs.insert(job, (terms, State::Open));
+        true
+    }
+
+    /// Pays without a proof, for such an answer.
+    fn accept(&mut self, job: u8, such: fn(Option<bool>) -> bool) -> bool {
+        let Some(&(terms, state)) = self.jobs.get(&job) else { return false };
+        let State::Staked { prover, price, bonded, answer, .. } = state else { return false };
+        if !such(answer) {
+            return false;
+        }
+        self.credit(prover, price);
+        self.credit(terms.buyer, terms.price.0 - price);
         self.give_stake_back(prover, bonded, terms.stake.0);
         self.jobs.insert(job, (terms, State::Over));
         true
@@ -326,7 +418,7 @@ impl Model {
         let (to, staked) = match *state {
             State::Open if terms.stake.0 == 0 => (terms.payee, None),
             State::Staked { answer: Some(false), .. } => return false,
-            State::Staked { prover, bonded, .. } => (Some(prover), Some(bonded)),
+            State::Staked { prover, price, bonded, .. } => (Some(prover), Some((price, bonded))),
             State::Open | State::Over => return false,
         };
         let asked = proof.terms();
@@ -336,9 +428,11 @@ impl Model {
             return false;
         }
         *state = State::Over;
-        let (price, stake) = (terms.price.0, terms.stake.0);
+        let (buyer, most, stake) = (terms.buyer, terms.price.0, terms.stake.0);
+        let (price, bonded) = staked.map_or((most, None), |(price, bonded)| (price, Some(bonded)));
         self.credit(payee, price);
-        if let Some(bonded) = staked {
+        self.credit(buyer, most - price);
+        if let Some(bonded) = bonded {
             self.give_stake_back(payee, bonded, stake);
         }
         true
@@ -376,8 +470,11 @@ fn apply(escrow: &mut Escrow<MemoryStore>, operation: Operation, now: u64) -> bo
         Operation::WithdrawBond { prover, amount } => {
             escrow.withdraw_bond(prover, Amount(amount)).is_ok()
         }
-        Operation::Assign { job, prover, until } => {
+        Operation::Assign { job, prover, price: None, until } => {
             escrow.assign(id(job), prover, until, now).is_ok()
+        }
+        Operation::Assign { job, prover, price: Some(price), until } => {
+            escrow.assign_at(id(job), prover, Amount(price), until, now).is_ok()
         }
         Operation::Answer { job, prover, right, until } => {
             let output = if right { right_output(escrow, id(job)) } else { WRONG };
@@ -389,6 +486,8 @@ fn apply(escrow: &mut Escrow<MemoryStore>, operation: Operation, now: u64) -> bo
         }
         Operation::Cancel { job } => escrow.cancel(id(job), now).is_ok(),
         Operation::Accept { job } => escrow.accept(id(job), now).is_ok(),
+        Operation::Forfeit { job } => escrow.forfeit(id(job), now).is_ok(),
+        Operation::Release { job } => escrow.release(id(job)).is_ok(),
     }
 }
 
@@ -407,7 +506,7 @@ fn money_is_conserved_and_the_rules_are_those_of_the_model() {
     let config = Config { cases: 360, failure_persistence: None, ..Config::default() };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     // How often each kind of operation happened.
-    let happened = Cell::new([0usize; 15]);
+    let happened = Cell::new([0usize; 17]);
     let outcome = TestRunner::new_with_rng(config, rng).run(&operations(), |operations| {
         let mut escrow = Escrow::new(MemoryStore::default(), CHAIN, POLICY).unwrap();
         let mut model = Model::default();
@@ -452,5 +551,7 @@ fn kind(operation: Operation) -> usize {
         Operation::Contradict { .. } => 12,
         Operation::Cancel { .. } => 13,
         Operation::Accept { .. } => 14,
+        Operation::Forfeit { .. } => 15,
+        Operation::Release { .. } => 16,
     }
 }

@@ -134,9 +134,9 @@ fn a_newer_or_foreign_format_is_refused_by_name() {
         books[byte] = value;
         with_record(&[0], &books)
     };
-    assert!(matches!(new(edited(9, 1)), EscrowError::Version { expected: 3, got: 1 }));
-    assert!(matches!(new(edited(9, 4)), EscrowError::Version { expected: 3, got: 4 }));
-    assert!(matches!(new(edited(8, 1)), EscrowError::Version { expected: 3, got: 259 }));
+    assert!(matches!(new(edited(9, 1)), EscrowError::Version { expected: 4, got: 1 }));
+    assert!(matches!(new(edited(9, 5)), EscrowError::Version { expected: 4, got: 5 }));
+    assert!(matches!(new(edited(8, 1)), EscrowError::Version { expected: 4, got: 260 }));
     assert!(matches!(new(edited(0, b'z')), EscrowError::NotAnEscrow));
     assert!(matches!(new(edited(17, 3)), EscrowError::Chain { expected: 1, got: 3 }));
     assert!(matches!(new(with_record(&[0], b"")), EscrowError::NotAnEscrow));

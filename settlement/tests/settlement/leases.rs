@@ -139,7 +139,8 @@ fn an_answer_is_the_provers_own_in_time_and_never_changed() {
         assert_eq!(refusal, Refusal::AlreadyAnswered { output });
     }
     let Some(AnyJob::Staked(staked)) = escrow.job(job).unwrap() else { panic!("it is staked") };
-    assert_eq!(*staked.lease(), Lease { until: 300, bonded: true, answer: Some(output) });
+    let lease = Lease { until: 300, price: Amount(100), bonded: true, answer: Some(output) };
+    assert_eq!(*staked.lease(), lease);
 }
 
 #[test]
@@ -337,4 +338,108 @@ fn the_live_jobs_are_those_that_something_can_happen_to() {
     let mut live = Vec::new();
     escrow.for_each_live(&mut |job| live.push(job.id())).unwrap();
     assert_eq!(live, [Proof::First.job(), Proof::Second.job()]);
+}
+
+/// A lease for less than the price: what the prover does not get is the buyer's, at every end.
+#[test]
+fn a_lease_at_a_lower_price_pays_that_and_gives_the_rest_back() {
+    let job = Proof::First.job();
+    let leased = || {
+        let mut escrow = market(Proof::First);
+        escrow.assign_at(job, ALICE, Amount(60), UNTIL, NOW).unwrap();
+        escrow
+    };
+    let mut escrow = market(Proof::First);
+    for price in [0, 101] {
+        let price = Amount(price);
+        let refusal =
+            refused(&mut escrow, |escrow| escrow.assign_at(job, ALICE, price, UNTIL, NOW));
+        assert_eq!(refusal, Refusal::LeasePrice { price, most: Amount(100) });
+    }
+    let mut escrow = leased();
+    assert_eq!(escrow.audit().unwrap().held, Amount(130), "all of the price is held");
+    let receipt = escrow.submit(Proof::First.evidence(), NOW).unwrap();
+    assert_eq!((receipt.price, escrow.receipt(job).unwrap()), (Amount(60), Some(receipt)));
+    assert_eq!(money(&escrow), ([940, 1_000, 940], [60, 60]));
+    let mut escrow = leased();
+    escrow.answer(job, ALICE, WRONG, UNTIL, NOW).unwrap();
+    escrow.accept(job, NOW).unwrap();
+    assert_eq!(money(&escrow), ([940, 1_000, 940], [60, 60]));
+    // Whoever has it next may get another price.
+    let mut escrow = leased();
+    escrow.lapse(job, UNTIL + 1).unwrap();
+    escrow.assign_at(job, ALICE, Amount(70), 400, 300).unwrap();
+    let _ = escrow.submit(Proof::First.evidence(), 300).unwrap();
+    assert_eq!(money(&escrow), ([930, 1_010, 940], [60, 60]));
+    let mut escrow = leased();
+    escrow.slash(job, LATE).unwrap();
+    assert_eq!(money(&escrow), ([1_030, 940, 940], [30, 60]));
+}
+
+/// A buyer who proves for himself has one balance for the price and the rest of it.
+#[test]
+fn the_rest_of_a_price_finds_a_buyer_who_is_the_prover() {
+    let mut escrow = Escrow::new(MemoryStore::default(), CHAIN, POLICY).unwrap();
+    escrow.deposit(deposit(1), ALICE, Amount(1_000)).unwrap();
+    escrow.post_bond(ALICE, Amount(60)).unwrap();
+    let terms = JobTerms { buyer: ALICE, stake: STAKE, ..Proof::First.terms() };
+    escrow.open(Proof::First.job(), terms, NOW).unwrap();
+    escrow.assign_at(Proof::First.job(), ALICE, Amount(60), UNTIL, NOW).unwrap();
+    let _ = escrow.submit(Proof::First.evidence(), NOW).unwrap();
+    assert_eq!(money(&escrow), ([0, 940, 0], [60, 0]));
+}
+
+#[test]
+fn a_job_that_cannot_be_done_is_forfeited_before_it_is_answered() {
+    let job = Proof::First.job();
+    let mut escrow = market(Proof::First);
+    let refusal = refused(&mut escrow, |escrow| escrow.forfeit(job, NOW));
+    assert_eq!(refusal, Refusal::NotStaked { stake: STAKE });
+    escrow.assign_at(job, ALICE, Amount(60), UNTIL, NOW).unwrap();
+    escrow.forfeit(job, NOW).unwrap();
+    assert_eq!(money(&escrow), ([940, 1_000, 940], [60, 60]));
+    let Some(AnyJob::Forfeited(over)) = escrow.job(job).unwrap() else { panic!("it is over") };
+    assert_eq!((over.prover(), over.price(), over.at()), (ALICE, Amount(60), NOW));
+    let over = Refusal::AlreadyForfeited { at: NOW };
+    assert_eq!(refused(&mut escrow, |escrow| escrow.forfeit(job, NOW)), over);
+    assert_eq!(refused(&mut escrow, |escrow| escrow.release(job)), over);
+    assert_eq!(refused(&mut escrow, |escrow| escrow.submit(Proof::First.evidence(), NOW)), over);
+    let mut escrow = answered(Proof::First, ALICE, WRONG);
+    let refusal = refused(&mut escrow, |escrow| escrow.forfeit(job, NOW));
+    assert_eq!(refusal, Refusal::AlreadyAnswered { output: WRONG });
+}
+
+#[test]
+fn a_job_is_released_without_loss_whatever_was_answered() {
+    let job = Proof::First.job();
+    let mut escrow = answered(Proof::First, ALICE, WRONG);
+    escrow.release(job).unwrap();
+    assert_eq!(money(&escrow), ([900, 940, 940], [60, 60]));
+    let refusal = refused(&mut escrow, |escrow| escrow.release(job));
+    assert_eq!(refusal, Refusal::NotStaked { stake: STAKE });
+    escrow.refund(job, LATE).unwrap();
+    assert_eq!(money(&escrow), ([1_000, 940, 940], [60, 60]));
+}
+
+#[test]
+fn jobs_are_opened_together_or_not_at_all() {
+    let mut escrow = Escrow::new(MemoryStore::default(), CHAIN, POLICY).unwrap();
+    escrow.deposit(deposit(1), BUYER, Amount(199)).unwrap();
+    let jobs = [Proof::First, Proof::Second].map(|proof| (proof.job(), proof.terms()));
+    let refusal = refused(&mut escrow, |escrow| escrow.open_together(&jobs, NOW));
+    let (balance, needed) = (Amount(199), jobs[0].1.price.0 + jobs[1].1.price.0);
+    let needed = Amount(needed);
+    assert_eq!(refusal, Refusal::InsufficientFunds { account: BUYER, balance, needed });
+    escrow.deposit(deposit(2), BUYER, Amount(needed.0 - 199)).unwrap();
+    let mut others = jobs;
+    others[1].1.buyer = ALICE;
+    let refusal = refused(&mut escrow, |escrow| escrow.open_together(&others, NOW));
+    assert_eq!(refusal, Refusal::Buyers);
+    let refusal = refused(&mut escrow, |escrow| escrow.open_together(&[jobs[0]; 2], NOW));
+    assert_eq!(refusal, Refusal::JobExists { job: jobs[0].0 });
+    escrow.open_together(&jobs, NOW).unwrap();
+    assert_eq!(escrow.balance(BUYER).unwrap(), Amount(0));
+    let refusal = refused(&mut escrow, |escrow| escrow.open_together(&jobs, NOW));
+    assert_eq!(refusal, Refusal::JobExists { job: jobs[0].0 });
+    escrow.open_together(&[], NOW).unwrap();
 }
