@@ -360,7 +360,7 @@ fn narrow<T: TryFrom<U>, U>(field: &'static str, value: U) -> Result<T, ExportEr
     T::try_from(value).map_err(|_| ExportError::Width { field })
 }
 
-fn points(
+pub(crate) fn points(
     field: &'static str,
     points: &[G1Affine],
 ) -> Result<Vec<verifier::G1Affine>, ExportError> {

@@ -18,7 +18,7 @@ mod srs;
 mod statement;
 
 pub use export::{ExportError, KeyMetadata, export_key, export_srs};
-pub use part::{BoundaryBlinding, PartBlinding};
+pub use part::{BoundaryBlinding, PartBlinding, boundary_commitments};
 pub use prove::{ProveError, Proven, ProvenJointly, prove_circuit};
 pub use setup::{ModelIdentity, Setup, SetupError};
 pub use srs::{

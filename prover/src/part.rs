@@ -1,17 +1,23 @@
 //! What blinds the boundaries of the parts of a model, which neighbours share.
 
-use halo2_proofs::halo2curves::{
-    bn256::Fr,
-    ff::{Field, PrimeField},
+use halo2_proofs::{
+    arithmetic::best_multiexp,
+    halo2curves::{
+        bn256::{Fr, G1Affine},
+        ff::{Field, PrimeField},
+        group::Curve,
+    },
 };
 use rand_core::{OsRng, RngCore};
 use zkinfer_circuits::{BOUNDARY_BLINDING, PROOFS_A_SIDE};
 use zkinfer_engine::Stage;
-use zkinfer_verifier::Side;
+use zkinfer_verifier::{self as verifier, Side};
 
 use crate::{
+    export::points,
     prove::{ProveError, Proven},
     setup::Setup,
+    srs::Srs,
     statement::Inference,
 };
 
@@ -58,6 +64,38 @@ impl BoundaryBlinding {
         };
         columns.iter().map(column).collect::<Option<_>>().map(Self)
     }
+}
+
+/// The commitments to the columns of a boundary that holds these values under this blinding, with the
+/// setup of a circuit's rows. These very points are in the proofs of both parts of the boundary, if
+/// their provers have used both; so whoever knows the values tells which of two proofs does not.
+///
+/// `None` where the columns have no room for the values, or a point has no encoding.
+#[must_use]
+pub fn boundary_commitments(
+    srs: &Srs,
+    values: &[i64],
+    blinding: &BoundaryBlinding,
+) -> Option<Vec<verifier::G1Affine>> {
+    let (rows, columns) = (srs.lagrange_points(), &blinding.0);
+    let free = rows.len().checked_sub(BOUNDARY_BLINDING)?;
+    if values.len() > free.checked_mul(columns.len())? {
+        return None;
+    }
+    let scalar = |value: i64| {
+        let size = Fr::from(value.unsigned_abs());
+        if value < 0 { -size } else { size }
+    };
+    let column = |(index, tail): (usize, &[Fr; BOUNDARY_BLINDING])| {
+        let elements = values.iter().skip(index).step_by(columns.len());
+        let elements = elements.map(|&value| scalar(value)).zip(rows);
+        let tail = tail.iter().copied().zip(rows.iter().skip(free));
+        let (scalars, bases): (Vec<Fr>, Vec<G1Affine>) =
+            elements.chain(tail).map(|(scalar, base)| (scalar, *base)).unzip();
+        best_multiexp(&scalars, &bases).to_affine()
+    };
+    let commitments: Vec<G1Affine> = columns.iter().enumerate().map(column).collect();
+    points("boundary", &commitments).ok()
 }
 
 /// What blinds the boundaries of a part.

@@ -16,12 +16,12 @@ use zkinfer_models::{
 };
 use zkinfer_prover::{
     BoundaryBlinding, Inference, ModelIdentity, PartBlinding, ProveError, Setup, Srs,
-    prove_circuit,
+    boundary_commitments, prove_circuit,
     reference::{Reference, halo2_verify},
 };
 use zkinfer_verifier::{
-    Digest, JobBinding, Manifest, PartError, PartProof, PartsError, Proof, ProofFile, SrsPolicy,
-    VerifiedParts, VerifyError, VerifyingKey, encode_scalar, verify, verify_part,
+    Digest, JobBinding, Manifest, PartError, PartProof, PartsError, Proof, ProofFile, Side,
+    SrsPolicy, VerifiedParts, VerifyError, VerifyingKey, encode_scalar, verify, verify_part,
 };
 
 #[path = "../../engine/tests/chosen/mod.rs"]
@@ -406,4 +406,37 @@ fn write_the_parts_of_settlement() {
         write(format!("part-{part}.zkvk"), &key.encode());
         write(format!("part-{part}.zkproof"), file.encode().as_bytes());
     }
+}
+
+/// Whoever knows what goes between two parts tells which of them has proven something else.
+#[test]
+fn the_commitments_of_a_boundary_are_those_of_both_proofs() {
+    let model = Model::new();
+    let runs = model.runs(0);
+    let [_, columns] = model.setups[0].boundary_columns();
+    let [[given, spare], [taken, _]] = BoundaryBlinding::draw(columns);
+    let [[onward, _], _] = BoundaryBlinding::draw(model.setups[1].boundary_columns()[1]);
+    let srs = Srs::insecure_dev(model.setups[0].verifying_key().parts().k.into()).unwrap();
+    let values = runs[0].outputs(&model.parts[0].graph).concat();
+    let points = boundary_commitments(&srs, &values, &spare).unwrap();
+    let first =
+        model.prove_part(0, &runs[0], &JOB, PartBlinding { taken: None, given: Some(given) });
+    let blinding = PartBlinding { taken: Some(taken), given: Some(onward) };
+    let second = model.prove_part(1, &runs[1], &JOB, blinding);
+    for (at, proven) in [first, second].iter().enumerate() {
+        let key = model.setups[at].verifying_key();
+        let part = verify_part(key, &proven.claim, &proven.proof, POLICY).unwrap();
+        let sides = part.boundaries().iter();
+        let side = if at == 0 { Side::Output } else { Side::Input };
+        let (_, own) = sides.into_iter().find(|(boundary, _)| boundary.side == side).unwrap();
+        assert_eq!(*own, points, "part {at}");
+    }
+    // Of other values, and under another blinding, they are others.
+    let mut others = values.clone();
+    others[1] += 1;
+    assert_ne!(boundary_commitments(&srs, &others, &spare).unwrap(), points);
+    let [[fresh, _], _] = BoundaryBlinding::draw(columns);
+    assert_ne!(boundary_commitments(&srs, &values, &fresh).unwrap(), points);
+    let more = vec![1; columns << srs.k()];
+    assert_eq!(boundary_commitments(&srs, &more, &fresh), None);
 }

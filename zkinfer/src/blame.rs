@@ -118,6 +118,8 @@ fn of_split(why: &SplitError) -> (Blame, &'static str) {
         SplitError::SettingsOfWhole { .. } => (Blame::Settings, "settings-of-whole"),
         SplitError::SettingsOfAnotherPart { .. } => (Blame::Settings, "settings-of-another-part"),
         SplitError::Input { .. } => (Blame::Usage, "part-input"),
+        SplitError::Taken { .. } => (Blame::Input, "part-taken"),
+        SplitError::Srs { .. } => (Blame::Setup, "setup-of-parts"),
         SplitError::Link { .. } => (Blame::Artifact, "link"),
     }
 }

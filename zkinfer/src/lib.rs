@@ -84,7 +84,9 @@ pub use inputs::{InputData, InputSource, NamedInput, Tensors};
 pub use key_files::{KeyFiles, Stored};
 pub use keys::{Keys, plan};
 pub use model::{Model, Origin, Quantized, Run};
-pub use parts::{Links, Making, Part, PartFiles, Parts, PartsExpectation, PartsRejection};
+pub use parts::{
+    BoundarySetup, Links, Making, Part, PartFiles, PartRun, Parts, PartsExpectation, PartsRejection,
+};
 pub use progress::{Step, Watch};
 pub use quote::{EvmFork, GasParts, Quote, Verification};
 pub use recipe::Recipe;

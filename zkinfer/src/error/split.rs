@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use thiserror::Error;
 use zkinfer_prover::PROOFS_A_SIDE;
-use zkinfer_verifier::{Digest, KeyDigest, ManifestError};
+use zkinfer_verifier::{Digest, KeyDigest, ManifestError, SrsDigest};
 
 /// Why a model cannot be split, or a part of it cannot be proven.
 #[derive(Debug, Error)]
@@ -96,6 +96,22 @@ pub enum SplitError {
         index: usize,
         /// Whether it takes an input.
         wanted: bool,
+    },
+    /// Integers that a part cannot take: too few of them, or too many.
+    #[error("the part takes {expected} integers, {got} are given")]
+    Taken {
+        /// How many it takes.
+        expected: usize,
+        /// How many there are.
+        got: usize,
+    },
+    /// Another trusted setup than that of the parts.
+    #[error("the parts are under the setup {expected}, this one is {got}")]
+    Srs {
+        /// Of the parts' keys.
+        expected: SrsDigest,
+        /// Of the setup at hand.
+        got: SrsDigest,
     },
     /// A link that does not serve.
     #[error("{}: {fault}", .path.display())]

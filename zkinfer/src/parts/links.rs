@@ -10,6 +10,7 @@ use zkinfer_models::{HexDigest, QuantizedGraph};
 use zkinfer_prover::{BOUNDARY_BLINDING, BoundaryBlinding, PROOFS_A_SIDE, files};
 use zkinfer_verifier::{Digest, Side, VerifyingKey};
 
+use super::runs::tensors_of;
 use crate::error::{Error, LinkFault, SplitError};
 
 const FORMAT: u32 = 1;
@@ -124,17 +125,7 @@ impl Link {
 
     /// The values as the inputs of a part.
     pub(super) fn tensors(&self, graph: &QuantizedGraph) -> Result<Vec<Vec<i64>>, Error> {
-        let lens: Vec<usize> = graph.inputs.iter().map(|id| graph.tensors[id.0].len()).collect();
-        if lens.iter().sum::<usize>() != self.values.len() {
-            return Err(self.refused(LinkFault::Size));
-        }
-        let mut rest = &self.values[..];
-        let tensors = lens.into_iter().map(|len| {
-            let (tensor, others) = rest.split_at(len);
-            rest = others;
-            tensor.to_vec()
-        });
-        Ok(tensors.collect())
+        tensors_of(graph, &self.values).ok_or_else(|| self.refused(LinkFault::Size))
     }
 
     /// Whether these are the values.

@@ -3,6 +3,7 @@
 
 mod expectation;
 mod links;
+mod runs;
 
 use std::{
     io::{self, Write},
@@ -23,6 +24,7 @@ use zkinfer_verifier::{Digest, JobBinding, KeyDigest, Manifest, VerifyingKey};
 pub use self::{
     expectation::{PartsExpectation, PartsRejection},
     links::Links,
+    runs::{BoundarySetup, PartRun},
 };
 use crate::{
     error::{Error, SplitError},
