@@ -9,6 +9,7 @@ use crate::{
     encoding::{Decimal, Hex},
     execution::Trace,
     order::{Offer, Order, ValuesError, check_values},
+    part::Span,
     sampling::ALWAYS,
     schema::wire,
 };
@@ -54,6 +55,9 @@ wire! {
         pub output: Vec<i64>,
         /// The digest of each tensor of the run, in the order in which they come about.
         pub trace: Vec<Hex<32>>,
+        /// The tensors of the output, where it goes to another part of the model, whose key has a digest
+        /// of them.
+        pub spans: Option<Vec<Span>>,
     }
 }
 
@@ -86,6 +90,9 @@ pub enum AnswerError {
         /// Of the digests.
         got: Hex<32>,
     },
+    /// Tensors that the part does not give to the next.
+    #[error("spans: they are not the tensors that this part of the model gives to the next")]
+    Spans,
     /// Not signed by the node.
     #[error("signature: it is not the node's, over this answer")]
     Signature,
@@ -122,12 +129,23 @@ impl SignedAnswer {
     /// A node's answer to an offer, under the offer's conditions.
     #[must_use]
     pub fn new(node: &Identity, offer: &Offer, output: Vec<i64>, trace: &Trace) -> Self {
-        let Offer { order, rate, reveal_by, prove_by, .. } = offer;
+        Self::of_model(node, offer, (offer.order.model, offer.order.input), output, trace)
+    }
+
+    /// A node's answer to an offer, for the key and the digest of the input that it is about.
+    pub(crate) fn of_model(
+        node: &Identity,
+        offer: &Offer,
+        (model, input): (Hex<32>, Hex<32>),
+        output: Vec<i64>,
+        trace: &Trace,
+    ) -> Self {
+        let Offer { job, order, rate, reveal_by, prove_by, .. } = offer;
         let answer = Answer {
             chain_id: order.chain_id,
-            job: Hex(order.job().0),
-            model: order.model,
-            input: order.input,
+            job: *job,
+            model,
+            input,
             output: Hex(ValuesDigest::of(&ClaimedValues::Public(output.clone())).0.0),
             execution: trace.root(),
             rate: *rate,
@@ -136,7 +154,7 @@ impl SignedAnswer {
             node: node.public_key(),
         };
         let signature = node.sign(&answer.encode());
-        Self { answer, signature, output, trace: trace.digests() }
+        Self { answer, signature, output, trace: trace.digests(), spans: None }
     }
 
     /// The job that it answers.
@@ -157,7 +175,7 @@ impl SignedAnswer {
     /// # Errors
     /// The first thing that is wrong.
     pub fn check(&self, order: &Order, key: &VerifyingKey) -> Result<(), AnswerError> {
-        let Self { answer, signature, output, trace } = self;
+        let Self { answer, signature, output, trace, spans } = self;
         let same = [
             ("chain_id", answer.chain_id == order.chain_id),
             ("job", self.job() == order.job()),
@@ -168,6 +186,9 @@ impl SignedAnswer {
             ("reveal_by", answer.reveal_by <= answer.prove_by),
             ("execution", !trace.is_empty()),
         ];
+        if spans.is_some() {
+            return Err(AnswerError::Spans);
+        }
         if let Some((field, _)) = same.into_iter().find(|(_, same)| !same) {
             return Err(AnswerError::Field { field });
         }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as Arguments, Parser, Subcommand};
-use zkinfer_node::{Hex, WorkerOptions};
+use zkinfer_node::{Hex, PartsOption, WorkerOptions};
 
 /// A market of proofs: a coordinator, prover nodes, and buyers.
 #[derive(Parser)]
@@ -156,6 +156,12 @@ pub(crate) struct Serve {
     /// A verifying key of a model to serve; may be given several times.
     #[arg(long, value_name = "ZKVK")]
     pub(crate) key: Vec<PathBuf>,
+    /// The manifest of a model in parts to serve, with the keys beside it; may be given several times.
+    #[arg(long, value_name = "ZKPARTS")]
+    pub(crate) manifest: Vec<PathBuf>,
+    /// The ceremony of the keys of parts; the development setup where none is named.
+    #[arg(long)]
+    pub(crate) srs: Option<PathBuf>,
     /// Give nodes the models themselves, which lie beside their keys.
     #[arg(long)]
     pub(crate) share_models: bool,
@@ -176,6 +182,13 @@ pub(crate) struct Node {
     /// none is named, all that the coordinator shares.
     #[arg(long, value_name = "ONNX")]
     model: Vec<PathBuf>,
+    /// A model in parts to serve: its manifest, with the keys beside it, and its ONNX file; may be given
+    /// several times.
+    #[arg(long, num_args = 2, value_names = ["ZKPARTS", "ONNX"])]
+    parts: Vec<PathBuf>,
+    /// Only this part of it, from 0; may be given several times.
+    #[arg(long, value_name = "INDEX", requires = "parts")]
+    part: Vec<usize>,
     /// The folder of the models that the coordinator shares.
     #[arg(long, default_value = "models")]
     models: PathBuf,
@@ -195,6 +208,13 @@ pub(crate) struct Node {
     /// its answers. Without it, it proves those that nobody else hands a round in for.
     #[arg(long, value_name = "URL")]
     drand: Option<String>,
+    /// What the node wants for a job, at least.
+    #[arg(long, value_name = "AMOUNT", default_value_t = 0)]
+    ask: u128,
+    /// What it wants for a second of proving, as `zkinfer quote` estimates it; the larger of both
+    /// counts.
+    #[arg(long, value_name = "AMOUNT", default_value_t = 0)]
+    rate: u128,
     /// What is to be free of the bond at the start, taken from the balance.
     #[arg(long, default_value_t = 10_000)]
     bond: u128,
@@ -206,11 +226,24 @@ impl Node {
             market: self.market.clone(),
             identity: self.identity.clone(),
             models: self.model.clone(),
+            parts: self
+                .parts
+                .chunks(2)
+                .filter_map(|pair| match pair {
+                    [manifest, model] => {
+                        let (manifest, model) = (manifest.clone(), model.clone());
+                        Some(PartsOption { manifest, model, only: self.part.clone() })
+                    }
+                    _ => None,
+                })
+                .collect(),
             fetched: self.models.clone(),
             srs: self.srs.clone(),
             slots: self.slots,
             answerers: self.answerers,
             bond: self.bond,
+            ask: self.ask,
+            rate: self.rate,
             drand: self.drand.clone(),
         }
     }
@@ -224,6 +257,31 @@ fn rate(text: &str) -> Result<u32, String> {
     // Written with six places, it is a whole number of millionths.
     let places = format!("{share:.6}").replace('.', "");
     places.parse::<u32>().map(|rate| rate.clamp(low, high)).map_err(|error| error.to_string())
+}
+
+/// What is paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Price {
+    /// Where it begins, if it rises.
+    pub(crate) from: Option<u128>,
+    /// The price, or its end.
+    pub(crate) most: u128,
+}
+
+/// An amount, or two with dots between.
+fn price(text: &str) -> Result<Price, String> {
+    let amount = |text: &str| {
+        let amount = text.parse::<u128>().ok().filter(|amount| *amount > 0);
+        amount.ok_or_else(|| "expected an amount from 1, or two as 5..20".to_owned())
+    };
+    let Some((from, most)) = text.split_once("..") else {
+        return Ok(Price { from: None, most: amount(text)? });
+    };
+    let (from, most) = (amount(from)?, amount(most)?);
+    if from > most {
+        return Err(format!("a price rises: {from} is above {most}"));
+    }
+    Ok(Price { from: Some(from), most })
 }
 
 /// How a buyer finds the coordinator, and who he is.
@@ -256,14 +314,22 @@ pub(crate) struct Submit {
     #[command(flatten)]
     pub(crate) buyer: Buyer,
     /// The verifying key of the model.
-    #[arg(long, value_name = "ZKVK")]
-    pub(crate) key: PathBuf,
+    #[arg(long, value_name = "ZKVK", required_unless_present = "manifest")]
+    pub(crate) key: Option<PathBuf>,
+    /// The manifest of a model in parts, with the keys beside it, in place of a key: price and stake are
+    /// those of each part.
+    #[arg(long, value_name = "ZKPARTS", conflicts_with_all = ["key", "sampled"])]
+    pub(crate) manifest: Option<PathBuf>,
     /// The input, as for `zkinfer prove`.
     #[arg(long)]
     pub(crate) input: PathBuf,
-    /// What the node gets for a proof.
-    #[arg(long, default_value_t = 10)]
-    pub(crate) price: u128,
+    /// What the node gets for a proof: an amount, or FROM..TO for a price that rises until a node takes
+    /// the job.
+    #[arg(long, default_value = "10", value_parser = price)]
+    pub(crate) price: Price,
+    /// Seconds in which such a price rises.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) ramp: u64,
     /// What the node must put at stake.
     #[arg(long, default_value_t = 20)]
     pub(crate) stake: u128,
@@ -300,7 +366,7 @@ pub(crate) struct Named {
     pub(crate) buyer: Buyer,
     /// The job, as `submit` has named it.
     pub(crate) job: Hex<32>,
-    /// Where to write the proof, if the job was paid.
+    /// Where to write the proof, if the job was paid; for a model in parts a folder, for all of them.
     #[arg(long, short)]
     pub(crate) output: Option<PathBuf>,
 }

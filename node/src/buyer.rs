@@ -1,21 +1,22 @@
 //! What a buyer does: each job is shown as one JSON object.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     process::ExitCode,
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context, Result, bail};
 use zkinfer::{
+    PartFiles,
     models::{InputFile, TensorSpec},
     prover::files,
     read,
-    verifier::{ClaimedValues, TensorLayout, VerifyingKey},
+    verifier::{ClaimedValues, Manifest, TensorLayout, VerifyingKey},
 };
 use zkinfer_node::{
-    ALWAYS, Client, Decimal, Hex, Identity, JobView, Order, Sampling, Wait, is_drawn, relayed,
-    round_of, secret, time_of,
+    ALWAYS, Client, Decimal, Hex, Identity, JobView, Order, PartView, Ramp, Sampling, Wait,
+    is_drawn, relayed, round_of, secret, time_of,
 };
 use zkinfer_settlement::{JobId, ValuesDigest};
 
@@ -39,11 +40,11 @@ pub(crate) fn run(job: &Job) -> Result<ExitCode> {
 
 fn submit(args: &Submit) -> Result<ExitCode> {
     let buyer = Identity::load_or_create(&args.buyer.identity)?;
-    let key = read::key(&args.key)?;
-    let input = integers(&args.input, &key, args.clamp)?;
+    let wanted = Wanted::read(args)?;
+    let input = integers(&args.input, wanted.first(), args.clamp)?;
     let (client, market) = Client::connect(&args.buyer.market)?;
-    let model = Hex(key.digest().0.0);
-    if !market.models.contains(&model) {
+    let model = wanted.name();
+    if !market.models.contains(&model) && !market.manifests.contains(&model) {
         bail!("the coordinator does not serve the model {model}");
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock")?.as_secs();
@@ -53,10 +54,15 @@ fn submit(args: &Submit) -> Result<ExitCode> {
         model,
         input: Hex(ValuesDigest::of(&ClaimedValues::Public(input.clone())).0.0),
         nonce: Decimal(zkinfer_node::random_nonce().context("no random bytes")?),
-        price: Decimal(args.price),
+        price: Decimal(args.price.most),
         stake: Decimal(args.stake),
         deadline: now.saturating_add(args.seconds),
         sampling: None,
+        ramp: args.price.from.map(|from| {
+            // From now on by the coordinator's clock, which is the one that counts.
+            let (from, begins) = (Decimal(from), market.now);
+            Ramp { from, begins, ends: begins.saturating_add(args.ramp) }
+        }),
     };
     order.sampling = args.sampled.map(|rate| match args.beacon {
         true => Sampling::by_beacon(rate),
@@ -68,9 +74,9 @@ fn submit(args: &Submit) -> Result<ExitCode> {
         eprintln!("job {}: no answer yet", view.job);
         view = client.job(request.order.job(), Wait::Answer)?;
     }
-    check(&view, &request.order, &key)?;
+    wanted.check(&view, &request.order)?;
     let view = reveal(&client, &buyer, view)?;
-    show(&view, Some(&key))?;
+    show(&view, Some(wanted.last()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -139,19 +145,69 @@ pub(crate) fn integers(path: &Path, key: &VerifyingKey, clamp: bool) -> Result<V
     Ok(integers)
 }
 
-/// A coordinator is not believed: the job must be the one ordered, the answer its node's.
-fn check(view: &JobView, order: &Order, key: &VerifyingKey) -> Result<()> {
-    if JobId(view.job.0) != order.job() || view.order != *order {
-        bail!("the coordinator shows another job than the one that was ordered");
+/// What a buyer orders a run of.
+enum Wanted {
+    Model(Box<VerifyingKey>),
+    Parts(Manifest, Vec<VerifyingKey>),
+}
+
+impl Wanted {
+    fn read(args: &Submit) -> Result<Self> {
+        if let Some(path) = &args.manifest {
+            let files = PartFiles { manifest: path.clone() };
+            let manifest = files.read_manifest()?;
+            let keys = files.read_keys(&manifest)?;
+            if keys.len() < 2 {
+                bail!("{} has no parts", path.display());
+            }
+            return Ok(Self::Parts(manifest, keys));
+        }
+        let path = args.key.as_ref().context("name a key, or a manifest")?;
+        Ok(Self::Model(Box::new(read::key(path)?)))
     }
-    if let Some(answer) = &view.answer {
-        answer.check(order, key).context("the coordinator shows an answer that is none")?;
+
+    fn name(&self) -> Hex<32> {
+        match self {
+            Self::Model(key) => Hex(key.digest().0.0),
+            Self::Parts(manifest, _) => Hex(manifest.root().0),
+        }
+    }
+
+    /// The key that takes the input.
+    fn first(&self) -> &VerifyingKey {
+        match self {
+            Self::Model(key) => key,
+            Self::Parts(_, keys) => &keys[0],
+        }
+    }
+
+    /// The key that gives the output.
+    fn last(&self) -> &VerifyingKey {
+        match self {
+            Self::Model(key) => key,
+            Self::Parts(_, keys) => &keys[keys.len() - 1],
+        }
+    }
+
+    /// A coordinator is not believed: the job must be the one ordered, the answer its node's.
+    fn check(&self, view: &JobView, order: &Order) -> Result<()> {
+        if JobId(view.job.0) != order.job() || view.order != *order {
+            bail!("the coordinator shows another job than the one that was ordered");
+        }
+        let Some(answer) = &view.answer else { return Ok(()) };
+        match self {
+            Self::Model(key) => answer.check(order, key),
+            Self::Parts(manifest, keys) => {
+                answer.check_part(order, manifest, keys.len() - 1, self.last())
+            }
+        }
+        .context("the coordinator shows an answer that is none")?;
         let node = Hex(answer.answer.node.address().0);
         if view.node.is_some_and(|shown| shown != node) {
             bail!("the coordinator shows an answer of another node than the one that has the job");
         }
+        Ok(())
     }
-    Ok(())
 }
 
 fn named(
@@ -168,14 +224,25 @@ fn named(
         if view.state != "settled" {
             bail!("there is no proof: the job is {}", view.state);
         }
-        let proof = client.proof(job)?;
-        files::write_whole(path, |file| std::io::Write::write_all(file, &proof))
-            .with_context(|| format!("the proof {}", path.display()))?;
+        for (path, job) in proofs(&view, path) {
+            let proof = client.proof(job)?;
+            files::write_whole(&path, |file| std::io::Write::write_all(file, &proof))
+                .with_context(|| format!("the proof {}", path.display()))?;
+        }
     }
     show(&view, None)?;
     // Rejected is an answer: a job that was waited for and not done.
     let failed = ["refunded", "slashed"].contains(&view.state.as_str());
     Ok(if failed { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// Where the proofs of a job go: one file, or for a model in parts a folder.
+fn proofs(view: &JobView, path: &Path) -> Vec<(PathBuf, JobId)> {
+    let Some(parts) = &view.parts else { return vec![(path.to_owned(), JobId(view.job.0))] };
+    let of_part = |(index, part): (usize, &PartView)| {
+        (path.join(format!("part-{index}.zkproof")), JobId(part.job.0))
+    };
+    parts.iter().enumerate().map(of_part).collect()
 }
 
 fn draw(client: &Client, job: JobId, args: &Draw) -> Result<JobView> {

@@ -34,7 +34,7 @@ const MODEL_PATIENCE: Duration = Duration::from_secs(3_600);
 #[non_exhaustive]
 pub enum ClientError {
     /// It cannot be reached.
-    #[error("the coordinator at {market} cannot be reached: {source}")]
+    #[error("the coordinator at {market} cannot be reached")]
     Network {
         /// Where it should be.
         market: String,

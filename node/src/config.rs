@@ -15,6 +15,10 @@ pub struct Config {
     pub folder: PathBuf,
     /// The verifying keys of the models that are served.
     pub keys: Vec<PathBuf>,
+    /// The manifests of models in parts that are served, each with the keys beside it.
+    pub manifests: Vec<PathBuf>,
+    /// The ceremony of the keys of parts; the development setup where none is named.
+    pub srs: Option<PathBuf>,
     /// Whether nodes are given the models themselves, which lie beside their keys: `.onnx` and
     /// `.zkinfer.json`.
     pub share_models: bool,
@@ -86,6 +90,8 @@ impl Default for Config {
             listen: "127.0.0.1:8645".to_owned(),
             folder: PathBuf::from("market"),
             keys: Vec::new(),
+            manifests: Vec::new(),
+            srs: None,
             share_models: false,
             allow_insecure_srs: false,
             play_money: 0,

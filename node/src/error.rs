@@ -44,6 +44,9 @@ pub enum MarketError {
         /// Of the order.
         got: Amount,
     },
+    /// A part before or this one was answered otherwise, while its proof was checked.
+    #[error("what the part takes or gives has changed meanwhile: its proof is of another run")]
+    PartChanged,
     /// The queue failed.
     #[error("the queue failed")]
     Queue(#[from] QueueError),
@@ -99,6 +102,22 @@ pub enum OfferError {
     /// The name is not that of the order.
     #[error("the offer's name is not that of its order")]
     Name,
+    /// Less than the order pays, or than the node wants.
+    #[error("price: {got} is below {least}")]
+    Price {
+        /// Of the offer.
+        got: u128,
+        /// The least.
+        least: u128,
+    },
+    /// Blindings that are none, or not of the columns that the part has.
+    #[error("part: a blinding of {got} columns where the part has {expected}, or one that is none")]
+    Blinding {
+        /// Columns of the part.
+        expected: usize,
+        /// Columns of the offer.
+        got: usize,
+    },
     /// The moments are not in order.
     #[error("the offer's moments do not lie before the deadline")]
     Moments,

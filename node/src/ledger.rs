@@ -1,8 +1,9 @@
 //! Where the money is, as the market sees it.
 
-use zkinfer::verifier::{ClaimedValues, VerifiedInference};
+use zkinfer::verifier::{ClaimedValues, VerifiedInference, VerifiedParts};
 use zkinfer_settlement::{
-    Address, Amount, AnyJob, Escrow, EscrowError, JobId, JobTerms, Refusal, Store, ValuesDigest,
+    Address, Amount, AnyJob, Escrow, EscrowError, JobId, JobTerms, Lease, Refusal, Store,
+    ValuesDigest,
 };
 
 use crate::error::MarketError;
@@ -25,6 +26,8 @@ pub enum Phase {
     Staked {
         /// Which node.
         prover: Address,
+        /// What it gets.
+        price: Amount,
         /// Until when it has it for itself, in Unix seconds.
         until: u64,
         /// What it has answered.
@@ -34,6 +37,8 @@ pub enum Phase {
     Settled {
         /// Which node.
         payee: Address,
+        /// What it got.
+        price: Amount,
         /// When.
         at: u64,
     },
@@ -41,6 +46,17 @@ pub enum Phase {
     Accepted {
         /// Which node.
         prover: Address,
+        /// What it got.
+        price: Amount,
+        /// When.
+        at: u64,
+    },
+    /// A node was paid, because the job cannot be done as it was ordered.
+    Forfeited {
+        /// Which node.
+        prover: Address,
+        /// What it got.
+        price: Amount,
         /// When.
         at: u64,
     },
@@ -72,6 +88,7 @@ impl Phase {
             Self::Staked { .. } => "staked",
             Self::Settled { .. } => "settled",
             Self::Accepted { .. } => "accepted",
+            Self::Forfeited { .. } => "forfeited",
             Self::Refunded { .. } => "refunded",
             Self::Slashed { .. } => "slashed",
             Self::Cancelled { .. } => "cancelled",
@@ -84,9 +101,24 @@ impl Phase {
         match self {
             Self::Staked { prover, .. }
             | Self::Slashed { prover, .. }
+            | Self::Forfeited { prover, .. }
             | Self::Accepted { prover, .. } => Some(*prover),
             Self::Settled { payee, .. } => Some(*payee),
             Self::Open | Self::Refunded { .. } | Self::Cancelled { .. } => None,
+        }
+    }
+
+    /// What a node gets for the job, or got.
+    #[must_use]
+    pub fn price(&self) -> Option<Amount> {
+        match self {
+            Self::Staked { price, .. }
+            | Self::Settled { price, .. }
+            | Self::Forfeited { price, .. }
+            | Self::Accepted { price, .. } => Some(*price),
+            Self::Open | Self::Refunded { .. } | Self::Slashed { .. } | Self::Cancelled { .. } => {
+                None
+            }
         }
     }
 
@@ -96,6 +128,7 @@ impl Phase {
         match self {
             Self::Settled { at, .. }
             | Self::Accepted { at, .. }
+            | Self::Forfeited { at, .. }
             | Self::Refunded { at }
             | Self::Slashed { at, .. }
             | Self::Cancelled { at } => Some(*at),
@@ -111,12 +144,16 @@ impl Phase {
 pub trait Ledger {
     /// What shows that a job was done.
     type Evidence;
+    /// What shows that all parts of a job were.
+    type Parts;
 
     fn open(&mut self, job: JobId, terms: JobTerms, now: u64) -> Result<(), MarketError>;
+    fn open_together(&mut self, jobs: &[(JobId, JobTerms)], now: u64) -> Result<(), MarketError>;
     fn assign(
         &mut self,
         job: JobId,
         prover: Address,
+        price: Amount,
         until: u64,
         now: u64,
     ) -> Result<(), MarketError>;
@@ -133,6 +170,8 @@ pub trait Ledger {
     fn slash(&mut self, job: JobId, now: u64) -> Result<(), MarketError>;
     fn refund(&mut self, job: JobId, now: u64) -> Result<(), MarketError>;
     fn cancel(&mut self, job: JobId, now: u64) -> Result<(), MarketError>;
+    fn release(&mut self, job: JobId) -> Result<(), MarketError>;
+    fn submit_parts(&mut self, evidence: Self::Parts, now: u64) -> Result<(), MarketError>;
     /// Pays; the output that was proven.
     fn submit(&mut self, evidence: Self::Evidence, now: u64) -> Result<(), MarketError>;
     fn contradict(
@@ -161,10 +200,18 @@ fn contract(job: &AnyJob) -> Contract {
         AnyJob::Open(_) => Phase::Open,
         AnyJob::Staked(job) => {
             let (prover, lease) = (job.prover(), job.lease());
-            Phase::Staked { prover, until: lease.until, answer: lease.answer }
+            let Lease { until, price, answer, .. } = *lease;
+            Phase::Staked { prover, price, until, answer }
         }
-        AnyJob::Settled(job) => Phase::Settled { payee: job.payee(), at: job.at() },
-        AnyJob::Accepted(job) => Phase::Accepted { prover: job.prover(), at: job.at() },
+        AnyJob::Settled(job) => {
+            Phase::Settled { payee: job.payee(), price: job.price(), at: job.at() }
+        }
+        AnyJob::Accepted(job) => {
+            Phase::Accepted { prover: job.prover(), price: job.price(), at: job.at() }
+        }
+        AnyJob::Forfeited(job) => {
+            Phase::Forfeited { prover: job.prover(), price: job.price(), at: job.at() }
+        }
         AnyJob::Refunded(job) => Phase::Refunded { at: job.at() },
         AnyJob::Slashed(job) => Phase::Slashed { prover: job.prover(), at: job.at() },
         AnyJob::Cancelled(job) => Phase::Cancelled { at: job.at() },
@@ -174,6 +221,7 @@ fn contract(job: &AnyJob) -> Contract {
 
 impl<S: Store> Ledger for Escrow<S> {
     type Evidence = VerifiedInference;
+    type Parts = VerifiedParts;
 
     fn open(&mut self, job: JobId, terms: JobTerms, now: u64) -> Result<(), MarketError> {
         Self::open(self, job, terms, now).map_err(failed)
@@ -183,10 +231,11 @@ impl<S: Store> Ledger for Escrow<S> {
         &mut self,
         job: JobId,
         prover: Address,
+        price: Amount,
         until: u64,
         now: u64,
     ) -> Result<(), MarketError> {
-        Self::assign(self, job, prover, until, now).map_err(failed)
+        self.assign_at(job, prover, price, until, now).map_err(failed)
     }
 
     fn answer(
@@ -218,6 +267,18 @@ impl<S: Store> Ledger for Escrow<S> {
 
     fn cancel(&mut self, job: JobId, now: u64) -> Result<(), MarketError> {
         Self::cancel(self, job, now).map_err(failed)
+    }
+
+    fn open_together(&mut self, jobs: &[(JobId, JobTerms)], now: u64) -> Result<(), MarketError> {
+        Self::open_together(self, jobs, now).map_err(failed)
+    }
+
+    fn release(&mut self, job: JobId) -> Result<(), MarketError> {
+        Self::release(self, job).map_err(failed)
+    }
+
+    fn submit_parts(&mut self, evidence: VerifiedParts, now: u64) -> Result<(), MarketError> {
+        Self::submit_parts(self, evidence, now).map(|_receipts| ()).map_err(failed)
     }
 
     fn submit(&mut self, evidence: VerifiedInference, now: u64) -> Result<(), MarketError> {

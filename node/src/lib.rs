@@ -32,13 +32,16 @@ mod nodes;
 mod objects;
 mod order;
 mod overview;
+mod part;
 mod queue;
+mod ramp;
 mod relay;
 mod replay;
 mod report;
 mod sampling;
 mod schema;
 mod served;
+mod served_part;
 mod server;
 mod signed;
 mod weights;
@@ -58,27 +61,30 @@ pub use fetched::FetchError;
 pub use journal::{Journal, JournalError, Pending};
 pub use ledger::{Contract, Ledger, Phase};
 pub use log::{Chain, LogEntry, LogError, LogPage};
-pub use market::{Event, Market, Outcome, Remains, Waiter};
-pub use nodes::{Capabilities, NodeView, Standing};
+pub use market::{Event, Market, Outcome, PartRemains, PartWork, Remains, Waiter};
+pub use nodes::{Ask, Capabilities, NodeView, Standing};
 pub use objects::{Kind, Object, Objects, ObjectsError};
 pub use order::{JobRequest, Offer, Order, OrderError, ValuesError};
 pub use overview::{EventCount, Minute, Observed, Overview, Payment, RecentJob};
+pub use part::{Blinding, PartOffer, PartRefusal, PartView, Place, PlaceRecord, Span};
 pub use queue::{Depth, Queue, QueueError, SqliteQueue, Taken, conformance};
 #[cfg(feature = "nats")]
 pub use queue::{NatsOptions, NatsQueue};
+pub use ramp::Ramp;
 pub use relay::{RelayError, relayed};
 pub use replay::{Dispute, DisputeError, Fault, ShownTensor};
 pub use report::{NodeReport, Percentiles, Report, report};
 pub use sampling::{ALWAYS, Lot, Sampling, commitment, is_drawn, secret};
 pub use schema::Schema;
 pub use served::Served;
+pub use served_part::ServedPart;
 pub use server::{Server, ServerError};
 pub use signed::{Guard, RequestSignature, SignatureRefusal};
 pub use weights::{ChainWeights, WeightsError, chain_weights, clip_to_max_weight, normalize};
 pub use wire::{
     AccountView, Held, Hello, HelloReply, JobView, MarketView, Move, NodeList, Problem, Reveal,
 };
-pub use worker::{Worker, WorkerError, WorkerOptions};
+pub use worker::{PartsOption, Worker, WorkerError, WorkerOptions};
 
 /// A random number that tells two orders apart; `None` if the system gives none.
 #[must_use]

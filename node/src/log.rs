@@ -20,10 +20,10 @@ use crate::{
 };
 
 /// Separates entries from everything else that is hashed or signed.
-const LOG_DOMAIN: &[u8; 16] = b"zkinfer.log.v1\0\0";
+const LOG_DOMAIN: &[u8; 16] = b"zkinfer.log.v2\0\0";
 
 /// What entries can say, in the order of their numbers.
-const EVENTS: [&str; 12] = [
+const EVENTS: [&str; 14] = [
     "opened",
     "assigned",
     "answered",
@@ -36,6 +36,8 @@ const EVENTS: [&str; 12] = [
     "drawn",
     "accepted",
     "returned",
+    "delivered",
+    "released",
 ];
 
 wire! {
@@ -50,7 +52,8 @@ wire! {
         /// The job.
         pub job: Hex<32>,
         /// opened, assigned, answered, drawn (the answer must be proven), settled, accepted (paid
-        /// without a proof), lapsed, slashed, refunded, cancelled; returned: the lease ended because the
+        /// without a proof), lapsed, slashed, refunded, cancelled; delivered: the proof of a part is there;
+        /// released: a part before it was answered otherwise; returned: the lease ended because the
         /// coordinator was started anew; or undone: what the entry before said of the job did not come
         /// to pass, because of a crash.
         pub event: String,
@@ -60,8 +63,10 @@ wire! {
         /// buyer's secret, if he has revealed it, or the randomness of a round of drand, of an answer
         /// that was drawn or accepted.
         pub detail: Option<Hex<32>>,
-        /// The price, of an opened job.
+        /// The price, of an opened job; what the node is to get, of an assigned one.
         pub price: Option<Decimal<u128>>,
+        /// The job of which an opened one is a part.
+        pub whole: Option<Hex<32>>,
         /// The coordinator's signature.
         pub signature: Signature,
     }
@@ -117,7 +122,7 @@ impl LogEntry {
     /// event of no known kind.
     #[must_use]
     pub fn encode(&self) -> Option<Vec<u8>> {
-        let Self { number, previous, at, job, event, node, detail, price, signature: _ } = self;
+        let Self { number, previous, at, job, event, node, detail, price, whole, .. } = self;
         let event = EVENTS.iter().position(|name| name == event)?;
         let mut bytes = LOG_DOMAIN.to_vec();
         bytes.extend(number.to_be_bytes());
@@ -131,6 +136,8 @@ impl LogEntry {
         bytes.extend(detail.iter().flat_map(|detail| detail.0));
         bytes.push(u8::from(price.is_some()));
         bytes.extend(price.iter().flat_map(|price| price.0.to_be_bytes()));
+        bytes.push(u8::from(whole.is_some()));
+        bytes.extend(whole.iter().flat_map(|whole| whole.0));
         Some(bytes)
     }
 }
@@ -213,6 +220,7 @@ impl Chain {
             node: said.node.map(|node| Hex(node.0)),
             detail: said.detail.map(Hex),
             price: said.price.map(Decimal),
+            whole: said.whole.map(|whole| Hex(whole.0)),
             signature: Hex([0; 64]),
         };
         self.advance(&entry.encode()?, entry.at);
@@ -233,13 +241,15 @@ pub(crate) struct Said {
     node: Option<Address>,
     detail: Option<[u8; 32]>,
     price: Option<u128>,
+    whole: Option<JobId>,
 }
 
 impl Said {
     pub(crate) fn of(event: &Event) -> Self {
-        let mut said = Self { event: event.name(), node: None, detail: None, price: None };
+        let mut said = Self { event: event.name(), ..Self::undone() };
         match event {
-            Event::Opened { request } => {
+            Event::Opened { request, part } => {
+                said.whole = part.as_ref().map(|(place, _)| place.whole);
                 said.detail = Some(keccak256(&[&request.signature.0]));
                 said.price = Some(request.order.price.0);
             }
@@ -255,10 +265,15 @@ impl Said {
                 said.node = Some(*node);
                 said.detail = lot.map(|lot| lot.secret().0);
             }
-            Event::Assigned { node }
-            | Event::Settled { node, .. }
+            Event::Assigned { node, price } => {
+                said.node = Some(*node);
+                said.price = Some(price.0);
+            }
+            Event::Settled { node, .. }
             | Event::Lapsed { node }
             | Event::Returned { node }
+            | Event::Delivered { node, .. }
+            | Event::Released { node }
             | Event::Slashed { node, .. } => said.node = Some(*node),
             Event::Refunded | Event::Cancelled => {}
         }
@@ -266,7 +281,7 @@ impl Said {
     }
 
     fn undone() -> Self {
-        Self { event: "undone", node: None, detail: None, price: None }
+        Self { event: "undone", node: None, detail: None, price: None, whole: None }
     }
 }
 
@@ -286,8 +301,8 @@ impl LastSaid {
     ) -> Vec<(JobId, Said)> {
         let ahead = self.0.iter().filter(|(job, event)| {
             let expected = match event.as_str() {
-                "opened" | "lapsed" | "returned" => "open",
-                "assigned" | "answered" | "drawn" => "staked",
+                "opened" | "lapsed" | "returned" | "released" => "open",
+                "assigned" | "answered" | "drawn" | "delivered" => "staked",
                 "undone" => return false,
                 ended => ended,
             };
@@ -299,6 +314,8 @@ impl LastSaid {
 
 #[cfg(test)]
 mod tests {
+    use zkinfer_settlement::Amount;
+
     use super::*;
 
     const JOB: JobId = JobId([1; 32]);
@@ -307,7 +324,8 @@ mod tests {
         let start = Chain::new(7, coordinator.public_key());
         let mut chain = start.clone();
         let node = Address([3; 20]);
-        let events = [Event::Assigned { node }, Event::Lapsed { node }, Event::Cancelled];
+        let price = Amount(7);
+        let events = [Event::Assigned { node, price }, Event::Lapsed { node }, Event::Cancelled];
         let entries = events
             .iter()
             .zip([10, 5, 30])
@@ -349,6 +367,7 @@ mod tests {
         assert_eq!(changed(&|entry| entry.node = None), signature);
         assert_eq!(changed(&|entry| entry.detail = Some(Hex([0; 32]))), signature);
         assert_eq!(changed(&|entry| entry.price = Some(Decimal(1))), signature);
+        assert_eq!(changed(&|entry| entry.whole = Some(Hex([0; 32]))), signature);
         assert_eq!(changed(&|entry| entry.signature.0[9] ^= 1), signature);
         let number = LogError::Event { number: 1 };
         assert_eq!(changed(&|entry| entry.event = "nothing".to_owned()), number);
@@ -358,7 +377,8 @@ mod tests {
         // Even by the coordinator itself: whoever keeps a head sees another.
         let mut other = start.clone();
         let node = Address([4; 20]);
-        let mut first = other.add((JOB, &Said::of(&Event::Assigned { node })), 10).unwrap();
+        let mut first =
+            other.add((JOB, &Said::of(&Event::Assigned { node, price: Amount(7) })), 10).unwrap();
         first.sign(&coordinator);
         let forked = [first, entries[1].clone()];
         assert_eq!(refused(&forked), LogError::Previous { number: 1 });
@@ -375,7 +395,8 @@ mod tests {
             last
         };
         let undone = |count, phase: Option<Phase>| last(count).ahead(|_| phase).len();
-        let staked = Phase::Staked { prover: Address([3; 20]), until: 1, answer: None };
+        let (prover, price) = (Address([3; 20]), Amount(7));
+        let staked = Phase::Staked { prover, price, until: 1, answer: None };
         assert_eq!(
             (undone(1, Some(staked)), undone(1, Some(Phase::Open)), undone(1, None)),
             (0, 1, 1)

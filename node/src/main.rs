@@ -116,6 +116,12 @@ impl args::Serve {
         if !self.key.is_empty() {
             config.keys.clone_from(&self.key);
         }
+        if !self.manifest.is_empty() {
+            config.manifests.clone_from(&self.manifest);
+        }
+        if self.srs.is_some() {
+            config.srs.clone_from(&self.srs);
+        }
         config.share_models |= self.share_models;
         config.allow_insecure_srs |= self.allow_insecure_srs;
         config.play_money = self.play_money.unwrap_or(config.play_money);

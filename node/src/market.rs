@@ -7,6 +7,7 @@ mod event;
 mod giving;
 mod live;
 mod lots;
+mod parts;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,10 +16,15 @@ use std::{
 
 use zkinfer_settlement::{Address, Amount, JobId, Refusal};
 
-use self::live::{Conditions, Live, offer};
+pub(crate) use self::parts::digest;
 pub use self::{
     event::{Event, Outcome},
-    live::Remains,
+    live::{PartRemains, Remains},
+    parts::PartWork,
+};
+use self::{
+    live::{Conditions, Live, offer},
+    parts::Whole,
 };
 pub use crate::nodes::Waiter;
 use crate::{
@@ -41,6 +47,8 @@ pub struct Market<L, Q, W> {
     queue: Q,
     nodes: Nodes<W>,
     live: BTreeMap<JobId, Live>,
+    /// Those of which the live ones are parts.
+    wholes: BTreeMap<JobId, Whole>,
     timers: BTreeSet<(u64, JobId)>,
     /// Jobs that the queue did not take when they were opened: it is asked again.
     unqueued: BTreeSet<JobId>,
@@ -62,12 +70,15 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
     ) -> Result<Self, MarketError> {
         let mut nodes = Nodes::new(rules.clone(), seed);
         let (mut live, mut timers) = (BTreeMap::new(), BTreeSet::new());
+        let mut wholes = BTreeMap::<JobId, Whole>::new();
         for (job, contract) in ledger.live()? {
             let found = remains(job).ok_or(MarketError::NotLive { job })?;
             queue.put(job, contract.terms.model)?;
             let visible = match contract.phase {
                 Phase::Staked { prover, until, .. } => {
-                    nodes.assigned(prover, job);
+                    if !found.is_delivered(contract.phase) {
+                        nodes.assigned(prover, job);
+                    }
                     hidden_until(until)
                 }
                 // The queue may remember a lease or an answer that the ledger has lost.
@@ -75,14 +86,21 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
             };
             queue.hide(job, visible)?;
             let answer = found.answer_of(contract.phase);
-            let mut known = Live::new(Arc::new(found.request), 0);
+            if let Some(part) = &found.part {
+                Whole::add(&mut wholes, job, part, &found, contract.phase);
+            }
+            let mut known = Live::new(Arc::new(found.request), contract.terms.model, 0);
             (known.answer, known.lot) = (answer, found.lot);
+            known.place = found.part.map(|part| part.place);
             known.timer = known.due(&contract);
             timers.insert((known.timer, job));
             live.insert(job, known);
         }
         let (unqueued, events) = (BTreeSet::new(), Vec::new());
-        Ok(Self { rules, ledger, queue, nodes, live, timers, unqueued, events })
+        let mut market =
+            Self { rules, ledger, queue, nodes, live, wholes, timers, unqueued, events };
+        market.restore_parts()?;
+        Ok(market)
     }
 
     /// Opens a job, unless it was opened before: the same order twice is one job. The caller has
@@ -97,22 +115,24 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
             return Err(MarketError::Full { limit });
         }
         let terms = request.order.terms();
-        let most = Amount(self.rules.max_stake.into());
-        if terms.stake > most {
-            return Err(MarketError::StakeTooLarge { most, got: terms.stake });
-        }
+        self.check_stake(terms.stake)?;
         match self.ledger.open(job, terms, seconds(now)) {
             Err(error) if is_repetition(&error) => return Ok(job),
             opened => opened?,
         }
         let (request, timer) = (Arc::new(request), terms.deadline);
         self.timers.insert((timer, job));
-        let event = Event::Opened { request: request.clone() };
-        self.live.insert(job, Live::new(request, timer));
+        let event = Event::Opened { request: request.clone(), part: None };
+        self.live.insert(job, Live::new(request, terms.model, timer));
         self.events.push((job, event));
         self.enqueue(job, terms.model);
-        self.offer_one(terms.model, now)?;
+        self.offer_one(job, terms.model, now)?;
         Ok(job)
+    }
+
+    fn check_stake(&self, got: Amount) -> Result<(), MarketError> {
+        let most = Amount(self.rules.max_stake.into());
+        if got > most { Err(MarketError::StakeTooLarge { most, got }) } else { Ok(()) }
     }
 
     /// Takes back a job that nobody has yet. The caller knows that the buyer wants it.
@@ -120,6 +140,9 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
     /// # Errors
     /// A refusal of the ledger.
     pub fn cancel(&mut self, job: JobId, now: u64) -> Result<(), MarketError> {
+        if self.wholes.contains_key(&job) {
+            return self.cancel_parts(job, now);
+        }
         self.ledger.cancel(job, seconds(now))?;
         self.end(job, Event::Cancelled);
         Ok(())
@@ -143,7 +166,7 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
         self.nodes.hello(node, capabilities, now);
         let mut offers = Vec::new();
         for job in self.nodes.held(node) {
-            let Some(Contract { phase: Phase::Staked { until, answer, .. }, terms }) =
+            let Some(Contract { phase: Phase::Staked { price, until, answer, .. }, terms }) =
                 self.ledger.contract(job)?
             else {
                 continue;
@@ -151,7 +174,7 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
             let Some(known) = self.live.get(&job) else { continue };
             let answered = answer.is_some();
             // Nothing is to be done for an answer that is not drawn, or not yet.
-            if answered && known.is_drawn() != Some(true) {
+            if answered && (known.is_drawn() != Some(true) || self.is_delivered(job)) {
                 continue;
             }
             let known_conditions = known.conditions.filter(|_| !answered);
@@ -159,7 +182,9 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
                 let prove_by = if answered { until } else { self.prove_by(terms.deadline, now) };
                 Conditions::always(prove_by)
             });
-            offers.push(offer(job, &known.request, until, conditions, answered));
+            let part = known.place.map(|place| self.part_offer(place, &known.request));
+            let request = (known.request.as_ref(), part);
+            offers.push(offer(job, request, price, until, conditions, answered));
             if let Some(known) = self.live.get_mut(&job) {
                 known.conditions = Some(conditions);
             }
@@ -200,7 +225,12 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
             let (until, now) = (prove_by, seconds(now));
             return Err(Refusal::LeaseEnd { until, now, deadline: latest }.into());
         }
-        self.ledger.answer(job, node, answer.output_digest(), prove_by, seconds(now))?;
+        let place = known.place;
+        let output = match place {
+            Some(place) => self.part_output(place, &answer)?,
+            None => answer.output_digest(),
+        };
+        self.ledger.answer(job, node, output, prove_by, seconds(now))?;
         self.nodes.seen(node, now);
         noted(self.queue.hide(job, hidden_until(prove_by)));
         let answer = Arc::new(answer);
@@ -212,8 +242,11 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
         }
         after_ms.into_iter().for_each(|ms| self.nodes.answered(node, ms));
         self.set_due(job)?;
-        self.events.push((job, Event::Answered { answer, after_ms }));
-        Ok(())
+        self.events.push((job, Event::Answered { answer: answer.clone(), after_ms }));
+        match place {
+            Some(place) => self.answered_part(place, &answer.output, now),
+            None => Ok(()),
+        }
     }
 
     /// Pays for a proof, or slashes the node whose answer it contradicts.
@@ -278,7 +311,7 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
             self.due(job, now)?;
         }
         while let Some(job) = self.unqueued.first().copied() {
-            let model = self.live.get(&job).map(|known| known.request.order.model());
+            let model = self.live.get(&job).map(|known| known.model);
             if model.is_some_and(|model| !noted(self.queue.put(job, model))) {
                 break;
             }
@@ -314,6 +347,12 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
             {
                 self.draw(job)?;
             }
+            Phase::Staked { .. } if late && self.is_delivered(job) => {
+                self.refund_delivered(job, now)?;
+            }
+            Phase::Staked { .. } if self.is_delivered(job) => {
+                self.set_timer(job, contract.terms.deadline);
+            }
             Phase::Staked { .. } if late => {
                 self.ledger.slash(job, seconds(now))?;
                 self.slashed(job, false, now)?;
@@ -333,6 +372,7 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
     fn end(&mut self, job: JobId, event: Event) {
         if let Some(known) = self.live.remove(&job) {
             self.timers.remove(&(known.timer, job));
+            known.place.into_iter().for_each(|place| self.part_ended(place));
         }
         self.events.push((job, event));
         noted(self.queue.drop_job(job));

@@ -5,9 +5,23 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use zkinfer::verifier::{Digest, KeyDigest};
 use zkinfer_settlement::{Address, JobId};
 
-use crate::{config::Rules, encoding::Hex, order::Offer, sampling::ALWAYS, schema::wire};
+use crate::{
+    config::Rules,
+    encoding::{Decimal, Hex},
+    order::Offer,
+    sampling::ALWAYS,
+    schema::wire,
+};
 
 wire! {
+    /// What a node wants for a job.
+    pub struct Ask {
+        /// Digest of the verifying key of the model.
+        pub model: Hex<32>,
+        /// The least price.
+        pub price: Decimal<u128>,
+    }
+
     /// What a node says that it can do.
     pub struct Capabilities {
         /// Digests of the verifying keys of the models that it has loaded.
@@ -18,6 +32,8 @@ wire! {
         pub device: String,
         /// Bytes of memory that it can prove in.
         pub memory_bytes: u64,
+        /// What it wants for a job of a model, at least; anything, where the model is not named.
+        pub asks: Option<Vec<Ask>>,
     }
 
     /// A node, as the coordinator sees it.
@@ -77,6 +93,7 @@ pub enum Standing {
 pub(crate) struct Node<W> {
     capabilities: Capabilities,
     models: Vec<KeyDigest>,
+    asks: BTreeMap<KeyDigest, u128>,
     standing: Standing,
     /// The last sign of life, in Unix milliseconds.
     seen: u64,
@@ -104,6 +121,7 @@ impl<W> Node<W> {
         Self {
             capabilities,
             models: Vec::new(),
+            asks: BTreeMap::new(),
             standing: Standing::Probation { left },
             seen: 0,
             rests_until: 0,
@@ -165,7 +183,10 @@ impl<W: Waiter> Nodes<W> {
         let models = capabilities.models.iter().map(|model| KeyDigest(Digest(model.0))).collect();
         let left = self.rules.probation_jobs;
         let known = self.nodes.entry(node).or_insert_with(|| Node::new(capabilities.clone(), left));
+        let asks = capabilities.asks.iter().flatten();
+        let asks = asks.map(|ask| (KeyDigest(Digest(ask.model.0)), ask.price.0)).collect();
         (known.capabilities, known.models, known.seen) = (capabilities, models, now);
+        known.asks = asks;
         // It is told again what it has to do.
         known.waiting.clear();
         known.drawn.clear();
@@ -233,12 +254,23 @@ impl<W: Waiter> Nodes<W> {
         eligible.then(|| known.models.clone())
     }
 
-    /// The least loaded of a few nodes that may have a job of the model.
-    pub(crate) fn choose(&mut self, model: KeyDigest, now: u64) -> Option<Address> {
+    /// The least price for which a node takes a job of a model.
+    pub(crate) fn ask(&self, node: Address, model: KeyDigest) -> u128 {
+        self.nodes.get(&node).and_then(|known| known.asks.get(&model).copied()).unwrap_or(0)
+    }
+
+    /// The least loaded of a few nodes that may have a job of the model, and that may have this one.
+    pub(crate) fn choose(
+        &mut self,
+        model: KeyDigest,
+        now: u64,
+        may: impl Fn(&Self, Address) -> bool,
+    ) -> Option<Address> {
         let of_model = |(_, node): &(&Address, &Node<W>)| node.models.contains(&model);
         let all: Vec<Address> = self.nodes.iter().filter(of_model).map(|(name, _)| *name).collect();
         let mut all: Vec<Address> =
             all.into_iter().filter(|&node| self.models_if_eligible(node, now).is_some()).collect();
+        all.retain(|&node| may(self, node));
         let mut few = Vec::new();
         while few.len() < self.rules.candidates && !all.is_empty() {
             let index = self.draw(all.len());

@@ -31,6 +31,8 @@ pub enum Kind {
     /// What has drawn the lot of the answer: the buyer's secret, 32 bytes, or the signature of a round
     /// of drand, 48.
     Lot,
+    /// Of which job this one is a part, which one, and what blinds what it gives, as JSON.
+    Place,
 }
 
 impl Kind {
@@ -40,6 +42,7 @@ impl Kind {
             Self::Answer => 1,
             Self::Proof => 2,
             Self::Lot => 3,
+            Self::Place => 4,
         }
     }
 }

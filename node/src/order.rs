@@ -1,18 +1,22 @@
 //! What a buyer orders, and what a node is offered.
 
 use thiserror::Error;
-use zkinfer::verifier::{ClaimedValues, Digest, JobBinding, KeyDigest, VerifyingKey, keccak256};
+use zkinfer::verifier::{
+    ClaimedValues, Digest, JobBinding, KeyDigest, Manifest, VerifyingKey, keccak256,
+};
 use zkinfer_settlement::{Address, Amount, Delivery, JobId, JobTerms, ValuesDigest};
 
 use crate::{
     account::{Identity, PublicKey, Signature},
     encoding::{Decimal, Hex},
+    part::PartOffer,
+    ramp::Ramp,
     sampling::{ALWAYS, Sampling},
     schema::wire,
 };
 
 /// Separates orders from everything else that is hashed or signed.
-const ORDER_DOMAIN: &[u8; 16] = b"zkinfer.ord.v2\0\0";
+const ORDER_DOMAIN: &[u8; 16] = b"zkinfer.ord.v3\0\0";
 
 wire! {
     /// What a buyer asks for, and signs.
@@ -21,13 +25,13 @@ wire! {
         pub chain_id: Decimal<u64>,
         /// The buyer's key.
         pub buyer: PublicKey,
-        /// Digest of the verifying key.
+        /// Digest of the verifying key; for a model in parts, the root of their manifest.
         pub model: Hex<32>,
         /// Digest of the input's integers.
         pub input: Hex<32>,
         /// Tells two orders apart; proofs bear it.
         pub nonce: Decimal<u64>,
-        /// What the node gets for a proof.
+        /// What the node gets for a proof, or for that of a part; with a ramp, at most.
         pub price: Decimal<u128>,
         /// What a node must put at stake; more than zero.
         pub stake: Decimal<u128>,
@@ -35,6 +39,8 @@ wire! {
         pub deadline: u64,
         /// That only answers that are drawn have to be proven; else every one has to be.
         pub sampling: Option<Sampling>,
+        /// That the price rises to the one above until a node takes the job.
+        pub ramp: Option<Ramp>,
     }
 }
 
@@ -53,14 +59,18 @@ wire! {
 wire! {
     /// A job for a node.
     pub struct Offer {
-        /// The name of the job: the digest of its order.
+        /// The name of the job: the digest of its order, or that of a part of it.
         pub job: Hex<32>,
         /// The order.
         pub order: Order,
         /// The buyer's signature over it.
         pub signature: Signature,
-        /// The input.
+        /// Which part of the order's model, if it is one.
+        pub part: Option<PartOffer>,
+        /// The input; of a part, what it takes.
         pub input: Vec<i64>,
+        /// What the node gets for its proof.
+        pub price: Decimal<u128>,
         /// Last moment for the answer, in Unix seconds.
         pub answer_by: u64,
         /// How many of a million such answers are drawn to be proven; a million: this one is.
@@ -142,6 +152,15 @@ pub enum OrderError {
         /// Of the order.
         got: u32,
     },
+    /// All parts of a model are proven.
+    #[error("order.sampling: all parts of a model are proven, so no lot is drawn")]
+    SampledParts,
+    /// A ramp that cannot be.
+    #[error(
+        "order.ramp: it must rise from at least 1 to at most the order's price, and end after it begins \
+         and before the deadline"
+    )]
+    Ramp,
     /// A job without a stake.
     #[error("order.stake: a market asks for a stake, at least 1")]
     Stake,
@@ -149,10 +168,12 @@ pub enum OrderError {
 
 impl Order {
     /// The one encoding: a domain tag of 16 bytes, then the fields in order, big-endian; sampling as
-    /// a byte 0, or a byte 1, rate and commitment, or a byte 2 and the rate, for a lot by drand.
+    /// a byte 0, or a byte 1, rate and commitment, or a byte 2 and the rate, for a lot by drand; a ramp
+    /// as a byte 0, or a byte 1 and its fields.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let Self { chain_id, buyer, model, input, nonce, price, stake, deadline, sampling } = self;
+        let Self { chain_id, buyer, model, input, nonce, price, stake, .. } = self;
+        let Self { deadline, sampling, ramp, .. } = self;
         let mut bytes = ORDER_DOMAIN.to_vec();
         bytes.extend(chain_id.0.to_be_bytes());
         bytes.extend(buyer.0);
@@ -173,6 +194,12 @@ impl Order {
                 bytes.push(2);
                 bytes.extend(rate.to_be_bytes());
             }
+        }
+        bytes.push(u8::from(ramp.is_some()));
+        if let Some(Ramp { from, begins, ends }) = ramp {
+            bytes.extend(from.0.to_be_bytes());
+            bytes.extend(begins.to_be_bytes());
+            bytes.extend(ends.to_be_bytes());
         }
         bytes
     }
@@ -210,6 +237,13 @@ impl Order {
             expiry: JobBinding::NO_EXPIRY,
             nonce: self.nonce.0,
         }
+    }
+
+    /// What a node gets that takes the job at a moment in Unix seconds.
+    #[must_use]
+    pub fn price_at(&self, now: u64) -> u128 {
+        let most = self.price.0;
+        self.ramp.as_ref().map_or(most, |ramp| ramp.price_at(most, now))
     }
 
     /// The model.
@@ -267,24 +301,59 @@ impl JobRequest {
     /// # Errors
     /// The first thing that is wrong.
     pub fn check(&self, chain_id: u64, key: &VerifyingKey) -> Result<(), OrderError> {
+        let order = &self.order;
+        if order.model() != key.digest() {
+            return Err(OrderError::Model { got: order.model() });
+        }
+        let rate = order.sampling.as_ref().map(|sampling| sampling.rate);
+        if let Some(got) = rate.filter(|rate| !(1..=ALWAYS).contains(rate)) {
+            return Err(OrderError::Rate { got });
+        }
+        self.check_terms(chain_id, [key, key])
+    }
+
+    /// Whether it is an order of its buyer to the market `chain_id` for a model in parts, of which these
+    /// are the first and the last key.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn check_parts(
+        &self,
+        chain_id: u64,
+        manifest: &Manifest,
+        ends: [&VerifyingKey; 2],
+    ) -> Result<(), OrderError> {
+        let order = &self.order;
+        if order.model.0 != manifest.root().0 {
+            return Err(OrderError::Model { got: order.model() });
+        }
+        if order.sampling.is_some() {
+            return Err(OrderError::SampledParts);
+        }
+        self.check_terms(chain_id, ends)
+    }
+
+    /// What every order must be; the input is one of the first key, the output one of the last.
+    fn check_terms(
+        &self,
+        chain_id: u64,
+        [first, last]: [&VerifyingKey; 2],
+    ) -> Result<(), OrderError> {
         let Self { order, signature, input } = self;
         if order.chain_id.0 != chain_id {
             return Err(OrderError::Chain { expected: chain_id, got: order.chain_id.0 });
         }
-        if order.model() != key.digest() {
-            return Err(OrderError::Model { got: order.model() });
-        }
-        let layout = &key.parts().layout;
+        let layout = &first.parts().layout;
         let shown = zkinfer::verifier::Visibility::Public;
-        if layout.input_visibility != shown || layout.output_visibility != shown {
+        if layout.input_visibility != shown || last.parts().layout.output_visibility != shown {
             return Err(OrderError::Hidden);
         }
         if order.stake.0 == 0 {
             return Err(OrderError::Stake);
         }
-        let rate = order.sampling.as_ref().map(|sampling| sampling.rate);
-        if let Some(got) = rate.filter(|rate| !(1..=ALWAYS).contains(rate)) {
-            return Err(OrderError::Rate { got });
+        if order.ramp.as_ref().is_some_and(|ramp| !ramp.is_possible(order.price.0, order.deadline))
+        {
+            return Err(OrderError::Ramp);
         }
         check_values(&layout.inputs, input).map_err(OrderError::Values)?;
         let got = ValuesDigest::of(&ClaimedValues::Public(input.clone()));

@@ -46,7 +46,7 @@ wire! {
         pub at: u64,
         /// The node that has it, or had it last.
         pub node: Option<Hex<20>>,
-        /// The price.
+        /// The price; before a node has it, the highest.
         pub price: Decimal<u128>,
         /// Milliseconds from the order to the answer.
         pub answer_ms: Option<u64>,
@@ -168,7 +168,10 @@ impl Observed {
         job.node = entry.node.or(job.node);
         match entry.event.as_str() {
             "opened" => minute.opened += 1,
-            "assigned" => job.answered = None,
+            "assigned" => {
+                job.answered = None;
+                job.price = entry.price.map_or(job.price, |price| price.0);
+            }
             "answered" => {
                 let after = entry.at.saturating_sub(job.opened);
                 (job.answered, job.answer_ms) = (Some(entry.at), Some(after));
@@ -285,6 +288,7 @@ mod tests {
             node: node.map(|node| Hex([node; 20])),
             detail: None,
             price: (event == "opened").then_some(Decimal(30)),
+            whole: None,
             signature: Hex([0; 64]),
         }
     }

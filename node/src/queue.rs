@@ -47,7 +47,8 @@ pub trait Queue: Send {
     /// The queue cannot be written.
     fn put(&mut self, job: JobId, model: KeyDigest) -> Result<(), QueueError>;
 
-    /// The first waiting job of one of the models, out of sight until `until`.
+    /// The first waiting job of one of the models that is `wanted`, out of sight until `until`. Those
+    /// that are not wanted stay where they are, as if nobody had looked at them.
     ///
     /// A job that was taken [`max_deliveries`](Self::max_deliveries) times before is dead instead.
     ///
@@ -58,6 +59,7 @@ pub trait Queue: Send {
         models: &[KeyDigest],
         now: u64,
         until: u64,
+        wanted: &mut dyn FnMut(JobId) -> bool,
     ) -> Result<Option<Taken>, QueueError>;
 
     /// Leaves a job that is taken out of sight until another moment. Nothing for one that is not
@@ -99,8 +101,9 @@ impl Queue for Box<dyn Queue> {
         models: &[KeyDigest],
         now: u64,
         until: u64,
+        wanted: &mut dyn FnMut(JobId) -> bool,
     ) -> Result<Option<Taken>, QueueError> {
-        (**self).take(models, now, until)
+        (**self).take(models, now, until, wanted)
     }
 
     fn hide(&mut self, job: JobId, until: u64) -> Result<(), QueueError> {

@@ -121,6 +121,7 @@ pub fn report(entries: &[LogEntry], head: Hex<32>) -> Report {
             }
             ("assigned", Some(node)) => {
                 (job.node, job.assigned, job.answered) = (entry.node, entry.at, None);
+                job.price = entry.price.map_or(job.price, |price| price.0);
                 node.assigned += 1;
             }
             ("answered", Some(node)) => {
@@ -217,6 +218,7 @@ mod tests {
             node: node.map(|node| Hex([node; 20])),
             detail: None,
             price: (event == "opened").then_some(Decimal(30)),
+            whole: None,
             signature: Hex([0; 64]),
         }
     }

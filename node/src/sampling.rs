@@ -146,6 +146,7 @@ mod tests {
             stake: Decimal(20),
             deadline: 900,
             sampling: None,
+            ramp: None,
         };
         let sampling = Some(Sampling::new(rate, &order, &buyer));
         Order { sampling, ..order }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use zkinfer::{
-    Device, KeyFiles, Keys, Model, Recipe,
+    Device, KeyFiles, Keys, Model, Quote, Recipe,
     models::{Execution, QuantizedGraph, RunError, execute},
     verifier::{KeyDigest, VerifyingKey},
 };
@@ -15,6 +15,8 @@ pub struct Served {
     pub graph: QuantizedGraph,
     /// Its keys.
     pub keys: Keys,
+    /// Seconds that a proof takes here, as `zkinfer quote` estimates it.
+    pub quoted_seconds: f64,
 }
 
 impl Served {
@@ -32,7 +34,8 @@ impl Served {
         let keys = Keys::make_again(stored.as_ref(), &model, &quantized, srs, &device, &|_| ())?;
         // Another key there would be one that the coordinator may serve and this node cannot prove.
         files.hold(&keys)?;
-        Ok(Self { graph: quantized.graph, keys })
+        let quoted_seconds = Quote::new(&model, &quantized)?.prove_seconds;
+        Ok(Self { graph: quantized.graph, keys, quoted_seconds })
     }
 
     /// The verifying key.

@@ -18,30 +18,33 @@ use std::{
 use thiserror::Error;
 use tokio::{net::TcpListener, sync::Semaphore};
 use zkinfer::{
-    KeyFiles, SrsPolicy, read,
-    verifier::{KeyDigest, VerifyingKey, keccak256},
+    BoundarySetup, KeyFiles, PartFiles, SrsPolicy, read,
+    verifier::{JobBinding, KeyDigest, Manifest, PartsError, ProofFile, VerifyingKey, keccak256},
 };
-use zkinfer_settlement::{Escrow, JobId, RedbStore};
+use zkinfer_settlement::{Address, Escrow, JobId, RedbStore};
 
 use crate::{
     account::{Identity, IdentityError},
     answer::SignedAnswer,
     beacon::round_of,
     config::{Config, ConfigError},
+    encoding::Hex,
     error::MarketError,
     journal::{Journal, JournalError},
     ledger::Ledger,
     log::{Chain, LastSaid, LogError},
-    market::{Market, Remains},
+    market::{Market, PartRemains, Remains},
     objects::{Kind, Objects, ObjectsError},
+    order::JobRequest,
     overview::Observed,
+    part::{Place, PlaceRecord},
     queue::{Queue, QueueError, SqliteQueue},
     sampling::Lot,
     signed::Guard,
 };
 pub(crate) use actor::unix_milliseconds;
 use actor::{Actor, Core, Disk, Handle, Log, Observers};
-use api::{App, Rates, Shared};
+use api::{App, Rates, ServedParts, Shared};
 use metrics::Metrics;
 use watch::Watchers;
 
@@ -69,8 +72,19 @@ pub enum ServerError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// A manifest whose keys are not those of one model in parts.
+    #[error("{path} is the manifest of no model that can be served: {why}")]
+    Manifest {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        why: PartsError,
+    },
     /// No model to serve.
-    #[error("there is no model to serve: name a verifying key with --key, or `keys` in the file")]
+    #[error(
+        "there is no model to serve: name a verifying key with --key, or a manifest of parts with \
+         --manifest, or `keys` or `manifests` in the file"
+    )]
     NoKeys,
     /// The coordinator's own key.
     #[error(transparent)]
@@ -142,7 +156,10 @@ impl Server {
     /// Why not.
     pub async fn start(config: &Config) -> Result<Self, ServerError> {
         config.check()?;
-        let keys = read_keys(&config.keys)?;
+        let (keys, parts) = (read_keys(&config.keys)?, read_parts(config)?);
+        if keys.is_empty() && parts.is_empty() {
+            return Err(ServerError::NoKeys);
+        }
         let shared = if config.share_models { shared(&config.keys)? } else { BTreeMap::new() };
         let folder = &config.folder;
         let io = |what: &str| {
@@ -152,7 +169,10 @@ impl Server {
         std::fs::create_dir_all(folder).map_err(io(&folder.display().to_string()))?;
         let identity = Identity::load_or_create(&folder.join("coordinator.key"))?;
         let chain_id = chain_id(&identity);
-        let (core, pending, disk) = open(config, chain_id, identity.clone())?;
+        let manifests = parts.iter().map(|(root, parts)| (*root, parts.manifest.clone())).collect();
+        let (core, pending, disk) = open(config, chain_id, identity.clone(), &manifests)?;
+        let part_keys = parts.values().flat_map(|parts| &parts.keys);
+        let part_keys = part_keys.map(|key| (key.digest(), key.clone())).collect();
         let watchers = Arc::new(Watchers::default());
         let metrics = Arc::new(Mutex::new(Metrics::new()));
         let observers = Observers { watchers: watchers.clone(), metrics: metrics.clone() };
@@ -162,6 +182,8 @@ impl Server {
         let app = App {
             handle,
             keys,
+            part_keys,
+            parts,
             shared,
             sharing: Semaphore::new(SHARED_AT_ONCE),
             chain_id,
@@ -202,6 +224,8 @@ impl Server {
             })
             .into_future();
         let serving = tokio::spawn(served);
+        let complete = app.clone();
+        tokio::spawn(async move { api::settle_complete(&complete).await });
         let mut clock = tokio::time::interval(TICK);
         tokio::pin!(stop);
         loop {
@@ -254,7 +278,28 @@ fn read_keys(paths: &[PathBuf]) -> Result<BTreeMap<KeyDigest, Arc<VerifyingKey>>
         let key = read::key(path)?;
         keys.insert(key.digest(), Arc::new(key));
     }
-    if keys.is_empty() { Err(ServerError::NoKeys) } else { Ok(keys) }
+    Ok(keys)
+}
+
+/// Models in parts, by the roots of their manifests.
+fn read_parts(config: &Config) -> Result<BTreeMap<Hex<32>, Arc<ServedParts>>, ServerError> {
+    let of_path = |path: &PathBuf| {
+        let files = PartFiles { manifest: path.clone() };
+        let manifest = files.read_manifest()?;
+        let keys = files.read_keys(&manifest)?;
+        let all: Vec<&VerifyingKey> = keys.iter().collect();
+        match manifest.check_set(&all, &JobBinding::NONE, &[], &[]) {
+            // There are no proofs yet: everything else is as it must be.
+            Ok(()) | Err(PartsError::Missing { .. }) => {}
+            Err(why) => return Err(ServerError::Manifest { path: path.clone(), why }),
+        }
+        let first = all.first().ok_or(ServerError::NoKeys)?;
+        let setup = BoundarySetup::new(first, config.srs.as_deref())?;
+        let root = Hex(manifest.root().0);
+        let keys = keys.into_iter().map(Arc::new).collect();
+        Ok((root, Arc::new(ServedParts { manifest: Arc::new(manifest), keys, setup })))
+    };
+    config.manifests.iter().map(of_path).collect()
 }
 
 /// The models beside these keys.
@@ -275,6 +320,7 @@ fn open(
     config: &Config,
     chain_id: u64,
     coordinator: Identity,
+    manifests: &Manifests,
 ) -> Result<(Core, crate::journal::Pending, Disk), ServerError> {
     let path = config.folder.join("escrow.redb");
     let failed = |source| ServerError::Journal { path: path.clone(), source };
@@ -289,8 +335,9 @@ fn open(
     let chain = Chain::new(chain_id, coordinator.public_key());
     let (log, observed) = open_log(&mut objects, Log { chain, coordinator }, &escrow)?;
     let seed = unix_milliseconds();
-    let market =
-        Market::restore(config.rules.clone(), escrow, queue, seed, |job| remains(&objects, job))?;
+    let market = Market::restore(config.rules.clone(), escrow, queue, seed, |job| {
+        remains(&objects, manifests, job)
+    })?;
     Ok((Core::new(market, log, observed), pending, Disk { store, objects }))
 }
 
@@ -368,13 +415,32 @@ fn open_store(path: &Path) -> Result<RedbStore, JournalError> {
     Ok(opened?)
 }
 
-fn remains(objects: &Objects, job: JobId) -> Option<Remains> {
-    let read = |kind| objects.get(job, kind).ok().flatten();
-    let request = serde_json::from_slice(&read(Kind::Request)?).ok()?;
+/// Manifests by their roots.
+type Manifests = BTreeMap<Hex<32>, Arc<Manifest>>;
+
+fn remains(objects: &Objects, manifests: &Manifests, job: JobId) -> Option<Remains> {
+    let read_of = |job, kind| objects.get(job, kind).ok().flatten();
+    let read = |kind| read_of(job, kind);
+    let place = read(Kind::Place).and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let place: Option<PlaceRecord> = place;
+    let named = place.as_ref().map_or(job, |place| JobId(place.whole.0));
+    let request: JobRequest = serde_json::from_slice(&read_of(named, Kind::Request)?).ok()?;
+    let part = match place {
+        None => None,
+        Some(PlaceRecord { whole, index, blinding }) => {
+            let proof = read(Kind::Proof).and_then(|bytes| ProofFile::decode(&bytes).ok());
+            Some(PartRemains {
+                place: Place { whole: JobId(whole.0), index: usize::try_from(index).ok()? },
+                manifest: manifests.get(&request.order.model)?.clone(),
+                blinding: blinding.map(Arc::new),
+                proven_by: proof.map(|proof| Address(proof.claim.binding.payee)),
+            })
+        }
+    };
     let answer = read(Kind::Answer).and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let number = answer.as_ref().map_or(0, |answer: &SignedAnswer| round_of(&answer.answer));
     let lot = read(Kind::Lot).and_then(|bytes| Lot::from_bytes(&bytes, number));
-    Some(Remains { request, answer, lot })
+    Some(Remains { request, answer, lot, part })
 }
 
 #[cfg(test)]

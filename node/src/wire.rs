@@ -6,6 +6,7 @@ use crate::{
     encoding::{Decimal, Hex},
     nodes::{Capabilities, NodeView},
     order::{Offer, Order},
+    part::PartView,
     schema::wire,
 };
 
@@ -30,12 +31,15 @@ wire! {
         pub order: Order,
         /// The buyer's signature over it.
         pub signature: Signature,
-        /// open, staked, settled, accepted, refunded, slashed or cancelled.
+        /// open, staked, settled, accepted, refunded, slashed or cancelled; of a model in parts, settled if
+        /// all of them are, and else what is worst of them.
         pub state: String,
         /// Whether this state is on the coordinator's disk.
         pub durable: bool,
         /// The account of the node that has it, had it paid, or lost its stake.
         pub node: Option<Hex<20>>,
+        /// What that node gets, or got.
+        pub price: Option<Decimal<u128>>,
         /// The node's answer.
         pub answer: Option<SignedAnswer>,
         /// The buyer's secret, once it is revealed.
@@ -44,6 +48,8 @@ wire! {
         pub round: Option<Hex<48>>,
         /// When the state was reached, of an end.
         pub at: Option<u64>,
+        /// The parts, of a job of a model in parts; the answer is that of the last.
+        pub parts: Option<Vec<PartView>>,
     }
 
     /// What draws the lot of an answer: one of these.
@@ -100,6 +106,8 @@ wire! {
         pub chain_id: Decimal<u64>,
         /// Digests of the verifying keys that are served.
         pub models: Vec<Hex<32>>,
+        /// Roots of the manifests of models in parts that are.
+        pub manifests: Vec<Hex<32>>,
         /// Whether nodes are given the models themselves.
         pub shares_models: bool,
         /// The key of the coordinator.

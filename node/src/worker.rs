@@ -1,8 +1,10 @@
 //! A node: models with their keys, and the way to a coordinator.
 
+mod load;
+mod options;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -14,105 +16,48 @@ use std::{
 
 use thiserror::Error;
 use zkinfer::{
-    Inference,
+    Inference, PartRun,
     models::Execution,
-    verifier::{Digest, KeyDigest, VerifyingKey, Visibility},
+    verifier::{Digest, KeyDigest},
 };
 use zkinfer_settlement::JobId;
 
 use crate::{
-    account::{Identity, IdentityError},
+    account::Identity,
     answer::SignedAnswer,
     beacon::{round_at, round_of},
     client::{Client, ClientError},
-    encoding::Hex,
+    encoding::{Decimal, Hex},
     error::OfferError,
     execution::Trace,
-    fetched::{FetchError, fetch},
-    nodes::Capabilities,
+    nodes::{Ask, Capabilities},
     order::Offer,
     relay::relayed,
     sampling::{ALWAYS, Sampling},
     served::Served,
+    served_part::ServedPart,
     server::unix_milliseconds,
-    wire::MarketView,
 };
+
+use load::{load_all, load_parts};
+pub use options::{PartsOption, WorkerError, WorkerOptions};
 
 /// How long a node waits before it tries again.
 const PAUSE: Duration = Duration::from_millis(500);
 /// Answered jobs that wait for the prover, beyond which no more are answered.
 const BACKLOG: usize = 1_024;
 
-/// What a node is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WorkerOptions {
-    /// Where the coordinator is.
-    pub market: String,
-    /// The file of the node's key, made where there is none.
-    pub identity: PathBuf,
-    /// ONNX files, each with its settings and key beside it. Where none is named, the node serves all
-    /// models that the coordinator shares.
-    pub models: Vec<PathBuf>,
-    /// The folder of the models that the coordinator shares.
-    pub fetched: PathBuf,
-    /// A ceremony's file; the development setup where none is given.
-    pub srs: Option<PathBuf>,
-    /// Jobs to have at once.
-    pub slots: u32,
-    /// Answers to be computed at once.
-    pub answerers: usize,
-    /// What is to be free of the bond at the start; taken from the balance.
-    pub bond: u128,
-    /// A relay of drand, for the rounds that draw lots of the node's answers.
-    pub drand: Option<String>,
-}
-
-/// Why a node does not start, or ends.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum WorkerError {
-    /// A model, its settings or its keys.
-    #[error(transparent)]
-    Model(#[from] zkinfer::Error),
-    /// No model.
-    #[error("there is no model to serve: the coordinator shares none, so name one with --model")]
-    NoModels,
-    /// A model that the coordinator shares.
-    #[error("the model {model} cannot be had from the coordinator")]
-    Fetch {
-        /// Its digest.
-        model: Hex<32>,
-        /// Why not.
-        source: FetchError,
-    },
-    /// Models that hide their input or output cannot be served.
-    #[error("{path} hides its input or output: a market serves only models that show both")]
-    Hidden {
-        /// The model.
-        path: PathBuf,
-    },
-    /// The coordinator serves none of the models.
-    #[error("the coordinator at {market} serves none of these models: it must have their .zkvk")]
-    NotServed {
-        /// Where it is.
-        market: String,
-    },
-    /// The node's own key.
-    #[error(transparent)]
-    Identity(#[from] IdentityError),
-    /// The coordinator.
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    /// The prover has failed.
-    #[error("the prover of this node has ended")]
-    Ended,
-}
-
 /// Something to prove.
 struct Answered {
     offer: Offer,
-    execution: Arc<Execution>,
+    run: Run,
     prove_by: u64,
+}
+
+/// A run of a model, or of a part of one.
+enum Run {
+    Whole(Arc<Execution>),
+    Part(PartRun),
 }
 
 /// A node that is ready.
@@ -121,10 +66,14 @@ pub struct Worker {
     market: String,
     identity: Identity,
     models: BTreeMap<KeyDigest, Served>,
+    /// By the root of the manifest and the place.
+    parts: BTreeMap<(Hex<32>, usize), ServedPart>,
     chain_id: u64,
     slots: u32,
     answerers: usize,
     bond: u128,
+    ask: u128,
+    rate: u128,
     drand: Option<String>,
     /// Answers whose lots rounds of drand will draw, by the round.
     to_draw: Mutex<BTreeSet<(u64, JobId)>>,
@@ -146,9 +95,11 @@ impl Worker {
     pub fn new(options: &WorkerOptions) -> Result<Self, WorkerError> {
         let identity = Identity::load_or_create(&options.identity)?;
         let (client, view) = Client::connect(&options.market)?;
+        let parts = load_parts(options)?;
         let models = load_all(options, &client, &view)?;
         let served = |model: &Hex<32>| models.contains_key(&KeyDigest(Digest(model.0)));
-        if !view.models.iter().any(served) {
+        let has_parts = parts.keys().any(|(root, _)| view.manifests.contains(root));
+        if !view.models.iter().any(served) && !has_parts {
             return Err(WorkerError::NotServed { market: options.market.clone() });
         }
         Ok(Self {
@@ -156,10 +107,13 @@ impl Worker {
             market: options.market.clone(),
             identity,
             models,
+            parts,
             chain_id: view.chain_id.0,
             slots: options.slots,
             answerers: options.answerers.max(1),
             bond: options.bond,
+            ask: options.ask,
+            rate: options.rate,
             drand: options.drand.clone(),
             to_draw: Mutex::default(),
             held: Mutex::default(),
@@ -183,7 +137,7 @@ impl Worker {
             && let Err(error) = self.client.post_bond(&self.identity, missing)
         {
             // What is at stake for jobs that it still has is no longer free, nor needed again.
-            tracing::warn!(%error, "the bond is not filled up");
+            warn(&error, "the bond is not filled up");
         }
         self.hello()?;
         tracing::info!(account = %self.identity.address(), market = %self.market, "node");
@@ -204,15 +158,37 @@ impl Worker {
 
     /// Says that it is there, and takes note of what it still has to do.
     fn hello(&self) -> Result<(), ClientError> {
+        let asks: Vec<Ask> = self.asks().collect();
         let capabilities = Capabilities {
-            models: self.models.keys().map(|model| Hex(model.0.0)).collect(),
+            models: asks.iter().map(|ask| ask.model).collect(),
             slots: self.slots,
             device: "cpu".to_owned(),
             memory_bytes: 0,
+            asks: Some(asks),
         };
         let held = self.client.hello(&self.identity, capabilities)?.held;
         self.held.lock().unwrap_or_else(PoisonError::into_inner).extend(held);
         Ok(())
+    }
+
+    /// What this node wants for a job of each model and part, at least.
+    fn asks(&self) -> impl Iterator<Item = Ask> {
+        let models = self.models.values().map(|one| (one.digest(), one.quoted_seconds));
+        let parts = self.parts.values().map(|one| (one.digest(), one.quoted_seconds));
+        models.chain(parts).map(|(model, seconds)| Ask {
+            model: Hex(model.0.0),
+            price: Decimal(self.ask_for(seconds)),
+        })
+    }
+
+    /// What it wants for a proof that takes so long.
+    fn ask_for(&self, seconds: f64) -> u128 {
+        self.ask.max(worth(self.rate, seconds))
+    }
+
+    fn check_price(&self, offer: &Offer, seconds: f64) -> Result<(), OfferError> {
+        let (got, least) = (offer.price.0, self.ask_for(seconds));
+        if offer.answered || got >= least { Ok(()) } else { Err(OfferError::Price { got, least }) }
     }
 
     /// The next offer: one that the node had before, or else a new one, after a while at most.
@@ -252,13 +228,20 @@ impl Worker {
     fn take(&self, offer: Offer, to_prove: &SyncSender<Answered>) {
         let job = offer.job;
         if let Err(error) = self.try_take(offer, to_prove) {
-            tracing::warn!(%job, %error, "the offer is not taken");
+            let error: &(dyn std::error::Error + 'static) = &error;
+            tracing::warn!(%job, error, "the offer is not taken");
         }
     }
 
     fn try_take(&self, offer: Offer, to_prove: &SyncSender<Answered>) -> Result<(), TakeError> {
+        if let Some(part) = &offer.part {
+            let index = usize::try_from(part.index).unwrap_or(usize::MAX);
+            let part = self.parts.get(&(offer.order.model, index)).ok_or(TakeError::Model)?;
+            return self.take_part(part, offer, to_prove);
+        }
         let model = self.models.get(&offer.order.model()).ok_or(TakeError::Model)?;
         offer.check(self.chain_id, model.key())?;
+        self.check_price(&offer, model.quoted_seconds)?;
         let execution = Arc::new(model.run(&offer.input)?);
         let mut prove_by = offer.prove_by;
         if !offer.answered {
@@ -276,7 +259,27 @@ impl Worker {
             }
         }
         // Waits while the prover is behind: no more is promised than can be proven.
-        to_prove.send(Answered { offer, execution, prove_by }).map_err(|_| TakeError::Ended)
+        let run = Run::Whole(execution);
+        to_prove.send(Answered { offer, run, prove_by }).map_err(|_| TakeError::Ended)
+    }
+
+    /// Answers a part, and hands it to the prover.
+    fn take_part(
+        &self,
+        part: &ServedPart,
+        offer: Offer,
+        to_prove: &SyncSender<Answered>,
+    ) -> Result<(), TakeError> {
+        part.check(self.chain_id, &offer)?;
+        self.check_price(&offer, part.quoted_seconds)?;
+        let run = part.run(&offer)?;
+        let mut prove_by = offer.prove_by;
+        if !offer.answered {
+            let answer = part.answer(&self.identity, &offer, &run);
+            prove_by = self.hand_in_answer(&answer, offer.answer_by)?.unwrap_or(prove_by);
+        }
+        let run = Run::Part(run);
+        to_prove.send(Answered { offer, run, prove_by }).map_err(|_| TakeError::Ended)
     }
 
     /// Hands an answer in, again and again while the coordinator cannot be reached: if it has the
@@ -324,13 +327,29 @@ impl Worker {
 
     /// Proves what was answered, in its order.
     fn prove_all(&self, proofs: Receiver<Answered>) {
-        for Answered { offer, execution, prove_by } in proofs {
+        for Answered { offer, run, prove_by } in proofs {
             let job = JobId(offer.job.0);
-            let Some(model) = self.models.get(&offer.order.model()) else { continue };
-            let binding = offer.order.binding(self.identity.address());
-            match model.keys.prove(Inference::new(&execution, binding), &|_| ()) {
-                Ok(proven) => self.hand_in(job, proven.file.encode().into_bytes(), prove_by),
-                Err(error) => tracing::error!(%job, %error, "the proof failed"),
+            match self.prove(&offer, &run) {
+                Some(Ok(proof)) => self.hand_in(job, proof, prove_by),
+                Some(Err(error)) => tracing::error!(%job, %error, "the proof failed"),
+                None => {}
+            }
+        }
+    }
+
+    /// The `.zkproof` of a run; none of a model that this node does not have.
+    fn prove(&self, offer: &Offer, run: &Run) -> Option<Result<Vec<u8>, zkinfer::Error>> {
+        match run {
+            Run::Whole(execution) => {
+                let model = self.models.get(&offer.order.model())?;
+                let binding = offer.order.binding(self.identity.address());
+                let proven = model.keys.prove(Inference::new(execution, binding), &|_| ());
+                Some(proven.map(|proven| proven.file.encode().into_bytes()))
+            }
+            Run::Part(run) => {
+                let index = usize::try_from(offer.part.as_ref()?.index).ok()?;
+                let part = self.parts.get(&(offer.order.model, index))?;
+                Some(part.prove(&self.identity, offer, run))
             }
         }
     }
@@ -344,7 +363,10 @@ impl Worker {
                     pause(&error);
                     continue;
                 }
-                Err(error) => tracing::warn!(%job, %error, "the proof is not paid"),
+                Err(error) => {
+                    let error: &(dyn std::error::Error + 'static) = &error;
+                    tracing::warn!(%job, error, "the proof is not paid");
+                }
             }
             return;
         }
@@ -361,65 +383,27 @@ enum TakeError {
     #[error(transparent)]
     Run(#[from] zkinfer::models::RunError),
     #[error(transparent)]
+    Part(#[from] zkinfer::Error),
+    #[error(transparent)]
     Client(#[from] ClientError),
     #[error("the prover has ended")]
     Ended,
 }
 
+/// Says what is wrong, and why.
+fn warn(error: &ClientError, what: &str) {
+    let error: &(dyn std::error::Error + 'static) = error;
+    tracing::warn!(error, what);
+}
+
+/// So much a second, for so many seconds, rounded up to whole microseconds and units.
+fn worth(rate: u128, seconds: f64) -> u128 {
+    let microseconds = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX);
+    let microseconds = microseconds.as_micros().saturating_add(1);
+    rate.saturating_mul(microseconds).div_ceil(1_000_000)
+}
+
 fn pause(error: &ClientError) {
-    tracing::warn!(%error, "trying again");
+    warn(error, "trying again");
     thread::sleep(PAUSE);
-}
-
-/// The models that a node is told to serve, or else those that the coordinator shares.
-fn load_all(
-    options: &WorkerOptions,
-    client: &Client,
-    view: &MarketView,
-) -> Result<BTreeMap<KeyDigest, Served>, WorkerError> {
-    let srs = options.srs.as_deref();
-    let own = options.models.iter().map(|path| shown(Served::load(path, srs)?, path));
-    let shared = view.models.iter().filter(|_| options.models.is_empty() && view.shares_models);
-    let shared = shared.map(|&model| {
-        let fetched = fetch(client, model, &options.fetched, srs);
-        shown(fetched.map_err(|source| WorkerError::Fetch { model, source })?, &options.fetched)
-    });
-    let models = own.chain(shared).map(|served| served.map(|served| (served.digest(), served)));
-    let models: BTreeMap<_, _> = models.collect::<Result<_, WorkerError>>()?;
-    if models.is_empty() { Err(WorkerError::NoModels) } else { Ok(models) }
-}
-
-/// A model that a market can have: its claims show input and output.
-fn shown(served: Served, path: &Path) -> Result<Served, WorkerError> {
-    let layout = &served.key().parts().layout;
-    let shown = [layout.input_visibility, layout.output_visibility];
-    if shown == [Visibility::Public; 2] {
-        Ok(served)
-    } else {
-        Err(WorkerError::Hidden { path: path.to_owned() })
-    }
-}
-
-impl Offer {
-    /// Whether it is worth a node's while: an order of its buyer for the node's own key.
-    ///
-    /// # Errors
-    /// Why it is not.
-    pub fn check(&self, chain_id: u64, key: &VerifyingKey) -> Result<(), OfferError> {
-        let Self { order, signature, input, .. } = self;
-        let request = crate::order::JobRequest {
-            order: order.clone(),
-            signature: *signature,
-            input: input.clone(),
-        };
-        request.check(chain_id, key)?;
-        if self.order.job() != JobId(self.job.0) {
-            return Err(OfferError::Name);
-        }
-        let ordered = self.reveal_by <= self.prove_by && self.prove_by <= order.deadline;
-        if self.answer_by > order.deadline || !ordered {
-            return Err(OfferError::Moments);
-        }
-        Ok(())
-    }
 }

@@ -2,9 +2,14 @@
 
 use std::sync::Arc;
 
-use zkinfer_settlement::Address;
+use zkinfer_settlement::{Address, Amount};
 
-use crate::{answer::SignedAnswer, order::JobRequest, sampling::Lot};
+use crate::{
+    answer::SignedAnswer,
+    order::JobRequest,
+    part::{Blinding, Place},
+    sampling::Lot,
+};
 
 /// Something that has happened to a job.
 #[derive(Clone, Debug)]
@@ -14,11 +19,15 @@ pub enum Event {
     Opened {
         /// The order with its input.
         request: Arc<JobRequest>,
+        /// Which part of it, and what blinds what that gives.
+        part: Option<(Place, Option<Arc<Blinding>>)>,
     },
     /// A node has it.
     Assigned {
         /// Which node.
         node: Address,
+        /// What it is to get.
+        price: Amount,
     },
     /// The node has answered.
     Answered {
@@ -48,6 +57,19 @@ pub enum Event {
         node: Address,
         /// Milliseconds since the answer; none if there was none that is remembered.
         after_ms: Option<u64>,
+    },
+    /// The proof of a part is there, and waits for those of the others.
+    Delivered {
+        /// Which node.
+        node: Address,
+        /// Milliseconds since the answer; none if there was none that is remembered.
+        after_ms: Option<u64>,
+    },
+    /// A part waits for a node again, because a part before it was answered otherwise: that counts
+    /// against nobody.
+    Released {
+        /// Which node had it.
+        node: Address,
     },
     /// The lease is over; the job waits for another node.
     Lapsed {
@@ -84,6 +106,8 @@ impl Event {
             Self::Drawn { .. } => "drawn",
             Self::Accepted { .. } => "accepted",
             Self::Settled { .. } => "settled",
+            Self::Delivered { .. } => "delivered",
+            Self::Released { .. } => "released",
             Self::Lapsed { .. } => "lapsed",
             Self::Returned { .. } => "returned",
             Self::Slashed { .. } => "slashed",

@@ -1,26 +1,47 @@
 //! Giving jobs to nodes.
 
+use std::collections::BTreeMap;
+
 use zkinfer::verifier::KeyDigest;
 use zkinfer_settlement::{Address, Amount, JobId, JobTerms};
 
-use super::{Event, Market, Waiter, hidden_until, note, noted, offer, seconds};
+use super::{Event, Live, Market, Waiter, hidden_until, note, noted, offer, seconds};
 use crate::{
     error::MarketError,
     ledger::{Ledger, Phase},
+    nodes::Nodes,
     queue::Queue,
 };
 
+/// Whether a node wants a job, and may have it. One that is not known is looked at by who takes it.
+fn may_have<W: Waiter>(
+    live: &BTreeMap<JobId, Live>,
+    nodes: &Nodes<W>,
+    (node, job): (Address, JobId),
+    now: u64,
+) -> bool {
+    live.get(&job).is_none_or(|known| {
+        nodes.ask(node, known.model) <= known.request.order.price_at(seconds(now))
+    })
+}
+
 impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
-    /// Gives the first waiting job of a model to the node that is chosen for it.
-    pub(super) fn offer_one(&mut self, model: KeyDigest, now: u64) -> Result<(), MarketError> {
-        match self.nodes.choose(model, now) {
+    /// Looks for a node that takes a job, which waits.
+    pub(super) fn offer_one(
+        &mut self,
+        job: JobId,
+        model: KeyDigest,
+        now: u64,
+    ) -> Result<(), MarketError> {
+        let Self { live, nodes, .. } = self;
+        match nodes.choose(model, now, |nodes, node| may_have(live, nodes, (node, job), now)) {
             Some(node) => self.give(node, now).map(|_| ()),
             None => Ok(()),
         }
     }
 
     /// Gives a node jobs for as long as it waits, may have one, and there is one; its models, if there
-    /// is none of them.
+    /// is none of them for anybody.
     pub(super) fn give(
         &mut self,
         node: Address,
@@ -31,9 +52,16 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
                 break;
             }
             let until = seconds(now).saturating_add(self.rules.answer_seconds);
-            let taken = self.queue.take(&models, now, hidden_until(until));
+            let Self { live, nodes, queue, .. } = self;
+            let mut passed_over = false;
+            let mut wanted = |job| {
+                let may = may_have(live, nodes, (node, job), now);
+                passed_over |= !may;
+                may
+            };
+            let taken = queue.take(&models, now, hidden_until(until), &mut wanted);
             let Some(taken) = taken.unwrap_or_else(|error| note(&error)) else {
-                return Ok(Some(models));
+                return Ok(Some(models).filter(|_| !passed_over));
             };
             self.assign(taken.job, node, until, now)?;
         }
@@ -68,17 +96,19 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
             }
         }
         let until = until.min(deadline);
-        self.ledger.assign(job, node, until, seconds(now))?;
+        let price = Amount(known.request.order.price_at(seconds(now)));
+        self.ledger.assign(job, node, price, until, seconds(now))?;
         let (request, revealed) = (known.request.clone(), known.lot.is_some());
+        let part = known.place.map(|place| self.part_offer(place, &request));
         let conditions = self.conditions(&request.order, node, revealed, until, now);
         if let Some(known) = self.live.get_mut(&job) {
             (known.offered, known.conditions) = (Some(now), Some(conditions));
         }
         self.nodes.assigned(node, job);
         self.set_timer(job, until);
-        self.events.push((job, Event::Assigned { node }));
+        self.events.push((job, Event::Assigned { node, price }));
         if let Some(waiter) = self.nodes.waiter(node) {
-            waiter.deliver(offer(job, &request, until, conditions, false));
+            waiter.deliver(offer(job, (&request, part), price, until, conditions, false));
         }
         Ok(())
     }
@@ -114,11 +144,10 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
             }
         }
         if let Some(known) = self.live.get_mut(&job) {
-            (known.answer, known.offered, known.answered) = (None, None, None);
-            (known.conditions, known.undrawn) = (None, false);
+            known.forget_lease();
         }
         self.set_timer(job, terms.deadline);
-        self.offer_one(terms.model, now)
+        self.offer_one(job, terms.model, now)
     }
 
     /// Puts a job in the queue; one that the queue does not take is put there later.

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use zkinfer_settlement::JobId;
+use zkinfer::verifier::{KeyDigest, Manifest};
+use zkinfer_settlement::{Address, Amount, JobId};
 
 use super::seconds;
 use crate::{
     answer::SignedAnswer,
-    encoding::Hex,
+    encoding::{Decimal, Hex},
     ledger::{Contract, Phase},
     order::{JobRequest, Offer},
+    part::{Blinding, PartOffer, Place},
     sampling::{ALWAYS, Lot, Sampling, is_drawn},
 };
 
@@ -28,6 +30,10 @@ pub(super) struct Conditions {
 #[derive(Debug)]
 pub(super) struct Live {
     pub(super) request: Arc<JobRequest>,
+    /// Which part of the request, if it is one.
+    pub(super) place: Option<Place>,
+    /// The key of the model, or of the part.
+    pub(super) model: KeyDigest,
     pub(super) answer: Option<Arc<SignedAnswer>>,
     /// Those of the lease, if there is one.
     pub(super) conditions: Option<Conditions>,
@@ -52,10 +58,16 @@ impl Conditions {
 }
 
 impl Live {
-    pub(super) fn new(request: Arc<JobRequest>, timer: u64) -> Self {
+    pub(super) fn new(request: Arc<JobRequest>, model: KeyDigest, timer: u64) -> Self {
         let (answer, conditions, lot, offered, answered) = (None, None, None, None, None);
-        let undrawn = false;
-        Self { request, answer, conditions, lot, undrawn, offered, answered, timer }
+        let (place, undrawn) = (None, false);
+        Self { request, place, model, answer, conditions, lot, undrawn, offered, answered, timer }
+    }
+
+    /// Nobody has it any more.
+    pub(super) fn forget_lease(&mut self) {
+        (self.answer, self.offered, self.answered) = (None, None, None);
+        (self.conditions, self.undrawn) = (None, false);
     }
 
     /// Whether the answer must be proven; none as long as that is not known, or there is none.
@@ -110,14 +122,37 @@ pub struct Remains {
     pub answer: Option<SignedAnswer>,
     /// What has drawn the lot of the answer, if it was drawn.
     pub lot: Option<Lot>,
+    /// Which part it is, if it is one.
+    pub part: Option<PartRemains>,
+}
+
+/// What is left of a part.
+#[derive(Clone, Debug)]
+pub struct PartRemains {
+    /// Which one, of which job.
+    pub place: Place,
+    /// All parts.
+    pub manifest: Arc<Manifest>,
+    /// What blinds what it gives to the next part.
+    pub blinding: Option<Arc<Blinding>>,
+    /// Whose proof of it is there.
+    pub proven_by: Option<Address>,
 }
 
 impl Remains {
+    /// Whether it is a part whose proof is there, by the node that has it.
+    pub(super) fn is_delivered(&self, phase: Phase) -> bool {
+        let Phase::Staked { prover, answer: Some(_), .. } = phase else { return false };
+        self.part.as_ref().is_some_and(|part| part.proven_by == Some(prover))
+    }
+
     /// The answer that the ledger knows: an answer of an earlier lease may be left over.
     pub(super) fn answer_of(&self, phase: Phase) -> Option<Arc<SignedAnswer>> {
         let Phase::Staked { prover, answer: Some(output), .. } = phase else { return None };
         let own = |answer: &&SignedAnswer| {
-            answer.output_digest() == output && answer.answer.node.address() == prover
+            // What a part gives to the next is not what its proof claims.
+            let same = self.part.is_some() || answer.output_digest() == output;
+            same && answer.answer.node.address() == prover
         };
         self.answer.as_ref().filter(own).cloned().map(Arc::new)
     }
@@ -126,18 +161,25 @@ impl Remains {
 /// A job for a node, under these conditions.
 pub(super) fn offer(
     job: JobId,
-    request: &JobRequest,
+    (request, part): (&JobRequest, Option<(Vec<i64>, PartOffer)>),
+    price: Amount,
     answer_by: u64,
     conditions: Conditions,
     answered: bool,
 ) -> Offer {
     let JobRequest { order, signature, input } = request;
+    let (input, part) = match part {
+        Some((taken, part)) => (taken, Some(part)),
+        None => (input.clone(), None),
+    };
     let Conditions { rate, reveal_by, prove_by } = conditions;
     Offer {
         job: Hex(job.0),
         order: order.clone(),
         signature: *signature,
-        input: input.clone(),
+        part,
+        input,
+        price: Decimal(price.0),
         answer_by,
         rate,
         reveal_by,

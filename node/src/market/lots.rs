@@ -56,8 +56,11 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
         let Answer { rate, reveal_by, prove_by, .. } = answer.answer;
         let conditions = Conditions { rate, reveal_by, prove_by };
         let node = answer.answer.node.address();
+        let contract = self.ledger.contract(job)?;
+        let price = contract.and_then(|contract| contract.phase.price());
+        let price = price.ok_or(MarketError::NotLive { job })?;
         self.events.push((job, Event::Drawn { node, lot }));
-        self.nodes.drawn(node, offer(job, &request, prove_by, conditions, true));
+        self.nodes.drawn(node, offer(job, (&request, None), price, prove_by, conditions, true));
         self.set_due(job)
     }
 

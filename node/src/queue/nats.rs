@@ -63,6 +63,7 @@ type Alive = Arc<Mutex<BTreeMap<JobId, Arc<Message>>>>;
 struct Held {
     message: Arc<Message>,
     job: JobId,
+    /// Its place in the stream.
     sequence: u64,
     deliveries: u32,
     /// Until when it is out of sight, in Unix milliseconds.
@@ -80,8 +81,8 @@ pub struct NatsQueue {
     subject: String,
     max_deliveries: u32,
     consumers: BTreeMap<KeyDigest, PullConsumer>,
-    /// The next job of a model, where it was asked for and another came first.
-    ready: BTreeMap<KeyDigest, Held>,
+    /// Jobs that were asked for where others came first or were wanted, in the order of the stream.
+    ready: BTreeMap<u64, (KeyDigest, Held)>,
     taken: BTreeMap<JobId, Held>,
     /// Moments until which jobs are hidden that were not taken from here.
     hidden: BTreeMap<JobId, u64>,
@@ -231,9 +232,15 @@ impl NatsQueue {
         Ok(Some(Held { message, job, sequence, deliveries, until: 0 }))
     }
 
-    /// Makes sure that the next job of a model is at hand, if there is one that is not hidden.
-    fn prepare(&mut self, model: KeyDigest, now: u64) -> Result<(), QueueError> {
-        while !self.ready.contains_key(&model) {
+    /// Makes sure that the next job of a model that is wanted is at hand, if there is one that is not
+    /// hidden.
+    fn prepare(
+        &mut self,
+        model: KeyDigest,
+        now: u64,
+        wanted: &mut dyn FnMut(JobId) -> bool,
+    ) -> Result<(), QueueError> {
+        while !self.ready.values().any(|(of, held)| *of == model && wanted(held.job)) {
             let Some(mut held) = self.fetch(model)? else { break };
             if held.deliveries > self.max_deliveries {
                 self.forget(held.job);
@@ -246,7 +253,7 @@ impl NatsQueue {
                     self.taken.insert(held.job, held);
                 }
                 None => {
-                    self.ready.insert(model, held);
+                    self.ready.insert(held.sequence, (model, held));
                 }
             }
         }
@@ -278,15 +285,19 @@ impl Queue for NatsQueue {
         models: &[KeyDigest],
         now: u64,
         until: u64,
+        wanted: &mut dyn FnMut(JobId) -> bool,
     ) -> Result<Option<Taken>, QueueError> {
         self.give_back(now)?;
         let models: BTreeSet<KeyDigest> = models.iter().copied().collect();
         for model in &models {
-            self.prepare(*model, now)?;
+            self.prepare(*model, now, wanted)?;
         }
-        let of_models = self.ready.iter().filter(|(model, _)| models.contains(model));
-        let first = of_models.min_by_key(|(_, held)| held.sequence).map(|(model, _)| *model);
-        let Some(mut held) = first.and_then(|model| self.ready.remove(&model)) else {
+        let first = self
+            .ready
+            .iter()
+            .find(|(_, (model, held))| models.contains(model) && wanted(held.job))
+            .map(|(sequence, _)| *sequence);
+        let Some((_, mut held)) = first.and_then(|sequence| self.ready.remove(&sequence)) else {
             return Ok(None);
         };
         held.until = until;
@@ -311,9 +322,9 @@ impl Queue for NatsQueue {
         if let Some(held) = self.taken.remove(&job) {
             return self.acknowledge(&held.message, AckKind::Ack);
         }
-        if let Some(model) =
-            self.ready.iter().find(|(_, held)| held.job == job).map(|(model, _)| *model)
-            && let Some(held) = self.ready.remove(&model)
+        let ready = self.ready.iter().find(|(_, (_, held))| held.job == job);
+        if let Some(sequence) = ready.map(|(sequence, _)| *sequence)
+            && let Some((_, held)) = self.ready.remove(&sequence)
         {
             return self.acknowledge(&held.message, AckKind::Ack);
         }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension, params, params_from_iter, types::Value};
+use rusqlite::{Connection, params, params_from_iter, types::Value};
 use zkinfer::verifier::KeyDigest;
 use zkinfer_settlement::JobId;
 
@@ -86,6 +86,45 @@ impl SqliteQueue {
     }
 }
 
+/// What is found among the jobs that wait.
+#[derive(Default)]
+struct Found {
+    /// Places of those that were taken too often.
+    worn_out: Vec<i64>,
+    /// The first that is wanted, with its place.
+    wanted: Option<(i64, JobId)>,
+}
+
+impl SqliteQueue {
+    fn look(
+        &self,
+        models: &[KeyDigest],
+        now: i64,
+        wanted: &mut dyn FnMut(JobId) -> bool,
+    ) -> Result<Found, QueueError> {
+        let marks = vec!["?"; models.len()].join(", ");
+        let sql = format!(
+            "SELECT place, job, deliveries FROM queue
+            WHERE model IN ({marks}) AND visible <= ? ORDER BY place"
+        );
+        let models = models.iter().map(|model| Value::Blob(model.0.0.to_vec()));
+        let mut statement = self.database.prepare_cached(&sql)?;
+        let mut rows = statement.query(params_from_iter(models.chain([Value::Integer(now)])))?;
+        let mut found = Found::default();
+        while let Some(row) = rows.next()? {
+            let (place, deliveries): (i64, u32) = (row.get(0)?, row.get(2)?);
+            let job = job_of(&row.get::<_, Vec<u8>>(1)?)?;
+            if deliveries >= self.max_deliveries {
+                found.worn_out.push(place);
+            } else if wanted(job) {
+                found.wanted = Some((place, job));
+                break;
+            }
+        }
+        Ok(found)
+    }
+}
+
 fn moment(moment: u64) -> Result<i64, QueueError> {
     i64::try_from(moment).map_err(|_| QueueError::Moment(moment))
 }
@@ -107,37 +146,20 @@ impl Queue for SqliteQueue {
         models: &[KeyDigest],
         now: u64,
         until: u64,
+        wanted: &mut dyn FnMut(JobId) -> bool,
     ) -> Result<Option<Taken>, QueueError> {
         let (now, until) = (moment(now)?, moment(until)?);
-        let marks = vec!["?"; models.len()].join(", ");
-        let first = format!(
-            "SELECT place FROM queue WHERE model IN ({marks}) AND visible <= ? ORDER BY place LIMIT 1"
-        );
-        let values = || models.iter().map(|model| Value::Blob(model.0.0.to_vec()));
-        loop {
-            let sql = format!(
-                "UPDATE queue SET deliveries = deliveries + 1,
-                visible = CASE WHEN deliveries >= ? THEN NULL ELSE ? END
-                WHERE place = ({first}) RETURNING job, deliveries, visible IS NULL"
-            );
-            let limit = Value::Integer(i64::from(self.max_deliveries));
-            let bound = [limit, Value::Integer(until)].into_iter();
-            let bound = bound.chain(values()).chain([Value::Integer(now)]);
-            let taken = self
-                .database
-                .prepare_cached(&sql)?
-                .query_row(params_from_iter(bound), |row| {
-                    Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, u32>(1)?, row.get::<_, bool>(2)?))
-                })
-                .optional()?;
-            match taken {
-                None => return Ok(None),
-                Some((_, _, true)) => {}
-                Some((job, deliveries, false)) => {
-                    return Ok(Some(Taken { job: job_of(&job)?, deliveries }));
-                }
-            }
+        let found = self.look(models, now, wanted)?;
+        for place in found.worn_out {
+            let sql = "UPDATE queue SET visible = NULL WHERE place = ?1";
+            self.database.prepare_cached(sql)?.execute([place])?;
         }
+        let Some((place, job)) = found.wanted else { return Ok(None) };
+        let sql = "UPDATE queue SET deliveries = deliveries + 1, visible = ?2
+            WHERE place = ?1 RETURNING deliveries";
+        let mut statement = self.database.prepare_cached(sql)?;
+        let deliveries = statement.query_row([place, until], |row| row.get(0))?;
+        Ok(Some(Taken { job, deliveries }))
     }
 
     fn hide(&mut self, job: JobId, until: u64) -> Result<(), QueueError> {

@@ -21,12 +21,14 @@ use zkinfer_settlement::{Escrow, JobId, Record, RedbStore, Store};
 use super::{metrics::Metrics, watch::Watchers};
 use crate::{
     account::Identity,
+    encoding::Hex,
     journal::{Journal, Pending},
     log::{Chain, LogEntry, Said},
     market::{Event, Market, Waiter},
     objects::{Kind, Object, Objects},
-    order::Offer,
+    order::{JobRequest, Offer},
     overview::Observed,
+    part::{Blinding, Place, PlaceRecord},
     queue::Queue,
 };
 
@@ -239,7 +241,7 @@ fn batch_of(
 ) -> Batch {
     let mut batch = Batch { replies: reply.into_iter().collect(), ..Batch::default() };
     for (job, event) in core.market.take_events() {
-        batch.objects.extend(object_of(job, &event));
+        batch.objects.extend(objects_of(job, &event));
         let now = core.now();
         let entry = core.log.add(job, &Said::of(&event), now);
         entry.iter().for_each(|entry| core.observed.add(entry));
@@ -252,16 +254,42 @@ fn batch_of(
     batch
 }
 
-fn object_of(job: JobId, event: &Event) -> Option<Object> {
+fn objects_of(job: JobId, event: &Event) -> Vec<Object> {
     let (kind, content) = match event {
-        Event::Opened { request } => (Kind::Request, serde_json::to_vec(request.as_ref())),
+        Event::Opened { request, part: Some((place, blinding)) } => {
+            return part_objects(job, request, *place, blinding.as_deref());
+        }
+        Event::Opened { request, part: None } => {
+            (Kind::Request, serde_json::to_vec(request.as_ref()))
+        }
+        // A proof that it had before is of another run.
+        Event::Released { .. } => (Kind::Proof, Ok(Vec::new())),
         Event::Answered { answer, .. } => (Kind::Answer, serde_json::to_vec(answer.as_ref())),
         Event::Drawn { lot: Some(lot), .. } | Event::Accepted { lot: Some(lot), .. } => {
             (Kind::Lot, Ok(lot.to_bytes()))
         }
-        _ => return None,
+        _ => return Vec::new(),
     };
-    content.ok().map(|content| Object { job, kind, content })
+    content.ok().map(|content| Object { job, kind, content }).into_iter().collect()
+}
+
+/// The request of all parts, once; and of each part, where it belongs.
+fn part_objects(
+    job: JobId,
+    request: &JobRequest,
+    place: Place,
+    blinding: Option<&Blinding>,
+) -> Vec<Object> {
+    let Place { whole, index } = place;
+    let index = u32::try_from(index).unwrap_or(u32::MAX);
+    let record = PlaceRecord { whole: Hex(whole.0), index, blinding: blinding.cloned() };
+    let request = (index == 0).then(|| (whole, Kind::Request, serde_json::to_vec(request)));
+    let place = (job, Kind::Place, serde_json::to_vec(&record));
+    let objects = request.into_iter().chain([place]);
+    let object = |(job, kind, content): (JobId, Kind, serde_json::Result<Vec<u8>>)| {
+        Some(Object { job, kind, content: content.ok()? })
+    };
+    objects.filter_map(object).collect()
 }
 
 fn observe(metrics: &Mutex<Metrics>, job: JobId, event: &Event) {

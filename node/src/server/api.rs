@@ -3,7 +3,9 @@
 mod extract;
 mod jobs;
 mod nodes;
+mod parts;
 mod public;
+mod views;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,11 +22,12 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+pub(crate) use parts::settle_complete;
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use zkinfer::{
-    SrsPolicy,
-    verifier::{KeyDigest, VerifyingKey, keccak256},
+    BoundarySetup, SrsPolicy,
+    verifier::{KeyDigest, Manifest, VerifyingKey, keccak256},
 };
 use zkinfer_settlement::{Address, Amount, DepositId, EscrowError, Refusal};
 
@@ -36,13 +39,18 @@ use super::{
     watch::Watchers,
 };
 use crate::{
-    account::PublicKey, config::Config, error::MarketError, objects::Objects, signed::Guard,
+    account::PublicKey, config::Config, encoding::Hex, error::MarketError, objects::Objects,
+    signed::Guard,
 };
 
 /// What handlers share.
 pub(crate) struct App {
     pub(crate) handle: Handle,
     pub(crate) keys: BTreeMap<KeyDigest, Arc<VerifyingKey>>,
+    /// The keys of parts.
+    pub(crate) part_keys: BTreeMap<KeyDigest, Arc<VerifyingKey>>,
+    /// Models in parts, by the roots of their manifests.
+    pub(crate) parts: BTreeMap<Hex<32>, Arc<ServedParts>>,
     /// The models that nodes are given.
     pub(crate) shared: BTreeMap<KeyDigest, Shared>,
     /// So many of them at once, because each is in memory while it is sent.
@@ -57,6 +65,15 @@ pub(crate) struct App {
     pub(crate) objects: Mutex<Objects>,
     pub(crate) watchers: Arc<Watchers>,
     pub(crate) metrics: Arc<Mutex<Metrics>>,
+}
+
+/// A model in parts that is served.
+#[derive(Debug)]
+pub(crate) struct ServedParts {
+    pub(crate) manifest: Arc<Manifest>,
+    pub(crate) keys: Vec<Arc<VerifyingKey>>,
+    /// By which one of two proofs that do not fit together is known.
+    pub(crate) setup: BoundarySetup,
 }
 
 /// The files of a model that nodes are given.

@@ -67,6 +67,7 @@ fn request(nonce: u64) -> JobRequest {
         stake: Decimal(5),
         deadline: unix_milliseconds() / 1_000 + 1_000,
         sampling: None,
+        ramp: None,
     };
     order.request(&buyer(), vec![1, 2, 3])
 }
@@ -114,7 +115,8 @@ async fn act(handle: &Handle, life: &mut Life) -> Result<(), Stopped> {
 }
 
 fn live(folder: &Path, left: u32, word_lost: bool) -> Life {
-    let (core, pending, disk) = open(&config(folder), CHAIN, coordinator()).unwrap();
+    let (core, pending, disk) =
+        open(&config(folder), CHAIN, coordinator(), &BTreeMap::new()).unwrap();
     let observers = Observers {
         watchers: Arc::new(Watchers::default()),
         metrics: Arc::new(Mutex::new(Metrics::new())),
@@ -133,7 +135,8 @@ fn live(folder: &Path, left: u32, word_lost: bool) -> Life {
 fn check(folder: &Path, life: &Life) {
     // Twice: what is taken up again is not changed by that.
     for _ in 0..2 {
-        let (core, _, disk) = open(&config(folder), CHAIN, coordinator()).unwrap();
+        let (core, _, disk) =
+            open(&config(folder), CHAIN, coordinator(), &BTreeMap::new()).unwrap();
         let ledger = core.market.ledger();
         let audit = ledger.audit().unwrap();
         let balance = ledger.balance(buyer().address()).unwrap();

@@ -17,8 +17,8 @@ use crate::{
     small::{RIGHT, Small},
 };
 
-const ROUND: u64 = 657_413;
-const SIGNATURE: &str = "b713718a38ae728dfd477991af2822e08d2f305e47718cef9f7848ce4050e7be41076862b98fad56e91a6b85b89cd97b";
+pub(crate) const ROUND: u64 = 657_413;
+pub(crate) const SIGNATURE: &str = "b713718a38ae728dfd477991af2822e08d2f305e47718cef9f7848ce4050e7be41076862b98fad56e91a6b85b89cd97b";
 
 fn lot(number: u64) -> Lot {
     Lot::Round { number, signature: SIGNATURE.parse().unwrap() }
@@ -80,13 +80,13 @@ fn a_round_that_reached_the_disk_draws_the_lot_again() {
     let offer = by_beacon(&mut small, ALWAYS - 1);
     let answer = small.answer(&offer, RIGHT);
     let (signature, output, trace) = (Hex([0; 64]), Vec::new(), Vec::new());
-    let signed = SignedAnswer { answer, signature, output, trace };
+    let signed = SignedAnswer { answer, signature, output, trace, spans: None };
     let (order, signature) = (offer.order.clone(), offer.signature);
     let request = JobRequest { order, signature, input: Vec::new() };
     let kept = lot(ROUND).to_bytes();
     small.restart(|_| {
         let (request, answer) = (request.clone(), Some(signed.clone()));
-        Some(Remains { request, answer, lot: Lot::from_bytes(&kept, ROUND) })
+        Some(Remains { request, answer, lot: Lot::from_bytes(&kept, ROUND), part: None })
     });
     let held = small.hello();
     assert_eq!((held.len(), held[0].answered), (1, true));

@@ -86,6 +86,7 @@ pub(crate) fn request(buyer: &Identity, chain_id: u64, nonce: u64, seconds: u64)
         stake: Decimal(STAKE),
         deadline: now() + seconds,
         sampling: None,
+        ramp: None,
     };
     order.request(buyer, input)
 }
@@ -187,11 +188,14 @@ pub(crate) fn options(url: &str, folder: &Path) -> WorkerOptions {
         market: url.to_owned(),
         identity: folder.join("node.key"),
         models: Vec::new(),
+        parts: Vec::new(),
         fetched: folder.join("models"),
         srs: None,
         slots: 8,
         answerers: 2,
         bond: 200,
+        ask: 0,
+        rate: 0,
         drand: None,
     }
 }

@@ -17,10 +17,10 @@ const JOBS: u64 = 12;
 const PATIENCE: Duration = Duration::from_secs(1_200);
 
 /// A process that is killed when the test ends.
-struct Killed(Child);
+pub(crate) struct Killed(Child);
 
 impl Killed {
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
@@ -33,14 +33,14 @@ impl Drop for Killed {
     }
 }
 
-fn command() -> Command {
+pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_zkinfer-market"));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
     command
 }
 
 /// Starts a process and reads its first line.
-fn started(command: &mut Command) -> Killed {
+pub(crate) fn started(command: &mut Command) -> Killed {
     let mut child = command.spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -87,7 +87,7 @@ pub(crate) fn free_port() -> u16 {
 }
 
 /// Asks until the coordinator is there.
-fn persist<T>(mut ask: impl FnMut() -> Result<T, ClientError>) -> T {
+pub(crate) fn persist<T>(mut ask: impl FnMut() -> Result<T, ClientError>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
         match ask() {

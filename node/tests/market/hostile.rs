@@ -47,6 +47,7 @@ impl<'a> Played<'a> {
             slots: 4,
             device: "cpu".to_owned(),
             memory_bytes: 0,
+            asks: None,
         };
         let reply = client.hello(&identity, capabilities).unwrap();
         assert_eq!(reply.held, []);
@@ -182,7 +183,8 @@ fn a_node_without_a_bond_is_not_remembered() {
     let coordinator = Coordinator::start(&config(folder.path()));
     let (client, _) = coordinator.client();
     let (poor, models) = (identity(9), vec![ZOO.model()]);
-    let capabilities = Capabilities { models, slots: 1, device: "cpu".to_owned(), memory_bytes: 0 };
+    let capabilities =
+        Capabilities { models, slots: 1, device: "cpu".to_owned(), memory_bytes: 0, asks: None };
     client.post_bond(&poor, 19).unwrap();
     let refused = client.hello(&poor, capabilities.clone()).unwrap_err();
     assert_eq!(refused.problem(), Some("bond"), "{refused}");

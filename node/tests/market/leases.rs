@@ -14,7 +14,9 @@ fn leases_that_a_killed_coordinator_gave_make_no_dead_letter() {
     for life in 1..=6 {
         let offer = small.offered();
         assert_eq!(JobId(offer.job.0), job);
-        small.restart(|_| Some(Remains { request: request.clone(), answer: None, lot: None }));
+        small.restart(|_| {
+            Some(Remains { request: request.clone(), answer: None, lot: None, part: None })
+        });
         // Whether it is told before the lease is over what it has, or comes later: it is too late.
         let told = life % 2 == 0;
         if told {
@@ -49,7 +51,7 @@ fn a_queue_that_is_ahead_of_the_ledger_hides_no_open_job() {
             small.answer(&offer, RIGHT);
         }
         small.restart_with(before, |_| {
-            Some(Remains { request: request.clone(), answer: None, lot: None })
+            Some(Remains { request: request.clone(), answer: None, lot: None, part: None })
         });
         assert_eq!(small.state(&offer), "open");
         small.hello();

@@ -3,13 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod beacon;
+mod chunks;
 mod common;
 mod crash;
 mod hostile;
 mod leases;
 #[cfg(feature = "nats")]
 mod nats;
+mod outside;
+mod parts;
 mod queues;
+mod ramps;
 mod readme;
 mod replay;
 mod sampling;

@@ -76,25 +76,28 @@ fn a_queue_in_a_nats_server_outlives_its_coordinators() {
     for number in 1..=3 {
         queue.put(job(number), model).unwrap();
     }
-    assert_eq!(queue.take(&[model], 0, 1_000_000).unwrap(), taken(1, 1));
+    assert_eq!(queue.take(&[model], 0, 1_000_000, &mut |_| true).unwrap(), taken(1, 1));
     queue.drop_job(job(2)).unwrap();
     drop(queue);
     let mut queue = nats(&server, 1);
     assert_eq!(queue.depth(0).unwrap().waiting, 2);
     queue.put(job(1), model).unwrap();
-    let mut both = vec![queue.take(&[model], 0, 10).unwrap(), queue.take(&[model], 0, 10).unwrap()];
+    let mut both = vec![
+        queue.take(&[model], 0, 10, &mut |_| true).unwrap(),
+        queue.take(&[model], 0, 10, &mut |_| true).unwrap(),
+    ];
     both.sort_by_key(|taken| taken.as_ref().map(|taken| taken.job));
     assert_eq!(both, [taken(1, 2), taken(3, 1)]);
     drop(queue);
     let mut queue = nats(&server, 1);
     // Once more for the first, which is then dead, for this coordinator and for the next.
-    while queue.take(&[model], 1_000, 1_000).unwrap().is_some() {}
+    while queue.take(&[model], 1_000, 1_000, &mut |_| true).unwrap().is_some() {}
     assert!(queue.dead().unwrap().contains(&job(1)));
     drop(queue);
     let mut queue = nats(&server, 1);
     assert!(queue.dead().unwrap().contains(&job(1)));
     queue.put(job(1), model).unwrap();
-    assert_eq!(queue.take(&[model], 2_000, 3_000).unwrap(), None);
+    assert_eq!(queue.take(&[model], 2_000, 3_000, &mut |_| true).unwrap(), None);
     queue.drop_job(job(1)).unwrap();
     drop(queue);
     assert!(!nats(&server, 1).dead().unwrap().contains(&job(1)));

@@ -138,7 +138,8 @@ fn a_secret_draws_a_lot_only_after_the_answer_and_only_its_own() {
     let easier = Offer { rate: 500_001, ..offer.clone() };
     let signed = |offer: &Offer| {
         let answer = Answer { rate: offer.rate, job: offer.job, ..answer.clone() };
-        SignedAnswer { answer, signature: Hex([0; 64]), output: Vec::new(), trace: Vec::new() }
+        let (output, trace) = (Vec::new(), Vec::new());
+        SignedAnswer { answer, signature: Hex([0; 64]), output, trace, spans: None }
     };
     let refused = small.market.answer(signed(&easier), small.now).unwrap_err();
     assert!(refused.to_string().contains("answer.rate"), "{refused}");
@@ -154,7 +155,7 @@ fn a_lot_is_drawn_once_whenever_the_coordinator_is_killed() {
         let own = secret(500_000, &offer.order, &small.buyer);
         let drawn = is_drawn(&own, &answer);
         let (signature, output, trace) = (Hex([0; 64]), Vec::new(), Vec::new());
-        let signed = SignedAnswer { answer, signature, output, trace };
+        let signed = SignedAnswer { answer, signature, output, trace, spans: None };
         let request = JobRequest {
             order: offer.order.clone(),
             signature: offer.signature,
@@ -163,7 +164,7 @@ fn a_lot_is_drawn_once_whenever_the_coordinator_is_killed() {
         // The secret had reached the disk, and nothing that followed from it.
         small.restart(|_| {
             let (request, answer) = (request.clone(), Some(signed.clone()));
-            Some(Remains { request, answer, lot: Some(Lot::Secret(own)) })
+            Some(Remains { request, answer, lot: Some(Lot::Secret(own)), part: None })
         });
         small.market.tick(small.now).unwrap();
         let held = small.hello();

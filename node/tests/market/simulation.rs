@@ -138,6 +138,7 @@ fn request(number: u64) -> JobRequest {
         stake: Decimal(STAKE),
         deadline: 900,
         sampling: None,
+        ramp: None,
     };
     JobRequest { order, signature: Hex([0; 64]), input: Vec::new() }
 }
@@ -222,8 +223,13 @@ impl World {
 
     fn arrive(&mut self, node: u64, now: u64) {
         let slots = 8;
-        let capabilities =
-            Capabilities { models: vec![MODEL], slots, device: "cpu".to_owned(), memory_bytes: 0 };
+        let capabilities = Capabilities {
+            models: vec![MODEL],
+            slots,
+            device: "cpu".to_owned(),
+            memory_bytes: 0,
+            asks: None,
+        };
         let held = match self.market.hello(key(node).address(), capabilities, now) {
             Ok(held) => held,
             // It has lost too much to lies, or to its absence.
@@ -314,7 +320,7 @@ impl World {
         let (requests, answers) = (&self.requests, &self.answers);
         let remains = |job| {
             let request = requests.get(&job)?.clone();
-            Some(Remains { request, answer: answers.get(&job).cloned(), lot: None })
+            Some(Remains { request, answer: answers.get(&job).cloned(), lot: None, part: None })
         };
         let seed = self.plan.seed + now;
         self.market = Market::restore(rules(), numbers, queue, seed, remains).unwrap();
@@ -348,8 +354,13 @@ impl World {
             prove_by,
             node: key(node),
         };
-        let signed =
-            SignedAnswer { answer, signature: Hex([0; 64]), output: Vec::new(), trace: Vec::new() };
+        let signed = SignedAnswer {
+            answer,
+            signature: Hex([0; 64]),
+            output: Vec::new(),
+            trace: Vec::new(),
+            spans: None,
+        };
         let Some(()) = expected(self.market.answer(signed.clone(), now)) else { return };
         self.answers.insert(job, signed);
         if lies {

@@ -5,9 +5,9 @@ use std::{cell::RefCell, rc::Rc};
 use tempfile::TempDir;
 use zkinfer::verifier::Digest;
 use zkinfer_node::{
-    ALWAYS, Answer, Capabilities, Decimal, Hex, Identity, JobRequest, Lot, Market, MarketError,
-    Offer, Order, Outcome, PublicKey, Remains, Rules, Sampling, SignedAnswer, SqliteQueue, Waiter,
-    secret,
+    ALWAYS, Answer, Ask, Capabilities, Decimal, Hex, Identity, JobRequest, Lot, Market,
+    MarketError, Offer, Order, Outcome, PublicKey, Remains, Rules, Sampling, SignedAnswer,
+    SqliteQueue, Waiter, secret,
 };
 use zkinfer_settlement::{JobId, ValuesDigest};
 
@@ -89,8 +89,15 @@ impl Small {
     }
 
     pub(crate) fn hello(&mut self) -> Vec<Offer> {
+        self.hello_asking(None)
+    }
+
+    /// The node comes, and wants so much for a job.
+    pub(crate) fn hello_asking(&mut self, least: Option<u128>) -> Vec<Offer> {
         let (device, slots) = ("cpu".to_owned(), 8);
-        let capabilities = Capabilities { models: vec![MODEL], slots, device, memory_bytes: 0 };
+        let asks = least.map(|least| vec![Ask { model: MODEL, price: Decimal(least) }]);
+        let models = vec![MODEL];
+        let capabilities = Capabilities { models, slots, device, memory_bytes: 0, asks };
         let held = self.market.hello(NODE.address(), capabilities, self.now).unwrap();
         self.wait();
         held
@@ -129,6 +136,7 @@ impl Small {
             stake: Decimal(STAKE),
             deadline: self.now / 1_000 + 10_000,
             sampling: None,
+            ramp: None,
         };
         let sampling = Some(Sampling::new(rate, &order, &self.buyer));
         Order { sampling, ..order }.request(&self.buyer, Vec::new())
@@ -184,7 +192,7 @@ impl Small {
             node: NODE,
         };
         let (signature, output, trace) = (Hex([0; 64]), Vec::new(), Vec::new());
-        let signed = SignedAnswer { answer: answer.clone(), signature, output, trace };
+        let signed = SignedAnswer { answer: answer.clone(), signature, output, trace, spans: None };
         self.market.answer(signed, self.now).unwrap();
         answer
     }

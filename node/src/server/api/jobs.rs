@@ -11,29 +11,30 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use tokio::time::{Instant, timeout_at};
-use zkinfer::verifier::{KeyDigest, VerifyingKey};
+use zkinfer::verifier::{KeyDigest, Manifest, VerifyingKey};
 use zkinfer_settlement::JobId;
 
 use super::{
     App,
     extract::{Named, Sent, Signed},
-    json, parameter, welcome,
+    parameter,
+    views::{Seen, Subject, look, read, view},
+    welcome,
 };
 use crate::{
-    answer::SignedAnswer,
     beacon::{check_round, round_of},
-    encoding::Hex,
     error::{MarketError, RevealError},
-    ledger::{Contract, Ledger, Phase},
+    ledger::{Ledger, Phase},
     objects::Kind,
     order::JobRequest,
+    part::{Blinding, draw_blinding, given_columns},
     sampling::Lot,
     server::{
         actor::{Core, unix_milliseconds},
         problem::Refused,
         watch::Watch,
     },
-    wire::{JobView, Reveal},
+    wire::Reveal,
 };
 
 /// How long a request waits at most.
@@ -71,31 +72,10 @@ impl Wait {
     fn is_over(self, seen: &Seen) -> bool {
         match self {
             Self::None => true,
-            Self::Answer => seen.answer.is_some() || seen.ended(),
-            Self::End => seen.ended(),
+            Self::Answer => seen.has_answer() || seen.has_ended(),
+            Self::End => seen.has_ended(),
         }
     }
-}
-
-/// What the market knows of a job.
-struct Seen {
-    contract: Contract,
-    lot: Option<Lot>,
-    request: Option<Arc<JobRequest>>,
-    answer: Option<Arc<SignedAnswer>>,
-}
-
-impl Seen {
-    fn ended(&self) -> bool {
-        self.contract.phase.ended_at().is_some()
-    }
-}
-
-fn look(core: &mut Core, job: JobId) -> Result<Option<Seen>, MarketError> {
-    let contract = core.market.ledger().contract(job)?;
-    let (request, answer) = core.market.known(job).unzip();
-    let (lot, answer) = (core.market.lot(job), answer.flatten());
-    Ok(contract.map(|contract| Seen { contract, lot, request, answer }))
 }
 
 pub(super) fn key_of(app: &App, model: KeyDigest) -> Result<Arc<VerifyingKey>, Refused> {
@@ -103,13 +83,35 @@ pub(super) fn key_of(app: &App, model: KeyDigest) -> Result<Arc<VerifyingKey>, R
     found.ok_or_else(|| Refused::not_found(format_args!("there is no model {model}")))
 }
 
+/// What an order asks for: a model, or one in parts with what blinds what goes between them.
+enum Asked {
+    Model,
+    Parts(Arc<Manifest>, Vec<Blinding>),
+}
+
+/// Whether it is an order for something that is served.
+fn checked(app: &App, request: &JobRequest) -> Result<Asked, Refused> {
+    let Some(parts) = app.parts.get(&request.order.model) else {
+        let key = key_of(app, request.order.model())?;
+        request.check(app.chain_id, &key).map_err(MarketError::from)?;
+        return Ok(Asked::Model);
+    };
+    let (Some(first), Some(last)) = (parts.keys.first(), parts.keys.last()) else {
+        return Err(Refused::not_found("a manifest without parts"));
+    };
+    let checked = request.check_parts(app.chain_id, &parts.manifest, [first, last]);
+    checked.map_err(MarketError::from)?;
+    let between = parts.keys.iter().take(parts.keys.len().saturating_sub(1));
+    let blindings = between.map(|key| draw_blinding(given_columns(key))).collect();
+    Ok(Asked::Parts(parts.manifest.clone(), blindings))
+}
+
 pub(super) async fn submit(
     State(app): State<Arc<App>>,
     wait: Wait,
     Sent(request): Sent<JobRequest>,
 ) -> Result<Response, Refused> {
-    let key = key_of(&app, request.order.model())?;
-    request.check(app.chain_id, &key).map_err(MarketError::from)?;
+    let asked = checked(&app, &request)?;
     // Only now is it known to be the buyer's own.
     let buyer = request.order.buyer.address();
     let (per_second, now) = (app.config.limits.orders_per_second, unix_milliseconds());
@@ -122,11 +124,23 @@ pub(super) async fn submit(
         return Err(Refused::busy("rate", detail));
     }
     let (job, play_money) = (request.order.job(), app.config.play_money);
-    let first = app.watchers.watch(job);
+    let subject = match &asked {
+        Asked::Model => Subject::One(job),
+        Asked::Parts(manifest, _) => {
+            let names = (0..manifest.parts.len()).map(|index| manifest.part_job(index, &job.0));
+            Subject::Parts(job, Arc::new(names.map(JobId).collect()))
+        }
+    };
+    let first = watch(&app, &subject);
     let open = move |core: &mut Core| {
         welcome(core, buyer, play_money)?;
         let now = core.now();
-        core.market.open(request, now)
+        match asked {
+            Asked::Model => core.market.open(request, now),
+            Asked::Parts(manifest, blindings) => {
+                core.market.open_parts(request, &manifest, blindings, now)
+            }
+        }
     };
     let opened = match wait {
         // The answer is worth more now than the knowledge that the disk has the job.
@@ -134,7 +148,7 @@ pub(super) async fn submit(
         Wait::None | Wait::End => app.handle.durable(open).await?,
     };
     opened?;
-    await_job(&app, job, wait, Some(first)).await
+    await_job(&app, &subject, wait, Some(first)).await
 }
 
 pub(super) async fn show(
@@ -142,96 +156,54 @@ pub(super) async fn show(
     Named(job): Named,
     wait: Wait,
 ) -> Result<Response, Refused> {
-    await_job(&app, job, wait, None).await
+    let subject = Subject::named(&app, job)?;
+    await_job(&app, &subject, wait, None).await
+}
+
+/// Told at the next event of a job, or of the last part of one: nobody waits for the others.
+fn watch<'a>(app: &'a App, subject: &Subject) -> Watch<'a> {
+    app.watchers.watch(subject.jobs().last().copied().unwrap_or(subject.job()))
 }
 
 /// Waits as long as is asked for, and shows the job.
 async fn await_job(
     app: &App,
-    job: JobId,
+    subject: &Subject,
     wait: Wait,
     first: Option<Watch<'_>>,
 ) -> Result<Response, Refused> {
     let end = Instant::now() + PATIENCE;
+    let missing = || Refused::not_found(format_args!("there is no job {}", subject.job()));
     let mut next = first;
     loop {
-        let mut watch = next.take().unwrap_or_else(|| app.watchers.watch(job));
+        let mut told = next.take().unwrap_or_else(|| watch(app, subject));
         let durable = wait != Wait::Answer;
         let seen = if durable {
-            app.handle.durable(move |core| look(core, job)).await?
+            let subject = subject.clone();
+            app.handle.durable(move |core| look(core, &subject)).await?
         } else {
-            app.handle.now(|core| look(core, job))?
+            app.handle.now(|core| look(core, subject))?
         };
-        let seen = seen?;
-        let seen = seen.ok_or_else(|| Refused::not_found(format_args!("there is no job {job}")))?;
+        let seen = seen?.ok_or_else(missing)?;
         if wait.is_over(&seen) {
-            return view(app, job, seen, durable);
+            return view(app, subject, seen, durable);
         }
-        if timeout_at(end, watch.told()).await.is_err() {
-            let seen = app.handle.durable(move |core| look(core, job)).await??;
-            let seen = seen.ok_or_else(|| Refused::not_found(format_args!("no job {job}")))?;
-            return view(app, job, seen, true);
+        if timeout_at(end, told.told()).await.is_err() {
+            let of_end = subject.clone();
+            let seen = app.handle.durable(move |core| look(core, &of_end)).await??;
+            return view(app, subject, seen.ok_or_else(missing)?, true);
         }
     }
-}
-
-/// The job as it was seen, with what the files have of it.
-fn view(app: &App, job: JobId, seen: Seen, durable: bool) -> Result<Response, Refused> {
-    let Seen { contract: Contract { phase, .. }, lot, request, answer } = seen;
-    let request = match request {
-        Some(request) => request.as_ref().clone(),
-        None => read(app, job, Kind::Request)?
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .ok_or_else(|| Refused::not_found(format_args!("the order of job {job} is lost")))?,
-    };
-    let answer = match (answer, &phase) {
-        (Some(answer), _) => Some(answer.as_ref().clone()),
-        (None, Phase::Open | Phase::Staked { .. }) => None,
-        (None, _ended) => {
-            read(app, job, Kind::Answer)?.and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        }
-    };
-    let lot = match lot {
-        None if phase.ended_at().is_some() => {
-            let number = answer.as_ref().map_or(0, |answer| round_of(&answer.answer));
-            read(app, job, Kind::Lot)?.and_then(|bytes| Lot::from_bytes(&bytes, number))
-        }
-        known => known,
-    };
-    let (secret, round) = match lot {
-        Some(Lot::Secret(secret)) => (Some(secret), None),
-        Some(Lot::Round { signature, .. }) => (None, Some(signature)),
-        None => (None, None),
-    };
-    let view = JobView {
-        job: Hex(job.0),
-        order: request.order,
-        signature: request.signature,
-        state: phase.name().to_owned(),
-        durable,
-        node: phase.node().map(|node| Hex(node.0)),
-        answer,
-        secret,
-        round,
-        at: phase.ended_at(),
-    };
-    Ok(json(StatusCode::OK, &view))
-}
-
-fn read(app: &App, job: JobId, kind: Kind) -> Result<Option<Vec<u8>>, Refused> {
-    let objects = app.objects.lock().unwrap_or_else(PoisonError::into_inner);
-    objects.get(job, kind).map_err(|error| {
-        tracing::error!(%error, "objects");
-        let status = StatusCode::INTERNAL_SERVER_ERROR;
-        Refused::new(status, "internal", "The coordinator has failed", "see its log")
-    })
 }
 
 pub(super) async fn proof(
     State(app): State<Arc<App>>,
     Named(job): Named,
 ) -> Result<Response, Refused> {
-    let found = read(&app, job, Kind::Proof)?;
+    // Those of parts are there before they are paid, and shown after.
+    let contract = app.handle.durable(move |core| core.market.ledger().contract(job)).await??;
+    let paid = contract.is_some_and(|contract| matches!(contract.phase, Phase::Settled { .. }));
+    let found = read(&app, job, Kind::Proof)?.filter(|_| paid);
     let found =
         found.ok_or_else(|| Refused::not_found(format_args!("there is no proof of job {job}")))?;
     let content = HeaderValue::from_static("application/json");
@@ -264,14 +236,16 @@ pub(super) async fn reveal(
     Sent(revealed): Sent<Reveal>,
 ) -> Result<Response, Refused> {
     let lot = lot_of(&app, job, revealed).await?;
-    let revealed = app.handle.durable(move |core| {
-        let now = core.now();
-        core.market.reveal(job, lot, now)?;
-        look(core, job)
+    let (subject, revealed) = (Subject::One(job), {
+        app.handle.durable(move |core| {
+            let now = core.now();
+            core.market.reveal(job, lot, now)?;
+            look(core, &Subject::One(job))
+        })
     });
     let seen = revealed.await??;
     let seen = seen.ok_or_else(|| Refused::not_found(format_args!("there is no job {job}")))?;
-    view(&app, job, seen, true)
+    view(&app, &subject, seen, true)
 }
 
 pub(super) async fn cancel(
@@ -279,18 +253,22 @@ pub(super) async fn cancel(
     Named(job): Named,
     Signed(key): Signed,
 ) -> Result<Response, Refused> {
+    let subject = Subject::named(&app, job)?;
+    let cancelling = subject.clone();
     let cancelled = app.handle.durable(move |core| {
-        let contract = core.market.ledger().contract(job)?;
-        let buyer = contract.map(|contract| contract.terms.buyer);
-        if buyer.is_some_and(|buyer| buyer != key.address()) {
+        // All parts have one buyer.
+        let one = cancelling.jobs().first().copied().unwrap_or(job);
+        let contract = core.market.ledger().contract(one)?;
+        let contract = contract.ok_or(MarketError::NotLive { job })?;
+        if contract.terms.buyer != key.address() {
             return Ok(None);
         }
         let now = core.now();
         core.market.cancel(job, now)?;
-        look(core, job)
+        look(core, &cancelling)
     });
     match cancelled.await?? {
-        Some(seen) => view(&app, job, seen, true),
+        Some(seen) => view(&app, &subject, seen, true),
         None => Err(Refused::new(
             StatusCode::FORBIDDEN,
             "buyer",

@@ -14,17 +14,17 @@ use zkinfer::verifier::{
 use zkinfer_settlement::{Address, Amount, EscrowError, JobId};
 
 use super::{
-    App,
+    App, ServedParts,
     extract::{Named, Raw, Sent, Signed, SignedWith},
     jobs::key_of,
-    json, welcome,
+    json, parts, welcome,
 };
 use crate::{
     answer::SignedAnswer,
     encoding::{Decimal, Hex},
     error::MarketError,
     ledger::shows_output,
-    market::Outcome,
+    market::{Outcome, PartWork},
     objects::{Kind, Object},
     order::JobRequest,
     server::{
@@ -85,13 +85,31 @@ fn order_of(app: &App, job: JobId) -> Result<(Arc<JobRequest>, Arc<VerifyingKey>
     Ok((request, key))
 }
 
+/// A part that something can still happen to, and the parts of its model.
+fn part_of(app: &App, job: JobId) -> Result<Option<(PartWork, Arc<ServedParts>)>, Refused> {
+    let Some(work) = app.handle.now(|core| core.market.part_work(job))? else { return Ok(None) };
+    let parts = app.parts.get(&work.request.order.model).cloned();
+    let parts = parts.ok_or(MarketError::NotLive { job })?;
+    Ok(Some((work, parts)))
+}
+
 pub(super) async fn answer(
     State(app): State<Arc<App>>,
     Named(job): Named,
     Sent(signed): Sent<SignedAnswer>,
 ) -> Result<Response, Refused> {
-    let (request, key) = order_of(&app, job)?;
-    signed.check(&request.order, &key).map_err(MarketError::from)?;
+    match part_of(&app, job)? {
+        Some((work, parts)) => {
+            let index = work.place.index;
+            let key = parts.keys.get(index).ok_or(MarketError::NotLive { job })?;
+            signed.check_part(&work.request.order, &parts.manifest, index, key)
+        }
+        None => {
+            let (request, key) = order_of(&app, job)?;
+            signed.check(&request.order, &key)
+        }
+    }
+    .map_err(MarketError::from)?;
     let prove_by = signed.answer.prove_by;
     let answered = app.handle.durable(move |core| {
         let now = core.now();
@@ -106,6 +124,9 @@ pub(super) async fn prove(
     Named(job): Named,
     Raw(body): Raw,
 ) -> Result<Response, Refused> {
+    if let Some((work, parts)) = part_of(&app, job)? {
+        return parts::deliver(&app, job, (work, parts), body).await;
+    }
     let (request, key) = order_of(&app, job)?;
     let file = read_proof(&body)?;
     let policy = app.policy;
@@ -164,7 +185,7 @@ pub(super) async fn contradict(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-fn read_proof(body: &[u8]) -> Result<ProofFile, Refused> {
+pub(super) fn read_proof(body: &[u8]) -> Result<ProofFile, Refused> {
     ProofFile::decode(body)
         .map_err(|error| Refused::bad("malformed", "The request is no .zkproof", error))
 }

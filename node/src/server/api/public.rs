@@ -33,6 +33,7 @@ pub(super) async fn market(State(app): State<Arc<App>>) -> Response {
     let view = MarketView {
         chain_id: Decimal(app.chain_id),
         models: app.keys.keys().map(|model| Hex(model.0.0)).collect(),
+        manifests: app.parts.keys().copied().collect(),
         shares_models: app.config.share_models,
         coordinator: app.coordinator,
         answer_seconds: rules.answer_seconds,
@@ -88,7 +89,11 @@ pub(super) async fn model(
     State(app): State<Arc<App>>,
     OfModel(Hex(model)): OfModel,
 ) -> Result<Response, Refused> {
-    let key = key_of(&app, KeyDigest(Digest(model)))?;
+    let model = KeyDigest(Digest(model));
+    let key = match app.part_keys.get(&model) {
+        Some(key) => key.clone(),
+        None => key_of(&app, model)?,
+    };
     Ok(bytes(key.encode()))
 }
 

@@ -22,6 +22,9 @@ pub(crate) struct Numbers {
     pub(crate) paid: BTreeMap<JobId, u32>,
 }
 
+/// The terms of a job, its node with the price, the end of the lease, the answer.
+type Leased = (JobTerms, (Address, Amount), u64, Option<ValuesDigest>);
+
 impl Numbers {
     /// Everything that there is.
     pub(crate) fn total(&self) -> u128 {
@@ -42,18 +45,25 @@ impl Numbers {
         self.jobs.get(&job).copied().ok_or(Refusal::UnknownJob { job }.into())
     }
 
+    /// The price of a lease to the node, the rest to the buyer, and the stake back.
+    fn pay(&mut self, job: JobId, terms: &JobTerms, (prover, price): (Address, Amount)) {
+        self.credit(prover, price);
+        self.credit(terms.buyer, Amount(terms.price.0 - price.0));
+        *self.bonds.entry(prover).or_default() += terms.stake.0;
+        *self.paid.entry(job).or_default() += 1;
+    }
+
     fn set(&mut self, job: JobId, phase: Phase) {
         self.jobs.get_mut(&job).unwrap().phase = phase;
     }
 
-    /// The job, if a node has it: its terms, the node, the end of the lease, the answer.
-    fn staked(
-        &self,
-        job: JobId,
-    ) -> Result<(JobTerms, Address, u64, Option<ValuesDigest>), MarketError> {
+    /// The job, if a node has it: its terms, the node and its price, the end of the lease, the answer.
+    fn staked(&self, job: JobId) -> Result<Leased, MarketError> {
         let Contract { terms, phase } = self.get(job)?;
         match phase {
-            Phase::Staked { prover, until, answer } => Ok((terms, prover, until, answer)),
+            Phase::Staked { prover, price, until, answer } => {
+                Ok((terms, (prover, price), until, answer))
+            }
             Phase::Open => Err(Refusal::NotStaked { stake: terms.stake }.into()),
             ended => Err(Refusal::AlreadySettled { at: ended.ended_at().unwrap() }.into()),
         }
@@ -62,6 +72,25 @@ impl Numbers {
 
 impl Ledger for Numbers {
     type Evidence = Word;
+    type Parts = Vec<Word>;
+
+    fn open_together(&mut self, jobs: &[(JobId, JobTerms)], now: u64) -> Result<(), MarketError> {
+        if let Some((job, _)) = jobs.iter().find(|(job, _)| self.jobs.contains_key(job)) {
+            return Err(Refusal::JobExists { job: *job }.into());
+        }
+        jobs.iter().try_for_each(|(job, terms)| self.open(*job, *terms, now))
+    }
+
+    fn release(&mut self, job: JobId) -> Result<(), MarketError> {
+        let (terms, (prover, _), ..) = self.staked(job)?;
+        *self.bonds.entry(prover).or_default() += terms.stake.0;
+        self.set(job, Phase::Open);
+        Ok(())
+    }
+
+    fn submit_parts(&mut self, words: Vec<Word>, now: u64) -> Result<(), MarketError> {
+        words.into_iter().try_for_each(|word| self.submit(word, now))
+    }
 
     fn open(&mut self, job: JobId, terms: JobTerms, _: u64) -> Result<(), MarketError> {
         if self.jobs.contains_key(&job) {
@@ -76,14 +105,16 @@ impl Ledger for Numbers {
         &mut self,
         job: JobId,
         prover: Address,
+        price: Amount,
         until: u64,
         now: u64,
     ) -> Result<(), MarketError> {
         let Contract { terms, phase } = self.get(job)?;
         assert_eq!(phase, Phase::Open, "only an open job is assigned");
+        assert!(price.0 > 0 && price <= terms.price);
         assert!(now <= until && until <= terms.deadline);
         *self.bonds.get_mut(&prover).unwrap() -= terms.stake.0;
-        self.set(job, Phase::Staked { prover, until, answer: None });
+        self.set(job, Phase::Staked { prover, price, until, answer: None });
         Ok(())
     }
 
@@ -95,7 +126,7 @@ impl Ledger for Numbers {
         proof_until: u64,
         now: u64,
     ) -> Result<(), MarketError> {
-        let (_, prover, until, answer) = self.staked(job)?;
+        let (_, (prover, price), until, answer) = self.staked(job)?;
         if node != prover {
             return Err(Refusal::Prover { expected: prover, got: node }.into());
         }
@@ -105,22 +136,20 @@ impl Ledger for Numbers {
         if now > until {
             return Err(Refusal::LeaseOver { until, now }.into());
         }
-        self.set(job, Phase::Staked { prover, until: proof_until, answer: Some(output) });
+        self.set(job, Phase::Staked { prover, price, until: proof_until, answer: Some(output) });
         Ok(())
     }
 
     fn accept(&mut self, job: JobId, now: u64) -> Result<(), MarketError> {
-        let (terms, prover, _, answer) = self.staked(job)?;
+        let (terms, (prover, price), _, answer) = self.staked(job)?;
         answer.ok_or(Refusal::NoAnswer)?;
-        self.credit(prover, terms.price);
-        *self.bonds.entry(prover).or_default() += terms.stake.0;
-        *self.paid.entry(job).or_default() += 1;
-        self.set(job, Phase::Accepted { prover, at: now });
+        self.pay(job, &terms, (prover, price));
+        self.set(job, Phase::Accepted { prover, price, at: now });
         Ok(())
     }
 
     fn lapse(&mut self, job: JobId, now: u64) -> Result<(), MarketError> {
-        let (terms, prover, until, answer) = self.staked(job)?;
+        let (terms, (prover, _), until, answer) = self.staked(job)?;
         assert!(until < now && now <= terms.deadline, "a lease lapses after its end");
         match answer {
             None => *self.bonds.entry(prover).or_default() += terms.stake.0,
@@ -131,7 +160,7 @@ impl Ledger for Numbers {
     }
 
     fn slash(&mut self, job: JobId, now: u64) -> Result<(), MarketError> {
-        let (terms, prover, ..) = self.staked(job)?;
+        let (terms, (prover, _), ..) = self.staked(job)?;
         assert!(now > terms.deadline);
         self.credit(terms.buyer, Amount(terms.price.0 + terms.stake.0));
         self.set(job, Phase::Slashed { prover, at: now });
@@ -155,7 +184,7 @@ impl Ledger for Numbers {
     }
 
     fn submit(&mut self, word: Word, now: u64) -> Result<(), MarketError> {
-        let (terms, prover, _, answer) = self.staked(word.job)?;
+        let (terms, (prover, price), _, answer) = self.staked(word.job)?;
         if word.prover != prover {
             return Err(Refusal::Payee { expected: prover, got: word.prover }.into());
         }
@@ -163,15 +192,13 @@ impl Ledger for Numbers {
             return Err(Refusal::DeadlinePassed { deadline: terms.deadline, now }.into());
         }
         assert!(answer.is_none_or(|answer| answer == word.output));
-        self.credit(prover, terms.price);
-        *self.bonds.entry(prover).or_default() += terms.stake.0;
-        *self.paid.entry(word.job).or_default() += 1;
-        self.set(word.job, Phase::Settled { payee: prover, at: now });
+        self.pay(word.job, &terms, (prover, price));
+        self.set(word.job, Phase::Settled { payee: prover, price, at: now });
         Ok(())
     }
 
     fn contradict(&mut self, job: JobId, word: &Word, now: u64) -> Result<(), MarketError> {
-        let (terms, prover, _, answer) = self.staked(job)?;
+        let (terms, (prover, _), _, answer) = self.staked(job)?;
         let answer = answer.ok_or(Refusal::NoAnswer)?;
         if answer == word.output {
             return Err(Refusal::NoContradiction { output: answer }.into());
