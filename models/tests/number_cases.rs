@@ -6,7 +6,7 @@ mod support;
 use std::path::PathBuf;
 
 use ndarray::{ArrayD, IxDyn};
-use support::onnx::{Builder, int, noise};
+use support::onnx::{Builder, int, ints, noise};
 use zkinfer_models::{
     Calibration, Comparison, Forms, Graph, QuantizeOptions, Tolerance, Warning, quantize,
     read_inputs,
@@ -265,4 +265,38 @@ fn features_of_unlike_size() {
     let calibration = Calibration::from_input(&graph, &input).unwrap();
     let quantized = quantize(&graph, &calibration, &QuantizeOptions::default()).unwrap();
     assert!(quantized.tensors[quantized.inputs[0].0].column_scales.is_empty());
+}
+
+/// Parts that no common scale holds keep their own, where layers read them.
+#[test]
+fn layers_read_the_parts_of_a_concatenation() {
+    // Along the channels of an image, and along the last dimension.
+    let joined = |shape: &[i64], axis: i64| {
+        let model = Builder::new(17).input("x", shape).input("z", shape);
+        let model = model.reals("tiny", &[1], &[1e-3]).reals("large", &[1], &[1e3]);
+        let model = model.node("Tanh", &["x"], &["t"], &[]).node("Sigmoid", &["z"], &["s"], &[]);
+        let model = model.node("Mul", &["t", "tiny"], &["a"], &[]);
+        let model = model.node("Mul", &["s", "large"], &["b"], &[]);
+        model.node("Concat", &["a", "b"], &["c"], &[int("axis", axis)])
+    };
+    // What a layer makes of both parts is of one size.
+    let weights = |count: usize, per_output: usize| -> Vec<f32> {
+        let tiny: Vec<f32> = noise("u", count).iter().map(|w| 1e6 * w).collect();
+        let large = noise("v", count);
+        let pairs = tiny.chunks(per_output).zip(large.chunks(per_output));
+        pairs.flat_map(|(tiny, large)| [tiny, large].concat()).collect()
+    };
+    let rows = joined(&[1, 3, 4], 2).reals("w", &[8, 5], &weights(20, 20));
+    let rows = rows.node("MatMul", &["c", "w"], &["y"], &[]).output("y");
+    let image = joined(&[1, 2, 5, 5], 1).reals("w", &[6, 4, 3, 3], &weights(108, 18));
+    let image = image.node("Conv", &["c", "w"], &["y"], &[ints("pads", &[1; 4])]).output("y");
+    for model in [rows, image] {
+        let graph = Graph::from_onnx_bytes(&model.bytes()).unwrap();
+        let inputs = graph.inputs().into_iter();
+        let inputs: Vec<ArrayD<f32>> =
+            inputs.map(|spec| array(&spec.shape, &noise(&spec.name, spec.len()))).collect();
+        is_right(&model, &inputs, &inputs, 0.02);
+        let terms = graph.nodes().iter().map(|node| node.op.inputs().len());
+        assert_eq!(terms.max(), Some(2));
+    }
 }

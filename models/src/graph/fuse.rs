@@ -3,6 +3,7 @@
 mod affine;
 mod contract;
 mod function;
+mod parts;
 
 use super::{Activate, Alias, Draft, Node, Op, activate};
 use crate::activation::Activation;
@@ -28,6 +29,7 @@ impl Draft {
                 || self.hoist_activation(position, &context)
                 || self.merge_producer(position, &context)
                 || self.fold_scaling(position)
+                || self.read_parts(position, &context)
                 || self.scale_product(position, &context)
                 || self.scale_factor(position, &context)
         })
