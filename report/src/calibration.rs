@@ -41,6 +41,19 @@ impl CalibrationReport {
     }
 }
 
+impl CalibrationReport {
+    /// The ONNX node of a layer; where it gives several layers, as a recurrent one does, with the
+    /// tensor that this one gives.
+    fn name_of(&self, layer: &Layer) -> String {
+        let node = Shown(&layer.layer);
+        let is_of_node = |other: &&Layer| other.layer == layer.layer;
+        match self.layers.iter().filter(is_of_node).nth(1) {
+            Some(_) => format!("{node}: {}", Shown(&layer.tensor)),
+            None => node.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for CalibrationReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Trial { choice, agreement, price } = &self.chosen;
@@ -73,7 +86,7 @@ impl fmt::Display for CalibrationReport {
                 "  {:>4}  {saturated:>7.3} %  {error:>7.3} %  {:>9} {rows:>9}  {}",
                 layer.bits,
                 layer.values,
-                Shown(&layer.layer)
+                self.name_of(layer)
             )?;
         }
         writeln!(f, "\n  tried:\n  bits  clipping               same answer      error  seconds")?;

@@ -57,7 +57,7 @@ impl CalibrationReport {
             let rows = layer.rows.map(|rows| join![grouped(rows)]);
             let rows = rows.unwrap_or_else(|| classed("span", "soft", "shared"));
             vec![
-                join![layer.layer],
+                join![self.name_of(layer)],
                 join![layer.bits],
                 join![grouped(layer.values)],
                 rows,
