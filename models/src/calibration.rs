@@ -1,6 +1,7 @@
 //! The ranges that scales are chosen from.
 
 pub(crate) mod clipping;
+mod extremes;
 pub(crate) mod intervals;
 mod measure;
 
@@ -32,6 +33,10 @@ pub struct Calibration {
     /// The range before its activation of each layer, by the name of its output tensor; of a
     /// softmax, that of the largest argument of each group.
     pub layers: BTreeMap<String, Range>,
+    /// The same of the layers of which many inputs are expected to give more than headroom holds:
+    /// a range which headroom times holds it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub expected: BTreeMap<String, Range>,
     /// The range of each graph output as it was on the samples, by name: what errors are measured
     /// by. It has no part in the quantized graph; settings of earlier versions do not have it.
     #[serde(default)]
@@ -145,6 +150,11 @@ impl Range {
 }
 
 impl Calibration {
+    /// The range of a layer that quantization goes beyond by its factor.
+    pub(crate) fn reach(&self, layer: &str) -> Option<Range> {
+        self.expected.get(layer).or_else(|| self.layers.get(layer)).copied()
+    }
+
     /// Keccak-256 of `zkinfer.calibration.v1` and the calibration's compact JSON: what an accuracy
     /// report names the calibration by.
     ///

@@ -10,6 +10,7 @@ mod blame;
 mod codes;
 mod inputs;
 mod layers;
+mod margins;
 mod outputs;
 mod runs;
 mod warning;

@@ -90,12 +90,25 @@ impl Quantizer<'_> {
         Format { scale: tensor.scale, lo: tensor.lo, hi: tensor.hi }
     }
 
-    /// The range of a layer on the samples, before its activation; that of all steps, where it is a
-    /// step of a recurrent cell.
+    /// The range of a layer before its activation that quantization goes beyond by its factor; that
+    /// of all steps, where it is a step of a recurrent cell.
     pub(crate) fn range(&self, id: TensorId) -> Result<Range, QuantizeError> {
+        self.range_of_steps(id, |layer| self.calibration.reach(layer))
+    }
+
+    /// The same as it was on the samples.
+    pub(crate) fn seen(&self, id: TensorId) -> Result<Range, QuantizeError> {
+        self.range_of_steps(id, |layer| self.calibration.layers.get(layer).copied())
+    }
+
+    fn range_of_steps(
+        &self,
+        id: TensorId,
+        of: impl Fn(&str) -> Option<Range>,
+    ) -> Result<Range, QuantizeError> {
         let range = |id: &TensorId| {
             let tensor = &self.tensors[id.0].name;
-            usable(tensor, self.calibration.layers.get(tensor).copied())
+            usable(tensor, of(tensor))
         };
         let all = self.ties.members(&id).iter().map(range);
         let all = all.collect::<Result<Vec<_>, _>>()?.into_iter().reduce(Range::union);

@@ -69,6 +69,9 @@ impl Calibration {
             for (layer, histogram) in &histograms {
                 let range = histogram.clipped(self.layers[layer], *clipping);
                 clipped.layers.insert(layer.clone(), range.rounded());
+                if *clipping != Clipping::MinMax {
+                    clipped.expected.remove(layer);
+                }
             }
             clipped
         };

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ndarray::ArrayD;
 use rayon::prelude::*;
 
+use super::extremes::Extremes;
 use super::{Calibration, CalibrationSource, GRID_TOLERANCE, InputRange, MOST_COLUMNS, Range};
 use crate::activation::Activation;
 use crate::error::QuantizeError;
@@ -89,10 +90,13 @@ impl Calibration {
             .reduce(|[layers, outputs], [more_layers, more_outputs]| {
                 [union(layers, &more_layers), union(outputs, &more_outputs)]
             })
-            .ok_or(QuantizeError::NoSamples)?
-            .map(|ranges| ranges.into_iter().map(|(name, r)| (name, r.rounded())).collect());
+            .ok_or(QuantizeError::NoSamples)?;
+        let mut expected = rounded(&layers, |layer| layer.expected(HEADROOM));
+        let layers = rounded(&layers, Extremes::range);
+        expected.retain(|layer, range| layers[layer] != *range);
+        let outputs = rounded(&outputs, Extremes::range);
         let inputs = input_ranges(graph, samples)?;
-        Ok(Self { source, inputs, layers, outputs })
+        Ok(Self { source, inputs, layers, expected, outputs })
     }
 
     /// Measures the ranges on the one input that is known; quantization reaches twice as far, but
@@ -106,11 +110,19 @@ impl Calibration {
     }
 }
 
-/// Ranges of tensors, by name.
-type Ranges = BTreeMap<String, Range>;
+/// Smallest and largest values of tensors, by name.
+type Ranges = BTreeMap<String, Extremes>;
 
 fn union(all: Ranges, one: &Ranges) -> Ranges {
-    all.into_iter().map(|(name, range)| (name.clone(), range.union(one[&name]))).collect()
+    let both = |(name, extremes): (String, Extremes)| {
+        let extremes = extremes.and(one[&name]);
+        (name, extremes)
+    };
+    all.into_iter().map(both).collect()
+}
+
+fn rounded(all: &Ranges, range: impl Fn(&Extremes) -> Range) -> BTreeMap<String, Range> {
+    all.iter().map(|(name, extremes)| (name.clone(), range(extremes).rounded())).collect()
 }
 
 fn layer_ranges(
@@ -139,9 +151,14 @@ fn output_ranges(graph: &Graph, trace: &FloatTrace) -> Result<Ranges, QuantizeEr
     outputs.map(|id| finite_range(&graph.tensor(*id).name, &trace.values[id.0])).collect()
 }
 
-fn finite_range(tensor: &str, values: &[f64]) -> Result<(String, Range), QuantizeError> {
+fn finite_range(tensor: &str, values: &[f64]) -> Result<(String, Extremes), QuantizeError> {
     let (tensor, range) = (tensor.to_owned(), Range::of(values.iter().copied()));
-    if range.is_finite() { Ok((tensor, range)) } else { Err(QuantizeError::NotFinite { tensor }) }
+    let is_finite = range.is_finite();
+    if is_finite {
+        Ok((tensor, Extremes::of(range)))
+    } else {
+        Err(QuantizeError::NotFinite { tensor })
+    }
 }
 
 fn input_ranges(

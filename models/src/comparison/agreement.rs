@@ -5,6 +5,7 @@ use ndarray::ArrayD;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::margins::{Margin, expected_other_answers};
 use super::outputs;
 use super::runs::{Forms, max_error, real_count, share};
 use crate::calibration::Calibration;
@@ -36,18 +37,26 @@ pub struct Agreement {
     /// Samples on which every output gives the float model's answer, see
     /// [`Reading::answers`]; all of them where outputs are no choice.
     pub same_answer: usize,
+    /// The share of other inputs like the samples on which an answer is expected to be another,
+    /// from how near to each other the float model's best answers are and how far the integers move
+    /// them.
+    pub expected_other_answers: f64,
     /// The largest error of an output element, as a share of what calibration saw there.
     pub max_error: f64,
-    /// The same over the outputs that are no choice.
+    /// The same over the outputs that are no choice, or may be none: numbers of both signs, and as
+    /// many numbers as an input has.
     pub max_value_error: f64,
     /// The mean over the samples of each one's largest error.
     pub mean_error: f64,
 }
 
-/// The share of samples with the same answer, and the error of outputs, see
-/// [`Agreement::telling_error`], up to which a quantization is close to the float model without
-/// anybody's having asked.
+/// The share of samples with the same answer, the share of other inputs expected to have another,
+/// and the errors of choices and of values, up to which a quantization is close to the float model
+/// without anybody's having asked. Errors on other inputs are larger than those on the samples: of
+/// choices half of what is worth a warning is left to them.
 const CLOSE_ANSWERS: f64 = 0.995;
+const CLOSE_EXPECTED: f64 = 0.0025;
+const CLOSE_CHOICES: f64 = 0.01;
 const CLOSE_VALUES: f64 = 0.005;
 
 impl Agreement {
@@ -55,14 +64,16 @@ impl Agreement {
     /// nobody states another.
     #[must_use]
     pub fn is_close(&self) -> bool {
-        self.same_answer_share() >= CLOSE_ANSWERS && self.telling_error() <= CLOSE_VALUES
+        self.same_answer_share() >= CLOSE_ANSWERS && self.excess() <= 1.0
     }
 
-    /// The largest error over the outputs of which errors tell how close the integers are: those
-    /// that are no choice, and all of them where one sample's choice is all there is.
+    /// How far from close, where answers are the same: the largest of the errors, each as a
+    /// multiple of its limit. One sample's choice says little: there all outputs are values.
     #[must_use]
-    pub fn telling_error(&self) -> f64 {
-        if self.samples > 1 { self.max_value_error } else { self.max_error }
+    pub fn excess(&self) -> f64 {
+        let values = if self.samples > 1 { self.max_value_error } else { self.max_error };
+        let errors = (self.max_error / CLOSE_CHOICES).max(values / CLOSE_VALUES);
+        errors.max(self.expected_other_answers / CLOSE_EXPECTED)
     }
 
     /// The share of the samples with the float model's answer.
@@ -109,6 +120,7 @@ impl<'a> FloatOutputs<'a> {
         Ok(Agreement {
             samples: runs.len(),
             same_answer: runs.iter().filter(|run| run.same_answer).count(),
+            expected_other_answers: self.expected_other_answers(&runs),
             max_error: most(|run| run.error),
             max_value_error: most(|run| run.value_error),
             mean_error: share(runs.iter().map(|run| run.error).sum(), real_count(runs.len())),
@@ -123,14 +135,15 @@ impl<'a> FloatOutputs<'a> {
     ) -> Result<Run, RunError> {
         let quantized = forms.quantized;
         let execution = execute(quantized, &quantize_inputs(quantized, inputs)?)?;
-        let mut run = Run { same_answer: true, error: 0.0, value_error: 0.0 };
+        let mut run = Run { same_answer: true, error: 0.0, value_error: 0.0, margins: Vec::new() };
         for ((&id, reading), float) in self.graph.outputs.iter().zip(&self.readings).zip(float) {
             let integer = quantized.real_values(&execution, id);
             let error = share(max_error(&integer, float), outputs::span(forms, id, float));
             run.error = run.error.max(error);
-            if *reading == Reading::Values {
+            if may_be_values(self.graph, *reading) {
                 run.value_error = run.value_error.max(error);
             }
+            run.margins.push(Margin::of(reading, &integer, float));
             let answers = |values: &[f64]| {
                 reading.answers(&values.iter().copied().map(narrow).collect::<Vec<_>>())
             };
@@ -139,13 +152,40 @@ impl<'a> FloatOutputs<'a> {
         }
         Ok(run)
     }
+
+    /// The largest share of an output; one sample says nothing of others.
+    fn expected_other_answers(&self, runs: &[Run]) -> f64 {
+        if runs.len() < 2 {
+            return 0.0;
+        }
+        let outputs = 0..self.readings.len();
+        let shares = outputs.map(|output| {
+            let margins = runs.iter().flat_map(|run| run.margins[output].iter().copied());
+            expected_other_answers(margins.collect())
+        });
+        shares.fold(0.0, f64::max)
+    }
+}
+
+/// Whether an output is no choice, or is read as one for want of anything that says so: a number of
+/// both signs may be a quantity, as many numbers as an input has may be its reconstruction.
+fn may_be_values(graph: &Graph, reading: Reading) -> bool {
+    match reading {
+        Reading::Values => true,
+        Reading::Side { threshold } => threshold == 0.0,
+        Reading::Class { rows, classes } => {
+            graph.inputs.iter().any(|&input| graph.tensor(input).len() == rows * classes)
+        }
+    }
 }
 
 /// One sample in both forms.
 struct Run {
     /// Whether every output gives the float model's answer.
     same_answer: bool,
-    /// The largest error of an output, and of those that are no choice.
+    /// The largest error of an output, and of those that may be no choice.
     error: f64,
     value_error: f64,
+    /// Of each output, the margins of its answers.
+    margins: Vec<Vec<Margin>>,
 }

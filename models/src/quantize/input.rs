@@ -11,6 +11,9 @@ use crate::tensor::{Rounding, TensorId};
 /// Bits for inputs on a grid, and the fewest for others.
 const GRID_BITS: u32 = 8;
 const REAL_BITS: u32 = 12;
+/// Most bits of an input of real numbers. Columns of their own, features as they are measured, vary
+/// more than what was scaled: they get two bits more, one to reach further and one to be finer.
+const MOST_BITS: u32 = 16;
 /// Most bits of an input of whole numbers that only layers read, without a sign: so many are exact
 /// in single precision.
 const WHOLE_BITS: u32 = 24;
@@ -56,7 +59,13 @@ impl InputFormats<'_> {
             return Ok((whole, Vec::new()));
         }
         let format = self.input_format(id)?;
-        Ok((format, self.column_scales(id, format)?))
+        let columns = self.column_scales(id, format)?;
+        let wider = Format { scale: format.scale / 2.0, lo: 4 * format.lo, hi: 4 * format.hi + 3 };
+        let has_room = self.options.input_bits.is_none() && wider.hi < power_of_two(MOST_BITS);
+        match columns.is_empty() || self.is_single() || !has_room {
+            true => Ok((format, columns)),
+            false => Ok((wider, self.column_scales(id, wider)?)),
+        }
     }
 
     /// The format of input `id`, where rows of tables are chosen by its elements: its integers

@@ -240,9 +240,11 @@ impl Quantizer<'_> {
             let (lo, hi) = function.image(range.lo, range.hi);
             Range { lo, hi }.magnitude()
         };
-        // A function that goes on growing would spend its entries on values nobody has seen.
+        // A function that goes on growing would spend its entries on values nobody has seen: only
+        // those are free for them that a layer would not have.
         let largest = image(window);
-        let expected = self.factor * image(seen);
+        let spare = real(power_of_two(bits.saturating_sub(layer_bits)));
+        let expected = self.factor * image(seen) * spare;
         let is_growing = useful.is_none() && expected > 0.0;
         let reach = if is_growing { largest.min(expected) } else { largest };
         let entries = Entries::Function { of: function, bits, reach };

@@ -112,26 +112,27 @@ impl Quantizer<'_> {
         products: &Products<'_>,
         step: f64,
     ) -> Result<(Form, f64), QuantizeError> {
-        let seen = match (products.activation, role) {
+        let measured = match (products.activation, role) {
             // Measured at the reader.
-            (Activation::Identity | Activation::Relu, Role::Argument { of }) => self.range(of)?,
-            _ => self.range(layer.output)?,
+            (Activation::Identity | Activation::Relu, Role::Argument { of }) => of,
+            _ => layer.output,
         };
+        let reach = self.range(measured)?;
         let proven = products.proven();
         // The largest result in its units, where the factor is 1.
-        let reach = proven.magnitude() / step;
-        let fits = reach <= real(power_of_two(OUTPUT_BITS - 1) - 1);
+        let largest = proven.magnitude() / step;
+        let fits = largest <= real(power_of_two(OUTPUT_BITS - 1) - 1);
         let role = if fits || role != Role::Output { role } else { Role::Hidden };
-        let bounding = self.bounding(layer.output, seen, proven);
-        let mut form = self.product_form(layer, products, role, [seen, bounding])?;
+        let bounding = self.bounding(layer.output, reach, proven);
+        let mut form = self.product_form(layer, products, role, [reach, bounding])?;
         let is_plain = products.activation == Activation::Identity && !form.is_argument();
         let ideal = if fits && (form.must_fit || (is_plain && step < form.scale)) {
             form = Form::wide(proven);
-            (real(form.hi) / reach).floor()
+            (real(form.hi) / largest).floor()
         } else {
             (step / form.scale).floor()
         };
-        if form.is_cut_at(step, seen) {
+        if form.is_cut_at(step, self.seen(measured)?) {
             let (layer, shift) = (layer.name.to_owned(), self.shift);
             return Err(QuantizeError::Product { layer, shift });
         }

@@ -8,7 +8,7 @@
 mod search;
 pub(crate) mod trial;
 
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BTreeMap, ops::RangeInclusive};
 
 use ndarray::ArrayD;
 use serde::Serialize;
@@ -28,7 +28,9 @@ use crate::{
 pub use trial::{Choice, Price, Trial};
 
 /// Bits of activations that are tried where nobody chooses, in this order.
-const DEFAULT_BITS: [u32; 5] = [8, 10, 12, 14, 16];
+const DEFAULT_BITS: RangeInclusive<u32> = 8..=16;
+/// Where no bits are close, more of them are taken for errors of at most this share of the others'.
+const CLOSER: f64 = 0.8;
 
 /// What is asked of the integers on the samples. At least one of both.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -111,7 +113,7 @@ impl Model {
 
     /// The bits of activations that are taken where nobody chooses: the fewest, from 8 on, with
     /// which the integers are close to the float model on what they are calibrated with, see
-    /// [`Agreement::is_close`]; the closest where none are.
+    /// [`Agreement::is_close`], and have a circuit; the closest where none are.
     pub(crate) fn default_bits(
         &self,
         calibration: &Calibration,
@@ -120,25 +122,25 @@ impl Model {
     ) -> Result<u32, Error> {
         let failed = |source| Error::Run { source };
         let floats = FloatOutputs::new(self.graph(), calibration, samples).map_err(failed)?;
-        let mut closest: Option<(u32, Agreement)> = None;
+        // Each closer than those before it.
+        let mut closer: Vec<(u32, Agreement, Quantized)> = Vec::new();
         for bits in DEFAULT_BITS {
             let choice = Choice { bits, layers: BTreeMap::new(), clipping: Clipping::MinMax };
             let settings = settings_of(self, options, &choice, calibration.clone());
             let Ok(quantized) = self.quantize_with(settings, Origin::Input) else { continue };
             let agreement = floats.agreement(&quantized.graph).map_err(failed)?;
-            if agreement.is_close() {
-                return Ok(bits);
-            }
-            let is_closer = |(_, best): &(u32, Agreement)| {
-                let distance = |a: &Agreement| (a.samples - a.same_answer, a.telling_error());
-                distance(&agreement) < distance(best)
-            };
-            if closest.as_ref().is_none_or(is_closer) {
-                closest = Some((bits, agreement));
+            if closer.last().is_none_or(|(_, best, _)| is_closer(&agreement, best)) {
+                closer.push((bits, agreement, quantized));
+                if agreement.is_close() {
+                    break;
+                }
             }
         }
-        // Where no bits give integers, quantizing again says why.
-        Ok(closest.map_or(DEFAULT_BITS[0], |(bits, _)| bits))
+        // Where no bits give integers or circuits, making those of the fewest says why.
+        let has_circuit = |quantized| plan(self, quantized).is_ok();
+        let chosen = closer.iter().skip(1).rfind(|(_, _, quantized)| has_circuit(quantized));
+        let chosen = chosen.or(closer.first());
+        Ok(chosen.map_or(*DEFAULT_BITS.start(), |(bits, ..)| *bits))
     }
 
     /// Every layer of the model in integers beside its float form, over all samples.
@@ -189,6 +191,16 @@ impl Model {
             .collect();
         layers.sort_by_key(|tensor| std::cmp::Reverse(tensor.len()));
         layers.into_iter().map(|tensor| tensor.name.clone()).collect()
+    }
+}
+
+/// Whether integers are closer than others of fewer bits by so much that they are worth them.
+fn is_closer(agreement: &Agreement, fewer_bits: &Agreement) -> bool {
+    let other_answers = |agreement: &Agreement| agreement.samples - agreement.same_answer;
+    let least = if agreement.is_close() { 1.0 } else { CLOSER };
+    match other_answers(agreement).cmp(&other_answers(fewer_bits)) {
+        Ordering::Equal => agreement.excess() < least * fewer_bits.excess(),
+        order => order.is_lt(),
     }
 }
 
