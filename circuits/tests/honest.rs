@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use support::{Conv, Form, GraphBuilder, checker::Recorder};
 use zkinfer_circuits::{CircuitPlan, PlanOptions};
 use zkinfer_models::{
-    execute,
+    Execution, RunError, execute,
     quantized::{QuantizedNode, QuantizedOp, TensorId},
 };
 
@@ -43,7 +43,15 @@ fn a_repeated_graph_computes_each_run_bit_for_bit() {
             .collect();
         let runs = inputs.iter().map(|input| execute(graph, std::slice::from_ref(input)).unwrap());
         let runs: Vec<_> = runs.collect();
-        let together = execute(&graph.repeated(3), &[inputs.concat()]).unwrap();
+        let repeated = graph.repeated(3);
+        let together = execute(&repeated, &[inputs.concat()]).unwrap();
+        let each: Vec<_> = runs.iter().collect();
+        let joined = Execution::joined(graph, &repeated, &each).unwrap();
+        assert!(joined == together, "{name}");
+        let mut short = runs[0].clone();
+        short.values[0].pop();
+        let refused = Execution::joined(graph, &repeated, &[&short, each[1], each[2]]);
+        assert!(matches!(refused, Err(RunError::InputLength { .. })), "{name}");
         for (id, tensor) in graph.tensors.iter().enumerate() {
             let each: Vec<i64> = runs.iter().flat_map(|run| run.values[id].clone()).collect();
             assert_eq!(together.values[id], each, "{name}: {}", tensor.name);

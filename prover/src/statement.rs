@@ -5,7 +5,7 @@ use std::sync::Arc;
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 use rand_core::{OsRng, RngCore};
 use zkinfer_circuits::{Blindings, InferenceCircuit};
-use zkinfer_models::{Execution, execute, quantized::TensorId};
+use zkinfer_models::{Execution, quantized::TensorId};
 use zkinfer_verifier::{
     Blinding, ClaimedValues, InferenceClaim, JobBinding, Opening, Openings, TensorLayout,
     Visibility, decode_scalar, encode_scalar,
@@ -85,11 +85,9 @@ fn joined(setup: &Setup, inferences: &[Inference<'_>]) -> Result<Arc<Execution>,
     if let [only] = inferences {
         return Ok(Arc::clone(only.execution));
     }
-    let input = |id: &TensorId| -> Vec<i64> {
-        inferences.iter().flat_map(|of| of.execution.values[id.0].iter().copied()).collect()
-    };
-    let inputs: Vec<_> = setup.plan().claim_graph().inputs.iter().map(input).collect();
-    Ok(Arc::new(execute(setup.plan().graph(), &inputs)?))
+    let (of_claim, of_all) = (setup.plan().claim_graph(), setup.plan().graph());
+    let runs: Vec<&Execution> = inferences.iter().map(|of| &**of.execution).collect();
+    Ok(Arc::new(Execution::joined(of_claim, of_all, &runs)?))
 }
 
 impl Stated {
