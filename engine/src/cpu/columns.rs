@@ -268,7 +268,7 @@ pub(super) fn divisors<A: Arithmetic>(
     omegas: &[A::Fr],
     points: &[Fr],
 ) -> Vec<A::Fr> {
-    let points = batch::splat_all(arithmetic, points);
+    let points = batch::uniforms(arithmetic, points);
     arithmetic.vectorize(
         #[inline(always)]
         || {
@@ -277,7 +277,7 @@ pub(super) fn divisors<A: Arithmetic>(
             for omega in omegas {
                 let mut product = one;
                 for point in &points {
-                    product = product.mul(omega.sub(*point));
+                    product = product.mul(omega.sub(A::Fr::broadcast(point)));
                 }
                 divisors.push(product);
             }
@@ -294,14 +294,14 @@ pub(super) fn quotients<A: Arithmetic>(
     omegas: &[A::Fr],
     remainder: &[Fr],
 ) {
-    let remainder = batch::splat_all(arithmetic, remainder);
+    let remainder = batch::uniforms(arithmetic, remainder);
     arithmetic.vectorize(
         #[inline(always)]
         || {
             for ((inverse, value), omega) in inverses.iter_mut().zip(dividend).zip(omegas) {
                 let mut at = A::Fr::zero();
                 for coefficient in remainder.iter().rev() {
-                    at = at.mul(*omega).add(*coefficient);
+                    at = at.mul(*omega).add(A::Fr::broadcast(coefficient));
                 }
                 *inverse = inverse.mul(value.sub(at));
             }

@@ -53,7 +53,7 @@ impl<A: Arithmetic> CpuDevice<A> {
         let values: Vec<&[A::Fr]> = values.collect();
         let mut outputs = rows::run(self.arithmetic, program, uniforms, &values);
         let mut constraint = outputs.pop().expect("the program has one output");
-        self.domain.interpolate_coset(&mut constraint, coset);
+        self.domain.interpolate_coset(std::slice::from_mut(&mut constraint), coset);
         constraint
     }
 

@@ -28,7 +28,7 @@ pub(super) fn run<A: Arithmetic>(
     sources: &[&[A::Fr]],
 ) -> Vec<Vec<A::Fr>> {
     let Some(packs) = sources.first().map(|source| source.len()) else { return Vec::new() };
-    let uniforms = batch::splat_all(arithmetic, uniforms);
+    let uniforms = batch::uniforms(arithmetic, uniforms);
     let machine = Machine::<A> {
         steps: resolve(&program.steps, packs * A::Fr::WIDTH),
         outputs: program.outputs.iter().map(|&o| place(o, packs * A::Fr::WIDTH)).collect(),
@@ -95,7 +95,7 @@ struct Machine<'a, A: Arithmetic> {
     steps: Vec<Work>,
     outputs: Vec<Place>,
     registers: usize,
-    uniforms: &'a [A::Fr],
+    uniforms: &'a [batch::Uniform<A>],
     sources: &'a [&'a [A::Fr]],
 }
 
@@ -152,7 +152,7 @@ impl<A: Arithmetic> Machine<'_, A> {
             Place::Source(source, by) => {
                 rotated::<A>(self.sources[source], (first + i) * A::Fr::WIDTH + by)
             }
-            Place::Uniform(uniform) => self.uniforms[uniform],
+            Place::Uniform(uniform) => A::Fr::broadcast(&self.uniforms[uniform]),
         }
     }
 
@@ -185,6 +185,11 @@ impl<A: Arithmetic> Machine<'_, A> {
         i: usize,
     ) -> A::Fr {
         if let [product] = products {
+            if let Place::Uniform(uniform) = product.value.1 {
+                let a = self.fetch(product.value.0, registers, first, i);
+                let a = if product.minus { A::Fr::zero().sub(a) } else { a };
+                return a.mul_uniform(&self.uniforms[uniform]);
+            }
             let (a, b) = self.factors(product, registers, first, i);
             return a.mul(b);
         }

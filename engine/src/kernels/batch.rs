@@ -266,16 +266,20 @@ fn offset<P: Pack<Fr>>() -> Fr {
     Fr::from(P::INTEGER_OFFSET.unsigned_abs())
 }
 
-/// The scalars in every lane.
-pub(crate) fn splat_all<A: Arithmetic>(arithmetic: A, scalars: &[Fr]) -> Vec<A::Fr> {
+/// An element that is the same in every lane.
+pub(crate) type Uniform<A> = <<A as Arithmetic>::Fr as Pack<Fr>>::Uniform;
+
+/// The scalars, to be read in every lane: in memory they take a lane only, so that many fit the
+/// first cache.
+pub(crate) fn uniforms<A: Arithmetic>(arithmetic: A, scalars: &[Fr]) -> Vec<Uniform<A>> {
     arithmetic.vectorize(
         #[inline(always)]
         || {
-            let mut packs = Vec::with_capacity(scalars.len());
+            let mut uniforms = Vec::with_capacity(scalars.len());
             for &scalar in scalars {
-                packs.push(A::Fr::splat(scalar));
+                uniforms.push(A::Fr::uniform(scalar));
             }
-            packs
+            uniforms
         },
     )
 }
@@ -289,7 +293,7 @@ pub(crate) fn add_scaled<A: Arithmetic>(
     columns: &[&[A::Fr]],
 ) {
     assert_eq!(scalars.len(), columns.len(), "a scalar for each column");
-    let scalars = splat_all(arithmetic, scalars);
+    let scalars = uniforms(arithmetic, scalars);
     parallel::chunks(accumulate, TASK, |chunk, accumulate| {
         arithmetic.vectorize(
             #[inline(always)]
@@ -303,8 +307,9 @@ pub(crate) fn add_scaled<A: Arithmetic>(
                         scalars.chunks(SUM_TERMS).zip(columns.chunks(SUM_TERMS))
                     {
                         let mut sum = A::Fr::empty_sum();
-                        for (&scalar, column) in scalars.iter().zip(columns) {
+                        for (scalar, column) in scalars.iter().zip(columns) {
                             column[soon].prefetch_far();
+                            let scalar = A::Fr::broadcast(scalar);
                             A::Fr::add_product(&mut sum, scalar, column[row]);
                         }
                         *to = to.add(A::Fr::reduce_sum(sum));
@@ -329,7 +334,7 @@ pub(crate) fn add_scaled_integers<A: Arithmetic>(
         .zip(columns.chunks(SUM_TERMS))
         .map(|(scalars, columns)| Group {
             excess: -offset::<A::Fr>() * scalars.iter().sum::<Fr>(),
-            scalars: splat_all(arithmetic, scalars),
+            scalars: uniforms(arithmetic, scalars),
             columns,
         })
         .collect();
@@ -353,8 +358,8 @@ pub(crate) fn add_scaled_integers<A: Arithmetic>(
 }
 
 /// As many columns as a sum takes.
-struct Group<'a, P> {
-    scalars: Vec<P>,
+struct Group<'a, P: Pack<Fr>> {
+    scalars: Vec<P::Uniform>,
     columns: &'a [&'a [i32]],
     /// What corrects the offset of the integers.
     excess: Fr,
@@ -368,7 +373,7 @@ impl<P: Pack<Fr>> Group<'_, P> {
         for (scalar, column) in self.scalars.iter().zip(self.columns) {
             let lanes = &column[first * P::WIDTH..(first + ROWS) * P::WIDTH];
             for (sum, lanes) in sums.iter_mut().zip(lanes.chunks_exact(P::WIDTH)) {
-                scalar.add_integer_product(sum, lanes);
+                P::broadcast(scalar).add_integer_product(sum, lanes);
             }
         }
         for (to, sum) in to.iter_mut().zip(sums) {
@@ -389,7 +394,7 @@ pub(crate) fn combine_pieces<A: Arithmetic>(
     if sums.is_empty() {
         return sums;
     }
-    let scalars = splat_all(arithmetic, weights);
+    let scalars = uniforms(arithmetic, weights);
     let lanes = <A::Fr as Pack<Fr>>::WIDTH;
     // Some rows to a lane each; a task has as many as fit the second cache.
     parallel::chunks(&mut sums, TASK / 8 * lanes * pieces, |chunk, sums| {
@@ -409,7 +414,12 @@ pub(crate) fn combine_pieces<A: Arithmetic>(
 
 /// The sums of the pieces of the first rows, a row to a lane; a lane without a row has the last one.
 #[inline(always)]
-fn combine_lanes<A: Arithmetic>(rows: &[Fr], width: usize, scalars: &[A::Fr], sums: &mut [Fr]) {
+fn combine_lanes<A: Arithmetic>(
+    rows: &[Fr],
+    width: usize,
+    scalars: &[Uniform<A>],
+    sums: &mut [Fr],
+) {
     let pieces = width.div_ceil(scalars.len());
     let last = sums.len() / pieces - 1;
     for piece in 0..pieces {
@@ -419,10 +429,11 @@ fn combine_lanes<A: Arithmetic>(rows: &[Fr], width: usize, scalars: &[A::Fr], su
         let mut column = columns.start;
         for scalars in scalars[..columns.len()].chunks(SUM_TERMS) {
             let mut sum = A::Fr::empty_sum();
-            for &scalar in scalars {
+            for scalar in scalars {
                 for (row, lane) in lanes[..<A::Fr as Pack<Fr>>::WIDTH].iter_mut().enumerate() {
                     *lane = rows[row.min(last) * width + column];
                 }
+                let scalar = A::Fr::broadcast(scalar);
                 A::Fr::add_product(&mut sum, scalar, A::Fr::from_lanes(&lanes));
                 column += 1;
             }

@@ -103,7 +103,7 @@ pub fn extend(set: Instructions, values: &[Fr], shift: Fr) -> [Vec<Fr>; 2] {
             let (mut extended, other) = (packs.clone(), domain.coset(self.1));
             domain.evaluate(&packs, &other, &mut extended);
             let values = unpack(arithmetic, &extended);
-            domain.interpolate_coset(&mut extended, &other);
+            domain.interpolate_coset(std::slice::from_mut(&mut extended), &other);
             domain.evaluate(&extended, &coset, &mut packs);
             [values, unpack(arithmetic, &packs)]
         }

@@ -80,8 +80,8 @@ impl<A: Arithmetic> Domain<A> {
         let root = (k..Fr::S).fold(Fr::ROOT_OF_UNITY, |root, _| root.square());
         let scale = Fr::TWO_INV.pow_vartime([k.into()]);
         let inverse_root = root.invert().expect("a root of unity is not zero");
-        let inverse = (k >= SMALLEST)
-            .then(|| Twiddles::new(arithmetic, k, Fr::ONE, inverse_root).scaled(arithmetic, scale));
+        let inverse =
+            (k >= SMALLEST).then(|| Twiddles::new(arithmetic, k, [Fr::ONE, inverse_root], scale));
         Self { arithmetic, k, root, inverse }
     }
 
@@ -98,7 +98,7 @@ impl<A: Arithmetic> Domain<A> {
 
     /// The coset shift·H; `shift` is not zero. Costs a seventh to a third of a transform.
     pub(crate) fn coset(&self, shift: Fr) -> Coset<A> {
-        let twiddles = || Twiddles::new(self.arithmetic, self.k, shift, self.root);
+        let twiddles = || Twiddles::new(self.arithmetic, self.k, [shift, self.root], Fr::ONE);
         Coset { shift, forward: (self.k >= SMALLEST).then(twiddles) }
     }
 
@@ -110,32 +110,46 @@ impl<A: Arithmetic> Domain<A> {
         }
     }
 
-    /// Values on the coset to coefficients, in place. Both are relaxed.
+    /// Values of polynomials on the coset to their coefficients, in place. Both are relaxed.
     ///
     /// Makes twiddles for this one call, which costs as much as [`Domain::coset`].
-    pub(crate) fn interpolate_coset(&self, values: &mut [A::Fr], coset: &Coset<A>) {
+    pub(crate) fn interpolate_coset(&self, polynomials: &mut [Vec<A::Fr>], coset: &Coset<A>) {
         if self.inverse.is_none() {
-            return self.interpolate_elements(values, coset.shift);
+            let each = polynomials.iter_mut();
+            return each.for_each(|values| self.interpolate_elements(values, coset.shift));
         }
         let invert = |point: Fr| point.invert().expect("a shift is not zero");
         let scale = Fr::TWO_INV.pow_vartime([self.k.into()]);
-        let twiddles =
-            Twiddles::new(self.arithmetic, self.k, invert(coset.shift), invert(self.root));
-        self.to_coefficients(&twiddles.scaled(self.arithmetic, scale), values);
+        let points = [coset.shift, self.root].map(invert);
+        let twiddles = Twiddles::new(self.arithmetic, self.k, points, scale);
+        parallel::chunks(polynomials, 1, |_, polynomials| {
+            polynomials.iter_mut().for_each(|values| self.to_coefficients(&twiddles, values));
+        });
     }
 
     /// Coefficients to values on the coset. Both are relaxed.
     pub(crate) fn evaluate(&self, coefficients: &[A::Fr], coset: &Coset<A>, out: &mut [A::Fr]) {
+        assert!(coefficients.len() == out.len(), "as many values as coefficients");
+        self.evaluate_from(Some(coefficients), coset, out);
+    }
+
+    /// [`Domain::evaluate`] in place.
+    pub(crate) fn evaluate_in_place(&self, polynomial: &mut [A::Fr], coset: &Coset<A>) {
+        self.evaluate_from(None, coset, polynomial);
+    }
+
+    /// The coefficients are in `out` where they are nowhere else.
+    fn evaluate_from(&self, coefficients: Option<&[A::Fr]>, coset: &Coset<A>, out: &mut [A::Fr]) {
         match &coset.forward {
             Some(twiddles) => {
                 assert!(
-                    coefficients.len() == self.packs() && out.len() == self.packs(),
+                    out.len() == self.packs(),
                     "a polynomial has as many elements as the domain"
                 );
                 self.to_values(twiddles, coefficients, out);
             }
             None => {
-                let mut elements = self.elements(coefficients);
+                let mut elements = self.elements(coefficients.unwrap_or(out));
                 let powers =
                     std::iter::successors(Some(Fr::ONE), |power| Some(power * coset.shift));
                 elements.iter_mut().zip(powers).for_each(|(element, power)| *element *= power);
@@ -228,28 +242,32 @@ impl<A: Arithmetic> Domain<A> {
         1 << if self.k <= 9 { self.k } else { 8 + self.k % 2 }
     }
 
-    fn to_values(&self, twiddles: &Twiddles<A>, coefficients: &[A::Fr], out: &mut [A::Fr]) {
+    /// Coefficients `from` or in `out` to values.
+    fn to_values<'a>(&self, twiddles: &Twiddles<A>, from: Option<&'a [A::Fr]>, out: &mut [A::Fr]) {
         let n = out.len() * <A::Fr as Pack<Fr>>::WIDTH;
         let last = n == self.len();
         if n <= self.leaf_len() {
             let leaf = Leaf { twiddles, len: n };
             return self.arithmetic.vectorize(
                 #[inline(always)]
-                || leaf.to_values(coefficients, out, last),
+                || leaf.to_values(from, out, last),
             );
         }
         let quarter = out.len() / 4;
-        let (from_low, from_high) = coefficients.split_at(2 * quarter);
-        let (from, to) = ([from_low, from_high], out.split_at_mut(2 * quarter));
-        let half = |from: &[A::Fr], to: &mut [A::Fr]| {
-            let (from, to) = (from.split_at(quarter), to.split_at_mut(quarter));
+        let split = |from: Option<&'a [A::Fr]>, at| match from.map(|from| from.split_at(at)) {
+            Some((low, high)) => (Some(low), Some(high)),
+            None => (None, None),
+        };
+        let (from, to) = (split(from, 2 * quarter), out.split_at_mut(2 * quarter));
+        let half = |from: Option<&'a [A::Fr]>, to: &mut [A::Fr]| {
+            let (from, to) = (split(from, quarter), to.split_at_mut(quarter));
             fork(
                 n,
                 || self.to_values(twiddles, from.0, to.0),
                 || self.to_values(twiddles, from.1, to.1),
             );
         };
-        fork(n, || half(from[0], to.0), || half(from[1], to.1));
+        fork(n, || half(from.0, to.0), || half(from.1, to.1));
         let combine = |pair: Pair<'_, A>| {
             self.arithmetic.vectorize(
                 #[inline(always)]

@@ -59,11 +59,21 @@ pub(crate) trait Pack<F>: Copy + fmt::Debug + Send + Sync + 'static {
     const INTEGER_OFFSET: i64;
     /// A sum of products that is reduced once, at the end.
     type Sum: Copy;
+    /// An element that is the same in every lane, as it is kept in memory.
+    type Uniform: Copy + fmt::Debug + Send + Sync + 'static;
+    /// A factor of many products, prepared for them.
+    type Constant: Copy + fmt::Debug + Send + Sync + 'static;
 
     /// Zero in every lane.
     fn zero() -> Self;
     /// The same element in every lane.
     fn splat(value: F) -> Self;
+    /// An element to be kept.
+    fn uniform(value: F) -> Self::Uniform;
+    /// An element that was kept, in every lane.
+    fn broadcast(value: &Self::Uniform) -> Self;
+    /// `self · rhs` for a lazy `self` below `20p`.
+    fn mul_uniform(self, rhs: &Self::Uniform) -> Self;
     /// One element per lane; takes the first [`Pack::WIDTH`].
     fn from_lanes(lanes: &[F]) -> Self;
     /// Writes the first [`Pack::WIDTH`] of `lanes`.
@@ -103,11 +113,15 @@ pub(crate) trait Pack<F>: Copy + fmt::Debug + Send + Sync + 'static {
     }
     /// `self · rhs` for a lazy `self` below `20p` and a relaxed `rhs`.
     fn mul_lazy(self, rhs: Self) -> Self;
-    /// [`Pack::mul_lazy`] with a product that is lazy, though below `2p`: carries between its limbs
-    /// are left to what it is an operand of, which is a sum of at most 28 of them.
+    /// Prepares a relaxed element as a factor, at the cost of a product.
+    fn constant(self) -> Self::Constant;
+    /// `self · rhs` for a lazy `self` below `20p`.
+    fn mul_constant(self, rhs: &Self::Constant) -> Self;
+    /// [`Pack::mul_constant`] with a product that is lazy, though below `2p`: carries between its
+    /// limbs are left to what it is an operand of, which is a sum of at most 28 of them.
     #[inline(always)]
-    fn mul_uncarried(self, rhs: Self) -> Self {
-        self.mul_lazy(rhs)
+    fn mul_uncarried(self, rhs: &Self::Constant) -> Self {
+        self.mul_constant(rhs)
     }
     /// The relaxed representative of a lazy element below `16p`.
     fn relax(self) -> Self;
@@ -166,6 +180,8 @@ pub(crate) trait Coordinates: Pack<Fq> {
     fn store_points(x: Self, y: Self, write: impl FnMut(usize, TablePoint));
     /// Says that a point will be loaded soon.
     fn prefetch(point: &TablePoint);
+    /// Says that a point will be loaded, but not at once.
+    fn prefetch_far_point(point: &TablePoint);
     /// Lanes of `if_set` where the bit of `mask` is set, else of `self`.
     fn replace(self, mask: u8, if_set: Self) -> Self;
 }

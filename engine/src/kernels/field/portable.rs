@@ -22,6 +22,8 @@ impl<F: Integer> Pack<F> for Single<F> {
     const WIDTH: usize = 1;
     const INTEGER_OFFSET: i64 = 1 << 31;
     type Sum = Wide;
+    type Uniform = Self;
+    type Constant = Self;
 
     #[inline(always)]
     fn zero() -> Self {
@@ -31,6 +33,21 @@ impl<F: Integer> Pack<F> for Single<F> {
     fn splat(value: F) -> Self {
         Self(value)
     }
+    #[inline(always)]
+    fn uniform(value: F) -> Self {
+        Self::splat(value)
+    }
+
+    #[inline(always)]
+    fn broadcast(value: &Self) -> Self {
+        *value
+    }
+
+    #[inline(always)]
+    fn mul_uniform(self, rhs: &Self) -> Self {
+        self.mul(*rhs)
+    }
+
     #[inline(always)]
     fn from_lanes(lanes: &[F]) -> Self {
         Self(lanes[0])
@@ -80,6 +97,14 @@ impl<F: Integer> Pack<F> for Single<F> {
     #[inline(always)]
     fn sub_lazy_by<const TIMES: u64>(self, rhs: Self) -> Self {
         self.sub(rhs)
+    }
+    #[inline(always)]
+    fn constant(self) -> Self {
+        self
+    }
+    #[inline(always)]
+    fn mul_constant(self, rhs: &Self) -> Self {
+        self.mul(*rhs)
     }
     #[inline(always)]
     fn mul_lazy(self, rhs: Self) -> Self {
@@ -181,6 +206,8 @@ impl Coordinates for Single<Fq> {
     }
     #[inline(always)]
     fn prefetch(_: &TablePoint) {}
+    #[inline(always)]
+    fn prefetch_far_point(_: &TablePoint) {}
     #[inline(always)]
     fn replace(self, mask: u8, if_set: Self) -> Self {
         if mask & 1 == 1 { if_set } else { self }

@@ -110,7 +110,12 @@ fn lazy_operations_hold_at_their_bounds<F: PrimeField, P: Pack<F>>() {
             assert_relaxed(sum.relax_above::<6>().relax(), scaled);
             for (b, b_lanes) in &packs {
                 assert_relaxed(sum.mul_lazy(*b), |i| scaled(i) * b_lanes[i]);
-                assert_relaxed(sum.mul_uncarried(*b).relax(), |i| scaled(i) * b_lanes[i]);
+                let uniform = P::uniform(b_lanes[0]);
+                assert_relaxed(P::broadcast(&uniform), |_| b_lanes[0]);
+                assert_relaxed(sum.mul_uniform(&uniform), |i| scaled(i) * b_lanes[0]);
+                let constant = b.constant();
+                assert_relaxed(sum.mul_constant(&constant), |i| scaled(i) * b_lanes[i]);
+                assert_relaxed(sum.mul_uncarried(&constant).relax(), |i| scaled(i) * b_lanes[i]);
             }
         }
         assert_relaxed(times(*a, 8).relax(), |i| a_lanes[i] * F::from(8));
@@ -142,7 +147,8 @@ fn products_are_carried_when_their_sum_is_reduced<F: PrimeField, P: Pack<F>>() {
     let (large, value) = large::<F, P>();
     let minus_one = P::splat(-F::ONE).canonical();
     for (factor, element) in [(large, value), (minus_one, -F::ONE)] {
-        let product = times(minus_one, 7).mul_uncarried(factor);
+        let constant = factor.constant();
+        let product = times(minus_one, 7).mul_uncarried(&constant);
         let expected = -element * F::from(7);
         // As transforms add products to an element: one for each stride.
         let (mut sum, mut difference) = (factor, factor);
@@ -152,7 +158,8 @@ fn products_are_carried_when_their_sum_is_reduced<F: PrimeField, P: Pack<F>>() {
             let total = expected * F::from(count);
             assert_relaxed(sum.relax(), |_| element + total);
             assert_relaxed(difference.relax(), |_| element - total);
-            assert_relaxed(sum.mul_uncarried(factor).relax(), |_| (element + total) * element);
+            let scaled = sum.mul_uncarried(&constant).relax();
+            assert_relaxed(scaled, |_| (element + total) * element);
             assert_relaxed(difference.mul_lazy(factor), |_| (element - total) * element);
             let raised = difference.add_multiple::<8>().sub_lazy_by::<0>(product);
             assert_relaxed(raised.relax(), |_| element - total - expected);

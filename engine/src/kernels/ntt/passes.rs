@@ -9,7 +9,7 @@ use halo2_proofs::halo2curves::bn256::Fr;
 
 use super::{
     Arithmetic, Pack, TASK, parallel,
-    twiddles::{BUTTERFLIES, Twiddles},
+    twiddles::{BUTTERFLIES, Constant, Twiddles},
 };
 
 /// A block in the first cache: the base and all strides, pass by pass.
@@ -28,18 +28,26 @@ impl<A: Arithmetic> Leaf<'_, A> {
         if self.len.trailing_zeros() % 2 == 1 { 8 } else { 16 }
     }
 
-    /// Coefficients to values, which are relaxed if this is the `last` pass.
+    /// Coefficients to values, which are relaxed if this is the `last` pass; the coefficients are in
+    /// `out` where they are nowhere else.
     #[inline(always)]
-    pub(super) fn to_values(self, coefficients: &[A::Fr], out: &mut [A::Fr], last: bool) {
-        for (from, to) in coefficients.as_chunks::<8>().0.iter().zip(out.as_chunks_mut::<8>().0) {
-            base_to_values(self.twiddles, from, to);
+    pub(super) fn to_values(self, coefficients: Option<&[A::Fr]>, out: &mut [A::Fr], last: bool) {
+        let blocks = out.as_chunks_mut::<8>().0;
+        if let Some(coefficients) = coefficients {
+            for (from, to) in coefficients.as_chunks::<8>().0.iter().zip(blocks) {
+                base_to_values(self.twiddles, from, to);
+            }
+        } else {
+            for block in blocks {
+                base_to_values(self.twiddles, &{ *block }, block);
+            }
         }
         let mut stride = self.first_pair();
         if stride > 8 {
             let half = 8 / <A::Fr as Pack<Fr>>::WIDTH;
             for block in out.chunks_exact_mut(2 * half) {
                 let (low, high) = block.split_at_mut(half);
-                for ((low, high), &x) in low.iter_mut().zip(high).zip(self.twiddles.stride(8)) {
+                for ((low, high), x) in low.iter_mut().zip(high).zip(self.twiddles.stride(8)) {
                     // Both are in [2p, 16p).
                     let product = high.mul_uncarried(x);
                     (*low, *high) = (low.add_lazy(product), low.sub_lazy_by::<2>(product));
@@ -69,7 +77,7 @@ impl<A: Arithmetic> Leaf<'_, A> {
             let half = 8 / <A::Fr as Pack<Fr>>::WIDTH;
             for block in values.chunks_exact_mut(2 * half) {
                 let (low, high) = block.split_at_mut(half);
-                for ((low, high), &x) in low.iter_mut().zip(high).zip(self.twiddles.stride(8)) {
+                for ((low, high), x) in low.iter_mut().zip(high).zip(self.twiddles.stride(8)) {
                     let difference = low.sub_lazy(*high);
                     *low = low.add_lazy(*high).relax();
                     *high = difference.mul_uncarried(x);
@@ -92,7 +100,7 @@ fn base_to_values<A: Arithmetic>(twiddles: &Twiddles<A>, from: &[A::Fr; 8], to: 
     base_first::<A, 2>(twiddles, from, to, 1);
     base_first::<A, 4>(twiddles, from, to, 2);
     base_first::<A, 2>(twiddles, from, to, 3);
-    for (&(low, stride), &x) in BUTTERFLIES[4..].iter().zip(&twiddles.base[4..]) {
+    for (&(low, stride), x) in BUTTERFLIES[4..].iter().zip(&twiddles.base[4..]) {
         let product = to[low + stride].mul_uncarried(x);
         to[low + stride] = to[low].sub_lazy_by::<0>(product);
         to[low] = to[low].add_lazy(product);
@@ -108,7 +116,7 @@ fn base_first<A: Arithmetic, const ABOVE: u64>(
     to: &mut [A::Fr; 8],
     i: usize,
 ) {
-    let product = from[2 * i + 1].mul_uncarried(twiddles.base[i]);
+    let product = from[2 * i + 1].mul_uncarried(&twiddles.base[i]);
     let low = from[2 * i].add_multiple::<ABOVE>();
     (to[2 * i], to[2 * i + 1]) = (low.add_lazy(product), low.sub_lazy_by::<0>(product));
 }
@@ -117,7 +125,7 @@ fn base_first<A: Arithmetic, const ABOVE: u64>(
 #[inline(always)]
 fn base_to_coefficients<A: Arithmetic>(twiddles: &Twiddles<A>, block: &mut [A::Fr; 8]) {
     A::Fr::rows_to_lanes(block);
-    for (&(low, stride), &x) in BUTTERFLIES[4..].iter().zip(&twiddles.base[4..]).rev() {
+    for (&(low, stride), x) in BUTTERFLIES[4..].iter().zip(&twiddles.base[4..]).rev() {
         // Sums are < 8p after stride 4 and < 16p after stride 2.
         let difference = block[low].sub_lazy_by::<8>(block[low + stride]);
         block[low] = block[low].add_lazy(block[low + stride]);
@@ -125,12 +133,12 @@ fn base_to_coefficients<A: Arithmetic>(twiddles: &Twiddles<A>, block: &mut [A::F
     }
     block[0] = block[0].relax();
     block[1] = block[1].relax();
-    for (pair, &x) in block.as_chunks_mut::<2>().0.iter_mut().zip(&twiddles.base) {
+    for (pair, x) in block.as_chunks_mut::<2>().0.iter_mut().zip(&twiddles.base) {
         let difference = pair[0].sub_lazy(pair[1]);
         pair[0] = pair[0].add_lazy(pair[1]);
-        pair[1] = difference.mul_lazy(x);
+        pair[1] = difference.mul_constant(x);
     }
-    block[0] = block[0].mul_lazy(twiddles.scale);
+    block[0] = block[0].mul_constant(&twiddles.scale);
     for place in [2, 4, 6] {
         block[place] = block[place].relax();
     }
@@ -140,7 +148,7 @@ fn base_to_coefficients<A: Arithmetic>(twiddles: &Twiddles<A>, block: &mut [A::F
 pub(super) struct Pair<'a, A: Arithmetic> {
     quarters: [&'a mut [A::Fr]; 4],
     /// Twiddles of stride h, and the halves of those of stride 2h.
-    twiddles: [&'a [A::Fr]; 3],
+    twiddles: [&'a [Constant<A>]; 3],
 }
 
 impl<'a, A: Arithmetic> Pair<'a, A> {
@@ -174,7 +182,7 @@ impl<'a, A: Arithmetic> Pair<'a, A> {
         let [a, b, c, d] = self.quarters;
         let [w, x, ix] = self.twiddles;
         let quads = a.iter_mut().zip(b).zip(c.iter_mut().zip(d));
-        for (((a, b), (c, d)), ((&w, &x), &ix)) in quads.zip(w.iter().zip(x).zip(ix)) {
+        for (((a, b), (c, d)), ((w, x), ix)) in quads.zip(w.iter().zip(x).zip(ix)) {
             // Products of one line do not wait for each other: the processor looks less than two
             // products ahead.
             let (wd, wb) = (d.mul_uncarried(w), b.mul_uncarried(w));
@@ -200,7 +208,7 @@ impl<'a, A: Arithmetic> Pair<'a, A> {
         let [a, b, c, d] = self.quarters;
         let [w, x, ix] = self.twiddles;
         let quads = a.iter_mut().zip(b).zip(c.iter_mut().zip(d));
-        for (((a, b), (c, d)), ((&w, &x), &ix)) in quads.zip(w.iter().zip(x).zip(ix)) {
+        for (((a, b), (c, d)), ((w, x), ix)) in quads.zip(w.iter().zip(x).zip(ix)) {
             let (even, odd) = (a.add_lazy(*c), a.sub_lazy(*c).mul_uncarried(x));
             let (even_minus, odd_minus) = (b.add_lazy(*d), b.sub_lazy(*d).mul_uncarried(ix));
             // Even < 8p, and differences of them < 16p.

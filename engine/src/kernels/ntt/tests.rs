@@ -62,7 +62,10 @@ impl Run for EvaluationsAreSums {
             for shift in [Fr::ONE, -Fr::ONE, Fr::from(7)] {
                 let mut out = packed(&domain, &transformed);
                 domain.evaluate(&packs, &domain.coset(shift), &mut out);
+                let mut in_place = packs.clone();
+                domain.evaluate_in_place(&mut in_place, &domain.coset(shift));
                 let values = domain.elements(&out);
+                assert_eq!(domain.elements(&in_place), values, "k = {k}");
                 for i in [0, 1, 2, 3, 5, domain.len() / 2, domain.len() - 1] {
                     let i = i % domain.len();
                     let point = shift * domain.root().pow([i as u64]);
@@ -90,7 +93,7 @@ impl Run for TheWayBackIsTheInverse {
                 let coset = domain.coset(shift);
                 let mut packs = packed(&domain, &values);
                 let mut again = packs.clone();
-                domain.interpolate_coset(&mut packs, &coset);
+                domain.interpolate_coset(std::slice::from_mut(&mut packs), &coset);
                 domain.evaluate(&packs, &coset, &mut again);
                 assert_eq!(domain.elements(&again), values, "k = {k}");
             }

@@ -175,9 +175,9 @@ impl Quad for Avx2 {
         unsafe { _mm_prefetch::<_MM_HINT_T0>(words.as_ptr().cast()) }
     }
     #[inline(always)]
-    fn prefetch_far(&self) {
+    fn prefetch_far<T>(value: &T) {
         // SAFETY: every x86-64 processor has it, and any address will do.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(self).cast()) }
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(value).cast()) }
     }
 }
 

@@ -112,6 +112,8 @@ impl<F: Modulus, L: Quad> Pack<F> for Narrow<F, L> {
     const WIDTH: usize = 4;
     const INTEGER_OFFSET: i64 = 0;
     type Sum = Columns<L>;
+    type Uniform = Self;
+    type Constant = Self;
 
     #[inline(always)]
     fn zero() -> Self {
@@ -122,6 +124,21 @@ impl<F: Modulus, L: Quad> Pack<F> for Narrow<F, L> {
     fn splat(value: F) -> Self {
         let limbs = constant(split(value.words(), NARROW_BITS));
         Self::new(multiply::<F, L>(limbs, constant(F::NARROW.from_words)))
+    }
+
+    #[inline(always)]
+    fn uniform(value: F) -> Self {
+        Self::splat(value)
+    }
+
+    #[inline(always)]
+    fn broadcast(value: &Self) -> Self {
+        *value
+    }
+
+    #[inline(always)]
+    fn mul_uniform(self, rhs: &Self) -> Self {
+        self.mul(*rhs)
     }
 
     #[inline(always)]
@@ -199,6 +216,16 @@ impl<F: Modulus, L: Quad> Pack<F> for Narrow<F, L> {
     #[inline(always)]
     fn mul_lazy(self, rhs: Self) -> Self {
         self.mul(rhs)
+    }
+
+    #[inline(always)]
+    fn constant(self) -> Self {
+        self
+    }
+
+    #[inline(always)]
+    fn mul_constant(self, rhs: &Self) -> Self {
+        self.mul(*rhs)
     }
 
     #[inline(always)]
@@ -325,6 +352,11 @@ impl<L: Quad> Coordinates for Narrow<Fq, L> {
     #[inline(always)]
     fn prefetch(point: &TablePoint) {
         L::prefetch(&point.words);
+    }
+
+    #[inline(always)]
+    fn prefetch_far_point(point: &TablePoint) {
+        L::prefetch_far(&point.words);
     }
 
     #[inline(always)]

@@ -56,7 +56,7 @@ pub(crate) trait Quad: Copy + fmt::Debug + Send + Sync + 'static {
     /// Says that these words will be loaded soon.
     fn prefetch(words: &[u64; 8]);
     /// Says that this will be loaded, but not at once: it is not to take the place of what is.
-    fn prefetch_far(&self);
+    fn prefetch_far<T>(value: &T);
     /// [`limbs::product`], which an implementation may schedule better than the compiler does.
     #[inline(always)]
     fn product(
@@ -172,5 +172,5 @@ impl Quad for Emulated {
         std::array::from_fn(|column| Self(std::array::from_fn(|row| rows[row].0[column])))
     }
     fn prefetch(_: &[u64; 8]) {}
-    fn prefetch_far(&self) {}
+    fn prefetch_far<T>(_: &T) {}
 }

@@ -134,9 +134,9 @@ macro_rules! common_operations {
             unsafe { _mm_prefetch::<_MM_HINT_T0>(words.as_ptr().cast()) }
         }
         #[inline(always)]
-        fn prefetch_far(&self) {
+        fn prefetch_far<T>(value: &T) {
             // SAFETY: every processor with AVX-512 has it, and any address will do.
-            unsafe { _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(self).cast()) }
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(value).cast()) }
         }
         #[inline(always)]
         fn transpose(rows: [Self; 8]) -> [Self; 8] {

@@ -58,7 +58,7 @@ pub(crate) trait Lanes: Copy + fmt::Debug + Send + Sync + 'static {
     /// Says that these words will be loaded soon.
     fn prefetch(words: &[u64; 8]);
     /// Says that this will be loaded, but not at once: it is not to take the place of what is.
-    fn prefetch_far(&self);
+    fn prefetch_far<T>(value: &T);
     /// Rows to columns.
     fn transpose(rows: [Self; 8]) -> [Self; 8];
 
@@ -150,7 +150,7 @@ impl Lanes for Emulated {
         )
     }
     fn prefetch(_: &[u64; 8]) {}
-    fn prefetch_far(&self) {}
+    fn prefetch_far<T>(_: &T) {}
     fn transpose(rows: [Self; 8]) -> [Self; 8] {
         std::array::from_fn(|column| Self(std::array::from_fn(|row| rows[row].0[column])))
     }

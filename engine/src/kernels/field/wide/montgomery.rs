@@ -94,10 +94,12 @@ const PRODUCT_TERMS: [u64; 10] = [1, 2, 3, 4, 5, 4, 3, 2, 1, 0];
 const REDUCTION_TERMS: [u64; 10] = [0, 1, 2, 3, 5, 5, 4, 3, 2, 0];
 /// The same of a product and its reduction.
 const ALL_TERMS: [u64; 10] = [1, 3, 5, 7, 10, 9, 7, 5, 3, 0];
+/// The same of a product with a [`Constant`] and its reduction by three limbs.
+const CONSTANT_TERMS: [u64; 8] = [2, 5, 8, 8, 8, 6, 3, 0];
 
 /// Minus the biases of a column of these terms, each `times` as often.
 #[inline(always)]
-const fn bias<L: Lanes>(terms: &[u64; 10], column: usize, times: u64) -> u64 {
+const fn bias<L: Lanes>(terms: &[u64], column: usize, times: u64) -> u64 {
     let high = if column == 0 { 0 } else { terms[column - 1] };
     let low = terms[column].wrapping_mul(L::LOW_BIAS);
     low.wrapping_add(high.wrapping_mul(L::HIGH_BIAS)).wrapping_mul(times).wrapping_neg()
@@ -135,14 +137,40 @@ fn reduce_columns<F: Modulus, L: Lanes>(mut t: [L; 10]) -> [L; LIMBS] {
 
 #[inline(always)]
 fn multiply<F: Modulus, L: Lanes>(a: [L; LIMBS], b: [L; LIMBS]) -> [L; LIMBS] {
-    normalize(multiply_uncarried::<F, L>(a, b))
-}
-
-#[inline(always)]
-fn multiply_uncarried<F: Modulus, L: Lanes>(a: [L; LIMBS], b: [L; LIMBS]) -> [L; LIMBS] {
     let mut t: [L; 10] = std::array::from_fn(|column| L::splat(bias::<L>(&ALL_TERMS, column, 1)));
     add_columns(&mut t, &a.map(L::factor), &b.map(L::factor));
-    reduce_columns::<F, L>(t)
+    normalize(reduce_columns::<F, L>(t))
+}
+
+/// `a·w`, below `40p²/2^260 + 1.13p < 1.7p` for `a < 20p`; its limbs are not carried. The constant is
+/// `w·2^156` and `w·2^260`, both below 2p.
+///
+/// The low two limbs of `a` are multiplied by `w·2^156`, and the upper three, which count 2^104
+/// times, by `w·2^260`: that is `a·w·2^156` in eight columns, of which three limbs are to be cleared,
+/// instead of ten and five. It takes 81 multiply-adds instead of 101.
+#[inline(always)]
+fn multiply_constant<F: Modulus, L: Lanes>(
+    a: [L; LIMBS],
+    [low, high]: [[L; LIMBS]; 2],
+) -> [L; LIMBS] {
+    let mut t: [L; 8] = std::array::from_fn(|i| L::splat(bias::<L>(&CONSTANT_TERMS, i, 1)));
+    let (a, low, high) = (a.map(L::factor), low.map(L::factor), high.map(L::factor));
+    for i in 0..2 {
+        L::multiply_add(&mut t[i..=i + LIMBS], &low, a[i]);
+    }
+    for i in 0..3 {
+        L::multiply_add(&mut t[i..=i + LIMBS], &high, a[i + 2]);
+    }
+    let friendly = constant::<L>(F::WIDE.friendly).map(L::factor);
+    for i in 0..2 {
+        let limb = t[i].low_factor();
+        t[i + 1] = t[i + 1].add(t[i].carry());
+        L::multiply_add(&mut t[i + 1..=i + 1 + LIMBS], &friendly, limb);
+    }
+    let p = constant::<L>(F::WIDE.modulus).map(L::factor);
+    let multiple = L::multiply_low(t[2].low_factor(), L::splat(F::WIDE.inverse).factor());
+    L::multiply_add(&mut t[2..], &p, multiple);
+    [t[3].add(t[2].carry()), t[4], t[5], t[6], t[7]]
 }
 
 /// `a²`: a product `a_i·a_j` of two limbs is taken once and doubled.
@@ -186,6 +214,10 @@ impl<F: Modulus, L: Lanes> Pack<F> for Vector<F, L> {
     const INTEGER_OFFSET: i64 = 1 << 31;
     /// Columns, and how many terms they hold.
     type Sum = ([L; 10], u32);
+    /// The limbs of one lane of a [`Pack::Constant`].
+    type Uniform = [[u64; LIMBS]; 2];
+    /// The factor times 2^-104, and itself: in the lanes `w·2^156` and `w·2^260`.
+    type Constant = [Self; 2];
 
     #[inline(always)]
     fn zero() -> Self {
@@ -196,6 +228,23 @@ impl<F: Modulus, L: Lanes> Pack<F> for Vector<F, L> {
     fn splat(value: F) -> Self {
         let limbs = constant(split(value.words(), LIMB_BITS));
         Self::new(multiply::<F, L>(limbs, constant(F::WIDE.from_words)))
+    }
+
+    #[inline(always)]
+    fn uniform(value: F) -> [[u64; LIMBS]; 2] {
+        let packs = Self::splat(value).constant();
+        packs.map(|pack| pack.0.map(|limb| limb.to_array()[0]))
+    }
+
+    #[inline(always)]
+    fn broadcast([_, value]: &[[u64; LIMBS]; 2]) -> Self {
+        Self::new(constant(*value))
+    }
+
+    #[inline(always)]
+    fn mul_uniform(self, rhs: &[[u64; LIMBS]; 2]) -> Self {
+        let factors = [constant(rhs[0]), constant(rhs[1])];
+        Self::new(normalize(multiply_constant::<F, L>(normalize(self.0), factors)))
     }
 
     #[inline(always)]
@@ -290,8 +339,18 @@ impl<F: Modulus, L: Lanes> Pack<F> for Vector<F, L> {
     }
 
     #[inline(always)]
-    fn mul_uncarried(self, rhs: Self) -> Self {
-        Self::new(multiply_uncarried::<F, L>(normalize(self.0), rhs.0))
+    fn constant(self) -> [Self; 2] {
+        [Self::new(multiply::<F, L>(self.0, constant([0, 0, 0, 1, 0]))), self]
+    }
+
+    #[inline(always)]
+    fn mul_constant(self, [low, high]: &[Self; 2]) -> Self {
+        Self::new(normalize(multiply_constant::<F, L>(normalize(self.0), [low.0, high.0])))
+    }
+
+    #[inline(always)]
+    fn mul_uncarried(self, [low, high]: &[Self; 2]) -> Self {
+        Self::new(multiply_constant::<F, L>(normalize(self.0), [low.0, high.0]))
     }
 
     #[inline(always)]
@@ -437,6 +496,11 @@ impl<L: Lanes> Coordinates for Vector<Fq, L> {
     #[inline(always)]
     fn prefetch(point: &TablePoint) {
         L::prefetch(&point.words);
+    }
+
+    #[inline(always)]
+    fn prefetch_far_point(point: &TablePoint) {
+        L::prefetch_far(&point.words);
     }
 
     #[inline(always)]
