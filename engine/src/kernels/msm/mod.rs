@@ -43,8 +43,9 @@ use crate::{column::Column, cpu::CpuOptions, known::Store};
 
 /// Entries that are sorted and summed at once; more columns wait, so that memory is bounded.
 const WAVE_ENTRIES: usize = 1 << 22;
-/// The most entries that one task sorts: with their groups they take 1 MiB.
-const PART_ENTRIES: usize = 1 << 17;
+/// The most entries that one task sorts. What is sorted in parts is put together group by group,
+/// which costs more than a sort that does not fit the second cache.
+const PART_ENTRIES: usize = 1 << 20;
 /// Tasks are not made smaller than this to have more of them.
 const MIN_PART_ENTRIES: usize = 1 << 13;
 

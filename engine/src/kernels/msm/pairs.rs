@@ -77,7 +77,10 @@ pub(super) fn add_pairs<A: Arithmetic>(
     let Some(&last) = pairs.last() else { return false };
     pairs.resize(pairs.len().next_multiple_of(CHAINS * A::Fq::WIDTH), last);
     let mut has_infinite = false;
-    for batch in pairs.chunks(BATCH) {
+    for (number, batch) in pairs.chunks(BATCH).enumerate() {
+        let from = points.unwrap_or(&[]);
+        let next = if from.is_empty() { None } else { pairs.get((number + 1) * BATCH..) };
+        let next = next.unwrap_or_default();
         arithmetic.vectorize(
             #[inline(always)]
             || {
@@ -86,13 +89,13 @@ pub(super) fn add_pairs<A: Arithmetic>(
                     None => forward::<_, false>(sums, batch, steps),
                 };
                 if let Some(inverses) = invert_chains(products) {
-                    backward(steps, batch, sums, inverses);
+                    backward(steps, batch, sums, inverses, (from, next));
                 } else {
-                    let from = points.unwrap_or(&*sums);
-                    let exceptions = find_exceptions(arithmetic, from, batch, steps);
+                    let all = points.unwrap_or(&*sums);
+                    let exceptions = find_exceptions(arithmetic, all, batch, steps);
                     let products = forward_again(steps);
                     let inverses = invert_chains(products).expect("no divisor is zero");
-                    backward(steps, batch, sums, inverses);
+                    backward(steps, batch, sums, inverses, (from, next));
                     for (to, sum) in exceptions {
                         has_infinite |= sum.is_infinity();
                         sums[to as usize] = sum;
@@ -218,16 +221,23 @@ fn invert_chains<P: Coordinates>([a, b]: [P; CHAINS]) -> Option<[P; CHAINS]> {
     Some([inverse.mul(b), inverse.mul(a)])
 }
 
-/// Divides, last pairs first, and stores the sums.
+/// Divides, last pairs first, and stores the sums. Meanwhile it asks for the points of the `next`
+/// pairs, which are far away, as this computes and does not wait for memory.
 #[inline(always)]
 fn backward<P: Coordinates>(
     steps: &[Step<P>],
     pairs: &[Pair],
     sums: &mut [TablePoint],
     [mut even, mut odd]: [P; CHAINS],
+    (from, next): (&[TablePoint], &[Pair]),
 ) {
     let steps = steps.as_chunks::<CHAINS>().0;
+    let mut next = next.chunks(CHAINS * P::WIDTH);
     for ([a, b], pairs) in steps.iter().zip(pairs.chunks_exact(CHAINS * P::WIDTH)).rev() {
+        for pair in next.next().unwrap_or_default() {
+            P::prefetch_far_point(point(from, pair.a));
+            P::prefetch_far_point(point(from, pair.b));
+        }
         // Products of one line do not wait for each other.
         let (divisor_a, divisor_b) = (even.mul(a.prefix), odd.mul(b.prefix));
         (even, odd) = (a.dx.mul_lazy(even), b.dx.mul_lazy(odd));
