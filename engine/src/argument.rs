@@ -8,7 +8,7 @@ use halo2_proofs::{
     plonk::{Any, Column, ConstraintSystem, Expression},
 };
 
-use crate::program::{Linear, Program, ProgramBuilder, Source};
+use crate::program::{Linear, Program, ProgramBuilder, Quotient, Source};
 
 /// Numbers of the proof's parameters: the circuit's challenges come first.
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +81,7 @@ pub(crate) fn quotient(
     constraints: &ConstraintSystem<Fr>,
     shape: &Shape,
     combination_min: usize,
-) -> Program {
+) -> Quotient {
     let parameters = Parameters::new(constraints);
     let mut builder = ProgramBuilder::new();
     for gate in constraints.gates() {
@@ -96,7 +96,7 @@ pub(crate) fn quotient(
         let table = compress(&mut builder, lookup.table_expressions(), parameters);
         lookup_constraints(&mut builder, index, &input, &table, parameters);
     }
-    builder.fold(parameters.y(), combination_min)
+    builder.fold(parameters.y(), combination_min, shape.degree - 1)
 }
 
 /// Numerator and denominator of every set of the permutation argument.

@@ -45,9 +45,48 @@ pub(crate) fn inverse_vandermonde(points: &[Fr]) -> Vec<Vec<Fr>> {
     (0..size).map(|row| columns.iter().map(|column| column[row]).collect()).collect()
 }
 
+/// How the pieces of a quotient are combined: `[piece][result]`, where the results are the
+/// coefficients of the undivided parts, coset after coset with the parts that have it in order. A
+/// part of m cosets has the first m pieces; `powers` are the n-th powers of the shifts.
+///
+/// On the coset where `X^n` is w, the quotient of a part is `Σ w^i·h_i`, which is its value over
+/// `w - 1`: a Vandermonde system for its pieces.
+pub(crate) fn separation(powers: &[Fr], parts: &[usize]) -> Vec<Vec<Fr>> {
+    let divisors: Vec<Fr> =
+        powers.iter().map(|w| (w - Fr::ONE).invert().expect("no coset is H")).collect();
+    let matrices: Vec<_> = parts.iter().map(|&part| inverse_vandermonde(&powers[..part])).collect();
+    let scales = |piece: usize| {
+        let of_coset = |coset: usize| {
+            let matrices = matrices.iter().filter(move |matrix| coset < matrix.len());
+            let entry =
+                move |matrix: &Vec<Vec<Fr>>| matrix.get(piece).map_or(Fr::ZERO, |row| row[coset]);
+            matrices.map(entry).map(|entry| entry * divisors[coset]).collect::<Vec<_>>()
+        };
+        (0..powers.len()).flat_map(of_coset).collect()
+    };
+    (0..powers.len()).map(scales).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_are_separated_into_pieces() {
+        let powers: Vec<Fr> = [3, 5, 8].map(Fr::from).to_vec();
+        // Parts of one and of three pieces.
+        let pieces: [&[u64]; 2] = [&[4], &[11, 7, 2]];
+        let mut results = Vec::new();
+        for (coset, w) in powers.iter().enumerate() {
+            for piece in pieces.iter().filter(|pieces| coset < pieces.len()) {
+                let value = piece.iter().rev().fold(Fr::ZERO, |sum, c| sum * w + Fr::from(*c));
+                results.push(value * (w - Fr::ONE));
+            }
+        }
+        let scales = separation(&powers, &[1, 3]);
+        let combined = scales.iter().map(|row| row.iter().zip(&results).map(|(a, b)| a * b).sum());
+        assert_eq!(combined.collect::<Vec<Fr>>(), [15, 7, 2].map(Fr::from));
+    }
 
     #[test]
     fn the_inverse_gives_back_coefficients() {

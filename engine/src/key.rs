@@ -22,7 +22,7 @@ use crate::{
     kernels::parallel,
     known::KeyCommitments,
     operations::{ColumnDevice, Extension},
-    program::{Program, Source},
+    program::{Program, Quotient, Source},
 };
 
 /// Fewer fixed columns than this, kept on the cosets, are cheaper than the transforms of their
@@ -50,7 +50,7 @@ pub(crate) struct Key<D: ColumnDevice> {
 /// What is computed in every row.
 #[derive(Debug)]
 pub(crate) struct Programs {
-    pub(crate) quotient: Program,
+    pub(crate) quotient: Quotient,
     pub(crate) permutation: Program,
     pub(crate) lookups: Program,
     /// One side of a lookup's fractions.
@@ -60,7 +60,7 @@ pub(crate) struct Programs {
 impl Programs {
     fn new(constraints: &ConstraintSystem<Fr>, shape: &Shape, extensions: usize) -> Self {
         Self {
-            quotient: quotient_program(constraints, shape, extensions),
+            quotient: quotient_programs(constraints, shape, extensions),
             permutation: argument::permutation_fractions(constraints, shape),
             lookups: argument::lookup_values(constraints),
             lookup_side: argument::lookup_side(constraints),
@@ -138,12 +138,15 @@ impl<D: ColumnDevice> Key<D> {
         };
         let columns = KeyColumns::upload(&device, fixed, permutation, omegas, &shape)?;
         let programs = Programs::new(&constraints, &shape, extensions);
-        let keyed = programs.quotient.sources.iter().filter(|source| source.is_keyed());
-        let keyed: Vec<_> = keyed
-            .take(extensions)
-            .filter_map(|&source| Some((source, columns.column(source)?)))
-            .collect();
-        let (sources, keyed): (Vec<_>, Vec<_>) = keyed.into_iter().unzip();
+        let mut left = extensions;
+        let keyed = keyed_sources(&programs.quotient).filter(|&(_, cosets)| {
+            let fits = cosets <= left;
+            left -= if fits { cosets } else { 0 };
+            fits
+        });
+        let keyed =
+            keyed.filter_map(|(source, cosets)| Some((source, (columns.column(source)?, cosets))));
+        let (sources, keyed): (Vec<_>, Vec<_>) = keyed.unzip();
         let extended = sources.into_iter().zip(device.extend(&keyed)?).collect();
         let fixed = match known {
             Some(known) => known.fixed.clone(),

@@ -5,7 +5,7 @@ use halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 use crate::{
     column::Column,
     error::DeviceError,
-    program::{Program, Source},
+    program::{Program, Quotient, Source},
     traffic::DeviceUsage,
 };
 
@@ -20,10 +20,10 @@ pub(crate) trait ColumnDevice: std::fmt::Debug + Send + Sync {
     type Column: Send + Sync + std::fmt::Debug;
     /// What a column is multiplied by to evaluate its polynomial at a point.
     type Weights: Send + Sync + std::fmt::Debug;
-    /// A column's values on all cosets over which the quotient is computed.
+    /// A column's values on the first of the cosets over which the quotient is computed.
     type Extended: Send + Sync + std::fmt::Debug;
 
-    /// How many columns of the key may be kept on the cosets.
+    /// How many columns of the key may be kept on cosets, each on as many as count.
     fn extensions(&self) -> usize;
 
     /// What went to the device and back so far, where that is another machine than the host.
@@ -56,14 +56,16 @@ pub(crate) trait ColumnDevice: std::fmt::Debug + Send + Sync {
         fractions: Vec<Fractions<Self::Column>>,
     ) -> Result<Vec<Self::Column>, DeviceError>;
 
-    /// Values on the cosets, for columns that many proofs use.
-    fn extend(&self, columns: &[&Self::Column]) -> Result<Vec<Self::Extended>, DeviceError>;
+    /// Values on the first cosets, so many for each column, for columns that many proofs use.
+    fn extend(
+        &self,
+        columns: &[(&Self::Column, usize)],
+    ) -> Result<Vec<Self::Extended>, DeviceError>;
 
-    /// The pieces `h_i` of `h = Σ X^(n·i)·h_i`, where `h·(X^n - 1)` is the only output of
-    /// `program`.
+    /// The pieces `h_i` of `h = Σ X^(n·i)·h_i`, where `h·(X^n - 1)` is the sum of the parts.
     fn quotient<'a>(
         &self,
-        program: &Program,
+        quotient: &Quotient,
         uniforms: &[Fr],
         column: &(dyn Fn(Source) -> Extension<'a, Self> + Sync),
     ) -> Result<Vec<Self::Column>, DeviceError>

@@ -384,9 +384,9 @@ impl<D: ColumnDevice> Rounds<'_, D> {
     /// Commits to the pieces of the quotient.
     fn quotient(&mut self, parameters: &[Fr]) -> Result<Vec<D::Column>, EngineError> {
         let key = self.key;
-        let program = &key.programs.quotient;
-        let uniforms = program.uniforms(parameters);
-        let combined: Vec<D::Column> = program
+        let quotient = &key.programs.quotient;
+        let uniforms = quotient.uniforms(parameters);
+        let combined: Vec<D::Column> = quotient
             .combined
             .iter()
             .map(|terms| {
@@ -401,7 +401,7 @@ impl<D: ColumnDevice> Rounds<'_, D> {
             Source::Combined(index) => Extension::Column(&combined[index]),
             _ => key.extension(source).unwrap_or_else(|| Extension::Column(columns.column(source))),
         };
-        let pieces = key.device.quotient(program, &uniforms, &column)?;
+        let pieces = key.device.quotient(quotient, &uniforms, &column)?;
         self.commit(&pieces.iter().collect::<Vec<_>>())?;
         Ok(pieces)
     }

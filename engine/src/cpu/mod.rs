@@ -30,7 +30,7 @@ use crate::{
     keyed::Keyed,
     known::{Known, Store},
     operations::{ColumnDevice, Division, Extension, Fractions},
-    program::{Program, Source},
+    program::{Program, Quotient, Source},
 };
 
 /// A processor with an arithmetic, for circuits of one size.
@@ -165,8 +165,7 @@ impl<A: Arithmetic> ColumnDevice for CpuDevice<A> {
     type Extended = Vec<Vec<A::Fr>>;
 
     fn extensions(&self) -> usize {
-        let bytes_of_one = self.cosets.len() * self.packs() * size_of::<A::Fr>();
-        self.extension_bytes / bytes_of_one
+        self.extension_bytes / (self.packs() * size_of::<A::Fr>())
     }
 
     fn upload(&self, columns: Vec<Column>) -> Result<Vec<CpuColumn<A>>, DeviceError> {
@@ -224,30 +223,39 @@ impl<A: Arithmetic> ColumnDevice for CpuDevice<A> {
         }))
     }
 
-    fn extend(&self, columns: &[&CpuColumn<A>]) -> Result<Vec<Vec<Vec<A::Fr>>>, DeviceError> {
+    fn extend(
+        &self,
+        columns: &[(&CpuColumn<A>, usize)],
+    ) -> Result<Vec<Vec<Vec<A::Fr>>>, DeviceError> {
         Ok(parallel::map(columns.len(), |index| {
-            let coefficients = self.interpolate(columns[index]);
-            self.cosets.iter().map(|(coset, _)| self.on_coset(&coefficients, coset)).collect()
+            let (column, count) = columns[index];
+            let coefficients = self.interpolate(column);
+            let cosets = self.cosets[..count].iter();
+            cosets.map(|(coset, _)| self.on_coset(&coefficients, coset)).collect()
         }))
     }
 
     fn quotient<'a>(
         &self,
-        program: &Program,
+        quotient: &Quotient,
         uniforms: &[Fr],
         column: &(dyn Fn(Source) -> Extension<'a, Self> + Sync),
     ) -> Result<Vec<CpuColumn<A>>, DeviceError>
     where
         Self: 'a,
     {
-        let mut sources = parallel::map(program.sources.len(), |index| {
-            self.prepare(column(program.sources[index]))
+        let sources = quotient.sources();
+        let mut sources = parallel::map(sources.len(), |index| {
+            let (source, cosets) = sources[index];
+            (source, cosets, self.prepare(column(source), cosets))
         });
-        let on_cosets = (0..self.cosets.len())
-            .map(|index| self.constraint_on_coset(program, uniforms, &mut sources, index))
-            .collect::<Vec<_>>();
+        let programs = quotient.programs.iter().enumerate();
+        let results = programs.flat_map(|(index, program)| {
+            self.parts_on_coset(program, uniforms, &mut sources, index)
+        });
+        let results = results.collect::<Vec<_>>();
         drop(sources);
-        Ok(self.separate(&on_cosets))
+        Ok(self.separate(&quotient.parts, &results))
     }
 
     fn lagrange_at(&self, point: Fr) -> Result<batch::Weights<A>, DeviceError> {

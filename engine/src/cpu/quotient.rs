@@ -1,19 +1,21 @@
 //! The quotient over cosets.
 //!
-//! The constraint has degree below `d·n`, its quotient by `X^n - 1` below `m·n` for `m = d - 1`.
-//! On the coset `s·H`, where `X^n` is the constant `s^n`, the quotient equals
+//! A part of the constraint has degree below `d·n`, its quotient by `X^n - 1` below `m·n` for
+//! `m = d - 1`. On the coset `s·H`, where `X^n` is the constant `s^n`, the quotient equals
 //! `Σ (s^n)^i·h_i(X)`: a polynomial of degree below `n` for each of `m` cosets, and a Vandermonde
 //! system for the pieces `h_i`. So m cosets of n rows are enough, also where m is no power of two.
+
+use std::collections::HashMap;
 
 use halo2_proofs::halo2curves::{bn256::Fr, ff::Field};
 
 use super::{CpuColumn, CpuDevice, columns, rows};
 use crate::{
     column::Column,
-    cosets::inverse_vandermonde,
+    cosets::separation,
     kernels::{arithmetic::Arithmetic, batch, ntt::Coset, pack::Pack, parallel},
     operations::Extension,
-    program::Program,
+    program::{Program, Source},
 };
 
 impl<A: Arithmetic> CpuDevice<A> {
@@ -30,57 +32,67 @@ impl<A: Arithmetic> CpuDevice<A> {
         values
     }
 
-    /// The undivided constraint on coset number `index`, by its coefficients.
-    pub(super) fn constraint_on_coset(
+    /// The undivided parts on coset number `index`, by their coefficients; `sources` are those of
+    /// the quotient, with the number of cosets.
+    pub(super) fn parts_on_coset(
         &self,
         program: &Program,
         uniforms: &[Fr],
-        sources: &mut [Prepared<'_, A>],
+        sources: &mut [(Source, usize, Prepared<'_, A>)],
         index: usize,
-    ) -> Vec<A::Fr> {
+    ) -> Vec<Vec<A::Fr>> {
         let coset = &self.cosets[index].0;
         parallel::chunks(sources, 1, |_, sources| {
-            for source in sources {
-                if let Prepared::Coefficients { coefficients, values } = source {
-                    self.domain.evaluate(coefficients, coset, values);
+            for (_, cosets, source) in sources {
+                match source {
+                    Prepared::Coefficients { coefficients, values } if index < *cosets => {
+                        self.domain.evaluate(coefficients, coset, values);
+                    }
+                    Prepared::OnOne(values) if index == 0 => {
+                        self.domain.evaluate_in_place(values, coset);
+                    }
+                    _ => {}
                 }
             }
         });
-        let values = sources.iter().map(|source| match source {
-            Prepared::Extended(extended) => &extended[index][..],
-            Prepared::Coefficients { values, .. } => &values[..],
-        });
-        let values: Vec<&[A::Fr]> = values.collect();
+        let values: HashMap<Source, &[A::Fr]> = sources
+            .iter()
+            .filter(|(_, cosets, _)| index < *cosets)
+            .map(|(source, _, prepared)| (*source, prepared.on_coset(index)))
+            .collect();
+        let values: Vec<&[A::Fr]> = program.sources.iter().map(|source| values[source]).collect();
         let mut outputs = rows::run(self.arithmetic, program, uniforms, &values);
-        let mut constraint = outputs.pop().expect("the program has one output");
-        self.domain.interpolate_coset(std::slice::from_mut(&mut constraint), coset);
-        constraint
+        self.domain.interpolate_coset(&mut outputs, coset);
+        outputs
     }
 
-    /// A column, ready for all cosets.
-    pub(super) fn prepare<'a>(&self, column: Extension<'a, Self>) -> Prepared<'a, A> {
+    /// A column, ready for so many cosets.
+    pub(super) fn prepare<'a>(
+        &self,
+        column: Extension<'a, Self>,
+        cosets: usize,
+    ) -> Prepared<'a, A> {
         match column {
             Extension::Extended(extended) => Prepared::Extended(extended),
             Extension::Column(column) => {
                 let coefficients = self.interpolate(column);
+                if cosets == 1 {
+                    return Prepared::OnOne(coefficients);
+                }
                 let values = vec![A::Fr::zero(); coefficients.len()];
                 Prepared::Coefficients { coefficients, values }
             }
         }
     }
 
-    /// The pieces, given the coefficients of the undivided constraint on every coset.
-    pub(super) fn separate(&self, on_cosets: &[Vec<A::Fr>]) -> Vec<CpuColumn<A>> {
+    /// The pieces, given the coefficients of the undivided parts, coset after coset.
+    pub(super) fn separate(&self, parts: &[usize], results: &[Vec<A::Fr>]) -> Vec<CpuColumn<A>> {
         let powers: Vec<Fr> = self.cosets.iter().map(|(_, power)| *power).collect();
-        let matrix = inverse_vandermonde(&powers);
-        parallel::map(matrix.len(), |piece| {
-            let row = &matrix[piece];
-            let scales = row
-                .iter()
-                .zip(&powers)
-                .map(|(entry, power)| entry * (power - Fr::ONE).invert().expect("no coset is H"));
-            let scales: Vec<Fr> = scales.collect();
-            let terms: Vec<_> = on_cosets.iter().map(|c| &c[..]).collect();
+        let scales = separation(&powers, parts);
+        parallel::map(scales.len(), |piece| {
+            let terms = scales[piece].iter().zip(results).filter(|(scale, _)| **scale != Fr::ZERO);
+            let (scales, terms): (Vec<Fr>, Vec<&[A::Fr]>) =
+                terms.map(|(scale, result)| (*scale, &result[..])).unzip();
             let mut coefficients = vec![A::Fr::zero(); self.packs()];
             batch::add_scaled(self.arithmetic, &mut coefficients, &scales, &terms);
             Column::Field(self.on_coset(&coefficients, &self.plain))
@@ -99,4 +111,16 @@ pub(super) enum Prepared<'a, A: Arithmetic> {
         /// On the coset at hand.
         values: Vec<A::Fr>,
     },
+    /// Coefficients that become the values on the only coset.
+    OnOne(Vec<A::Fr>),
+}
+
+impl<A: Arithmetic> Prepared<'_, A> {
+    /// The values on coset number `index`, to which coefficients were evaluated last.
+    fn on_coset(&self, index: usize) -> &[A::Fr] {
+        match self {
+            Prepared::Extended(extended) => &extended[index],
+            Prepared::Coefficients { values, .. } | Prepared::OnOne(values) => values,
+        }
+    }
 }

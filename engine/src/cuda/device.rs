@@ -1,5 +1,7 @@
 //! The operations of a proof on an accelerator.
 
+use std::collections::HashMap;
+
 use halo2_proofs::halo2curves::{
     bn256::{Fr, G1Affine},
     ff::Field,
@@ -15,10 +17,10 @@ use super::{
 };
 use crate::{
     column::Column,
-    cosets::{coset_shifts, inverse_vandermonde, root_of_unity},
+    cosets::{coset_shifts, root_of_unity, separation},
     error::DeviceError,
     operations::{ColumnDevice, Division, Extension, Fractions},
-    program::{Program, Source},
+    program::{Program, Quotient, Source},
     traffic::DeviceUsage,
 };
 
@@ -31,7 +33,7 @@ pub(crate) struct CudaDevice {
     bases: Bases,
     /// The cosets `shift·H` over which the quotient is computed, and `shift^n`.
     cosets: Vec<(Coset, Fr)>,
-    /// How many columns of the key may be kept on the cosets.
+    /// How many columns of the key may be kept on a coset.
     extensions: usize,
 }
 
@@ -53,7 +55,7 @@ impl CudaDevice {
             .map(|shift| Ok((domain.coset(shift)?, shift.pow_vartime(size))))
             .collect::<Result<Vec<_>, DeviceError>>()?;
         let bases = Bases::new(machine, lagrange, shares.table_bytes)?;
-        let extensions = shares.extension_bytes / (cosets.len() * rows * ELEMENT);
+        let extensions = shares.extension_bytes / (rows * ELEMENT);
         Ok(Self { machine: machine.clone(), rows, domain, bases, cosets, extensions })
     }
 
@@ -65,76 +67,75 @@ impl CudaDevice {
         Ok(values)
     }
 
-    /// The undivided constraint on coset number `index`, by its coefficients.
-    fn constraint_on_coset(
+    /// The undivided parts on coset number `index`, by their coefficients.
+    fn parts_on_coset(
         &self,
         program: &Program,
         uniforms: &[Fr],
-        sources: &mut [Prepared<'_>],
+        sources: &HashMap<Source, Prepared<'_>>,
         index: usize,
-    ) -> Result<CudaColumn, DeviceError> {
+    ) -> Result<Vec<CudaColumn>, DeviceError> {
         let coset = &self.cosets[index].0;
         let mut from = Vec::new();
         let mut to = Vec::new();
-        for source in &mut *sources {
-            if let Prepared::Coefficients { coefficients, values } = source {
+        for source in &program.sources {
+            if let Prepared::Coefficients { coefficients, values } = &sources[source] {
                 from.push(coefficients.address());
                 to.push(address(values));
             }
         }
         self.domain.evaluate(&from, &to, Some(coset))?;
-        let values: Vec<&CudaColumn> = sources
-            .iter()
-            .map(|source| match source {
-                Prepared::Extended(extended) => &extended[index],
-                Prepared::Coefficients { values, .. } => values,
-            })
-            .collect();
+        let values = program.sources.iter().map(|source| match &sources[source] {
+            Prepared::Extended(extended) => &extended[index],
+            Prepared::Coefficients { values, .. } => values,
+        });
+        let values: Vec<&CudaColumn> = values.collect();
         let outputs = rows::run(&self.machine, program, uniforms, &values, self.rows)?;
-        let constraint = outputs.into_iter().next().expect("the program has one output");
-        let at = [constraint.address()];
+        let at: Vec<u64> = outputs.iter().map(Buffer::address).collect();
         self.domain.interpolate(&at, &at, Some(coset))?;
-        Ok(constraint.into())
+        Ok(outputs.into_iter().map(CudaColumn::from).collect())
     }
 
-    /// The columns of a program, ready for all cosets.
+    /// The columns of a quotient, ready for their cosets.
     fn prepare<'a>(
         &self,
-        program: &Program,
+        quotient: &Quotient,
         column: &(dyn Fn(Source) -> Extension<'a, Self> + Sync),
-    ) -> Result<Vec<Prepared<'a>>, DeviceError> {
-        let columns: Vec<_> = program.sources.iter().map(|&source| column(source)).collect();
+    ) -> Result<HashMap<Source, Prepared<'a>>, DeviceError> {
+        let columns = quotient.sources().into_iter().map(|(source, _)| (source, column(source)));
+        let columns: Vec<(Source, Extension<'a, Self>)> = columns.collect();
         let on_rows: Vec<&CudaColumn> = columns
             .iter()
-            .filter_map(|column| match column {
+            .filter_map(|(_, column)| match column {
                 Extension::Column(column) => Some(*column),
                 Extension::Extended(_) => None,
             })
             .collect();
         let mut coefficients = self.interpolate(&on_rows)?.into_iter();
-        columns
-            .into_iter()
-            .map(|column| match column {
-                Extension::Extended(extended) => Ok(Prepared::Extended(extended)),
-                Extension::Column(_) => {
-                    let coefficients = coefficients.next().expect("one for each column on H");
-                    let values = self.machine.elements(self.rows)?.into();
-                    Ok(Prepared::Coefficients { coefficients, values })
-                }
-            })
-            .collect()
+        let prepare = |column: Extension<'a, Self>| match column {
+            Extension::Extended(extended) => Ok(Prepared::Extended(extended)),
+            Extension::Column(_) => {
+                let coefficients = coefficients.next().expect("one for each column on H");
+                let values = self.machine.elements(self.rows)?.into();
+                Ok(Prepared::Coefficients { coefficients, values })
+            }
+        };
+        let (sources, columns): (Vec<Source>, Vec<_>) = columns.into_iter().unzip();
+        let prepared = columns.into_iter().map(prepare).collect::<Result<Vec<_>, DeviceError>>()?;
+        Ok(sources.into_iter().zip(prepared).collect())
     }
 
-    /// The pieces, given the coefficients of the undivided constraint on every coset.
-    fn separate(&self, on_cosets: &[CudaColumn]) -> Result<Vec<CudaColumn>, DeviceError> {
+    /// The pieces, given the coefficients of the undivided parts, coset after coset.
+    fn separate(
+        &self,
+        parts: &[usize],
+        results: &[CudaColumn],
+    ) -> Result<Vec<CudaColumn>, DeviceError> {
         let powers: Vec<Fr> = self.cosets.iter().map(|(_, power)| *power).collect();
         let mut pieces = Vec::with_capacity(powers.len());
-        for row in inverse_vandermonde(&powers) {
-            let scale = |(entry, power): (&Fr, &Fr)| {
-                entry * (power - Fr::ONE).invert().expect("no coset is H")
-            };
-            let scales = row.iter().zip(&powers).map(scale);
-            let terms: Vec<_> = on_cosets.iter().zip(scales).collect();
+        for scales in separation(&powers, parts) {
+            let terms = results.iter().zip(scales).filter(|(_, scale)| *scale != Fr::ZERO);
+            let terms: Vec<_> = terms.collect();
             let piece = columns::combine(&self.machine, &terms, self.rows)?;
             let at = [piece.address()];
             self.domain.evaluate(&at, &at, None)?;
@@ -246,39 +247,43 @@ impl ColumnDevice for CudaDevice {
         Ok(products)
     }
 
-    fn extend(&self, columns: &[&CudaColumn]) -> Result<Vec<Vec<CudaColumn>>, DeviceError> {
-        let coefficients = self.interpolate(columns)?;
+    fn extend(
+        &self,
+        columns: &[(&CudaColumn, usize)],
+    ) -> Result<Vec<Vec<CudaColumn>>, DeviceError> {
+        let on_rows: Vec<&CudaColumn> = columns.iter().map(|(column, _)| *column).collect();
+        let coefficients = self.interpolate(&on_rows)?;
         let mut extended: Vec<Vec<CudaColumn>> = columns.iter().map(|_| Vec::new()).collect();
-        let from: Vec<u64> = coefficients.iter().map(Buffer::address).collect();
-        for (coset, _) in &self.cosets {
-            let values = columns
-                .iter()
-                .map(|_| self.machine.elements(self.rows))
-                .collect::<Result<Vec<_>, _>>()?;
-            let to: Vec<u64> = values.iter().map(Buffer::address).collect();
-            self.domain.evaluate(&from, &to, Some(coset))?;
-            for (extended, values) in extended.iter_mut().zip(values) {
+        for (index, (coset, _)) in self.cosets.iter().enumerate() {
+            let (mut from, mut to) = (Vec::new(), Vec::new());
+            let all = columns.iter().zip(&coefficients).zip(&mut extended);
+            for ((_, coefficients), extended) in all.filter(|((column, _), _)| index < column.1) {
+                let values = self.machine.elements(self.rows)?;
+                from.push(coefficients.address());
+                to.push(values.address());
                 extended.push(values.into());
             }
+            self.domain.evaluate(&from, &to, Some(coset))?;
         }
         Ok(extended)
     }
 
     fn quotient<'a>(
         &self,
-        program: &Program,
+        quotient: &Quotient,
         uniforms: &[Fr],
         column: &(dyn Fn(Source) -> Extension<'a, Self> + Sync),
     ) -> Result<Vec<CudaColumn>, DeviceError>
     where
         Self: 'a,
     {
-        let mut sources = self.prepare(program, column)?;
-        let on_cosets = (0..self.cosets.len())
-            .map(|index| self.constraint_on_coset(program, uniforms, &mut sources, index))
-            .collect::<Result<Vec<_>, _>>()?;
+        let sources = self.prepare(quotient, column)?;
+        let mut results = Vec::new();
+        for (index, program) in quotient.programs.iter().enumerate() {
+            results.extend(self.parts_on_coset(program, uniforms, &sources, index)?);
+        }
         drop(sources);
-        self.separate(&on_cosets)
+        self.separate(&quotient.parts, &results)
     }
 
     fn lagrange_at(&self, point: Fr) -> Result<Buffer, DeviceError> {

@@ -134,10 +134,10 @@ fn share(machine: &Machine, data: &CircuitData, rows: usize) -> Result<Shares, D
     let key = constraints.num_fixed_columns() + permuted;
     let advice = constraints.num_advice_columns();
     let proof = advice + constraints.num_instance_columns() + products + 3 * lookups;
-    // Key and proof on H; for the quotient, coefficients and values of the proof, the constraint on
-    // every coset, and what the indicators and a few steps take.
+    // Key and proof on H; for the quotient, coefficients and values of the proof, the parts of the
+    // constraint on their cosets, and what the indicators and a few steps take.
     // A column of sums also has positions and a table, which take no more than another column.
-    let columns = key + 3 * proof + advice + 2 * degree + 16;
+    let columns = key + 3 * proof + advice + degree * degree + 16;
     let needed = columns * rows * ELEMENT;
     let available = machine.available();
     let Some(rest) = available.checked_sub(needed) else {

@@ -1,6 +1,6 @@
 //! The operations of the engine on ICICLE's vectors.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use halo2_proofs::halo2curves::{
     bn256::{Fr, G1, G1Affine},
@@ -15,10 +15,10 @@ use super::{
 };
 use crate::{
     column::Column,
-    cosets::{coset_shifts, inverse_vandermonde, powers_of, root_of_unity},
+    cosets::{coset_shifts, powers_of, root_of_unity, separation},
     error::DeviceError,
     operations::{ColumnDevice, Division, Extension, Fractions},
-    program::{Program, Source},
+    program::{Program, Quotient, Source},
     traffic::DeviceUsage,
 };
 
@@ -84,7 +84,7 @@ impl From<Vector> for IcicleColumn {
 
 impl IcicleDevice {
     /// For circuits with constraints of `degree`, with commitments under `lagrange`, one point a row;
-    /// at most `extensions` columns of the key are kept on the cosets.
+    /// at most `extensions` columns of the key are kept on a coset.
     pub(super) fn new(
         machine: &Arc<Machine>,
         degree: usize,
@@ -198,29 +198,31 @@ impl IcicleDevice {
         })
     }
 
-    /// The undivided constraint on a coset, by its coefficients.
-    fn constraint_on_coset(
+    /// The undivided parts on a coset, by their coefficients.
+    fn parts_on_coset(
         &self,
         program: &Program,
         uniforms: &[Fr],
-        sources: &[Prepared<'_>],
+        sources: &HashMap<Source, Prepared<'_>>,
         index: usize,
-    ) -> Result<Vector, DeviceError> {
+    ) -> Result<Vec<Vector>, DeviceError> {
         let coset = &self.cosets[index];
-        let made = sources.iter().map(|source| match source {
+        let made = program.sources.iter().map(|source| match &sources[source] {
             Prepared::Extended(_) => Ok(None),
             Prepared::Coefficients(coefficients) => self.on_coset(coefficients, coset).map(Some),
         });
         let made: Vec<Option<Vector>> = made.collect::<Result<_, _>>()?;
-        let values = sources.iter().zip(&made).filter_map(|(source, made)| match source {
+        let values = program.sources.iter().zip(&made);
+        let values = values.filter_map(|(source, made)| match &sources[source] {
             Prepared::Extended(extended) => Some(&extended[index]),
             Prepared::Coefficients(_) => made.as_ref(),
         });
         let values: Vec<&Vector> = values.collect();
-        let mut outputs = programs::run(&self.machine, program, uniforms, &values, &self.one)?;
+        let outputs = programs::run(&self.machine, program, uniforms, &values, &self.one)?;
         drop(made);
-        let constraint = outputs.pop().expect("the program has one output");
-        self.multiply(&self.machine.interpolate(&constraint)?, &coset.powers[1])
+        let interpolate =
+            |part: Vector| self.multiply(&self.machine.interpolate(&part)?, &coset.powers[1]);
+        outputs.into_iter().map(interpolate).collect()
     }
 }
 
@@ -307,39 +309,39 @@ impl ColumnDevice for IcicleDevice {
         fractions.into_iter().map(product).collect()
     }
 
-    fn extend(&self, columns: &[&IcicleColumn]) -> Result<Vec<Vec<Vector>>, DeviceError> {
-        let extend = |column: &&IcicleColumn| {
+    fn extend(&self, columns: &[(&IcicleColumn, usize)]) -> Result<Vec<Vec<Vector>>, DeviceError> {
+        let extend = |&(column, count): &(&IcicleColumn, usize)| {
             let coefficients = self.machine.interpolate(&column.values)?;
-            self.cosets.iter().map(|coset| self.on_coset(&coefficients, coset)).collect()
+            let cosets = self.cosets[..count].iter();
+            cosets.map(|coset| self.on_coset(&coefficients, coset)).collect()
         };
         columns.iter().map(extend).collect()
     }
 
     fn quotient<'a>(
         &self,
-        program: &Program,
+        quotient: &Quotient,
         uniforms: &[Fr],
         column: &(dyn Fn(Source) -> Extension<'a, Self> + Sync),
     ) -> Result<Vec<IcicleColumn>, DeviceError>
     where
         Self: 'a,
     {
-        let sources = program.sources.iter().map(|&source| self.prepared(column(source)));
-        let sources: Vec<Prepared<'_>> = sources.collect::<Result<_, _>>()?;
-        let on_cosets = (0..self.cosets.len())
-            .map(|index| self.constraint_on_coset(program, uniforms, &sources, index));
-        let on_cosets: Vec<Vector> = on_cosets.collect::<Result<_, _>>()?;
+        let sources = quotient.sources().into_iter();
+        let sources = sources.map(|(source, _)| Ok((source, self.prepared(column(source))?)));
+        let sources: HashMap<Source, Prepared<'_>> = sources.collect::<Result<_, DeviceError>>()?;
+        let mut results = Vec::new();
+        for (index, program) in quotient.programs.iter().enumerate() {
+            results.extend(self.parts_on_coset(program, uniforms, &sources, index)?);
+        }
         drop(sources);
         let powers: Vec<Fr> = self.cosets.iter().map(|coset| coset.power).collect();
-        let piece = |row: Vec<Fr>| {
-            let terms = on_cosets.iter().zip(&row).zip(&powers);
-            let terms = terms.map(|((vector, entry), power)| {
-                (vector, entry * (power - Fr::ONE).invert().expect("no coset is H"))
-            });
+        let piece = |scales: Vec<Fr>| {
+            let terms = results.iter().zip(scales).filter(|(_, scale)| *scale != Fr::ZERO);
             let coefficients = self.combined(&terms.collect::<Vec<_>>())?;
             Ok(self.machine.evaluate(&coefficients)?.into())
         };
-        inverse_vandermonde(&powers).into_iter().map(piece).collect()
+        separation(&powers, &quotient.parts).into_iter().map(piece).collect()
     }
 
     fn lagrange_at(&self, point: Fr) -> Result<Vector, DeviceError> {

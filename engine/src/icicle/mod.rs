@@ -88,7 +88,7 @@ pub(crate) fn key(
     Ok(Box::new(Key::new(device, data, powers)?))
 }
 
-/// How many columns of the key fit on the cosets, beside what a key and its proofs cannot do
+/// How many columns of the key fit on a coset, beside what a key and its proofs cannot do
 /// without.
 fn plan(machine: &Machine, data: &CircuitData) -> Result<usize, DeviceError> {
     let constraints = &data.constraints;
@@ -100,14 +100,15 @@ fn plan(machine: &Machine, data: &CircuitData) -> Result<usize, DeviceError> {
         + permuted.div_ceil(degree - 2)
         + LOOKUP_COLUMNS * constraints.lookups().len();
     // Everything on H, and all of it by its coefficients and on a coset for the quotient; the powers
-    // of the shifts and the constraint on every coset; the SRS, which has two coordinates.
-    let columns = 3 * (key + proof) + 4 * degree + 2 + SPARE_COLUMNS;
+    // of the shifts and the parts of the constraint on their cosets; the SRS, which has two
+    // coordinates.
+    let columns = 3 * (key + proof) + degree * degree + 2 * degree + 2 + SPARE_COLUMNS;
     let bytes_of_one = (machine.rows() * SCALAR) as u64;
     let (needed, available) = (columns as u64 * bytes_of_one, machine.free_bytes()?);
     let Some(rest) = available.checked_sub(needed) else {
         return Err(DeviceError::OutOfMemory { device: DEVICE, needed, available });
     };
-    let extensions = rest / 2 / (bytes_of_one * (degree as u64 - 1));
+    let extensions = rest / 2 / bytes_of_one;
     Ok(usize::try_from(extensions).unwrap_or(usize::MAX))
 }
 

@@ -1,6 +1,6 @@
 //! From halo2's expressions to the graph of a whole argument.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use halo2_proofs::{
     halo2curves::bn256::Fr,
@@ -8,7 +8,6 @@ use halo2_proofs::{
 };
 
 use super::{
-    factor::Uses,
     graph::{Graph, Linear, NodeId, Source},
     plan::{self, Program},
     uniform::Uniform,
@@ -17,8 +16,8 @@ use super::{
 /// Collects the constraints of an argument, in the order in which the verifier folds them.
 #[derive(Debug)]
 pub(crate) struct ProgramBuilder {
-    graph: Graph,
-    constraints: Vec<Linear>,
+    pub(super) graph: Graph,
+    pub(super) constraints: Vec<Linear>,
 }
 
 impl ProgramBuilder {
@@ -102,36 +101,8 @@ impl ProgramBuilder {
         self.constraints.push(constraint);
     }
 
-    /// `Σ y^(count - 1 - i) · constraint_i`, where `y` is parameter `number`.
-    ///
-    /// Constraints that are multiplied by the same switch are added up first.
-    pub(crate) fn fold(mut self, number: usize, combination_min: usize) -> Program {
-        let y = self.graph.uniforms.parameter(number);
-        let uses = Uses::count(&self.graph, &self.constraints);
-        let mut weight = Uniform::ONE;
-        let mut switched: BTreeMap<Option<NodeId>, Linear> = BTreeMap::new();
-        for constraint in std::mem::take(&mut self.constraints).into_iter().rev() {
-            for (switch, part) in self.by_switch(&constraint) {
-                let part = self.graph.factor(&part, &uses);
-                let sum = switched.remove(&switch).unwrap_or(Linear::uniform(Uniform::ZERO));
-                let sum = self.graph.add_weighted(sum, &part, weight);
-                switched.insert(switch, sum);
-            }
-            weight = self.graph.uniforms.product(weight, y);
-        }
-        let mut total = Linear::uniform(Uniform::ZERO);
-        for (switch, sum) in switched {
-            let term = match switch {
-                Some(switch) => self.graph.multiply(&Linear::of(switch), &sum),
-                None => sum,
-            };
-            total = self.graph.add(total, &term);
-        }
-        plan::compile(self.graph, &[total], combination_min)
-    }
-
     /// The parts of a constraint that are multiplied by the same switch.
-    fn by_switch(&mut self, constraint: &Linear) -> BTreeMap<Option<NodeId>, Linear> {
+    pub(super) fn by_switch(&mut self, constraint: &Linear) -> BTreeMap<Option<NodeId>, Linear> {
         let mut parts = BTreeMap::from([(None, Linear::uniform(constraint.constant))]);
         for (&node, &scale) in &constraint.terms {
             let (switch, rest) = match self.graph.switched(node) {
@@ -146,7 +117,8 @@ impl ProgramBuilder {
     }
 
     /// The values themselves, one output each.
-    pub(crate) fn outputs(self, outputs: &[Linear]) -> Program {
-        plan::compile(self.graph, outputs, usize::MAX)
+    pub(crate) fn outputs(mut self, outputs: &[Linear]) -> Program {
+        let roots: Vec<NodeId> = outputs.iter().map(|output| self.graph.node(output)).collect();
+        plan::compile(&self.graph, &roots, &Arc::new(self.graph.uniforms.clone()))
     }
 }

@@ -8,11 +8,13 @@ mod build;
 mod factor;
 mod graph;
 mod plan;
+mod quotient;
 mod uniform;
 
 pub(crate) use self::{
     build::ProgramBuilder,
     graph::{Linear, Source},
     plan::{Operand, Program, Step, Term},
+    quotient::Quotient,
     uniform::Uniform,
 };

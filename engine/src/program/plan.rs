@@ -1,6 +1,9 @@
 //! From the graph to steps over registers.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use halo2_proofs::halo2curves::bn256::Fr;
 
@@ -60,9 +63,8 @@ pub(crate) struct Program {
     pub(crate) registers: usize,
     /// Where its results are.
     pub(crate) outputs: Vec<Operand>,
-    /// The combinations that [`Source::Combined`] names: coefficients and fixed columns.
-    pub(crate) combined: Vec<Vec<(Uniform, usize)>>,
-    uniforms: Uniforms,
+    /// Programs of one graph share them.
+    uniforms: Arc<Uniforms>,
 }
 
 impl Program {
@@ -72,25 +74,22 @@ impl Program {
     }
 }
 
-/// Fewer fixed columns than `combination_min` are not combined.
-pub(super) fn compile(mut graph: Graph, outputs: &[Linear], combination_min: usize) -> Program {
-    let roots: Vec<NodeId> = outputs.iter().map(|output| graph.node(output)).collect();
-    let combined = combine_fixed(&mut graph, &roots, combination_min);
-    let uses = count_uses(&graph, &roots);
+/// The program that computes the roots.
+pub(super) fn compile(graph: &Graph, roots: &[NodeId], uniforms: &Arc<Uniforms>) -> Program {
+    let uses = count_uses(graph, roots);
     let mut compiler = Compiler {
-        graph: &graph,
+        graph,
+        remaining: uses.clone(),
         uses,
         places: HashMap::new(),
         sources: Vec::new(),
         steps: Vec::new(),
-        remaining: HashMap::new(),
         free: Vec::new(),
         registers: 0,
     };
-    compiler.remaining = compiler.uses.clone();
     let outputs = roots.iter().map(|&root| compiler.operand(root)).collect();
     let Compiler { sources, steps, registers, .. } = compiler;
-    Program { sources, steps, registers, outputs, combined, uniforms: graph.uniforms }
+    Program { sources, steps, registers, outputs, uniforms: Arc::clone(uniforms) }
 }
 
 /// The nodes that the roots need.
@@ -120,8 +119,9 @@ fn count_uses(graph: &Graph, roots: &[NodeId]) -> HashMap<NodeId, usize> {
 }
 
 /// Replaces, in every linear combination, many fixed columns by their combination, where they are
-/// needed for nothing else: it is one column to transform instead of many.
-fn combine_fixed(
+/// needed for nothing else: it is one column to transform instead of many. Fewer than
+/// `combination_min` are not combined.
+pub(super) fn combine_fixed(
     graph: &mut Graph,
     roots: &[NodeId],
     combination_min: usize,
