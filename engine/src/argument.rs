@@ -33,9 +33,13 @@ impl Parameters {
     fn y(self) -> usize {
         self.challenges + 3
     }
+    fn beta_inverse(self) -> usize {
+        self.challenges + 4
+    }
     /// The values in this order.
     pub(crate) fn values(challenges: &[Fr], theta: Fr, beta: Fr, gamma: Fr, y: Fr) -> Vec<Fr> {
-        [challenges, &[theta, beta, gamma, y]].concat()
+        let beta_inverse = beta.invert().unwrap_or(Fr::ZERO);
+        [challenges, &[theta, beta, gamma, y, beta_inverse]].concat()
     }
 }
 
@@ -105,8 +109,8 @@ pub(crate) fn permutation_fractions(constraints: &ConstraintSystem<Fr>, shape: &
     let mut builder = ProgramBuilder::new();
     let mut outputs = Vec::new();
     for set in 0..shape.set_count() {
-        let (numerator, denominator) = set_products(&mut builder, shape, set, parameters);
-        outputs.extend([numerator, denominator]);
+        let products = set_products(&mut builder, shape, set, parameters);
+        outputs.extend([products.numerator, products.denominator]);
     }
     builder.outputs(&outputs)
 }
@@ -136,33 +140,57 @@ pub(crate) fn lookup_side(constraints: &ConstraintSystem<Fr>) -> Program {
     builder.outputs(&[both])
 }
 
+/// The fractions of a set of columns of the permutation argument.
+struct SetProducts {
+    numerator: Linear,
+    denominator: Linear,
+    /// What both are to be multiplied by.
+    scale: Linear,
+}
+
 /// `Π (v + β·δ^i·X + γ)` and `Π (v + β·σ + γ)` over the columns of a set.
+///
+/// With `t = (v + γ)/(β·δ^i)`, the factors are `β·δ^i` times `t + X` and times `t + σ/δ^i`, which is
+/// what the key has ([`Source::Permutation`]): one product by a uniform value for each column
+/// instead of one for each factor.
 fn set_products(
     builder: &mut ProgramBuilder,
     shape: &Shape,
     set: usize,
     parameters: Parameters,
-) -> (Linear, Linear) {
+) -> SetProducts {
     let beta = builder.parameter(parameters.beta());
+    let inverse = builder.parameter(parameters.beta_inverse());
     let gamma = builder.parameter(parameters.gamma());
     let point = builder.query(Source::Point, 0);
     let first = set * shape.set_size();
     let columns = shape.permuted.iter().enumerate().skip(first).take(shape.set_size());
     let mut products = [builder.constant(Fr::ONE), builder.constant(Fr::ONE)];
+    let mut scale = builder.constant(Fr::ONE);
     for (index, &column) in columns {
+        let delta = permutation_scale(index);
+        let [delta, undone] = [delta, delta.invert().unwrap_or(Fr::ZERO)];
+        let (delta, undone) = (builder.constant(delta), builder.constant(undone));
+        let (factor, divisor) =
+            (builder.multiply(&beta, &delta), builder.multiply(&inverse, &undone));
+        scale = builder.multiply(&scale, &factor);
         let value = builder.column(column);
         let value = builder.add(&value, &gamma);
-        let delta = builder.constant(Fr::DELTA.pow_vartime([index as u64]));
-        let identity = builder.multiply(&delta, &point);
+        let value = builder.multiply(&value, &divisor);
+        let value = builder.shared(&value);
         let permuted = builder.query(Source::Permutation(index), 0);
-        for (product, label) in products.iter_mut().zip([identity, permuted]) {
-            let label = builder.multiply(&beta, &label);
-            let factor = builder.add(&value, &label);
+        for (product, label) in products.iter_mut().zip([&point, &permuted]) {
+            let factor = builder.add(&value, label);
             *product = builder.multiply(product, &factor);
         }
     }
     let [numerator, denominator] = products;
-    (numerator, denominator)
+    SetProducts { numerator, denominator, scale }
+}
+
+/// δ^column: what the column of [`Source::Permutation`] is multiplied by to be σ.
+pub(crate) fn permutation_scale(column: usize) -> Fr {
+    Fr::DELTA.pow_vartime([column as u64])
 }
 
 fn permutation_constraints(builder: &mut ProgramBuilder, shape: &Shape, parameters: Parameters) {
@@ -182,11 +210,12 @@ fn permutation_constraints(builder: &mut ProgramBuilder, shape: &Shape, paramete
         constrain_where(builder, Source::First, &step);
     }
     for set in 0..sets {
-        let (numerator, denominator) = set_products(builder, shape, set, parameters);
+        let products = set_products(builder, shape, set, parameters);
         let (here, next) = (product(builder, set, 0), product(builder, set, 1));
-        let left = builder.multiply(&next, &denominator);
-        let right = builder.multiply(&here, &numerator);
+        let left = builder.multiply(&next, &products.denominator);
+        let right = builder.multiply(&here, &products.numerator);
         let step = builder.subtract(&left, &right);
+        let step = builder.multiply(&step, &products.scale);
         constrain_where(builder, Source::Active, &step);
     }
 }

@@ -13,7 +13,7 @@ use halo2_proofs::{
 };
 
 use crate::{
-    argument::{self, Shape},
+    argument::{self, Shape, permutation_scale},
     assembly::CircuitData,
     column::Column,
     copies::Cell,
@@ -224,28 +224,37 @@ pub(crate) fn upload_one<D: ColumnDevice>(
     Ok(device.upload(vec![column])?.pop().expect("as many columns as were given"))
 }
 
-/// The quotient's program when `extensions` columns of the key may be kept on the cosets.
-fn quotient_program(
+/// The quotient's programs when `extensions` columns of the key may be kept on a coset.
+fn quotient_programs(
     constraints: &ConstraintSystem<Fr>,
     shape: &Shape,
     extensions: usize,
-) -> Program {
-    let program = argument::quotient(constraints, shape, EXTENDED_COMBINATION_MIN);
-    let keyed = program.sources.iter().filter(|source| source.is_keyed()).count();
-    if keyed <= extensions {
-        return program;
+) -> Quotient {
+    let quotient = argument::quotient(constraints, shape, EXTENDED_COMBINATION_MIN);
+    if keyed_sources(&quotient).map(|(_, cosets)| cosets).sum::<usize>() <= extensions {
+        return quotient;
     }
     argument::quotient(constraints, shape, COMBINATION_MIN)
 }
 
-/// The values δ^column·ω^row of the successors of all cells.
-fn permutation_columns(successors: &[Vec<Cell>], omegas: &[Fr]) -> Vec<Vec<Fr>> {
-    let deltas = powers_of(Fr::DELTA, successors.len());
-    let label = |&(column, row): &Cell| deltas[column as usize] * omegas[row as usize];
-    parallel::map(successors.len(), |column| successors[column].iter().map(label).collect())
+/// The columns of the key that the quotient reads, and on how many cosets.
+fn keyed_sources(quotient: &Quotient) -> impl Iterator<Item = (Source, usize)> {
+    quotient.sources().into_iter().filter(|(source, _)| source.is_keyed())
 }
 
-/// The commitments to σ; `tau` is `[τ]₁`, a multiple of which commits to the identity.
+/// The values δ^column·ω^row of the successors of all cells, over δ^column of their own.
+fn permutation_columns(successors: &[Vec<Cell>], omegas: &[Fr]) -> Vec<Vec<Fr>> {
+    let inverse = Fr::DELTA.invert().expect("δ is not zero");
+    parallel::map(successors.len(), |own| {
+        let undone = inverse.pow_vartime([own as u64]);
+        let deltas = (0..successors.len()).map(|column| permutation_scale(column) * undone);
+        let deltas: Vec<Fr> = deltas.collect();
+        let label = |&(column, row): &Cell| deltas[column as usize] * omegas[row as usize];
+        successors[own].iter().map(label).collect()
+    })
+}
+
+/// The commitments to σ; `tau` is `[τ]₁`, which commits to the identity.
 fn commit_to_copies<D: ColumnDevice>(
     device: &D,
     permutation: &[Vec<Fr>],
@@ -255,20 +264,18 @@ fn commit_to_copies<D: ColumnDevice>(
     let moved = moved_cells(permutation, omegas);
     let moved = device.upload(moved.into_iter().map(Column::Field).collect())?;
     let moved = device.commit(&moved.iter().collect::<Vec<_>>())?;
-    let sigma = (0..).zip(moved).map(|(column, moved)| {
-        let identity = tau * Fr::DELTA.pow_vartime([column]);
-        (identity + moved).to_affine()
-    });
+    let sigma = moved
+        .into_iter()
+        .enumerate()
+        .map(|(column, moved)| ((tau + moved) * permutation_scale(column)).to_affine());
     Ok(sigma.collect())
 }
 
-/// What σ adds to the identity δ^column·X: zero in every cell that is copied nowhere, so that its
-/// commitment costs as much as there are copies. The identity's own is a multiple of `[τ]₁`.
+/// What the columns of the permutation argument add to the identity X: zero in every cell that is
+/// copied nowhere, so that its commitment costs as much as there are copies.
 fn moved_cells(permutation: &[Vec<Fr>], omegas: &[Fr]) -> Vec<Vec<Fr>> {
-    let deltas = powers_of(Fr::DELTA, permutation.len());
     parallel::map(permutation.len(), |column| {
-        let cells = permutation[column].iter().zip(omegas);
-        cells.map(|(label, omega)| label - deltas[column] * omega).collect()
+        permutation[column].iter().zip(omegas).map(|(label, omega)| label - omega).collect()
     })
 }
 

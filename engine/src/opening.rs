@@ -12,7 +12,7 @@ use halo2_proofs::{
 };
 
 use crate::{
-    argument::Shape,
+    argument::{Shape, permutation_scale},
     cosets::powers_of,
     error::{DeviceError, EngineError},
     operations::{ColumnDevice, Division},
@@ -29,6 +29,16 @@ pub(super) enum Polynomial {
     Quotient,
     /// The random polynomial.
     Random,
+}
+
+impl Polynomial {
+    /// What its column is multiplied by.
+    pub(super) fn scale(self) -> Fr {
+        match self {
+            Self::Of(Source::Permutation(column)) => permutation_scale(column),
+            _ => Fr::ONE,
+        }
+    }
 }
 
 /// A polynomial at a rotation of the point.
@@ -175,7 +185,8 @@ impl<D: ColumnDevice> Opening<'_, D> {
     fn combine(&self, group: &Group, y: Fr) -> Result<Combined<D::Column>, DeviceError> {
         let weights = powers_of(y, group.polynomials.len());
         let weighted = || group.polynomials.iter().copied().zip(weights.iter().copied());
-        let terms: Vec<_> = weighted().map(|(p, weight)| ((self.column)(p), weight)).collect();
+        let terms = weighted().map(|(p, weight)| ((self.column)(p), weight * p.scale()));
+        let terms: Vec<_> = terms.collect();
         let value = |&rotation: &i32| {
             weighted().map(|(polynomial, w)| w * self.values[&Query { polynomial, rotation }]).sum()
         };

@@ -430,6 +430,9 @@ impl<D: ColumnDevice> Rounds<'_, D> {
         let targets: Vec<_> =
             order.iter().map(|query| (column(query.polynomial), query.rotation)).collect();
         let values = key.device.evaluate(&weights, &targets)?;
+        let scaled =
+            order.iter().zip(values).map(|(query, value)| query.polynomial.scale() * value);
+        let values: Vec<Fr> = scaled.collect();
         for &value in &values {
             self.transcript.write_scalar(value)?;
         }

@@ -49,6 +49,11 @@ impl ProgramBuilder {
         self.query(source, 0)
     }
 
+    /// The same value, which is computed once for all that it becomes a term of.
+    pub(crate) fn shared(&mut self, value: &Linear) -> Linear {
+        Linear::of(self.graph.node(value))
+    }
+
     pub(crate) fn add(&mut self, a: &Linear, b: &Linear) -> Linear {
         self.graph.add(a.clone(), b)
     }

@@ -13,7 +13,7 @@ pub(crate) enum Source {
     Advice(usize),
     /// An instance column.
     Instance(usize),
-    /// σ of a column of the permutation argument.
+    /// σ of a column of the permutation argument, divided by δ^column.
     Permutation(usize),
     /// The running product of a set of columns of the permutation argument.
     PermutationProduct(usize),
