@@ -85,10 +85,17 @@ fn merge(sum: &Affine, term: usize, producer: &Affine) -> Option<Affine> {
     if !is_pointwise(&sum.terms[term], &sum.output) {
         return None;
     }
-    let mut merged = sum.clone();
-    if sum.output != producer.output {
-        merged = review(sum, &producer.output)?;
+    if sum.output == producer.output {
+        return Some(replaced(sum.clone(), term, producer));
     }
+    match review(sum, &producer.output) {
+        Some(sum) => Some(replaced(sum, term, producer)),
+        None => Some(replaced(sum.clone(), term, &review(producer, &sum.output)?)),
+    }
+}
+
+/// `merged` with one of its terms replaced by those of `producer`, whose channels are its own.
+fn replaced(mut merged: Affine, term: usize, producer: &Affine) -> Affine {
     let scale = merged.terms.remove(term).kernel;
     for (channel, bias) in merged.bias.iter_mut().enumerate() {
         *bias += scale[channel] * producer.bias[channel];
@@ -102,17 +109,21 @@ fn merge(sum: &Affine, term: usize, producer: &Affine) -> Option<Affine> {
         inner
     });
     merged.terms.splice(term..term, scaled);
-    Some(merged)
+    merged
 }
 
-/// The same sum of pointwise terms, with the channels of `view`; `None` where a weight or bias
-/// differs within one of them.
+/// The same sum with the channels of `view`, of terms that are pointwise or a part of a
+/// concatenation; `None` where a weight or bias differs within one of them.
 fn review(sum: &Affine, view: &ImageView) -> Option<Affine> {
-    if !sum.terms.iter().all(|term| is_pointwise(term, &sum.output)) {
+    let is_either = |term| is_pointwise(term, &sum.output) || is_part(term, &sum.output);
+    if !sum.terms.iter().all(is_either) {
         return None;
     }
     let channels = channel_of_element(&sum.output);
     let terms = sum.terms.iter().map(|term| {
+        if !is_pointwise(term, &sum.output) {
+            return part_of_channels(term, &sum.output, view);
+        }
         let kernel = regroup(&term.kernel, &channels, view)?;
         let window = Window::pixel(view.channels);
         Some(Term { input: term.input, view: view.clone(), window, kernel })
@@ -123,6 +134,38 @@ fn review(sum: &Affine, view: &ImageView) -> Option<Affine> {
         output: view.clone(),
         activation: sum.activation,
     })
+}
+
+/// Whether a term is a part of a concatenation: rows of one channel that are moved down.
+fn is_part(term: &Term, output: &ImageView) -> bool {
+    let [start, left] = term.window.padding;
+    let pixel = Window { padding: [start, left], ..Window::pixel(1) };
+    let rows = ImageView { height: term.view.height, ..output.clone() };
+    output.channels == 1
+        && term.window == pixel
+        && left == 0
+        && ImageView { strides: output.strides, ..term.view.clone() } == rows
+        && term.view.strides[1..] == output.strides[1..]
+        && start + term.view.height <= output.height
+}
+
+/// A part of a concatenation whose rows are channels of `view`; `None` where they are not, or where
+/// the kernel of all channels would have more weights than the result has elements.
+fn part_of_channels(term: &Term, output: &ImageView, view: &ImageView) -> Option<Term> {
+    let pixels = view.height * view.width;
+    let lies_alike = view.strides == [output.strides[1], view.width, 1]
+        && output.strides[2] == 1
+        && [view.channels, pixels, view.offset] == [output.height, output.width, output.offset];
+    let (channels, inputs, start) = (view.channels, term.view.height, term.window.padding[0]);
+    if !lies_alike || inputs > pixels {
+        return None;
+    }
+    let mut kernel = vec![0.0; channels * inputs];
+    for input in 0..inputs {
+        kernel[(start + input) * inputs + input] = term.kernel[0];
+    }
+    let view = ImageView { channels: inputs, ..view.clone() };
+    Some(Term { input: term.input, view, window: Window::pixel(1), kernel })
 }
 
 /// For each flat position of a tensor that `view` covers, its channel.
