@@ -2,6 +2,7 @@
 
 mod affine;
 mod contract;
+mod forest;
 mod function;
 mod parts;
 
@@ -25,6 +26,9 @@ impl Draft {
         (0..self.nodes.len()).any(|position| {
             self.compose_aliases(position, &context)
                 || self.recognize_function(position, &context)
+                || self.join_functions(position, &context)
+                || self.fold_into_leaves(position, &context)
+                || self.read_through(position, &context)
                 || self.absorb_activation(position, &context)
                 || self.hoist_activation(position, &context)
                 || self.merge_producer(position, &context)

@@ -1,6 +1,6 @@
 //! Functions of one variable that a model spells out in several operations.
 
-use super::super::{Activate, Affine, Draft, Mul, Op, activate};
+use super::super::{Activate, Affine, Channels, Draft, Mul, Node, Op, activate, pointwise};
 use super::Context;
 use super::affine::is_pointwise;
 use crate::activation::Activation;
@@ -46,9 +46,63 @@ impl Draft {
         true
     }
 
+    /// `1 / (1 + exp(−x))` is one function of `x`, which no number in between is too large for.
+    pub(super) fn join_functions(&mut self, position: usize, context: &Context<'_>) -> bool {
+        let Some((input, [scale, bias], outer)) = self.function_at(position) else { return false };
+        let Some(before) = self.behind_identities(input, context) else { return false };
+        let op = &self.nodes[before].op;
+        let inner = match op {
+            Op::Activate(Activate { function, .. }) => *function,
+            _ => op.activation().unwrap_or(Activation::Identity),
+        };
+        if (inner, outer) != (Activation::Exp, Activation::Function(Function::Reciprocal)) {
+            return false;
+        }
+        let joined = |x: f64| outer.apply(scale * inner.apply(x) + bias);
+        let is_logistic = |sign: f64| {
+            arguments().all(|x| (joined(x) - Activation::Sigmoid.apply(sign * x)).abs() < TOLERANCE)
+        };
+        let Some(sign) = [1.0, -1.0].into_iter().find(|&sign| is_logistic(sign)) else {
+            return false;
+        };
+        let op = match op {
+            Op::Activate(Activate { input, .. }) => {
+                let channels = Channels::flat(self.tensors[input.0].len());
+                pointwise(*input, &channels, vec![sign], vec![0.0], Activation::Sigmoid)
+            }
+            Op::Affine(layer) => {
+                let mut layer = layer.clone();
+                let kernels = layer.terms.iter_mut().flat_map(|term| &mut term.kernel);
+                kernels.chain(&mut layer.bias).for_each(|weight| *weight *= sign);
+                layer.activation = Activation::Sigmoid;
+                layer
+            }
+            _ => return false,
+        };
+        let Node { name, output, .. } = self.nodes.remove(position);
+        self.nodes[before] = Node { name, op: Op::Affine(op), output };
+        true
+    }
+
+    /// The tensor, the scale and shift of each of its elements, and the function of them that a
+    /// node is.
+    fn function_at(&self, position: usize) -> Option<(TensorId, [f64; 2], Activation)> {
+        match &self.nodes[position].op {
+            Op::Activate(Activate { input, function }) => Some((*input, [1.0, 0.0], *function)),
+            Op::Affine(layer) if is_uniform(layer) => match &layer.terms[..] {
+                [term] => {
+                    let numbers = [*term.kernel.first()?, *layer.bias.first()?];
+                    Some((term.input, numbers, layer.activation))
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// The tensors that `id` is computed from element by element, the same on all elements; `None`
     /// where another operation gives it.
-    fn operands(&self, id: TensorId, context: &Context<'_>) -> Option<Vec<TensorId>> {
+    pub(super) fn operands(&self, id: TensorId, context: &Context<'_>) -> Option<Vec<TensorId>> {
         match &self.nodes[context.producers[id.0]?].op {
             Op::Mul(mul) if is_in_place(mul) => Some(vec![mul.a, mul.b]),
             Op::Affine(layer) if is_uniform(layer) => {
@@ -80,18 +134,10 @@ impl Draft {
         function: Activation,
         context: &Context<'_>,
     ) -> bool {
-        let mut at = -LARGEST;
-        while at <= LARGEST {
-            let mut budget = OPERATIONS;
-            let Some(value) = self.value_at(id, (argument, at), context, &mut budget) else {
-                return false;
-            };
-            if (value - function.apply(at)).abs() > TOLERANCE {
-                return false;
-            }
-            at += STEP;
-        }
-        true
+        arguments().all(|at| {
+            let value = self.value_at(id, (argument, at), context, &mut OPERATIONS.clone());
+            value.is_some_and(|value| (value - function.apply(at)).abs() <= TOLERANCE)
+        })
     }
 
     /// An element of `id` where that of `argument` is given.
@@ -122,6 +168,11 @@ impl Draft {
             _ => None,
         }
     }
+}
+
+/// Where functions are compared.
+fn arguments() -> impl Iterator<Item = f64> {
+    std::iter::successors(Some(-LARGEST), |at| Some(at + STEP)).take_while(|at| *at <= LARGEST)
 }
 
 /// Whether both factors are taken element by element.
