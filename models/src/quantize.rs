@@ -82,6 +82,7 @@ fn with_shift(
         let layer = Layer { name: &node.name, output: node.output };
         let (op, format) = node.op.quantize(&quantizer, layer, roles[node.output.0])?;
         quantizer.define(node.output, &node.name, format)?;
+        quantizer.choose_column_scales(&node.op, node.output);
         nodes.push(QuantizedNode { name: node.name.clone(), op, output: node.output });
     }
     let program = QuantizedGraph {

@@ -87,14 +87,21 @@ fn what_pipelines_write_beside_their_models() {
 }
 
 #[test]
-fn replaced_numbers_are_refused() {
-    let model = Builder::new(17).set(ML, 1).input("x", &[1, 2]);
-    let attributes = [floats("imputed_value_floats", &[0.5]), float("replaced_value_float", -1.0)];
-    let model = model.domain_node(ML, "Imputer", &["x"], &["y"], &attributes).output("y");
-    let refused = Graph::from_onnx_bytes(&model.bytes()).unwrap_err().to_string();
+fn replaced_zeros_become_other_numbers() {
+    let of = |replaced: f32| {
+        let model = Builder::new(17).set(ML, 1).input("x", &[2, 2]);
+        let attributes =
+            [floats("imputed_value_floats", &[0.5, 3.0]), float("replaced_value_float", replaced)];
+        model.domain_node(ML, "Imputer", &["x"], &["y"], &attributes).output("y")
+    };
+    let graph = graph("Imputer", &of(0.0));
+    let input = array(&[2, 2], vec![0.0, 0.25, 0.75, 0.0]);
+    is_near("Imputer of 0", &graph, &[input], &[vec![0.5, 0.25, 0.75, 3.0]], 0.002);
+    let refused = Graph::from_onnx_bytes(&of(-1.0).bytes()).unwrap_err().to_string();
     assert_eq!(
         refused,
-        "node `Imputer_y` (Imputer): replaced numbers other than NaN; replace them beforehand"
+        "node `Imputer_y` (Imputer): a replaced real number other than NaN and 0, which rounded ones \
+         are not equal to; replace it beforehand"
     );
 }
 

@@ -85,6 +85,47 @@ fn quotients_and_remainders_are_the_runtimes() {
 }
 
 #[test]
+fn binary_digits_are_combined_exactly() {
+    let a = bytes();
+    let b: Vec<i64> = a.iter().rev().map(|&x| x ^ 0x35).collect();
+    let functions: [(&str, fn(i64, i64) -> i64); 3] =
+        [("BitwiseAnd", |a, b| a & b), ("BitwiseOr", |a, b| a | b), ("BitwiseXor", |a, b| a ^ b)];
+    let pair = |op: &str| {
+        let model = Builder::new(18).input("x", &[1, 60]).input("z", &[1, 60]);
+        model.node(op, &["x", "z"], &["y"], &[]).output("y")
+    };
+    for (op, function) in functions {
+        for kind in [DataType::Int8, DataType::Int16, DataType::Int64] {
+            let expected: Vec<i64> = a.iter().zip(&b).map(|(&a, &b)| function(a, b)).collect();
+            let inputs = [a.clone(), b.clone()];
+            assert_eq!(integers(&typed(pair(op), kind), &inputs).unwrap(), expected, "{op}");
+            let mut masked = with_constant(op, kind, 0x5a, &[]);
+            masked.proto.opset_import[0].version = 18;
+            let expected: Vec<i64> = a.iter().map(|&a| function(a, 0x5a)).collect();
+            assert_eq!(integers(&masked, from_ref(&a)).unwrap(), expected, "{op} with a mask");
+        }
+        let unsigned: Vec<i64> = a.iter().map(|&x| x & 255).collect();
+        let inputs = [unsigned.clone(), unsigned.iter().rev().copied().collect::<Vec<_>>()];
+        let pairs = inputs[0].iter().zip(&inputs[1]);
+        let expected: Vec<i64> = pairs.map(|(&a, &b)| function(a, b)).collect();
+        assert_eq!(integers(&typed(pair(op), DataType::Uint8), &inputs).unwrap(), expected);
+    }
+    // The largest numbers that are held.
+    let large: Vec<i64> = (0..60).map(|place| 65_535 - place * 977).collect();
+    let mut model = with_constant("BitwiseXor", DataType::Uint16, 0x8f0f, &[]);
+    model.proto.opset_import[0].version = 18;
+    let expected: Vec<i64> = large.iter().map(|&x| x ^ 0x8f0f).collect();
+    assert_eq!(integers(&model, from_ref(&large)).unwrap(), expected);
+    for (kind, mask) in [(DataType::Int8, -1), (DataType::Int32, -1), (DataType::Uint8, 255)] {
+        let x: Vec<i64> = a.iter().map(|&x| if mask > 0 { x & 255 } else { x }).collect();
+        let model = Builder::new(18).input("x", &[1, 60]);
+        let model = typed(model.node("BitwiseNot", &["x"], &["y"], &[]).output("y"), kind);
+        let expected: Vec<i64> = x.iter().map(|&x| x ^ mask).collect();
+        assert_eq!(integers(&model, &[x]).unwrap(), expected);
+    }
+}
+
+#[test]
 fn shifts_are_exact_and_never_wrap_around() {
     let x = bytes();
     for (kind, shift) in [(DataType::Int8, 1), (DataType::Int8, 3), (DataType::Int16, 5)] {

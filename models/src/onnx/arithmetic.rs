@@ -230,10 +230,10 @@ fn pow(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     Ok(vec![value])
 }
 
-/// Most different exponents of one node.
-const EXPONENTS: usize = 8;
+/// Most different exponents of one node: each is a table.
+const EXPONENTS: usize = 64;
 
-/// Constant exponents: each power of all elements, and of those the wanted ones.
+/// Constant exponents: the elements that have the same one are a power, in their places afterwards.
 fn powers(
     node: &OnnxNode<'_>,
     importer: &mut Importer,
@@ -247,21 +247,29 @@ fn powers(
     let mut different = exponents.to_reals();
     different.sort_by(f64::total_cmp);
     different.dedup();
-    if different.is_empty() || different.len() > EXPONENTS {
-        return Err(node.wrong_operand(1, "of at most eight different exponents"));
+    match different[..] {
+        [] => return Err(node.wrong_operand(1, "not empty")),
+        [exponent] => return power(node, importer, &base, exponent),
+        _ if different.len() > EXPONENTS => {
+            return Err(node.wrong_operand(1, "of at most 64 different exponents"));
+        }
+        _ => {}
     }
-    let mut result: Option<Value> = None;
+    let flat = importer.reshaped(node, &base, vec![wanted.len()])?;
+    let (mut parts, mut places) = (Vec::new(), vec![0; wanted.len()]);
+    let mut placed = 0;
     for exponent in different {
-        let power = power(node, importer, &base, exponent)?;
-        result = Some(match result {
-            None => power,
-            Some(others) => {
-                let chosen: Vec<bool> = wanted.iter().map(|&other| other == exponent).collect();
-                super::logic::by_constant(node, importer, &chosen, [&power, &others], &shape)?
-            }
-        });
+        let elements = (0..wanted.len()).filter(|&place| wanted[place] == exponent);
+        let elements: Vec<usize> = elements.collect();
+        for &place in &elements {
+            places[place] = placed;
+            placed += 1;
+        }
+        let elements = importer.picked(node, &flat, &[elements])?;
+        parts.push(power(node, importer, &elements, exponent)?);
     }
-    result.ok_or_else(|| node.wrong_operand(1, "not empty"))
+    let joined = importer.joined(node, &parts, 0)?;
+    importer.select(node, &joined, shape, |_| places.into())
 }
 
 pub(super) fn power(

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use super::error::{ImportError, Part};
 use super::functions::FlatNode;
-use super::operators::{Operator, advice};
+use super::operators::Operator;
 use super::proto::GraphProto;
+use super::refused::advice;
 use super::sets::not_imported;
 use super::table;
 

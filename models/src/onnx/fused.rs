@@ -1,6 +1,6 @@
 //! Several operations in one: what operator sets and onnxruntime's optimizer fuse.
 
-use super::compose::Lowered;
+use super::compose::{Lowered, Reduction};
 use super::convolution::CONV_ATTRIBUTES;
 use super::error::ImportError;
 use super::importer::Importer;
@@ -14,6 +14,7 @@ const SKIP: &[&str] = &["epsilon"];
 
 pub(super) const OPERATORS: &[Operator] = &[
     operator("BiasGelu", &[1], &[], bias_gelu).of_domain(MICROSOFT),
+    operator("CDist", &[1], &["metric"], distances).of_domain(MICROSOFT),
     operator("FastGelu", &[1], &[], fast_gelu).of_domain(MICROSOFT),
     operator(
         "FusedConv",
@@ -49,6 +50,33 @@ pub(super) const OPERATORS: &[Operator] = &[
     operator("SkipSimplifiedLayerNormalization", &[1], SKIP, skip_simplified).of_domain(MICROSOFT),
     operator("SwiGLU", &[28], &["alpha"], swiglu),
 ];
+
+/// `CDist`: the distance of each row of one matrix to each of another.
+fn distances(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let (a, b) = (node.operand(0)?, node.operand(1)?);
+    let shapes = [importer.shape_of(a), importer.shape_of(b)];
+    let (&[rows, width], &[columns, other]) = (&shapes[0][..], &shapes[1][..]) else {
+        return Err(node.wrong_shape("two matrices", &[&shapes[0], &shapes[1]]));
+    };
+    if width != other {
+        return Err(node.wrong_shape("rows of one length", &[&shapes[0], &shapes[1]]));
+    }
+    let is_squared = match node.text("metric")? {
+        None | Some(b"sqeuclidean") => true,
+        Some(b"euclidean") => false,
+        Some(_) => return Err(node.wrong_attribute("metric", "euclidean or sqeuclidean")),
+    };
+    let a = importer.reshaped(node, a, vec![rows, 1, width])?;
+    let b = importer.reshaped(node, b, vec![1, columns, width])?;
+    let difference = importer.sub(node, &a, &b)?;
+    let squares = importer.product(node, &difference, &difference)?;
+    let sums = importer.reduced(node, &squares, &[2], Reduction::Sum)?;
+    let sums = importer.reshaped(node, &sums, vec![rows, columns])?;
+    match is_squared {
+        true => Ok(vec![sums]),
+        false => Ok(vec![importer.apply(node, &sums, Activation::Function(Function::Sqrt))?]),
+    }
+}
 
 /// `SwiGLU`: `Swish(a) · b`, of two tensors of one shape.
 fn swiglu(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {

@@ -30,11 +30,11 @@ pub(super) fn are_narrow(a: &Value, b: &Value) -> bool {
 }
 
 /// The integer type of two operands, of which one is a tensor.
-fn kind_of(a: &Value, b: &Value) -> Element {
+pub(super) fn kind_of(a: &Value, b: &Value) -> Element {
     Importer::element_of(if a.is_constant() { b } else { a })
 }
 
-fn as_numbers(value: &Value) -> Value {
+pub(super) fn as_numbers(value: &Value) -> Value {
     value.clone().with_element(Element::Real)
 }
 
@@ -53,7 +53,11 @@ impl Importer {
     }
 
     /// Refuses values that are not held as the integers that they are.
-    fn check_whole(&self, node: &OnnxNode<'_>, values: &[&Value]) -> Result<(), ImportError> {
+    pub(super) fn check_whole(
+        &self,
+        node: &OnnxNode<'_>,
+        values: &[&Value],
+    ) -> Result<(), ImportError> {
         let is_whole = |value: &&Value| match value {
             Value::Tensor(tensor) => self.is_held_whole(tensor.id),
             Value::Constant(_) => true,
@@ -87,7 +91,7 @@ impl Importer {
     }
 
     /// The sums that the last operation of the node gives, as integers of a type within bounds.
-    fn made_exact(
+    pub(super) fn made_exact(
         &mut self,
         node: &OnnxNode<'_>,
         sums: &Value,
@@ -104,7 +108,7 @@ impl Importer {
 
     /// `factor · a + shift` over the divisor, one number each for every element or for all, without
     /// the fraction: rounded down, or towards 0.
-    fn quotient(
+    pub(super) fn quotient(
         &mut self,
         node: &OnnxNode<'_>,
         tensor: Tensor,
@@ -141,7 +145,7 @@ impl Importer {
 }
 
 /// The smallest and the largest integer of a type, as far as 16 bits hold them.
-fn held_bounds(kind: Element) -> [i64; 2] {
+pub(super) fn held_bounds(kind: Element) -> [i64; 2] {
     match (kind, kind.bounds()) {
         (Element::Integer { bits: ..=16, .. }, Some((lo, hi))) => [lo, hi],
         (_, Some((0, _))) => [0, u16::MAX.into()],

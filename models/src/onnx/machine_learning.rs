@@ -1,12 +1,11 @@
 //! Operations of `ai.onnx.ml` that are linear, or tables: what converters write for pipelines.
 
-use std::collections::HashMap;
-
-use super::compose::{Lowered, Reduction, count};
+use super::compose::{Lowered, Reduction};
 use super::constant::Constant;
 use super::element::Element;
 use super::error::ImportError;
 use super::importer::Importer;
+use super::labels::class_labels;
 use super::node::{OnnxNode, Value};
 use super::operators::{Operator, operator};
 use super::selection::POSITION;
@@ -32,22 +31,6 @@ pub(super) const OPERATORS: &[Operator] = &[
     )
     .of_domain(DOMAIN),
     operator(
-        "LabelEncoder",
-        &[2, 4],
-        &[
-            "default_float",
-            "default_int64",
-            "default_string",
-            "keys_floats",
-            "keys_int64s",
-            "values_floats",
-            "values_int64s",
-            "values_strings",
-        ],
-        encode_labels,
-    )
-    .of_domain(DOMAIN),
-    operator(
         "LinearClassifier",
         &[1],
         &[
@@ -70,8 +53,6 @@ pub(super) const OPERATORS: &[Operator] = &[
     .of_domain(DOMAIN),
     operator("Normalizer", &[1], &["norm"], normalize).of_domain(DOMAIN),
     operator("Scaler", &[1], &["offset", "scale"], scale).of_domain(DOMAIN),
-    operator("ZipMap", &[1], &["classlabels_int64s", "classlabels_strings"], zip_map)
-        .of_domain(DOMAIN),
 ];
 
 /// Numbers of an attribute.
@@ -155,67 +136,44 @@ fn vectorize(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     Ok(vec![importer.joined(node, &parts, 1)?])
 }
 
-/// `ZipMap`: the scores; the labels that the file names them by are their places.
-fn zip_map(node: &OnnxNode<'_>, _: &mut Importer) -> Lowered {
-    node.has_no_effect(&["classlabels_int64s", "classlabels_strings"]);
-    Ok(vec![node.operand(0)?.clone()])
-}
-
-/// `Imputer` of missing numbers: no input of a proof is missing.
-fn impute(node: &OnnxNode<'_>, _: &mut Importer) -> Lowered {
-    node.has_no_effect(&["imputed_value_floats", "imputed_value_int64s"]);
-    let replaced = node.attribute("replaced_value_float");
-    let is_missing = replaced.is_none_or(|attribute| attribute.f.is_nan());
-    if !is_missing || node.int("replaced_value_int64")?.is_some() {
-        return Err(node.unsupported("replaced numbers other than NaN; replace them beforehand"));
-    }
-    Ok(vec![node.operand(0)?.clone()])
-}
-
-/// `LabelEncoder` of numbers: a value for each key. Values that are strings become their places in
-/// the list of different ones, in the order of their first keys; the default comes after them.
-fn encode_labels(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
-    let integers = |name| Ok::<_, ImportError>(node.ints(name)?.unwrap_or_default());
-    let whole = |list: &[i64]| list.iter().map(|&number| super::constant::real(number)).collect();
-    let keys = match node.floats("keys_floats")? {
-        Some(_) => numbers(node, "keys_floats")?,
-        None => whole(integers("keys_int64s")?),
+/// `Imputer`: another number where an element is the replaced one. No input of a proof is missing,
+/// so nothing is done where that is NaN.
+fn impute(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let value = node.operand(0)?;
+    let given = |list: Option<&[i64]>| -> Vec<f64> {
+        list.unwrap_or_default().iter().copied().map(super::constant::real).collect()
     };
-    let names = node.texts("values_strings")?.unwrap_or_default();
-    let (values, default, kind) = if names.is_empty() {
-        match node.floats("values_floats")? {
-            Some(_) => {
-                let default = node.float("default_float")?.unwrap_or(0.0);
-                (numbers(node, "values_floats")?, default, Element::Real)
-            }
-            None => {
-                let default = node.int("default_int64")?.unwrap_or(-1);
-                (whole(integers("values_int64s")?), super::constant::real(default), POSITION)
-            }
-        }
-    } else {
-        let mut distinct = HashMap::new();
-        let place = |name: &Vec<u8>| {
-            let next = distinct.len();
-            count(*distinct.entry(name.clone()).or_insert(next))
-        };
-        let places: Vec<f64> = names.iter().map(place).collect();
-        let default = count(distinct.len());
-        (places, default, POSITION)
+    let whole = given(node.ints("imputed_value_int64s")?);
+    let reals = numbers(node, "imputed_value_floats")?;
+    let replaced = node.attribute("replaced_value_float").map(|given| f64::from(given.f));
+    let replaced = match node.int("replaced_value_int64")? {
+        Some(replaced) if !whole.is_empty() => super::constant::real(replaced),
+        _ => replaced.unwrap_or(f64::NAN),
     };
-    node.has_no_effect(&["default_float", "default_int64", "default_string"]);
-    if keys.is_empty() || keys.len() != values.len() {
-        return Err(node.unsupported("keys that are no numbers, or values of another number"));
+    if replaced.is_nan() {
+        return Ok(vec![value.clone()]);
     }
-    let value = node.operand(0)?.clone().with_element(Element::Real);
-    let mut result: Value = Constant::reals(Vec::new(), vec![default]).into();
-    for (&key, &encoded) in keys.iter().zip(&values) {
-        let distance = importer.scaled(node, &value, 1.0, -key)?;
-        let is_key = importer.apply(node, &distance, Activation::Function(Function::IsZero))?;
-        let part = importer.scaled(node, &is_key, encoded - default, 0.0)?;
-        result = importer.add(node, &part, &result)?;
+    let imputed = if whole.is_empty() { reals } else { whole };
+    if replaced != 0.0 && Importer::element_of(value) == Element::Real {
+        return Err(node.unsupported(
+            "a replaced real number other than NaN and 0, which rounded ones are not equal to; replace \
+             it beforehand",
+        ));
     }
-    Ok(vec![result.with_element(kind)])
+    let (x, width) = real_input(node, importer)?;
+    if imputed.len() != 1 && imputed.len() != width {
+        return Err(node.wrong_attribute(
+            "imputed_value_floats",
+            "one number for each feature, or one for all",
+        ));
+    }
+    let distance = importer.scaled(node, &x, 1.0, -replaced)?;
+    let is_replaced = importer.apply(node, &distance, Activation::Function(Function::IsZero))?;
+    let moves = imputed.iter().map(|imputed| imputed - replaced).collect();
+    let moves = Constant::reals(vec![imputed.len()], moves).into();
+    let moved = importer.product(node, &is_replaced, &moves)?;
+    let kind = Importer::element_of(value);
+    Ok(vec![importer.add(node, &x, &moved)?.with_element(kind)])
 }
 
 /// `ArrayFeatureExtractor`: places of the last dimension.
@@ -293,20 +251,6 @@ impl Importer {
             }
             Value::Constant(_) => Err(node.unsupported("scores that are constant")),
         }
-    }
-}
-
-/// The label of each class: a number, or the place of its name where labels are strings.
-pub(super) fn class_labels(
-    node: &OnnxNode<'_>,
-    [numbers, names]: [&'static str; 2],
-) -> Result<Vec<f64>, ImportError> {
-    let (numbers, names) = (node.ints(numbers)?, node.texts(names)?);
-    match (numbers.unwrap_or_default(), names.unwrap_or_default()) {
-        ([], []) => Err(node.unsupported("no labels of classes")),
-        (numbers, []) => Ok(numbers.iter().map(|&label| super::constant::real(label)).collect()),
-        ([], names) => Ok((0..names.len()).map(count).collect()),
-        _ => Err(node.unsupported("labels that are both integers and strings")),
     }
 }
 

@@ -2,13 +2,10 @@
 
 use super::compose::Lowered;
 use super::constant::{Constant, Data};
-use super::element::Element;
 use super::error::ImportError;
 use super::importer::Importer;
 use super::node::{OnnxNode, Value};
 use super::operators::{Operator, operator};
-use crate::graph::{Embed, Op};
-use crate::quantized::TensorId;
 use crate::view::{View, row_major_strides};
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -149,7 +146,7 @@ fn gather(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let shape = importer.shape_of(value);
     let axis = node.axis(node.int("axis")?.unwrap_or(0), shape.len())?;
     if let Some(indices @ Value::Tensor(_)) = node.optional(1) {
-        return Ok(vec![looked_up(node, importer, value, indices, axis)?]);
+        return Ok(vec![super::lookup::slices_at(node, importer, value, indices, axis)?]);
     }
     let positions = places(node, shape[axis])?;
     let index_shape = &node.constant(1)?.shape;
@@ -166,66 +163,6 @@ fn gather(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
             .collect()
     })?;
     Ok(vec![value])
-}
-
-/// Longest dimension in which a computed place is looked up.
-const LOOKED_UP: usize = 1 << 10;
-
-/// `Gather` of rows of a constant, by the elements of an input.
-fn embedded(
-    node: &OnnxNode<'_>,
-    importer: &mut Importer,
-    (shape, table): (&[usize], Vec<f64>),
-    input: TensorId,
-) -> Result<Value, ImportError> {
-    let output = [importer.shape(input), &shape[1..]].concat();
-    importer.reserve(node, shape)?;
-    importer.reserve(node, &output)?;
-    let width = shape[1..].iter().product();
-    importer.emit(node, output, Op::Embed(Embed { input, width, table }))
-}
-
-/// `Gather` with computed indices: each is a row with one 1, times the data.
-fn looked_up(
-    node: &OnnxNode<'_>,
-    importer: &mut Importer,
-    value: &Value,
-    indices: &Value,
-    axis: usize,
-) -> Result<Value, ImportError> {
-    let shape = importer.shape_of(value);
-    if let (Value::Constant(table), Value::Tensor(indices), 0) = (value, indices, axis)
-        && let Data::Real(data) = &table.data
-        && importer.is_taken_from_input(indices.id)
-    {
-        table.check_finite(node.constant_name())?;
-        return embedded(node, importer, (&shape, data.clone()), indices.id);
-    }
-    if shape[axis] > LOOKED_UP {
-        return Err(node.unsupported(
-            "computed positions in a dimension of more than 1024, where they are no elements of an \
-             input or the data are no constant; where an input decides them, make it one with --fix",
-        ));
-    }
-    let rows = importer.one_hot_rows(node, indices, shape[axis], true)?;
-    let index_shape = importer.shape_of(indices);
-    let count = index_shape.iter().product();
-    let rows = importer.reshaped(node, &rows, vec![count, shape[axis]])?;
-    let others = (0..shape.len()).filter(|&other| other != axis);
-    let order: Vec<usize> = std::iter::once(axis).chain(others).collect();
-    let table = importer.transposed(node, value, &order)?.with_element(Element::Real);
-    let width = shape.iter().product::<usize>() / shape[axis];
-    let table = importer.reshaped(node, &table, vec![shape[axis], width])?;
-    let found = importer.matrix_product(node, &rows, &table)?;
-    let [before, after] = [&shape[..axis], &shape[axis + 1..]];
-    let found = importer.reshaped(node, &found, [&index_shape[..], before, after].concat())?;
-    // The dimensions of the indices go where the axis was.
-    let indices = 0..index_shape.len();
-    let firsts = indices.end..indices.end + before.len();
-    let lasts = firsts.end..firsts.end + after.len();
-    let order: Vec<usize> = firsts.chain(indices).chain(lasts).collect();
-    let found = importer.transposed(node, &found, &order)?;
-    Ok(found.with_element(Importer::element_of(value)))
 }
 
 /// The constant operand 1 as positions within a dimension.
@@ -262,6 +199,9 @@ fn gather_elements(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let value = node.operand(0)?;
     let shape = importer.shape_of(value);
     let axis = node.axis(node.int("axis")?.unwrap_or(0), shape.len())?;
+    if let Some(indices @ Value::Tensor(_)) = node.optional(1) {
+        return Ok(vec![super::lookup::elements_at(node, importer, value, indices, axis)?]);
+    }
     let positions = places(node, shape[axis])?;
     let output = node.constant(1)?.shape.clone();
     let fits = output.len() == shape.len()
@@ -285,6 +225,9 @@ fn gather_nd(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let shape = importer.shape_of(value);
     let batch = node.int("batch_dims")?.unwrap_or(0);
     let batch = node.axis_up_to(batch, shape.len(), shape.len())?;
+    if let Some(indices @ Value::Tensor(_)) = node.optional(1) {
+        return Ok(vec![super::lookup::rows_at(node, importer, value, indices, batch)?]);
+    }
     let indices = node.constant(1)?;
     let rows = node.integers(1)?;
     let Some((&depth, outer)) = indices.shape.split_last() else {

@@ -75,26 +75,3 @@ impl Operator {
         Self { domain, ..self }
     }
 }
-
-/// What a user can do about an operation that is not in the table.
-pub(super) fn advice(domain: &str, op: &str) -> &'static str {
-    match (domain, op) {
-        ("", "Loop" | "Scan") => {
-            "export with fixed shapes, so that the exporter decides the branch or unrolls the loop"
-        }
-        ("", "NonMaxSuppression" | "RoiAlign") => {
-            "export the model up to the node before it, and run this step outside the proof"
-        }
-        ("ai.onnx.ml", _) => {
-            "prove the part of the pipeline without it, or a neural network trained on its outputs"
-        }
-        ("", _) => {
-            "export the model up to the node before it; docs/semantics.md lists what is proved"
-        }
-        ("com.microsoft", _) => {
-            "export without onnxruntime's graph optimizations, so that only standard operators are \
-             written"
-        }
-        _ => "export with standard operators, or with the function that defines it in the file",
-    }
-}

@@ -1,6 +1,6 @@
 //! The place of the largest element, and what is looked up by a place.
 
-use super::compose::{Lowered, Reduction, count};
+use super::compose::{Lowered, Reduction, count, whole};
 use super::constant::{Constant, Data};
 use super::element::Element;
 use super::error::ImportError;
@@ -46,10 +46,15 @@ impl Importer {
         let matrix = Constant::reals(vec![size, size], (0..size * size).map(counts).collect());
         let others = along_axis(node, self, &is_largest, axis, &matrix)?;
         let is_first = self.apply(node, &others, Activation::Function(Function::IsZero))?;
-        self.product(node, &is_largest, &is_first)
+        let is_both = self.product(node, &is_largest, &is_first)?;
+        match is_both {
+            Value::Tensor(_) => self.whole_sums(node, &is_both, &[], [0, 1]),
+            Value::Constant(_) => Ok(is_both),
+        }
     }
 
-    /// The number that `numbers` has for the one place along an axis that holds a 1.
+    /// The number that `numbers` has for the one place along an axis that holds a 1: exactly that
+    /// number where all of them are whole and of 16 bits.
     pub(super) fn number_of_place(
         &mut self,
         node: &OnnxNode<'_>,
@@ -57,8 +62,16 @@ impl Importer {
         axis: usize,
         numbers: Vec<f64>,
     ) -> Result<Value, ImportError> {
+        let is_held = |number: &f64| whole(*number).is_some_and(|n| i16::try_from(n).is_ok());
+        let are_held = numbers.iter().all(is_held);
         let matrix = Constant::reals(vec![1, numbers.len()], numbers);
-        along_axis(node, self, places, axis, &matrix)
+        let number = along_axis(node, self, places, axis, &matrix)?;
+        match number {
+            Value::Tensor(_) if are_held => {
+                self.whole_sums(node, &number, &[], [i16::MIN.into(), i16::MAX.into()])
+            }
+            number => Ok(number),
+        }
     }
 
     /// For each index a row of `size` numbers with a 1 at its place; those out of range have no 1,

@@ -6,10 +6,11 @@
 use super::input::InputFormats;
 use crate::calibration::{CalibrationSource, Range};
 use crate::error::QuantizeError;
-use crate::graph::Op;
+use crate::graph::{Node, Op};
 use crate::ops::affine::columns::column_of_channels;
-use crate::quantizer::{Format, check_scale, usable};
+use crate::quantizer::{Format, Quantizer, check_scale, usable};
 use crate::tensor::TensorId;
+use crate::view::View;
 
 /// How many times the smallest column the largest must be, for columns to have scales of their own.
 const UNLIKE: f64 = 8.0;
@@ -67,17 +68,47 @@ impl InputFormats<'_> {
         scales.map(|scale| check_scale(&spec.name, scale).map(|()| scale)).collect()
     }
 
-    /// Whether only layers read an input, each of whose channels takes one column.
+    /// Whether only layers read an input, or a choice of its columns, each of whose channels takes one
+    /// column.
     fn absorbs(&self, id: TensorId, columns: usize) -> bool {
-        let reads = |op: &Op| op.inputs().contains(&id);
-        let absorbs = |op: &Op| match op {
+        let absorbs = |node: &Node| match &node.op {
             Op::Affine(affine) => affine
                 .terms
                 .iter()
                 .all(|term| term.input != id || column_of_channels(&term.view, columns).is_some()),
-            _ => false,
+            Op::Alias(alias) if alias.input == id => {
+                let width = self.graph.tensor(node.output).shape.last().copied().unwrap_or(1);
+                let chosen = chosen_columns(&alias.elements, columns, width);
+                chosen.is_some() && self.absorbs(node.output, width)
+            }
+            op => !op.inputs().contains(&id),
         };
-        !self.graph.outputs.contains(&id)
-            && self.graph.nodes.iter().all(|node| !reads(&node.op) || absorbs(&node.op))
+        !self.graph.outputs.contains(&id) && self.graph.nodes.iter().all(absorbs)
+    }
+}
+
+/// For each index of the last dimension of a choice of elements the column that it takes; `None`
+/// where it takes several.
+fn chosen_columns(elements: &View, columns: usize, width: usize) -> Option<Vec<usize>> {
+    let mut chosen = vec![None; width];
+    for (position, element) in elements.iter().enumerate() {
+        let column = element.checked_rem(columns)?;
+        let known = chosen[position.checked_rem(width)?].get_or_insert(column);
+        if *known != column {
+            return None;
+        }
+    }
+    chosen.into_iter().collect()
+}
+
+impl Quantizer<'_> {
+    /// A choice of columns has the scales of those.
+    pub(super) fn choose_column_scales(&mut self, op: &Op, output: TensorId) {
+        let Op::Alias(alias) = op else { return };
+        let scales = &self.tensors[alias.input.0].column_scales;
+        let width = self.tensors[output.0].shape.last().copied().unwrap_or(1);
+        let chosen = chosen_columns(&alias.elements, scales.len(), width).unwrap_or_default();
+        let chosen = chosen.into_iter().map(|column| scales[column]).collect();
+        self.tensors[output.0].column_scales = chosen;
     }
 }

@@ -1,0 +1,217 @@
+//! Categories and labels: `OneHotEncoder`, `LabelEncoder`, `ZipMap`, and the labels of classifiers.
+//! Labels that are strings stand for their places in a list of the file.
+
+use std::collections::HashMap;
+
+use super::compose::{Lowered, count};
+use super::constant::{Constant, real};
+use super::element::Element;
+use super::error::ImportError;
+use super::importer::Importer;
+use super::machine_learning::{DOMAIN, numbers};
+use super::node::{OnnxNode, Value};
+use super::operators::{Operator, operator};
+use super::selection::POSITION;
+use crate::activation::Activation;
+use crate::function::Function;
+use crate::graph::Op;
+
+pub(super) const OPERATORS: &[Operator] = &[
+    operator("LabelEncoder", &[2, 4], LABEL_ENCODER, encode_labels).of_domain(DOMAIN),
+    operator("OneHotEncoder", &[1], &["cats_int64s", "cats_strings", "zeros"], one_hot)
+        .of_domain(DOMAIN),
+    operator("ZipMap", &[1], &["classlabels_int64s", "classlabels_strings"], zip_map)
+        .of_domain(DOMAIN),
+];
+
+const LABEL_ENCODER: &[&str] = &[
+    "default_float",
+    "default_int64",
+    "default_string",
+    "default_tensor",
+    "keys_floats",
+    "keys_int64s",
+    "keys_tensor",
+    "values_floats",
+    "values_int64s",
+    "values_strings",
+    "values_tensor",
+];
+
+/// The label of each class: a number, or the place of its name where labels are strings.
+pub(super) fn class_labels(
+    node: &OnnxNode<'_>,
+    [numbers, names]: [&'static str; 2],
+) -> Result<Vec<f64>, ImportError> {
+    let (numbers, names) = (node.ints(numbers)?, node.texts(names)?);
+    match (numbers.unwrap_or_default(), names.unwrap_or_default()) {
+        ([], []) => Err(node.unsupported("no labels of classes")),
+        (numbers, []) => Ok(numbers.iter().map(|&label| super::constant::real(label)).collect()),
+        ([], names) => Ok((0..names.len()).map(count).collect()),
+        _ => Err(node.unsupported("labels that are both integers and strings")),
+    }
+}
+
+/// `ZipMap`: the scores; the labels that the file names them by are their places.
+fn zip_map(node: &OnnxNode<'_>, _: &mut Importer) -> Lowered {
+    node.has_no_effect(&["classlabels_int64s", "classlabels_strings"]);
+    Ok(vec![node.operand(0)?.clone()])
+}
+
+/// For each element of a value a row with a 1 for each key that it is equal to: `[elements, keys]`.
+fn matches(
+    node: &OnnxNode<'_>,
+    importer: &mut Importer,
+    value: &Value,
+    keys: Vec<f64>,
+) -> Result<Value, ImportError> {
+    let length = importer.shape_of(value).iter().product();
+    importer.budget.elements(&node.name, &[length, keys.len()])?;
+    let value = importer.reshaped(node, value, vec![length, 1])?.with_element(Element::Real);
+    let keys = Constant::reals(vec![keys.len()], keys).into();
+    let distance = importer.sub(node, &value, &keys)?;
+    importer.apply(node, &distance, Activation::Function(Function::IsZero))
+}
+
+/// `OneHotEncoder` of numbers: for each a row with a 1 at its category. Others have a row of zeros,
+/// also where the file asks for an error then.
+fn one_hot(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    node.has_no_effect(&["zeros"]);
+    if node.texts("cats_strings")?.is_some_and(|names| !names.is_empty()) {
+        return Err(node.unsupported(
+            "categories that are strings; give the model their numbers, and export it from there",
+        ));
+    }
+    let categories = node.ints("cats_int64s")?.unwrap_or_default();
+    if categories.is_empty() {
+        return Err(node.wrong_attribute("cats_int64s", "one number or more"));
+    }
+    let mut value = node.operand(0)?.clone();
+    let shape = [&importer.shape_of(&value)[..], &[categories.len()]].concat();
+    let keys = categories.iter().copied().map(real).collect();
+    if Importer::element_of(&value) == Element::Real {
+        value = super::activations::truncated(node, importer, &value, POSITION)?;
+    }
+    let rows = matches(node, importer, &value, keys)?;
+    Ok(vec![importer.reshaped(node, &rows, shape)?])
+}
+
+/// Keys, values and the value of anything else, of `LabelEncoder`.
+struct Map {
+    keys: Vec<f64>,
+    values: Vec<f64>,
+    default: f64,
+    kind: Element,
+}
+
+/// `LabelEncoder` of numbers: a value for each key. Values that are strings become their places in
+/// the list of different ones, in the order of their first keys; the default comes after them.
+fn encode_labels(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let map = map(node, importer)?;
+    node.has_no_effect(&["default_float", "default_int64", "default_string", "default_tensor"]);
+    if map.keys.is_empty() || map.keys.len() != map.values.len() {
+        return Err(node.unsupported(
+            "keys that are no numbers, or values of another number; give the model the numbers",
+        ));
+    }
+    let value = node.operand(0)?;
+    let kind = map.kind;
+    let result = match is_of_a_leaf(importer, value) {
+        true => by_key(node, importer, value, &map)?,
+        false => {
+            let shape = importer.shape_of(value);
+            let rows = matches(node, importer, value, map.keys)?;
+            let parts: Vec<f64> = map.values.iter().map(|value| value - map.default).collect();
+            let parts = Constant::reals(vec![parts.len(), 1], parts).into();
+            let sum = importer.matrix_product(node, &rows, &parts)?;
+            let encoded = importer.scaled(node, &sum, 1.0, map.default)?;
+            importer.reshaped(node, &encoded, shape)?
+        }
+    };
+    Ok(vec![result.with_element(kind)])
+}
+
+/// The numbers of a list of integers, or of a tensor, that an attribute holds.
+fn whole(
+    node: &OnnxNode<'_>,
+    importer: &mut Importer,
+    [list, tensor]: [&'static str; 2],
+) -> Result<Vec<f64>, ImportError> {
+    if let Some(proto) = node.tensor_attribute(tensor)? {
+        return Ok(Constant::decode(proto, tensor, &mut importer.budget)?.to_reals());
+    }
+    Ok(node.ints(list)?.unwrap_or_default().iter().copied().map(real).collect())
+}
+
+fn map(node: &OnnxNode<'_>, importer: &mut Importer) -> Result<Map, ImportError> {
+    let keys = match node.floats("keys_floats")? {
+        Some(_) => numbers(node, "keys_floats")?,
+        None => whole(node, importer, ["keys_int64s", "keys_tensor"])?,
+    };
+    if let Some(names) = node.texts("values_strings")?.filter(|names| !names.is_empty()) {
+        let mut distinct = HashMap::new();
+        let place = |name: &Vec<u8>| {
+            let next = distinct.len();
+            count(*distinct.entry(name.clone()).or_insert(next))
+        };
+        let values = names.iter().map(place).collect();
+        return Ok(Map { keys, values, default: count(distinct.len()), kind: POSITION });
+    }
+    if node.floats("values_floats")?.is_some() {
+        let default = node.float("default_float")?.unwrap_or(0.0);
+        let values = numbers(node, "values_floats")?;
+        return Ok(Map { keys, values, default, kind: Element::Real });
+    }
+    let values = whole(node, importer, ["values_int64s", "values_tensor"])?;
+    let is_real = match node.tensor_attribute("values_tensor")? {
+        Some(proto) => Element::of(proto.data_type) == Some(Element::Real),
+        None => false,
+    };
+    let default = match node.tensor_attribute("default_tensor")? {
+        Some(proto) => {
+            let tensor = Constant::decode(proto, "default_tensor", &mut importer.budget)?;
+            tensor.to_reals().first().copied().unwrap_or(0.0)
+        }
+        None if is_real => 0.0,
+        None => real(node.int("default_int64")?.unwrap_or(-1)),
+    };
+    let kind = if is_real { Element::Real } else { POSITION };
+    Ok(Map { keys, values, default, kind })
+}
+
+/// Whether a value is computed from the leaf of a tree alone: what is done with it then becomes a
+/// part of the leaves.
+fn is_of_a_leaf(importer: &Importer, value: &Value) -> bool {
+    let Value::Tensor(tensor) = value else { return false };
+    let values = importer.graph.tensor(tensor.id).len();
+    let mut id = tensor.id;
+    loop {
+        let producer = importer.graph.nodes.iter().rfind(|node| node.output == id);
+        match producer.map(|node| (&node.op, node.op.inputs())) {
+            Some((Op::Forest(forest), _)) => return forest.trees.len() == values,
+            Some((Op::Alias(_) | Op::Affine(_) | Op::Activate(_), inputs)) => match inputs[..] {
+                [input] => id = input,
+                _ => return false,
+            },
+            _ => return false,
+        }
+    }
+}
+
+/// The same, element by element and key by key.
+fn by_key(
+    node: &OnnxNode<'_>,
+    importer: &mut Importer,
+    value: &Value,
+    map: &Map,
+) -> Result<Value, ImportError> {
+    let value = value.clone().with_element(Element::Real);
+    let mut result: Value = Constant::reals(Vec::new(), vec![map.default]).into();
+    for (&key, &encoded) in map.keys.iter().zip(&map.values) {
+        let distance = importer.scaled(node, &value, 1.0, -key)?;
+        let is_key = importer.apply(node, &distance, Activation::Function(Function::IsZero))?;
+        let part = importer.scaled(node, &is_key, encoded - map.default, 0.0)?;
+        result = importer.add(node, &part, &result)?;
+    }
+    Ok(result)
+}

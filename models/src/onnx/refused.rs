@@ -1,0 +1,104 @@
+//! The operations of the standard that are not proved: why, and what to do instead.
+
+/// Operations of one kind: their domain, their names, and what is told of them.
+type Kind = (&'static str, &'static [&'static str], &'static str);
+
+/// Every operation of the standard that is not in the table of operations.
+pub(super) const REFUSED: &[Kind] = &[
+    (
+        "",
+        &["NonMaxSuppression", "Unique"],
+        "the size of its result depends on the input, and no shape of a proof does; export the model \
+         up to the node before it, and run this step outside the proof on the outputs that are proved",
+    ),
+    (
+        "",
+        &["ImageDecoder"],
+        "it reads a compressed image; decode it beforehand, and prove what is computed of its pixels",
+    ),
+    (
+        "",
+        &["RegexFullMatch", "StringConcat", "StringNormalizer", "StringSplit", "TfIdfVectorizer"],
+        "it computes with text; do this step beforehand, and prove what is computed of its numbers",
+    ),
+    (
+        "",
+        &[
+            "Bernoulli",
+            "Multinomial",
+            "RandomNormal",
+            "RandomNormalLike",
+            "RandomUniform",
+            "RandomUniformLike",
+        ],
+        "it draws random numbers, and a proof is of one result for each input; make the numbers an \
+         input of the model",
+    ),
+    (
+        "",
+        &[
+            "ConcatFromSequence",
+            "Optional",
+            "OptionalGetElement",
+            "OptionalHasElement",
+            "SequenceAt",
+            "SequenceConstruct",
+            "SequenceEmpty",
+            "SequenceErase",
+            "SequenceInsert",
+            "SequenceLength",
+            "SequenceMap",
+            "SplitToSequence",
+        ],
+        "sequences and optional values are no tensors; export with fixed shapes, so that the exporter \
+         writes Split, Concat and Identity instead",
+    ),
+    (
+        "",
+        &["BitCast"],
+        "the bits of a number are not proved, its value is; export without it, or with Cast",
+    ),
+    (
+        "",
+        &["DeformConv", "MaxRoiPool"],
+        "it reads an image at places that are computed from the input; export the model up to the \
+         node before it, and prove the rest as a model of its own",
+    ),
+    (
+        "ai.onnx.ml",
+        &["CastMap", "CategoryMapper", "DictVectorizer"],
+        "it reads a map or text; give the model the numbers, and export it from there",
+    ),
+    (
+        "ai.onnx.preview",
+        &["FlexAttention"],
+        "its score is a graph of a preview of the standard; export Attention, or the products and the \
+         Softmax that it stands for",
+    ),
+    (
+        "ai.onnx.preview.training",
+        &["Adagrad", "Adam", "Gradient", "Momentum"],
+        "it trains a model; export the trained model for inference",
+    ),
+];
+
+/// What a user can do about an operation that is not in the table.
+pub(super) fn advice(domain: &str, op: &str) -> &'static str {
+    let known = REFUSED.iter().find(|(of, names, _)| *of == domain && names.contains(&op));
+    match (known, domain) {
+        (Some((.., advice)), _) => advice,
+        (None, "ai.onnx.ml") => {
+            "prove the part of the pipeline without it, or a neural network trained on its outputs"
+        }
+        (None, "") => {
+            "export the model up to the node before it; docs/operators.md lists what is proved"
+        }
+        (None, "com.microsoft") => {
+            "export without onnxruntime's graph optimizations, so that only standard operators are \
+             written"
+        }
+        (None, _) => {
+            "export with standard operators, or with the function that defines it in the file"
+        }
+    }
+}

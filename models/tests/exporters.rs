@@ -1,0 +1,222 @@
+//! Forms in which exporters of pipelines write what other operations say in one word.
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    reason = "a test may panic, and its numbers are small"
+)]
+
+mod support;
+
+use support::near::{array, check, graph, is_near};
+use support::onnx::proto::{AttributeProto, AttributeType, GraphProto, NodeProto};
+use support::onnx::{Builder, float, floats, int, ints, noise, texts, value_info};
+use zkinfer_models::Graph;
+use zkinfer_models::graph::Op;
+
+const ML: &str = "ai.onnx.ml";
+
+/// Places that are computed: of elements, of slices of one dimension and of several.
+#[test]
+fn computed_places_of_any_dimensions() {
+    for (axis, wanted) in [(0, [2, 4]), (1, [3, 2])] {
+        let model = Builder::new(13).input("x", &[3, 4]).input("i", &wanted);
+        let model = model.node("GatherElements", &["x", "i"], &["y"], &[int("axis", axis)]);
+        let graph = graph("GatherElements", &whole_places(model.output("y")));
+        let x = noise("x", 12);
+        let size = [3, 4][usize::try_from(axis).unwrap()];
+        let count = usize::try_from(wanted[0] * wanted[1]).unwrap();
+        let places: Vec<usize> = (0..count).map(|at| (at * 5 + 1) % size).collect();
+        let expected: Vec<f32> = places
+            .iter()
+            .enumerate()
+            .map(|(at, &place)| {
+                let width = usize::try_from(wanted[1]).unwrap();
+                let (row, column) = (at / width, at % width);
+                if axis == 0 { x[place * 4 + column] } else { x[row * 4 + place] }
+            })
+            .collect();
+        // Every other place counts from the end.
+        let given = places
+            .iter()
+            .enumerate()
+            .map(|(at, &place)| place as f32 - if at % 2 == 1 { size as f32 } else { 0.0 });
+        let shape = wanted.map(|size| usize::try_from(size).unwrap());
+        let inputs = [array(&[3, 4], x), array(&shape, given.collect())];
+        is_near("GatherElements", &graph, &inputs, &[expected], 0.002);
+    }
+    let rows = |batch: i64, shape: &[i64], data: &[f32], expected: Vec<f32>| {
+        let model = Builder::new(13).input("x", &[2, 3, 2]).input("i", shape);
+        let attributes = [int("batch_dims", batch)];
+        let model = model.node("GatherND", &["x", "i"], &["y"], &attributes).output("y");
+        let graph = graph("GatherND", &whole_places(model));
+        let shape: Vec<usize> = shape.iter().map(|&size| usize::try_from(size).unwrap()).collect();
+        let inputs = [array(&[2, 3, 2], noise("x", 12)), array(&shape, data.to_vec())];
+        is_near("GatherND", &graph, &inputs, &[expected], 0.002);
+    };
+    let x = noise("x", 12);
+    rows(0, &[3, 3], &[0.0, 1.0, 1.0, -1.0, 2.0, 0.0, 1.0, -3.0, -1.0], vec![x[3], x[10], x[7]]);
+    rows(0, &[2, 2], &[1.0, 2.0, -2.0, -1.0], vec![x[10], x[11], x[4], x[5]]);
+    rows(1, &[2, 1], &[2.0, -2.0], vec![x[4], x[5], x[8], x[9]]);
+}
+
+/// The input `i` holds whole numbers.
+fn whole_places(mut model: Builder) -> Builder {
+    let input = model.graph().input.iter_mut().find(|input| input.name == "i").unwrap();
+    let tensor = input.r#type.as_mut().unwrap().tensor_type.as_mut().unwrap();
+    tensor.elem_type = support::onnx::proto::DataType::Int64 as i32;
+    model
+}
+
+#[test]
+fn categories_become_rows_of_ones_and_zeros() {
+    let of = |attributes: &[AttributeProto]| {
+        let model = Builder::new(17).set(ML, 1).input("x", &[2, 2]);
+        model.domain_node(ML, "OneHotEncoder", &["x"], &["y"], attributes).output("y")
+    };
+    let model = of(&[ints("cats_int64s", &[3, 0, 7]), int("zeros", 1)]);
+    let graph = graph("OneHotEncoder", &model);
+    assert_eq!(graph.outputs()[0].shape, [2, 2, 3]);
+    let expected = [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0; 3], [0.0, 1.0, 0.0]].concat();
+    let input = array(&[2, 2], vec![3.0, 7.0, 5.0, 0.0]);
+    is_near("OneHotEncoder", &graph, &[input], &[expected], 1e-6);
+    let refused = Graph::from_onnx_bytes(&of(&[texts("cats_strings", &["a"])]).bytes());
+    assert_eq!(
+        refused.unwrap_err().to_string(),
+        "node `OneHotEncoder_y` (OneHotEncoder): categories that are strings; give the model their \
+         numbers, and export it from there"
+    );
+}
+
+/// Distances of rows by `CDist`, or by a `Scan` over one side: no layer for each round.
+#[test]
+fn distances_to_many_samples_are_a_few_layers() {
+    for metric in ["euclidean", "sqeuclidean"] {
+        let model = Builder::new(17).set("com.microsoft", 1).input("x", &[2, 3]);
+        let model = model.random("t", &[40, 3]);
+        let attributes = [support::onnx::text("metric", metric)];
+        let model = model.domain_node("com.microsoft", "CDist", &["x", "t"], &["y"], &attributes);
+        check(&format!("CDist {metric}"), &model.output("y"));
+    }
+    for reduction in ["ReduceSumSquare", "ReduceL1"] {
+        let model = Builder::new(13).input("x", &[2, 3]).random("t", &[40, 3]);
+        let body = [body(reduction), int("num_scan_inputs", 1)];
+        let model = model.node("Scan", &["x", "t"], &["s", "y"], &body).output("y");
+        let layers = graph(reduction, &model).nodes().len();
+        assert!(layers < 8, "{layers} layers for {reduction}");
+        check(&format!("Scan {reduction}"), &model);
+    }
+}
+
+/// The body of a `Scan` that measures the distance of its state to a row.
+fn body(reduction: &str) -> AttributeProto {
+    let node = |op: &str, inputs: &[&str], output: &str| NodeProto {
+        op_type: op.to_owned(),
+        input: inputs.iter().map(|&name| name.to_owned()).collect(),
+        output: vec![output.to_owned()],
+        ..NodeProto::default()
+    };
+    let mut sum = node(reduction, &["difference"], "sum");
+    sum.attribute = vec![ints("axes", &[1]), int("keepdims", 0)];
+    let body = GraphProto {
+        name: "distance".to_owned(),
+        node: vec![
+            node("Identity", &["state"], "kept"),
+            node("Sub", &["state", "row"], "difference"),
+            sum,
+            node("Identity", &["sum"], "distance"),
+        ],
+        input: vec![value_info("state", &[2, 3]), value_info("row", &[3])],
+        output: vec![value_info("kept", &[2, 3]), value_info("distance", &[2])],
+        ..GraphProto::default()
+    };
+    AttributeProto {
+        name: "body".to_owned(),
+        r#type: AttributeType::Graph as i32,
+        g: Some(Box::new(body)),
+        ..AttributeProto::default()
+    }
+}
+
+/// `1 / (1 + exp(−x))` is the logistic function, wherever the sign is: arguments as large as those
+/// of a linear classifier leave the tables of its parts.
+#[test]
+fn the_logistic_function_spelled_out_is_one_layer() {
+    for by in [-1.0, 1.0] {
+        let model = Builder::new(13).input("x", &[1, 4]).reals("by", &[], &[by]);
+        let model = model.random("w", &[4, 3]).reals("one", &[], &[1.0]);
+        let model =
+            model.node("MatMul", &["x", "w"], &["p"], &[]).node("Mul", &["p", "by"], &["n"], &[]);
+        let model = model.node("Exp", &["n"], &["e"], &[]).node("Add", &["e", "one"], &["s"], &[]);
+        let model = model.node("Reciprocal", &["s"], &["y"], &[]).output("y");
+        let name = format!("logistic {by}");
+        check(&name, &model);
+        let graph = graph(&name, &model);
+        assert_eq!(graph.nodes().len(), 1);
+        let input = array(&[1, 4], noise("x", 4).iter().map(|x| x * 1000.0).collect());
+        let expected = graph.run_float(std::slice::from_ref(&input)).unwrap();
+        let expected: Vec<Vec<f32>> =
+            expected.iter().map(|of| of.iter().copied().collect()).collect();
+        is_near(&name, &graph, &[input], &expected, 0.001);
+    }
+}
+
+/// What is computed of the number of a leaf, as for isolation forests, is another leaf.
+#[test]
+fn functions_of_a_leaf_are_leaves() {
+    let tree = [
+        ints("nodes_treeids", &[0; 5]),
+        ints("nodes_nodeids", &[0, 1, 2, 3, 4]),
+        ints("nodes_featureids", &[0, 1, 0, 0, 0]),
+        texts("nodes_modes", &["BRANCH_LEQ", "BRANCH_LEQ", "LEAF", "LEAF", "LEAF"]),
+        floats("nodes_values", &[0.1, -0.2, 0.0, 0.0, 0.0]),
+        ints("nodes_truenodeids", &[1, 2, 0, 0, 0]),
+        ints("nodes_falsenodeids", &[4, 3, 0, 0, 0]),
+        ints("target_treeids", &[0; 3]),
+        ints("target_nodeids", &[2, 3, 4]),
+        ints("target_ids", &[0; 3]),
+        floats("target_weights", &[2.0, 3.0, 4.0]),
+        int("n_targets", 1),
+    ];
+    let counts = [ints("keys_int64s", &[2, 3, 4]), floats("values_floats", &[10.0, 25.0, 1.0])];
+    let model = Builder::new(17).set(ML, 2).input("x", &[2, 2]).reals("two", &[], &[2.0]);
+    let model = model.domain_node(ML, "TreeEnsembleRegressor", &["x"], &["leaf"], &tree);
+    let model = model.node("Cast", &["leaf"], &["number"], &[int("to", 7)]);
+    let model = model.domain_node(ML, "LabelEncoder", &["number"], &["samples"], &counts);
+    let model = model.node("Reshape", &["samples", "shape"], &["flat"], &[]);
+    let model = model.integers("shape", &[-1]).node("Log", &["flat"], &["log"], &[]);
+    let model = model.node("Mul", &["flat", "two"], &["twice"], &[]);
+    let model = model.node("Mul", &["log", "twice"], &["y"], &[]).output("y");
+    let graph = graph("leaves", &model);
+    let forests = graph.nodes().iter().filter(|node| matches!(node.op, Op::Forest(_))).count();
+    assert_eq!((graph.nodes().len(), forests), (1, 1), "{:?}", graph.nodes());
+    let of = |samples: f32| 2.0 * samples * samples.ln();
+    let input = array(&[2, 2], vec![0.05, -0.3, 0.05, 0.4]);
+    is_near("leaves", &graph, &[input], &[vec![of(10.0), of(25.0)]], 1e-4);
+}
+
+/// A power for each column, as the transforms of Yeo and Johnson have.
+#[test]
+fn many_exponents_are_powers_of_columns() {
+    let exponents: Vec<f32> = (0..12).map(|place| 0.3 + place as f32 * 0.2).collect();
+    let model = Builder::new(15).input("x", &[2, 12]).reals("one", &[], &[1.5]);
+    let model = model.reals("e", &[12], &exponents).node("Add", &["x", "one"], &["a"], &[]);
+    check("a power for each column", &model.node("Pow", &["a", "e"], &["y"], &[]).output("y"));
+}
+
+/// Keys of any number are one table and one product.
+#[test]
+fn long_lists_of_labels_are_two_layers() {
+    let keys: Vec<i64> = (0..50).map(|key| key * 3).collect();
+    let values: Vec<f32> = (0..50).map(|key| (key * key % 17) as f32).collect();
+    let attributes = [
+        ints("keys_int64s", &keys),
+        floats("values_floats", &values),
+        float("default_float", -2.0),
+    ];
+    let mut model = Builder::new(17).set(ML, 2).input("i", &[1, 4]);
+    model = model.domain_node(ML, "LabelEncoder", &["i"], &["y"], &attributes).output("y");
+    let graph = graph("LabelEncoder", &whole_places(model));
+    assert!(graph.nodes().len() < 6, "{} layers", graph.nodes().len());
+    let input = array(&[1, 4], vec![0.0, 30.0, 31.0, 147.0]);
+    is_near("LabelEncoder", &graph, &[input], &[vec![0.0, 15.0, -2.0, 4.0]], 0.001);
+}
