@@ -13,6 +13,9 @@ use crate::words::{self, Ceremony};
 #[derive(Clone, Debug, Serialize)]
 pub struct QuoteReport {
     model: String,
+    /// The inputs of the file that are constants of the model.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    constant_inputs: BTreeMap<String, Vec<f64>>,
     calibration: String,
     k: u32,
     rows: usize,
@@ -148,6 +151,7 @@ impl QuoteReport {
         let cost = &quote.cost;
         Self {
             model: words::model(quantized.settings.label(), model.digest()),
+            constant_inputs: model.constant_inputs().clone(),
             calibration: words::origin(&quantized.origin),
             k: cost.k,
             rows: 1 << cost.k,

@@ -36,6 +36,7 @@ pub struct Model {
     graph: Graph,
     completed: Vec<String>,
     fixed: BTreeMap<String, Vec<f64>>,
+    constants: BTreeMap<String, Vec<f64>>,
 }
 
 /// A model in integers, and the settings that made it so.
@@ -160,13 +161,14 @@ impl Model {
                 None => return Err(Error::Refused { path, source }),
             }
         };
-        let mut fixed = options.fixed().clone();
+        let constants = options.fixed().clone();
+        let mut fixed = constants.clone();
         fixed.retain(|name, _| !given.fixed().contains_key(name));
         if let Err(source) = check_layers(&graph) {
             return Err(Error::Plan { path, source });
         }
         let digest = Digest(file.digest(&options));
-        Ok(Self { path, digest, byte_count: file.len(), graph, completed, fixed })
+        Ok(Self { path, digest, byte_count: file.len(), graph, completed, fixed, constants })
     }
 
     /// The file.
@@ -198,6 +200,13 @@ impl Model {
     #[must_use]
     pub fn fixed_inputs(&self) -> &BTreeMap<String, Vec<f64>> {
         &self.fixed
+    }
+
+    /// All inputs of the file that are constants of the model, by an option or because they decide
+    /// what is computed; one value where all elements are the same.
+    #[must_use]
+    pub fn constant_inputs(&self) -> &BTreeMap<String, Vec<f64>> {
+        &self.constants
     }
 
     /// The model in floating point.

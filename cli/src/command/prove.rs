@@ -8,7 +8,7 @@ mod places;
 #[cfg(unix)]
 mod tests;
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::{Result, bail, ensure};
 use serde::Serialize;
@@ -234,6 +234,9 @@ impl UsageReport {
 struct KeyReport {
     model: String,
     model_digest: String,
+    /// The inputs of the file that are constants of the model.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    constant_inputs: BTreeMap<String, Vec<f64>>,
     calibration: String,
     k: u32,
     advice_columns: usize,
@@ -261,7 +264,7 @@ struct KeyReport {
 }
 
 impl KeyReport {
-    fn new(ready: &Ready, places: &Places) -> Self {
+    fn new(ready: &Ready, places: &Places, from: &Model) -> Self {
         let (setup, key) = (ready.keys.setup(), ready.keys.verifying_key());
         let (cost, parts) = (setup.plan().cost(), key.parts());
         let bound =
@@ -269,6 +272,7 @@ impl KeyReport {
         Self {
             model: text::model(parts.model_name.as_deref(), parts.model_digest),
             model_digest: parts.model_digest.to_string(),
+            constant_inputs: from.constant_inputs().clone(),
             calibration: text::origin(&ready.quantized.origin),
             k: cost.k,
             advice_columns: cost.advice_columns,

@@ -1,6 +1,6 @@
 //! `run`: the integer model natively, without a proof.
 
-use std::{fmt, path::PathBuf, slice};
+use std::{collections::BTreeMap, fmt, path::PathBuf, slice};
 
 use anyhow::{Result, ensure};
 use serde::Serialize;
@@ -51,6 +51,7 @@ pub(crate) fn run(args: &args::Run, output: &Output) -> Result<Outcome> {
     };
     output.report(&Report {
         model: text::model(quantized.settings.label(), model.digest()),
+        constant_inputs: model.constant_inputs().clone(),
         calibration: text::origin(&quantized.origin),
         output_integers: outputs.into_iter().map(<[i64]>::to_vec).collect(),
         comparison: Compared::new(&run.comparison, reference),
@@ -63,6 +64,9 @@ pub(crate) fn run(args: &args::Run, output: &Output) -> Result<Outcome> {
 #[derive(Serialize)]
 struct Report {
     model: String,
+    /// The inputs of the file that are constants of the model.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    constant_inputs: BTreeMap<String, Vec<f64>>,
     calibration: String,
     #[serde(flatten)]
     comparison: Compared,

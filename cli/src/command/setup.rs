@@ -1,6 +1,6 @@
 //! `setup`: the verifying key of a model, and the settings that later proofs use.
 
-use std::{fmt, path::PathBuf};
+use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use anyhow::Result;
 use serde::Serialize;
@@ -33,6 +33,7 @@ pub(crate) fn run(args: &args::Setup, output: &Output) -> Result<Outcome> {
     let cost = made.setup().plan().cost();
     output.report(&Report {
         model: text::model(quantized.settings.label(), model.digest()),
+        constant_inputs: model.constant_inputs().clone(),
         calibration: text::origin(&quantized.origin),
         k: cost.k,
         advice_columns: cost.advice_columns,
@@ -55,6 +56,9 @@ pub(crate) fn run(args: &args::Setup, output: &Output) -> Result<Outcome> {
 #[derive(Serialize)]
 struct Report {
     model: String,
+    /// The inputs of the file that are constants of the model.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    constant_inputs: BTreeMap<String, Vec<f64>>,
     calibration: String,
     k: u32,
     advice_columns: usize,

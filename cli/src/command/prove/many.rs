@@ -77,7 +77,7 @@ pub(super) fn run(args: &args::Prove, inputs: &Path, output: &Output) -> Result<
     })?;
     let proofs = proofs.into_iter().flatten().collect();
     output.report(&Report {
-        key: KeyReport::new(&ready, &places),
+        key: KeyReport::new(&ready, &places, &model),
         folder: places.proof,
         proofs,
         survey,

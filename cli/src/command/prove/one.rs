@@ -9,7 +9,8 @@ use std::{
 use anyhow::Result;
 use serde::Serialize;
 use zkinfer::{
-    InputData, Proven, Reference, Run, Shapes, prover::Stage, verifier::ClaimedValues, write_proof,
+    InputData, Model, Proven, Reference, Run, Shapes, prover::Stage, verifier::ClaimedValues,
+    write_proof,
 };
 use zkinfer_report::JobReport;
 
@@ -44,7 +45,7 @@ pub(super) fn run(args: &args::Prove, input: &Path, output: &Output) -> Result<O
     let (from, binding) = ((args, &model, &places), args.job.binding());
     let proven = watched(output, |watch| ready.prove(from, &run, binding, output, watch))?;
     write_proof(&proven, &places.proof, &places.opening)?;
-    output.report(&Report::new(places, &ready, (run, reference), &proven))?;
+    output.report(&Report::new((&model, places), &ready, (run, reference), &proven))?;
     Ok(Outcome::Accepted)
 }
 
@@ -86,13 +87,13 @@ struct Report {
 
 impl Report {
     fn new(
-        places: Places,
+        (model, places): (&Model, Places),
         ready: &Ready,
         (run, reference): (Run, Option<Reference>),
         proven: &Proven,
     ) -> Self {
         Self {
-            key: KeyReport::new(ready, &places),
+            key: KeyReport::new(ready, &places, model),
             execute_seconds: run.seconds,
             witness_seconds: proven.witness_seconds,
             prove_seconds: proven.prove_seconds,

@@ -56,7 +56,7 @@ fn prove(folder: &Path, device: &str) -> Result<Value> {
     fs::write(folder.join(FAULTS), "")?;
     let mut ready = Ready { quantized, keys, stored: Stored::New, accuracy: None, moved };
     ready.prove((&args, &model, &places), &run, JobBinding::NONE, &output, &|_| ())?;
-    Ok(serde_json::to_value(KeyReport::new(&ready, &places))?)
+    Ok(serde_json::to_value(KeyReport::new(&ready, &places, &model))?)
 }
 
 /// Proves where it is told to: the library reads its faults from the environment of its process.
