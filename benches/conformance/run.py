@@ -42,6 +42,11 @@ WHOLE = {
     TensorProto.INT64: "i8", TensorProto.UINT8: "u1", TensorProto.UINT16: "u2",
     TensorProto.UINT32: "u4", TensorProto.UINT64: "u8",
 }
+KINDS = {
+    "real": "real numbers",
+    "integers": "integers and booleans",
+    "other": "strings, sequences, types below 8 bits",
+}
 NOTHING = ("is a constant: there is nothing to prove", "the graph has no inputs")
 
 
@@ -101,7 +106,10 @@ def prepare(case, folder, constants):
         del model.graph.input[:]
         model.graph.input.extend(info for info, _ in inputs)
     onnx.save(model, folder / "model.onnx")
-    arrays = {info.name: as_given(info, value) for info, value in inputs if element_type(info)}
+    arrays = {
+        info.name: as_given(info, value) for info, value in inputs
+        if element_type(info) and element_type(info) != TensorProto.STRING
+    }
     numpy.savez(folder / "input.npz", **arrays)
     coarse = any(element_type(info) == TensorProto.BFLOAT16 for info in model.graph.output)
     return [numbers(value) for value in expected], of, 1e-2 if coarse else 2e-3
@@ -169,21 +177,42 @@ def judge(outcome, expected, tolerance):
     return (near if difference <= 0.02 else "further off"), difference, ""
 
 
+def grouped(reason):
+    """The operation that a refusal is of, and what is told of all its kind."""
+    line = reason.splitlines()[0].removeprefix("cannot use model.onnx as a model: ")
+    unknown = re.match(r"node `[^`]*`: operation `([^`]*)` is not supported; (.*)", line)
+    form = re.match(r"node `[^`]*` \(([^)]*)\): (.*)", line)
+    operation, what = (unknown or form).groups() if unknown or form else ("", line)
+    return operation, re.sub(r"`[^`]*`|\d+", "…", what)
+
+
 def report(verdicts):
-    """The table, and why cases are refused."""
+    """Two tables: the verdicts, and why cases are refused."""
+    columns = ("within 0.5 %", "within 2 %", "further off", "unproved", "nothing to prove", "refused")
     counts = collections.Counter((of, verdict) for of, verdict, *_ in verdicts.values())
-    for of in ("real", "integers", "other"):
+    print("| cases | all | " + " | ".join(columns) + " |\n" + "|---" * (len(columns) + 2) + "|")
+    for of, name in KINDS.items():
         total = sum(count for (kind, _), count in counts.items() if kind == of)
-        print(f"{of}: {total} cases")
-        for (kind, verdict), count in sorted(counts.items()):
-            if kind == of:
-                print(f"  {verdict:16} {count}")
-    reasons = collections.Counter()
-    for of, verdict, _, reason in verdicts.values():
+        print(f"| {name} | {total} | " + " | ".join(str(counts[of, verdict]) for verdict in columns) + " |")
+    bad = [name for name, (_, verdict, *_) in verdicts.items() if verdict in ("wrong", "panicked")]
+    print(f"\n{len(bad)} wrong without a word or ended in a panic: {', '.join(bad) or 'none'}\n")
+    reasons = collections.defaultdict(list)
+    for _, verdict, _, reason in verdicts.values():
         if verdict in ("refused", "unproved") and reason:
-            reasons[of, re.sub(r"`[^`]*`", "`…`", reason.splitlines()[0], count=1)] += 1
-    for (of, reason), count in reasons.most_common(60):
-        print(f"{count:5} {of:8} {reason}")
+            operation, what = grouped(reason)
+            reasons[what].append(operation)
+    print("| cases | operations | why |\n|---|---|---|")
+    for what, operations in sorted(reasons.items(), key=lambda item: -len(item[1])):
+        names = ", ".join(sorted(set(operations) - {""}))
+        print(f"| {len(operations)} | {names} | {what} |")
+
+
+def unmentioned():
+    """Operations of the standard that docs/operators.md says nothing of."""
+    page = (ROOT / "docs/operators.md").read_text()
+    schemas = {(schema.domain, schema.name) for schema in onnx.defs.get_all_schemas()}
+    names = [f"{domain}.{name}".lstrip(".") for domain, name in schemas]
+    return sorted(name for name in names if not re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", page))
 
 
 def main():
@@ -218,6 +247,7 @@ def main():
     finally:
         shutil.rmtree(scratch)
     report(verdicts)
+    print(f"\nnot in docs/operators.md: {', '.join(unmentioned()) or 'none'}")
     if arguments.details:
         lines = [f"{v}\t{n}\t{of}\t{d}\t{e}" for n, (of, v, d, e) in verdicts.items()]
         arguments.details.write_text("\n".join(sorted(lines)) + "\n")
