@@ -88,7 +88,8 @@ fn quotients_and_remainders_are_the_runtimes() {
 fn binary_digits_are_combined_exactly() {
     let a = bytes();
     let b: Vec<i64> = a.iter().rev().map(|&x| x ^ 0x35).collect();
-    let functions: [(&str, fn(i64, i64) -> i64); 3] =
+    type OfTwo = fn(i64, i64) -> i64;
+    let functions: [(&str, OfTwo); 3] =
         [("BitwiseAnd", |a, b| a & b), ("BitwiseOr", |a, b| a | b), ("BitwiseXor", |a, b| a ^ b)];
     let pair = |op: &str| {
         let model = Builder::new(18).input("x", &[1, 60]).input("z", &[1, 60]);
