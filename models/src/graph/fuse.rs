@@ -14,29 +14,38 @@ impl Draft {
     /// Applies every rule until none applies.
     pub(crate) fn fuse(&mut self) {
         self.prune();
-        while self.fuse_once() {
-            self.prune();
-        }
+        while self.fuse_in_order() {}
     }
 
-    fn fuse_once(&mut self) -> bool {
-        let producers = self.producers();
-        let uses = self.use_counts();
-        let context = Context { producers: &producers, uses: &uses };
-        (0..self.nodes.len()).any(|position| {
-            self.compose_aliases(position, &context)
-                || self.recognize_function(position, &context)
-                || self.join_functions(position, &context)
-                || self.fold_into_leaves(position, &context)
-                || self.read_through(position, &context)
-                || self.absorb_activation(position, &context)
-                || self.hoist_activation(position, &context)
-                || self.merge_producer(position, &context)
-                || self.fold_scaling(position)
-                || self.read_parts(position, &context)
-                || self.scale_product(position, &context)
-                || self.scale_factor(position, &context)
-        })
+    /// Applies rules node after node, to each as long as one applies; whether any did. Nodes are not
+    /// visited again for what happens behind them, since a model has thousands: the next pass does.
+    fn fuse_in_order(&mut self) -> bool {
+        let (mut position, mut has_changed) = (0, false);
+        while position < self.nodes.len() {
+            let (producers, uses) = (self.producers(), self.use_counts());
+            let context = Context { producers: &producers, uses: &uses };
+            let next = (position..self.nodes.len()).find(|&at| self.fuse_at(at, &context));
+            let Some(found) = next else { break };
+            (position, has_changed) = (found.saturating_sub(1), true);
+            self.prune();
+        }
+        has_changed
+    }
+
+    /// Applies a rule to a node, if one applies.
+    fn fuse_at(&mut self, position: usize, context: &Context<'_>) -> bool {
+        self.compose_aliases(position, context)
+            || self.recognize_function(position, context)
+            || self.join_functions(position, context)
+            || self.fold_into_leaves(position, context)
+            || self.read_through(position, context)
+            || self.absorb_activation(position, context)
+            || self.hoist_activation(position, context)
+            || self.merge_producer(position, context)
+            || self.fold_scaling(position)
+            || self.read_parts(position, context)
+            || self.scale_product(position, context)
+            || self.scale_factor(position, context)
     }
 
     /// An alias of an alias reads from the first one's input.
