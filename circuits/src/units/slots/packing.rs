@@ -79,8 +79,11 @@ impl Packing {
 
     /// How many channels from this one on have the digits that follow its own, itself included.
     pub(crate) fn neighbours(&self, channel: usize) -> usize {
-        let (pack, digit) = self.place(channel);
-        (1..).take_while(|i| self.place(channel + i) == (pack, digit + i)).count() + 1
+        let (_, digit) = self.place(channel);
+        // The last run of a row may be shorter; a pack of several runs has those of several rows.
+        let in_row = self.lanes - channel % self.lanes;
+        let in_pack = self.size() - digit;
+        if self.runs_to_pack == 1 { in_pack.min(in_row) } else { in_pack }
     }
 
     /// The first channels in runs that have neighbouring digits, of at most `lanes` channels.
@@ -207,6 +210,20 @@ mod tests {
                 let digits = weights[..size].iter();
                 let sum = digits.clone().rev().fold(Fr::ZERO, |s, &w| s * base + field(w.into()));
                 assert_eq!(packing.pack(digits.copied()), sum);
+            }
+        }
+    }
+
+    #[test]
+    fn neighbours_have_the_digits_that_follow() {
+        let bits = [20, 26, 33, 64, 130, 252];
+        for (digit_bits, lanes) in bits.into_iter().flat_map(|bits| (1..40).map(move |l| (bits, l)))
+        {
+            let packing = Packing::new(digit_bits, lanes);
+            for channel in 0..100 {
+                let (pack, digit) = packing.place(channel);
+                let follows = |i: &usize| packing.place(channel + i) == (pack, digit + i);
+                assert_eq!(packing.neighbours(channel), 1 + (1..).take_while(follows).count());
             }
         }
     }
