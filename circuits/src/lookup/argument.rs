@@ -82,7 +82,9 @@ impl LookupArgument {
     /// The argument about all lookups that were asked for so far; its helpers are the first columns
     /// of the second phase.
     pub(crate) fn allocate(table_lanes: usize, frame: &mut Frame) -> Self {
-        let lookups = frame.lookups().to_vec();
+        let mut lookups = frame.lookups().to_vec();
+        // Those that share a sub-table share helpers: so a helper has few different summands.
+        lookups.sort_by_key(|lookup| lookup.tag.place().number());
         let has_values = lookups.iter().any(|lookup| lookup.value.is_some());
         frame.order(Order::Third);
         let [key, tag] = [(); 2].map(|()| frame.fixed());

@@ -59,6 +59,16 @@ pub(crate) enum TagPlace {
     Row(Column<Fixed>),
 }
 
+impl TagPlace {
+    /// The number, if it is the same in every row; above all of those if it is not.
+    pub(crate) fn number(self) -> i64 {
+        match self {
+            Self::Same(tag) => tag,
+            Self::Row(_) => i64::MAX,
+        }
+    }
+}
+
 /// The ranges that the lookups of a circuit use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ranges {

@@ -1,5 +1,7 @@
 //! What a circuit costs, before anything is proven.
 
+use std::collections::BTreeMap;
+
 use halo2_proofs::{halo2curves::bn256::Fr, plonk::ConstraintSystem};
 
 use super::{
@@ -9,7 +11,8 @@ use super::{
 use crate::{
     algebra::MAX_DEGREE,
     config::Config,
-    lookup::helper_count,
+    integers::index,
+    lookup::{Fraction, entry::Lookup, helper_count, helper_groups},
     units::{Shape, UnitRows},
 };
 
@@ -123,10 +126,7 @@ impl Cost {
             + count(small_columns) * SMALL_COMMIT_NANOS
             + count(full_width_columns - helpers) * FULL_COMMIT_NANOS
             + count(products) * PRODUCT_NANOS;
-        let gathered = count(lookups) * row_count
-            + count(helpers * rows.table * shape.table_lanes) * ADDITIONS_TO_ENTRY;
-        let of_helpers =
-            (gathered * ADDITION_NANOS).min(count(helpers) * row_count * FULL_COMMIT_NANOS);
+        let of_helpers = if gathers { of_helpers(config, shape, rows.table) } else { 0.0 };
         let of_columns = count(advice_columns + cs.num_fixed_columns()) * COLUMN_NANOS;
         let cells = |n: usize| u64::try_from(n).unwrap_or(u64::MAX) << shape.k;
         let proof_bytes = parts.bytes();
@@ -151,6 +151,33 @@ impl Cost {
             verification: Verification::of_system(cs, in_proof, rows.instance),
         }
     }
+}
+
+/// Nanoseconds of committing to the helpers, each by entries of the table or as any other column.
+fn of_helpers(config: &Config, shape: &Shape, height: usize) -> f64 {
+    let row_count = 2f64.powi(i32::try_from(shape.k).unwrap_or(i32::MAX));
+    let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
+    let sizes: BTreeMap<i64, usize> = config.owed.ranges.sizes().collect();
+    let of_group = |group: &Vec<Fraction<&Lookup>>| {
+        let (mut entries, mut summands) = (BTreeMap::new(), 0);
+        for fraction in group {
+            match fraction {
+                Fraction::Lookup(lookup) => {
+                    let tag = lookup.tag.place().number();
+                    let whole = height * shape.table_lanes;
+                    entries.insert(tag, sizes.get(&tag).copied().unwrap_or(whole));
+                    summands += 1;
+                }
+                Fraction::Table(lane) => {
+                    entries.insert(-1 - i64::from(index(*lane)), height);
+                }
+            }
+        }
+        let of_entries = count(entries.values().sum()) * ADDITIONS_TO_ENTRY;
+        let gathered = (count(summands) * row_count + of_entries) * ADDITION_NANOS;
+        gathered.min(row_count * FULL_COMMIT_NANOS)
+    };
+    helper_groups(config.lookups.lookups(), shape.table_lanes).iter().map(of_group).sum()
 }
 
 /// halo2's own figure is capped by an environment variable; this one is not.
