@@ -7,7 +7,7 @@ use halo2_proofs::{
     halo2curves::{bn256::Fr, ff::Field},
     plonk::{Advice, Column, Fixed, Instance},
 };
-use zkinfer_models::{Execution, QuantizedGraph, quantized::TensorId};
+use zkinfer_models::{Execution, quantized::TensorId};
 
 use crate::{
     frame::{Copied, Limbs},
@@ -45,7 +45,6 @@ pub(crate) type Source = Option<(TensorId, u32)>;
 /// A run of the model whose cells are assigned.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Run<'a> {
-    pub(crate) graph: &'a QuantizedGraph,
     pub(crate) execution: &'a Execution,
 }
 

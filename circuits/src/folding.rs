@@ -293,6 +293,10 @@ impl Folding<'_> {
 
     /// A tensor of elements of others.
     fn gather(&mut self, elements: Vec<(TensorId, u32)>) -> TensorId {
+        // Layers that read the same are told by it.
+        if let Some((known, _)) = self.gathered.iter().find(|(_, known)| *known == elements) {
+            return *known;
+        }
         let gathered = self.tensor(elements[0].0, 1);
         self.tensors[gathered.0].shape = vec![elements.len()];
         for of_tensor in elements.chunk_by(|a, b| a.0 == b.0) {

@@ -296,21 +296,20 @@ impl Frame {
     }
 
     /// Limbs of which the lowest is looked up where `tag` says, together with the cell of the column
-    /// that is called `value`, if there is one; the others are in their ranges.
+    /// `value`, if there is one; the others are in their ranges.
     pub(crate) fn tabled_limbs(
         &mut self,
         name: &'static str,
         widths: &[u32],
         tag: Tag,
-        value: Option<&'static str>,
-    ) -> (Limbs, Option<Column<Advice>>) {
+        value: Option<Column<Advice>>,
+    ) -> Limbs {
         let columns: Vec<_> = widths.iter().map(|_| self.advice(name)).collect();
-        let value = value.map(|name| self.advice(name));
         for (place, (&column, &bits)) in columns.iter().zip(widths).enumerate() {
             let (tag, value) = if place == 0 { (tag, value) } else { (Tag::Range(bits), None) };
             self.lookup(vec![KeyTerm::Plus(column)], tag, value);
         }
-        (Limbs { columns, widths: widths.to_vec() }, value)
+        Limbs { columns, widths: widths.to_vec() }
     }
 
     /// Limbs each of which is looked up in the range that its tag of the row says.

@@ -84,7 +84,7 @@ impl<'a> Witness<'a> {
         let config = Config::configure(&mut ConstraintSystem::default(), plan.shape());
         let fixed = fixed_cells(plan, &config);
         let execution = plan.folded().execution(execution);
-        let run = Run { graph: plan.folded().graph(), execution: &execution };
+        let run = Run { execution: &execution };
         let size = (config.owed.first_phase_columns, plan.shape().row_count(), tracked);
         let lies = lies.iter().map(|lie| ((lie.column, lie.row), small(lie.delta)));
         let lanes = &config.lookups.lanes;

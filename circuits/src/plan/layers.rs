@@ -13,7 +13,7 @@ pub struct LayerRows {
     pub tensor: String,
     /// Rows of requantized values.
     pub slots: usize,
-    /// Rows of reads and weights.
+    /// Rows of reads and weights; the first of layers that read the same has those of all.
     pub linear: usize,
 }
 
@@ -23,13 +23,14 @@ impl CircuitPlan {
     #[must_use]
     pub fn layer_rows(&self) -> Vec<LayerRows> {
         let slots = self.rows.slots.rows_by_layer();
-        let linear = self.rows.linear.rows_by_layer(slots.len());
-        let rows = |((node, slots), linear): ((usize, usize), usize)| {
+        let mut linear = self.rows.linear.rows_by_challenge(slots.len());
+        let rows = |(node, challenge, slots): (usize, u32, usize)| {
+            let linear = std::mem::take(&mut linear[challenge as usize]);
             let node = &self.folded.graph().nodes[node];
             let TensorId(output) = node.output;
             let tensor = self.folded.graph().tensors[output].name.clone();
             LayerRows { layer: node.name.clone(), tensor, slots, linear }
         };
-        slots.into_iter().zip(linear).map(rows).collect()
+        slots.into_iter().map(rows).collect()
     }
 }

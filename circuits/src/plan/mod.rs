@@ -211,7 +211,9 @@ impl Basis {
         Relations::check(folded.graph())?;
         let format = RowFormat::of(folded.graph())?;
         let windows = format.with_windows(folded.graph());
-        let exact = windows.as_ref().unwrap_or(&format).with_exact_limbs(folded.graph());
+        let narrowest = windows.as_ref().unwrap_or(&format);
+        let exact = narrowest.with_exact_limbs();
+        let tabled = narrowest.tabled(folded.graph());
         let is_part = options.boundaries.contains(&true);
         if is_part && claims > 1 {
             return Err(PlanError::JointPart { claims });
@@ -222,7 +224,7 @@ impl Basis {
             if gives { Visibility::Public } else { options.output_visibility },
         ];
         Ok(Self {
-            formats: [format].into_iter().chain(windows).chain(exact).collect(),
+            formats: [format].into_iter().chain(windows).chain(exact).chain(tabled).collect(),
             hidden: Hidden::of(&of_claim, claims, visibility)?,
             instance: InstanceRows::of(&of_claim, claims, visibility, options.boundaries),
             boundaries: options.boundaries,
@@ -285,7 +287,7 @@ impl CircuitPlan {
         let apart = (hash.as_ref(), boundary.as_ref());
         let tensors = cells::cells(&folded, (&slots, &relations), &taken, apart)?;
         let mut shape = shape(format, sizes, apart);
-        shape.slots.layers = layers.len();
+        shape.slots.layers = slots::challenge_count(&layers);
         shape.slots.steps = slots.steps().clone();
         linear.describe(&layers, &mut shape.linear);
         relations.describe(sizes.limb_bits, &mut shape);

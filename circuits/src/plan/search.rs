@@ -23,9 +23,10 @@ use crate::{
 };
 
 /// Columns of packed weights that the search tries.
-const WEIGHT_COLUMNS: [usize; 44] = [
+const WEIGHT_COLUMNS: [usize; 52] = [
     1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 26, 28, 30, 32, 36, 40,
-    44, 48, 52, 56, 60, 64, 72, 80, 88, 96, 108, 120, 136, 160, 192, 224, 256, 320,
+    44, 48, 52, 56, 60, 64, 72, 80, 88, 96, 108, 120, 136, 160, 192, 224, 256, 320, 384, 448, 512,
+    640, 768, 896, 1024, 1280,
 ];
 /// Read lanes that the search tries.
 const READ_LANES: [usize; 26] =
@@ -331,7 +332,7 @@ impl<'a> Search<'a> {
                 let sizes = Sizes { limb_bits, ..base };
                 let apart = (committed.as_ref(), boundary.as_ref());
                 let mut shape = shape(self.format, sizes, apart);
-                shape.slots.layers = layers.len();
+                shape.slots.layers = slots::challenge_count(&layers);
                 shape.slots.steps = steps.clone();
                 linear.describe(&layers, &mut shape.linear);
                 relations.describe(limb_bits, &mut shape);

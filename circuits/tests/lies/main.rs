@@ -1,7 +1,9 @@
 //! Lies by name, each caught by the check that is there for it.
 
 mod commitment;
+mod looked_up;
 mod refused;
+mod siblings;
 mod softmax;
 mod steps;
 #[path = "../support/mod.rs"]

@@ -25,7 +25,8 @@ fn exchanged(model: &Model, nodes: [usize; 2]) -> Vec<String> {
 fn a_circuit_has_the_layers_of_a_cell_once() {
     let model = support::recurrent();
     let shape = model.plan.shape();
-    assert_eq!(shape.slots.layers, 2 + 4, "before and after all steps, and those of a step");
+    // Two of them read the same and have one challenge.
+    assert_eq!(shape.slots.layers, 2 + 3, "before and after all steps, and those of a step");
     let layers = model.plan.layer_rows();
     assert_eq!(layers.len(), 6);
     assert!(model.failures(&model.circuit()).is_empty());

@@ -23,6 +23,10 @@ macro_rules! for_every_model {
             exact_windows,
             table,
             tables_of_two_widths,
+            looked_up,
+            looked_up_beside_wide,
+            looked_up_with_overflow,
+            siblings,
             product,
             recurrent,
             wide_side_by_side,
@@ -329,6 +333,90 @@ pub(crate) fn table() -> Model {
     let hidden = builder.dense(hidden, 4, Form::Relu);
     let output = builder.dense(hidden, 2, Form::Table(7));
     builder.finish(output)
+}
+
+/// A model in the plan in which all narrow outputs are looked up, of so many rows.
+pub(crate) fn tabled(model: Model, k: u64) -> Model {
+    let of = |(format, limb_bits, lanes, columns)| {
+        let sizes = PlanSizes::from_numbers([format, k, 1, lanes, columns, 0, limb_bits])?;
+        CircuitPlan::with_sizes(model.plan.graph(), PlanOptions::default(), sizes).unwrap()
+    };
+    let formats = (1..4).flat_map(|format| [8, 5, 6, 7, 10].map(|limb_bits| (format, limb_bits)));
+    let widths = [4, 8, 16, 2].map(|lanes| [1, 2, 4, 8, 16].map(|columns| (lanes, columns)));
+    let mut plans = formats
+        .flat_map(|(format, limb_bits)| {
+            let widths = widths.concat().into_iter();
+            widths.map(move |(lanes, columns)| (format, limb_bits, lanes, columns))
+        })
+        .filter_map(of);
+    let plan = plans.find(|plan| plan.shape().slots.is_tabled).expect("the model has such a plan");
+    Model { plan: Arc::new(plan), ..model }
+}
+
+/// Makes weights an eighth, so that tables for every accumulator are small.
+fn small_sums(graph: &mut QuantizedGraph) {
+    for node in &mut graph.nodes {
+        let QuantizedOp::Affine(affine) = &mut node.op else { continue };
+        let kernels = affine.terms.iter_mut().flat_map(|term| &mut term.kernel);
+        kernels.for_each(|weight| *weight /= 8);
+        (affine.requant.acc_lo, affine.requant.acc_hi) =
+            (affine.requant.acc_lo / 8 - 9000, affine.requant.acc_hi / 8 + 9000);
+    }
+}
+
+/// Outputs that are nothing but looked up: a clamp, an activation, idle lanes.
+pub(crate) fn looked_up() -> Model {
+    let mut builder = GraphBuilder::new(80, [2, 3, 3]);
+    let conv = Conv { out: 3, kernel: [2, 2], ..Conv::default() };
+    let hidden = builder.conv(TensorId(0), &conv, Form::Table(7));
+    let output = builder.dense(hidden, 5, Form::Signed);
+    small_sums(&mut builder.graph);
+    let model = tabled(builder.finish(output), 7);
+    let shape = &model.plan.shape().slots;
+    assert!(shape.is_covered && shape.wide_lanes == 0 && shape.overflow_limbs.is_empty());
+    model
+}
+
+/// The same beside outputs of 16 bits, which a quarter of the lanes hold.
+pub(crate) fn looked_up_beside_wide() -> Model {
+    let mut builder = GraphBuilder::new(81, [1, 4, 4]);
+    let conv = |out| Conv { out, kernel: [1, 1], ..Conv::default() };
+    let hidden = builder.conv(TensorId(0), &conv(24), Form::Signed);
+    let output = builder.conv(hidden, &conv(4), Form::Wide);
+    small_sums(&mut builder.graph);
+    let model = tabled(builder.finish(output), 7);
+    let shape = &model.plan.shape().slots;
+    assert!(shape.is_covered && shape.wide_lanes > 0 && shape.wide_lanes < shape.lanes);
+    model
+}
+
+/// Looked up where tables for every accumulator would be too large.
+pub(crate) fn looked_up_with_overflow() -> Model {
+    let mut builder = GraphBuilder::new(82, [1, 1, 5]);
+    let hidden = builder.dense(TensorId(0), 4, Form::Table(6));
+    let hidden = builder.dense(hidden, 4, Form::Relu);
+    let output = builder.dense(hidden, 3, Form::Wide);
+    let QuantizedOp::Affine(affine) = &mut builder.graph.nodes[1].op else { panic!("dense") };
+    (affine.requant.acc_lo, affine.requant.acc_hi) = (-(1 << 22), 1 << 23);
+    let model = tabled(builder.finish(output), 7);
+    let shape = &model.plan.shape().slots;
+    assert!(!shape.is_covered && shape.wide_lanes == 1);
+    model
+}
+
+/// Layers that read the same, with an activation and two clamps.
+pub(crate) fn siblings() -> Model {
+    let mut builder = GraphBuilder::new(83, [2, 3, 4]);
+    let conv = |out| Conv { out, kernel: [2, 2], ..Conv::default() };
+    let first = builder.conv(TensorId(0), &conv(3), Form::Table(7));
+    let second = builder.conv(TensorId(0), &conv(3), Form::Signed);
+    let third = builder.conv(TensorId(0), &conv(3), Form::Relu);
+    let product = builder.mul(first, third, Form::Signed);
+    let output = builder.mul(product, second, Form::Signed);
+    let model = builder.finish(output);
+    // Products are layers of their own.
+    assert_eq!(model.plan.shape().slots.layers, 3);
+    model
 }
 
 /// An activation, and a clamp to fewer values than any other layer has.

@@ -20,7 +20,7 @@ pub struct LinearShape {
     pub windows: bool,
     /// Inputs of dense layers to a row, each with its share of the weights; 0 without such layers.
     pub dense_inputs: usize,
-    /// Per linear layer, each of which has a challenge of its own: whether the slot unit multiplies
+    /// For the linear layers of each challenge: whether the slot unit multiplies
     /// its side of the check with the weight of a whole window.
     pub is_scaled: Vec<bool>,
     /// log2 of the base that products of neighbouring lanes are digits to.

@@ -66,7 +66,7 @@ impl Builder {
         let inputs = self.layout.dense_inputs;
         let share = share(self.columns, inputs);
         let channels: Vec<usize> = (0..term.view.channels).collect();
-        self.start_weight(layer.index);
+        self.start_weight(layer.challenge);
         let mut before = None;
         for block in 0..packs(layer).div_ceil(share) {
             for channels in channels.chunks(inputs) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use halo2_proofs::halo2curves::bn256::Fr;
 use zkinfer_models::{
     QuantizedGraph,
-    quantized::{Affine, Mul, QuantizedOp},
+    quantized::{Affine, ConvTerm, Mul, QuantizedOp},
 };
 
 use super::{
@@ -84,9 +84,8 @@ impl LinearRows {
 }
 
 impl LinearRows {
-    /// The rows of each of so many layers: those from the first that its challenge scales to the
-    /// next layer's.
-    pub(crate) fn rows_by_layer(&self, layers: usize) -> Vec<usize> {
+    /// The rows of each of so many challenges: those from the first that it scales to the next one's.
+    pub(crate) fn rows_by_challenge(&self, layers: usize) -> Vec<usize> {
         let (mut counts, mut layer) = (vec![0; layers], 0);
         for row in &self.rows {
             layer = row.layer.map_or(layer, |layer| layer as usize);
@@ -100,8 +99,8 @@ impl LinearRows {
     /// Adds to a shape what depends on the rows.
     pub(crate) fn describe(&self, layers: &[Layer], shape: &mut LinearShape) {
         let has_poolings = layers.iter().any(|layer| layer.pooling.is_some());
-        let is_scaled = |layer: &Layer| has_poolings && layer.pooling.is_none();
-        shape.is_scaled = layers.iter().map(is_scaled).collect();
+        let is_scaled = |siblings: &[Layer]| has_poolings && siblings[0].pooling.is_none();
+        shape.is_scaled = layers.chunk_by(Layer::is_beside).map(is_scaled).collect();
         shape.steps = self.steps.clone();
         shape.product = self.has_product;
         shape.readings = self.readings.clone();
@@ -186,10 +185,10 @@ fn run(graph: &QuantizedGraph, layers: &[Layer], mut builder: Builder) -> Builde
     builder.layout.dense_inputs =
         dense::inputs_to_row(graph, layers, builder.lanes, builder.columns);
     builder.push(LinearRow::default());
-    for layer in layers {
-        match &graph.nodes[layer.node].op {
-            QuantizedOp::Affine(affine) => builder.affine(layer, affine),
-            QuantizedOp::Mul(mul) => builder.product(layer, mul),
+    for siblings in layers.chunk_by(Layer::is_beside) {
+        match &graph.nodes[siblings[0].node].op {
+            QuantizedOp::Affine(affine) => builder.affine(graph, siblings, affine),
+            QuantizedOp::Mul(mul) => builder.product(&siblings[0], mul),
             // A relation states its accumulators itself.
             _ => {}
         }
@@ -267,16 +266,19 @@ impl Builder {
         Some(index(start / self.lanes))
     }
 
-    fn affine(&mut self, layer: &Layer, affine: &Affine) {
+    /// Lays out layers that read what `affine`, the first of them, reads.
+    fn affine(&mut self, graph: &QuantizedGraph, siblings: &[Layer], affine: &Affine) {
+        let layer = &siblings[0];
         for image in &conv::sub_images(affine) {
             let term = &affine.terms[image.term];
             if dense::is_dense(affine, term) {
                 continue;
             }
             self.layout.has_windows = true;
-            let channels =
-                (0..term.view.channels).map(|index| Channel { layer, term, image, index });
-            let channels: Vec<_> = channels.collect();
+            let of_term = |layer| weighed(graph, layer, image.term);
+            let weights: Vec<_> = siblings.iter().filter_map(of_term).collect();
+            let channel = |index| Channel { weights: &weights, term, image, index };
+            let channels: Vec<_> = (0..term.view.channels).map(channel).collect();
             let (keep, columns) = (self.keep, self.columns);
             let alike =
                 |a: &Channel<'_>, b: &Channel<'_>| !keep && a.blocks(columns) == b.blocks(columns);
@@ -329,7 +331,7 @@ impl Builder {
     /// Weighs products block by block, under each all positions, forth and back in turn.
     fn product(&mut self, layer: &Layer, mul: &Mul) {
         self.layout.has_product = true;
-        self.start_weight(layer.index);
+        self.start_weight(layer.challenge);
         let (packing, view) = (layer.packing, &layer.view);
         // A row weighs its products as a row of slots its lanes.
         let most = if layer.kind == RequantKind::Wide { 1 } else { self.lanes / 2 };
@@ -356,6 +358,16 @@ impl Builder {
         // The next layer must not read on a row whose lanes are taken.
         self.push(LinearRow::default());
     }
+}
+
+/// A layer with one of its terms.
+fn weighed<'a>(
+    graph: &'a QuantizedGraph,
+    layer: &'a Layer,
+    term: usize,
+) -> Option<(&'a Layer, &'a ConvTerm)> {
+    let QuantizedOp::Affine(affine) = &graph.nodes[layer.node].op else { return None };
+    Some((layer, affine.terms.get(term)?))
 }
 
 /// The move that turns an evaluation counted from `at` into one counted from `target`: positions

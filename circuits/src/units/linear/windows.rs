@@ -5,6 +5,7 @@
 
 use std::ops::{Range, RangeInclusive};
 
+use halo2_proofs::halo2curves::bn256::Fr;
 use zkinfer_models::quantized::ConvTerm;
 
 use super::{
@@ -142,7 +143,7 @@ impl Builder {
     ) {
         let edit = |last: &mut LinearRow| {
             last.step = step;
-            last.layer = Some(channel.layer.index);
+            last.layer = Some(channel.weights[0].0.challenge);
             last.negative = strip.negative;
             last.reading = reading;
             last.reads = reads;
@@ -180,24 +181,9 @@ impl Builder {
         if !self.keep {
             return;
         }
-        let (term, packing, outputs) = (channel.term, channel.layer.packing, channel.outputs());
         let start = self.layout.weights.len();
-        let per_group = term.view.channels / term.groups;
-        let [height, width] = term.kernel_size;
-        let weight = |output: usize| {
-            let plane = output * per_group + channel.index % per_group;
-            if outputs.contains(&output) {
-                term.kernel[(plane * height + tap[0]) * width + tap[1]]
-            } else {
-                0
-            }
-        };
-        let packed = |pack| {
-            let channels = (0..packing.size()).map(|digit| packing.channel(pack, digit));
-            packing.pack(channels.map(|channel| channel.map_or(0, weight)))
-        };
         let packs = block * self.columns..(block + 1) * self.columns;
-        self.layout.weights.extend(packs.map(packed));
+        self.layout.weights.extend(packs.map(|pack| channel.pack(tap, pack)));
         if let Some(row) = self.layout.rows.last_mut() {
             row.weights = Some(index(start / self.columns));
         }
@@ -206,29 +192,53 @@ impl Builder {
 
 /// One input channel of a sub-image.
 pub(super) struct Channel<'a> {
-    pub(super) layer: &'a Layer,
+    /// The layers that weigh it, by their packs, each with the term that has the weights.
+    pub(super) weights: &'a [(&'a Layer, &'a ConvTerm)],
+    /// The term of the first one.
     pub(super) term: &'a ConvTerm,
     pub(super) image: &'a SubImage,
     pub(super) index: usize,
 }
 
 impl Channel<'_> {
-    /// The output channels that it contributes to.
-    fn outputs(&self) -> Range<usize> {
-        let (inputs, outputs) = (
-            self.term.view.channels / self.term.groups,
-            self.layer.view.channels / self.term.groups,
-        );
+    /// The output channels of a layer that it contributes to.
+    fn outputs(&self, layer: &Layer) -> Range<usize> {
+        let (inputs, outputs) =
+            (self.term.view.channels / self.term.groups, layer.view.channels / self.term.groups);
         let group = self.index / inputs;
         group * outputs..(group + 1) * outputs
     }
 
     /// The blocks of so many packs that hold its weights.
     pub(super) fn blocks(&self, columns: usize) -> RangeInclusive<usize> {
-        let outputs = self.outputs();
-        let [first, last] = [outputs.start, outputs.end - 1]
-            .map(|output| self.layer.packing.place(output).0 / columns);
-        first..=last
+        let pack = |layer: &Layer, output| layer.first_pack + layer.packing.place(output).0;
+        let packs = self.weights.iter().map(|(layer, _)| {
+            let outputs = self.outputs(layer);
+            [pack(layer, outputs.start), pack(layer, outputs.end - 1)]
+        });
+        let first = packs.clone().map(|[first, _]| first).min().unwrap_or(0);
+        let last = packs.map(|[_, last]| last).max().unwrap_or(0);
+        first / columns..=last / columns
+    }
+
+    /// What a pack of all layers weighs it with under a tap of the kernel.
+    fn pack(&self, tap: [usize; 2], pack: usize) -> Fr {
+        let of_layer = self.weights.iter().rfind(|(layer, _)| layer.first_pack <= pack);
+        let Some(&(layer, term)) = of_layer else { return Fr::zero() };
+        let (packing, outputs) = (layer.packing, self.outputs(layer));
+        let per_group = term.view.channels / term.groups;
+        let [height, width] = term.kernel_size;
+        let weight = |output: usize| {
+            let plane = output * per_group + self.index % per_group;
+            if outputs.contains(&output) {
+                term.kernel[(plane * height + tap[0]) * width + tap[1]]
+            } else {
+                0
+            }
+        };
+        let channel = |digit| packing.channel(pack - layer.first_pack, digit);
+        let channels = (0..packing.size()).map(channel);
+        packing.pack(channels.map(|channel| channel.map_or(0, weight)))
     }
 
     /// Pixels of a line of a window within the lattice of the outputs.

@@ -143,8 +143,8 @@ impl NormalizeRows {
 
     fn normalization(&mut self, layer: &Layer, op: &Normalize, groups: usize) {
         let place = self.ops.len();
-        self.ops.push((layer.index, op.clone()));
-        self.shape.layers.push(layer.index);
+        self.ops.push((layer.challenge, op.clone()));
+        self.shape.layers.push(layer.challenge);
         let ascending = layer.packing.runs(op.size, self.shape.lanes);
         let descending: Vec<_> = ascending.iter().rev().cloned().collect();
         let mut at = None;

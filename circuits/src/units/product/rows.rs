@@ -93,7 +93,7 @@ impl ProductRows {
     fn product(&mut self, layer: &Layer, contract: &Contract) {
         let product = Contraction::new(contract);
         let start = self.shape.layers.len();
-        self.shape.layers.push(layer.index);
+        self.shape.layers.push(layer.challenge);
         let (stay, next) = (Monomial::ONE, Monomial::new(0, 1, 0));
         let mut before = None;
         for head in 0..product.heads() {

@@ -2,7 +2,7 @@
 
 use halo2_proofs::plonk::{Advice, Column, Fixed};
 
-use super::{packing::Packing, windows::POSITIONS};
+use super::{kind::RequantKind, packing::Packing, windows::POSITIONS};
 use crate::{
     cells::Place,
     chain::{ChainColumns, StepSet},
@@ -16,6 +16,11 @@ use crate::{
 pub struct SlotShape {
     /// Requantized values to a row.
     pub lanes: usize,
+    /// Whether all outputs but wide ones are looked up.
+    pub is_tabled: bool,
+    /// Whether their tables have an entry for every rounded accumulator, so that only wide ones have
+    /// limbs beyond `clamp_bits`.
+    pub is_covered: bool,
     /// Binary digits that requantization drops.
     pub shift: u32,
     /// Widths of the limbs of the remainder; they add up to `shift`.
@@ -50,8 +55,18 @@ impl SlotShape {
     /// Whether a lane's outputs have a column of their own beside the clamped value's limbs: where they
     /// are looked up, or of several limbs, or can be wider than the clamp.
     fn has_output_column(&self, lane: u32) -> bool {
-        let is_wide = (lane as usize) < self.wide_lanes;
-        !self.table_highs.is_empty() || self.value_limbs.len() > 1 || is_wide
+        let is_plain = self.table_highs.is_empty() && self.value_limbs.len() <= 1;
+        self.is_tabled || !is_plain || self.is_wide(lane)
+    }
+
+    /// Whether a lane can hold outputs wider than `clamp_bits`.
+    fn is_wide(&self, lane: u32) -> bool {
+        (lane as usize) < self.wide_lanes
+    }
+
+    /// Widths of the limbs of a lane's overflow.
+    fn overflow_limbs(&self, lane: u32) -> &[u32] {
+        if self.is_covered && !self.is_wide(lane) { &[] } else { &self.overflow_limbs }
     }
 }
 
@@ -62,7 +77,8 @@ pub(crate) struct SlotLane {
     pub(super) output: Column<Advice>,
     /// Limbs of `u`; empty when `u = q − low` needs none.
     pub(super) value: Limbs,
-    /// What the activation table gives, 0 where there is none.
+    /// What the activation table gives, 0 where there is none; the output itself where every layer of
+    /// the lane has a table.
     pub(super) activation: Option<Column<Advice>>,
     pub(super) remainder: Limbs,
     pub(super) overflow: Limbs,
@@ -91,7 +107,7 @@ pub(crate) struct SlotUnit {
     pub(super) shape: SlotShape,
     pub(super) lanes: Vec<SlotLane>,
     pub(super) low: Column<Fixed>,
-    /// 1 where a value is clamped, if some values are beyond the clamp.
+    /// 1 where a value is clamped, if some values that have no table are beyond the clamp.
     pub(super) q_clamp: Option<Column<Fixed>>,
     /// 1 where an output is looked up, by [`SlotShape::table_highs`].
     pub(super) q_tables: Vec<Column<Fixed>>,
@@ -112,9 +128,14 @@ impl SlotLane {
         let (value, activation) = if shape.has_output_column(lane) {
             let range = shape.value_limbs.first().map_or(0, |&bits| bits);
             let tag_of_row = tag.map_or(Tag::Range(range), Tag::Row);
-            let activation = tag.map(|_| "slot activation");
+            let activation = tag.map(|_| match shape.is_tabled && !shape.is_wide(lane) {
+                true => output,
+                false => frame.advice("slot activation"),
+            });
             frame.range(range);
-            frame.tabled_limbs("slot value", &shape.value_limbs, tag_of_row, activation)
+            let limbs =
+                frame.tabled_limbs("slot value", &shape.value_limbs, tag_of_row, activation);
+            (limbs, activation)
         } else {
             let key = vec![KeyTerm::Plus(output), KeyTerm::MinusFixed(low)];
             frame.lookup(key, Tag::Range(shape.clamp_bits), None);
@@ -125,7 +146,7 @@ impl SlotLane {
             Some(size) => frame.limbs_below(name, widths, size),
             None => frame.limbs(name, widths),
         };
-        let overflow = bounded(frame, "slot overflow", &shape.overflow_limbs);
+        let overflow = bounded(frame, "slot overflow", shape.overflow_limbs(lane));
         let shortfalls = shape.window_limbs.as_ref().map(|widths| Shortfalls {
             limbs: [(); POSITIONS - 1].map(|()| bounded(frame, "slot shortfall", widths)),
             is_above: frame.advice("slot largest is above"),
@@ -135,13 +156,24 @@ impl SlotLane {
         Self { output, value, activation, remainder, overflow, shortfalls, offset }
     }
 
+    /// Whether outputs are nothing but looked up.
+    pub(super) fn is_looked_up(&self) -> bool {
+        self.activation == Some(self.output)
+    }
+
+    /// Whether it holds nothing in rows of a kind: wide outputs are not looked up.
+    pub(super) fn is_idle(&self, kind: RequantKind) -> bool {
+        kind == RequantKind::Wide && self.is_looked_up()
+    }
+
     /// How many columns of integers there are.
     pub(super) fn width(&self) -> usize {
         let limbs = [&self.value, &self.remainder, &self.overflow].map(|l| l.columns().len());
         let of_shortfalls = self.shortfalls.iter().flat_map(|shortfalls| &shortfalls.limbs);
         let bits = 2 * self.shortfalls.iter().count();
         let shortfalls = of_shortfalls.map(|limbs| limbs.columns().len()).sum::<usize>() + bits;
-        1 + self.activation.iter().count() + limbs.iter().sum::<usize>() + shortfalls
+        let activation = usize::from(self.activation.is_some() && !self.is_looked_up());
+        1 + activation + limbs.iter().sum::<usize>() + shortfalls
     }
 }
 
@@ -149,11 +181,12 @@ impl SlotUnit {
     pub(super) fn new(shape: &SlotShape, frame: &mut Frame) -> Self {
         frame.order(Order::Third);
         let low = frame.fixed();
-        let q_clamp = (!shape.overflow_limbs.is_empty()).then(|| frame.fixed());
+        let has_clamps = !shape.overflow_limbs.is_empty() && !shape.is_tabled;
+        let q_clamp = has_clamps.then(|| frame.fixed());
         let q_tables = frame.fixed_columns(shape.table_highs.len());
         let q_wide = (shape.wide_lanes > 0).then(|| frame.fixed());
         let q_window = shape.window_limbs.as_ref().map(|_| frame.fixed());
-        let tag = (!q_tables.is_empty()).then(|| frame.fixed());
+        let tag = (!q_tables.is_empty() || shape.is_tabled).then(|| frame.fixed());
         frame.order(Order::First);
         let lanes = 0..index(shape.lanes);
         let lanes = lanes.map(|lane| SlotLane::allocate(shape, (lane, low, tag), frame)).collect();

@@ -124,6 +124,7 @@ impl<'a> View<'a> {
                 return inside;
             }
             let factor = match layer.kind {
+                RequantKind::Clamp | RequantKind::Table if shape.is_covered => Fr::ZERO,
                 RequantKind::Clamp | RequantKind::Table => {
                     field(value) * self.slopes[layer.index as usize] - Fr::ONE
                 }

@@ -1,10 +1,15 @@
 //! The integer format all rows of slots share: shift, clamp and limb widths.
 
-use zkinfer_models::{QuantizedGraph, quantized::Requant};
+use std::{collections::HashMap, sync::Arc};
+
+use zkinfer_models::{
+    QuantizedGraph,
+    quantized::{QuantizedNode, Requant},
+};
 
 use super::{
     columns::SlotShape,
-    kind::{RequantKind, requant, span},
+    kind::{RequantKind, output, span},
     packing::Packing,
     windows::{Pooling, poolings},
 };
@@ -25,6 +30,15 @@ const MAX_TABLE_BITS: u32 = 17;
 /// Largest magnitude of an accumulator, in bits; everything derived from it stays below 2^120.
 const ACCUMULATOR_BITS: u32 = 62;
 
+/// Entries of the largest table that has one for every rounded accumulator of its layers.
+const MOST_ENTRIES: i64 = 1 << 14;
+
+/// One wide output to so many narrow ones is rare: wide outputs then have a row each.
+const RARE_WIDE: usize = 256;
+
+/// One in so many slots of a row holds wide outputs where they are not rare.
+const WIDE_SHARE: usize = 4;
+
 /// Sizes of a range that is no power of two: below, bits are as good, above, limbs are.
 const EXACT_SIZES: std::ops::RangeInclusive<u32> = 1 << 8..=1 << 14;
 
@@ -32,8 +46,17 @@ const EXACT_SIZES: std::ops::RangeInclusive<u32> = 1 << 8..=1 << 14;
 const EXACT_SHIFTS: std::ops::RangeInclusive<u32> = 8..=14;
 
 /// What the requantizations of a graph have in common.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RowFormat {
+    /// For each node with accumulators how they become outputs: as the graph has it, or in another
+    /// way that comes to the same.
+    requants: Vec<Option<Arc<Requant>>>,
+    /// Whether each narrow layer has a table.
+    is_tabled: bool,
+    /// Whether their tables have an entry for every rounded accumulator: then none is beyond the clamp.
+    is_covered: bool,
+    /// Whether wide outputs have a row each.
+    is_wide_rare: bool,
     pub(crate) shift: u32,
     pub(crate) clamp_bits: u32,
     /// For each kind of table its largest index.
@@ -75,21 +98,31 @@ impl RowFormat {
     /// # Errors
     /// [`PlanError::AccumulatorTooWide`] and [`PlanError::Requant`] for a layer that none serves.
     pub(crate) fn of(graph: &QuantizedGraph) -> Result<Self, PlanError> {
-        let requants: Vec<_> =
-            (0..graph.nodes.len()).filter_map(|node| Some((node, requant(graph, node)?))).collect();
-        let shift = requants.first().map_or(0, |(_, requant)| requant.shift);
-        for &(node, requant) in &requants {
-            admit(graph, node, requant, shift)?;
+        let of_node = |node: &QuantizedNode| node.op.requant().cloned().map(Arc::new);
+        let requants: Vec<_> = graph.nodes.iter().map(of_node).collect();
+        let shift = requants.iter().flatten().next().map_or(0, |requant| requant.shift);
+        for (node, requant) in requants.iter().enumerate() {
+            requant.iter().try_for_each(|requant| admit(graph, node, requant, shift))?;
         }
-        let plain = requants.iter().map(|(_, requant)| *requant).filter(|r| r.table.is_none());
-        let plain: Vec<_> = plain.collect();
+        let mut format = Self::unwidened(requants, shift);
+        format.widen();
+        format.set_digit_bits();
+        Ok(format)
+    }
+
+    /// The format of layers that nothing is beyond the clamp of.
+    fn unwidened(requants: Vec<Option<Arc<Requant>>>, shift: u32) -> Self {
+        let plain: Vec<_> = requants.iter().flatten().filter(|r| r.table.is_none()).collect();
         let widths = plain.iter().map(|requant| bits(span(requant)));
         let whole = widths.zip(&plain).filter(|(width, requant)| has_bits(requant, *width));
         let clamp_bits = whole.map(|(width, _)| width).filter(|&width| width != WIDE_BITS).min();
         // All layers have 16 bits: wide outputs only, unless one of them can leave its range.
         let is_wide = !plain.iter().any(|requant| escapes(requant));
         let without = if is_wide { DEFAULT_CLAMP_BITS } else { WIDE_BITS };
-        let mut format = Self {
+        Self {
+            is_tabled: false,
+            is_covered: false,
+            is_wide_rare: false,
             shift,
             clamp_bits: clamp_bits.unwrap_or(without),
             table_highs: Vec::new(),
@@ -100,18 +133,79 @@ impl RowFormat {
             poolings: Vec::new(),
             short: 0,
             exact: None,
-        };
-        for (_, requant) in requants {
-            format.widen(requant);
+            requants,
         }
-        format.table_highs.sort_unstable();
-        format.table_highs.dedup();
-        format.set_digit_bits(graph);
-        Ok(format)
+    }
+
+    /// How the accumulators of a node become outputs, if it has any.
+    pub(crate) fn requant(&self, node: usize) -> Option<&Arc<Requant>> {
+        self.requants[node].as_ref()
+    }
+
+    /// The same with a table for each narrow layer, so that its outputs are nothing but looked up: with
+    /// an entry for every accumulator, rounded, that the layer can have, where such tables are small.
+    /// Then rows of slots state no overflow either. `None` without narrow layers.
+    pub(crate) fn tabled(&self, graph: &QuantizedGraph) -> Option<Self> {
+        let is_narrow = |requant: &Requant| self.kind(requant) != RequantKind::Wide;
+        let covered = self.covered();
+        let with_table = |requant: &Arc<Requant>| match &covered {
+            _ if !is_narrow(requant) => Arc::clone(requant),
+            Some(ends) => Arc::new(with_table(requant, ends[&function(requant)])),
+            None => Arc::new(with_table(requant, [requant.lo, requant.hi].map(i64::from))),
+        };
+        let requants = self.requants.iter().map(|requant| requant.as_ref().map(with_table));
+        let len = |(node, requant): (&QuantizedNode, &Option<Arc<Requant>>)| {
+            let len = graph.tensors[node.output.0].len();
+            requant
+                .as_ref()
+                .map_or([0; 2], |requant| [len, if is_narrow(requant) { 0 } else { len }])
+        };
+        let lens = graph.nodes.iter().zip(&self.requants).map(len);
+        let [all, wide] = lens.fold([0; 2], |[all, wide], of| [all + of[0], wide + of[1]]);
+        let mut format = Self {
+            is_tabled: true,
+            is_covered: covered.is_some(),
+            is_wide_rare: wide * RARE_WIDE <= all,
+            poolings: self.poolings.clone(),
+            short: self.short,
+            ..Self::unwidened(requants.collect(), self.shift)
+        };
+        format.widen();
+        if format.is_covered {
+            format.table_highs.clear();
+        }
+        format.set_digit_bits();
+        (wide < all).then_some(format)
+    }
+
+    /// For each function of narrow layers the smallest and the largest rounded accumulator that any of
+    /// them can have; `None` where they are far apart.
+    fn covered(&self) -> Option<HashMap<Function<'_>, [i64; 2]>> {
+        let mut ends: HashMap<_, [i64; 2]> = HashMap::new();
+        for requant in self.requants.iter().flatten() {
+            if self.kind(requant) == RequantKind::Wide {
+                continue;
+            }
+            // A slot without an element has the accumulator 0.
+            let [low, high] = ends.entry(function(requant)).or_default();
+            *low = requant.round(requant.acc_lo).min(requant.lo.into()).min(*low);
+            *high = requant.round(requant.acc_hi).max(requant.hi.into()).max(*high);
+        }
+        let is_small = |[low, high]: &[i64; 2]| high - low < MOST_ENTRIES;
+        ends.values().all(is_small).then_some(ends)
+    }
+
+    /// Widens the format so that it serves all layers.
+    fn widen(&mut self) {
+        for requant in self.requants.clone().iter().flatten() {
+            self.widen_for(requant);
+        }
+        self.table_highs.sort_unstable();
+        self.table_highs.dedup();
     }
 
     /// Widens the format so that it serves a layer.
-    fn widen(&mut self, requant: &Requant) {
+    fn widen_for(&mut self, requant: &Requant) {
         let overflow_bits = match self.kind(requant) {
             RequantKind::Wide => {
                 self.wide = true;
@@ -128,31 +222,29 @@ impl RowFormat {
 
     /// The same with max pools taken over by the layers before them, if any can be.
     pub(crate) fn with_windows(&self, graph: &QuantizedGraph) -> Option<Self> {
-        let kind = |node: usize| Some(self.kind(requant(graph, node)?));
+        let kind = |node: usize| Some(self.kind(self.requant(node)?));
         let poolings = poolings(graph, kind);
-        let requants = poolings.iter().filter_map(|p| requant(graph, p.layer));
+        let requants = poolings.iter().filter_map(|p| self.requant(p.layer));
         let short = requants.map(|r| r.acc_hi.saturating_sub(r.acc_lo).max(1)).max()?;
         let mut format = Self { poolings, short, ..self.clone() };
-        format.set_digit_bits(graph);
+        format.set_digit_bits();
         Some(format)
     }
 
     /// The same with overflow and shortfalls that are no larger than layers need, if that is tighter
     /// and their limbs are few. Limbs of bits hold up to twice as much, which digits of packs have to
     /// leave room for.
-    pub(crate) fn with_exact_limbs(&self, graph: &QuantizedGraph) -> Option<Self> {
-        let narrow = (0..graph.nodes.len()).filter_map(|node| {
-            let requant = requant(graph, node)?;
-            (self.kind(requant) != RequantKind::Wide).then(|| overflow(requant))
-        });
-        let overflow = narrow.max().unwrap_or(0);
+    pub(crate) fn with_exact_limbs(&self) -> Option<Self> {
+        let requants = self.requants.iter().flatten();
+        let narrow = requants.filter(|requant| self.kind(requant) != RequantKind::Wide);
+        let overflow = narrow.map(|requant| overflow(requant)).max().unwrap_or(0);
         let wide = if self.wide { (1 << (WIDE_BITS - self.clamp_bits)) - 1 } else { 0 };
         let largest = overflow.max(wide).max(self.short >> self.shift);
         let size = u32::try_from(largest + 1).ok()?;
         let is_exact = !size.is_power_of_two() && EXACT_SIZES.contains(&size);
         let is_one_limb = EXACT_SHIFTS.contains(&self.shift);
         let mut format = Self { exact: Some(size), ..self.clone() };
-        format.set_digit_bits(graph);
+        format.set_digit_bits();
         (is_exact && is_one_limb && self.overflow_bits > 0).then_some(format)
     }
 
@@ -171,10 +263,10 @@ impl RowFormat {
         self.exact.map_or(1 << self.window_bits(), |size| u128::from(size) << self.shift)
     }
 
-    fn set_digit_bits(&mut self, graph: &QuantizedGraph) {
+    fn set_digit_bits(&mut self) {
         (self.digit_bits, self.wide_digit_bits) = (0, 0);
-        for node in 0..graph.nodes.len() {
-            let Some(requant) = requant(graph, node) else { continue };
+        for (node, requant) in self.requants.clone().iter().enumerate() {
+            let Some(requant) = requant else { continue };
             let kind = self.kind(requant);
             let short = if self.pooling(node).is_some() { self.largest_short() } else { 0 };
             let digit_bits = self.digit_bits(requant, kind, short);
@@ -195,7 +287,8 @@ impl RowFormat {
     /// the largest that limbs within their ranges can state, `short` below it for windows, and the
     /// largest that its inputs give.
     fn digit_bits(&self, requant: &Requant, kind: RequantKind, short: u128) -> u32 {
-        let overflow = self.largest_overflow();
+        let is_clamped = kind == RequantKind::Wide || !self.is_covered;
+        let overflow = if is_clamped { self.largest_overflow() } else { 0 };
         let (low, high) = (i128::from(requant.lo), i128::from(requant.hi));
         let (least, most) = match kind {
             RequantKind::Clamp | RequantKind::Table => (low - overflow, high + overflow),
@@ -224,9 +317,13 @@ impl RowFormat {
     }
 
     /// Slots of a row that hold wide outputs: all where outputs have columns of their own, as tables
-    /// need them.
+    /// beside clamps need them.
     fn wide_lanes(&self, lanes: usize) -> usize {
-        if self.table_highs.is_empty() { 1 } else { lanes }
+        match (self.is_tabled, self.is_wide_rare) {
+            (true, false) => lanes.div_ceil(WIDE_SHARE),
+            (false, _) if !self.table_highs.is_empty() => lanes,
+            _ => 1,
+        }
     }
 
     /// The columns of such rows, `lanes` slots to a row and limbs of at most `limit` bits, but for
@@ -249,6 +346,8 @@ impl RowFormat {
             remainder_limbs: remainder,
             clamp_bits: self.clamp_bits,
             value_limbs: self.value_limbs(limit),
+            is_tabled: self.is_tabled,
+            is_covered: self.is_covered,
             table_highs: self.table_highs.clone(),
             overflow_limbs: overflow,
             exact: self.exact,
@@ -262,6 +361,9 @@ impl RowFormat {
 
     /// Limbs of the clamped value; the lowest must hold the index of a table.
     fn value_limbs(&self, limit: u32) -> Vec<u32> {
+        if self.is_tabled {
+            return vec![self.clamp_bits];
+        }
         if self.table_highs.is_empty() || self.clamp_bits <= limit {
             return limb_widths(self.clamp_bits, limit);
         }
@@ -283,6 +385,21 @@ impl RowFormat {
         }
         RequantKind::Table
     }
+}
+
+/// What a requantization makes of rounded accumulators: clamp and table.
+type Function<'a> = (i32, i32, Option<&'a [i32]>);
+
+fn function(requant: &Requant) -> Function<'_> {
+    (requant.lo, requant.hi, requant.table.as_deref())
+}
+
+/// The same requantization, with a table that has an entry for each integer from `low` to `high`.
+fn with_table(requant: &Requant, [low, high]: [i64; 2]) -> Requant {
+    let end = |end: i64| i32::try_from(end).expect("0 is among so few entries");
+    let table =
+        Some((end(low)..=end(high)).map(|rounded| output(requant, rounded.into())).collect());
+    Requant { lo: end(low), hi: end(high), table, ..requant.clone() }
 }
 
 /// Checks that rows of slots can state a layer at all.

@@ -41,9 +41,12 @@ pub(super) fn configure(unit: &SlotUnit, gates: &mut Gates<'_>) {
     weights_follow_the_lattice(unit, gates);
     for (place, lane) in unit.lanes.iter().enumerate() {
         if !lane.overflow.is_empty() {
-            overflow_only_at_the_ends(unit, lane, gates);
+            match unit.shape.is_covered {
+                false => overflow_only_at_the_ends(unit, lane, gates),
+                true => overflow_only_of_wide_outputs(unit, lane, gates),
+            }
         }
-        if !lane.value.is_empty() {
+        if !lane.value.is_empty() && !lane.is_looked_up() {
             output_is_the_value_or_the_activation(unit, (place, lane), gates);
         }
         if let Some(shortfalls) = &lane.shortfalls {
@@ -75,6 +78,16 @@ fn overflow_only_at_the_ends(unit: &SlotUnit, lane: &SlotLane, gates: &mut Gates
     });
 }
 
+/// Where tables have an entry for every accumulator, limbs of an overflow are those of wide outputs: a
+/// sum of limbs, none of which is negative, is 0 where all of them are.
+fn overflow_only_of_wide_outputs(unit: &SlotUnit, lane: &SlotLane, gates: &mut Gates<'_>) {
+    let Some(q_wide) = unit.q_wide else { return };
+    gates.create("slot overflow", |row| {
+        let overflow = row.limbs(&lane.overflow);
+        [("no overflow under a table", row.on() * (integer(1) - row.fixed(q_wide)) * overflow)]
+    });
+}
+
 /// `q = low + u` in a row without table, the table's entry in a row with one, and `2^clamp_bits·w` more
 /// in a wide layer's.
 fn output_is_the_value_or_the_activation(
@@ -98,7 +111,10 @@ fn output_is_the_value_or_the_activation(
         };
         let table = sum(unit.q_tables.iter().map(|&q_table| row.fixed(q_table)));
         let activation = row.cur(activation);
-        let linear = (integer(1) - table.clone()) * (low + value);
+        let linear = match unit.q_wide.filter(|_| unit.shape.is_tabled) {
+            Some(q_wide) => row.fixed(q_wide) * (low + value),
+            None => (integer(1) - table.clone()) * (low + value),
+        };
         let mut constraints =
             vec![("q = low + u or the activation", on * (output - linear - activation))];
         // The table is indexed by the lowest limb alone.

@@ -28,9 +28,13 @@ pub(super) fn span(requant: &Requant) -> i64 {
     i64::from(requant.hi) - i64::from(requant.lo)
 }
 
-/// The requantization of a node, if it has accumulators.
-pub(super) fn requant(graph: &QuantizedGraph, node: usize) -> Option<&Requant> {
-    graph.nodes[node].op.requant()
+/// The output for a rounded accumulator.
+pub(super) fn output(requant: &Requant, rounded: i64) -> i32 {
+    let clamped = rounded.clamp(requant.lo.into(), requant.hi.into()) - i64::from(requant.lo);
+    match &requant.table {
+        None => requant.lo + i32::try_from(clamped).expect("a span has at most 17 bits"),
+        Some(table) => table[usize::try_from(clamped).expect("it is clamped to at least `lo`")],
+    }
 }
 
 /// How a node's accumulators lie on the lattice of the slot weights: those of a linear layer as its
@@ -71,5 +75,5 @@ pub fn check_layers(graph: &Graph) -> Result<(), PlanError> {
 
 /// Nodes that have accumulators.
 pub(crate) fn layer_count(graph: &QuantizedGraph) -> usize {
-    (0..graph.nodes.len()).filter(|&node| requant(graph, node).is_some()).count()
+    graph.nodes.iter().filter(|node| node.op.requant().is_some()).count()
 }

@@ -7,6 +7,7 @@ mod gates;
 mod kind;
 mod packing;
 mod rows;
+mod siblings;
 mod windows;
 mod witness;
 
@@ -30,14 +31,14 @@ pub(crate) use format::RowFormat;
 pub use kind::check_layers;
 pub(crate) use kind::{RequantKind, layer_count};
 pub(crate) use packing::Packing;
-pub(crate) use rows::{Layer, SlotRows, layers, layout, row_count};
+pub(crate) use rows::{Layer, SlotRows, challenge_count, layers, layout, row_count};
 pub(crate) use windows::{POSITION_WEIGHTS, position_weights};
 
 impl SlotUnit {
-    /// The selector of layers with so large a table.
-    fn q_table(&self, high: i64) -> Column<Fixed> {
+    /// The selector of layers with so large a table, where rows of tables have any.
+    fn q_table(&self, high: i64) -> Option<Column<Fixed>> {
         let mut kinds = self.q_tables.iter().zip(&self.shape.table_highs);
-        *kinds.find(|(_, of)| **of == high).expect("a table has its selector").0
+        kinds.find(|(_, of)| **of == high).map(|(&column, _)| column)
     }
 }
 
@@ -69,7 +70,7 @@ impl Unit for SlotUnit {
             let index = layer.index as usize;
             let selector = match layer.kind {
                 RequantKind::Clamp => self.q_clamp,
-                RequantKind::Table => Some(self.q_table(layer.high)),
+                RequantKind::Table => self.q_table(layer.high),
                 RequantKind::Wide => self.q_wide,
             };
             let window = self.q_window.filter(|_| layer.pooling.is_some());
@@ -86,7 +87,11 @@ impl Unit for SlotUnit {
             for (place, lane) in self.lanes.iter().enumerate() {
                 let element = rows.layout.elements(row, place)[0];
                 let bias = rows.biases[index].get(element as usize).map_or(0, |&bias| bias);
-                cells.set(lane.offset, row, half + bias - (layer.low << self.shape.shift));
+                let offset = match lane.is_idle(layer.kind) {
+                    true => half,
+                    false => half + bias - (layer.low << self.shape.shift),
+                };
+                cells.set(lane.offset, row, offset);
             }
         }
     }

@@ -9,8 +9,9 @@ use zkinfer_models::{
 
 use super::{
     format::RowFormat,
-    kind::{PADDING, RequantKind, lattice, requant, span},
+    kind::{PADDING, RequantKind, lattice, span},
     packing::Packing,
+    siblings,
     windows::{POSITIONS, Pooling, WINDOW},
 };
 use crate::{
@@ -25,9 +26,15 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Layer {
     pub(crate) index: u32,
+    /// Its challenge: layers that read the same have one.
+    pub(crate) challenge: u32,
+    /// Packs of layers before it that have the same challenge.
+    pub(crate) first_pack: usize,
     pub(crate) node: usize,
     pub(crate) output: TensorId,
     pub(crate) kind: RequantKind,
+    /// How its accumulators become outputs.
+    pub(super) requant: Arc<Requant>,
     /// Smallest value after clamping.
     pub(super) low: i64,
     /// Largest value after clamping, counted from the smallest.
@@ -48,9 +55,27 @@ impl Layer {
         if self.pooling.is_some() { WINDOW } else { [1, 1] }
     }
 
+    /// Whether another layer has the same challenge.
+    pub(crate) fn is_beside(&self, other: &Self) -> bool {
+        self.challenge == other.challenge
+    }
+
+    /// The weight of a channel, but for the challenge and the position.
+    fn weight(&self, channel: usize) -> Monomial {
+        let (pack, digit) = self.packing.place(channel);
+        let doublings = int(digit) * self.packing.digit_bits.cast_signed();
+        Monomial { channel: int(self.first_pack + pack), doublings, ..Monomial::ONE }
+    }
+
     /// The tensor whose elements its rows of slots state: its own, or the pool's.
     pub(crate) fn stated(&self) -> TensorId {
         self.pooling.as_ref().map_or(self.output, |pooling| pooling.output)
+    }
+
+    /// Packs of its channels, and of slots beside them that have none.
+    fn packs(&self) -> usize {
+        let blocks = self.view.channels.div_ceil(self.lanes);
+        self.packing.place(blocks * self.lanes - 1).0 + 1
     }
 
     /// Rows of slots.
@@ -102,14 +127,17 @@ pub(crate) fn layers(
 ) -> Vec<Layer> {
     let graph = folded.graph();
     let layer = |(node, n): (usize, &QuantizedNode)| {
-        let requant = requant(graph, node)?;
+        let requant = format.requant(node)?;
         let kind = format.kind(requant);
         let packing = format.packing(kind, lanes);
         Some(Layer {
             index: 0,
+            challenge: 0,
+            first_pack: 0,
             node,
             output: n.output,
             kind,
+            requant: Arc::clone(requant),
             low: requant.lo.into(),
             high: span(requant),
             lanes: format.lanes(kind, lanes),
@@ -118,8 +146,29 @@ pub(crate) fn layers(
             view: lattice(graph, (n, folded.steps(node)), &of_relation),
         })
     };
-    let found = graph.nodes.iter().enumerate().filter_map(layer);
-    (0..).zip(found).map(|(index, layer)| Layer { index, ..layer }).collect()
+    let mut groups: Vec<Vec<Layer>> = Vec::new();
+    for layer in graph.nodes.iter().enumerate().filter_map(layer) {
+        let is_sibling =
+            |group: &&mut Vec<Layer>| siblings::read_the_same(graph, &group[0], &layer);
+        match groups.iter_mut().find(is_sibling) {
+            Some(group) => group.push(layer),
+            None => groups.push(vec![layer]),
+        }
+    }
+    for (challenge, group) in (0..).zip(&mut groups) {
+        let mut first_pack = 0;
+        for layer in group {
+            (layer.challenge, layer.first_pack) = (challenge, first_pack);
+            first_pack += layer.packs();
+        }
+    }
+    let layers = groups.into_iter().flatten();
+    (0..).zip(layers).map(|(index, layer)| Layer { index, ..layer }).collect()
+}
+
+/// How many challenges layers have.
+pub(crate) fn challenge_count(layers: &[Layer]) -> usize {
+    layers.chunk_by(Layer::is_beside).count()
 }
 
 /// Rows that the slot unit needs, the first one included.
@@ -138,32 +187,35 @@ pub(crate) fn layout(layers: &[Layer], lanes: usize) -> SlotLayout {
         lanes,
         positions,
     };
-    for layer in layers {
+    for siblings in layers.chunk_by(Layer::is_beside) {
         if let Some(row) = layout.rows.last_mut() {
-            row.starts = Some(layer.index);
+            row.starts = Some(siblings[0].challenge);
         }
-        place(layer, &mut layout);
+        place(siblings, &mut layout);
     }
     layout
 }
 
-fn place(layer: &Layer, layout: &mut SlotLayout) {
-    let blocks = layer.view.channels.div_ceil(layer.lanes);
-    let [height, width] = layer.window();
+/// Lays out layers that have one challenge: the blocks of one after those of the other.
+fn place(siblings: &[Layer], layout: &mut SlotLayout) {
+    let [height, width] = siblings[0].window();
     let steps = |len: usize, step| (0..int(len)).step_by(step).collect();
-    let mut path = boustrophedon(steps(layer.view.height, height), steps(layer.view.width, width));
-    let mut previous: Option<[i32; 2]> = None;
-    for block in 0..blocks {
-        for (turn, &position) in path.iter().enumerate() {
-            if let (Some([p, q]), Some(row)) = (previous, layout.rows.last_mut()) {
-                let channels = match turn {
-                    0 => layer.packing.step((block - 1) * layer.lanes, block * layer.lanes),
-                    _ => Monomial::ONE,
-                };
+    let view = &siblings[0].view;
+    let mut path = boustrophedon(steps(view.height, height), steps(view.width, width));
+    let mut previous: Option<(Monomial, [i32; 2])> = None;
+    let blocks = |layer: &Layer| 0..layer.view.channels.div_ceil(layer.lanes);
+    let blocks = siblings.iter().flat_map(|layer| blocks(layer).map(move |block| (layer, block)));
+    for (layer, block) in blocks {
+        let weight = layer.weight(block * layer.lanes);
+        for &position in &path {
+            if let (Some((before, [p, q])), Some(row)) = (previous, layout.rows.last_mut()) {
                 let (row_step, column) = (position[0] - p, position[1] - q);
-                row.step = layout.steps.step(Monomial { row: row_step, column, ..channels });
+                let channel = weight.channel - before.channel;
+                let doublings = weight.doublings - before.doublings;
+                let step = Monomial { channel, doublings, ..Monomial::new(0, row_step, column) };
+                row.step = layout.steps.step(step);
             }
-            previous = Some(position);
+            previous = Some((weight, position));
             layout.rows.push(SlotRow { layer: Some(layer.index), ..SlotRow::default() });
             push_elements(layer, block, position, layout);
         }
@@ -232,7 +284,7 @@ impl SlotRows {
             layers: layers.to_vec(),
             layout: layout(layers, lanes),
             biases: layers.iter().map(|layer| biases(graph, layer)).collect(),
-            tables: layers.iter().map(|layer| layer_table(graph, layer, tables)).collect(),
+            tables: layers.iter().map(|layer| layer_table(layer, tables)).collect(),
         }
     }
 
@@ -245,9 +297,10 @@ impl SlotRows {
         self.layout.rows.len()
     }
 
-    /// The node of every layer, and its rows; the first row is no layer's.
-    pub(crate) fn rows_by_layer(&self) -> Vec<(usize, usize)> {
-        self.layers.iter().map(|layer| (layer.node, layer.row_count())).collect()
+    /// The node of every layer, its challenge, and its rows; the first row is no layer's.
+    pub(crate) fn rows_by_layer(&self) -> Vec<(usize, u32, usize)> {
+        let of_layer = |layer: &Layer| (layer.node, layer.challenge, layer.row_count());
+        self.layers.iter().map(of_layer).collect()
     }
 
     /// The lattice steps of the weights.
@@ -293,15 +346,11 @@ fn biases(graph: &QuantizedGraph, layer: &Layer) -> Vec<i64> {
 }
 
 /// The table of a layer of that kind: the activation, or the identity.
-fn layer_table(
-    graph: &QuantizedGraph,
-    layer: &Layer,
-    tables: &mut ValueTables,
-) -> Option<LayerTable> {
+fn layer_table(layer: &Layer, tables: &mut ValueTables) -> Option<LayerTable> {
     if layer.kind != RequantKind::Table {
         return None;
     }
-    let Requant { lo, hi, table, .. } = requant(graph, layer.node)?;
+    let Requant { lo, hi, table, .. } = &*layer.requant;
     let values: Vec<_> = match table {
         Some(table) => table.iter().map(|&v| i64::from(v)).collect(),
         None => (*lo..=*hi).map(i64::from).collect(),

@@ -1,12 +1,11 @@
 //! The slot unit's first phase: every requantized value, in small integers.
 
 use rayon::prelude::*;
-use zkinfer_models::quantized::Requant;
 
 use super::{
     columns::{Shortfalls, SlotLane, SlotShape, SlotUnit},
-    kind::{RequantKind, requant},
-    rows::{LayerTable, SlotRows},
+    kind::RequantKind,
+    rows::{Layer, LayerTable, SlotRows},
     windows::{POSITIONS, WINDOW},
 };
 use crate::{
@@ -32,7 +31,6 @@ fn assign_lane(
 ) {
     for row in 0..rows.row_count() {
         let Some(layer) = rows.layer(row) else { continue };
-        let Some(requant) = requant(run.graph, layer.node) else { continue };
         let of_layer = layer.index as usize;
         let elements = rows.layout.elements(row, index);
         // Where there is no element there are no inputs: the accumulator is the bias.
@@ -44,7 +42,10 @@ fn assign_lane(
         let accumulators: Vec<_> = accumulators.take(positions).collect();
         let largest = accumulators.iter().copied().fold(i64::MIN, i64::max);
         let table = rows.tables[of_layer].as_ref();
-        let mut slot = Slot::of(shape, (layer.kind, requant), table, largest);
+        let mut slot = match lane.is_idle(layer.kind) {
+            true => Slot::idle(shape),
+            false => Slot::of(shape, layer, table, largest),
+        };
         if layer.kind == RequantKind::Wide && index < shape.wide_lanes {
             slot.output += slot.overflow << shape.clamp_bits;
         }
@@ -85,12 +86,14 @@ struct Slot {
 }
 
 impl Slot {
-    fn of(
-        shape: &SlotShape,
-        (kind, requant): (RequantKind, &Requant),
-        table: Option<&LayerTable>,
-        accumulator: i64,
-    ) -> Self {
+    /// Nothing, in a row of another lane's wide output.
+    fn idle(shape: &SlotShape) -> Self {
+        let remainder = half(shape.shift);
+        Self { output: 0, value: 0, activation: None, remainder, overflow: 0 }
+    }
+
+    fn of(shape: &SlotShape, layer: &Layer, table: Option<&LayerTable>, accumulator: i64) -> Self {
+        let (kind, requant) = (layer.kind, &layer.requant);
         let rounded = requant.round(accumulator);
         let remainder = accumulator + half(requant.shift) - (rounded << requant.shift);
         let (low, high) = (i64::from(requant.lo), i64::from(requant.hi));
