@@ -123,6 +123,7 @@ fn market(url: &str, key: &VerifyingKey, reals: &[Vec<f64>], rate: Option<u32>) 
             deadline: now + 3_600,
             sampling: None,
             ramp: None,
+            sealed: None,
         };
         order.sampling = rate.map(|rate| Sampling::new(rate, &order, &buyer));
         let request = order.request(&buyer, input.clone());

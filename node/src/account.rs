@@ -1,4 +1,7 @@
-//! Who somebody is: an Ed25519 key, kept as its 32-byte seed.
+//! Who somebody is: an Ed25519 key, kept as its 32-byte seed, or an sr25519 key of somebody else.
+//!
+//! An sr25519 signature has the highest bit of its last byte set, as schnorrkel marks it, which a strict
+//! Ed25519 signature never has; so a signature says itself of which scheme it is.
 
 use std::{
     fs::{self, OpenOptions},
@@ -13,13 +16,43 @@ use zkinfer_settlement::Address;
 
 use crate::encoding::Hex;
 
+/// What sr25519 signatures of Substrate are made for.
+#[cfg(feature = "btauth")]
+const CONTEXT: &[u8] = b"substrate";
+
 /// Separates addresses from every other use of Keccak-256.
 const ADDRESS_DOMAIN: &[u8; 16] = b"zkinfer.acc.v1\0\0";
 
-/// An Ed25519 public key.
+/// How a key signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// Strict Ed25519.
+    Ed25519,
+    /// Schnorr signatures over Ristretto, with the context `substrate`.
+    Sr25519,
+}
+
+impl Scheme {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ed25519 => "ed25519",
+            Self::Sr25519 => "sr25519",
+        }
+    }
+
+    /// That of a signature.
+    fn of(signature: &Signature) -> Self {
+        let [.., last] = signature.0;
+        if last & 0x80 == 0 { Self::Ed25519 } else { Self::Sr25519 }
+    }
+}
+
+/// An Ed25519 public key, or an sr25519 one.
 pub type PublicKey = Hex<32>;
 
-/// An Ed25519 signature.
+/// A signature of either scheme.
 pub type Signature = Hex<64>;
 
 /// Why there is no key to sign with.
@@ -115,6 +148,11 @@ impl Identity {
         self.public_key().address()
     }
 
+    /// The scalar of the key: the public key is this multiple of the base point.
+    pub(crate) fn scalar(&self) -> curve25519_dalek::Scalar {
+        self.0.to_scalar()
+    }
+
     /// Signs a message, which must begin with a domain of its own.
     #[must_use]
     pub fn sign(&self, message: &[u8]) -> Signature {
@@ -132,10 +170,37 @@ impl PublicKey {
         Address(address)
     }
 
-    /// Whether the key's owner has signed the message: strictly, so that no other signature and no
-    /// key of small order passes.
+    /// Whether the key's owner has signed the message, by the scheme that the signature is of: strictly,
+    /// so that no other signature and no key of small order passes.
     #[must_use]
     pub fn has_signed(&self, message: &[u8], signature: &Signature) -> bool {
+        self.has_signed_by(Scheme::of(signature), message, signature)
+    }
+
+    /// Whether the key's owner has signed the message by this scheme and no other.
+    #[must_use]
+    pub fn has_signed_by(&self, scheme: Scheme, message: &[u8], signature: &Signature) -> bool {
+        match scheme {
+            Scheme::Ed25519 => self.has_signed_ed25519(message, signature),
+            Scheme::Sr25519 => self.has_signed_sr25519(message, signature),
+        }
+    }
+
+    /// Never, in a program that was built without the feature `btauth`.
+    #[cfg(not(feature = "btauth"))]
+    fn has_signed_sr25519(&self, _: &[u8], _: &Signature) -> bool {
+        false
+    }
+
+    #[cfg(feature = "btauth")]
+    fn has_signed_sr25519(&self, message: &[u8], signature: &Signature) -> bool {
+        let signature = schnorrkel::Signature::from_bytes(&signature.0);
+        let key = schnorrkel::PublicKey::from_bytes(&self.0);
+        let (Ok(signature), Ok(key)) = (signature, key) else { return false };
+        key.verify_simple(CONTEXT, message, &signature).is_ok()
+    }
+
+    fn has_signed_ed25519(&self, message: &[u8], signature: &Signature) -> bool {
         let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
         let key = VerifyingKey::from_bytes(&self.0);
         key.is_ok_and(|key| key.verify_strict(message, &signature).is_ok())

@@ -340,6 +340,11 @@ pub(crate) struct Submit {
     /// buyer's: he need not come back. Anybody hands the round in, by `job draw`.
     #[arg(long, requires = "sampled")]
     pub(crate) beacon: bool,
+    /// Seal the input to nodes with these keys, which alone can have the job then: the coordinator does
+    /// not see it. Keys that hide the input from everybody else are made by `zkinfer setup --commit
+    /// input`.
+    #[arg(long, value_name = "KEY", value_delimiter = ',', conflicts_with = "manifest")]
+    pub(crate) seal_to: Vec<Hex<32>>,
     /// Seconds until the proof must be there.
     #[arg(long, default_value_t = 600)]
     pub(crate) seconds: u64,

@@ -11,7 +11,14 @@ use crate::{args, buyer, central, output::say};
 
 pub(crate) fn bundle(args: &args::Bundle) -> Result<ExitCode> {
     let (client, market) = Client::connect(&args.market)?;
-    Bundle::fetch(&client, market, JobId(args.job.0))?.write(&args.output)?;
+    let job = JobId(args.job.0);
+    if client.job(job, Wait::None)?.parts.is_some() {
+        bail!(
+            "the job is of a model in parts: `job wait {job} -o FOLDER` keeps their proofs, and \
+             `zkinfer verify --manifest` checks them"
+        );
+    }
+    Bundle::fetch(&client, market, job)?.write(&args.output)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -97,7 +104,11 @@ pub(crate) fn replay(args: &args::Replay) -> Result<ExitCode> {
     let (client, _) = Client::connect(&args.market)?;
     let view = client.job(JobId(job.0), Wait::None)?;
     let input = buyer::integers(input, served.key(), args.clamp)?;
-    let request = JobRequest { order: view.order, signature: view.signature, input };
+    if view.order.sealed.is_some() {
+        bail!("the input of the job is sealed: its answer is proven, or nobody can replay it");
+    }
+    let (order, signature) = (view.order, view.signature);
+    let request = JobRequest { order, signature, input, sealed: None };
     request.check(request.order.chain_id.0, served.key())?;
     if request.order.job() != JobId(job.0) {
         bail!("the coordinator shows another job");

@@ -160,6 +160,8 @@ impl Bundle {
             finding("the answer is its node's, to this order", self.check_answer()),
             finding("the proof proves the answer for this job and node", self.check_proof(policy)),
             finding("the answer was proven, or not drawn to be", self.check_lot()),
+            finding("a price that was forfeited has a reason", self.check_fault()),
+            finding("the node gets what the order says for its moment", self.check_price()),
             finding("the log's entries are the coordinator's", self.check_log(coordinator)),
         ]
     }
@@ -230,6 +232,37 @@ impl Bundle {
             (None, _, None) => return Err("no round of drand has drawn its lot".to_owned()),
         };
         if drawn { Err("it was drawn".to_owned()) } else { Ok(()) }
+    }
+
+    fn check_fault(&self) -> Result<(), String> {
+        let JobView { order, state, node, sealed, fault, .. } = &self.job;
+        if state != "forfeited" {
+            return Ok(());
+        }
+        let fault = fault.as_ref().ok_or("the node has shown nothing")?;
+        if node.is_none_or(|node| node.0 != fault.node.address().0) {
+            return Err("another node has shown it".to_owned());
+        }
+        let boxes = sealed.as_deref().unwrap_or_default();
+        let fault = fault.check(order, boxes, &self.key);
+        fault.map(|_fault| ()).map_err(|error| error.to_string())
+    }
+
+    fn check_price(&self) -> Result<(), String> {
+        let JobView { order, price, .. } = &self.job;
+        let mut said = None;
+        for entry in self.log.iter().filter(|entry| entry.event == "assigned") {
+            let (at, got) = (entry.at / 1_000, entry.price.map_or(0, |price| price.0));
+            // The entry was written in the second of the lease, or just after it.
+            let range = order.price_at(at.saturating_sub(1))..=order.price_at(at);
+            if !range.contains(&got) {
+                return Err(format!("entry {}: {got} is not its price", entry.number));
+            }
+            said = Some(got);
+        }
+        let shown = price.map(|price| price.0);
+        let same = shown.is_none() || shown == said;
+        same.then_some(()).ok_or_else(|| "the log has another price".to_owned())
     }
 
     fn check_log(&self, coordinator: Option<PublicKey>) -> Result<(), String> {

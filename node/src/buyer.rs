@@ -10,15 +10,15 @@ use anyhow::{Context, Result, bail};
 use zkinfer::{
     PartFiles,
     models::{InputFile, TensorSpec},
-    prover::files,
+    prover::{draw_blinding, files},
     read,
-    verifier::{ClaimedValues, Manifest, TensorLayout, VerifyingKey},
+    verifier::{Manifest, TensorLayout, VerifyingKey, Visibility},
 };
 use zkinfer_node::{
-    ALWAYS, Client, Decimal, Hex, Identity, JobView, Order, PartView, Ramp, Sampling, Wait,
-    is_drawn, relayed, round_of, secret, time_of,
+    ALWAYS, Client, Decimal, Hex, Identity, JobView, Order, PartView, Ramp, Sampling, SealedInput,
+    Unsealed, Wait, is_drawn, relayed, round_of, secret, time_of,
 };
-use zkinfer_settlement::{JobId, ValuesDigest};
+use zkinfer_settlement::JobId;
 
 use crate::{
     args::{Draw, Job, Named, Submit},
@@ -41,7 +41,7 @@ pub(crate) fn run(job: &Job) -> Result<ExitCode> {
 fn submit(args: &Submit) -> Result<ExitCode> {
     let buyer = Identity::load_or_create(&args.buyer.identity)?;
     let wanted = Wanted::read(args)?;
-    let input = integers(&args.input, wanted.first(), args.clamp)?;
+    let input = wanted.input(args)?;
     let (client, market) = Client::connect(&args.buyer.market)?;
     let model = wanted.name();
     if !market.models.contains(&model) && !market.manifests.contains(&model) {
@@ -52,7 +52,7 @@ fn submit(args: &Submit) -> Result<ExitCode> {
         chain_id: market.chain_id,
         buyer: buyer.public_key(),
         model,
-        input: Hex(ValuesDigest::of(&ClaimedValues::Public(input.clone())).0.0),
+        input: Hex(input.digest(wanted.first()).context("an input of the model")?.0.0),
         nonce: Decimal(zkinfer_node::random_nonce().context("no random bytes")?),
         price: Decimal(args.price.most),
         stake: Decimal(args.stake),
@@ -63,12 +63,20 @@ fn submit(args: &Submit) -> Result<ExitCode> {
             let (from, begins) = (Decimal(from), market.now);
             Ramp { from, begins, ends: begins.saturating_add(args.ramp) }
         }),
+        sealed: None,
     };
     order.sampling = args.sampled.map(|rate| match args.beacon {
         true => Sampling::by_beacon(rate),
         false => Sampling::new(rate, &order, &buyer),
     });
-    let request = order.request(&buyer, input);
+    let request = if args.seal_to.is_empty() {
+        order.request(&buyer, input.values)
+    } else {
+        let seal = |node: &Hex<32>| SealedInput::new(*node, &order, &input);
+        let boxes = args.seal_to.iter().map(seal).collect::<Result<Vec<_>, _>>();
+        let boxes = boxes.context("a key of --seal-to")?;
+        order.sealed_request(&buyer, boxes)
+    };
     let mut view = client.submit(&request, Wait::Answer)?;
     while view.answer.is_none() && view.at.is_none() {
         eprintln!("job {}: no answer yet", view.job);
@@ -171,6 +179,16 @@ impl Wanted {
             Self::Model(key) => Hex(key.digest().0.0),
             Self::Parts(manifest, _) => Hex(manifest.root().0),
         }
+    }
+
+    /// The integers of the input, and what hides them where claims under the key do.
+    fn input(&self, args: &Submit) -> Result<Unsealed> {
+        let values = integers(&args.input, self.first(), args.clamp)?;
+        let hidden = self.first().parts().layout.input_visibility == Visibility::Committed;
+        if hidden && args.seal_to.is_empty() {
+            bail!("claims under this key hide their input: seal it to a node with --seal-to");
+        }
+        Ok(Unsealed { values, blinding: hidden.then(draw_blinding) })
     }
 
     /// The key that takes the input.

@@ -15,6 +15,7 @@ use crate::{
     log::{Chain, LogEntry, LogError, LogPage},
     nodes::Capabilities,
     order::{JobRequest, Offer},
+    sealed::BoxEvidence,
     signed::RequestSignature,
     wire::{
         AccountView, Held, Hello, HelloReply, JobView, MarketView, Move, NodeList, Problem, Reveal,
@@ -219,6 +220,15 @@ impl Client {
     /// What the coordinator says.
     pub fn contradict(&self, job: JobId, proof: Vec<u8>) -> Result<(), ClientError> {
         self.ask("POST", &format!("/v1/jobs/{job}/contradiction"), proof, None).map(|_| ())
+    }
+
+    /// Shows that the sealed input of a job is none.
+    ///
+    /// # Errors
+    /// What the coordinator says.
+    pub fn fault(&self, evidence: &BoxEvidence) -> Result<(), ClientError> {
+        let target = format!("/v1/jobs/{}/fault", evidence.job);
+        self.ask("POST", &target, encode(evidence), None).map(|_| ())
     }
 
     /// Moves an amount from the balance to the bond.

@@ -24,11 +24,7 @@ impl<const N: usize> FromStr for Hex<N> {
 
     fn from_str(text: &str) -> Result<Self, HexError> {
         let error = HexError { digits: 2 * N };
-        let digit = |byte: u8| match byte {
-            b'0'..=b'9' => Ok(byte - b'0'),
-            b'a'..=b'f' => Ok(byte - b'a' + 10),
-            _ => Err(error),
-        };
+        let digit = |byte: u8| digit(byte).ok_or(error);
         let (pairs, rest) = text.as_bytes().as_chunks::<2>();
         if pairs.len() != N || !rest.is_empty() {
             return Err(error);
@@ -68,6 +64,55 @@ impl<'de, const N: usize> Deserialize<'de> for Hex<N> {
 impl<const N: usize> Schema for Hex<N> {
     fn schema() -> Value {
         json!({ "type": "string", "pattern": format!("^[0-9a-f]{{{}}}$", 2 * N) })
+    }
+}
+
+/// Any number of bytes, in JSON as lowercase hexadecimal digits.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HexBytes(pub Vec<u8>);
+
+impl fmt::Display for HexBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for HexBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for HexBytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for HexBytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+        let bytes = pairs.iter().map(|&[high, low]| Some(16 * digit(high)? + digit(low)?));
+        let bytes = bytes.collect::<Option<_>>().filter(|_| rest.is_empty());
+        bytes
+            .map(Self)
+            .ok_or_else(|| D::Error::custom("expected pairs of lowercase hexadecimal digits"))
+    }
+}
+
+impl Schema for HexBytes {
+    fn schema() -> Value {
+        json!({ "type": "string", "pattern": "^([0-9a-f]{2})*$" })
+    }
+}
+
+/// The value of a hexadecimal digit, in its one spelling.
+fn digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
     }
 }
 
@@ -112,6 +157,11 @@ mod tests {
         for wrong in ["\"0AFF\"", "\"0af\"", "\"0afff\"", "\"0aff00\"", "\"0xff\"", "\"zz00\"", "7"]
         {
             assert!(serde_json::from_str::<Hex<2>>(wrong).is_err(), "{wrong}");
+        }
+        let bytes: HexBytes = serde_json::from_str("\"0aff00\"").unwrap();
+        assert_eq!((&bytes.0[..], bytes.to_string()), (&[10, 255, 0][..], "0aff00".to_owned()));
+        for wrong in ["\"0AFF\"", "\"0af\"", "\"zz\"", "7"] {
+            assert!(serde_json::from_str::<HexBytes>(wrong).is_err(), "{wrong}");
         }
         let number: Decimal<u64> = serde_json::from_str("\"18446744073709551615\"").unwrap();
         assert_eq!(number, Decimal(u64::MAX));

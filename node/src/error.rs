@@ -47,6 +47,12 @@ pub enum MarketError {
     /// A part before or this one was answered otherwise, while its proof was checked.
     #[error("what the part takes or gives has changed meanwhile: its proof is of another run")]
     PartChanged,
+    /// Parts are taken back together.
+    #[error("the job is a part of the job {whole}: take that back")]
+    OnePart {
+        /// The job of all parts.
+        whole: JobId,
+    },
     /// The queue failed.
     #[error("the queue failed")]
     Queue(#[from] QueueError),

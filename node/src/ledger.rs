@@ -171,6 +171,7 @@ pub trait Ledger {
     fn refund(&mut self, job: JobId, now: u64) -> Result<(), MarketError>;
     fn cancel(&mut self, job: JobId, now: u64) -> Result<(), MarketError>;
     fn release(&mut self, job: JobId) -> Result<(), MarketError>;
+    fn forfeit(&mut self, job: JobId, now: u64) -> Result<(), MarketError>;
     fn submit_parts(&mut self, evidence: Self::Parts, now: u64) -> Result<(), MarketError>;
     /// Pays; the output that was proven.
     fn submit(&mut self, evidence: Self::Evidence, now: u64) -> Result<(), MarketError>;
@@ -275,6 +276,10 @@ impl<S: Store> Ledger for Escrow<S> {
 
     fn release(&mut self, job: JobId) -> Result<(), MarketError> {
         Self::release(self, job).map_err(failed)
+    }
+
+    fn forfeit(&mut self, job: JobId, now: u64) -> Result<(), MarketError> {
+        Self::forfeit(self, job, now).map_err(failed)
     }
 
     fn submit_parts(&mut self, evidence: VerifiedParts, now: u64) -> Result<(), MarketError> {

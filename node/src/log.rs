@@ -23,7 +23,7 @@ use crate::{
 const LOG_DOMAIN: &[u8; 16] = b"zkinfer.log.v2\0\0";
 
 /// What entries can say, in the order of their numbers.
-const EVENTS: [&str; 14] = [
+const EVENTS: [&str; 15] = [
     "opened",
     "assigned",
     "answered",
@@ -38,6 +38,7 @@ const EVENTS: [&str; 14] = [
     "returned",
     "delivered",
     "released",
+    "forfeited",
 ];
 
 wire! {
@@ -52,7 +53,8 @@ wire! {
         /// The job.
         pub job: Hex<32>,
         /// opened, assigned, answered, drawn (the answer must be proven), settled, accepted (paid
-        /// without a proof), lapsed, slashed, refunded, cancelled; delivered: the proof of a part is there;
+        /// without a proof), forfeited (paid because the sealed input is none), lapsed, slashed, refunded,
+        /// cancelled; delivered: the proof of a part is there;
         /// released: a part before it was answered otherwise; returned: the lease ended because the
         /// coordinator was started anew; or undone: what the entry before said of the job did not come
         /// to pass, because of a crash.
@@ -67,6 +69,10 @@ wire! {
         pub price: Option<Decimal<u128>>,
         /// The job of which an opened one is a part.
         pub whole: Option<Hex<32>>,
+        /// Whether the input of an opened one is sealed.
+        pub sealed: bool,
+        /// The price at which an opened one begins, if it rises.
+        pub from: Option<Decimal<u128>>,
         /// The coordinator's signature.
         pub signature: Signature,
     }
@@ -122,7 +128,9 @@ impl LogEntry {
     /// event of no known kind.
     #[must_use]
     pub fn encode(&self) -> Option<Vec<u8>> {
-        let Self { number, previous, at, job, event, node, detail, price, whole, .. } = self;
+        let Self {
+            number, previous, at, job, event, node, detail, price, whole, sealed, from, ..
+        } = self;
         let event = EVENTS.iter().position(|name| name == event)?;
         let mut bytes = LOG_DOMAIN.to_vec();
         bytes.extend(number.to_be_bytes());
@@ -138,6 +146,9 @@ impl LogEntry {
         bytes.extend(price.iter().flat_map(|price| price.0.to_be_bytes()));
         bytes.push(u8::from(whole.is_some()));
         bytes.extend(whole.iter().flat_map(|whole| whole.0));
+        bytes.push(u8::from(*sealed));
+        bytes.push(u8::from(from.is_some()));
+        bytes.extend(from.iter().flat_map(|from| from.0.to_be_bytes()));
         Some(bytes)
     }
 }
@@ -221,6 +232,8 @@ impl Chain {
             detail: said.detail.map(Hex),
             price: said.price.map(Decimal),
             whole: said.whole.map(|whole| Hex(whole.0)),
+            sealed: said.sealed,
+            from: said.from.map(Decimal),
             signature: Hex([0; 64]),
         };
         self.advance(&entry.encode()?, entry.at);
@@ -242,6 +255,8 @@ pub(crate) struct Said {
     detail: Option<[u8; 32]>,
     price: Option<u128>,
     whole: Option<JobId>,
+    sealed: bool,
+    from: Option<u128>,
 }
 
 impl Said {
@@ -250,6 +265,8 @@ impl Said {
         match event {
             Event::Opened { request, part } => {
                 said.whole = part.as_ref().map(|(place, _)| place.whole);
+                said.sealed = request.sealed.is_some();
+                said.from = request.order.ramp.as_ref().map(|ramp| ramp.from.0);
                 said.detail = Some(keccak256(&[&request.signature.0]));
                 said.price = Some(request.order.price.0);
             }
@@ -274,6 +291,7 @@ impl Said {
             | Event::Returned { node }
             | Event::Delivered { node, .. }
             | Event::Released { node }
+            | Event::Forfeited { node, .. }
             | Event::Slashed { node, .. } => said.node = Some(*node),
             Event::Refunded | Event::Cancelled => {}
         }
@@ -281,7 +299,15 @@ impl Said {
     }
 
     fn undone() -> Self {
-        Self { event: "undone", node: None, detail: None, price: None, whole: None }
+        Self {
+            event: "undone",
+            node: None,
+            detail: None,
+            price: None,
+            whole: None,
+            sealed: false,
+            from: None,
+        }
     }
 }
 
@@ -368,6 +394,8 @@ mod tests {
         assert_eq!(changed(&|entry| entry.detail = Some(Hex([0; 32]))), signature);
         assert_eq!(changed(&|entry| entry.price = Some(Decimal(1))), signature);
         assert_eq!(changed(&|entry| entry.whole = Some(Hex([0; 32]))), signature);
+        assert_eq!(changed(&|entry| entry.sealed = true), signature);
+        assert_eq!(changed(&|entry| entry.from = Some(Decimal(1))), signature);
         assert_eq!(changed(&|entry| entry.signature.0[9] ^= 1), signature);
         let number = LogError::Event { number: 1 };
         assert_eq!(changed(&|entry| entry.event = "nothing".to_owned()), number);

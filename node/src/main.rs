@@ -63,7 +63,8 @@ fn run_server(args: &args::Serve) -> Result<ExitCode> {
 
 fn run_node(args: &args::Node) -> Result<ExitCode> {
     let worker = Worker::new(&args.options())?;
-    say(format_args!("node {}", worker.identity().address()))?;
+    let identity = worker.identity();
+    say(format_args!("node {}, key {}", identity.address(), identity.public_key()))?;
     let runtime = runtime()?;
     runtime.spawn(async {
         asked_to_end().await;

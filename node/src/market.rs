@@ -3,6 +3,7 @@
 //! Every operation first asks the ledger, which decides; queue and nodes follow. So a crash between
 //! the two leaves a ledger that is right and a projection that [`Market::restore`] makes anew.
 
+mod disputes;
 mod event;
 mod giving;
 mod live;
@@ -138,10 +139,14 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
     /// Takes back a job that nobody has yet. The caller knows that the buyer wants it.
     ///
     /// # Errors
-    /// A refusal of the ledger.
+    /// A refusal of the ledger, or [`MarketError::OnePart`].
     pub fn cancel(&mut self, job: JobId, now: u64) -> Result<(), MarketError> {
         if self.wholes.contains_key(&job) {
             return self.cancel_parts(job, now);
+        }
+        // Whoever works on another part would lose by it.
+        if let Some(place) = self.live.get(&job).and_then(|known| known.place) {
+            return Err(MarketError::OnePart { whole: place.whole });
         }
         self.ledger.cancel(job, seconds(now))?;
         self.end(job, Event::Cancelled);
@@ -273,28 +278,6 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
         self.end(job, Event::Settled { node, after_ms });
         self.give(node, now)?;
         Ok(Outcome::Paid)
-    }
-
-    /// Slashes the node whose answer to `job` a proof contradicts, for whatever job it was made.
-    ///
-    /// # Errors
-    /// A refusal of the ledger.
-    pub fn contradict(
-        &mut self,
-        job: JobId,
-        evidence: &L::Evidence,
-        now: u64,
-    ) -> Result<(), MarketError> {
-        self.ledger.contradict(job, evidence, seconds(now))?;
-        self.slashed(job, true, now)
-    }
-
-    fn slashed(&mut self, job: JobId, contradicted: bool, now: u64) -> Result<(), MarketError> {
-        let node = self.ledger.contract(job)?.and_then(|contract| contract.phase.node());
-        let node = node.ok_or(MarketError::NotLive { job })?;
-        self.nodes.slashed(node, job, now);
-        self.end(job, Event::Slashed { node, contradicted });
-        Ok(())
     }
 
     /// Does what time has made due: leases that are over, deadlines that have passed, nodes that have

@@ -6,6 +6,7 @@ use zkinfer::verifier::{Digest, KeyDigest};
 use zkinfer_settlement::{Address, JobId};
 
 use crate::{
+    account::PublicKey,
     config::Rules,
     encoding::{Decimal, Hex},
     order::Offer,
@@ -34,6 +35,8 @@ wire! {
         pub memory_bytes: u64,
         /// What it wants for a job of a model, at least; anything, where the model is not named.
         pub asks: Option<Vec<Ask>>,
+        /// Its key, to which inputs can be sealed. Who seals to it should know it from elsewhere.
+        pub key: Option<PublicKey>,
     }
 
     /// A node, as the coordinator sees it.

@@ -33,6 +33,8 @@ pub enum Kind {
     Lot,
     /// Of which job this one is a part, which one, and what blinds what it gives, as JSON.
     Place,
+    /// What a node has shown of a sealed input that is none, as JSON.
+    Fault,
 }
 
 impl Kind {
@@ -43,6 +45,7 @@ impl Kind {
             Self::Proof => 2,
             Self::Lot => 3,
             Self::Place => 4,
+            Self::Fault => 5,
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     ramp::Ramp,
     sampling::{ALWAYS, Sampling},
     schema::wire,
+    sealed::{MAX_BOXES, SealError, SealedInput, digest_of},
 };
 
 /// Separates orders from everything else that is hashed or signed.
@@ -41,6 +42,9 @@ wire! {
         pub sampling: Option<Sampling>,
         /// That the price rises to the one above until a node takes the job.
         pub ramp: Option<Ramp>,
+        /// The digest of the boxes that hold the input, if it is sealed to nodes: they alone can have the
+        /// job.
+        pub sealed: Option<Hex<32>>,
     }
 }
 
@@ -51,8 +55,10 @@ wire! {
         pub order: Order,
         /// The buyer's signature over it.
         pub signature: Signature,
-        /// The input: the integers of all tensors, one after the other.
+        /// The input: the integers of all tensors, one after the other; none where it is sealed.
         pub input: Vec<i64>,
+        /// The input, sealed to each of some nodes.
+        pub sealed: Option<Vec<SealedInput>>,
     }
 }
 
@@ -67,8 +73,10 @@ wire! {
         pub signature: Signature,
         /// Which part of the order's model, if it is one.
         pub part: Option<PartOffer>,
-        /// The input; of a part, what it takes.
+        /// The input; of a part, what it takes; none where it is sealed.
         pub input: Vec<i64>,
+        /// The boxes of a sealed input, this node's among them.
+        pub sealed: Option<Vec<SealedInput>>,
         /// What the node gets for its proof.
         pub price: Decimal<u128>,
         /// Last moment for the answer, in Unix seconds.
@@ -111,6 +119,49 @@ pub enum ValuesError {
     },
 }
 
+/// Why boxes are not those of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum BoxesError {
+    /// Some without a word in the order, or the other way round.
+    #[error("the order says whether its input is sealed, and the request has another")]
+    Unexpected,
+    /// None, or more than one order may have.
+    #[error("{got} boxes: an order has from 1 to {limit}", limit = MAX_BOXES)]
+    Count {
+        /// How many.
+        got: usize,
+    },
+    /// Others than the order says.
+    #[error("the digest of the boxes is {got}, the order says {expected}")]
+    Digest {
+        /// Of the order.
+        expected: Hex<32>,
+        /// Of the boxes.
+        got: Hex<32>,
+    },
+    /// Two for one node.
+    #[error("two boxes are for the node {node}")]
+    Twice {
+        /// Which.
+        node: PublicKey,
+    },
+    /// One that has not the size of an input.
+    #[error("content: {got} bytes, an input of this model has {expected}")]
+    Size {
+        /// Of the model.
+        expected: usize,
+        /// Of the box.
+        got: usize,
+    },
+    /// A key or a point that is none.
+    #[error(transparent)]
+    Point(SealError),
+    /// The input itself, beside them.
+    #[error("the input is given openly, too")]
+    Open,
+}
+
 /// Why an order is none.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -143,9 +194,18 @@ pub enum OrderError {
     /// The integers can be no input of the model.
     #[error("input: {0}")]
     Values(ValuesError),
-    /// Claims under the key hide their input or output.
-    #[error("order.model: this market serves only models that show input and output")]
+    /// Claims under the key hide their output, or their input, which is not sealed.
+    #[error(
+        "order.model: this market serves only models that show their output; one that hides its input \
+         takes only sealed inputs"
+    )]
     Hidden,
+    /// Boxes that are not those of the order, or none, or too many.
+    #[error("sealed: {0}")]
+    Boxes(BoxesError),
+    /// What goes from part to part, the coordinator passes on.
+    #[error("order.sealed: inputs of models in parts are not sealed")]
+    SealedParts,
     /// A rate that is none.
     #[error("order.sampling.rate: {got} is not between 1 and 1000000")]
     Rate {
@@ -169,11 +229,11 @@ pub enum OrderError {
 impl Order {
     /// The one encoding: a domain tag of 16 bytes, then the fields in order, big-endian; sampling as
     /// a byte 0, or a byte 1, rate and commitment, or a byte 2 and the rate, for a lot by drand; a ramp
-    /// as a byte 0, or a byte 1 and its fields.
+    /// as a byte 0, or a byte 1 and its fields; the digest of boxes after a byte 1, or a byte 0.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let Self { chain_id, buyer, model, input, nonce, price, stake, .. } = self;
-        let Self { deadline, sampling, ramp, .. } = self;
+        let Self { deadline, sampling, ramp, sealed, .. } = self;
         let mut bytes = ORDER_DOMAIN.to_vec();
         bytes.extend(chain_id.0.to_be_bytes());
         bytes.extend(buyer.0);
@@ -201,6 +261,8 @@ impl Order {
             bytes.extend(begins.to_be_bytes());
             bytes.extend(ends.to_be_bytes());
         }
+        bytes.push(u8::from(sealed.is_some()));
+        bytes.extend(sealed.iter().flat_map(|digest| digest.0));
         bytes
     }
 
@@ -262,7 +324,15 @@ impl Order {
     #[must_use]
     pub fn request(self, buyer: &Identity, input: Vec<i64>) -> JobRequest {
         let signature = buyer.sign(&self.encode());
-        JobRequest { order: self, signature, input }
+        JobRequest { order: self, signature, input, sealed: None }
+    }
+
+    /// The order with its input in boxes, of which it gets the digest, signed.
+    #[must_use]
+    pub fn sealed_request(self, buyer: &Identity, boxes: Vec<SealedInput>) -> JobRequest {
+        let order = Self { sealed: Some(digest_of(&boxes)), ..self };
+        let signature = buyer.sign(&order.encode());
+        JobRequest { order, signature, input: Vec::new(), sealed: Some(boxes) }
     }
 }
 
@@ -296,6 +366,42 @@ impl Order {
 }
 
 impl JobRequest {
+    /// Whether the boxes can be those of the order; what is in them, their nodes know.
+    fn check_boxes(
+        &self,
+        expected: Hex<32>,
+        boxes: &[SealedInput],
+        key: &VerifyingKey,
+    ) -> Result<(), BoxesError> {
+        let got = boxes.len();
+        if !(1..=MAX_BOXES).contains(&got) {
+            return Err(BoxesError::Count { got });
+        }
+        if !self.input.is_empty() {
+            return Err(BoxesError::Open);
+        }
+        let size = crate::sealed::sealed_size(key);
+        for (number, one) in boxes.iter().enumerate() {
+            one.check().map_err(BoxesError::Point)?;
+            if boxes.iter().take(number).any(|other| other.node == one.node) {
+                return Err(BoxesError::Twice { node: one.node });
+            }
+            let (expected, got) = (size, one.content.0.len());
+            if expected != got {
+                return Err(BoxesError::Size { expected, got });
+            }
+        }
+        let got = digest_of(boxes);
+        if expected == got { Ok(()) } else { Err(BoxesError::Digest { expected, got }) }
+    }
+
+    /// Whether a node may have the job: any, or one that the input is sealed to.
+    #[must_use]
+    pub fn is_for(&self, node: Address) -> bool {
+        let boxes = self.sealed.as_deref();
+        boxes.is_none_or(|boxes| boxes.iter().any(|one| one.node.address() == node))
+    }
+
     /// Whether it is an order of its buyer to the market `chain_id` that the model of `key` can do.
     ///
     /// # Errors
@@ -330,6 +436,9 @@ impl JobRequest {
         if order.sampling.is_some() {
             return Err(OrderError::SampledParts);
         }
+        if order.sealed.is_some() {
+            return Err(OrderError::SealedParts);
+        }
         self.check_terms(chain_id, ends)
     }
 
@@ -339,13 +448,16 @@ impl JobRequest {
         chain_id: u64,
         [first, last]: [&VerifyingKey; 2],
     ) -> Result<(), OrderError> {
-        let Self { order, signature, input } = self;
+        let Self { order, signature, input, sealed } = self;
         if order.chain_id.0 != chain_id {
             return Err(OrderError::Chain { expected: chain_id, got: order.chain_id.0 });
         }
         let layout = &first.parts().layout;
         let shown = zkinfer::verifier::Visibility::Public;
-        if layout.input_visibility != shown || last.parts().layout.output_visibility != shown {
+        let is_open = order.sealed.is_none();
+        if (layout.input_visibility != shown && is_open)
+            || last.parts().layout.output_visibility != shown
+        {
             return Err(OrderError::Hidden);
         }
         if order.stake.0 == 0 {
@@ -354,6 +466,18 @@ impl JobRequest {
         if order.ramp.as_ref().is_some_and(|ramp| !ramp.is_possible(order.price.0, order.deadline))
         {
             return Err(OrderError::Ramp);
+        }
+        match (&order.sealed, sealed) {
+            (None, None) => {}
+            (Some(digest), Some(boxes)) => {
+                self.check_boxes(*digest, boxes, first).map_err(OrderError::Boxes)?;
+                return if order.is_signed(signature) {
+                    Ok(())
+                } else {
+                    Err(OrderError::Signature)
+                };
+            }
+            _ => return Err(OrderError::Boxes(BoxesError::Unexpected)),
         }
         check_values(&layout.inputs, input).map_err(OrderError::Values)?;
         let got = ValuesDigest::of(&ClaimedValues::Public(input.clone()));

@@ -52,6 +52,12 @@ wire! {
         pub answer_ms: Option<u64>,
         /// Milliseconds from the answer to the payment.
         pub proof_ms: Option<u64>,
+        /// The job of which it is a part, if it is one.
+        pub whole: Option<Hex<32>>,
+        /// Whether its input is sealed to nodes.
+        pub sealed: bool,
+        /// The price at which it began, if it rises.
+        pub from: Option<Decimal<u128>>,
     }
 
     /// What a node has been paid.
@@ -134,6 +140,9 @@ struct Job {
     answer_ms: Option<u64>,
     proof_ms: Option<u64>,
     ended: bool,
+    whole: Option<Hex<32>>,
+    sealed: bool,
+    from: Option<Decimal<u128>>,
 }
 
 /// What is remembered of the log so far.
@@ -178,7 +187,7 @@ impl Observed {
                 minute.answers.add(after);
             }
             "slashed" => minute.slashed += 1,
-            "settled" | "accepted" => {
+            "settled" | "accepted" | "forfeited" => {
                 if entry.event == "settled" {
                     job.proof_ms = job.answered.map(|answered| entry.at.saturating_sub(answered));
                     job.proof_ms.into_iter().for_each(|after| minute.proofs.add(after));
@@ -192,7 +201,7 @@ impl Observed {
             }
             _ => {}
         }
-        job.ended = ["settled", "accepted", "slashed", "refunded", "cancelled"]
+        job.ended = ["settled", "accepted", "forfeited", "slashed", "refunded", "cancelled"]
             .contains(&entry.event.as_str());
         if job.ended && !self.recent.contains(&entry.job) {
             self.jobs.remove(&entry.job);
@@ -213,6 +222,9 @@ impl Observed {
             answer_ms: None,
             proof_ms: None,
             ended: false,
+            whole: entry.whole,
+            sealed: entry.sealed,
+            from: entry.from,
         };
         self.jobs.insert(entry.job, job);
         self.recent.push_back(entry.job);
@@ -268,6 +280,9 @@ impl Job {
             price: Decimal(self.price),
             answer_ms: self.answer_ms,
             proof_ms: self.proof_ms,
+            whole: self.whole,
+            sealed: self.sealed,
+            from: self.from,
         }
     }
 }
@@ -289,6 +304,8 @@ mod tests {
             detail: None,
             price: (event == "opened").then_some(Decimal(30)),
             whole: None,
+            sealed: false,
+            from: None,
             signature: Hex([0; 64]),
         }
     }

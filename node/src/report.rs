@@ -53,6 +53,8 @@ wire! {
         pub settled: u64,
         /// Jobs that were paid for an answer, without a proof.
         pub accepted: u64,
+        /// Jobs whose buyers have paid because their sealed input was none.
+        pub forfeited: u64,
         /// Jobs whose buyers have got price and stake.
         pub slashed: u64,
         /// Jobs whose buyers have got the price back.
@@ -129,6 +131,7 @@ pub fn report(entries: &[LogEntry], head: Hex<32>) -> Report {
                 node.answers.push(entry.at.saturating_sub(job.assigned));
                 answers.push(entry.at.saturating_sub(job.opened));
             }
+            ("forfeited", Some(node)) => node.earned = node.earned.saturating_add(job.price),
             (event @ ("settled" | "accepted"), Some(node)) => {
                 paid = paid.saturating_add(job.price);
                 node.paid(event, job, entry.at);
@@ -153,6 +156,7 @@ pub fn report(entries: &[LogEntry], head: Hex<32>) -> Report {
         opened: count("opened"),
         settled,
         accepted,
+        forfeited: count("forfeited"),
         slashed: count("slashed"),
         refunded: count("refunded"),
         cancelled: count("cancelled"),
@@ -219,6 +223,8 @@ mod tests {
             detail: None,
             price: (event == "opened").then_some(Decimal(30)),
             whole: None,
+            sealed: false,
+            from: None,
             signature: Hex([0; 64]),
         }
     }

@@ -147,6 +147,7 @@ mod tests {
             deadline: 900,
             sampling: None,
             ramp: None,
+            sealed: None,
         };
         let sampling = Some(Sampling::new(rate, &order, &buyer));
         Order { sampling, ..order }

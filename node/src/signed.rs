@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use thiserror::Error;
 use zkinfer::verifier::keccak256;
 
+#[cfg(feature = "btauth")]
+use crate::btauth::BittensorSignature;
 use crate::{
     account::{Identity, PublicKey, Signature, random_bytes},
     encoding::Hex,
@@ -41,7 +43,8 @@ pub enum SignatureRefusal {
     },
     /// The clocks differ, or the request is old.
     #[error(
-        "zkinfer-time is {time}, the coordinator's clock says {now}: {seconds} seconds are allowed"
+        "the request's time is {time}, the coordinator's clock says {now}: {seconds} seconds are \
+         allowed"
     )]
     Time {
         /// Of the request.
@@ -55,8 +58,16 @@ pub enum SignatureRefusal {
     #[error("the request was made before the coordinator started: sign it anew")]
     BeforeStart,
     /// The signature is not the key's over this request.
-    #[error("zkinfer-signature is not that of zkinfer-key over this request")]
+    #[error("the signature is not that of the stated key over this request")]
     Signature,
+    /// Signed as Bittensor's requests are, for a program that cannot tell.
+    #[error(
+        "x-bittensor-version: this coordinator was built without btauth; sign as /openapi.json says"
+    )]
+    WithoutBittensor,
+    /// For another coordinator, or for nobody.
+    #[error("x-bittensor-receiver is not this coordinator's key: /v1/market says it")]
+    Receiver,
     /// The same request came before.
     #[error("the request came before: sign it anew, with another nonce")]
     Replay,
@@ -168,28 +179,59 @@ impl Guard {
         now: u64,
     ) -> Result<PublicKey, SignatureRefusal> {
         let RequestSignature { key, time, nonce, signature } = signed;
+        let message = message(self.chain_id, method, target, *time, nonce, body);
+        let is_signed = || match key.has_signed(&message, signature) {
+            true => Ok(()),
+            false => Err(SignatureRefusal::Signature),
+        };
+        self.admit_once((*time, *key, *nonce), is_signed, now)
+    }
+
+    /// Whose request it is that is signed as Bittensor's are, for the coordinator with the key
+    /// `receiver`.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    #[cfg(feature = "btauth")]
+    pub fn admit_bittensor(
+        &mut self,
+        signed: &BittensorSignature,
+        receiver: &PublicKey,
+        request: (&str, &str),
+        body: &[u8],
+        now: u64,
+    ) -> Result<PublicKey, SignatureRefusal> {
+        let nonce = Hex(u128::from(signed.nonce).to_be_bytes());
+        let name = (signed.nonce / 1_000_000, signed.key, nonce);
+        self.admit_once(name, || signed.check(receiver, request, body), now)
+    }
+
+    /// A request of this name, if it is in time, signed, and new.
+    fn admit_once(
+        &mut self,
+        (time, key, nonce): (u64, PublicKey, Hex<16>),
+        is_signed: impl FnOnce() -> Result<(), SignatureRefusal>,
+        now: u64,
+    ) -> Result<PublicKey, SignatureRefusal> {
         let window = self.seconds.saturating_mul(1_000);
-        if now.abs_diff(*time) > window {
-            return Err(SignatureRefusal::Time { time: *time, now, seconds: self.seconds });
+        if now.abs_diff(time) > window {
+            return Err(SignatureRefusal::Time { time, now, seconds: self.seconds });
         }
-        if *time < self.started {
+        if time < self.started {
             return Err(SignatureRefusal::BeforeStart);
         }
-        let message = message(self.chain_id, method, target, *time, nonce, body);
-        if !key.has_signed(&message, signature) {
-            return Err(SignatureRefusal::Signature);
-        }
+        is_signed()?;
         // What is older would be refused for its time.
         let oldest = now.saturating_sub(window);
         self.seen = self.seen.split_off(&(oldest, Hex([0; 32]), Hex([0; 16])));
-        if self.seen.contains(&(*time, *key, *nonce)) {
+        if self.seen.contains(&(time, key, nonce)) {
             return Err(SignatureRefusal::Replay);
         }
         if self.seen.len() >= MAX_REMEMBERED {
             return Err(SignatureRefusal::Busy);
         }
-        self.seen.insert((*time, *key, *nonce));
-        Ok(*key)
+        self.seen.insert((time, key, nonce));
+        Ok(key)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     order::{Offer, Order},
     part::PartView,
     schema::wire,
+    sealed::{BoxEvidence, SealedInput},
 };
 
 wire! {
@@ -31,7 +32,7 @@ wire! {
         pub order: Order,
         /// The buyer's signature over it.
         pub signature: Signature,
-        /// open, staked, settled, accepted, refunded, slashed or cancelled; of a model in parts, settled if
+        /// open, staked, settled, accepted, forfeited, refunded, slashed or cancelled; of a model in parts, settled if
         /// all of them are, and else what is worst of them.
         pub state: String,
         /// Whether this state is on the coordinator's disk.
@@ -48,6 +49,10 @@ wire! {
         pub round: Option<Hex<48>>,
         /// When the state was reached, of an end.
         pub at: Option<u64>,
+        /// The boxes of a job whose price was forfeited.
+        pub sealed: Option<Vec<SealedInput>>,
+        /// What its node has shown of its own box.
+        pub fault: Option<BoxEvidence>,
         /// The parts, of a job of a model in parts; the answer is that of the last.
         pub parts: Option<Vec<PartView>>,
     }
@@ -112,6 +117,9 @@ wire! {
         pub shares_models: bool,
         /// The key of the coordinator.
         pub coordinator: PublicKey,
+        /// The same in SS58: the receiver of requests that are signed as Bittensor's are, where they are
+        /// taken.
+        pub coordinator_ss58: Option<String>,
         /// Seconds a node has for an answer.
         pub answer_seconds: u64,
         /// Seconds a node has for a proof.

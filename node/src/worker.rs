@@ -18,7 +18,7 @@ use thiserror::Error;
 use zkinfer::{
     Inference, PartRun,
     models::Execution,
-    verifier::{Digest, KeyDigest},
+    verifier::{Blinding, Digest, KeyDigest},
 };
 use zkinfer_settlement::JobId;
 
@@ -34,6 +34,7 @@ use crate::{
     order::Offer,
     relay::relayed,
     sampling::{ALWAYS, Sampling},
+    sealed::{SealError, Unsealed},
     served::Served,
     served_part::ServedPart,
     server::unix_milliseconds,
@@ -56,7 +57,7 @@ struct Answered {
 
 /// A run of a model, or of a part of one.
 enum Run {
-    Whole(Arc<Execution>),
+    Whole(Arc<Execution>, Option<Blinding>),
     Part(PartRun),
 }
 
@@ -165,6 +166,7 @@ impl Worker {
             device: "cpu".to_owned(),
             memory_bytes: 0,
             asks: Some(asks),
+            key: Some(self.identity.public_key()),
         };
         let held = self.client.hello(&self.identity, capabilities)?.held;
         self.held.lock().unwrap_or_else(PoisonError::into_inner).extend(held);
@@ -242,7 +244,8 @@ impl Worker {
         let model = self.models.get(&offer.order.model()).ok_or(TakeError::Model)?;
         offer.check(self.chain_id, model.key())?;
         self.check_price(&offer, model.quoted_seconds)?;
-        let execution = Arc::new(model.run(&offer.input)?);
+        let Some(input) = self.input_of(&offer, model)? else { return Ok(()) };
+        let execution = Arc::new(model.run(&input.values)?);
         let mut prove_by = offer.prove_by;
         if !offer.answered {
             let output = execution.outputs(&model.graph).concat();
@@ -259,8 +262,24 @@ impl Worker {
             }
         }
         // Waits while the prover is behind: no more is promised than can be proven.
-        let run = Run::Whole(execution);
+        let run = Run::Whole(execution, input.blinding);
         to_prove.send(Answered { offer, run, prove_by }).map_err(|_| TakeError::Ended)
+    }
+
+    /// The input of an offer; none if it is sealed and no input: then the coordinator is shown that.
+    fn input_of(&self, offer: &Offer, model: &Served) -> Result<Option<Unsealed>, TakeError> {
+        let Some(boxes) = &offer.sealed else {
+            return Ok(Some(Unsealed { values: offer.input.clone(), blinding: None }));
+        };
+        let own = boxes.iter().find(|one| one.node == self.identity.public_key());
+        let own = own.ok_or(SealError::NoBox)?;
+        let fault = match own.open(&self.identity, &offer.order, model.key()) {
+            Ok(input) => return Ok(Some(input)),
+            Err(fault) => fault,
+        };
+        tracing::warn!(job = %offer.job, %fault, "the sealed input is none");
+        self.client.fault(&own.evidence(&self.identity, JobId(offer.job.0))?)?;
+        Ok(None)
     }
 
     /// Answers a part, and hands it to the prover.
@@ -340,10 +359,12 @@ impl Worker {
     /// The `.zkproof` of a run; none of a model that this node does not have.
     fn prove(&self, offer: &Offer, run: &Run) -> Option<Result<Vec<u8>, zkinfer::Error>> {
         match run {
-            Run::Whole(execution) => {
+            Run::Whole(execution, input_blinding) => {
                 let model = self.models.get(&offer.order.model())?;
                 let binding = offer.order.binding(self.identity.address());
-                let proven = model.keys.prove(Inference::new(execution, binding), &|_| ());
+                let input_blinding = *input_blinding;
+                let inference = Inference { input_blinding, ..Inference::new(execution, binding) };
+                let proven = model.keys.prove(inference, &|_| ());
                 Some(proven.map(|proven| proven.file.encode().into_bytes()))
             }
             Run::Part(run) => {
@@ -384,6 +405,8 @@ enum TakeError {
     Run(#[from] zkinfer::models::RunError),
     #[error(transparent)]
     Part(#[from] zkinfer::Error),
+    #[error(transparent)]
+    Seal(#[from] SealError),
     #[error(transparent)]
     Client(#[from] ClientError),
     #[error("the prover has ended")]

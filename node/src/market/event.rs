@@ -9,6 +9,7 @@ use crate::{
     order::JobRequest,
     part::{Blinding, Place},
     sampling::Lot,
+    sealed::BoxEvidence,
 };
 
 /// Something that has happened to a job.
@@ -82,6 +83,13 @@ pub enum Event {
         /// Which node had it.
         node: Address,
     },
+    /// The node was paid, because the sealed input of the order is none.
+    Forfeited {
+        /// Which node.
+        node: Address,
+        /// What it has shown.
+        evidence: Arc<BoxEvidence>,
+    },
     /// The node has lost its stake.
     Slashed {
         /// Which node.
@@ -110,6 +118,7 @@ impl Event {
             Self::Released { .. } => "released",
             Self::Lapsed { .. } => "lapsed",
             Self::Returned { .. } => "returned",
+            Self::Forfeited { .. } => "forfeited",
             Self::Slashed { .. } => "slashed",
             Self::Refunded => "refunded",
             Self::Cancelled => "cancelled",

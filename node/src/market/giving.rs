@@ -21,7 +21,8 @@ fn may_have<W: Waiter>(
     now: u64,
 ) -> bool {
     live.get(&job).is_none_or(|known| {
-        nodes.ask(node, known.model) <= known.request.order.price_at(seconds(now))
+        let price = known.request.order.price_at(seconds(now));
+        nodes.ask(node, known.model) <= price && known.request.is_for(node)
     })
 }
 

@@ -167,7 +167,7 @@ pub(super) fn offer(
     conditions: Conditions,
     answered: bool,
 ) -> Offer {
-    let JobRequest { order, signature, input } = request;
+    let JobRequest { order, signature, input, sealed } = request;
     let (input, part) = match part {
         Some((taken, part)) => (taken, Some(part)),
         None => (input.clone(), None),
@@ -179,6 +179,7 @@ pub(super) fn offer(
         signature: *signature,
         part,
         input,
+        sealed: sealed.clone(),
         price: Decimal(price.0),
         answer_by,
         rate,

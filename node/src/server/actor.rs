@@ -262,6 +262,7 @@ fn objects_of(job: JobId, event: &Event) -> Vec<Object> {
         Event::Opened { request, part: None } => {
             (Kind::Request, serde_json::to_vec(request.as_ref()))
         }
+        Event::Forfeited { evidence, .. } => (Kind::Fault, serde_json::to_vec(evidence.as_ref())),
         // A proof that it had before is of another run.
         Event::Released { .. } => (Kind::Proof, Ok(Vec::new())),
         Event::Answered { answer, .. } => (Kind::Answer, serde_json::to_vec(answer.as_ref())),

@@ -8,6 +8,7 @@ use crate::{
     order::{JobRequest, Offer},
     overview::Overview,
     schema::Schema,
+    sealed::BoxEvidence,
     wire::{
         AccountView, Held, Hello, HelloReply, JobView, MarketView, Move, NodeList, Problem, Reveal,
     },
@@ -59,6 +60,7 @@ fn jobs() -> Vec<Operation> {
     let proof = || Content::Bytes("application/json");
     let reveal =
         "The buyer's secret, or the round of drand, which says whether to prove the answer";
+    let fault = "What a node shows of a sealed input that is none: the price is the node's";
     let contradiction = "A proof of another output than was answered: slashes the node";
     vec![
         Operation::new("post", jobs, "Order a job; `wait=answer` or `wait=end` waits")
@@ -78,6 +80,7 @@ fn jobs() -> Vec<Operation> {
             .gives(proof()),
         Operation::new("post", "/v1/jobs/{job}/proof", "A .zkproof, to be paid").takes(proof()),
         Operation::new("post", "/v1/jobs/{job}/contradiction", contradiction).takes(proof()),
+        Operation::new("post", "/v1/jobs/{job}/fault", fault).takes(of::<BoxEvidence>()),
     ]
 }
 

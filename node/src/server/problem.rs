@@ -102,6 +102,9 @@ impl From<MarketError> for Refused {
             MarketError::UnknownNode => {
                 Self::new(StatusCode::CONFLICT, "unknown-node", "The node is not known", error)
             }
+            MarketError::OnePart { .. } => {
+                Self::new(StatusCode::CONFLICT, "part", "Parts are taken back together", error)
+            }
             MarketError::PartChanged => {
                 Self::new(StatusCode::CONFLICT, "part-changed", "The part has changed", error)
             }

@@ -68,6 +68,7 @@ fn request(nonce: u64) -> JobRequest {
         deadline: unix_milliseconds() / 1_000 + 1_000,
         sampling: None,
         ramp: None,
+        sealed: None,
     };
     order.request(&buyer(), vec![1, 2, 3])
 }

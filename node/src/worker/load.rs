@@ -52,11 +52,9 @@ pub(super) fn load_parts(
     Ok(parts)
 }
 
-/// A model that a market can have: its claims show input and output.
+/// A model that a market can have: its claims show their output.
 fn shown(served: Served, path: &Path) -> Result<Served, WorkerError> {
-    let layout = &served.key().parts().layout;
-    let shown = [layout.input_visibility, layout.output_visibility];
-    if shown == [Visibility::Public; 2] {
+    if served.key().parts().layout.output_visibility == Visibility::Public {
         Ok(served)
     } else {
         Err(WorkerError::Hidden { path: path.to_owned() })
@@ -69,9 +67,13 @@ impl Offer {
     /// # Errors
     /// Why it is not.
     pub fn check(&self, chain_id: u64, key: &VerifyingKey) -> Result<(), OfferError> {
-        let Self { order, signature, input, .. } = self;
-        let request =
-            JobRequest { order: order.clone(), signature: *signature, input: input.clone() };
+        let Self { order, signature, input, sealed, .. } = self;
+        let request = JobRequest {
+            order: order.clone(),
+            signature: *signature,
+            input: input.clone(),
+            sealed: sealed.clone(),
+        };
         request.check(chain_id, key)?;
         if self.order.job() != JobId(self.job.0) {
             return Err(OfferError::Name);

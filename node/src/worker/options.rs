@@ -66,8 +66,8 @@ pub enum WorkerError {
         /// Why not.
         source: FetchError,
     },
-    /// Models that hide their input or output cannot be served.
-    #[error("{path} hides its input or output: a market serves only models that show both")]
+    /// Models that hide their output cannot be served.
+    #[error("{path} hides its output: a market serves only models that show it")]
     Hidden {
         /// The model.
         path: PathBuf,

@@ -39,8 +39,11 @@ before(async () => {
     copyFileSync(join(zoo, "digits_mlp", name), join(folder, name));
   }
   execFileSync(ZKINFER, ["setup", "model.onnx", "--calibrate", "samples.npz"], { cwd: folder });
+  const split = ["split", "model.onnx", "--parts", "2", "--calibrate", "samples.npz", "-o", "parts"];
+  execFileSync(ZKINFER, split, { cwd: folder });
   const serve = ["serve", "--listen", "127.0.0.1:0", "--key", "model.zkvk", "--allow-insecure-srs"];
-  const line = await start(...serve, "--play-money", "1000000");
+  const more = ["--manifest", "parts/model.zkparts", "--play-money", "1000000"];
+  const line = await start(...serve, ...more);
   url = /http:\/\/\S+/.exec(line)[0];
   browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
 });
@@ -137,6 +140,30 @@ test("it fits a phone, in the dark too", async () => {
     assert.ok(box.height >= 30 && box.x >= 0 && box.x + box.width <= 360, place);
   }
   await picture(page, "phone.png");
+  await close(page);
+});
+
+test("parts, sealed inputs and rising prices are told apart", async () => {
+  const page = await open();
+  const parts = ["--parts", "parts/model.zkparts", "model.onnx", "--identity", "parts.key"];
+  await start("node", "--market", url, ...parts);
+  const order = ["job", "submit", "--market", url, "--input", "input.json"];
+  const whole = JSON.parse(execFileSync(MARKET,
+    [...order, "--manifest", "parts/model.zkparts"], { cwd: folder }));
+  assert.equal(whole.output[0][1].length, 10);
+  const line = await start("node", "--market", url, "--model", "model.onnx", "--identity", "own.key");
+  const key = /key ([0-9a-f]{64})/.exec(line)[1];
+  const sealed = submit("--seal-to", key);
+  assert.equal(sealed.node, sealed.answer === null ? null : /node (\w{40})/.exec(line)[1]);
+  submit("--price", "5..50", "--ramp", "600");
+  await figure(page, "Proven and paid").filter({ hasText: "6" }).waitFor();
+  const rows = page.locator("#job-table tbody tr");
+  assert.match(await rows.nth(0).innerText(), /rising from 5/);
+  assert.match(await rows.nth(1).innerText(), /sealed/);
+  for (const row of [2, 3]) {
+    assert.match(await rows.nth(row).innerText(), new RegExp(`part of ${whole.job.slice(0, 8)}`));
+  }
+  await picture(page, "kinds.png");
   await close(page);
 });
 

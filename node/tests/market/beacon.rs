@@ -82,7 +82,7 @@ fn a_round_that_reached_the_disk_draws_the_lot_again() {
     let (signature, output, trace) = (Hex([0; 64]), Vec::new(), Vec::new());
     let signed = SignedAnswer { answer, signature, output, trace, spans: None };
     let (order, signature) = (offer.order.clone(), offer.signature);
-    let request = JobRequest { order, signature, input: Vec::new() };
+    let request = JobRequest { order, signature, input: Vec::new(), sealed: None };
     let kept = lot(ROUND).to_bytes();
     small.restart(|_| {
         let (request, answer) = (request.clone(), Some(signed.clone()));

@@ -87,6 +87,7 @@ pub(crate) fn request(buyer: &Identity, chain_id: u64, nonce: u64, seconds: u64)
         deadline: now() + seconds,
         sampling: None,
         ramp: None,
+        sealed: None,
     };
     order.request(buyer, input)
 }

@@ -48,6 +48,7 @@ impl<'a> Played<'a> {
             device: "cpu".to_owned(),
             memory_bytes: 0,
             asks: None,
+            key: None,
         };
         let reply = client.hello(&identity, capabilities).unwrap();
         assert_eq!(reply.held, []);
@@ -183,8 +184,14 @@ fn a_node_without_a_bond_is_not_remembered() {
     let coordinator = Coordinator::start(&config(folder.path()));
     let (client, _) = coordinator.client();
     let (poor, models) = (identity(9), vec![ZOO.model()]);
-    let capabilities =
-        Capabilities { models, slots: 1, device: "cpu".to_owned(), memory_bytes: 0, asks: None };
+    let capabilities = Capabilities {
+        models,
+        slots: 1,
+        device: "cpu".to_owned(),
+        memory_bytes: 0,
+        asks: None,
+        key: None,
+    };
     client.post_bond(&poor, 19).unwrap();
     let refused = client.hello(&poor, capabilities.clone()).unwrap_err();
     assert_eq!(refused.problem(), Some("bond"), "{refused}");
@@ -343,6 +350,19 @@ fn a_signed_request_that_is_sent_again_is_refused() {
     // Nor does it serve for another amount.
     let (status, _, text) = raw("POST", &url, "{\"amount\":\"31\"}", &headers);
     assert_eq!(status, 401);
-    assert!(text.contains("zkinfer-signature is not"), "{text}");
+    assert!(text.contains("the signature is not"), "{text}");
     assert_eq!(client.account(node.address()).unwrap().bond, Decimal(30));
+}
+
+/// A program that cannot tell whose they are says so.
+#[cfg(not(feature = "btauth"))]
+#[test]
+fn a_request_that_is_signed_as_bittensors_are_is_refused_by_a_program_without_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let coordinator = Coordinator::start(&config(folder.path()));
+    let headers = [("X-Bittensor-Version", "1".to_owned())];
+    let url = format!("{}/v1/nodes/poll", coordinator.url);
+    let (status, kind, text) = raw("POST", &url, "", &headers);
+    assert_eq!((status, kind.as_str()), (401, "application/problem+json"));
+    assert!(text.contains("built without btauth"), "{text}");
 }

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod beacon;
+#[cfg(feature = "btauth")]
+mod btauth;
 mod chunks;
 mod common;
 mod crash;
@@ -17,6 +19,7 @@ mod ramps;
 mod readme;
 mod replay;
 mod sampling;
+mod sealing;
 mod service;
 mod sharing;
 mod simulation;

@@ -15,6 +15,7 @@ use zkinfer_settlement::JobId;
 
 use crate::{
     crash::free_port,
+    parts::{self, Parts},
     simulation::{Plan, survive},
 };
 
@@ -122,4 +123,19 @@ fn a_server_that_is_not_there_is_named() {
 fn ten_thousand_jobs_in_a_nats_server_survive_nodes_and_coordinators_that_are_killed() {
     let Some(server) = nats_server() else { return };
     survive(Plan { seed: 3, jobs: 10_000, kills: true, nats: Some(server.url.clone()) });
+}
+
+/// Models in parts, with a node that is gone, one that lies and a coordinator that is killed.
+#[test]
+fn parts_survive_on_a_server() {
+    let Some(server) = nats_server() else { return };
+    for (market, kill) in [(71, 3), (72, 7), (73, usize::MAX)] {
+        let url = server.url.clone();
+        let queue = move || -> Box<dyn Queue> {
+            let (url, max_deliveries) = (url.clone(), MAX_DELIVERIES);
+            let options = NatsOptions { url, nkey: None, market, max_deliveries };
+            Box::new(NatsQueue::open(&options).unwrap())
+        };
+        parts::survive(Parts::with(Box::new(queue)), kill);
+    }
 }

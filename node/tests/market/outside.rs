@@ -105,6 +105,7 @@ fn coordinator(request: JobRequest, offer: Offer) -> Played {
                 manifests: Vec::new(),
                 shares_models: false,
                 coordinator: Hex([5; 32]),
+                coordinator_ss58: None,
                 answer_seconds: 5,
                 prove_seconds: 300,
                 reveal_seconds: 30,
@@ -140,6 +141,8 @@ fn coordinator(request: JobRequest, offer: Offer) -> Played {
                 secret: None,
                 round: Some(SIGNATURE.parse().unwrap()),
                 at: Some(1),
+                sealed: None,
+                fault: None,
                 parts: None,
             };
             said(&view)
@@ -168,6 +171,7 @@ fn a_node_hands_in_the_round_that_draws_the_lot_of_its_answer() {
         signature: request.signature,
         part: None,
         input: request.input.clone(),
+        sealed: None,
         price: Decimal(PRICE),
         answer_by: time_of(ROUND) - 15,
         rate: 1,

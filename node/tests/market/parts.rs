@@ -107,7 +107,8 @@ impl Parts {
     fn hello(&mut self, node: u8) -> Vec<Offer> {
         let models = self.manifest.parts.iter().map(|model| Hex(model.0.0)).collect();
         let (device, asks) = ("cpu".to_owned(), None);
-        let capabilities = Capabilities { models, slots: 1, device, memory_bytes: 0, asks };
+        let capabilities =
+            Capabilities { models, slots: 1, device, memory_bytes: 0, asks, key: None };
         let held = self.market.hello(key(node).address(), capabilities, self.now).unwrap();
         self.wait(node);
         held
@@ -131,6 +132,7 @@ impl Parts {
             deadline: self.now / 1_000 + 10_000,
             sampling: None,
             ramp: None,
+            sealed: None,
         };
         order.request(&self.buyer, INPUT.to_vec())
     }
@@ -524,6 +526,9 @@ fn parts_are_taken_back_together_or_not_at_all() {
     assert_eq!((parts.states(), parts.buyers()), (vec!["cancelled"; PARTS], 1_000));
     assert_eq!(parts.market.depth(parts.now).unwrap().waiting, 0);
     let mut parts = ordered();
+    let (one, now) = (parts.job(3), parts.now);
+    let refused = parts.market.cancel(one, now).unwrap_err();
+    assert!(matches!(refused, MarketError::OnePart { .. }), "{refused}");
     let prover = key(parts.offered().unwrap().0).address();
     let refused = parts.market.cancel(parts.whole, parts.now).unwrap_err();
     let staked = Refusal::AlreadyStaked { prover };

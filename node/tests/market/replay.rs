@@ -34,6 +34,7 @@ fn offer(request: &JobRequest) -> Offer {
         signature: request.signature,
         part: None,
         input: request.input.clone(),
+        sealed: None,
         price: request.order.price,
         answer_by: now() + 5,
         rate: ALWAYS,

@@ -157,6 +157,7 @@ fn a_lot_is_drawn_once_whenever_the_coordinator_is_killed() {
         let (signature, output, trace) = (Hex([0; 64]), Vec::new(), Vec::new());
         let signed = SignedAnswer { answer, signature, output, trace, spans: None };
         let request = JobRequest {
+            sealed: None,
             order: offer.order.clone(),
             signature: offer.signature,
             input: Vec::new(),

@@ -77,23 +77,31 @@ fn check_bundle(client: &Client, job: JobId, folder: &std::path::Path) {
         let failing = findings.iter().map(|finding| finding.failure.is_some());
         failing.collect::<Vec<_>>()
     };
-    assert_eq!(failing(&|_| ()), [false; 5]);
+    assert_eq!(failing(&|_| ()), [false; 7]);
     assert_eq!(
         failing(&|bundle| bundle.job.signature.0[1] ^= 1),
-        [true, false, false, false, false]
+        [true, false, false, false, false, false, false]
     );
     assert!(failing(&|bundle| bundle.job.order.price = Decimal(1))[0]);
     let answer = |bundle: &mut Bundle| bundle.job.answer.as_mut().unwrap().output[0] ^= 1;
-    assert_eq!(failing(&answer), [false, true, true, false, false]);
+    assert_eq!(failing(&answer), [false, true, true, false, false, false, false]);
     assert!(failing(&|bundle| bundle.job.answer = None)[1]);
-    assert_eq!(failing(&|bundle| bundle.proof = None), [false, false, true, false, false]);
+    assert_eq!(
+        failing(&|bundle| bundle.proof = None),
+        [false, false, true, false, false, false, false]
+    );
     let node = |bundle: &mut Bundle| bundle.job.node = Some(Hex([7; 20]));
-    assert_eq!(failing(&node), [false, true, true, false, false]);
-    let log = [false, false, false, false, true];
+    assert_eq!(failing(&node), [false, true, true, false, false, false, false]);
+    let log = [false, false, false, false, false, false, true];
     assert_eq!(failing(&|bundle| bundle.log[1].at += 1), log);
+    let mut dearer = log;
+    dearer[5] = true;
+    assert_eq!(failing(&|bundle| bundle.log[1].price = Some(Decimal(11))), dearer);
+    let price = [false, false, false, false, false, true, false];
+    assert_eq!(failing(&|bundle| bundle.job.price = Some(Decimal(11))), price);
     assert_eq!(failing(&|bundle| bundle.log[0].job.0[0] ^= 1), log);
     let spared = |bundle: &mut Bundle| bundle.job.state = "accepted".to_owned();
-    assert_eq!(failing(&spared), [false, false, false, true, false]);
+    assert_eq!(failing(&spared), [false, false, false, true, false, false, false]);
     let strict = honest.check(None, SrsPolicy::CeremonyOnly);
     assert!(strict[2].failure.is_some(), "the development setup is not accepted unasked");
 }
@@ -148,9 +156,13 @@ fn the_api_describes_itself() {
     };
     let document: serde_json::Value = serde_json::from_str(&get("/openapi.json")).unwrap();
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 20);
+    assert_eq!(paths.len(), 21);
     let order = &document["components"]["schemas"]["Order"];
-    assert_eq!(order["required"].as_array().unwrap().len(), 8, "sampling may be left out");
+    assert_eq!(
+        order["required"].as_array().unwrap().len(),
+        8,
+        "sampling, ramp and boxes may be left out"
+    );
     assert_eq!(order["properties"]["deadline"]["allOf"][0]["type"], "integer");
     // Whatever is referred to is there.
     let text = document.to_string();

@@ -139,8 +139,9 @@ fn request(number: u64) -> JobRequest {
         deadline: 900,
         sampling: None,
         ramp: None,
+        sealed: None,
     };
-    JobRequest { order, signature: Hex([0; 64]), input: Vec::new() }
+    JobRequest { order, signature: Hex([0; 64]), input: Vec::new(), sealed: None }
 }
 
 fn queue(folder: &std::path::Path, plan: &Plan) -> Box<dyn Queue> {
@@ -229,6 +230,7 @@ impl World {
             device: "cpu".to_owned(),
             memory_bytes: 0,
             asks: None,
+            key: None,
         };
         let held = match self.market.hello(key(node).address(), capabilities, now) {
             Ok(held) => held,

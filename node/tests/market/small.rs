@@ -97,7 +97,7 @@ impl Small {
         let (device, slots) = ("cpu".to_owned(), 8);
         let asks = least.map(|least| vec![Ask { model: MODEL, price: Decimal(least) }]);
         let models = vec![MODEL];
-        let capabilities = Capabilities { models, slots, device, memory_bytes: 0, asks };
+        let capabilities = Capabilities { models, slots, device, memory_bytes: 0, asks, key: None };
         let held = self.market.hello(NODE.address(), capabilities, self.now).unwrap();
         self.wait();
         held
@@ -137,6 +137,7 @@ impl Small {
             deadline: self.now / 1_000 + 10_000,
             sampling: None,
             ramp: None,
+            sealed: None,
         };
         let sampling = Some(Sampling::new(rate, &order, &self.buyer));
         Order { sampling, ..order }.request(&self.buyer, Vec::new())

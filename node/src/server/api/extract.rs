@@ -18,7 +18,7 @@ use crate::{
     account::PublicKey,
     encoding::Hex,
     server::{actor::unix_milliseconds, problem::Refused},
-    signed::RequestSignature,
+    signed::{Guard, RequestSignature, SignatureRefusal},
 };
 
 /// How long somebody may take to send a request.
@@ -150,10 +150,36 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refused> {
 async fn signed(app: &App, request: Request) -> Result<(PublicKey, Bytes), Refused> {
     let (Parts { method, uri, headers, .. }, body) = request.into_parts();
     let body = body_of(app, body).await?;
-    let signature =
-        RequestSignature::read(|name| headers.get(name).and_then(|value| value.to_str().ok()))?;
+    let value = |name: &'static str| headers.get(name).and_then(|value| value.to_str().ok());
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
+    let (request, now) = ((method.as_str(), target), unix_milliseconds());
     let mut guard = app.guard.lock().unwrap_or_else(PoisonError::into_inner);
-    let key = guard.admit(&signature, (method.as_str(), target), &body, unix_milliseconds())?;
+    let key = match admit_bittensor(app, &mut guard, value, (request, &body), now) {
+        Some(admitted) => admitted?,
+        None => guard.admit(&RequestSignature::read(value)?, request, &body, now)?,
+    };
+    drop(guard);
     Ok((key, body))
+}
+
+/// Whose request it is, if it is signed as Bittensor's are.
+fn admit_bittensor<'a>(
+    app: &App,
+    guard: &mut Guard,
+    value: impl Fn(&'static str) -> Option<&'a str>,
+    (request, body): ((&str, &str), &[u8]),
+    now: u64,
+) -> Option<Result<PublicKey, SignatureRefusal>> {
+    value("x-bittensor-version").or_else(|| value("x-bittensor-hotkey"))?;
+    #[cfg(feature = "btauth")]
+    {
+        let signed = crate::btauth::BittensorSignature::read(value);
+        let receiver = &app.coordinator;
+        Some(signed.and_then(|signed| guard.admit_bittensor(&signed, receiver, request, body, now)))
+    }
+    #[cfg(not(feature = "btauth"))]
+    {
+        let _unused = (app, guard, request, body, now);
+        Some(Err(SignatureRefusal::WithoutBittensor))
+    }
 }

@@ -27,6 +27,7 @@ use crate::{
     market::{Outcome, PartWork},
     objects::{Kind, Object},
     order::JobRequest,
+    sealed::BoxEvidence,
     server::{
         actor::{Core, Polling},
         problem::Refused,
@@ -41,6 +42,14 @@ pub(super) async fn hello(
     State(app): State<Arc<App>>,
     SignedWith(key, Hello { capabilities }): SignedWith<Hello>,
 ) -> Result<Response, Refused> {
+    if capabilities.key.is_some_and(|stated| stated != key) {
+        let title = "The node states another key";
+        return Err(Refused::bad(
+            "malformed",
+            title,
+            "capabilities.key: it has not signed the request",
+        ));
+    }
     let (node, play_money) = (key.address(), app.config.play_money);
     let held = app.handle.durable(move |core| {
         welcome(core, node, play_money)?;
@@ -136,7 +145,8 @@ pub(super) async fn prove(
             chain_id: Some(chain_id),
             job_id: Some(job.0),
             nonce: Some(request.order.nonce.0),
-            input: Some(ClaimedValues::Public(request.input.clone())),
+            // What is sealed, the escrow compares by its digest.
+            input: open_input(&request),
             ..Expectation::new(&key)
         };
         file.verify(&expected, policy)
@@ -161,6 +171,31 @@ pub(super) async fn prove(
     }
 }
 
+/// The input of an order, if it is not sealed.
+fn open_input(request: &JobRequest) -> Option<ClaimedValues> {
+    request.sealed.is_none().then(|| ClaimedValues::Public(request.input.clone()))
+}
+
+pub(super) async fn fault(
+    State(app): State<Arc<App>>,
+    Named(job): Named,
+    Sent(evidence): Sent<BoxEvidence>,
+) -> Result<Response, Refused> {
+    let (request, key) = order_of(&app, job)?;
+    let boxes = request.sealed.as_deref().unwrap_or_default();
+    let fault = evidence.check(&request.order, boxes, &key).map_err(|error| {
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        Refused::new(status, "fault", "The evidence shows no fault of the buyer's", error)
+    })?;
+    tracing::info!(%job, %fault, "a sealed input is none");
+    let forfeited = app.handle.durable(move |core| {
+        let now = core.now();
+        core.market.forfeit(evidence, now)
+    });
+    forfeited.await??;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
 pub(super) async fn contradict(
     State(app): State<Arc<App>>,
     Named(job): Named,
@@ -170,7 +205,7 @@ pub(super) async fn contradict(
     let file = read_proof(&body)?;
     let policy = app.policy;
     let verified = tokio::task::spawn_blocking(move || {
-        let input = Some(ClaimedValues::Public(request.input.clone()));
+        let input = open_input(&request);
         file.verify(&Expectation { input, ..Expectation::new(&key) }, policy)
     });
     let evidence = verified_by(verified.await)?;

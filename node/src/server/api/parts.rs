@@ -30,11 +30,12 @@ pub(super) async fn deliver(
     body: Bytes,
 ) -> Result<Response, Refused> {
     let file = read_proof(&body)?;
-    let (node, policy) = (work.node.ok_or(MarketError::NotLive { job })?, app.policy);
+    let unanswered = || refused(&PartRefusal::NoAnswer);
+    let (node, policy) = (work.node.ok_or_else(unanswered)?, app.policy);
     let values =
         [&work.taken, &work.given].map(|values| values.as_deref().map(|values| digest(values)));
     let [Some(taken), Some(given)] = values else {
-        return Err(refused(&PartRefusal::NoAnswer));
+        return Err(unanswered());
     };
     let checked = tokio::task::spawn_blocking(move || {
         let key = parts.keys.get(work.place.index).ok_or(PartRefusal::NoAnswer)?;

@@ -36,12 +36,23 @@ pub(super) async fn market(State(app): State<Arc<App>>) -> Response {
         manifests: app.parts.keys().copied().collect(),
         shares_models: app.config.share_models,
         coordinator: app.coordinator,
+        coordinator_ss58: coordinator_ss58(&app),
         answer_seconds: rules.answer_seconds,
         prove_seconds: rules.prove_seconds,
         reveal_seconds: rules.reveal_seconds,
         now: unix_milliseconds() / 1_000,
     };
     json(StatusCode::OK, &view)
+}
+
+#[cfg(feature = "btauth")]
+fn coordinator_ss58(app: &App) -> Option<String> {
+    Some(crate::btauth::ss58(&app.coordinator))
+}
+
+#[cfg(not(feature = "btauth"))]
+fn coordinator_ss58(_: &App) -> Option<String> {
+    None
 }
 
 /// Entries of one answer.

@@ -196,6 +196,8 @@ pub(super) fn view(
         Some(Lot::Round { signature, .. }) => (None, Some(signature)),
         None => (None, None),
     };
+    let fault = if state == "forfeited" { read(app, job, Kind::Fault)? } else { None };
+    let fault = fault.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let view = JobView {
         job: Hex(job.0),
         order: request.order,
@@ -208,6 +210,8 @@ pub(super) fn view(
         secret,
         round,
         at,
+        sealed: request.sealed.filter(|_| fault.is_some()),
+        fault,
         parts,
     };
     Ok(json(StatusCode::OK, &view))

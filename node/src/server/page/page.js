@@ -3,10 +3,12 @@
 "use strict";
 
 const PERIOD = 2000;
-const ENDS = ["settled", "accepted", "slashed", "refunded", "cancelled"];
+const ENDS = ["settled", "accepted", "forfeited", "slashed", "refunded", "cancelled"];
 const WORDS = {
   opened: "waits for a node", assigned: "with a node", answered: "answered", drawn: "to be proven",
   settled: "proven and paid", accepted: "paid without a proof", lapsed: "waits again",
+  delivered: "proven, waits for the other parts", released: "waits again",
+  forfeited: "paid, its sealed input was none", returned: "waits again",
   slashed: "slashed", refunded: "refunded", cancelled: "cancelled", undone: "undone by a crash",
 };
 const byId = (id) => document.getElementById(id);
@@ -142,10 +144,16 @@ function showLatencies() {
   ]), "Nothing yet.");
 }
 
+/** What is special about a job: a part of another, a sealed input, a price that rises. */
+function kinds(job) {
+  return [job.whole ? `part of ${short(job.whole)}` : "", job.sealed ? "sealed" : "",
+    job.from ? `rising from ${job.from}` : ""].filter(Boolean).join(", ");
+}
+
 function showDetails(job) {
   const values = [
     ["Name", job.job], ["State", WORDS[job.event] ?? job.event], ["Since", new Date(job.at).toLocaleString()],
-    ["Node", job.node ?? "–"], ["Price", job.price], ["Order to answer", milliseconds(job.answer_ms)],
+    ["Kind", kinds(job) || "plain"], ["Node", job.node ?? "–"], ["Price", job.price], ["Order to answer", milliseconds(job.answer_ms)],
     ["Answer to paid proof", milliseconds(job.proof_ms)],
   ];
   const list = values.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]);
@@ -161,11 +169,12 @@ function showJobs() {
   const jobs = overview.jobs.filter((job) => wanted === "" || job.event === wanted
     || (wanted === "live" && !ENDS.includes(job.event)));
   const kind = { settled: "good", slashed: "bad" };
-  const headings = [["Job"], ["State"], ["Node"], ["Price", 1], ["Answer", 1], ["Proof", 1]];
+  const headings = [["Job"], ["State"], ["Kind"], ["Node"], ["Price", 1], ["Answer", 1], ["Proof", 1]];
   fill(byId("job-table"), headings, jobs.map((job) => [
     make("button", { type: "button", "data-key": job.job, "aria-label": `Job ${job.job.slice(0, 8)}, details`,
       onclick: () => showDetails(job) }, short(job.job)),
     [WORDS[job.event] ?? job.event, kind[job.event] ?? ""],
+    kinds(job) || "–",
     [make("span", { title: job.node ?? "", class: "name" }, short(job.node))],
     job.price, milliseconds(job.answer_ms), milliseconds(job.proof_ms),
   ]), "No such jobs.");

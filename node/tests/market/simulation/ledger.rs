@@ -88,6 +88,16 @@ impl Ledger for Numbers {
         Ok(())
     }
 
+    fn forfeit(&mut self, job: JobId, now: u64) -> Result<(), MarketError> {
+        let (terms, (prover, price), _, answer) = self.staked(job)?;
+        if let Some(output) = answer {
+            return Err(Refusal::AlreadyAnswered { output }.into());
+        }
+        self.pay(job, &terms, (prover, price));
+        self.set(job, Phase::Forfeited { prover, price, at: now });
+        Ok(())
+    }
+
     fn submit_parts(&mut self, words: Vec<Word>, now: u64) -> Result<(), MarketError> {
         words.into_iter().try_for_each(|word| self.submit(word, now))
     }
