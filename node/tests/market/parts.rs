@@ -406,10 +406,12 @@ fn a_node_that_is_gone_loses_its_part_to_another() {
         let mut kept = Vec::new();
         if has_answered {
             parts.answer(gone, &lost).unwrap();
-            let (third, next) = parts.offered().unwrap();
-            parts.answer(third, &next).unwrap();
-            parts.prove(third, &next).unwrap();
-            kept.push((third, next));
+            for _ in 2..PARTS {
+                let (node, next) = parts.offered().unwrap();
+                parts.answer(node, &next).unwrap();
+                parts.prove(node, &next).unwrap();
+                kept.push(JobId(next.job.0));
+            }
         }
         let (other, offer) = parts.offered_again(lost.job, &[gone]);
         assert_ne!(other, gone);
@@ -417,10 +419,9 @@ fn a_node_that_is_gone_loses_its_part_to_another() {
         if has_answered {
             // It comes to the same values, so what was built on them stays.
             parts.answer(other, &offer).unwrap();
-            let (third, next) = &kept[0];
-            assert!(parts.market.is_delivered(JobId(next.job.0)), "{third} need not prove again");
-            parts.prove(other, &offer).unwrap();
-            parts.finish(Vec::new(), &[gone]);
+            assert!(kept.iter().all(|job| parts.market.is_delivered(*job)));
+            assert!(parts.prove(other, &offer).unwrap(), "it was the last that was missing");
+            parts.settle();
         } else {
             parts.finish(vec![(other, offer)], &[gone]);
         }
@@ -437,9 +438,10 @@ fn what_was_built_on_a_wrong_answer_is_void_and_costs_the_liar_alone() {
     parts.answer(first, &offer).unwrap();
     parts.prove(first, &offer).unwrap();
     let (liar, lie) = parts.offered().unwrap();
-    parts.answer_with(liar, &lie, vec![-99]).unwrap();
-    // Two honest nodes go on from there, a moment later, and one of them has proven its part.
+    // What goes on from there has a moment longer.
     parts.now += 1_000;
+    parts.answer_with(liar, &lie, vec![-99]).unwrap();
+    // Two honest nodes go on from there, and one of them has proven its part.
     let (third, next) = parts.offered().unwrap();
     assert_eq!(next.input, [-99]);
     parts.answer(third, &next).unwrap();
