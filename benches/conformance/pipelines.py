@@ -65,7 +65,7 @@ def shuffled(loader):
 
 WINE, CANCER, DIABETES = map(shuffled, (load_wine, load_breast_cancer, load_diabetes))
 CLASSIFIERS = [
-    LogisticRegression(max_iter=3000), RidgeClassifier(), SGDClassifier(loss="log_loss"), LinearSVC(),
+    LogisticRegression(max_iter=3000), RidgeClassifier(), SGDClassifier(loss="log_loss"),
     SVC(), NuSVC(nu=.3), DecisionTreeClassifier(max_depth=6), RandomForestClassifier(25, max_depth=6),
     ExtraTreesClassifier(20, max_depth=6), GradientBoostingClassifier(n_estimators=20),
     AdaBoostClassifier(n_estimators=10), BaggingClassifier(n_estimators=5), KNeighborsClassifier(3),
@@ -80,7 +80,7 @@ REGRESSORS = [
     LinearRegression(), Ridge(), Lasso(.01), ElasticNet(.01), HuberRegressor(), BayesianRidge(),
     PoissonRegressor(), GammaRegressor(), TweedieRegressor(), SVR(), DecisionTreeRegressor(max_depth=5),
     RandomForestRegressor(20, max_depth=5), GradientBoostingRegressor(n_estimators=20),
-    AdaBoostRegressor(n_estimators=5), KNeighborsRegressor(3), MLPRegressor((16,), max_iter=800),
+    AdaBoostRegressor(n_estimators=5), KNeighborsRegressor(3), MLPRegressor(hidden_layer_sizes=(16,), max_iter=800),
     GaussianProcessRegressor(),
 ]
 TRANSFORMS = [

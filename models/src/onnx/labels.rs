@@ -14,7 +14,7 @@ use super::operators::{Operator, operator};
 use super::selection::POSITION;
 use crate::activation::Activation;
 use crate::function::Function;
-use crate::graph::Op;
+use crate::graph::{Forest, Op, Window};
 
 pub(super) const OPERATORS: &[Operator] = &[
     operator("LabelEncoder", &[2, 4], LABEL_ENCODER, encode_labels).of_domain(DOMAIN),
@@ -116,18 +116,19 @@ fn encode_labels(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     }
     let value = node.operand(0)?;
     let kind = map.kind;
-    let result = match is_of_a_leaf(importer, value) {
-        true => by_key(node, importer, value, &map)?,
-        false => {
-            let shape = importer.shape_of(value);
-            let rows = matches(node, importer, value, map.keys)?;
-            let parts: Vec<f64> = map.values.iter().map(|value| value - map.default).collect();
-            let parts = Constant::reals(vec![parts.len(), 1], parts).into();
-            let sum = importer.matrix_product(node, &rows, &parts)?;
-            let encoded = importer.scaled(node, &sum, 1.0, map.default)?;
-            importer.reshaped(node, &encoded, shape)?
-        }
-    };
+    if let Some(leaves) = leaves(importer, value) {
+        let encoded = leaves_encoded(leaves, &map);
+        let shape = importer.shape_of(value);
+        importer.reserve(node, &shape)?;
+        return Ok(vec![importer.emit(node, shape, Op::Forest(encoded))?.with_element(kind)]);
+    }
+    let shape = importer.shape_of(value);
+    let rows = matches(node, importer, value, map.keys)?;
+    let parts: Vec<f64> = map.values.iter().map(|value| value - map.default).collect();
+    let parts = Constant::reals(vec![parts.len(), 1], parts).into();
+    let sum = importer.matrix_product(node, &rows, &parts)?;
+    let encoded = importer.scaled(node, &sum, 1.0, map.default)?;
+    let result = importer.reshaped(node, &encoded, shape)?;
     Ok(vec![result.with_element(kind)])
 }
 
@@ -179,39 +180,53 @@ fn map(node: &OnnxNode<'_>, importer: &mut Importer) -> Result<Map, ImportError>
     Ok(Map { keys, values, default, kind })
 }
 
-/// Whether a value is computed from the leaf of a tree alone: what is done with it then becomes a
-/// part of the leaves.
-fn is_of_a_leaf(importer: &Importer, value: &Value) -> bool {
-    let Value::Tensor(tensor) = value else { return false };
-    let values = importer.graph.tensor(tensor.id).len();
+/// The trees of which a value is the leaves: of one value each, with what is done to it up to here.
+fn leaves(importer: &Importer, value: &Value) -> Option<Forest<f64>> {
+    let Value::Tensor(tensor) = value else { return None };
+    let count = importer.graph.tensor(tensor.id).len();
     let mut id = tensor.id;
-    loop {
-        let producer = importer.graph.nodes.iter().rfind(|node| node.output == id);
-        match producer.map(|node| (&node.op, node.op.inputs())) {
-            Some((Op::Forest(forest), _)) => return forest.trees.len() == values,
-            Some((Op::Alias(_) | Op::Affine(_) | Op::Activate(_), inputs)) => match inputs[..] {
-                [input] => id = input,
-                _ => return false,
-            },
-            _ => return false,
+    let mut functions: Vec<Box<dyn Fn(f64) -> f64>> = Vec::new();
+    let mut forest = loop {
+        let producer = importer.graph.nodes.iter().rfind(|node| node.output == id)?;
+        match &producer.op {
+            Op::Forest(forest) => break forest.clone(),
+            Op::Alias(alias) if alias.elements.is_in_order() => id = alias.input,
+            Op::Activate(activate) => {
+                let function = activate.function;
+                functions.push(Box::new(move |x| function.apply(x)));
+                id = activate.input;
+            }
+            Op::Affine(layer) => {
+                let [term] = &layer.terms[..] else { return None };
+                let (&weight, &bias) = (term.kernel.first()?, layer.bias.first()?);
+                let is_same = term.view == layer.output
+                    && term.window == Window::pixel(layer.output.channels)
+                    && term.kernel.iter().all(|other| *other == weight)
+                    && layer.bias.iter().all(|other| *other == bias);
+                if !is_same {
+                    return None;
+                }
+                let activation = layer.activation;
+                functions.push(Box::new(move |x| activation.apply(weight * x + bias)));
+                id = term.input;
+            }
+            _ => return None,
         }
+    };
+    if forest.trees.len() != count || forest.trees.iter().any(|tree| tree.width() != 1) {
+        return None;
     }
+    for leaf in forest.trees.iter_mut().flat_map(|tree| tree.leaves.iter_mut().flatten()) {
+        *leaf = functions.iter().rev().fold(*leaf, |x, function| function(x));
+    }
+    Some(forest)
 }
 
-/// The same, element by element and key by key.
-fn by_key(
-    node: &OnnxNode<'_>,
-    importer: &mut Importer,
-    value: &Value,
-    map: &Map,
-) -> Result<Value, ImportError> {
-    let value = value.clone().with_element(Element::Real);
-    let mut result: Value = Constant::reals(Vec::new(), vec![map.default]).into();
-    for (&key, &encoded) in map.keys.iter().zip(&map.values) {
-        let distance = importer.scaled(node, &value, 1.0, -key)?;
-        let is_key = importer.apply(node, &distance, Activation::Function(Function::IsZero))?;
-        let part = importer.scaled(node, &is_key, encoded - map.default, 0.0)?;
-        result = importer.add(node, &part, &result)?;
+/// The same trees, with what a list of labels has for each leaf.
+fn leaves_encoded(mut forest: Forest<f64>, map: &Map) -> Forest<f64> {
+    for leaf in forest.trees.iter_mut().flat_map(|tree| tree.leaves.iter_mut().flatten()) {
+        let place = map.keys.iter().position(|key| *key == *leaf);
+        *leaf = place.map_or(map.default, |place| map.values[place]);
     }
-    Ok(result)
+    forest
 }

@@ -39,7 +39,9 @@ fn top_k(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let wanted = usize::try_from(wanted).ok().filter(|wanted| (1..=size).contains(wanted));
     let wanted = wanted.ok_or_else(|| node.wrong_operand(1, "1 to the length of the axis"))?;
     if size > LONGEST {
-        return Err(node.unsupported("an axis of more than 256 elements"));
+        return Err(node.unsupported(
+            "an axis of more than 256 elements; prove the elements, and take the largest of the claim's",
+        ));
     }
     let mut order: Vec<usize> = (0..shape.len()).filter(|&other| other != axis).collect();
     order.push(axis);
