@@ -12,10 +12,11 @@ use crate::calibration::Calibration;
 use crate::dequantize::quantize_inputs;
 use crate::error::RunError;
 use crate::execute::execute;
-use crate::graph::Graph;
+use crate::graph::{Graph, Op};
 use crate::numbers::narrow;
 use crate::quantized::QuantizedGraph;
 use crate::reading::Reading;
+use crate::tensor::TensorId;
 
 /// The float model's outputs on some samples, which are computed once, and what errors are
 /// measured by.
@@ -43,7 +44,7 @@ pub struct Agreement {
     pub expected_other_answers: f64,
     /// The largest error of an output element, as a share of what calibration saw there.
     pub max_error: f64,
-    /// The same over the outputs that are no choice, or may be none: numbers of both signs, and as
+    /// The same over the outputs that are more than a choice: single numbers, probabilities, and as
     /// many numbers as an input has.
     pub max_value_error: f64,
     /// The mean over the samples of each one's largest error.
@@ -140,7 +141,7 @@ impl<'a> FloatOutputs<'a> {
             let integer = quantized.real_values(&execution, id);
             let error = share(max_error(&integer, float), outputs::span(forms, id, float));
             run.error = run.error.max(error);
-            if may_be_values(self.graph, *reading) {
+            if are_values(self.graph, id, *reading) {
                 run.value_error = run.value_error.max(error);
             }
             run.margins.push(Margin::of(reading, &integer, float));
@@ -167,14 +168,18 @@ impl<'a> FloatOutputs<'a> {
     }
 }
 
-/// Whether an output is no choice, or is read as one for want of anything that says so: a number of
-/// both signs may be a quantity, as many numbers as an input has may be its reconstruction.
-fn may_be_values(graph: &Graph, reading: Reading) -> bool {
+/// Whether an output is no choice, or tells too little as one: a number of both signs may be a
+/// quantity, as many numbers as an input has may be its reconstruction, and probabilities near 0 and
+/// 1, as those of most samples are, hardly move where others do.
+fn are_values(graph: &Graph, id: TensorId, reading: Reading) -> bool {
     match reading {
-        Reading::Values => true,
-        Reading::Side { threshold } => threshold == 0.0,
+        Reading::Values | Reading::Side { .. } => true,
         Reading::Class { rows, classes } => {
-            graph.inputs.iter().any(|&input| graph.tensor(input).len() == rows * classes)
+            let producers = graph.producers();
+            let root = graph.alias_root(id, &producers);
+            let producer = producers[root.0].map(|position| &graph.nodes[position].op);
+            let is_as_large = |input: &TensorId| graph.tensor(*input).len() == rows * classes;
+            matches!(producer, Some(Op::Softmax(_))) || graph.inputs.iter().any(is_as_large)
         }
     }
 }
@@ -183,7 +188,7 @@ fn may_be_values(graph: &Graph, reading: Reading) -> bool {
 struct Run {
     /// Whether every output gives the float model's answer.
     same_answer: bool,
-    /// The largest error of an output, and of those that may be no choice.
+    /// The largest error of an output, and of those that are more than a choice.
     error: f64,
     value_error: f64,
     /// Of each output, the margins of its answers.
