@@ -376,6 +376,7 @@ fn an_order_of_parts_that_is_none_is_refused_by_name() {
     assert_eq!(client.cancel(&identity(2), job).unwrap_err().problem(), Some("buyer"));
     let view = client.cancel(&buyer, job).unwrap();
     assert_eq!((view.state.as_str(), view.parts.unwrap().len()), ("cancelled", PARTS));
+    assert_eq!(client.cancel(&buyer, job).unwrap_err().problem(), Some("over"));
     let balance = client.account(buyer.address()).unwrap().balance;
     assert_eq!(balance, Decimal(u128::from(PLAY_MONEY)));
 }

@@ -263,8 +263,10 @@ pub(super) async fn cancel(
         if contract.terms.buyer != key.address() {
             return Ok(None);
         }
+        // Of parts that are over, one says how.
+        let named = if contract.phase.ended_at().is_some() { one } else { job };
         let now = core.now();
-        core.market.cancel(job, now)?;
+        core.market.cancel(named, now)?;
         look(core, &cancelling)
     });
     match cancelled.await?? {
