@@ -15,7 +15,7 @@ use zkinfer_settlement::JobId;
 
 use crate::{
     crash::free_port,
-    parts::{self, Parts},
+    parts::{Parts, faults},
     simulation::{Plan, survive},
 };
 
@@ -136,6 +136,6 @@ fn parts_survive_on_a_server() {
             let options = NatsOptions { url, nkey: None, market, max_deliveries };
             Box::new(NatsQueue::open(&options).unwrap())
         };
-        parts::survive(Parts::with(Box::new(queue)), kill);
+        faults::survive(Parts::with(Box::new(queue)), kill);
     }
 }

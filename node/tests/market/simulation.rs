@@ -2,22 +2,22 @@
 //! code, a seed, and the same run each time.
 
 pub(crate) mod ledger;
+mod nodes;
 
 use std::{
-    cell::RefCell,
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap},
-    rc::Rc,
 };
 
 use zkinfer::verifier::{Digest, keccak256};
 use zkinfer_node::{
-    ALWAYS, Answer, Capabilities, Decimal, Event, Hex, JobRequest, Market, MarketError, Offer,
-    Order, PublicKey, Queue, Remains, Rules, SignedAnswer, SqliteQueue, Waiter,
+    ALWAYS, Answer, Capabilities, Decimal, Event, Hex, JobRequest, Market, MarketError, Order,
+    PublicKey, Queue, Remains, Rules, SignedAnswer, SqliteQueue,
 };
 use zkinfer_settlement::{Address, JobId, Refusal, ValuesDigest};
 
 use ledger::{Numbers, Word};
+use nodes::{Kind, Mail, Post, key};
 
 const NODES: u64 = 200;
 const BUYER: PublicKey = Hex([0xbb; 32]);
@@ -28,57 +28,6 @@ const BOND: u128 = 200;
 const ORDERS_MS: u64 = 150_000;
 const RIGHT: ValuesDigest = ValuesDigest(Digest([1; 32]));
 const WRONG: ValuesDigest = ValuesDigest(Digest([2; 32]));
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    Quick,
-    Slow,
-    /// Takes jobs and says nothing.
-    Silent,
-    /// Answers wrongly, and cannot prove that.
-    Liar,
-    /// Comes and goes.
-    Fickle,
-}
-
-impl Kind {
-    fn of(number: u64) -> Self {
-        match number % 10 {
-            0..=3 => Self::Quick,
-            4..=5 => Self::Slow,
-            6 => Self::Silent,
-            7 => Self::Liar,
-            _ => Self::Fickle,
-        }
-    }
-
-    fn answer_ms(self) -> u64 {
-        if self == Self::Slow { 900 } else { 20 }
-    }
-
-    fn proof_ms(self) -> u64 {
-        if self == Self::Slow { 8_000 } else { 1_500 }
-    }
-}
-
-type Mail = Rc<RefCell<Vec<(u64, Offer)>>>;
-
-/// An open request of a node.
-#[derive(Debug)]
-struct Post {
-    node: u64,
-    mail: Mail,
-}
-
-impl Waiter for Post {
-    fn is_closed(&self) -> bool {
-        false
-    }
-
-    fn deliver(self, offer: Offer) {
-        self.mail.borrow_mut().push((self.node, offer));
-    }
-}
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Step {
@@ -121,10 +70,6 @@ struct World {
     folder: tempfile::TempDir,
     requests: BTreeMap<JobId, JobRequest>,
     answers: BTreeMap<JobId, SignedAnswer>,
-}
-
-fn key(node: u64) -> PublicKey {
-    Hex(keccak256(&[b"node", &node.to_be_bytes()]))
 }
 
 fn request(number: u64) -> JobRequest {
