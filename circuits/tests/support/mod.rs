@@ -9,6 +9,7 @@
 )]
 
 pub(crate) mod checker;
+mod claims;
 mod hidden;
 mod joined;
 mod models;
@@ -32,6 +33,8 @@ use zkinfer_circuits::{
 use zkinfer_models::{Execution, QuantizedGraph, execute, quantized::*};
 use zkinfer_verifier::{InferenceClaim, Visibility};
 
+#[allow(unused_imports, reason = "each test binary uses its own part")]
+pub(crate) use claims::*;
 #[allow(unused_imports, reason = "each test binary uses its own part")]
 pub(crate) use hidden::commitment;
 #[allow(unused_imports, reason = "each test binary uses its own part")]

@@ -9,6 +9,7 @@ mod disk;
 mod files;
 mod joint;
 mod leases;
+mod operations;
 mod parts;
 mod payee;
 mod rules;

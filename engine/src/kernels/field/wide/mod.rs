@@ -5,4 +5,6 @@
 pub(super) mod avx512;
 pub(super) mod lanes;
 #[cfg(any(target_arch = "x86_64", test))]
+mod limbs;
+#[cfg(any(target_arch = "x86_64", test))]
 pub(super) mod montgomery;
