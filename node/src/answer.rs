@@ -1,16 +1,17 @@
 //! A node's signed word about an output, before it is proven.
 
 use thiserror::Error;
-use zkinfer::verifier::{ClaimedValues, Digest, VerifyingKey};
+use zkinfer::verifier::{ClaimedValues, Digest, VerifyingKey, keccak256};
 use zkinfer_settlement::{JobId, ValuesDigest};
 
 use crate::{
     account::{Identity, PublicKey, Signature},
     encoding::{Decimal, Hex},
     execution::Trace,
-    order::{Offer, Order, ValuesError, check_values},
+    offer::Offer,
+    order::{Order, ValuesError, check_values},
     part::Span,
-    sampling::ALWAYS,
+    sampling::{ALWAYS, LOT_DOMAIN},
     schema::wire,
 };
 
@@ -123,6 +124,15 @@ impl Answer {
     pub fn is_signed(&self, signature: &Signature) -> bool {
         self.node.has_signed(&self.encode(), signature)
     }
+}
+
+/// Whether an answer must be proven, once the secret is known.
+#[must_use]
+pub fn is_drawn(secret: &Hex<32>, answer: &Answer) -> bool {
+    let lot = keccak256(&[LOT_DOMAIN, &[1], &secret.0, &keccak256(&[&answer.encode()])]);
+    let [first, ..] = lot.as_chunks::<8>().0 else { return true };
+    let lot = u128::from(u64::from_be_bytes(*first));
+    lot * u128::from(ALWAYS) < u128::from(answer.rate) << 64
 }
 
 impl SignedAnswer {

@@ -16,10 +16,11 @@ use zkinfer_settlement::JobId;
 
 use crate::{
     account::PublicKey,
+    answer::is_drawn,
     beacon::{check_round, round_of},
     client::{Client, ClientError},
     log::{LogEntry, LogPage},
-    sampling::{ALWAYS, Lot, commitment, is_drawn},
+    sampling::{ALWAYS, Lot, commitment},
     wire::{JobView, MarketView},
 };
 

@@ -14,7 +14,8 @@ use crate::{
     encoding::{Decimal, Hex},
     log::{Chain, LogEntry, LogError, LogPage},
     nodes::Capabilities,
-    order::{JobRequest, Offer},
+    offer::Offer,
+    order::JobRequest,
     sealed::BoxEvidence,
     signed::RequestSignature,
     wire::{

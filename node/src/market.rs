@@ -17,11 +17,9 @@ use std::{
 
 use zkinfer_settlement::{Address, Amount, JobId, Refusal};
 
-pub(crate) use self::parts::digest;
 pub use self::{
     event::{Event, Outcome},
     live::{PartRemains, Remains},
-    parts::PartWork,
 };
 use self::{
     live::{Conditions, Live, offer},
@@ -34,7 +32,8 @@ use crate::{
     error::MarketError,
     ledger::{Contract, Ledger, Phase, is_repetition},
     nodes::{Capabilities, NodeView, Nodes},
-    order::{JobRequest, Offer},
+    offer::Offer,
+    order::JobRequest,
     queue::{Depth, Queue, QueueError},
     sampling::{ALWAYS, Lot},
 };

@@ -9,7 +9,7 @@ use crate::{
     account::PublicKey,
     config::Rules,
     encoding::{Decimal, Hex},
-    order::Offer,
+    offer::Offer,
     sampling::ALWAYS,
     schema::wire,
 };

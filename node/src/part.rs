@@ -1,6 +1,8 @@
 //! Parts of a model as they go over the wire: which part it is, what goes from one to the next, and
 //! whether a proof of one is what its node has answered.
 
+use std::sync::Arc;
+
 use thiserror::Error;
 use zkinfer::{
     BoundarySetup,
@@ -16,8 +18,7 @@ use crate::{
     answer::{Answer, AnswerError, SignedAnswer},
     encoding::Hex,
     execution::Trace,
-    market::{PartWork, digest},
-    order::{Order, check_values},
+    order::{JobRequest, Order, check_values, digest},
     sampling::ALWAYS,
     schema::wire,
 };
@@ -185,6 +186,25 @@ impl SignedAnswer {
         }
         if answer.is_signed(signature) { Ok(()) } else { Err(AnswerError::Signature) }
     }
+}
+
+/// A part that a node works on, as a proof of it is checked.
+#[derive(Clone, Debug)]
+pub struct PartWork {
+    /// Which one, of which job.
+    pub place: Place,
+    /// The parts.
+    pub manifest: Arc<Manifest>,
+    /// The whole order.
+    pub request: Arc<JobRequest>,
+    /// Who has it and has answered it.
+    pub node: Option<Address>,
+    /// What it takes, if that is known; of the first, the input.
+    pub taken: Option<Arc<Vec<i64>>>,
+    /// What its node has answered that it gives.
+    pub given: Option<Arc<Vec<i64>>>,
+    /// What blinds what it takes, and what it gives.
+    pub blinding: [Option<Arc<Blinding>>; 2],
 }
 
 /// Why a proof of a part is not taken.

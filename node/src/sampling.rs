@@ -22,10 +22,10 @@
 use sha2::{Digest, Sha256};
 use zkinfer::verifier::keccak256;
 
-use crate::{account::Identity, answer::Answer, encoding::Hex, order::Order, schema::wire};
+use crate::{account::Identity, encoding::Hex, order::Order, schema::wire};
 
 /// Separates commitments, lots and secrets from everything else that is hashed or signed.
-const LOT_DOMAIN: &[u8; 16] = b"zkinfer.lot.v1\0\0";
+pub(crate) const LOT_DOMAIN: &[u8; 16] = b"zkinfer.lot.v1\0\0";
 
 /// The rate at which every answer must be proven: a million of a million.
 pub const ALWAYS: u32 = 1_000_000;
@@ -120,19 +120,13 @@ pub fn commitment(secret: &Hex<32>) -> Hex<32> {
     Hex(keccak256(&[LOT_DOMAIN, &[0], &secret.0]))
 }
 
-/// Whether an answer must be proven, once the secret is known.
-#[must_use]
-pub fn is_drawn(secret: &Hex<32>, answer: &Answer) -> bool {
-    let lot = keccak256(&[LOT_DOMAIN, &[1], &secret.0, &keccak256(&[&answer.encode()])]);
-    let [first, ..] = lot.as_chunks::<8>().0 else { return true };
-    let lot = u128::from(u64::from_be_bytes(*first));
-    lot * u128::from(ALWAYS) < u128::from(answer.rate) << 64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encoding::Decimal;
+    use crate::{
+        answer::{Answer, is_drawn},
+        encoding::Decimal,
+    };
 
     fn order(nonce: u64, rate: u32) -> Order {
         let buyer = Identity::from_seed([1; 32]);

@@ -14,8 +14,8 @@ use crate::{
     encoding::Hex,
     error::OfferError,
     execution::Trace,
-    market::digest,
-    order::{Offer, OrderError},
+    offer::Offer,
+    order::{OrderError, digest},
     part::{PartOffer, Span, read_blinding},
 };
 

@@ -225,7 +225,7 @@ impl Server {
             .into_future();
         let serving = tokio::spawn(served);
         let complete = app.clone();
-        tokio::spawn(async move { api::settle_complete(&complete).await });
+        tokio::spawn(async move { api::parts::settle_complete(&complete).await });
         let mut clock = tokio::time::interval(TICK);
         tokio::pin!(stop);
         loop {

@@ -31,7 +31,7 @@ use crate::{
     error::OfferError,
     execution::Trace,
     nodes::{Ask, Capabilities},
-    order::Offer,
+    offer::Offer,
     relay::relayed,
     sampling::{ALWAYS, Sampling},
     sealed::{SealError, Unsealed},

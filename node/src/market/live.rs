@@ -7,12 +7,13 @@ use zkinfer_settlement::{Address, Amount, JobId};
 
 use super::seconds;
 use crate::{
-    answer::SignedAnswer,
+    answer::{SignedAnswer, is_drawn},
     encoding::{Decimal, Hex},
     ledger::{Contract, Phase},
-    order::{JobRequest, Offer},
+    offer::Offer,
+    order::JobRequest,
     part::{Blinding, PartOffer, Place},
-    sampling::{ALWAYS, Lot, Sampling, is_drawn},
+    sampling::{ALWAYS, Lot, Sampling},
 };
 
 /// The conditions under which an offer is answered.

@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use zkinfer::verifier::{ClaimedValues, Manifest};
+use zkinfer::verifier::Manifest;
 use zkinfer_settlement::{Address, JobId, JobTerms, Refusal, ValuesDigest};
 
 use super::{
@@ -19,8 +19,8 @@ use crate::{
     answer::{AnswerError, SignedAnswer},
     error::MarketError,
     ledger::{Contract, Ledger, Phase, is_repetition},
-    order::{JobRequest, Order},
-    part::{Blinding, PartOffer, Place},
+    order::{JobRequest, Order, digest},
+    part::{Blinding, PartOffer, PartWork, Place},
     queue::Queue,
 };
 
@@ -70,35 +70,11 @@ impl Whole {
     }
 }
 
-/// A part that a node works on, as a proof of it is checked.
-#[derive(Clone, Debug)]
-pub struct PartWork {
-    /// Which one, of which job.
-    pub place: Place,
-    /// The parts.
-    pub manifest: Arc<Manifest>,
-    /// The whole order.
-    pub request: Arc<JobRequest>,
-    /// Who has it and has answered it.
-    pub node: Option<Address>,
-    /// What it takes, if that is known; of the first, the input.
-    pub taken: Option<Arc<Vec<i64>>>,
-    /// What its node has answered that it gives.
-    pub given: Option<Arc<Vec<i64>>>,
-    /// What blinds what it takes, and what it gives.
-    pub blinding: [Option<Arc<Blinding>>; 2],
-}
-
 /// The terms of the job of a part.
 pub(crate) fn part_terms(order: &Order, manifest: &Manifest, index: usize) -> JobTerms {
     let model = manifest.parts.get(index).copied().unwrap_or(order.model());
     let input = if index == 0 { order.input() } else { digest(&[]) };
     JobTerms { model, input, ..order.terms() }
-}
-
-/// The digest of values.
-pub(crate) fn digest(values: &[i64]) -> ValuesDigest {
-    ValuesDigest::of(&ClaimedValues::Public(values.to_vec()))
 }
 
 impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {

@@ -3,7 +3,7 @@
 mod extract;
 mod jobs;
 mod nodes;
-mod parts;
+pub(super) mod parts;
 mod public;
 mod views;
 
@@ -22,7 +22,6 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-pub(crate) use parts::settle_complete;
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use zkinfer::{

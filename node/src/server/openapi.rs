@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 use crate::{
     answer::SignedAnswer,
     log::LogPage,
-    order::{JobRequest, Offer},
+    offer::Offer,
+    order::JobRequest,
     overview::Overview,
     schema::Schema,
     sealed::BoxEvidence,

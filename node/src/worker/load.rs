@@ -7,14 +7,8 @@ use zkinfer_settlement::JobId;
 
 use super::{PartsOption, WorkerError, WorkerOptions};
 use crate::{
-    client::Client,
-    encoding::Hex,
-    error::OfferError,
-    fetched::fetch,
-    order::{JobRequest, Offer},
-    served::Served,
-    served_part::ServedPart,
-    wire::MarketView,
+    client::Client, encoding::Hex, error::OfferError, fetched::fetch, offer::Offer,
+    order::JobRequest, served::Served, served_part::ServedPart, wire::MarketView,
 };
 
 /// The models that a node is told to serve, or else those that the coordinator shares.

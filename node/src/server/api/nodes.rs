@@ -24,9 +24,10 @@ use crate::{
     encoding::{Decimal, Hex},
     error::MarketError,
     ledger::shows_output,
-    market::{Outcome, PartWork},
+    market::Outcome,
     objects::{Kind, Object},
     order::JobRequest,
+    part::PartWork,
     sealed::BoxEvidence,
     server::{
         actor::{Core, Polling},

@@ -16,9 +16,9 @@ use zkinfer_settlement::JobId;
 use super::{App, ServedParts, nodes::read_proof, views::read};
 use crate::{
     error::MarketError,
-    market::{PartWork, digest},
     objects::{Kind, Object},
-    part::{PartRefusal, check_part_proof},
+    order::digest,
+    part::{PartRefusal, PartWork, check_part_proof},
     server::{actor::Stopped, problem::Refused},
 };
 
