@@ -93,6 +93,8 @@ impl Quantizer<'_> {
     /// The range of a layer before its activation that quantization goes beyond by its factor; that
     /// of all steps, where it is a step of a recurrent cell.
     pub(crate) fn range(&self, id: TensorId) -> Result<Range, QuantizeError> {
+        // What is expected of many inputs stands beside what samples gave, which must be numbers too.
+        self.seen(id)?;
         self.range_of_steps(id, |layer| self.calibration.reach(layer))
     }
 
