@@ -10,15 +10,15 @@ use rayon::prelude::*;
 use support::{Model, checker::Recorder};
 use zkinfer_circuits::Tamper;
 
-/// A few rows of every column: its first ones, and its last.
+/// A few rows of every column: its first ones, its last, and some between, of layers that follow.
 fn sample(cells: &[(usize, usize)]) -> Vec<(usize, usize)> {
     let mut rows: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for &(column, row) in cells {
         rows.entry(column).or_default().push(row);
     }
     let few = |(column, rows): (usize, Vec<usize>)| {
-        let last = rows.last().copied();
-        let picked = rows.iter().copied().take(6).chain(last).collect::<BTreeSet<_>>();
+        let later = [rows.len() / 2, rows.len() * 3 / 4, rows.len() - 1].map(|place| rows[place]);
+        let picked = rows.iter().copied().take(6).chain(later).collect::<BTreeSet<_>>();
         picked.into_iter().map(move |row| (column, row)).collect::<Vec<_>>()
     };
     rows.into_iter().flat_map(few).collect()
