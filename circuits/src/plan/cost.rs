@@ -115,8 +115,7 @@ impl Cost {
         let full_width_columns = points - small_columns;
         let transformed = advice_columns + products;
         let of_key = cs.num_fixed_columns() + permutation_columns;
-        let row_count = 2f64.powi(i32::try_from(shape.k).unwrap_or(i32::MAX));
-        let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
+        let row_count = row_count(shape);
         let lookups = config.lookup_count();
         // Interleaved, they are committed to as any other column.
         let gathers = shape.stride() == 1;
@@ -153,10 +152,19 @@ impl Cost {
     }
 }
 
+/// Rows of a circuit, as a factor of prices.
+fn row_count(shape: &Shape) -> f64 {
+    2f64.powi(i32::try_from(shape.k).unwrap_or(i32::MAX))
+}
+
+/// How many there are, as a factor of prices.
+fn count(things: usize) -> f64 {
+    f64::from(u32::try_from(things).unwrap_or(u32::MAX))
+}
+
 /// Nanoseconds of committing to the helpers, each by entries of the table or as any other column.
 fn of_helpers(config: &Config, shape: &Shape, height: usize) -> f64 {
-    let row_count = 2f64.powi(i32::try_from(shape.k).unwrap_or(i32::MAX));
-    let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
+    let row_count = row_count(shape);
     let sizes: BTreeMap<i64, usize> = config.owed.ranges.sizes().collect();
     let of_group = |group: &Vec<Fraction<&Lookup>>| {
         let (mut entries, mut summands) = (BTreeMap::new(), 0);
