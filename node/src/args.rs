@@ -162,7 +162,7 @@ pub(crate) struct Serve {
     /// The ceremony of the keys of parts; the development setup where none is named.
     #[arg(long)]
     pub(crate) srs: Option<PathBuf>,
-    /// Give nodes the models themselves, which lie beside their keys.
+    /// Give nodes the models themselves, which lie beside their keys or manifests.
     #[arg(long)]
     pub(crate) share_models: bool,
     /// Pay for proofs under the insecure development setup.
@@ -179,15 +179,15 @@ pub(crate) struct Node {
     #[arg(long, default_value = "http://127.0.0.1:8645")]
     market: String,
     /// An ONNX model to serve, with its settings and key beside it; may be given several times. Where
-    /// none is named, all that the coordinator shares.
+    /// neither it nor --parts is given, all that the coordinator shares.
     #[arg(long, value_name = "ONNX")]
     model: Vec<PathBuf>,
     /// A model in parts to serve: its manifest, with the keys beside it, and its ONNX file; may be given
     /// several times.
     #[arg(long, num_args = 2, value_names = ["ZKPARTS", "ONNX"])]
     parts: Vec<PathBuf>,
-    /// Only this part of it, from 0; may be given several times.
-    #[arg(long, value_name = "INDEX", requires = "parts")]
+    /// Only this part of models in parts, from 0; may be given several times.
+    #[arg(long, value_name = "INDEX")]
     part: Vec<usize>,
     /// The folder of the models that the coordinator shares.
     #[arg(long, default_value = "models")]
@@ -232,11 +232,12 @@ impl Node {
                 .filter_map(|pair| match pair {
                     [manifest, model] => {
                         let (manifest, model) = (manifest.clone(), model.clone());
-                        Some(PartsOption { manifest, model, only: self.part.clone() })
+                        Some(PartsOption { manifest, model })
                     }
                     _ => None,
                 })
                 .collect(),
+            only: self.part.clone(),
             fetched: self.models.clone(),
             srs: self.srs.clone(),
             slots: self.slots,
@@ -316,14 +317,14 @@ pub(crate) struct Submit {
     /// The verifying key of the model.
     #[arg(long, value_name = "ZKVK", required_unless_present = "manifest")]
     pub(crate) key: Option<PathBuf>,
-    /// The manifest of a model in parts, with the keys beside it, in place of a key: price and stake are
-    /// those of each part.
+    /// The manifest of a model in parts, with the keys beside it, in place of a key. Its nodes share the
+    /// price, each by what its part costs; the stake is that of each.
     #[arg(long, value_name = "ZKPARTS", conflicts_with_all = ["key", "sampled"])]
     pub(crate) manifest: Option<PathBuf>,
     /// The input, as for `zkinfer prove`.
     #[arg(long)]
     pub(crate) input: PathBuf,
-    /// What the node gets for a proof: an amount, or FROM..TO for a price that rises until a node takes
+    /// What the node gets for a proof, or all nodes for those of all parts: an amount, or FROM..TO for a price that rises until a node takes
     /// the job.
     #[arg(long, default_value = "10", value_parser = price)]
     pub(crate) price: Price,

@@ -255,7 +255,7 @@ impl Bundle {
         for entry in self.log.iter().filter(|entry| entry.event == "assigned") {
             let (at, got) = (entry.at / 1_000, entry.price.map_or(0, |price| price.0));
             // The entry was written in the second of the lease, or just after it.
-            let range = order.price_at(at.saturating_sub(1))..=order.price_at(at);
+            let range = order.prices().at(at.saturating_sub(1))..=order.prices().at(at);
             if !range.contains(&got) {
                 return Err(format!("entry {}: {got} is not its price", entry.number));
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 use ureq::{Agent, http::Request};
-use zkinfer::verifier::{KeyError, VerifyingKey};
+use zkinfer::verifier::{KeyError, Manifest, ManifestError, VerifyingKey};
 use zkinfer_settlement::{Address, JobId};
 
 use crate::{
@@ -19,7 +19,8 @@ use crate::{
     sealed::BoxEvidence,
     signed::RequestSignature,
     wire::{
-        AccountView, Held, Hello, HelloReply, JobView, MarketView, Move, NodeList, Problem, Reveal,
+        AccountView, Held, Hello, HelloReply, JobView, MarketView, ModelFile, Move, NodeList,
+        Problem, Reveal,
     },
 };
 
@@ -57,6 +58,9 @@ pub enum ClientError {
     /// A verifying key that is none.
     #[error("the coordinator's verifying key is none")]
     Key(#[source] KeyError),
+    /// A manifest of parts that is none.
+    #[error("the coordinator's manifest of parts is none")]
+    Manifest(#[source] ManifestError),
     /// A log that is none.
     #[error("the coordinator's log is not to be believed")]
     Log(#[from] LogError),
@@ -290,13 +294,23 @@ impl Client {
         VerifyingKey::decode(&body).map_err(ClientError::Key)
     }
 
+    /// The manifest of a model in parts. The caller compares its root with the one that is meant.
+    ///
+    /// # Errors
+    /// What the coordinator says, or a manifest that is none.
+    pub fn manifest(&self, model: Hex<32>) -> Result<Manifest, ClientError> {
+        let (_, body) =
+            self.ask("GET", &format!("/v1/models/{model}/manifest"), Vec::new(), None)?;
+        Manifest::decode(&body).map_err(ClientError::Manifest)
+    }
+
     /// A file of a model that the coordinator shares. The caller finds out whether it is that of the
     /// key.
     ///
     /// # Errors
     /// What the coordinator says.
     pub fn model_file(&self, model: Hex<32>, file: ModelFile) -> Result<Vec<u8>, ClientError> {
-        let target = format!("/v1/models/{model}/{}", file.name());
+        let target = format!("/v1/models/{model}/{}", file.path());
         let patient = Self { agent: agent(MODEL_PATIENCE), limit: MAX_MODEL_BYTES, ..self.clone() };
         patient.ask("GET", &target, Vec::new(), None).map(|(_, body)| body)
     }
@@ -368,24 +382,6 @@ impl Client {
     fn decode<T: DeserializeOwned>(&self, status: u16, body: &[u8]) -> Result<T, ClientError> {
         serde_json::from_slice(body)
             .map_err(|_| ClientError::Answer { market: self.market.clone(), status })
-    }
-}
-
-/// A file of a shared model, beside its key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ModelFile {
-    /// The model, `.onnx`.
-    Onnx,
-    /// The settings that make integers of it, `.zkinfer.json`.
-    Settings,
-}
-
-impl ModelFile {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Onnx => "onnx",
-            Self::Settings => "settings",
-        }
     }
 }
 

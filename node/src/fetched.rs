@@ -10,12 +10,14 @@ use std::{
 };
 
 use thiserror::Error;
-use zkinfer::{KeyFiles, prover::files};
+use zkinfer::{KeyFiles, PartFiles, prover::files};
 
 use crate::{
-    client::{Client, ClientError, ModelFile},
+    client::{Client, ClientError},
     encoding::Hex,
     served::Served,
+    served_part::ServedPart,
+    wire::ModelFile,
 };
 
 /// Why a shared model is not to be had.
@@ -29,6 +31,12 @@ pub enum FetchError {
     #[error("the coordinator gives a key with the digest {got}")]
     Key {
         /// Of the key.
+        got: Hex<32>,
+    },
+    /// Another manifest than the one that was asked for.
+    #[error("the coordinator gives a manifest with the root {got}")]
+    Manifest {
+        /// Of the manifest.
         got: Hex<32>,
     },
     /// Files that are not the key's, or that this program cannot prove.
@@ -52,35 +60,66 @@ pub(crate) fn fetch(
     folder: &Path,
     srs: Option<&Path>,
 ) -> Result<Served, FetchError> {
-    let place = folder.join(model.to_string());
-    let path = place.join("model.onnx");
+    let path = folder.join(model.to_string()).join("model.onnx");
     let files = KeyFiles::beside_model(&path);
     // The key comes last: where it is, everything is.
     if !files.key.exists() {
-        bring(client, model, &path, &files)?;
+        let key = key_of(client, model)?;
+        keep(&path, &client.model_file(model, ModelFile::Onnx)?)?;
+        keep(&files.settings, &client.model_file(model, ModelFile::Settings)?)?;
+        keep(&files.key, &key)?;
     }
-    Served::load(&path, srs).map_err(|error| {
-        for file in [&files.key, &files.settings, &path] {
-            let _nothing_more_to_say = fs::remove_file(file);
-        }
-        FetchError::Model(Box::new(error))
-    })
+    Served::load(&path, srs).map_err(|error| refused(error, [&files.key, &files.settings, &path]))
 }
 
-fn bring(client: &Client, model: Hex<32>, path: &Path, files: &KeyFiles) -> Result<(), FetchError> {
-    let key = client.model(model)?;
+/// The parts of a shared model with their keys, or some of them. Files are kept as those of a whole
+/// model.
+pub(crate) fn fetch_parts(
+    client: &Client,
+    root: Hex<32>,
+    folder: &Path,
+    only: &[usize],
+    srs: Option<&Path>,
+) -> Result<Vec<ServedPart>, FetchError> {
+    let files = PartFiles::in_folder(&folder.join(root.to_string()));
+    let model = files.manifest.with_extension("onnx");
+    // The manifest comes last: where it is, everything is.
+    if !files.manifest.exists() {
+        let manifest = client.manifest(root)?;
+        let got = Hex(manifest.root().0);
+        if got != root {
+            return Err(FetchError::Manifest { got });
+        }
+        keep(&model, &client.model_file(root, ModelFile::Onnx)?)?;
+        for (index, digest) in manifest.parts.iter().enumerate() {
+            let of_part = files.key(index);
+            keep(&of_part.key, &key_of(client, Hex(digest.0.0))?)?;
+            let settings = client.model_file(root, ModelFile::PartSettings(index))?;
+            keep(&of_part.settings, &settings)?;
+        }
+        keep(&files.manifest, manifest.encode().as_bytes())?;
+    }
+    // Without the manifest, all others are asked for again.
+    ServedPart::load(&files.manifest, &model, only, srs)
+        .map_err(|error| refused(error, [&files.manifest, &model]))
+}
+
+/// The bytes of the key with a digest.
+fn key_of(client: &Client, digest: Hex<32>) -> Result<Vec<u8>, FetchError> {
+    let key = client.model(digest)?;
     let got = Hex(key.digest().0.0);
-    if got != model {
-        return Err(FetchError::Key { got });
+    if got == digest { Ok(key.encode()) } else { Err(FetchError::Key { got }) }
+}
+
+fn keep(path: &Path, content: &[u8]) -> Result<(), FetchError> {
+    let failed = |source| FetchError::File { path: path.to_owned(), source };
+    files::write_whole(path, |file| file.write_all(content)).map_err(failed)
+}
+
+/// Files of which not all are believed are not kept.
+fn refused<'a>(error: zkinfer::Error, files: impl IntoIterator<Item = &'a PathBuf>) -> FetchError {
+    for file in files {
+        let _nothing_more_to_say = fs::remove_file(file);
     }
-    let contents = [
-        (path, client.model_file(model, ModelFile::Onnx)?),
-        (&files.settings, client.model_file(model, ModelFile::Settings)?),
-        (&files.key, key.encode()),
-    ];
-    for (path, content) in contents {
-        let failed = |source| FetchError::File { path: path.to_owned(), source };
-        files::write_whole(path, |file| file.write_all(&content)).map_err(failed)?;
-    }
-    Ok(())
+    FetchError::Model(Box::new(error))
 }

@@ -22,6 +22,7 @@ mod btauth;
 mod bundle;
 mod client;
 mod config;
+mod division;
 mod encoding;
 mod error;
 mod execution;
@@ -58,8 +59,9 @@ pub use beacon::{BeaconError, NETWORK, REVEAL_ROUNDS, check_round, round_at, rou
 #[cfg(feature = "btauth")]
 pub use btauth::{BittensorSignature, read_ss58, ss58};
 pub use bundle::{Bundle, BundleError, Finding};
-pub use client::{Client, ClientError, ModelFile, Wait};
+pub use client::{Client, ClientError, Wait};
 pub use config::{Config, ConfigError, Limits, QueueConfig, Rules};
+pub use division::Division;
 pub use encoding::{Decimal, Hex, HexBytes};
 pub use error::{MarketError, OfferError, RevealError};
 pub use execution::{Inclusion, Step, Trace, run_operation, step_count, step_of, tree_root};
@@ -77,7 +79,7 @@ pub use part::{Blinding, PartOffer, PartRefusal, PartView, PartWork, Place, Plac
 pub use queue::{Depth, Queue, QueueError, SqliteQueue, Taken, conformance};
 #[cfg(feature = "nats")]
 pub use queue::{NatsOptions, NatsQueue};
-pub use ramp::Ramp;
+pub use ramp::{Prices, Ramp};
 pub use relay::{RelayError, relayed};
 pub use replay::{Dispute, DisputeError, Fault, ShownTensor};
 pub use report::{NodeReport, Percentiles, Report, report};
@@ -86,11 +88,12 @@ pub use schema::Schema;
 pub use sealed::{BoxEvidence, BoxFault, MAX_BOXES, SealError, SealedInput, Unsealed, digest_of};
 pub use served::Served;
 pub use served_part::ServedPart;
-pub use server::{Server, ServerError};
+pub use server::{CatalogError, Server, ServerError};
 pub use signed::{Guard, RequestSignature, SignatureRefusal};
 pub use weights::{ChainWeights, WeightsError, chain_weights, clip_to_max_weight, normalize};
 pub use wire::{
-    AccountView, Held, Hello, HelloReply, JobView, MarketView, Move, NodeList, Problem, Reveal,
+    AccountView, Held, Hello, HelloReply, JobView, MarketView, ModelFile, Move, NodeList, Problem,
+    Reveal,
 };
 pub use worker::{PartsOption, Worker, WorkerError, WorkerOptions};
 

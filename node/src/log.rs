@@ -65,7 +65,7 @@ wire! {
         /// buyer's secret, if he has revealed it, or the randomness of a round of drand, of an answer
         /// that was drawn or accepted.
         pub detail: Option<Hex<32>>,
-        /// The price, of an opened job; what the node is to get, of an assigned one.
+        /// The price, of an opened job, or its share of one in parts; what the node is to get, of an assigned one.
         pub price: Option<Decimal<u128>>,
         /// The job of which an opened one is a part.
         pub whole: Option<Hex<32>>,
@@ -263,12 +263,12 @@ impl Said {
     pub(crate) fn of(event: &Event) -> Self {
         let mut said = Self { event: event.name(), ..Self::undone() };
         match event {
-            Event::Opened { request, part } => {
+            Event::Opened { request, part, prices } => {
                 said.whole = part.as_ref().map(|(place, _)| place.whole);
                 said.sealed = request.sealed.is_some();
-                said.from = request.order.ramp.as_ref().map(|ramp| ramp.from.0);
+                said.from = prices.ramp.as_ref().map(|ramp| ramp.from.0);
                 said.detail = Some(keccak256(&[&request.signature.0]));
-                said.price = Some(request.order.price.0);
+                said.price = Some(prices.most);
             }
             Event::Answered { answer, .. } => {
                 said.node = Some(answer.answer.node.address());

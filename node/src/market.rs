@@ -35,6 +35,7 @@ use crate::{
     offer::Offer,
     order::JobRequest,
     queue::{Depth, Queue, QueueError},
+    ramp::Prices,
     sampling::{ALWAYS, Lot},
 };
 
@@ -91,7 +92,12 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
             }
             let mut known = Live::new(Arc::new(found.request), contract.terms.model, 0);
             (known.answer, known.lot) = (answer, found.lot);
-            known.place = found.part.map(|part| part.place);
+            if let Some(PartRemains { place, division, .. }) = found.part {
+                known.place = Some(place);
+                let most = contract.terms.price.0;
+                let prices = division.prices(&known.prices, place.index);
+                known.prices = prices.unwrap_or(Prices { most, ramp: None });
+            }
             known.timer = known.due(&contract);
             timers.insert((known.timer, job));
             live.insert(job, known);
@@ -122,8 +128,9 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
         }
         let (request, timer) = (Arc::new(request), terms.deadline);
         self.timers.insert((timer, job));
-        let event = Event::Opened { request: request.clone(), part: None };
-        self.live.insert(job, Live::new(request, terms.model, timer));
+        let known = Live::new(request.clone(), terms.model, timer);
+        let event = Event::Opened { request, part: None, prices: known.prices.clone() };
+        self.live.insert(job, known);
         self.events.push((job, event));
         self.enqueue(job, terms.model);
         self.offer_one(job, terms.model, now)?;

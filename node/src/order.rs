@@ -1,15 +1,14 @@
 //! What a buyer orders.
 
 use thiserror::Error;
-use zkinfer::verifier::{
-    ClaimedValues, Digest, JobBinding, KeyDigest, Manifest, VerifyingKey, keccak256,
-};
+use zkinfer::verifier::{ClaimedValues, Digest, JobBinding, KeyDigest, VerifyingKey, keccak256};
 use zkinfer_settlement::{Address, Amount, Delivery, JobId, JobTerms, ValuesDigest};
 
 use crate::{
     account::{Identity, PublicKey, Signature},
+    division::Division,
     encoding::{Decimal, Hex},
-    ramp::Ramp,
+    ramp::{Prices, Ramp},
     sampling::{ALWAYS, Sampling},
     schema::wire,
     sealed::{MAX_BOXES, SealError, SealedInput, digest_of},
@@ -31,7 +30,7 @@ wire! {
         pub input: Hex<32>,
         /// Tells two orders apart; proofs bear it.
         pub nonce: Decimal<u64>,
-        /// What the node gets for a proof, or for that of a part; with a ramp, at most.
+        /// What the node gets for a proof, or all nodes for those of all parts; with a ramp, at most.
         pub price: Decimal<u128>,
         /// What a node must put at stake; more than zero.
         pub stake: Decimal<u128>,
@@ -172,7 +171,10 @@ pub enum OrderError {
     #[error("sealed: {0}")]
     Boxes(BoxesError),
     /// What goes from part to part, the coordinator passes on.
-    #[error("order.sealed: inputs of models in parts are not sealed")]
+    #[error(
+        "order.sealed: inputs of models in parts are not sealed, since the coordinator passes on what goes \
+         from part to part: order the whole model by a key of its own to seal its input"
+    )]
     SealedParts,
     /// A rate that is none.
     #[error("order.sampling.rate: {got} is not between 1 and 1000000")]
@@ -181,7 +183,10 @@ pub enum OrderError {
         got: u32,
     },
     /// All parts of a model are proven.
-    #[error("order.sampling: all parts of a model are proven, so no lot is drawn")]
+    #[error(
+        "order.sampling: all parts of a model are proven, since a part alone shows nothing: leave it out, \
+         or order the whole model by a key of its own"
+    )]
     SampledParts,
     /// A ramp that cannot be.
     #[error(
@@ -189,6 +194,16 @@ pub enum OrderError {
          and before the deadline"
     )]
     Ramp,
+    /// A price of which some part would get nothing.
+    #[error("{field}: {got} is not enough for {parts} parts, each of which gets at least 1")]
+    PartsPrice {
+        /// Which amount.
+        field: &'static str,
+        /// The amount.
+        got: u128,
+        /// How many parts the model has.
+        parts: usize,
+    },
     /// A job without a stake.
     #[error("order.stake: a market asks for a stake, at least 1")]
     Stake,
@@ -269,11 +284,10 @@ impl Order {
         }
     }
 
-    /// What a node gets that takes the job at a moment in Unix seconds.
+    /// What a node gets, by the moment at which it takes the job; of a model in parts, all nodes.
     #[must_use]
-    pub fn price_at(&self, now: u64) -> u128 {
-        let most = self.price.0;
-        self.ramp.as_ref().map_or(most, |ramp| ramp.price_at(most, now))
+    pub fn prices(&self) -> Prices {
+        Prices { most: self.price.0, ramp: self.ramp.clone() }
     }
 
     /// The model.
@@ -399,12 +413,19 @@ impl JobRequest {
     pub fn check_parts(
         &self,
         chain_id: u64,
-        manifest: &Manifest,
+        division: &Division,
         ends: [&VerifyingKey; 2],
     ) -> Result<(), OrderError> {
         let order = &self.order;
-        if order.model.0 != manifest.root().0 {
+        if order.model.0 != division.manifest().root().0 {
             return Err(OrderError::Model { got: order.model() });
+        }
+        let prices = order.prices();
+        let amounts = prices.ramp.iter().map(|ramp| ("order.ramp.from", ramp.from.0));
+        for (field, got) in [("order.price", prices.most)].into_iter().chain(amounts) {
+            if division.shares(got).is_none() {
+                return Err(OrderError::PartsPrice { field, got, parts: division.count() });
+            }
         }
         if order.sampling.is_some() {
             return Err(OrderError::SampledParts);

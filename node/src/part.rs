@@ -16,7 +16,8 @@ use zkinfer_settlement::{Address, JobId};
 
 use crate::{
     answer::{Answer, AnswerError, SignedAnswer},
-    encoding::Hex,
+    division::Division,
+    encoding::{Decimal, Hex},
     execution::Trace,
     order::{JobRequest, Order, check_values, digest},
     sampling::ALWAYS,
@@ -82,6 +83,8 @@ wire! {
         pub state: String,
         /// The account of the node that has it, had it paid, or lost its stake.
         pub node: Option<Hex<20>>,
+        /// What that node gets, or got; before a node has it, its share of the order's price.
+        pub price: Decimal<u128>,
         /// Whether that node has said what the part gives.
         pub answered: bool,
         /// Whether its proof is there.
@@ -194,7 +197,7 @@ pub struct PartWork {
     /// Which one, of which job.
     pub place: Place,
     /// The parts.
-    pub manifest: Arc<Manifest>,
+    pub division: Arc<Division>,
     /// The whole order.
     pub request: Arc<JobRequest>,
     /// Who has it and has answered it.
@@ -280,14 +283,14 @@ pub(crate) fn check_part_proof(
         return Err(PartRefusal::Payee { expected: node, got });
     }
     let whole = work.request.order.binding(node);
-    if claim.binding != work.manifest.binding(index, &whole, node.0) {
+    if claim.binding != work.division.manifest().binding(index, &whole, node.0) {
         return Err(PartRefusal::Job);
     }
     let proven = verify_part(key, claim, &file.proof, policy).map_err(PartRefusal::Rejected)?;
     if index == 0 && claim.input != ClaimedValues::Public(taken.to_vec()) {
         return Err(PartRefusal::Input);
     }
-    if work.place.is_last(work.manifest.parts.len())
+    if work.place.is_last(work.division.count())
         && claim.output != ClaimedValues::Public(given.to_vec())
     {
         return Err(PartRefusal::Output);

@@ -43,6 +43,23 @@ impl Ramp {
     }
 }
 
+/// What a node gets for a job, by the moment of its lease.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prices {
+    /// The highest.
+    pub most: u128,
+    /// How it rises to that, if it does.
+    pub ramp: Option<Ramp>,
+}
+
+impl Prices {
+    /// The price at a moment in Unix seconds.
+    #[must_use]
+    pub fn at(&self, now: u64) -> u128 {
+        self.ramp.as_ref().map_or(self.most, |ramp| ramp.price_at(self.most, now))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,16 +1,17 @@
 //! Parts of models that a node runs and proves.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use zkinfer::{
     Device, Model, Part, PartFiles, PartRun,
     prover::PartBlinding,
-    verifier::{KeyDigest, Manifest, VerifyingKey},
+    verifier::{KeyDigest, VerifyingKey},
 };
 
 use crate::{
     account::Identity,
     answer::SignedAnswer,
+    division::Division,
     encoding::Hex,
     error::OfferError,
     execution::Trace,
@@ -22,7 +23,7 @@ use crate::{
 /// A part of a model with its keys.
 #[derive(Debug)]
 pub struct ServedPart {
-    manifest: Manifest,
+    division: Arc<Division>,
     index: usize,
     part: Part,
     /// Seconds that a proof takes here, by the plan of its circuit.
@@ -43,20 +44,22 @@ impl ServedPart {
     ) -> Result<Vec<Self>, zkinfer::Error> {
         let (files, model) = (PartFiles { manifest: manifest.to_owned() }, Model::open(model)?);
         let manifest = files.read_manifest()?;
-        let wanted =
-            (0..manifest.parts.len()).filter(|index| only.is_empty() || only.contains(index));
-        let open = |index| {
+        let keys = files.read_keys(&manifest)?;
+        let division = Arc::new(Division::of_keys(manifest, &keys));
+        let all: Vec<usize> = (0..division.count()).collect();
+        let wanted = if only.is_empty() { &all } else { only };
+        let open = |&index: &usize| {
             let part = Part::open(&model, &files, index, srs, &Device::default(), &|_| ())?;
             let quoted_seconds = part.keys().setup().plan().cost().prove_seconds;
-            Ok(Self { manifest: manifest.clone(), index, part, quoted_seconds })
+            Ok(Self { division: division.clone(), index, part, quoted_seconds })
         };
-        wanted.map(open).collect()
+        wanted.iter().map(open).collect()
     }
 
     /// The root of the manifest, and which part it is: offers name it so.
     #[must_use]
     pub fn name(&self) -> (Hex<32>, usize) {
-        (Hex(self.manifest.root().0), self.index)
+        (Hex(self.division.manifest().root().0), self.index)
     }
 
     /// The digest of the part's key.
@@ -84,7 +87,7 @@ impl ServedPart {
             return Err(OrderError::Chain { expected, got }.into());
         }
         let (root, own) = self.name();
-        let name = self.manifest.part_job(self.index, &order.job().0);
+        let name = self.division.manifest().part_job(self.index, &order.job().0);
         if order.model != root || usize::try_from(*index) != Ok(own) || offer.job.0 != name {
             return Err(OfferError::Name);
         }
@@ -103,7 +106,11 @@ impl ServedPart {
                 return Err(OfferError::Blinding { expected, got });
             }
         }
-        offer.check_terms()
+        let whole = order.prices();
+        let prices = self.division.prices(&whole, self.index);
+        let (got, parts) = (whole.most, self.division.count());
+        let none = OrderError::PartsPrice { field: "order.price", got, parts };
+        offer.check_terms(&prices.ok_or(none)?)
     }
 
     /// Runs the part on what an offer says that it takes.
@@ -120,7 +127,7 @@ impl ServedPart {
         let trace = Trace::of(self.part.graph(), &run.execution.values);
         let about = (Hex(self.digest().0.0), Hex(digest(&offer.input).0.0));
         let answer = SignedAnswer::of_model(node, offer, about, run.given.clone(), &trace);
-        let is_last = self.index + 1 == self.manifest.parts.len();
+        let is_last = self.index + 1 == self.division.count();
         let spans = (!is_last).then(|| self.part.given().iter().map(Span::of).collect());
         SignedAnswer { spans, ..answer }
     }

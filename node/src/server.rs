@@ -2,6 +2,7 @@
 
 mod actor;
 mod api;
+mod catalog;
 mod metrics;
 mod openapi;
 mod page;
@@ -18,8 +19,8 @@ use std::{
 use thiserror::Error;
 use tokio::{net::TcpListener, sync::Semaphore};
 use zkinfer::{
-    BoundarySetup, KeyFiles, PartFiles, SrsPolicy, read,
-    verifier::{JobBinding, KeyDigest, Manifest, PartsError, ProofFile, VerifyingKey, keccak256},
+    SrsPolicy,
+    verifier::{ProofFile, keccak256},
 };
 use zkinfer_settlement::{Address, Escrow, JobId, RedbStore};
 
@@ -28,6 +29,7 @@ use crate::{
     answer::SignedAnswer,
     beacon::round_of,
     config::{Config, ConfigError},
+    division::Division,
     encoding::Hex,
     error::MarketError,
     journal::{Journal, JournalError},
@@ -44,7 +46,9 @@ use crate::{
 };
 pub(crate) use actor::unix_milliseconds;
 use actor::{Actor, Core, Disk, Handle, Log, Observers};
-use api::{App, Rates, ServedParts, Shared};
+use api::{App, Rates};
+use catalog::Catalog;
+pub use catalog::CatalogError;
 use metrics::Metrics;
 use watch::Watchers;
 
@@ -61,31 +65,9 @@ pub enum ServerError {
     /// The configuration cannot work.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// A verifying key cannot be read.
+    /// A model that cannot be served.
     #[error(transparent)]
-    Key(#[from] zkinfer::Error),
-    /// A model to be shared is not there.
-    #[error("{path} cannot be read: models that are shared lie beside their keys")]
-    Shared {
-        /// Which file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// A manifest whose keys are not those of one model in parts.
-    #[error("{path} is the manifest of no model that can be served: {why}")]
-    Manifest {
-        /// Which file.
-        path: PathBuf,
-        /// Why not.
-        why: PartsError,
-    },
-    /// No model to serve.
-    #[error(
-        "there is no model to serve: name a verifying key with --key, or a manifest of parts with \
-         --manifest, or `keys` or `manifests` in the file"
-    )]
-    NoKeys,
+    Catalog(#[from] CatalogError),
     /// The coordinator's own key.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -156,11 +138,7 @@ impl Server {
     /// Why not.
     pub async fn start(config: &Config) -> Result<Self, ServerError> {
         config.check()?;
-        let (keys, parts) = (read_keys(&config.keys)?, read_parts(config)?);
-        if keys.is_empty() && parts.is_empty() {
-            return Err(ServerError::NoKeys);
-        }
-        let shared = if config.share_models { shared(&config.keys)? } else { BTreeMap::new() };
+        let catalog = Catalog::open(config)?;
         let folder = &config.folder;
         let io = |what: &str| {
             let what = what.to_owned();
@@ -169,10 +147,8 @@ impl Server {
         std::fs::create_dir_all(folder).map_err(io(&folder.display().to_string()))?;
         let identity = Identity::load_or_create(&folder.join("coordinator.key"))?;
         let chain_id = chain_id(&identity);
-        let manifests = parts.iter().map(|(root, parts)| (*root, parts.manifest.clone())).collect();
-        let (core, pending, disk) = open(config, chain_id, identity.clone(), &manifests)?;
-        let part_keys = parts.values().flat_map(|parts| &parts.keys);
-        let part_keys = part_keys.map(|key| (key.digest(), key.clone())).collect();
+        let divisions = catalog.divisions();
+        let (core, pending, disk) = open(config, chain_id, identity.clone(), &divisions)?;
         let watchers = Arc::new(Watchers::default());
         let metrics = Arc::new(Mutex::new(Metrics::new()));
         let observers = Observers { watchers: watchers.clone(), metrics: metrics.clone() };
@@ -181,10 +157,7 @@ impl Server {
         let started = unix_milliseconds();
         let app = App {
             handle,
-            keys,
-            part_keys,
-            parts,
-            shared,
+            catalog,
             sharing: Semaphore::new(SHARED_AT_ONCE),
             chain_id,
             coordinator: identity.public_key(),
@@ -272,55 +245,12 @@ fn chain_id(identity: &Identity) -> u64 {
     u64::from_be_bytes(*first) | 1 << 63
 }
 
-fn read_keys(paths: &[PathBuf]) -> Result<BTreeMap<KeyDigest, Arc<VerifyingKey>>, ServerError> {
-    let mut keys = BTreeMap::new();
-    for path in paths {
-        let key = read::key(path)?;
-        keys.insert(key.digest(), Arc::new(key));
-    }
-    Ok(keys)
-}
-
-/// Models in parts, by the roots of their manifests.
-fn read_parts(config: &Config) -> Result<BTreeMap<Hex<32>, Arc<ServedParts>>, ServerError> {
-    let of_path = |path: &PathBuf| {
-        let files = PartFiles { manifest: path.clone() };
-        let manifest = files.read_manifest()?;
-        let keys = files.read_keys(&manifest)?;
-        let all: Vec<&VerifyingKey> = keys.iter().collect();
-        match manifest.check_set(&all, &JobBinding::NONE, &[], &[]) {
-            // There are no proofs yet: everything else is as it must be.
-            Ok(()) | Err(PartsError::Missing { .. }) => {}
-            Err(why) => return Err(ServerError::Manifest { path: path.clone(), why }),
-        }
-        let first = all.first().ok_or(ServerError::NoKeys)?;
-        let setup = BoundarySetup::new(first, config.srs.as_deref())?;
-        let root = Hex(manifest.root().0);
-        let keys = keys.into_iter().map(Arc::new).collect();
-        Ok((root, Arc::new(ServedParts { manifest: Arc::new(manifest), keys, setup })))
-    };
-    config.manifests.iter().map(of_path).collect()
-}
-
-/// The models beside these keys.
-fn shared(keys: &[PathBuf]) -> Result<BTreeMap<KeyDigest, Shared>, ServerError> {
-    let file_of = |path: &PathBuf| {
-        let (onnx, settings) = (path.with_extension("onnx"), KeyFiles::of_key(path).settings);
-        for path in [&onnx, &settings] {
-            std::fs::File::open(path)
-                .map_err(|source| ServerError::Shared { path: path.clone(), source })?;
-        }
-        Ok((read::key(path)?.digest(), Shared { onnx, settings }))
-    };
-    keys.iter().map(file_of).collect()
-}
-
 /// The market in the folder, and where its changes go.
 fn open(
     config: &Config,
     chain_id: u64,
     coordinator: Identity,
-    manifests: &Manifests,
+    divisions: &Divisions,
 ) -> Result<(Core, crate::journal::Pending, Disk), ServerError> {
     let path = config.folder.join("escrow.redb");
     let failed = |source| ServerError::Journal { path: path.clone(), source };
@@ -336,7 +266,7 @@ fn open(
     let (log, observed) = open_log(&mut objects, Log { chain, coordinator }, &escrow)?;
     let seed = unix_milliseconds();
     let market = Market::restore(config.rules.clone(), escrow, queue, seed, |job| {
-        remains(&objects, manifests, job)
+        remains(&objects, divisions, job)
     })?;
     Ok((Core::new(market, log, observed), pending, Disk { store, objects }))
 }
@@ -415,10 +345,10 @@ fn open_store(path: &Path) -> Result<RedbStore, JournalError> {
     Ok(opened?)
 }
 
-/// Manifests by their roots.
-type Manifests = BTreeMap<Hex<32>, Arc<Manifest>>;
+/// How models are cut, by the roots of their manifests.
+type Divisions = BTreeMap<Hex<32>, Arc<Division>>;
 
-fn remains(objects: &Objects, manifests: &Manifests, job: JobId) -> Option<Remains> {
+fn remains(objects: &Objects, divisions: &Divisions, job: JobId) -> Option<Remains> {
     let read_of = |job, kind| objects.get(job, kind).ok().flatten();
     let read = |kind| read_of(job, kind);
     let place = read(Kind::Place).and_then(|bytes| serde_json::from_slice(&bytes).ok());
@@ -431,7 +361,7 @@ fn remains(objects: &Objects, manifests: &Manifests, job: JobId) -> Option<Remai
             let proof = read(Kind::Proof).and_then(|bytes| ProofFile::decode(&bytes).ok());
             Some(PartRemains {
                 place: Place { whole: JobId(whole.0), index: usize::try_from(index).ok()? },
-                manifest: manifests.get(&request.order.model)?.clone(),
+                division: divisions.get(&request.order.model)?.clone(),
                 blinding: blinding.map(Arc::new),
                 proven_by: proof.map(|proof| Address(proof.claim.binding.payee)),
             })

@@ -40,7 +40,7 @@ wire! {
         pub durable: bool,
         /// The account of the node that has it, had it paid, or lost its stake.
         pub node: Option<Hex<20>>,
-        /// What that node gets, or got.
+        /// What that node gets, or got; of a model in parts, all of their nodes, once each part has one.
         pub price: Option<Decimal<u128>>,
         /// The node's answer.
         pub answer: Option<SignedAnswer>,
@@ -141,5 +141,27 @@ wire! {
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} ({}): {}", self.title, self.status, self.detail)
+    }
+}
+
+/// A file of a model that a coordinator shares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ModelFile {
+    /// The model, `.onnx`.
+    Onnx,
+    /// The settings that make integers of it, `.zkinfer.json`.
+    Settings,
+    /// Those of a part of a model, from 0.
+    PartSettings(usize),
+}
+
+impl ModelFile {
+    /// Its place below that of the model.
+    pub(crate) fn path(self) -> String {
+        match self {
+            Self::Onnx => "onnx".to_owned(),
+            Self::Settings => "settings".to_owned(),
+            Self::PartSettings(part) => format!("settings/{part}"),
+        }
     }
 }

@@ -40,7 +40,7 @@ use crate::{
     server::unix_milliseconds,
 };
 
-use load::{load_all, load_parts};
+use load::{Loaded, load};
 pub use options::{PartsOption, WorkerError, WorkerOptions};
 
 /// How long a node waits before it tries again.
@@ -96,8 +96,7 @@ impl Worker {
     pub fn new(options: &WorkerOptions) -> Result<Self, WorkerError> {
         let identity = Identity::load_or_create(&options.identity)?;
         let (client, view) = Client::connect(&options.market)?;
-        let parts = load_parts(options)?;
-        let models = load_all(options, &client, &view)?;
+        let Loaded { models, parts } = load(options, &client, &view)?;
         let served = |model: &Hex<32>| models.contains_key(&KeyDigest(Digest(model.0)));
         let has_parts = parts.keys().any(|(root, _)| view.manifests.contains(root));
         if !view.models.iter().any(served) && !has_parts {

@@ -8,6 +8,7 @@ use crate::{
     answer::SignedAnswer,
     order::JobRequest,
     part::{Blinding, Place},
+    ramp::Prices,
     sampling::Lot,
     sealed::BoxEvidence,
 };
@@ -22,6 +23,8 @@ pub enum Event {
         request: Arc<JobRequest>,
         /// Which part of it, and what blinds what that gives.
         part: Option<(Place, Option<Arc<Blinding>>)>,
+        /// What the node gets.
+        prices: Prices,
     },
     /// A node has it.
     Assigned {

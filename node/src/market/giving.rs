@@ -21,7 +21,7 @@ fn may_have<W: Waiter>(
     now: u64,
 ) -> bool {
     live.get(&job).is_none_or(|known| {
-        let price = known.request.order.price_at(seconds(now));
+        let price = known.prices.at(seconds(now));
         nodes.ask(node, known.model) <= price && known.request.is_for(node)
     })
 }
@@ -97,7 +97,7 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
             }
         }
         let until = until.min(deadline);
-        let price = Amount(known.request.order.price_at(seconds(now)));
+        let price = Amount(known.prices.at(seconds(now)));
         self.ledger.assign(job, node, price, until, seconds(now))?;
         let (request, revealed) = (known.request.clone(), known.lot.is_some());
         let part = known.place.map(|place| self.part_offer(place, &request));

@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
-use zkinfer::verifier::{KeyDigest, Manifest};
+use zkinfer::verifier::KeyDigest;
 use zkinfer_settlement::{Address, Amount, JobId};
 
 use super::seconds;
 use crate::{
     answer::{SignedAnswer, is_drawn},
+    division::Division,
     encoding::{Decimal, Hex},
     ledger::{Contract, Phase},
     offer::Offer,
     order::JobRequest,
     part::{Blinding, PartOffer, Place},
+    ramp::Prices,
     sampling::{ALWAYS, Lot, Sampling},
 };
 
@@ -35,6 +37,8 @@ pub(super) struct Live {
     pub(super) place: Option<Place>,
     /// The key of the model, or of the part.
     pub(super) model: KeyDigest,
+    /// What its node gets.
+    pub(super) prices: Prices,
     pub(super) answer: Option<Arc<SignedAnswer>>,
     /// Those of the lease, if there is one.
     pub(super) conditions: Option<Conditions>,
@@ -59,10 +63,22 @@ impl Conditions {
 }
 
 impl Live {
+    /// One of which nothing is known but its order.
     pub(super) fn new(request: Arc<JobRequest>, model: KeyDigest, timer: u64) -> Self {
-        let (answer, conditions, lot, offered, answered) = (None, None, None, None, None);
-        let (place, undrawn) = (None, false);
-        Self { request, place, model, answer, conditions, lot, undrawn, offered, answered, timer }
+        let prices = request.order.prices();
+        Self {
+            request,
+            place: None,
+            model,
+            prices,
+            answer: None,
+            conditions: None,
+            lot: None,
+            undrawn: false,
+            offered: None,
+            answered: None,
+            timer,
+        }
     }
 
     /// Nobody has it any more.
@@ -133,7 +149,7 @@ pub struct PartRemains {
     /// Which one, of which job.
     pub place: Place,
     /// All parts.
-    pub manifest: Arc<Manifest>,
+    pub division: Arc<Division>,
     /// What blinds what it gives to the next part.
     pub blinding: Option<Arc<Blinding>>,
     /// Whose proof of it is there.

@@ -7,8 +7,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use zkinfer::verifier::Manifest;
-use zkinfer_settlement::{Address, JobId, JobTerms, Refusal, ValuesDigest};
+use zkinfer::verifier::KeyDigest;
+use zkinfer_settlement::{Address, Amount, JobId, JobTerms, Refusal, ValuesDigest};
 
 use super::{
     Event, Live, Market, Waiter,
@@ -17,17 +17,19 @@ use super::{
 };
 use crate::{
     answer::{AnswerError, SignedAnswer},
+    division::Division,
     error::MarketError,
     ledger::{Contract, Ledger, Phase, is_repetition},
-    order::{JobRequest, Order, digest},
+    order::{JobRequest, Order, OrderError, digest},
     part::{Blinding, PartOffer, PartWork, Place},
     queue::Queue,
+    ramp::Prices,
 };
 
 /// A job of a model in parts.
 #[derive(Clone, Debug)]
 pub(super) struct Whole {
-    pub(super) manifest: Arc<Manifest>,
+    pub(super) division: Arc<Division>,
     /// The job of each part.
     pub(super) jobs: Vec<JobId>,
     pub(super) parts: Vec<PartState>,
@@ -53,12 +55,12 @@ impl Whole {
         remains: &Remains,
         phase: Phase,
     ) {
-        let PartRemains { place: Place { whole, index }, manifest, blinding, .. } = part;
+        let PartRemains { place: Place { whole, index }, division, blinding, .. } = part;
         let known = wholes.entry(*whole).or_insert_with(|| {
-            let count = manifest.parts.len();
-            let name = |index| JobId(manifest.part_job(index, &whole.0));
+            let count = division.count();
+            let name = |index| JobId(division.manifest().part_job(index, &whole.0));
             let jobs = (0..count).map(name).collect();
-            Self { manifest: manifest.clone(), jobs, parts: vec![PartState::default(); count] }
+            Self { division: division.clone(), jobs, parts: vec![PartState::default(); count] }
         });
         debug_assert_eq!(known.jobs.get(*index), Some(&job), "the name says the place");
         if let Some(state) = known.parts.get_mut(*index) {
@@ -70,16 +72,31 @@ impl Whole {
     }
 }
 
-/// The terms of the job of a part.
-pub(crate) fn part_terms(order: &Order, manifest: &Manifest, index: usize) -> JobTerms {
-    let model = manifest.parts.get(index).copied().unwrap_or(order.model());
+/// The terms of the job of a part, which gets so much at most.
+fn part_terms(order: &Order, model: KeyDigest, index: usize, most: u128) -> JobTerms {
     let input = if index == 0 { order.input() } else { digest(&[]) };
-    JobTerms { model, input, ..order.terms() }
+    JobTerms { model, input, price: Amount(most), ..order.terms() }
+}
+
+/// The jobs of all parts: their names, their terms, and what each gets.
+fn part_jobs(
+    order: &Order,
+    division: &Division,
+) -> Result<Vec<(JobId, JobTerms, Prices)>, OrderError> {
+    let (job, whole, manifest) = (order.job(), order.prices(), division.manifest());
+    let of_part = |(index, model): (usize, &KeyDigest)| {
+        let prices = division.prices(&whole, index)?;
+        let terms = part_terms(order, *model, index, prices.most);
+        Some((JobId(manifest.part_job(index, &job.0)), terms, prices))
+    };
+    let jobs: Option<Vec<_>> = manifest.parts.iter().enumerate().map(of_part).collect();
+    let (got, parts) = (whole.most, division.count());
+    jobs.ok_or(OrderError::PartsPrice { field: "order.price", got, parts })
 }
 
 impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
     /// Opens a job of a model in parts, unless it was opened before: one job for each part, of the
-    /// order's price and stake. The caller has checked the request, and drawn a blinding for each
+    /// order's stake and the part's share of its price. The caller has checked the request, and drawn a blinding for each
     /// boundary.
     ///
     /// # Errors
@@ -87,11 +104,11 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
     pub fn open_parts(
         &mut self,
         request: JobRequest,
-        manifest: &Arc<Manifest>,
+        division: &Arc<Division>,
         blindings: Vec<Blinding>,
         now: u64,
     ) -> Result<JobId, MarketError> {
-        let (order, count) = (&request.order, manifest.parts.len());
+        let (order, count) = (&request.order, division.count());
         let job = order.job();
         if self.wholes.contains_key(&job) {
             return Ok(job);
@@ -101,29 +118,25 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
             return Err(MarketError::Full { limit });
         }
         self.check_stake(order.terms().stake)?;
-        let jobs: Vec<(JobId, JobTerms)> = (0..count)
-            .map(|index| {
-                let name = JobId(manifest.part_job(index, &job.0));
-                (name, part_terms(order, manifest, index))
-            })
-            .collect();
-        match self.ledger.open_together(&jobs, seconds(now)) {
+        let jobs = part_jobs(order, division)?;
+        let opened: Vec<_> = jobs.iter().map(|(name, terms, _)| (*name, *terms)).collect();
+        match self.ledger.open_together(&opened, seconds(now)) {
             Err(error) if is_repetition(&error) => return Ok(job),
             opened => opened?,
         }
         let request = Arc::new(request);
         let mut blindings = blindings.into_iter().map(Arc::new);
-        let mut whole = Whole { manifest: manifest.clone(), jobs: Vec::new(), parts: Vec::new() };
-        for (index, (name, terms)) in jobs.into_iter().enumerate() {
+        let mut whole = Whole { division: division.clone(), jobs: Vec::new(), parts: Vec::new() };
+        for (index, (name, terms, prices)) in jobs.into_iter().enumerate() {
             let place = Place { whole: job, index };
             let blinding = blindings.next().filter(|_| index + 1 < count);
             let timer = terms.deadline;
             self.timers.insert((timer, name));
-            let live =
-                Live { place: Some(place), ..Live::new(request.clone(), terms.model, timer) };
-            self.live.insert(name, live);
+            let known = Live::new(request.clone(), terms.model, timer);
+            let known = Live { place: Some(place), prices: prices.clone(), ..known };
+            self.live.insert(name, known);
             let (request, part) = (request.clone(), Some((place, blinding.clone())));
-            self.events.push((name, Event::Opened { request, part }));
+            self.events.push((name, Event::Opened { request, part, prices }));
             whole.jobs.push(name);
             whole.parts.push(PartState { blinding, ..PartState::default() });
         }
@@ -165,7 +178,7 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
         let blinding_of = |index: Option<usize>| whole.parts.get(index?)?.blinding.clone();
         Some(PartWork {
             place,
-            manifest: whole.manifest.clone(),
+            division: whole.division.clone(),
             request: known.request.clone(),
             node: known.answer.as_ref().map(|answer| answer.answer.node.address()),
             taken: self.taken(place, &known.request),

@@ -257,10 +257,10 @@ fn batch_of(
 
 fn objects_of(job: JobId, event: &Event) -> Vec<Object> {
     let (kind, content) = match event {
-        Event::Opened { request, part: Some((place, blinding)) } => {
+        Event::Opened { request, part: Some((place, blinding)), .. } => {
             return part_objects(job, request, *place, blinding.as_deref());
         }
-        Event::Opened { request, part: None } => {
+        Event::Opened { request, part: None, .. } => {
             (Kind::Request, serde_json::to_vec(request.as_ref()))
         }
         Event::Forfeited { evidence, .. } => (Kind::Fault, serde_json::to_vec(evidence.as_ref())),

@@ -8,8 +8,7 @@ mod public;
 mod views;
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    path::PathBuf,
+    collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -24,35 +23,26 @@ use axum::{
 };
 use serde::Serialize;
 use tokio::sync::Semaphore;
-use zkinfer::{
-    BoundarySetup, SrsPolicy,
-    verifier::{KeyDigest, Manifest, VerifyingKey, keccak256},
-};
+use zkinfer::{SrsPolicy, verifier::keccak256};
 use zkinfer_settlement::{Address, Amount, DepositId, EscrowError, Refusal};
 
 use super::{
     actor::{Core, Handle},
+    catalog::Catalog,
     metrics::Metrics,
     page,
     problem::Refused,
     watch::Watchers,
 };
 use crate::{
-    account::PublicKey, config::Config, encoding::Hex, error::MarketError, objects::Objects,
-    signed::Guard,
+    account::PublicKey, config::Config, error::MarketError, objects::Objects, signed::Guard,
 };
 
 /// What handlers share.
 pub(crate) struct App {
     pub(crate) handle: Handle,
-    pub(crate) keys: BTreeMap<KeyDigest, Arc<VerifyingKey>>,
-    /// The keys of parts.
-    pub(crate) part_keys: BTreeMap<KeyDigest, Arc<VerifyingKey>>,
-    /// Models in parts, by the roots of their manifests.
-    pub(crate) parts: BTreeMap<Hex<32>, Arc<ServedParts>>,
-    /// The models that nodes are given.
-    pub(crate) shared: BTreeMap<KeyDigest, Shared>,
-    /// So many of them at once, because each is in memory while it is sent.
+    pub(crate) catalog: Catalog,
+    /// So many models are given to nodes at once, because each is in memory while it is sent.
     pub(crate) sharing: Semaphore,
     pub(crate) chain_id: u64,
     pub(crate) coordinator: PublicKey,
@@ -64,22 +54,6 @@ pub(crate) struct App {
     pub(crate) objects: Mutex<Objects>,
     pub(crate) watchers: Arc<Watchers>,
     pub(crate) metrics: Arc<Mutex<Metrics>>,
-}
-
-/// A model in parts that is served.
-#[derive(Debug)]
-pub(crate) struct ServedParts {
-    pub(crate) manifest: Arc<Manifest>,
-    pub(crate) keys: Vec<Arc<VerifyingKey>>,
-    /// By which one of two proofs that do not fit together is known.
-    pub(crate) setup: BoundarySetup,
-}
-
-/// The files of a model that nodes are given.
-#[derive(Clone, Debug)]
-pub(crate) struct Shared {
-    pub(crate) onnx: PathBuf,
-    pub(crate) settings: PathBuf,
 }
 
 impl std::fmt::Debug for App {
@@ -107,6 +81,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/models/{model}", get(public::model))
         .route("/v1/models/{model}/onnx", get(public::model_onnx))
         .route("/v1/models/{model}/settings", get(public::model_settings))
+        .route("/v1/models/{model}/settings/{part}", get(public::part_settings))
+        .route("/v1/models/{model}/manifest", get(public::manifest))
         .route("/v1/overview", get(public::overview))
         .route("/", get(page::html))
         .route("/page/style.css", get(page::style))

@@ -121,6 +121,14 @@ fn public() -> Vec<Operation> {
             .gives(Content::Bytes("application/octet-stream")),
         Operation::new("get", "/v1/models/{model}/settings", "Its settings, a .zkinfer.json")
             .gives(Content::Bytes("application/octet-stream")),
+        Operation::new("get", "/v1/models/{model}/settings/{part}", "Those of a part of it")
+            .gives(Content::Bytes("application/octet-stream")),
+        Operation::new(
+            "get",
+            "/v1/models/{model}/manifest",
+            "That of a model in parts, a .zkparts",
+        )
+        .gives(Content::Bytes("application/octet-stream")),
         Operation::new("get", "/healthz", "Whether changes reach the disk")
             .gives(Content::Bytes("application/json")),
         Operation::new("get", "/metrics", "For Prometheus")

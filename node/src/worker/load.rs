@@ -7,43 +7,55 @@ use zkinfer_settlement::JobId;
 
 use super::{PartsOption, WorkerError, WorkerOptions};
 use crate::{
-    client::Client, encoding::Hex, error::OfferError, fetched::fetch, offer::Offer,
-    order::JobRequest, served::Served, served_part::ServedPart, wire::MarketView,
+    client::Client,
+    encoding::Hex,
+    error::OfferError,
+    fetched::{fetch, fetch_parts},
+    offer::Offer,
+    order::JobRequest,
+    ramp::Prices,
+    served::Served,
+    served_part::ServedPart,
+    wire::MarketView,
 };
 
-/// The models that a node is told to serve, or else those that the coordinator shares.
-pub(super) fn load_all(
+/// What a node serves.
+pub(super) struct Loaded {
+    pub(super) models: BTreeMap<KeyDigest, Served>,
+    /// By the root of the manifest and the place.
+    pub(super) parts: BTreeMap<(Hex<32>, usize), ServedPart>,
+}
+
+/// The models and parts that a node is told to serve, or else all that the coordinator shares.
+pub(super) fn load(
     options: &WorkerOptions,
     client: &Client,
     view: &MarketView,
-) -> Result<BTreeMap<KeyDigest, Served>, WorkerError> {
+) -> Result<Loaded, WorkerError> {
     let srs = options.srs.as_deref();
     let own = options.models.iter().map(|path| shown(Served::load(path, srs)?, path));
     let none_named = options.models.is_empty() && options.parts.is_empty();
-    let shared = view.models.iter().filter(|_| none_named && view.shares_models);
-    let shared = shared.map(|&model| {
+    let wanted = none_named && view.shares_models;
+    let shared = view.models.iter().filter(|_| wanted).map(|&model| {
         let fetched = fetch(client, model, &options.fetched, srs);
         shown(fetched.map_err(|source| WorkerError::Fetch { model, source })?, &options.fetched)
     });
     let models = own.chain(shared).map(|served| served.map(|served| (served.digest(), served)));
     let models: BTreeMap<_, _> = models.collect::<Result<_, WorkerError>>()?;
-    if models.is_empty() && options.parts.is_empty() {
-        Err(WorkerError::NoModels)
-    } else {
-        Ok(models)
+    let only = &options.only;
+    let own = options.parts.iter().map(|PartsOption { manifest, model }| {
+        ServedPart::load(manifest, model, only, srs).map_err(WorkerError::from)
+    });
+    let shared = view.manifests.iter().filter(|_| wanted).map(|&model| {
+        let fetched = fetch_parts(client, model, &options.fetched, only, srs);
+        fetched.map_err(|source| WorkerError::Fetch { model, source })
+    });
+    let parts = own.chain(shared).collect::<Result<Vec<_>, _>>()?.into_iter().flatten();
+    let parts: BTreeMap<_, _> = parts.map(|part| (part.name(), part)).collect();
+    if models.is_empty() && parts.is_empty() {
+        return Err(WorkerError::NoModels);
     }
-}
-
-/// The parts that a node is told to serve, by manifest and place.
-pub(super) fn load_parts(
-    options: &WorkerOptions,
-) -> Result<BTreeMap<(Hex<32>, usize), ServedPart>, WorkerError> {
-    let mut parts = BTreeMap::new();
-    for PartsOption { manifest, model, only } in &options.parts {
-        let loaded = ServedPart::load(manifest, model, only, options.srs.as_deref())?;
-        parts.extend(loaded.into_iter().map(|part| (part.name(), part)));
-    }
-    Ok(parts)
+    Ok(Loaded { models, parts })
 }
 
 /// A model that a market can have: its claims show their output.
@@ -72,14 +84,14 @@ impl Offer {
         if self.order.job() != JobId(self.job.0) {
             return Err(OfferError::Name);
         }
-        self.check_terms()
+        self.check_terms(&self.order.prices())
     }
 
-    /// Whether price and moments are within the order.
-    pub(crate) fn check_terms(&self) -> Result<(), OfferError> {
+    /// Whether moments are within the order, and the price is one of these.
+    pub(crate) fn check_terms(&self, prices: &Prices) -> Result<(), OfferError> {
         let order = &self.order;
         let ordered = self.reveal_by <= self.prove_by && self.prove_by <= order.deadline;
-        let (got, least) = (self.price.0, order.price_at(0));
+        let (got, least) = (self.price.0, prices.at(0));
         if got < least {
             return Err(OfferError::Price { got, least });
         }

@@ -16,8 +16,10 @@ pub struct WorkerOptions {
     /// ONNX files, each with its settings and key beside it. Where none is named, the node serves all
     /// models that the coordinator shares.
     pub models: Vec<PathBuf>,
-    /// Models in parts of which the node serves all parts, or those that are named.
+    /// Models in parts that it serves.
     pub parts: Vec<PartsOption>,
+    /// Which parts of these, or of those that the coordinator shares, from 0; all where none is named.
+    pub only: Vec<usize>,
     /// The folder of the models that the coordinator shares.
     pub fetched: PathBuf,
     /// A ceremony's file; the development setup where none is given.
@@ -44,8 +46,6 @@ pub struct PartsOption {
     pub manifest: PathBuf,
     /// The ONNX file.
     pub model: PathBuf,
-    /// Which parts, from 0; all where none is named.
-    pub only: Vec<usize>,
 }
 
 /// Why a node does not start, or ends.

@@ -13,8 +13,8 @@ use zkinfer::{
     verifier::{ClaimedValues, ProofFile},
 };
 use zkinfer_node::{
-    Capabilities, Client, Config, Decimal, Hex, Identity, JobRequest, JobView, Offer, Order,
-    PartsOption, Rules, ServedPart, SignedAnswer, Wait, WorkerOptions,
+    Capabilities, Client, Config, Decimal, Division, Hex, Identity, JobRequest, JobView, Offer,
+    Order, PartsOption, Rules, ServedPart, SignedAnswer, Wait, WorkerOptions,
 };
 use zkinfer_settlement::{JobId, ValuesDigest};
 
@@ -61,7 +61,7 @@ impl Split {
     }
 
     fn option(&self) -> PartsOption {
-        PartsOption { manifest: self.manifest(), model: self.model.clone(), only: Vec::new() }
+        PartsOption { manifest: self.manifest(), model: self.model.clone() }
     }
 
     fn request(&self, buyer: &Identity, chain_id: u64, nonce: u64) -> JobRequest {
@@ -187,16 +187,16 @@ fn four_parts_on_four_nodes_complete_though_one_node_is_gone() {
     );
     for node in &nodes {
         let account = node.identity.address();
-        let own = parts.iter().filter(|part| part.node == Some(Hex(account.0))).count();
-        let earned = PRICE * u128::try_from(own).unwrap();
+        let own = parts.iter().filter(|part| part.node == Some(Hex(account.0)));
+        let earned: u128 = own.map(|part| part.price.0).sum();
         let view = client.account(account).unwrap();
         assert_eq!((view.balance, view.bond), (Decimal(play_money - 200 + earned), Decimal(200)));
     }
     let balance = client.account(buyer.address()).unwrap().balance;
-    assert_eq!(balance, Decimal(play_money - 4 * PRICE));
+    assert_eq!(balance, Decimal(play_money - PRICE));
     // The same order once more is the same job, and costs nothing.
     assert_eq!(client.submit(&request, Wait::None).unwrap().state, "settled");
-    assert_eq!(client.account(buyer.address()).unwrap().balance, Decimal(play_money - 4 * PRICE));
+    assert_eq!(client.account(buyer.address()).unwrap().balance, Decimal(play_money - PRICE));
     let (_, market) = Client::connect(&coordinator.url).unwrap();
     let (entries, _) = client.log(market.coordinator).unwrap();
     let opened: Vec<_> = entries.iter().filter(|entry| entry.event == "opened").collect();
@@ -251,12 +251,18 @@ fn every_lie_about_a_part_is_refused_by_name_and_costs_the_liar_alone() {
     let view = end_of(&client, job);
     assert_eq!(view.state, "settled");
     SPLIT.check(&client, &request, &view);
-    for (player, _) in &taken {
+    // Each has its share of the one price, as everybody computes it from the keys.
+    let manifest = SPLIT.parts.manifest.clone();
+    let shares = Division::of_keys(manifest, &SPLIT.parts.keys).shares(PRICE).unwrap();
+    assert_eq!((shares.len(), shares.iter().sum()), (PARTS, PRICE));
+    for (player, offer) in &taken {
+        let share = shares[usize::try_from(offer.part.as_ref().unwrap().index).unwrap()];
+        assert_eq!(offer.price, Decimal(share));
         let account = client.account(player.identity.address()).unwrap();
         let play_money = u128::from(PLAY_MONEY);
         assert_eq!(
             (account.balance, account.bond),
-            (Decimal(play_money - 200 + PRICE), Decimal(200))
+            (Decimal(play_money - 200 + share), Decimal(200))
         );
     }
 }
@@ -361,7 +367,20 @@ fn an_order_of_parts_that_is_none_is_refused_by_name() {
         ),
         (signed(&|order| order.sampling = sampling.clone()), "order", "order.sampling"),
         (signed(&|order| order.stake = Decimal(0)), "order", "order.stake"),
-        (signed(&|order| order.price = Decimal(30_000)), "funds", "120000 are needed"),
+        (signed(&|order| order.price = Decimal(120_000)), "funds", "120000 are needed"),
+        (
+            signed(&|order| order.price = Decimal(3)),
+            "order",
+            "order.price: 3 is not enough for 4 parts",
+        ),
+        (
+            signed(&|order| {
+                let (begins, ends) = (now(), now() + 9);
+                order.ramp = Some(zkinfer_node::Ramp { from: Decimal(2), begins, ends });
+            }),
+            "order",
+            "order.ramp.from: 2 is not enough",
+        ),
         (signed(&|order| order.input.0[0] ^= 1), "order", "its digest is"),
     ];
     for (request, word, named) in cases {

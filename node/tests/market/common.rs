@@ -190,6 +190,7 @@ pub(crate) fn options(url: &str, folder: &Path) -> WorkerOptions {
         identity: folder.join("node.key"),
         models: Vec::new(),
         parts: Vec::new(),
+        only: Vec::new(),
         fetched: folder.join("models"),
         srs: None,
         slots: 8,

@@ -5,9 +5,9 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc};
 
 use zkinfer::verifier::{ClaimedValues, Digest, KeyDigest, Manifest};
 use zkinfer_node::{
-    ALWAYS, Answer, Blinding, Capabilities, Decimal, Event, Hex, Identity, JobRequest, Market,
-    MarketError, Offer, Order, PartRemains, Place, PublicKey, Queue, Remains, Rules, SignedAnswer,
-    SqliteQueue, Waiter,
+    ALWAYS, Answer, Blinding, Capabilities, Decimal, Division, Event, Hex, Identity, JobRequest,
+    Market, MarketError, Offer, Order, PartRemains, Place, PublicKey, Queue, Remains, Rules,
+    SignedAnswer, SqliteQueue, Waiter,
 };
 use zkinfer_settlement::{JobId, ValuesDigest};
 
@@ -54,9 +54,10 @@ fn given(part: usize, taken: &[i64]) -> Vec<i64> {
     vec![taken.iter().sum::<i64>() + i64::try_from(part).unwrap()]
 }
 
-fn manifest() -> Arc<Manifest> {
+/// Parts of one weight.
+fn division() -> Arc<Division> {
     let parts = (1..).take(PARTS).map(|part| KeyDigest(Digest([part; 32]))).collect();
-    Arc::new(Manifest { model: Digest([0x55; 32]), parts })
+    Arc::new(Division::new(Manifest { model: Digest([0x55; 32]), parts }, [1; PARTS]))
 }
 
 /// What the coordinator's files have.
@@ -73,7 +74,7 @@ pub(crate) struct Parts {
     mail: Mail,
     now: u64,
     buyer: Identity,
-    manifest: Arc<Manifest>,
+    division: Arc<Division>,
     whole: JobId,
     files: Files,
     queue: Box<dyn Fn() -> Box<dyn Queue>>,
@@ -101,14 +102,14 @@ impl Parts {
         numbers.bonds.extend((0..NODES).map(|node| (key(node).address(), BOND)));
         let total = numbers.total();
         let market = Market::restore(part_rules(), numbers, queue(), 7, |_| None).unwrap();
-        let (mail, manifest, files) = (Mail::default(), manifest(), Files::default());
+        let (mail, division, files) = (Mail::default(), division(), Files::default());
         let whole = JobId([0; 32]);
         let now = 1_000_000;
-        Self { market, mail, now, buyer, manifest, whole, files, queue, total }
+        Self { market, mail, now, buyer, division, whole, files, queue, total }
     }
 
     fn hello(&mut self, node: u8) -> Vec<Offer> {
-        let models = self.manifest.parts.iter().map(|model| Hex(model.0.0)).collect();
+        let models = self.division.manifest().parts.iter().map(|model| Hex(model.0.0)).collect();
         let (device, asks) = ("cpu".to_owned(), None);
         let capabilities =
             Capabilities { models, slots: 1, device, memory_bytes: 0, asks, key: None };
@@ -127,10 +128,10 @@ impl Parts {
         let order = Order {
             chain_id: Decimal(7),
             buyer: self.buyer.public_key(),
-            model: Hex(self.manifest.root().0),
+            model: Hex(self.division.manifest().root().0),
             input: Hex(digest(&INPUT).0.0),
             nonce: Decimal(3),
-            price: Decimal(PRICE),
+            price: Decimal(PRICE * 4),
             stake: Decimal(STAKE),
             deadline: self.now / 1_000 + 10_000,
             sampling: None,
@@ -144,21 +145,21 @@ impl Parts {
         let request = self.request();
         self.whole = request.order.job();
         let blindings = (1..).take(PARTS - 1).map(|byte| vec![vec![Hex([byte; 32]); 10]]).collect();
-        let manifest = self.manifest.clone();
-        let job = self.market.open_parts(request, &manifest, blindings, self.now).unwrap();
+        let division = self.division.clone();
+        let job = self.market.open_parts(request, &division, blindings, self.now).unwrap();
         assert_eq!(job, self.whole);
         self.note();
     }
 
     fn job(&self, part: usize) -> JobId {
-        JobId(self.manifest.part_job(part, &self.whole.0))
+        JobId(self.division.manifest().part_job(part, &self.whole.0))
     }
 
     /// What the coordinator keeps of what has happened.
     fn note(&mut self) {
         for (job, event) in self.market.take_events() {
             match event {
-                Event::Opened { request, part: Some((place, blinding)) } => {
+                Event::Opened { request, part: Some((place, blinding)), .. } => {
                     let request = request.as_ref().clone();
                     self.files.requests.insert(job, (request, place, blinding));
                 }
@@ -181,11 +182,11 @@ impl Parts {
         let nothing: Box<dyn Queue> = Box::new(SqliteQueue::in_memory(1).unwrap());
         let empty = Market::restore(rules(), Numbers::default(), nothing, 0, |_| None).unwrap();
         drop(std::mem::replace(&mut self.market, empty));
-        let (files, manifest) = (&self.files, &self.manifest);
+        let (files, division) = (&self.files, &self.division);
         let remains = |job| {
             let (request, place, blinding) = files.requests.get(&job)?.clone();
             let proven_by = files.proofs.get(&job).map(|node| key(*node).address());
-            let part = PartRemains { place, manifest: manifest.clone(), blinding, proven_by };
+            let part = PartRemains { place, division: division.clone(), blinding, proven_by };
             let answer = files.answers.get(&job).cloned();
             Some(Remains { request, answer, lot: None, part: Some(part) })
         };

@@ -57,7 +57,7 @@ fn a_lease_that_came_to_nothing_is_given_again_at_the_price_of_its_moment() {
     assert_eq!(offered(&small).unwrap().price, Decimal(10));
     let again = small.offered();
     assert_eq!(JobId(again.job.0), job);
-    let risen = again.order.price_at(small.now / 1_000);
+    let risen = again.order.prices().at(small.now / 1_000);
     assert!(risen > 10 && again.price == Decimal(risen), "{again:?}");
     // The price ends, the job does not.
     small.pass(200);
@@ -160,7 +160,7 @@ fn a_ramp_over_http_pays_what_the_log_says() {
         let price = entry.price.unwrap().0;
         // The entry is written in the second of the lease, or just after it.
         let at = entry.at / 1_000;
-        assert!((order.price_at(at - 1)..=order.price_at(at)).contains(&price), "{entry:?}");
+        assert!((order.prices().at(at - 1)..=order.prices().at(at)).contains(&price), "{entry:?}");
     }
     let report = zkinfer_node::report(&entries, chain.head());
     let earned: u128 = report.nodes.iter().map(|node| node.earned.parse::<u128>().unwrap()).sum();

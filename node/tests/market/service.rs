@@ -156,7 +156,7 @@ fn the_api_describes_itself() {
     };
     let document: serde_json::Value = serde_json::from_str(&get("/openapi.json")).unwrap();
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 21);
+    assert_eq!(paths.len(), 23);
     let order = &document["components"]["schemas"]["Order"];
     assert_eq!(
         order["required"].as_array().unwrap().len(),

@@ -46,6 +46,25 @@ impl FromRequestParts<Arc<App>> for OfModel {
     }
 }
 
+/// The part that the path names: the model's name, and which part of it, from 0.
+pub(super) struct OfPart(pub(super) Hex<32>, pub(super) usize);
+
+impl FromRequestParts<Arc<App>> for OfPart {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refused> {
+        let malformed = |error: &dyn std::fmt::Display| {
+            Refused::bad("malformed", "The path names no part of a model", error)
+        };
+        let path = Path::<(String, String)>::from_request_parts(parts, app).await;
+        let Path((model, part)) = path.map_err(|error| malformed(&error))?;
+        let model = model.parse().map_err(|error| malformed(&format_args!("model: {error}")))?;
+        let number = part.parse();
+        let number = number.map_err(|error| malformed(&format_args!("part: {part}: {error}")))?;
+        Ok(Self(model, number))
+    }
+}
+
 /// The account that the path names.
 pub(super) struct OfAccount(pub(super) Hex<20>);
 

@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use tokio::time::{Instant, timeout_at};
-use zkinfer::verifier::{KeyDigest, Manifest, VerifyingKey};
+use zkinfer::verifier::{KeyDigest, VerifyingKey};
 use zkinfer_settlement::JobId;
 
 use super::{
@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     beacon::{check_round, round_of},
+    division::Division,
     error::{MarketError, RevealError},
     ledger::{Ledger, Phase},
     objects::Kind,
@@ -79,19 +80,19 @@ impl Wait {
 }
 
 pub(super) fn key_of(app: &App, model: KeyDigest) -> Result<Arc<VerifyingKey>, Refused> {
-    let found = app.keys.get(&model).cloned();
+    let found = app.catalog.keys.get(&model).cloned();
     found.ok_or_else(|| Refused::not_found(format_args!("there is no model {model}")))
 }
 
 /// What an order asks for: a model, or one in parts with what blinds what goes between them.
 enum Asked {
     Model,
-    Parts(Arc<Manifest>, Vec<Blinding>),
+    Parts(Arc<Division>, Vec<Blinding>),
 }
 
 /// Whether it is an order for something that is served.
 fn checked(app: &App, request: &JobRequest) -> Result<Asked, Refused> {
-    let Some(parts) = app.parts.get(&request.order.model) else {
+    let Some(parts) = app.catalog.parts.get(&request.order.model) else {
         let key = key_of(app, request.order.model())?;
         request.check(app.chain_id, &key).map_err(MarketError::from)?;
         return Ok(Asked::Model);
@@ -99,11 +100,11 @@ fn checked(app: &App, request: &JobRequest) -> Result<Asked, Refused> {
     let (Some(first), Some(last)) = (parts.keys.first(), parts.keys.last()) else {
         return Err(Refused::not_found("a manifest without parts"));
     };
-    let checked = request.check_parts(app.chain_id, &parts.manifest, [first, last]);
+    let checked = request.check_parts(app.chain_id, &parts.division, [first, last]);
     checked.map_err(MarketError::from)?;
     let between = parts.keys.iter().take(parts.keys.len().saturating_sub(1));
     let blindings = between.map(|key| draw_blinding(given_columns(key))).collect();
-    Ok(Asked::Parts(parts.manifest.clone(), blindings))
+    Ok(Asked::Parts(parts.division.clone(), blindings))
 }
 
 pub(super) async fn submit(
@@ -126,10 +127,7 @@ pub(super) async fn submit(
     let (job, play_money) = (request.order.job(), app.config.play_money);
     let subject = match &asked {
         Asked::Model => Subject::One(job),
-        Asked::Parts(manifest, _) => {
-            let names = (0..manifest.parts.len()).map(|index| manifest.part_job(index, &job.0));
-            Subject::Parts(job, Arc::new(names.map(JobId).collect()))
-        }
+        Asked::Parts(division, _) => Subject::parts(job, division),
     };
     let first = watch(&app, &subject);
     let open = move |core: &mut Core| {
@@ -137,8 +135,8 @@ pub(super) async fn submit(
         let now = core.now();
         match asked {
             Asked::Model => core.market.open(request, now),
-            Asked::Parts(manifest, blindings) => {
-                core.market.open_parts(request, &manifest, blindings, now)
+            Asked::Parts(division, blindings) => {
+                core.market.open_parts(request, &division, blindings, now)
             }
         }
     };

@@ -14,7 +14,7 @@ use zkinfer::verifier::{
 use zkinfer_settlement::{Address, Amount, EscrowError, JobId};
 
 use super::{
-    App, ServedParts,
+    App,
     extract::{Named, Raw, Sent, Signed, SignedWith},
     jobs::key_of,
     json, parts, welcome,
@@ -31,6 +31,7 @@ use crate::{
     sealed::BoxEvidence,
     server::{
         actor::{Core, Polling},
+        catalog::ServedParts,
         problem::Refused,
     },
     wire::{AccountView, Held, Hello, HelloReply, Move},
@@ -98,7 +99,7 @@ fn order_of(app: &App, job: JobId) -> Result<(Arc<JobRequest>, Arc<VerifyingKey>
 /// A part that something can still happen to, and the parts of its model.
 fn part_of(app: &App, job: JobId) -> Result<Option<(PartWork, Arc<ServedParts>)>, Refused> {
     let Some(work) = app.handle.now(|core| core.market.part_work(job))? else { return Ok(None) };
-    let parts = app.parts.get(&work.request.order.model).cloned();
+    let parts = app.catalog.parts.get(&work.request.order.model).cloned();
     let parts = parts.ok_or(MarketError::NotLive { job })?;
     Ok(Some((work, parts)))
 }
@@ -112,7 +113,7 @@ pub(super) async fn answer(
         Some((work, parts)) => {
             let index = work.place.index;
             let key = parts.keys.get(index).ok_or(MarketError::NotLive { job })?;
-            signed.check_part(&work.request.order, &parts.manifest, index, key)
+            signed.check_part(&work.request.order, parts.division.manifest(), index, key)
         }
         None => {
             let (request, key) = order_of(&app, job)?;

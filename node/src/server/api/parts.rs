@@ -13,13 +13,13 @@ use zkinfer::verifier::{
 };
 use zkinfer_settlement::JobId;
 
-use super::{App, ServedParts, nodes::read_proof, views::read};
+use super::{App, nodes::read_proof, views::read};
 use crate::{
     error::MarketError,
     objects::{Kind, Object},
     order::digest,
     part::{PartRefusal, PartWork, check_part_proof},
-    server::{actor::Stopped, problem::Refused},
+    server::{actor::Stopped, catalog::ServedParts, problem::Refused},
 };
 
 /// Takes the proof of a part; if it is the last that was missing, everybody is paid.
@@ -82,7 +82,7 @@ async fn settle(app: &Arc<App>, whole: JobId) -> Result<(), Refused> {
         Some(known.0)
     });
     let request = request.ok_or(MarketError::NotLive { job: whole })?;
-    let parts = app.parts.get(&request.order.model).cloned();
+    let parts = app.catalog.parts.get(&request.order.model).cloned();
     let parts = parts.ok_or(MarketError::NotLive { job: whole })?;
     let mut files = Vec::new();
     for job in jobs {
@@ -92,7 +92,7 @@ async fn settle(app: &Arc<App>, whole: JobId) -> Result<(), Refused> {
     let job = request.order.binding(zkinfer_settlement::Address::NOBODY);
     let (policy, input) = (app.policy, request.input.clone());
     let verified = tokio::task::spawn_blocking(move || {
-        verify(&parts.manifest, &parts.keys, (&job, &input), &files, policy)
+        verify(parts.division.manifest(), &parts.keys, (&job, &input), &files, policy)
     });
     let verified = verified.await.map_err(|_| Stopped)?.map_err(|why| {
         tracing::error!(job = %whole, why, "parts that were checked one by one do not fit together");

@@ -1,22 +1,17 @@
 //! What anybody may ask.
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, PoisonError},
-};
+use std::sync::{Arc, PoisonError};
 
 use axum::{
     extract::State,
     http::{HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
-use zkinfer::verifier::{Digest, KeyDigest};
 use zkinfer_settlement::Address;
 
 use super::{
-    App, Shared,
-    extract::{OfAccount, OfModel},
-    jobs::key_of,
+    App,
+    extract::{OfAccount, OfModel, OfPart},
     json,
     nodes::account_view,
     parameter,
@@ -25,15 +20,15 @@ use crate::{
     encoding::{Decimal, Hex},
     log::LogPage,
     server::{actor::unix_milliseconds, openapi, problem::Refused},
-    wire::{MarketView, NodeList},
+    wire::{MarketView, ModelFile, NodeList},
 };
 
 pub(super) async fn market(State(app): State<Arc<App>>) -> Response {
     let rules = &app.config.rules;
     let view = MarketView {
         chain_id: Decimal(app.chain_id),
-        models: app.keys.keys().map(|model| Hex(model.0.0)).collect(),
-        manifests: app.parts.keys().copied().collect(),
+        models: app.catalog.keys.keys().map(|model| Hex(model.0.0)).collect(),
+        manifests: app.catalog.parts.keys().copied().collect(),
         shares_models: app.config.share_models,
         coordinator: app.coordinator,
         coordinator_ss58: coordinator_ss58(&app),
@@ -98,40 +93,49 @@ pub(super) async fn account(
 
 pub(super) async fn model(
     State(app): State<Arc<App>>,
-    OfModel(Hex(model)): OfModel,
+    OfModel(model): OfModel,
 ) -> Result<Response, Refused> {
-    let model = KeyDigest(Digest(model));
-    let key = match app.part_keys.get(&model) {
-        Some(key) => key.clone(),
-        None => key_of(&app, model)?,
-    };
+    let key = app.catalog.key(model);
+    let key = key.ok_or_else(|| Refused::not_found(format_args!("there is no model {model}")))?;
     Ok(bytes(key.encode()))
+}
+
+pub(super) async fn manifest(
+    State(app): State<Arc<App>>,
+    OfModel(model): OfModel,
+) -> Result<Response, Refused> {
+    let parts = app.catalog.parts.get(&model);
+    let missing = || Refused::not_found(format_args!("there is no model in parts {model}"));
+    Ok(bytes(parts.ok_or_else(missing)?.division.manifest().encode().into_bytes()))
 }
 
 pub(super) async fn model_onnx(
     State(app): State<Arc<App>>,
     OfModel(model): OfModel,
 ) -> Result<Response, Refused> {
-    shared(&app, model, |shared| &shared.onnx).await
+    shared(&app, model, ModelFile::Onnx).await
 }
 
 pub(super) async fn model_settings(
     State(app): State<Arc<App>>,
     OfModel(model): OfModel,
 ) -> Result<Response, Refused> {
-    shared(&app, model, |shared| &shared.settings).await
+    shared(&app, model, ModelFile::Settings).await
 }
 
-async fn shared(
-    app: &App,
-    model: Hex<32>,
-    file: fn(&Shared) -> &PathBuf,
+pub(super) async fn part_settings(
+    State(app): State<Arc<App>>,
+    OfPart(model, part): OfPart,
 ) -> Result<Response, Refused> {
-    let found = app.shared.get(&KeyDigest(Digest(model.0)));
-    let found = found.ok_or_else(|| {
-        Refused::not_found(format_args!("this coordinator shares no model {model}"))
+    shared(&app, model, ModelFile::PartSettings(part)).await
+}
+
+async fn shared(app: &App, model: Hex<32>, file: ModelFile) -> Result<Response, Refused> {
+    let path = app.catalog.file(model, file).ok_or_else(|| {
+        let file = file.path();
+        Refused::not_found(format_args!("this coordinator shares no {file} of a model {model}"))
     })?;
-    let path = file(found).clone();
+    let path = path.to_owned();
     let busy = || Refused::busy("busy", "other nodes are being given models; try again later");
     let _one_at_a_time = app.sharing.try_acquire().map_err(|_| busy())?;
     let read = tokio::task::spawn_blocking(move || std::fs::read(path)).await;

@@ -9,6 +9,7 @@ use super::{App, json};
 use crate::{
     answer::SignedAnswer,
     beacon::round_of,
+    division::Division,
     encoding::{Decimal, Hex},
     error::MarketError,
     ledger::{Contract, Ledger, Phase},
@@ -45,12 +46,16 @@ impl Subject {
         let request = read(app, job, Kind::Request)?;
         let request: Option<JobRequest> =
             request.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let parts = request.and_then(|request| app.parts.get(&request.order.model));
+        let parts = request.and_then(|request| app.catalog.parts.get(&request.order.model));
         let parts =
             parts.ok_or_else(|| Refused::not_found(format_args!("there is no job {job}")))?;
-        let names =
-            (0..parts.manifest.parts.len()).map(|index| parts.manifest.part_job(index, &job.0));
-        Ok(Self::Parts(job, Arc::new(names.map(JobId).collect())))
+        Ok(Self::parts(job, &parts.division))
+    }
+
+    /// The parts of a job.
+    pub(super) fn parts(job: JobId, division: &Division) -> Self {
+        let names = (0..division.count()).map(|index| division.manifest().part_job(index, &job.0));
+        Self::Parts(job, Arc::new(names.map(JobId).collect()))
     }
 
     /// The name.
@@ -119,10 +124,10 @@ fn look_at_one(core: &mut Core, job: JobId) -> Result<Option<Seen>, MarketError>
 const WORST_FIRST: [&str; 6] = ["slashed", "refunded", "cancelled", "staked", "open", "settled"];
 
 fn look_at_parts(core: &mut Core, jobs: &[JobId]) -> Result<Option<Seen>, MarketError> {
-    let (mut parts, mut ended) = (Vec::new(), Vec::new());
+    let (mut parts, mut ended, mut price) = (Vec::new(), Vec::new(), Some(0u128));
     let (mut request, mut answer) = (None, None);
     for &job in jobs {
-        let Some(Contract { phase, .. }) = core.market.ledger().contract(job)? else {
+        let Some(Contract { phase, terms }) = core.market.ledger().contract(job)? else {
             return Ok(None);
         };
         let (of_part, given) = core.market.known(job).unzip();
@@ -134,10 +139,12 @@ fn look_at_parts(core: &mut Core, jobs: &[JobId]) -> Result<Option<Seen>, Market
             job: Hex(job.0),
             state: phase.name().to_owned(),
             node: phase.node().map(|node| Hex(node.0)),
+            price: Decimal(phase.price().unwrap_or(terms.price).0),
             answered: answered || settled,
             proven: core.market.is_delivered(job) || settled,
         });
         ended.push(phase.ended_at());
+        price = price.zip(phase.price()).map(|(sum, one)| sum.saturating_add(one.0));
     }
     let is_there = |state: &&&str| parts.iter().any(|part| part.state == ***state);
     let state = WORST_FIRST.iter().find(is_there).copied().unwrap_or("open");
@@ -150,7 +157,7 @@ fn look_at_parts(core: &mut Core, jobs: &[JobId]) -> Result<Option<Seen>, Market
             state
         },
         node: None,
-        price: None,
+        price: price.map(Decimal),
         at: at.and_then(|at| at.into_iter().max()),
         lot: None,
         request,

@@ -39,12 +39,12 @@ fn parts_go_from_node_to_node_and_are_paid_together() {
     assert!(parts.market.ledger().paid.values().all(|times| *times == 1));
     // The same order once more is the same job.
     let request = parts.request();
-    let manifest = parts.manifest.clone();
+    let division = parts.division.clone();
     let again = JobRequest {
         order: Order { deadline: request.order.deadline, ..request.order.clone() },
         ..request
     };
-    let same = parts.market.open_parts(again, &manifest, Vec::new(), parts.now).unwrap();
+    let same = parts.market.open_parts(again, &division, Vec::new(), parts.now).unwrap();
     assert_eq!((same, parts.buyers()), (parts.whole, 1_000 - PRICE * 4));
 }
 
@@ -118,9 +118,9 @@ fn parts_are_taken_back_together_or_not_at_all() {
 fn parts_that_nobody_can_pay_for_are_not_opened() {
     let mut parts = Parts::new();
     let order = Order { stake: Decimal(STAKE + 1), ..parts.request().order };
-    let manifest = parts.manifest.clone();
+    let division = parts.division.clone();
     let request = order.request(&parts.buyer, INPUT.to_vec());
-    let refused = parts.market.open_parts(request, &manifest, Vec::new(), parts.now).unwrap_err();
+    let refused = parts.market.open_parts(request, &division, Vec::new(), parts.now).unwrap_err();
     assert!(matches!(refused, MarketError::StakeTooLarge { .. }), "{refused}");
     assert_eq!(parts.market.live_count(), 0);
 }
