@@ -102,23 +102,20 @@ pub struct Settled {
     pub(crate) at: u64,
 }
 
-/// The prover has got the price for its answer, which nobody has asked it to prove, and its stake
-/// back.
+/// The prover has got the price, and its stake back, without a proof of the job: for an answer `O`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Accepted {
+pub struct Paid<O> {
     pub(crate) prover: Address,
     pub(crate) price: Amount,
-    pub(crate) output: ValuesDigest,
+    pub(crate) output: O,
     pub(crate) at: u64,
 }
 
-/// The prover has got the price, and its stake back, for a job that cannot be done as it was ordered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Forfeited {
-    pub(crate) prover: Address,
-    pub(crate) price: Amount,
-    pub(crate) at: u64,
-}
+/// Paid for an answer that nobody has asked the prover to prove.
+pub type Accepted = Paid<ValuesDigest>;
+
+/// Paid for a job that cannot be done as it was ordered.
+pub type Forfeited = Paid<()>;
 
 /// The buyer has got the price back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -372,7 +369,7 @@ impl Job<Settled> {
     }
 }
 
-impl Job<Forfeited> {
+impl<O> Job<Paid<O>> {
     /// Who was paid.
     #[must_use]
     pub fn prover(&self) -> Address {
@@ -393,28 +390,10 @@ impl Job<Forfeited> {
 }
 
 impl Job<Accepted> {
-    /// Who was paid.
-    #[must_use]
-    pub fn prover(&self) -> Address {
-        self.state.prover
-    }
-
-    /// What was paid.
-    #[must_use]
-    pub fn price(&self) -> Amount {
-        self.state.price
-    }
-
     /// The output that was answered. Nothing has shown that it is the model's.
     #[must_use]
     pub fn output(&self) -> ValuesDigest {
         self.state.output
-    }
-
-    /// When it was paid.
-    #[must_use]
-    pub fn at(&self) -> u64 {
-        self.state.at
     }
 }
 

@@ -87,8 +87,8 @@ pub use audit::Audit;
 pub use error::EscrowError;
 pub use escrow::Escrow;
 pub use job::{
-    Accepted, AnyJob, Cancelled, Delivery, Forfeited, Job, JobTerms, MAX_SECONDS, Open, Receipt,
-    Refunded, Settled, Slashed,
+    Accepted, AnyJob, Cancelled, Delivery, Forfeited, Job, JobTerms, MAX_SECONDS, Open, Paid,
+    Receipt, Refunded, Settled, Slashed,
 };
 pub use quantities::{Address, Amount, DepositId, JobId, ValuesDigest, WithdrawalId};
 pub use record::{RecordError, RecordKey};

@@ -246,7 +246,7 @@ fn encode_state(state: &StoredState, value: &mut Vec<u8>) {
             value.extend(output.0.0);
             value.extend(at.to_be_bytes());
         }
-        StoredState::Forfeited(Forfeited { prover, price, at }) => {
+        StoredState::Forfeited(Forfeited { prover, price, output: (), at }) => {
             value.push(7);
             value.extend(prover.0);
             value.extend(price.0.to_be_bytes());
@@ -398,6 +398,7 @@ impl<'a> Reader<'a> {
                 at: self.u64()?,
             }),
             _ => StoredState::Forfeited(Forfeited {
+                output: (),
                 prover: self.address()?,
                 price: self.amount()?,
                 at: self.u64()?,

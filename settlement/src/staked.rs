@@ -144,7 +144,7 @@ impl Job<Staked> {
             return Err(Refusal::AlreadyAnswered { output });
         }
         let prover = self.prover();
-        Ok(self.into_state(Forfeited { prover, price, at: now }))
+        Ok(self.into_state(Forfeited { prover, price, output: (), at: now }))
     }
 
     pub(crate) fn slash(self, now: u64) -> Result<Job<Slashed>, Refusal> {

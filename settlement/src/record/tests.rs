@@ -55,7 +55,7 @@ fn states() -> impl Strategy<Value = StoredState> {
         ),
         (any::<[u8; 20]>(), any::<u64>(), any::<u128>()).prop_map(|(prover, at, price)| {
             let (prover, price) = (Address(prover), Amount(price));
-            StoredState::Forfeited(Forfeited { prover, price, at })
+            StoredState::Forfeited(Forfeited { prover, price, output: (), at })
         }),
     ]
 }
@@ -218,8 +218,9 @@ fn jobs_that_no_operation_leads_to_are_refused() {
     let accepted = |prover, price| {
         StoredState::Accepted(Accepted { prover, price: Amount(price), output, at: 9 })
     };
-    let forfeited =
-        |prover, price| StoredState::Forfeited(Forfeited { prover, price: Amount(price), at: 9 });
+    let forfeited = |prover, price| {
+        StoredState::Forfeited(Forfeited { prover, price: Amount(price), output: (), at: 9 })
+    };
     let impossible = [
         (terms_of(0, 5, None), StoredState::Open),
         (terms_of(u128::MAX, 1, None), StoredState::Open),
@@ -308,7 +309,8 @@ fn the_bytes_of_this_version_stay() {
     let job = AnyJob::restore(JobId([1; 32]), terms_of(6, 5, None), accepted).unwrap();
     let value = [vec![6], vec![7; 20], amount(4), vec![9; 32], small(7)].concat();
     assert!(Entry::Job(job).encode().value.ends_with(&value));
-    let forfeited = StoredState::Forfeited(Forfeited { prover: account, price: Amount(4), at: 7 });
+    let forfeited =
+        StoredState::Forfeited(Forfeited { prover: account, price: Amount(4), output: (), at: 7 });
     let job = AnyJob::restore(JobId([1; 32]), terms_of(6, 5, None), forfeited).unwrap();
     let value = [vec![7], vec![7; 20], amount(4), small(7)].concat();
     assert!(Entry::Job(job).encode().value.ends_with(&value));
