@@ -17,7 +17,7 @@ pub(crate) use self::{
     chain::{Contract, ContractCall, ContractExport, ContractOpening},
     devices::{DeviceName, FindDevices, Icicle},
     manual::{Completions, Man},
-    model::{Alarm, Inspect, KeySource, Quote, Run, or_no_model},
+    model::{Alarm, Inspect, KeySource, ModelSource, Quote, Run, or_no_model},
     parts::Split,
     prove::{Job, Prove, Setup},
     srs::{Srs, SrsGen, SrsImport, SrsInfo},

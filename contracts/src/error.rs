@@ -7,7 +7,10 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum ContractError {
     /// The key is of a part of a model.
-    #[error("the contract checks keys of whole models only")]
+    #[error(
+        "the contract checks keys of whole models only: proofs of parts show nothing one by one; \
+         `verify --manifest` checks all of them together, and an escrow of zkinfer-settlement pays"
+    )]
     Statement,
     /// The key is of several claims in a proof, the proof file of one claim alone, or the other way
     /// round.

@@ -224,9 +224,9 @@ pub(crate) struct TestSet {
     pub(crate) test_set: Option<PathBuf>,
 }
 
-/// What keys are made from.
+/// What a model in integers is made from.
 #[derive(Debug, clap::Args)]
-pub(crate) struct KeySource {
+pub(crate) struct ModelSource {
     /// The ONNX file.
     pub(crate) model: PathBuf,
     #[command(flatten)]
@@ -236,6 +236,13 @@ pub(crate) struct KeySource {
     pub(crate) input: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) quantize: Quantize,
+}
+
+/// What keys are made from.
+#[derive(Debug, clap::Args)]
+pub(crate) struct KeySource {
+    #[command(flatten)]
+    pub(crate) of: ModelSource,
     #[command(flatten)]
     pub(crate) test_set: TestSet,
     #[command(flatten)]
@@ -275,15 +282,8 @@ impl From<EvmFork> for zkinfer::EvmFork {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Quote {
-    /// The ONNX file.
-    pub(crate) model: PathBuf,
     #[command(flatten)]
-    pub(crate) import: Import,
-    /// An input to calibrate with, where there are no samples.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) input: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) quantize: Quantize,
+    pub(crate) of: ModelSource,
     /// The prices of the chain that is to verify proofs.
     #[arg(long, value_name = "FORK", default_value = "osaka")]
     pub(crate) evm_fork: EvmFork,

@@ -18,9 +18,9 @@ pub(crate) fn run(args: &args::Setup, output: &Output) -> Result<Outcome> {
     let source = &args.source;
     let files = match &args.output {
         Some(key) => KeyFiles::of_key(key),
-        None => KeyFiles::beside_model(&source.model),
+        None => KeyFiles::beside_model(&source.of.model),
     };
-    let stored = args::or_no_model(&source.model, || files.stored())?;
+    let stored = args::or_no_model(&source.of.model, || files.stored())?;
     let Source { model, quantized, accuracy, survey, reference } =
         Source::read(source, &files.settings, stored.as_ref(), output)?;
     let (srs, device) = (source.srs.file.as_deref(), Device::default());

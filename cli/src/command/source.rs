@@ -1,4 +1,5 @@
-//! What `setup` and `split` begin with: a model in integers, beside its float form.
+//! What `setup` and `split` begin with: a model in integers, beside its float form. `quote` needs the
+//! integers alone.
 
 use std::path::Path;
 
@@ -13,6 +14,32 @@ use crate::{
     args,
     output::Output,
 };
+
+/// A model in integers.
+pub(super) struct InIntegers {
+    pub(super) model: Model,
+    pub(super) quantized: Quantized,
+    /// The input to calibrate with, if one was named.
+    data: Option<InputData>,
+    /// Its tensors.
+    inputs: Vec<Tensors>,
+}
+
+impl InIntegers {
+    /// Reads the model and its samples, and quantizes by the settings of that file if it is there.
+    pub(super) fn read(args: &args::ModelSource, settings: &Path, output: &Output) -> Result<Self> {
+        let (data, recipe) = args::or_no_model(&args.model, || {
+            let data = args.input.as_deref().map(InputData::read).transpose()?;
+            Ok((data, args.quantize.recipe()?))
+        })?;
+        let shapes: Vec<_> =
+            recipe.shapes().into_iter().chain(data.iter().map(Shapes::Input)).collect();
+        let model = args.import.open(&args.model, &shapes, output)?;
+        let inputs = data.iter().map(|data| model.input(data)).collect::<Result<Vec<_>, _>>()?;
+        let quantized = model.quantize(&recipe, settings, &inputs)?;
+        Ok(Self { model, quantized, data, inputs })
+    }
+}
 
 /// What keys are made from, compared with the float model before any is written.
 pub(super) struct Source {
@@ -35,15 +62,8 @@ impl Source {
         stored: Option<&VerifyingKey>,
         output: &Output,
     ) -> Result<Self> {
-        let (data, recipe) = args::or_no_model(&args.model, || {
-            let data = args.input.as_deref().map(InputData::read).transpose()?;
-            Ok((data, args.quantize.recipe()?))
-        })?;
-        let shapes: Vec<_> =
-            recipe.shapes().into_iter().chain(data.iter().map(Shapes::Input)).collect();
-        let model = args.import.open(&args.model, &shapes, output)?;
-        let inputs = data.iter().map(|data| model.input(data)).collect::<Result<Vec<_>, _>>()?;
-        let mut quantized = model.quantize(&recipe, settings, &inputs)?;
+        let InIntegers { model, mut quantized, data, inputs } =
+            InIntegers::read(&args.of, settings, output)?;
         let test_set = args.test_set.test_set.as_deref();
         let accuracy = bound_accuracy(&model, &mut quantized, test_set, stored, output)?;
         let (survey, reference) =

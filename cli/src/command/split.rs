@@ -21,7 +21,7 @@ pub(crate) fn run(args: &args::Split, output: &Output) -> Result<Outcome> {
     }
     let files = PartFiles::in_folder(&args.output);
     let source = &args.source;
-    let beside = KeyFiles::beside_model(&source.model);
+    let beside = KeyFiles::beside_model(&source.of.model);
     let Source { model, quantized, accuracy, .. } =
         Source::read(source, &beside.settings, None, output)?;
     let making = Making {

@@ -279,3 +279,14 @@ fn what_does_not_go_together_is_refused() {
     fs::write(other.path(MANIFEST), spaced).unwrap();
     other.fails(&[VERIFY, &PROOFS[..1]].concat(), &["model.zkparts"]);
 }
+
+/// A contract pays for one proof, and that of a part shows nothing alone.
+#[test]
+fn a_part_has_no_form_on_chain() {
+    let workplace = proven();
+    let named = &["keys of whole models only", "verify --manifest"];
+    let key = ["--key", "parts/part-1.zkvk"];
+    workplace.fails(&[&["contract", "export", "-o", "sol"], &key[..]].concat(), named);
+    workplace.fails(&[&["contract", "call", PROOFS[1]], &key[..]].concat(), named);
+    assert!(!workplace.path("sol").exists(), "nothing is left of it");
+}

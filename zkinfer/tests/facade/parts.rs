@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, fmt::Write as _, num::NonZeroU32};
 
 use zkinfer::{
-    Device, Error, InputData, Links, Making, Model, Part, PartFiles, Parts, PartsExpectation,
-    Recipe, SplitError, SrsPolicy,
+    Blame, BoundarySetup, Device, Error, InputData, Links, Making, Model, Part, PartFiles, Parts,
+    PartsExpectation, Recipe, SplitError, SrsPolicy,
     models::{execute, quantize_inputs},
     verifier::JobBinding,
 };
@@ -129,4 +129,30 @@ fn a_recurrent_network_is_proven_in_parts_that_are_cut_between_its_steps() {
     let [first, second, third] = proofs;
     let refused = expected.check(&[first, third, second]).unwrap_err();
     assert_eq!(refused.codes(), ["parts-order"]);
+}
+
+/// What a part is given that cannot be what it takes, and a setup that is not that of the keys.
+#[test]
+fn what_is_wrong_with_a_part_that_is_run_alone_has_a_word() {
+    let model = Model::open(&zoo("digits_mlp").join("model.onnx")).unwrap();
+    let data = InputData::read_samples(&zoo("digits_mlp").join("samples.npz")).unwrap();
+    let recipe = Recipe { samples: Some(data), ..Recipe::default() };
+    let whole = model.quantize(&recipe, &zoo("digits_mlp").join("none"), &[]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (files, device) = (PartFiles::in_folder(folder.path()), Device::default());
+    let count = NonZeroU32::new(2).unwrap();
+    let making = Making { count, files: &files, srs: None, device: &device, accuracy: None };
+    let parts = Parts::make(&model, &whole, making, &|_| ()).unwrap();
+    let part = Part::open(&model, &files, 1, None, &device, &|_| ()).unwrap();
+    let expected = part.graph().inputs.iter().map(|id| part.graph().tensors[id.0].len()).sum();
+    for got in [0, 1, expected - 1, expected + 1] {
+        let refused = part.run(&vec![0; got]).unwrap_err();
+        assert_eq!((refused.blame(), refused.code()), (Blame::Input, "part-taken"));
+        let taken = Error::Parts(SplitError::Taken { expected, got });
+        assert_eq!(refused.to_string(), taken.to_string());
+    }
+    let ceremony = zoo("").join("powersOfTau28_hez_final_08.ptau");
+    let refused = BoundarySetup::new(&parts.keys[0], Some(&ceremony)).unwrap_err();
+    assert_eq!((refused.blame(), refused.code()), (Blame::Setup, "setup-of-parts"));
+    BoundarySetup::new(&parts.keys[0], None).unwrap();
 }
