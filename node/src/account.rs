@@ -104,6 +104,15 @@ impl Identity {
         random_bytes().map(Self::from_seed).ok_or(IdentityError::Random)
     }
 
+    /// The identity in a file, which is there.
+    ///
+    /// # Errors
+    /// [`IdentityError`].
+    pub fn load(path: &Path) -> Result<Self, IdentityError> {
+        let failed = |source| IdentityError::File { path: path.to_owned(), source };
+        Self::parse(&fs::read_to_string(path).map_err(failed)?, path)
+    }
+
     /// The key in a file; where there is no file, a new key, which only its owner can read.
     ///
     /// # Errors

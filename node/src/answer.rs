@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Separates answers from everything else that is signed.
-const ANSWER_DOMAIN: &[u8; 16] = b"zkinfer.ans.v2\0\0";
+const ANSWER_DOMAIN: &[u8; 16] = b"zkinfer.ans.v3\0\0";
 
 wire! {
     /// "This model on this input gives this output, and I prove it by then."

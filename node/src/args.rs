@@ -50,8 +50,14 @@ pub(crate) struct Replay {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["job", "output"])]
     pub(crate) check: Option<PathBuf>,
     /// The input of the job, as for `job submit`.
-    #[arg(long, required_unless_present = "check", conflicts_with = "check")]
+    #[arg(long, required_unless_present_any = ["check", "identity"], conflicts_with = "check")]
     pub(crate) input: Option<PathBuf>,
+    /// What opens the commitment to it, as for `job submit`.
+    #[arg(long, value_name = "ZKOPENING", requires = "input")]
+    pub(crate) input_opening: Option<PathBuf>,
+    /// The key of a node that the input was sealed to, in place of the input: it opens its box.
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["check", "input"])]
+    pub(crate) identity: Option<PathBuf>,
     /// Take elements of the input that lie outside the calibrated range at its bounds.
     #[arg(long)]
     pub(crate) clamp: bool,
@@ -346,6 +352,10 @@ pub(crate) struct Submit {
     /// input`.
     #[arg(long, value_name = "KEY", value_delimiter = ',', conflicts_with = "manifest")]
     pub(crate) seal_to: Vec<Hex<32>>,
+    /// What opens the commitment to the input, from `zkinfer commit`: with it, the buyer can replay the
+    /// answer. By default a new one is drawn, and kept nowhere.
+    #[arg(long, value_name = "ZKOPENING", requires = "seal_to")]
+    pub(crate) input_opening: Option<PathBuf>,
     /// Seconds until the proof must be there.
     #[arg(long, default_value_t = 600)]
     pub(crate) seconds: u64,

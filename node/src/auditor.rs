@@ -3,8 +3,16 @@
 use std::{collections::BTreeMap, fs, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
-use zkinfer::{SrsPolicy, prover::files};
-use zkinfer_node::{Bundle, Client, Dispute, Hex, JobRequest, Report, Served, Wait, chain_weights};
+use zkinfer::{
+    SrsPolicy,
+    prover::files,
+    read_input_blinding,
+    verifier::{VerifyingKey, Visibility},
+};
+use zkinfer_node::{
+    Bundle, Client, Dispute, Hex, Identity, JobView, Order, Report, Served, Unsealed, Wait,
+    chain_weights,
+};
 use zkinfer_settlement::JobId;
 
 use crate::{args, buyer, central, output::say};
@@ -12,12 +20,6 @@ use crate::{args, buyer, central, output::say};
 pub(crate) fn bundle(args: &args::Bundle) -> Result<ExitCode> {
     let (client, market) = Client::connect(&args.market)?;
     let job = JobId(args.job.0);
-    if client.job(job, Wait::None)?.parts.is_some() {
-        bail!(
-            "the job is of a model in parts: `job wait {job} -o FOLDER` keeps their proofs, and \
-             `zkinfer verify --manifest` checks them"
-        );
-    }
     Bundle::fetch(&client, market, job)?.write(&args.output)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -89,7 +91,7 @@ pub(crate) fn replay(args: &args::Replay) -> Result<ExitCode> {
         let place = || format!("the dispute {}", path.display());
         let bytes = files::read_bounded(path, MAX_DISPUTE_BYTES).with_context(place)?;
         let dispute: Dispute = serde_json::from_slice(&bytes).with_context(place)?;
-        return Ok(match dispute.check(&served.graph, served.digest()) {
+        return Ok(match dispute.check(&served.graph, served.key()) {
             Ok(fault) => {
                 say(format_args!("holds: {fault}: {}", dispute.answer.node))?;
                 ExitCode::SUCCESS
@@ -100,30 +102,50 @@ pub(crate) fn replay(args: &args::Replay) -> Result<ExitCode> {
             }
         });
     }
-    let (Some(job), Some(input)) = (args.job, &args.input) else { bail!("no job is named") };
+    let job = JobId(args.job.context("no job is named")?.0);
     let (client, _) = Client::connect(&args.market)?;
-    let view = client.job(JobId(job.0), Wait::None)?;
-    let input = buyer::integers(input, served.key(), args.clamp)?;
-    if view.order.sealed.is_some() {
-        bail!("the input of the job is sealed: its answer is proven, or nobody can replay it");
+    let JobView { order, signature, answer, .. } = client.job(job, Wait::None)?;
+    if order.job() != job || !order.is_signed(&signature) {
+        bail!("the coordinator shows another job, or one that its buyer has not signed");
     }
-    let (order, signature) = (view.order, view.signature);
-    let request = JobRequest { order, signature, input, sealed: None };
-    request.check(request.order.chain_id.0, served.key())?;
-    if request.order.job() != JobId(job.0) {
-        bail!("the coordinator shows another job");
+    if order.model() != served.digest() {
+        bail!("the job is of the model {}, this is {}", order.model(), served.digest());
     }
-    let answer = view.answer.context("nobody has answered the job")?;
-    answer.check(&request.order, served.key()).context("the answer is none")?;
-    let Some(dispute) = Dispute::find(&served, &request, &answer)? else {
+    let input = input_of(args, &client, &order, served.key())?;
+    input.check(&order, served.key()).context("the input is not that of the order")?;
+    let answer = answer.context("nobody has answered the job")?;
+    answer.check(&order, served.key()).context("the answer is none")?;
+    let Some(dispute) = Dispute::find(&served, &order, &input, &answer)? else {
         say("the answer is what the model computes, step by step")?;
         return Ok(ExitCode::SUCCESS);
     };
-    say(dispute.check(&served.graph, served.digest())?)?;
+    say(dispute.check(&served.graph, served.key())?)?;
     if let Some(path) = &args.output {
         let text = serde_json::to_vec_pretty(&dispute)?;
         files::write_whole(path, |file| std::io::Write::write_all(file, &text))
             .with_context(|| format!("the dispute {}", path.display()))?;
     }
     Ok(ExitCode::from(1))
+}
+
+/// The input of a job, from its buyer's files or out of the box of a node.
+fn input_of(
+    args: &args::Replay,
+    client: &Client,
+    order: &Order,
+    key: &VerifyingKey,
+) -> Result<Unsealed> {
+    if let Some(path) = &args.identity {
+        let node = Identity::load(path)?;
+        let sealed = client.sealed_box(&node, order.job())?;
+        return sealed.open(&node, order, key).context("the box of the node");
+    }
+    let path = args.input.as_ref().context("no input is named")?;
+    let values = buyer::integers(path, key, args.clamp)?;
+    let blinding = args.input_opening.as_deref();
+    let blinding = blinding.map(|path| read_input_blinding(path, key, &values)).transpose()?;
+    if blinding.is_none() && key.parts().layout.input_visibility == Visibility::Committed {
+        bail!("claims under this key hide their input: name what opens it with --input-opening");
+    }
+    Ok(Unsealed { values, blinding })
 }

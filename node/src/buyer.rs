@@ -11,7 +11,7 @@ use zkinfer::{
     PartFiles,
     models::{InputFile, TensorSpec},
     prover::{draw_blinding, files},
-    read,
+    read, read_input_blinding,
     verifier::{Manifest, TensorLayout, VerifyingKey, Visibility},
 };
 use zkinfer_node::{
@@ -188,7 +188,11 @@ impl Wanted {
         if hidden && args.seal_to.is_empty() {
             bail!("claims under this key hide their input: seal it to a node with --seal-to");
         }
-        Ok(Unsealed { values, blinding: hidden.then(draw_blinding) })
+        let blinding = match &args.input_opening {
+            Some(path) => Some(read_input_blinding(path, self.first(), &values)?),
+            None => hidden.then(draw_blinding),
+        };
+        Ok(Unsealed { values, blinding })
     }
 
     /// The key that takes the input.

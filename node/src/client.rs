@@ -16,7 +16,7 @@ use crate::{
     nodes::Capabilities,
     offer::Offer,
     order::JobRequest,
-    sealed::BoxEvidence,
+    sealed::{BoxEvidence, SealedInput},
     signed::RequestSignature,
     wire::{
         AccountView, Held, Hello, HelloReply, JobView, MarketView, ModelFile, Move, NodeList,
@@ -225,6 +225,14 @@ impl Client {
     /// What the coordinator says.
     pub fn contradict(&self, job: JobId, proof: Vec<u8>) -> Result<(), ClientError> {
         self.ask("POST", &format!("/v1/jobs/{job}/contradiction"), proof, None).map(|_| ())
+    }
+
+    /// The box of a job that was sealed to a node.
+    ///
+    /// # Errors
+    /// What the coordinator says.
+    pub fn sealed_box(&self, node: &Identity, job: JobId) -> Result<SealedInput, ClientError> {
+        self.signed(node, "GET", &format!("/v1/jobs/{job}/box"), Vec::new())
     }
 
     /// Shows that the sealed input of a job is none.

@@ -67,7 +67,7 @@ impl Division {
         // Less than one for each, but where nothing weighs anything.
         while left > 0 {
             for share in &mut shares {
-                let more = (left > 0).then_some(1).unwrap_or(0);
+                let more = u128::from(left > 0);
                 (*share, left) = (*share + more, left - more);
             }
         }

@@ -1,19 +1,18 @@
 //! The digest of a whole run: a Merkle root over its tensors, in the order in which they come about.
 //!
 //! Step 0, 1, … of a run are its inputs, in the order of the graph, and then the outputs of its
-//! operations, in their order. A leaf is Keccak-256 of the byte `00`, the step and the tensor's number
-//! of elements in 64 bits each, and its elements in 64 bits each, big-endian. A node is Keccak-256 of
+//! operations, in their order. A leaf is SHA-256 of the byte `00`, the step and the tensor's number
+//! of elements in 64 bits each, and its elements in 64 bits each, big-endian. A node is SHA-256 of
 //! the byte `01` and its two children. A tree of n > 1 leaves has the largest power of two below n on
-//! its left. No leaf is promoted or repeated. The root of a run is Keccak-256 of the byte `02`, the
+//! its left. No leaf is promoted or repeated. The root of a run is SHA-256 of the byte `02`, the
 //! number of leaves in 64 bits, and the tree's topmost node; so a run has one number of steps, and
-//! each of its tensors one place.
+//! each of its tensors one place. Processors have instructions for SHA-256, and an answer waits for
+//! the digest of every tensor.
 
-use zkinfer::{
-    models::{
-        QuantizedGraph, RunError, execute,
-        quantized::{QuantizedNode, QuantizedOp, TensorId},
-    },
-    verifier::keccak256,
+use sha2::{Digest, Sha256};
+use zkinfer::models::{
+    QuantizedGraph, RunError, execute,
+    quantized::{QuantizedNode, QuantizedOp, TensorId},
 };
 
 use crate::encoding::Hex;
@@ -159,7 +158,7 @@ impl Inclusion {
 #[must_use]
 pub fn tree_root(leaves: &[[u8; 32]]) -> [u8; 32] {
     match leaves {
-        [] => keccak256(&[]),
+        [] => sha256(&[]),
         [leaf] => *leaf,
         leaves => {
             let (left, right) = leaves.split_at(left_count(leaves.len()));
@@ -173,16 +172,25 @@ fn wide(number: usize) -> [u8; 8] {
 }
 
 fn leaf(step: usize, tensor: &[i64]) -> [u8; 32] {
-    let elements: Vec<u8> = tensor.iter().flat_map(|value| value.to_be_bytes()).collect();
-    keccak256(&[&[0], &wide(step), &wide(tensor.len()), &elements])
+    let mut bytes = Vec::with_capacity(tensor.len().saturating_mul(8).saturating_add(17));
+    bytes.push(0);
+    bytes.extend(wide(step));
+    bytes.extend(wide(tensor.len()));
+    tensor.iter().for_each(|value| bytes.extend_from_slice(&value.to_be_bytes()));
+    sha256(&[&bytes])
+}
+
+fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+    let hashed = parts.iter().fold(Sha256::new(), |hashed, part| hashed.chain_update(part));
+    hashed.finalize().into()
 }
 
 fn run_root(count: usize, top: &[u8; 32]) -> [u8; 32] {
-    keccak256(&[&[2], &wide(count), top])
+    sha256(&[&[2], &wide(count), top])
 }
 
 fn parent(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
-    keccak256(&[&[1], left, right])
+    sha256(&[&[1], left, right])
 }
 
 /// The largest power of two below `count`, which is above one.
@@ -244,10 +252,10 @@ mod tests {
         let four = parent(&two(0), &two(2));
         assert_eq!(tree_root(&l[..5]), parent(&four, &l[4]));
         assert_eq!(tree_root(&l), parent(&four, &parent(&two(4), &l[6])));
-        assert_eq!(tree_root(&[]), keccak256(&[]));
+        assert_eq!(tree_root(&[]), sha256(&[]));
         let vectors = [
-            (5, "8a4e495827baef543edf73929676c6a5a520d1906c6cda5d49fa3e0403b11311"),
-            (7, "146ac71e862803630e4828ed91525931daf32ab3cd3191dc09d70719cf876a84"),
+            (5, "d72675fd5c87eacffc5eeca4fa189766a393ae87574a6cade95ddd93d033695b"),
+            (7, "05188c91637db34591ce8c671f571bf3602c98fe348ae93f62c3e36803a559ce"),
         ];
         for (count, expected) in vectors {
             assert_eq!(trace(count).root().to_string(), expected);

@@ -58,7 +58,7 @@ pub use answer::{Answer, AnswerError, SignedAnswer, is_drawn};
 pub use beacon::{BeaconError, NETWORK, REVEAL_ROUNDS, check_round, round_at, round_of, time_of};
 #[cfg(feature = "btauth")]
 pub use btauth::{BittensorSignature, read_ss58, ss58};
-pub use bundle::{Bundle, BundleError, Finding};
+pub use bundle::{Bundle, BundleError, Evidence, Finding};
 pub use client::{Client, ClientError, Wait};
 pub use config::{Config, ConfigError, Limits, QueueConfig, Rules};
 pub use division::Division;

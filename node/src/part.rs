@@ -8,11 +8,11 @@ use zkinfer::{
     BoundarySetup,
     prover::{BOUNDARY_BLINDING, BoundaryBlinding},
     verifier::{
-        ClaimedValues, G1Affine, Manifest, ProofFile, Side, SrsPolicy, TensorLayout, VerifiedPart,
-        VerifyError, VerifyingKey, boundary_layout, verify_part,
+        ClaimedValues, G1Affine, Manifest, PartProof, ProofFile, Side, SrsPolicy, TensorLayout,
+        VerifiedPart, VerifiedParts, VerifyError, VerifyingKey, boundary_layout, verify_part,
     },
 };
-use zkinfer_settlement::{Address, JobId};
+use zkinfer_settlement::{Address, JobId, ValuesDigest};
 
 use crate::{
     answer::{Answer, AnswerError, SignedAnswer},
@@ -319,4 +319,28 @@ pub(crate) fn check_part_proof(
 fn points_of(part: &VerifiedPart, side: Side) -> Vec<G1Affine> {
     let of_side = part.boundaries().iter().filter(|(boundary, _)| boundary.side == side);
     of_side.flat_map(|(_, points)| points.iter().copied()).collect()
+}
+
+/// Verifies the proofs of all parts of an order together, as `verify --manifest` does.
+///
+/// # Errors
+/// What is wrong.
+pub(crate) fn verify_parts(
+    manifest: &Manifest,
+    keys: &[&VerifyingKey],
+    order: &Order,
+    files: &[ProofFile],
+    policy: SrsPolicy,
+) -> Result<VerifiedParts, String> {
+    let job = order.binding(Address::NOBODY);
+    let payees: Vec<[u8; 20]> = files.iter().map(|file| file.claim.binding.payee).collect();
+    let proofs: Vec<PartProof<'_>> =
+        files.iter().map(|file| PartProof { claim: &file.claim, proof: &file.proof }).collect();
+    let verified = manifest.verify(keys, &job, &payees, &proofs, policy);
+    let verified = verified.map_err(|error| error.to_string())?;
+    let input = verified.input().map(ValuesDigest::of);
+    if input != Some(order.input()) {
+        return Err("they are about another input".to_owned());
+    }
+    Ok(verified)
 }

@@ -12,7 +12,7 @@ use zkinfer::{
         QuantizedGraph, RunError,
         quantized::{QuantizedNode, TensorId},
     },
-    verifier::{ClaimedValues, KeyDigest},
+    verifier::{Blinding, ClaimedValues, KeyDigest, VerifyingKey},
 };
 use zkinfer_settlement::ValuesDigest;
 
@@ -21,8 +21,9 @@ use crate::{
     answer::{Answer, SignedAnswer},
     encoding::Hex,
     execution::{Inclusion, Step, Trace, reads, run_operation, step_count, step_of, tensors},
-    order::{JobRequest, Order},
+    order::Order,
     schema::wire,
+    sealed::Unsealed,
     served::{Served, split_input},
 };
 
@@ -55,6 +56,8 @@ wire! {
         pub given: Vec<ShownTensor>,
         /// The integers of the whole input, where it is an input that is wrong.
         pub input: Option<Vec<i64>>,
+        /// What blinds the commitment to it, where claims under the key hide their input.
+        pub blinding: Option<Hex<32>>,
     }
 }
 
@@ -151,24 +154,26 @@ impl ShownTensor {
 
 impl Dispute {
     /// Runs the model on the order's input, and finds where the node's run is another one; `None`
-    /// where it is the same, and its output the answer. The caller has checked order and answer.
+    /// where it is the same, and its output the answer. The caller has checked order, input and
+    /// answer.
     ///
     /// # Errors
     /// The integers are no input of the model.
     pub fn find(
         served: &Served,
-        request: &JobRequest,
+        order: &Order,
+        input: &Unsealed,
         signed: &SignedAnswer,
     ) -> Result<Option<Self>, RunError> {
         let graph = &served.graph;
-        let run = served.run(&request.input)?;
+        let run = served.run(&input.values)?;
         let (own, theirs) = (Trace::of(graph, &run.values), Trace::from_digests(&signed.trace));
-        let order: Vec<_> = tensors(graph).collect();
-        let step_of_tensor = |id| order.iter().position(|other| *other == id);
+        let steps: Vec<_> = tensors(graph).collect();
+        let step_of_tensor = |id| steps.iter().position(|other| *other == id);
         let shown =
             |id: TensorId| ShownTensor::new(&theirs, step_of_tensor(id)?, run.values[id.0].clone());
         let step = own.first_difference(&theirs);
-        let (disputed, given, input) = match step {
+        let (disputed, given, shown_input) = match step {
             None if run.outputs(graph).concat() == signed.output => return Ok(None),
             None => (None, graph.outputs.iter().copied().map(shown).collect(), None),
             Some(step) => {
@@ -180,32 +185,31 @@ impl Dispute {
                         let given = reads(&node.op).into_iter().map(shown).collect();
                         (disputed, given, None)
                     }
-                    Some(Step::Input(_)) => {
-                        (disputed, Some(Vec::new()), Some(request.input.clone()))
-                    }
+                    Some(Step::Input(_)) => (disputed, Some(Vec::new()), Some(input)),
                     None => (disputed, Some(Vec::new()), None),
                 }
             }
         };
         Ok(Some(Self {
-            order: request.order.clone(),
+            order: order.clone(),
             answer: signed.answer.clone(),
             signature: signed.signature,
             count: u64::try_from(theirs.digests().len()).unwrap_or(u64::MAX),
             disputed,
             given: given.unwrap_or_default(),
-            input,
+            input: shown_input.map(|input| input.values.clone()),
+            blinding: shown_input.and_then(|input| input.blinding).map(|one| Hex(one.to_bytes())),
         }))
     }
 
-    /// What is wrong with the node's run, from one operation of the model `model` alone: nothing else
+    /// What is wrong with the node's run, from one operation of the model of a key alone: nothing else
     /// of what the dispute says has to be believed.
     ///
     /// # Errors
     /// Why the dispute shows nothing.
-    pub fn check(&self, graph: &QuantizedGraph, model: KeyDigest) -> Result<Fault, DisputeError> {
+    pub fn check(&self, graph: &QuantizedGraph, key: &VerifyingKey) -> Result<Fault, DisputeError> {
         let Self { order, answer, signature, .. } = self;
-        let (expected, got) = (model, order.model());
+        let (expected, got) = (key.digest(), order.model());
         if expected != got {
             return Err(DisputeError::Model { expected, got });
         }
@@ -231,7 +235,7 @@ impl Dispute {
         }
         match step_of(graph, claimed.step) {
             None => Err(DisputeError::Given),
-            Some(Step::Input(place)) => self.check_input(graph, place, &claimed),
+            Some(Step::Input(place)) => self.check_input((graph, key), place, &claimed),
             Some(Step::Operation(node)) => self.check_operation(graph, node, &claimed),
         }
     }
@@ -265,15 +269,17 @@ impl Dispute {
 
     fn check_input(
         &self,
-        graph: &QuantizedGraph,
+        (graph, key): (&QuantizedGraph, &VerifyingKey),
         place: usize,
         claimed: &Inclusion,
     ) -> Result<Fault, DisputeError> {
-        let input = self.input.as_ref().ok_or(DisputeError::Given)?;
-        if ValuesDigest::of(&ClaimedValues::Public(input.clone())) != self.order.input() {
-            return Err(DisputeError::Given);
-        }
-        let own = split_input(graph, input).into_iter().nth(place).ok_or(DisputeError::Given)?;
+        let values = self.input.clone().ok_or(DisputeError::Given)?;
+        let blinding = self.blinding.map(|Hex(bytes)| Blinding::from_bytes(&bytes));
+        let blinding = blinding.map(|one| one.ok_or(DisputeError::Given)).transpose()?;
+        let input = Unsealed { values, blinding };
+        input.check(&self.order, key).map_err(|_| DisputeError::Given)?;
+        let own =
+            split_input(graph, &input.values).into_iter().nth(place).ok_or(DisputeError::Given)?;
         if claimed.is_of(&own) {
             return Err(DisputeError::Agrees);
         }

@@ -209,7 +209,10 @@ impl Unsealed {
     }
 
     /// Whether it is the input of the order, under the key.
-    fn check(&self, order: &Order, key: &VerifyingKey) -> Result<(), BoxFault> {
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub fn check(&self, order: &Order, key: &VerifyingKey) -> Result<(), BoxFault> {
         let layout = &key.parts().layout;
         let hidden = layout.input_visibility == Visibility::Committed;
         if hidden != self.blinding.is_some() {

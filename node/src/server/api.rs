@@ -70,6 +70,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/jobs/{job}/reveal", post(jobs::reveal))
         .route("/v1/jobs/{job}/proof", get(jobs::proof).post(nodes::prove))
         .route("/v1/jobs/{job}/contradiction", post(nodes::contradict))
+        .route("/v1/jobs/{job}/box", get(nodes::sealed_box))
         .route("/v1/jobs/{job}/fault", post(nodes::fault))
         .route("/v1/nodes", get(public::nodes).post(nodes::hello))
         .route("/v1/nodes/poll", post(nodes::poll))

@@ -9,7 +9,7 @@ use crate::{
     order::JobRequest,
     overview::Overview,
     schema::Schema,
-    sealed::BoxEvidence,
+    sealed::{BoxEvidence, SealedInput},
     wire::{
         AccountView, Held, Hello, HelloReply, JobView, MarketView, Move, NodeList, Problem, Reveal,
     },
@@ -81,6 +81,9 @@ fn jobs() -> Vec<Operation> {
             .gives(proof()),
         Operation::new("post", "/v1/jobs/{job}/proof", "A .zkproof, to be paid").takes(proof()),
         Operation::new("post", "/v1/jobs/{job}/contradiction", contradiction).takes(proof()),
+        Operation::new("get", "/v1/jobs/{job}/box", "The box that was sealed to who signs")
+            .signed()
+            .gives(of::<SealedInput>()),
         Operation::new("post", "/v1/jobs/{job}/fault", fault).takes(of::<BoxEvidence>()),
     ]
 }

@@ -128,6 +128,7 @@ fn of_refusal(refusal: &Refusal) -> (StatusCode, &'static str) {
         | Refusal::AlreadyRefunded { .. }
         | Refusal::AlreadySlashed { .. }
         | Refusal::AlreadyCancelled { .. }
+        | Refusal::AlreadyForfeited { .. }
         | Refusal::AlreadyAccepted { .. } => (StatusCode::CONFLICT, "over"),
         Refusal::AlreadyStaked { .. } => (StatusCode::CONFLICT, "staked"),
         Refusal::AlreadyAnswered { .. } => (StatusCode::CONFLICT, "answered"),

@@ -25,20 +25,20 @@ use crate::{
     crash::{Killed, command, free_port, persist, started},
 };
 
-const PARTS: usize = 4;
+pub(crate) const PARTS: usize = 4;
 
 type Lie<'a> = &'a dyn Fn(&mut SignedAnswer);
 
 /// mnist_lenet in four parts, and what the whole of it gives on its input.
-struct Split {
-    folder: TempDir,
-    model: PathBuf,
-    parts: Parts,
+pub(crate) struct Split {
+    pub(crate) folder: TempDir,
+    pub(crate) model: PathBuf,
+    pub(crate) parts: Parts,
     input: Vec<i64>,
     output: Vec<i64>,
 }
 
-static SPLIT: LazyLock<Split> = LazyLock::new(|| {
+pub(crate) static SPLIT: LazyLock<Split> = LazyLock::new(|| {
     let zoo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/zoo/mnist_lenet");
     let (folder, path) = (tempfile::tempdir().unwrap(), zoo.join("model.onnx"));
     let model = Model::open(&path).unwrap();
@@ -64,7 +64,7 @@ impl Split {
         PartsOption { manifest: self.manifest(), model: self.model.clone() }
     }
 
-    fn request(&self, buyer: &Identity, chain_id: u64, nonce: u64) -> JobRequest {
+    pub(crate) fn request(&self, buyer: &Identity, chain_id: u64, nonce: u64) -> JobRequest {
         let order = Order {
             chain_id: Decimal(chain_id),
             buyer: buyer.public_key(),
@@ -82,7 +82,7 @@ impl Split {
     }
 
     /// The proofs of all parts are what a verifier takes, and pay those that the job names.
-    fn check(&self, client: &Client, request: &JobRequest, view: &JobView) {
+    pub(crate) fn check(&self, client: &Client, request: &JobRequest, view: &JobView) {
         let parts = view.parts.as_ref().unwrap();
         let proof = |part: &zkinfer_node::PartView| {
             ProofFile::decode(&client.proof(JobId(part.job.0)).unwrap()).unwrap()
@@ -99,7 +99,7 @@ impl Split {
     }
 }
 
-fn parts_config(folder: &Path) -> Config {
+pub(crate) fn parts_config(folder: &Path) -> Config {
     Config { keys: Vec::new(), manifests: vec![SPLIT.manifest()], ..config(folder) }
 }
 
@@ -108,15 +108,15 @@ fn node(url: &str, folder: &Path) -> Node {
 }
 
 /// A node that is played by hand.
-struct Played<'a> {
+pub(crate) struct Played<'a> {
     client: &'a Client,
-    identity: Identity,
+    pub(crate) identity: Identity,
     parts: Vec<ServedPart>,
     chain_id: u64,
 }
 
 impl<'a> Played<'a> {
-    fn new(client: &'a Client, chain_id: u64, byte: u8) -> Self {
+    pub(crate) fn new(client: &'a Client, chain_id: u64, byte: u8) -> Self {
         let identity = identity(byte);
         client.post_bond(&identity, 200).unwrap();
         let parts = ServedPart::load(&SPLIT.manifest(), &SPLIT.model, &[], None).unwrap();
@@ -132,7 +132,7 @@ impl<'a> Played<'a> {
         Self { client, identity, parts, chain_id }
     }
 
-    fn offer(&self) -> Offer {
+    pub(crate) fn offer(&self) -> Offer {
         let polled = std::iter::repeat_with(|| self.client.poll(&self.identity).unwrap());
         let offer = polled.into_iter().find_map(|one| one).unwrap();
         let part = self.part(&offer);
@@ -144,13 +144,13 @@ impl<'a> Played<'a> {
         &self.parts[usize::try_from(offer.part.as_ref().unwrap().index).unwrap()]
     }
 
-    fn answer(&self, offer: &Offer) -> SignedAnswer {
+    pub(crate) fn answer(&self, offer: &Offer) -> SignedAnswer {
         let part = self.part(offer);
         part.answer(&self.identity, offer, &part.run(offer).unwrap())
     }
 
     /// A proof of what an offer says.
-    fn proof(&self, offer: &Offer) -> Vec<u8> {
+    pub(crate) fn proof(&self, offer: &Offer) -> Vec<u8> {
         let part = self.part(offer);
         part.prove(&self.identity, offer, &part.run(offer).unwrap()).unwrap()
     }

@@ -275,7 +275,12 @@ fn an_order_that_is_none_is_refused_by_name() {
 }
 
 /// Status, content type and body of a request as it is.
-fn raw(method: &str, url: &str, body: &str, headers: &[(&str, String)]) -> (u16, String, String) {
+pub(crate) fn raw(
+    method: &str,
+    url: &str,
+    body: &str,
+    headers: &[(&str, String)],
+) -> (u16, String, String) {
     let mut request = ureq::http::Request::builder().method(method).uri(url);
     for (name, value) in headers {
         request = request.header(*name, value);

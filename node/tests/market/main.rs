@@ -9,6 +9,7 @@ mod chunks;
 mod common;
 mod crash;
 mod hostile;
+mod hostile_kinds;
 mod leases;
 #[cfg(feature = "nats")]
 mod nats;
@@ -19,8 +20,10 @@ mod ramps;
 mod readme;
 mod replay;
 mod sampling;
+mod sealed_replay;
 mod sealing;
 mod service;
+mod shared_parts;
 mod sharing;
 mod simulation;
 mod small;

@@ -122,7 +122,13 @@ fn a_server_that_is_not_there_is_named() {
 #[test]
 fn ten_thousand_jobs_in_a_nats_server_survive_nodes_and_coordinators_that_are_killed() {
     let Some(server) = nats_server() else { return };
-    survive(Plan { seed: 3, jobs: 10_000, kills: true, nats: Some(server.url.clone()) });
+    survive(Plan {
+        seed: 3,
+        jobs: 10_000,
+        kills: true,
+        rising: false,
+        nats: Some(server.url.clone()),
+    });
 }
 
 /// Models in parts, with a node that is gone, one that lies and a coordinator that is killed.

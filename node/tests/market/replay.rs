@@ -3,7 +3,7 @@
 use zkinfer::models::{QuantizedGraph, execute, quantized::TensorId};
 use zkinfer_node::{
     ALWAYS, Dispute, DisputeError, Fault, Hex, Identity, JobRequest, Offer, Served, SignedAnswer,
-    Step, Trace, step_count, step_of,
+    Step, Trace, Unsealed, step_count, step_of,
 };
 
 use crate::common::{DAY, ZOO, identity, now, request};
@@ -14,6 +14,11 @@ fn served() -> Served {
 
 fn ordered() -> JobRequest {
     request(&identity(1), 7, 1, DAY)
+}
+
+/// The input of an order that shows it.
+fn open(request: &JobRequest) -> Unsealed {
+    Unsealed { values: request.input.clone(), blinding: None }
 }
 
 fn node() -> Identity {
@@ -71,12 +76,13 @@ fn gone_wrong(served: &Served, request: &JobRequest, step: usize) -> SignedAnswe
 #[test]
 fn a_wrong_run_is_traced_to_its_first_wrong_step() {
     let (served, request) = (served(), ordered());
-    let (graph, model) = (&served.graph, served.digest());
+    let (graph, key) = (&served.graph, served.key());
     for step in 0..step_count(graph) {
         let answer = gone_wrong(&served, &request, step);
         assert_eq!(answer.check(&request.order, served.key()), Ok(()));
-        let dispute = Dispute::find(&served, &request, &answer).unwrap().unwrap();
-        let fault = dispute.check(graph, model).unwrap();
+        let dispute =
+            Dispute::find(&served, &request.order, &open(&request), &answer).unwrap().unwrap();
+        let fault = dispute.check(graph, key).unwrap();
         match step_of(graph, step).unwrap() {
             Step::Input(_) => assert!(matches!(fault, Fault::Input { .. }), "{fault}"),
             Step::Operation(node) => {
@@ -92,14 +98,15 @@ fn a_wrong_run_is_traced_to_its_first_wrong_step() {
 #[test]
 fn an_output_that_is_not_the_runs_and_a_run_of_another_length_are_shown() {
     let (served, request) = (served(), ordered());
-    let (graph, model) = (&served.graph, served.digest());
+    let (graph, key) = (&served.graph, served.key());
     let run = served.run(&request.input).unwrap();
     let (trace, mut output) = (Trace::of(graph, &run.values), run.outputs(graph).concat());
     output[0] += 1;
     let offer = offer(&request);
     let answer = SignedAnswer::new(&node(), &offer, output, &trace);
-    let dispute = Dispute::find(&served, &request, &answer).unwrap().unwrap();
-    assert_eq!(dispute.check(graph, model), Ok(Fault::Output));
+    let dispute =
+        Dispute::find(&served, &request.order, &open(&request), &answer).unwrap().unwrap();
+    assert_eq!(dispute.check(graph, key), Ok(Fault::Output));
 
     let expected = step_count(graph);
     for got in [1, expected - 1, expected + 1] {
@@ -108,24 +115,25 @@ fn an_output_that_is_not_the_runs_and_a_run_of_another_length_are_shown() {
         let other = Trace::from_digests(&digests);
         let output = run.outputs(graph).concat();
         let answer = SignedAnswer::new(&node(), &offer, output, &other);
-        let dispute = Dispute::find(&served, &request, &answer).unwrap().unwrap();
-        assert_eq!(dispute.check(graph, model), Ok(Fault::Count { expected, got }));
+        let dispute =
+            Dispute::find(&served, &request.order, &open(&request), &answer).unwrap().unwrap();
+        assert_eq!(dispute.check(graph, key), Ok(Fault::Count { expected, got }));
     }
 }
 
 #[test]
 fn a_right_run_cannot_be_accused_nor_a_wrong_one_of_something_else() {
     let (served, request) = (served(), ordered());
-    let (graph, model) = (&served.graph, served.digest());
+    let (graph, key) = (&served.graph, served.key());
     let run = served.run(&request.input).unwrap();
     let trace = Trace::of(graph, &run.values);
     let output = run.outputs(graph).concat();
     let honest = SignedAnswer::new(&node(), &offer(&request), output, &trace);
-    assert_eq!(Dispute::find(&served, &request, &honest).unwrap(), None);
+    assert_eq!(Dispute::find(&served, &request.order, &open(&request), &honest).unwrap(), None);
 
     let step = step_count(graph) - 1;
     let wrong = gone_wrong(&served, &request, step);
-    let dispute = Dispute::find(&served, &request, &wrong).unwrap().unwrap();
+    let dispute = Dispute::find(&served, &request.order, &open(&request), &wrong).unwrap().unwrap();
     // About the honest node, with the honest node's own ways to its root.
     let ways = |answer: &SignedAnswer, dispute: &mut Dispute| {
         (dispute.answer, dispute.signature) = (answer.answer.clone(), answer.signature);
@@ -138,7 +146,7 @@ fn a_right_run_cannot_be_accused_nor_a_wrong_one_of_something_else() {
     let refused = |edit: &dyn Fn(&mut Dispute)| {
         let mut dispute = dispute.clone();
         edit(&mut dispute);
-        dispute.check(graph, model).unwrap_err()
+        dispute.check(graph, key).unwrap_err()
     };
     let last = u64::try_from(step).unwrap();
     let read = dispute.given[0].step;

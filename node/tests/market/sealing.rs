@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::LazyLock};
 
 use tempfile::TempDir;
 use zkinfer::{
-    Device, InputData, KeyFiles, Keys, Model, Options, Recipe, Side, SrsPolicy,
+    Device, InputData, KeyFiles, Keys, Model, Options, Quantized, Recipe, Side, SrsPolicy,
     prover::draw_blinding,
     verifier::{ClaimedValues, Expectation, ProofFile, VerifyingKey},
 };
@@ -22,13 +22,14 @@ use crate::common::{
 type Sealing<'a> = &'a dyn Fn(&Order) -> SealedInput;
 
 /// digits_mlp under a key whose claims hide their input.
-struct Hidden {
+pub(crate) struct Hidden {
     folder: TempDir,
-    keys: Keys,
+    pub(crate) quantized: Quantized,
+    pub(crate) keys: Keys,
     input: Vec<i64>,
 }
 
-static HIDDEN: LazyLock<Hidden> = LazyLock::new(|| {
+pub(crate) static HIDDEN: LazyLock<Hidden> = LazyLock::new(|| {
     let zoo = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/zoo/digits_mlp");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("hidden.onnx");
@@ -43,40 +44,51 @@ static HIDDEN: LazyLock<Hidden> = LazyLock::new(|| {
     files.store(&keys, &quantized.settings, None).unwrap();
     let input = model.read_input(&zoo.join("input.json")).unwrap();
     let input = model.run(&quantized, &input).unwrap().integers.concat();
-    Hidden { folder, keys, input }
+    Hidden { folder, quantized, keys, input }
 });
 
 impl Hidden {
-    fn key(&self) -> &VerifyingKey {
+    pub(crate) fn key(&self) -> &VerifyingKey {
         self.keys.verifying_key()
     }
 
-    fn path(&self, suffix: &str) -> PathBuf {
+    pub(crate) fn path(&self, suffix: &str) -> PathBuf {
         self.folder.path().join("hidden").with_extension(suffix)
     }
 
     /// An input as its node is to have it.
-    fn unsealed(&self) -> Unsealed {
+    pub(crate) fn unsealed(&self) -> Unsealed {
         Unsealed { values: self.input.clone(), blinding: Some(draw_blinding()) }
     }
 
-    fn order(&self, buyer: &Identity, chain_id: u64, nonce: u64, input: &Unsealed) -> Order {
+    pub(crate) fn order(
+        &self,
+        buyer: &Identity,
+        chain_id: u64,
+        nonce: u64,
+        input: &Unsealed,
+    ) -> Order {
         let order = request(buyer, chain_id, nonce, DAY).order;
         let digest = input.digest(self.key()).unwrap();
         Order { model: Hex(self.key().digest().0.0), input: Hex(digest.0.0), ..order }
     }
 
-    fn config(&self, folder: &std::path::Path) -> Config {
+    pub(crate) fn config(&self, folder: &std::path::Path) -> Config {
         Config { keys: vec![self.path("zkvk"), ZOO.path("zkvk")], ..config(folder) }
     }
 
-    fn node(&self, url: &str, folder: &std::path::Path) -> Node {
+    pub(crate) fn node(&self, url: &str, folder: &std::path::Path) -> Node {
         let models = vec![self.path("onnx")];
         Node::with(WorkerOptions { models, ..options(url, folder) })
     }
 }
 
-fn seal(nodes: &[&Identity], order: Order, buyer: &Identity, input: &Unsealed) -> JobRequest {
+pub(crate) fn seal(
+    nodes: &[&Identity],
+    order: Order,
+    buyer: &Identity,
+    input: &Unsealed,
+) -> JobRequest {
     let boxes =
         nodes.iter().map(|node| SealedInput::new(node.public_key(), &order, input).unwrap());
     let boxes = boxes.collect();
@@ -263,6 +275,8 @@ fn a_buyer_who_seals_something_else_pays_for_it_and_everybody_sees_why() {
         without.job.fault = None;
         assert_eq!(failing(&without), 1, "a price is not forfeited without a reason");
         assert_eq!(client.fault(&evidence).unwrap_err().problem(), Some("not-found"));
+        let refused = client.cancel(&buyer, request.order.job()).unwrap_err();
+        assert_eq!(refused.problem(), Some("over"), "{refused}");
     }
     let account = client.account(node.identity.address()).unwrap();
     let play_money = u128::from(PLAY_MONEY);

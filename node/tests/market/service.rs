@@ -4,7 +4,7 @@ use zkinfer::{
     SrsPolicy,
     verifier::{Expectation, ProofFile},
 };
-use zkinfer_node::{Bundle, Client, Decimal, Hex, Wait};
+use zkinfer_node::{Bundle, Client, Decimal, Evidence, Hex, Wait};
 use zkinfer_settlement::JobId;
 
 use crate::common::{
@@ -87,7 +87,10 @@ fn check_bundle(client: &Client, job: JobId, folder: &std::path::Path) {
     assert_eq!(failing(&answer), [false, true, true, false, false, false, false]);
     assert!(failing(&|bundle| bundle.job.answer = None)[1]);
     assert_eq!(
-        failing(&|bundle| bundle.proof = None),
+        failing(&|bundle| match &mut bundle.evidence {
+            Evidence::Model { proof, .. } => *proof = None,
+            Evidence::Parts { .. } => panic!("a whole model"),
+        }),
         [false, false, true, false, false, false, false]
     );
     let node = |bundle: &mut Bundle| bundle.job.node = Some(Hex([7; 20]));
@@ -156,7 +159,7 @@ fn the_api_describes_itself() {
     };
     let document: serde_json::Value = serde_json::from_str(&get("/openapi.json")).unwrap();
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 23);
+    assert_eq!(paths.len(), 24);
     let order = &document["components"]["schemas"]["Order"];
     assert_eq!(
         order["required"].as_array().unwrap().len(),

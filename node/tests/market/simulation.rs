@@ -3,6 +3,8 @@
 
 pub(crate) mod ledger;
 mod nodes;
+mod rising;
+mod scale;
 
 use std::{
     cmp::Reverse,
@@ -52,6 +54,8 @@ pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) jobs: u64,
     pub(crate) kills: bool,
+    /// Prices rise until a node takes the job, and nodes want something.
+    pub(crate) rising: bool,
     /// The address of a NATS server, for its queue; else there is one in SQLite.
     pub(crate) nats: Option<String>,
 }
@@ -72,18 +76,19 @@ struct World {
     answers: BTreeMap<JobId, SignedAnswer>,
 }
 
-fn request(number: u64) -> JobRequest {
+fn request(number: u64, rising: Option<u64>) -> JobRequest {
+    let ramp = rising.map(|now| rising::ramp(now / 1_000));
     let order = Order {
         chain_id: Decimal(7),
         buyer: BUYER,
         model: MODEL,
         input: Hex([3; 32]),
         nonce: Decimal(number),
-        price: Decimal(10),
+        price: Decimal(if ramp.is_some() { rising::MOST } else { 10 }),
         stake: Decimal(STAKE),
         deadline: 900,
         sampling: None,
-        ramp: None,
+        ramp,
         sealed: None,
     };
     JobRequest { order, signature: Hex([0; 64]), input: Vec::new(), sealed: None }
@@ -174,7 +179,7 @@ impl World {
             slots,
             device: "cpu".to_owned(),
             memory_bytes: 0,
-            asks: None,
+            asks: self.plan.rising.then(|| vec![rising::ask(node)]),
             key: None,
         };
         let held = match self.market.hello(key(node).address(), capabilities, now) {
@@ -204,7 +209,7 @@ impl World {
     fn step(&mut self, now: u64, step: Step) {
         match step {
             Step::Order(number) => {
-                let request = request(number);
+                let request = request(number, self.plan.rising.then_some(now));
                 self.requests.insert(request.order.job(), request.clone());
                 self.market.open(request, now).unwrap();
             }
@@ -325,6 +330,9 @@ impl World {
     fn react(&mut self, now: u64) {
         let mail: Vec<_> = self.mail.borrow_mut().drain(..).collect();
         for (node, offer) in mail {
+            if self.plan.rising {
+                rising::check(node, &offer);
+            }
             let kind = Kind::of(node);
             if kind != Kind::Silent {
                 let job = JobId(offer.job.0);
@@ -396,7 +404,7 @@ fn count(kind: Kind) -> u128 {
 fn nothing_is_lost_and_nothing_paid_twice_among_the_slow_the_lying_and_the_gone() {
     for seed in [1, 2] {
         let jobs = 1_500;
-        let mut world = World::new(Plan { seed, jobs, kills: false, nats: None });
+        let mut world = World::new(Plan { seed, jobs, kills: false, rising: false, nats: None });
         world.run();
         let numbers = world.market.ledger();
         assert_eq!(numbers.jobs.len() as u64, jobs);
@@ -424,7 +432,7 @@ fn nothing_is_lost_and_nothing_paid_twice_among_the_slow_the_lying_and_the_gone(
 /// at times a queue that is behind it or ahead.
 #[test]
 fn ten_thousand_jobs_survive_nodes_and_coordinators_that_are_killed() {
-    survive(Plan { seed: 3, jobs: 10_000, kills: true, nats: None });
+    survive(Plan { seed: 3, jobs: 10_000, kills: true, rising: false, nats: None });
 }
 
 pub(crate) fn survive(plan: Plan) {
@@ -445,7 +453,8 @@ pub(crate) fn survive(plan: Plan) {
 #[test]
 fn a_simulation_runs_the_same_way_each_time() {
     let history = |seed| {
-        let mut world = World::new(Plan { seed, jobs: 300, kills: false, nats: None });
+        let mut world =
+            World::new(Plan { seed, jobs: 300, kills: false, rising: false, nats: None });
         world.run();
         keccak256(&[&world.history])
     };

@@ -1,6 +1,10 @@
 //! What nodes ask for.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     extract::State,
@@ -17,7 +21,9 @@ use super::{
     App,
     extract::{Named, Raw, Sent, Signed, SignedWith},
     jobs::key_of,
-    json, parts, welcome,
+    json, parts,
+    views::request_of,
+    welcome,
 };
 use crate::{
     answer::SignedAnswer,
@@ -25,6 +31,7 @@ use crate::{
     error::MarketError,
     ledger::shows_output,
     market::Outcome,
+    nodes::{Ask, Capabilities},
     objects::{Kind, Object},
     order::JobRequest,
     part::PartWork,
@@ -53,6 +60,7 @@ pub(super) async fn hello(
         ));
     }
     let (node, play_money) = (key.address(), app.config.play_money);
+    let capabilities = bounded(&app, capabilities)?;
     let held = app.handle.durable(move |core| {
         welcome(core, node, play_money)?;
         let now = core.now();
@@ -62,6 +70,30 @@ pub(super) async fn hello(
     let heartbeat_seconds = app.config.rules.heartbeat_seconds;
     let reply = HelloReply { account: Hex(node.0), held, heartbeat_seconds };
     Ok(json(StatusCode::OK, &reply))
+}
+
+/// Most bytes of the name of a device.
+const MAX_DEVICE_BYTES: usize = 64;
+
+/// What is remembered of a node, and shown to everybody: what it says of models that are served here,
+/// of each once.
+fn bounded(app: &App, capabilities: Capabilities) -> Result<Capabilities, Refused> {
+    let Capabilities { models, device, asks, .. } = capabilities;
+    let got = device.len();
+    if got > MAX_DEVICE_BYTES {
+        let title = "The node's device has too long a name";
+        let detail =
+            format_args!("capabilities.device: {got} bytes, at most {MAX_DEVICE_BYTES} are shown");
+        return Err(Refused::bad("malformed", title, detail));
+    }
+    let served = |model: &Hex<32>| app.catalog.key(*model).is_some();
+    let models: BTreeSet<Hex<32>> = models.into_iter().filter(served).collect();
+    let asks = asks.map(|asks| {
+        let asks = asks.into_iter().filter(|ask| served(&ask.model));
+        let asks: BTreeMap<_, _> = asks.map(|ask| (ask.model, ask.price)).collect();
+        asks.into_iter().map(|(model, price)| Ask { model, price }).collect()
+    });
+    Ok(Capabilities { models: models.into_iter().collect(), device, asks, ..capabilities })
 }
 
 pub(super) async fn poll(
@@ -196,6 +228,21 @@ pub(super) async fn fault(
     });
     forfeited.await??;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+pub(super) async fn sealed_box(
+    State(app): State<Arc<App>>,
+    Named(job): Named,
+    Signed(key): Signed,
+) -> Result<Response, Refused> {
+    let live = app.handle.now(|core| core.market.known(job))?;
+    let boxes = match live {
+        Some((request, _)) => request.sealed.clone(),
+        None => request_of(&app, job)?.and_then(|request| request.sealed),
+    };
+    let own = boxes.into_iter().flatten().find(|one| one.node == key);
+    let missing = || Refused::not_found(format_args!("job {job} has no box for this key"));
+    Ok(json(StatusCode::OK, &own.ok_or_else(missing)?))
 }
 
 pub(super) async fn contradict(

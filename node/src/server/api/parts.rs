@@ -7,10 +7,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use zkinfer::verifier::{
-    ClaimedValues, JobBinding, Manifest, PartProof, ProofFile, SrsPolicy, VerifiedParts,
-    VerifyingKey,
-};
+use zkinfer::verifier::VerifyingKey;
 use zkinfer_settlement::JobId;
 
 use super::{App, nodes::read_proof, views::read};
@@ -18,7 +15,7 @@ use crate::{
     error::MarketError,
     objects::{Kind, Object},
     order::digest,
-    part::{PartRefusal, PartWork, check_part_proof},
+    part::{PartRefusal, PartWork, check_part_proof, verify_parts},
     server::{actor::Stopped, catalog::ServedParts, problem::Refused},
 };
 
@@ -89,10 +86,10 @@ async fn settle(app: &Arc<App>, whole: JobId) -> Result<(), Refused> {
         let content = read(app, job, Kind::Proof)?.ok_or(MarketError::NotLive { job })?;
         files.push(read_proof(&content)?);
     }
-    let job = request.order.binding(zkinfer_settlement::Address::NOBODY);
-    let (policy, input) = (app.policy, request.input.clone());
+    let policy = app.policy;
     let verified = tokio::task::spawn_blocking(move || {
-        verify(parts.division.manifest(), &parts.keys, (&job, &input), &files, policy)
+        let keys: Vec<&VerifyingKey> = parts.keys.iter().map(AsRef::as_ref).collect();
+        verify_parts(parts.division.manifest(), &keys, &request.order, &files, policy)
     });
     let verified = verified.await.map_err(|_| Stopped)?.map_err(|why| {
         tracing::error!(job = %whole, why, "parts that were checked one by one do not fit together");
@@ -105,24 +102,4 @@ async fn settle(app: &Arc<App>, whole: JobId) -> Result<(), Refused> {
     });
     paid.await??;
     Ok(())
-}
-
-/// The rules of `verify --manifest`.
-fn verify(
-    manifest: &Manifest,
-    keys: &[Arc<VerifyingKey>],
-    (job, input): (&JobBinding, &[i64]),
-    files: &[ProofFile],
-    policy: SrsPolicy,
-) -> Result<VerifiedParts, String> {
-    let keys: Vec<&VerifyingKey> = keys.iter().map(AsRef::as_ref).collect();
-    let payees: Vec<[u8; 20]> = files.iter().map(|file| file.claim.binding.payee).collect();
-    let proofs: Vec<PartProof<'_>> =
-        files.iter().map(|file| PartProof { claim: &file.claim, proof: &file.proof }).collect();
-    let verified = manifest.verify(&keys, job, &payees, &proofs, policy);
-    let verified = verified.map_err(|error| error.to_string())?;
-    if verified.input() != Some(&ClaimedValues::Public(input.to_vec())) {
-        return Err("they are about another input".to_owned());
-    }
-    Ok(verified)
 }

@@ -177,7 +177,7 @@ pub(super) fn view(
     let Seen { state, node, price, at, lot, request, answer, parts } = seen;
     let request = match request {
         Some(request) => request.as_ref().clone(),
-        None => request_of(app, subject)?
+        None => request_of(app, subject.job())?
             .ok_or_else(|| Refused::not_found(format_args!("the order of job {job} is lost")))?,
     };
     let answer = match (answer, at) {
@@ -225,12 +225,12 @@ pub(super) fn view(
 }
 
 /// The order of a job that has come to an end; that of all parts, for one of them.
-fn request_of(app: &App, subject: &Subject) -> Result<Option<JobRequest>, Refused> {
+pub(super) fn request_of(app: &App, job: JobId) -> Result<Option<JobRequest>, Refused> {
     let parsed = |bytes: Vec<u8>| serde_json::from_slice(&bytes).ok();
-    if let Some(found) = read(app, subject.job(), Kind::Request)? {
+    if let Some(found) = read(app, job, Kind::Request)? {
         return Ok(parsed(found));
     }
-    let place = read(app, subject.job(), Kind::Place)?;
+    let place = read(app, job, Kind::Place)?;
     let place: Option<crate::part::PlaceRecord> =
         place.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let Some(place) = place else { return Ok(None) };
