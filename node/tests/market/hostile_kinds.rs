@@ -68,7 +68,10 @@ fn malformed_orders_of_sealed_inputs_and_rising_prices_are_named() {
         (&|request| request["sealed"][0]["content"] = "0".into(), "sealed[0].content"),
         (&|request| request["sealed"][0]["point"] = "zz".into(), "sealed[0].point"),
         (&|request| request["sealed"] = "all".into(), "sealed: invalid type"),
-        (&|request| request["order"]["sealed"] = serde_json::Value::Null, "sealed: the order says"),
+        (
+            &|request| request["order"]["sealed"] = serde_json::Value::Null,
+            "takes only sealed inputs",
+        ),
         (&|request| request["order"]["ramp"] = serde_json::json!({ "from": "1" }), "order.ramp"),
         (&|request| request["order"]["sampling"] = serde_json::json!({ "rate": -1 }), "sampling"),
     ];
@@ -274,7 +277,7 @@ fn a_second_coordinator_on_the_same_folder_does_not_start() {
         said = format!("{said}: {error}");
         source = error.source();
     }
-    assert!(said.contains("escrow.redb") && said.contains("already open"), "{said}");
+    assert!(said.contains("escrow.redb") && said.contains("the file is in use"), "{said}");
     // The first one is not disturbed.
     let (client, chain_id) = coordinator.client();
     let request = request(&identity(1), chain_id, 1, DAY);
