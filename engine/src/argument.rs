@@ -8,7 +8,7 @@ use halo2_proofs::{
     plonk::{Any, Column, ConstraintSystem, Expression},
 };
 
-use crate::program::{Linear, Program, ProgramBuilder, Quotient, Source};
+use crate::program::{Limits, Linear, Program, ProgramBuilder, Quotient, Source};
 
 /// Numbers of the proof's parameters: the circuit's challenges come first.
 #[derive(Clone, Copy, Debug)]
@@ -79,12 +79,11 @@ impl Shape {
     }
 }
 
-/// The constraint whose quotient by `X^n - 1` is committed; fixed columns that are needed for a
-/// linear combination only are combined where there are at least `combination_min` of them.
+/// The constraint whose quotient by `X^n - 1` is committed.
 pub(crate) fn quotient(
     constraints: &ConstraintSystem<Fr>,
     shape: &Shape,
-    combination_min: usize,
+    limits: Limits,
 ) -> Quotient {
     let parameters = Parameters::new(constraints);
     let mut builder = ProgramBuilder::new();
@@ -100,7 +99,7 @@ pub(crate) fn quotient(
         let table = compress(&mut builder, lookup.table_expressions(), parameters);
         lookup_constraints(&mut builder, index, &input, &table, parameters);
     }
-    builder.fold(parameters.y(), combination_min, shape.degree - 1)
+    builder.fold(parameters.y(), limits, shape.degree - 1)
 }
 
 /// Numerator and denominator of every set of the permutation argument.

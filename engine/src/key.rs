@@ -22,7 +22,7 @@ use crate::{
     kernels::parallel,
     known::KeyCommitments,
     operations::{ColumnDevice, Extension},
-    program::{Program, Quotient, Source},
+    program::{Limits, Program, Quotient, Source},
 };
 
 /// Fewer fixed columns than this, kept on the cosets, are cheaper than the transforms of their
@@ -58,9 +58,9 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    fn new(constraints: &ConstraintSystem<Fr>, shape: &Shape, extensions: usize) -> Self {
+    fn new(constraints: &ConstraintSystem<Fr>, shape: &Shape, device: &impl ColumnDevice) -> Self {
         Self {
-            quotient: quotient_programs(constraints, shape, extensions),
+            quotient: quotient_programs(constraints, shape, device),
             permutation: argument::permutation_fractions(constraints, shape),
             lookups: argument::lookup_values(constraints),
             lookup_side: argument::lookup_side(constraints),
@@ -137,9 +137,9 @@ impl<D: ColumnDevice> Key<D> {
             None => commit_to_copies(&device, &permutation, &omegas, powers[1])?,
         };
         let columns = KeyColumns::upload(&device, fixed, permutation, omegas, &shape)?;
-        let programs = Programs::new(&constraints, &shape, extensions);
+        let programs = Programs::new(&constraints, &shape, &device);
         let mut left = extensions;
-        let keyed = keyed_sources(&programs.quotient).filter(|&(_, cosets)| {
+        let keyed = programs.quotient.keyed_sources().into_iter().filter(|&(_, cosets)| {
             let fits = cosets <= left;
             left -= if fits { cosets } else { 0 };
             fits
@@ -224,22 +224,20 @@ pub(crate) fn upload_one<D: ColumnDevice>(
     Ok(device.upload(vec![column])?.pop().expect("as many columns as were given"))
 }
 
-/// The quotient's programs when `extensions` columns of the key may be kept on a coset.
+/// The quotient's programs for what may be kept on cosets and what may be there at once.
 fn quotient_programs(
     constraints: &ConstraintSystem<Fr>,
     shape: &Shape,
-    extensions: usize,
+    device: &impl ColumnDevice,
 ) -> Quotient {
-    let quotient = argument::quotient(constraints, shape, EXTENDED_COMBINATION_MIN);
-    if keyed_sources(&quotient).map(|(_, cosets)| cosets).sum::<usize>() <= extensions {
+    let columns = device.working_columns();
+    let limits = Limits { combination_min: EXTENDED_COMBINATION_MIN, columns };
+    let quotient = argument::quotient(constraints, shape, limits);
+    let kept: usize = quotient.keyed_sources().iter().map(|(_, cosets)| cosets).sum();
+    if kept <= device.extensions() {
         return quotient;
     }
-    argument::quotient(constraints, shape, COMBINATION_MIN)
-}
-
-/// The columns of the key that the quotient reads, and on how many cosets.
-fn keyed_sources(quotient: &Quotient) -> impl Iterator<Item = (Source, usize)> {
-    quotient.sources().into_iter().filter(|(source, _)| source.is_keyed())
+    argument::quotient(constraints, shape, Limits { combination_min: COMBINATION_MIN, columns })
 }
 
 /// The values δ^column·ω^row of the successors of all cells, over δ^column of their own.

@@ -26,6 +26,12 @@ pub(crate) trait ColumnDevice: std::fmt::Debug + Send + Sync {
     /// How many columns of the key may be kept on cosets, each on as many as count.
     fn extensions(&self) -> usize;
 
+    /// How many columns may be on a coset at once, besides those that are kept there: as many as a
+    /// quotient reads, unless the device says otherwise.
+    fn working_columns(&self) -> usize {
+        usize::MAX
+    }
+
     /// What went to the device and back so far, where that is another machine than the host.
     fn usage(&self) -> Option<DeviceUsage> {
         None

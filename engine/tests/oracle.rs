@@ -85,8 +85,11 @@ impl Oracle {
         instructions: Instructions,
         extension_bytes: usize,
     ) -> EngineKey<RandomCircuit> {
+        self.engine_with(CpuOptions { instructions, extension_bytes, ..CpuOptions::default() })
+    }
+
+    fn engine_with(&self, options: CpuOptions) -> EngineKey<RandomCircuit> {
         let blank = RandomCircuit { known: false, ..self.circuit.clone() };
-        let options = CpuOptions { instructions, extension_bytes, ..CpuOptions::default() };
         let powers = self.srs.first_powers();
         EngineKey::new(&blank, &self.srs.lagrange, powers, &Device::Cpu(options)).unwrap()
     }
@@ -239,9 +242,15 @@ fn a_blinding_of_no_column_or_of_other_rows_is_refused() {
 fn memory_limits_change_no_byte() {
     for (name, kind) in kinds() {
         let oracle = Oracle::new(kind);
-        let proofs = [0, 1 << 13, 1 << 24].map(|bytes| {
-            oracle.prove(&oracle.engine(Instructions::detect(), bytes), &oracle.circuit)
+        // In many groups of columns, in a few, and in one.
+        let proofs = [0, 1 << 15, 1 << 24].map(|quotient_bytes| {
+            [0, 1 << 13, 1 << 24].map(|extension_bytes| {
+                let options =
+                    CpuOptions { extension_bytes, quotient_bytes, ..CpuOptions::default() };
+                oracle.prove(&oracle.engine_with(options), &oracle.circuit)
+            })
         });
+        let proofs = proofs.as_flattened();
         assert!(proofs.iter().all(|proof| *proof == proofs[0]), "{name}");
     }
 }

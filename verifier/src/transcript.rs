@@ -38,8 +38,11 @@ impl Transcript for KeccakTranscript {
     }
 
     fn absorb_scalar(&mut self, scalar: &Fr) {
-        self.0.update([SCALAR]);
-        self.0.update(encode_scalar(scalar));
+        let mut bytes = [SCALAR; 33];
+        if let Some(value) = bytes.last_chunk_mut::<32>() {
+            *value = encode_scalar(scalar);
+        }
+        self.0.update(bytes);
     }
 
     fn challenge(&mut self) -> Fr {

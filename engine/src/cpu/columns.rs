@@ -25,20 +25,36 @@ const TASK: usize = 256;
 pub(super) fn packs<A: Arithmetic>(arithmetic: A, column: &CpuColumn<A>) -> Cow<'_, [A::Fr]> {
     match column {
         Column::Field(packs) | Column::Sums { values: packs, .. } => Cow::Borrowed(packs),
-        Column::Integers { values, tail } => Cow::Owned(widen(arithmetic, values, tail)),
+        Column::Integers { values, tail } => {
+            let mut packs = Vec::new();
+            widen(arithmetic, values, tail, &mut packs);
+            Cow::Owned(packs)
+        }
     }
 }
 
-/// Integers as field elements, with `tail` in the last rows.
-fn widen<A: Arithmetic>(arithmetic: A, values: &[i32], tail: &[Fr]) -> Vec<A::Fr> {
-    let mut packs: Vec<A::Fr> = arithmetic.vectorize(
+/// The same instead of what was in `packs`.
+pub(super) fn packs_into<A: Arithmetic>(
+    arithmetic: A,
+    column: &CpuColumn<A>,
+    packs: &mut Vec<A::Fr>,
+) {
+    packs.clear();
+    match column {
+        Column::Field(values) | Column::Sums { values, .. } => packs.extend_from_slice(values),
+        Column::Integers { values, tail } => widen(arithmetic, values, tail, packs),
+    }
+}
+
+/// Integers as field elements, with `tail` in the last rows, into `packs`, which are empty.
+fn widen<A: Arithmetic>(arithmetic: A, values: &[i32], tail: &[Fr], packs: &mut Vec<A::Fr>) {
+    packs.reserve_exact(values.len() / A::Fr::WIDTH);
+    arithmetic.vectorize(
         #[inline(always)]
         || {
-            let mut packs = Vec::with_capacity(values.len() / A::Fr::WIDTH);
             for lanes in values.chunks_exact(A::Fr::WIDTH) {
                 packs.push(A::Fr::from_integers(lanes));
             }
-            packs
         },
     );
     let width = A::Fr::WIDTH;
@@ -55,7 +71,6 @@ fn widen<A: Arithmetic>(arithmetic: A, values: &[i32], tail: &[Fr]) -> Vec<A::Fr
     for (to, packed) in packs[first..].iter_mut().zip(pack(arithmetic, &lanes)) {
         *to = packed;
     }
-    packs
 }
 
 /// Field elements in packs; their number is a multiple of the width.

@@ -47,6 +47,8 @@ pub(crate) struct CpuDevice<A: Arithmetic> {
     rows: usize,
     /// Bytes for columns of the key on the cosets.
     extension_bytes: usize,
+    /// Bytes for columns of a proof on a coset.
+    quotient_bytes: usize,
 }
 
 /// A column in memory.
@@ -61,6 +63,9 @@ pub struct CpuOptions {
     pub table_bytes: usize,
     /// Bytes for columns of the key on the cosets of the quotient.
     pub extension_bytes: usize,
+    /// Bytes for columns of a proof that the quotient is computed from: those that are on a coset at
+    /// once.
+    pub quotient_bytes: usize,
 }
 
 impl Default for CpuOptions {
@@ -69,6 +74,7 @@ impl Default for CpuOptions {
             instructions: Instructions::detect(),
             table_bytes: 64 << 20,
             extension_bytes: 512 << 20,
+            quotient_bytes: 3 << 29,
         }
     }
 }
@@ -145,6 +151,7 @@ impl<A: Arithmetic> CpuDevice<A> {
             omega: root_of_unity(k),
             rows: lagrange.len(),
             extension_bytes: options.extension_bytes,
+            quotient_bytes: options.quotient_bytes,
         }
     }
 
@@ -166,6 +173,10 @@ impl<A: Arithmetic> ColumnDevice for CpuDevice<A> {
 
     fn extensions(&self) -> usize {
         self.extension_bytes / (self.packs() * size_of::<A::Fr>())
+    }
+
+    fn working_columns(&self) -> usize {
+        self.quotient_bytes / (2 * self.packs() * size_of::<A::Fr>())
     }
 
     fn upload(&self, columns: Vec<Column>) -> Result<Vec<CpuColumn<A>>, DeviceError> {
@@ -194,7 +205,8 @@ impl<A: Arithmetic> ColumnDevice for CpuDevice<A> {
             self.values(column(program.sources[index]))
         });
         let sources: Vec<&[A::Fr]> = sources.iter().map(|packs| &packs[..]).collect();
-        let outputs = rows::run(self.arithmetic, program, uniforms, &sources);
+        let mut outputs = Vec::new();
+        rows::run(self.arithmetic, program, uniforms, &sources, &mut outputs);
         Ok(outputs.into_iter().map(Column::Field).collect())
     }
 
@@ -244,17 +256,16 @@ impl<A: Arithmetic> ColumnDevice for CpuDevice<A> {
     where
         Self: 'a,
     {
-        let sources = quotient.sources();
-        let mut sources = parallel::map(sources.len(), |index| {
-            let (source, cosets) = sources[index];
-            (source, cosets, self.prepare(column(source), cosets))
-        });
-        let programs = quotient.programs.iter().enumerate();
-        let results = programs.flat_map(|(index, program)| {
-            self.parts_on_coset(program, uniforms, &mut sources, index)
-        });
-        let results = results.collect::<Vec<_>>();
-        drop(sources);
+        let mut totals: Vec<Vec<Vec<A::Fr>>> = self.cosets.iter().map(|_| Vec::new()).collect();
+        let mut free = Vec::new();
+        for group in &quotient.groups {
+            self.add_group((group, uniforms), column, &mut free, &mut totals);
+        }
+        drop(free);
+        for ((coset, _), totals) in self.cosets.iter().zip(&mut totals) {
+            self.domain.interpolate_coset(totals, coset);
+        }
+        let results: Vec<Vec<A::Fr>> = totals.into_iter().flatten().collect();
         Ok(self.separate(&quotient.parts, &results))
     }
 

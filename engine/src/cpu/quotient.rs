@@ -13,9 +13,15 @@ use super::{CpuColumn, CpuDevice, columns, rows};
 use crate::{
     column::Column,
     cosets::separation,
-    kernels::{arithmetic::Arithmetic, batch, ntt::Coset, pack::Pack, parallel},
+    kernels::{
+        arithmetic::Arithmetic,
+        batch,
+        ntt::{Coset, Domain},
+        pack::Pack,
+        parallel,
+    },
     operations::Extension,
-    program::{Program, Source},
+    program::{Group, Source},
 };
 
 impl<A: Arithmetic> CpuDevice<A> {
@@ -32,57 +38,65 @@ impl<A: Arithmetic> CpuDevice<A> {
         values
     }
 
-    /// The undivided parts on coset number `index`, by their coefficients; `sources` are those of
-    /// the quotient, with the number of cosets.
-    pub(super) fn parts_on_coset(
+    /// Adds what a group of terms is on each coset to the undivided parts, `totals[coset][part]`.
+    /// Columns lie in memory that is `free`, and again is after it.
+    pub(super) fn add_group<'a>(
         &self,
-        program: &Program,
-        uniforms: &[Fr],
-        sources: &mut [(Source, usize, Prepared<'_, A>)],
-        index: usize,
-    ) -> Vec<Vec<A::Fr>> {
-        let coset = &self.cosets[index].0;
-        parallel::chunks(sources, 1, |_, sources| {
-            for (_, cosets, source) in sources {
-                match source {
-                    Prepared::Coefficients { coefficients, values } if index < *cosets => {
-                        self.domain.evaluate(coefficients, coset, values);
-                    }
-                    Prepared::OnOne(values) if index == 0 => {
-                        self.domain.evaluate_in_place(values, coset);
-                    }
-                    _ => {}
-                }
-            }
+        (group, uniforms): (&Group, &[Fr]),
+        column: &(dyn Fn(Source) -> Extension<'a, Self> + Sync),
+        free: &mut Vec<Vec<A::Fr>>,
+        totals: &mut [Vec<Vec<A::Fr>>],
+    ) where
+        Self: 'a,
+    {
+        let sources = group.sources().into_iter().map(|(source, cosets)| {
+            let column = column(source);
+            let needed = match column {
+                Extension::Extended(_) => 0,
+                Extension::Column(_) => cosets.min(2),
+            };
+            let buffers: Vec<_> = (0..needed).map(|_| free.pop().unwrap_or_default()).collect();
+            (source, cosets, column, buffers)
         });
-        let values: HashMap<Source, &[A::Fr]> = sources
-            .iter()
-            .filter(|(_, cosets, _)| index < *cosets)
-            .map(|(source, _, prepared)| (*source, prepared.on_coset(index)))
-            .collect();
-        let values: Vec<&[A::Fr]> = program.sources.iter().map(|source| values[source]).collect();
-        let mut outputs = rows::run(self.arithmetic, program, uniforms, &values);
-        self.domain.interpolate_coset(&mut outputs, coset);
-        outputs
+        let mut sources = parallel::convert(sources, |(source, cosets, column, buffers)| {
+            (source, cosets, self.prepare(column, buffers))
+        });
+        for (index, program) in group.programs.iter().enumerate() {
+            let coset = &self.cosets[index].0;
+            parallel::chunks(&mut sources, 1, |_, sources| {
+                for (_, _, source) in sources.iter_mut().filter(|source| index < source.1) {
+                    source.evaluate(&self.domain, coset);
+                }
+            });
+            let values: HashMap<Source, &[A::Fr]> = sources
+                .iter()
+                .filter(|(_, cosets, _)| index < *cosets)
+                .map(|(source, _, prepared)| (*source, prepared.on_coset(index)))
+                .collect();
+            let values: Vec<&[A::Fr]> =
+                program.sources.iter().map(|source| values[source]).collect();
+            rows::run(self.arithmetic, program, uniforms, &values, &mut totals[index]);
+        }
+        free.extend(sources.into_iter().flat_map(|(_, _, prepared)| prepared.buffers()));
     }
 
-    /// A column, ready for so many cosets.
-    pub(super) fn prepare<'a>(
+    /// A column, ready for as many cosets as there are buffers: none where it is on them already,
+    /// one for a single coset.
+    fn prepare<'a>(
         &self,
         column: Extension<'a, Self>,
-        cosets: usize,
+        mut buffers: Vec<Vec<A::Fr>>,
     ) -> Prepared<'a, A> {
-        match column {
-            Extension::Extended(extended) => Prepared::Extended(extended),
-            Extension::Column(column) => {
-                let coefficients = self.interpolate(column);
-                if cosets == 1 {
-                    return Prepared::OnOne(coefficients);
-                }
-                let values = vec![A::Fr::zero(); coefficients.len()];
-                Prepared::Coefficients { coefficients, values }
-            }
-        }
+        let column = match column {
+            Extension::Extended(extended) => return Prepared::Extended(extended),
+            Extension::Column(column) => column,
+        };
+        let mut coefficients = buffers.pop().unwrap_or_default();
+        columns::packs_into(self.arithmetic, column, &mut coefficients);
+        self.domain.interpolate(&mut coefficients);
+        let Some(mut values) = buffers.pop() else { return Prepared::OnOne(coefficients) };
+        values.resize(coefficients.len(), A::Fr::zero());
+        Prepared::Coefficients { coefficients, values }
     }
 
     /// The pieces, given the coefficients of the undivided parts, coset after coset.
@@ -101,7 +115,7 @@ impl<A: Arithmetic> CpuDevice<A> {
 }
 
 /// A column for the quotient.
-pub(super) enum Prepared<'a, A: Arithmetic> {
+enum Prepared<'a, A: Arithmetic> {
     /// On the cosets already.
     Extended(&'a [Vec<A::Fr>]),
     /// To be evaluated on one coset after the other.
@@ -116,6 +130,26 @@ pub(super) enum Prepared<'a, A: Arithmetic> {
 }
 
 impl<A: Arithmetic> Prepared<'_, A> {
+    /// Goes on to this coset.
+    fn evaluate(&mut self, domain: &Domain<A>, coset: &Coset<A>) {
+        match self {
+            Prepared::Extended(_) => {}
+            Prepared::Coefficients { coefficients, values } => {
+                domain.evaluate(coefficients, coset, values);
+            }
+            Prepared::OnOne(values) => domain.evaluate_in_place(values, coset),
+        }
+    }
+
+    /// The memory that it lies in.
+    fn buffers(self) -> Vec<Vec<A::Fr>> {
+        match self {
+            Prepared::Extended(_) => Vec::new(),
+            Prepared::Coefficients { coefficients, values } => vec![coefficients, values],
+            Prepared::OnOne(values) => vec![values],
+        }
+    }
+
     /// The values on coset number `index`, to which coefficients were evaluated last.
     fn on_coset(&self, index: usize) -> &[A::Fr] {
         match self {

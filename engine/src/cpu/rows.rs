@@ -20,14 +20,16 @@ const BLOCK: usize = 4;
 /// Blocks that one task works on.
 const TASK: usize = 16;
 
-/// The outputs of `program` in every row, as packs; `sources` are the columns that it names.
+/// The outputs of `program` in every row, as packs: added to those in `totals`, if there are some.
+/// `sources` are the columns that it names.
 pub(super) fn run<A: Arithmetic>(
     arithmetic: A,
     program: &Program,
     uniforms: &[Fr],
     sources: &[&[A::Fr]],
-) -> Vec<Vec<A::Fr>> {
-    let Some(packs) = sources.first().map(|source| source.len()) else { return Vec::new() };
+    totals: &mut Vec<Vec<A::Fr>>,
+) {
+    let Some(packs) = sources.first().map(|source| source.len()) else { return };
     let uniforms = batch::uniforms(arithmetic, uniforms);
     let machine = Machine::<A> {
         steps: resolve(&program.steps, packs * A::Fr::WIDTH),
@@ -41,7 +43,22 @@ pub(super) fn run<A: Arithmetic>(
         machine.run(arithmetic, first..packs.min(first + BLOCK * TASK))
     });
     let outputs = 0..program.outputs.len();
-    outputs.map(|i| tasks.iter().flat_map(|outputs| outputs[i].iter().copied()).collect()).collect()
+    if totals.is_empty() {
+        let of_tasks = |i: usize| tasks.iter().flat_map(move |outputs| outputs[i].iter().copied());
+        return totals.extend(outputs.map(|i| of_tasks(i).collect()));
+    }
+    for (i, total) in totals.iter_mut().enumerate() {
+        parallel::chunks(total, BLOCK * TASK, |task, total| {
+            arithmetic.vectorize(
+                #[inline(always)]
+                || {
+                    for (total, output) in total.iter_mut().zip(&tasks[task][i]) {
+                        *total = total.add(*output);
+                    }
+                },
+            );
+        });
+    }
 }
 
 /// An operand with its rotation as a number of rows.

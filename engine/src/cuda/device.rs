@@ -20,7 +20,7 @@ use crate::{
     cosets::{coset_shifts, root_of_unity, separation},
     error::DeviceError,
     operations::{ColumnDevice, Division, Extension, Fractions},
-    program::{Program, Quotient, Source},
+    program::{Group, Program, Quotient, Source},
     traffic::DeviceUsage,
 };
 
@@ -96,13 +96,13 @@ impl CudaDevice {
         Ok(outputs.into_iter().map(CudaColumn::from).collect())
     }
 
-    /// The columns of a quotient, ready for their cosets.
+    /// The columns of some terms, ready for their cosets.
     fn prepare<'a>(
         &self,
-        quotient: &Quotient,
+        group: &Group,
         column: &(dyn Fn(Source) -> Extension<'a, Self> + Sync),
     ) -> Result<HashMap<Source, Prepared<'a>>, DeviceError> {
-        let columns = quotient.sources().into_iter().map(|(source, _)| (source, column(source)));
+        let columns = group.sources().into_iter().map(|(source, _)| (source, column(source)));
         let columns: Vec<(Source, Extension<'a, Self>)> = columns.collect();
         let on_rows: Vec<&CudaColumn> = columns
             .iter()
@@ -125,7 +125,7 @@ impl CudaDevice {
         Ok(sources.into_iter().zip(prepared).collect())
     }
 
-    /// The pieces, given the coefficients of the undivided parts, coset after coset.
+    /// The pieces, given the coefficients of the undivided parts, coset after coset, from each group.
     fn separate(
         &self,
         parts: &[usize],
@@ -134,8 +134,8 @@ impl CudaDevice {
         let powers: Vec<Fr> = self.cosets.iter().map(|(_, power)| *power).collect();
         let mut pieces = Vec::with_capacity(powers.len());
         for scales in separation(&powers, parts) {
-            let terms = results.iter().zip(scales).filter(|(_, scale)| *scale != Fr::ZERO);
-            let terms: Vec<_> = terms.collect();
+            let terms = results.iter().zip(scales.into_iter().cycle());
+            let terms: Vec<_> = terms.filter(|(_, scale)| *scale != Fr::ZERO).collect();
             let piece = columns::combine(&self.machine, &terms, self.rows)?;
             let at = [piece.address()];
             self.domain.evaluate(&at, &at, None)?;
@@ -277,12 +277,13 @@ impl ColumnDevice for CudaDevice {
     where
         Self: 'a,
     {
-        let sources = self.prepare(quotient, column)?;
         let mut results = Vec::new();
-        for (index, program) in quotient.programs.iter().enumerate() {
-            results.extend(self.parts_on_coset(program, uniforms, &sources, index)?);
+        for group in &quotient.groups {
+            let sources = self.prepare(group, column)?;
+            for (index, program) in group.programs.iter().enumerate() {
+                results.extend(self.parts_on_coset(program, uniforms, &sources, index)?);
+            }
         }
-        drop(sources);
         self.separate(&quotient.parts, &results)
     }
 

@@ -327,18 +327,20 @@ impl ColumnDevice for IcicleDevice {
     where
         Self: 'a,
     {
-        let sources = quotient.sources().into_iter();
-        let sources = sources.map(|(source, _)| Ok((source, self.prepared(column(source))?)));
-        let sources: HashMap<Source, Prepared<'_>> = sources.collect::<Result<_, DeviceError>>()?;
         let mut results = Vec::new();
-        for (index, program) in quotient.programs.iter().enumerate() {
-            results.extend(self.parts_on_coset(program, uniforms, &sources, index)?);
+        for group in &quotient.groups {
+            let sources = group.sources().into_iter();
+            let sources = sources.map(|(source, _)| Ok((source, self.prepared(column(source))?)));
+            let sources = sources.collect::<Result<HashMap<_, _>, DeviceError>>()?;
+            for (index, program) in group.programs.iter().enumerate() {
+                results.extend(self.parts_on_coset(program, uniforms, &sources, index)?);
+            }
         }
-        drop(sources);
         let powers: Vec<Fr> = self.cosets.iter().map(|coset| coset.power).collect();
         let piece = |scales: Vec<Fr>| {
-            let terms = results.iter().zip(scales).filter(|(_, scale)| *scale != Fr::ZERO);
-            let coefficients = self.combined(&terms.collect::<Vec<_>>())?;
+            let terms = results.iter().zip(scales.into_iter().cycle());
+            let terms: Vec<_> = terms.filter(|(_, scale)| *scale != Fr::ZERO).collect();
+            let coefficients = self.combined(&terms)?;
             Ok(self.machine.evaluate(&coefficients)?.into())
         };
         separation(&powers, &quotient.parts).into_iter().map(piece).collect()

@@ -7,6 +7,7 @@
 mod build;
 mod factor;
 mod graph;
+mod groups;
 mod plan;
 mod quotient;
 mod uniform;
@@ -15,6 +16,6 @@ pub(crate) use self::{
     build::ProgramBuilder,
     graph::{Linear, Source},
     plan::{Operand, Program, Step, Term},
-    quotient::Quotient,
+    quotient::{Group, Limits, Quotient},
     uniform::Uniform,
 };

@@ -120,7 +120,7 @@ fn count_uses(graph: &Graph, roots: &[NodeId]) -> HashMap<NodeId, usize> {
 
 /// Replaces, in every linear combination, many fixed columns by their combination, where they are
 /// needed for nothing else: it is one column to transform instead of many. Fewer than
-/// `combination_min` are not combined.
+/// `combination_min` are not combined, and none twice, nor with all signs turned.
 pub(super) fn combine_fixed(
     graph: &mut Graph,
     roots: &[NodeId],
@@ -166,9 +166,10 @@ pub(super) fn combine_fixed(
             for (term, ..) in &group {
                 linear.terms.remove(term);
             }
-            let query = graph.query(Source::Combined(combined.len()), rotation);
-            linear.terms.extend(query.terms);
-            combined.push(group.into_iter().map(|(_, column, scale)| (scale, column)).collect());
+            let terms = group.into_iter().map(|(_, column, scale)| (scale, column)).collect();
+            let (place, sign) = combination(graph, &mut combined, terms);
+            let query = graph.query(Source::Combined(place), rotation);
+            linear = graph.add_scaled(linear, &query, sign);
         }
         graph.nodes[node.index()] = match linear.as_multiple() {
             Some((query, Uniform::ONE)) => graph.nodes[query.index()].clone(),
@@ -176,6 +177,28 @@ pub(super) fn combine_fixed(
         };
     }
     combined
+}
+
+/// The place of a combination among those that are known, and the sign that it has there.
+fn combination(
+    graph: &mut Graph,
+    known: &mut Vec<Vec<(Uniform, usize)>>,
+    terms: Vec<(Uniform, usize)>,
+) -> (usize, Uniform) {
+    let mut turned = |terms: &[(Uniform, usize)]| -> Vec<_> {
+        let sign = |&(scale, column)| (graph.uniforms.product(Uniform::MINUS_ONE, scale), column);
+        terms.iter().map(sign).collect()
+    };
+    if let Some(place) = known.iter().position(|other| *other == terms) {
+        return (place, Uniform::ONE);
+    }
+    let negative = turned(&terms);
+    let place = known.iter().position(|other| *other == negative || turned(other) == terms);
+    if let Some(place) = place {
+        return (place, Uniform::MINUS_ONE);
+    }
+    known.push(terms);
+    (known.len() - 1, Uniform::ONE)
 }
 
 struct Compiler<'a> {

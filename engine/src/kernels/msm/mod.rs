@@ -38,7 +38,11 @@ use self::{
     table_sums::Gathered,
     tables::Table,
 };
-use super::{arithmetic::Arithmetic, pack::Pack, parallel};
+use super::{
+    arithmetic::Arithmetic,
+    pack::{Pack, TablePoint},
+    parallel,
+};
 use crate::{column::Column, cpu::CpuOptions, known::Store};
 
 /// Entries that are sorted and summed at once; more columns wait, so that memory is bounded.
@@ -133,9 +137,11 @@ impl<A: Arithmetic> Bases<A> {
     pub(crate) fn commit(&self, columns: &[&Scalars<A>]) -> Vec<G1Affine> {
         let mut sums = Vec::with_capacity(columns.len());
         let mut rest = columns;
+        // One wave after the other has its buckets here: fresh memory costs as much as sums do.
+        let mut buckets = Vec::new();
         while !rest.is_empty() {
             let (wave, later) = rest.split_at(self.wave_len(rest));
-            sums.extend(self.commit_wave(wave));
+            sums.extend(self.commit_wave(wave, &mut buckets));
             rest = later;
         }
         reduce::normalize(&sums)
@@ -157,14 +163,14 @@ impl<A: Arithmetic> Bases<A> {
     }
 
     /// The sums of the columns.
-    fn commit_wave(&self, columns: &[&Scalars<A>]) -> Vec<G1> {
+    fn commit_wave(&self, columns: &[&Scalars<A>], buckets: &mut Vec<TablePoint>) -> Vec<G1> {
         let mut parts = parallel::map(columns.len(), |i| self.parts(i, columns[i]));
         let segments: Vec<_> = parts.iter_mut().flat_map(|p| p.segments.drain(..)).collect();
-        let mut sums = self.sum(&self.table, &segments, columns.len());
+        let mut sums = self.sum(&self.table, &segments, columns.len(), buckets);
         drop(segments);
         let gathered = parts.iter_mut().enumerate();
         let gathered = gathered.filter_map(|(column, p)| Some((column, p.gathered.take()?)));
-        self.add_gathered(gathered.collect(), &mut sums);
+        self.add_gathered(gathered.collect(), &mut sums, buckets);
         let multiples =
             parallel::map(parts.len(), |i| parts[i].common.map(|element| self.all * element));
         for (sum, multiple) in sums.iter_mut().zip(multiples) {
@@ -174,23 +180,36 @@ impl<A: Arithmetic> Bases<A> {
     }
 
     /// The sums of segments over the points of a table, column by column.
-    fn sum(&self, table: &Table, segments: &[Segment<'_>], columns: usize) -> Vec<G1> {
+    fn sum(
+        &self,
+        table: &Table,
+        segments: &[Segment<'_>],
+        columns: usize,
+        buckets: &mut Vec<TablePoint>,
+    ) -> Vec<G1> {
         let lists = self.sort(table, segments);
-        let sums = sums::sum_groups(self.arithmetic, table.points(), &lists);
+        sums::sum_groups(self.arithmetic, table.points(), &lists, buckets);
         drop(lists);
         let sets = Set::list(segments);
-        reduce::reduce(self.arithmetic, &sums, &sets, columns, table.windows().spacing)
+        reduce::reduce(self.arithmetic, buckets, &sets, columns, table.windows().spacing)
     }
 
     /// Adds to the sums of columns what was gathered of them.
-    fn add_gathered(&self, gathered: Vec<(usize, Gathered)>, sums: &mut [G1]) {
+    fn add_gathered(
+        &self,
+        gathered: Vec<(usize, Gathered)>,
+        sums: &mut [G1],
+        buckets: &mut Vec<TablePoint>,
+    ) {
         if gathered.is_empty() {
             return;
         }
         let (of_column, (lists, scalars)): (Vec<_>, (Vec<_>, Vec<_>)) =
             gathered.into_iter().map(|(i, g)| (i, (vec![g.lists], g.scalars))).unzip();
-        let table = Table::of_sums(sums::sum_groups(self.arithmetic, self.table.points(), &lists));
+        let mut entries = Vec::new();
+        sums::sum_groups(self.arithmetic, self.table.points(), &lists, &mut entries);
         drop(lists);
+        let table = Table::of_sums(entries);
         let mut first_row = 0;
         let segments = scalars.into_iter().enumerate().filter_map(|(column, source)| {
             let start = first_row;
@@ -198,7 +217,7 @@ impl<A: Arithmetic> Bases<A> {
             segment(&table, column, start, source)
         });
         let segments: Vec<_> = segments.collect();
-        let added = self.sum(&table, &segments, of_column.len());
+        let added = self.sum(&table, &segments, of_column.len(), buckets);
         for (column, added) in iter::zip(of_column, added) {
             sums[column] += added;
         }

@@ -104,9 +104,10 @@ pub(super) fn reduce<A: Arithmetic>(
     spacing: u32,
 ) -> Vec<G1> {
     let lists = parallel::map(sets.len(), |set| vec![sets[set].halves(buckets)]);
-    let halves = sum_groups(arithmetic, buckets, &lists);
+    let (mut halves, mut bits) = (Vec::new(), Vec::new());
+    sum_groups(arithmetic, buckets, &lists, &mut halves);
     let lists: Vec<_> = by_bits(sets, &halves, columns, spacing);
-    let bits = sum_groups(arithmetic, &halves, &lists);
+    sum_groups(arithmetic, &halves, &lists, &mut bits);
     let spacing = spacing as usize;
     let add_bits = |column: usize| {
         let bits = &bits[column * spacing..][..spacing];

@@ -23,7 +23,7 @@ const TASK_ENTRIES: usize = 1 << 14;
 /// Tasks are not made smaller than this to have more of them.
 const MIN_TASK_ENTRIES: usize = 1 << 11;
 
-/// The sum of every group, infinity (all words zero) where it is empty or cancels.
+/// Leaves the sum of every group in `sums`, infinity (all words zero) where it is empty or cancels.
 ///
 /// Group `g` of a segment is the union of the groups `g` of its parts, which have equally many.
 /// The sums of the segments follow each other. All points must be finite.
@@ -31,9 +31,11 @@ pub(super) fn sum_groups<A: Arithmetic>(
     arithmetic: A,
     points: &[TablePoint],
     segments: &[Vec<Lists>],
-) -> Vec<TablePoint> {
+    sums: &mut Vec<TablePoint>,
+) {
     let (tasks, groups) = split_tasks(segments);
-    let mut sums = vec![TablePoint::default(); groups];
+    sums.clear();
+    sums.resize(groups, TablePoint::default());
     let mut rest = &mut sums[..];
     let mut with_sums = Vec::with_capacity(tasks.len());
     for task in &tasks {
@@ -57,8 +59,7 @@ pub(super) fn sum_groups<A: Arithmetic>(
         });
     });
     let continued: Vec<_> = continued.into_iter().map(OnceLock::into_inner).collect();
-    add_continued(arithmetic, &mut sums, &tasks, &continued);
-    sums
+    add_continued(arithmetic, sums, &tasks, &continued);
 }
 
 /// A run of entries, counted over all groups of all segments.
