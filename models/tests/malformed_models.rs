@@ -146,6 +146,20 @@ fn an_unsupported_operation_is_refused_before_anything_else_is_looked_at() {
         ImportError::UnsupportedOp { op, .. } if op == "com.microsoft.Relu"));
 }
 
+/// Converters write what they could not convert under the framework's own name: Keras's GELU and
+/// convolutions with groups are such, and the export says that it went well.
+#[test]
+fn operations_that_a_converter_left_over_are_called_what_they_are() {
+    let told = |op: &str| match refusal(&unary(op, &[])) {
+        ImportError::UnsupportedOp { advice, .. } => advice,
+        other => panic!("{op}: {other}"),
+    };
+    assert!(told("Erfc").contains("gelu(x, approximate=True)"));
+    assert!(told("StatefulPartitionedCall").contains("backend torch"));
+    assert!(told("GatherTree").contains("the standard has no such operation"));
+    assert!(told("Bernoulli").contains("random numbers"));
+}
+
 #[test]
 fn attributes_are_known_and_of_their_type() {
     let unknown = |attribute: &str, op: &str| ImportError::UnknownAttribute {

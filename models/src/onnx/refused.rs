@@ -82,8 +82,28 @@ pub(super) const REFUSED: &[Kind] = &[
     ),
 ];
 
+/// Operations of frameworks that converters leave in files as if they were the standard's: no
+/// runtime loads such a file.
+const LEFT_OVER: &[(&[&str], &str)] = &[
+    (
+        &["Erfc"],
+        "it is TensorFlow's, and no runtime of ONNX knows it; where it comes of GELU, write \
+         gelu(x, approximate=True), or export with Keras's backend torch",
+    ),
+    (
+        &["PartitionedCall", "StatefulPartitionedCall"],
+        "it is a function of TensorFlow that tf2onnx did not look into, and no runtime of ONNX knows \
+         it; where it comes of a convolution with groups, export with Keras's backend torch, or write \
+         one convolution for each group",
+    ),
+];
+
 /// What a user can do about an operation that is not in the table.
 pub(super) fn advice(domain: &str, op: &str) -> &'static str {
+    let left_over = LEFT_OVER.iter().find(|(names, _)| domain.is_empty() && names.contains(&op));
+    if let Some((_, advice)) = left_over {
+        return advice;
+    }
     let known = REFUSED.iter().find(|(of, names, _)| *of == domain && names.contains(&op));
     match (known, domain) {
         (Some((.., advice)), _) => advice,
@@ -91,7 +111,8 @@ pub(super) fn advice(domain: &str, op: &str) -> &'static str {
             "prove the part of the pipeline without it, or a neural network trained on its outputs"
         }
         (None, "") => {
-            "export the model up to the node before it; docs/operators.md lists what is proved"
+            "the standard has no such operation, so the exporter left one of its framework's; export \
+             the model up to the node before it; docs/operators.md lists what is proved"
         }
         (None, "com.microsoft") => {
             "export without onnxruntime's graph optimizations, so that only standard operators are \
