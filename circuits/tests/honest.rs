@@ -6,12 +6,13 @@ mod support;
 use std::collections::BTreeSet;
 
 use rayon::prelude::*;
-use support::{Conv, Form, GraphBuilder, checker::Recorder};
+use support::{Conv, Form, GraphBuilder, Model, checker::Recorder};
 use zkinfer_circuits::{CircuitPlan, PlanOptions};
 use zkinfer_models::{
     Execution, RunError, execute,
     quantized::{QuantizedNode, QuantizedOp, TensorId},
 };
+use zkinfer_verifier::Visibility;
 
 #[test]
 fn honest_witnesses_satisfy_the_circuit() {
@@ -19,6 +20,23 @@ fn honest_witnesses_satisfy_the_circuit() {
         let failures = model.failures(&model.circuit());
         assert!(failures.is_empty(), "{name}: {:#?}", &failures[..failures.len().min(3)]);
     }
+}
+
+/// A commitment to the output was looked for behind as many public values as the part takes.
+#[test]
+fn a_part_that_takes_a_boundary_commits_to_its_output() {
+    let mut builder = GraphBuilder::new(72, [1, 6, 6]);
+    let output = builder.dense(TensorId(0), 5, Form::Signed);
+    builder.graph.outputs = vec![output];
+    let inputs = (0..36).map(|i| i * 29 % 256 - 128).collect();
+    let options = PlanOptions {
+        output_visibility: Visibility::Committed,
+        boundaries: [true, false],
+        ..PlanOptions::default()
+    };
+    let model = Model::with_options(builder.graph, inputs, options);
+    let failures = model.failures(&model.circuit());
+    assert!(failures.is_empty(), "{:#?}", &failures[..failures.len().min(3)]);
 }
 
 /// Exact codes have weights of up to 30 digits below one.

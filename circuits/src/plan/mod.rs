@@ -225,11 +225,12 @@ impl Basis {
         ];
         Ok(Self {
             formats: [format].into_iter().chain(windows).chain(exact).chain(tabled).collect(),
-            hidden: Hidden::of(&of_claim, claims, visibility)?,
-            instance: InstanceRows::of(&of_claim, claims, visibility, options.boundaries),
+            hidden: Hidden::of(&of_claim, claims, visibility, instance.outputs)?,
+            instance,
             boundaries: options.boundaries,
             of_claim,
             claims,
+        let instance = InstanceRows::of(&of_claim, claims, visibility, options.boundaries);
             graph,
             folded,
         })

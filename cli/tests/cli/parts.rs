@@ -290,3 +290,20 @@ fn a_part_has_no_form_on_chain() {
     workplace.fails(&[&["contract", "call", PROOFS[1]], &key[..]].concat(), named);
     assert!(!workplace.path("sol").exists(), "nothing is left of it");
 }
+
+/// No proof of the last part was right where claims hide the output.
+#[test]
+fn parts_commit_to_what_the_whole_does() {
+    for sides in ["input", "output", "input,output"] {
+        let workplace = Workplace::with_model("digits_mlp");
+        let split = ["split", "model.onnx", "--parts", "2", "--input", "input.json", "-o", "parts"];
+        workplace.json(0, &[&split[..], &["--commit", sides]].concat());
+        link(&workplace, "input.json", "links");
+        let reports = [0, 1].map(|part| prove(&workplace, part, "links", &[]));
+        let hidden = |part: usize| reports[part]["opening"].is_string();
+        let expected = ["input", "output"].map(|side| sides.contains(side));
+        assert_eq!([hidden(0), hidden(1)], expected, "{sides}");
+        let report = verify(&workplace, 0, &PROOFS[..2]);
+        assert_eq!([&report["input"], &report["output"]].map(Value::is_null), expected, "{sides}");
+    }
+}

@@ -202,7 +202,7 @@ pub(crate) struct Hidden {
 
 impl Hidden {
     /// What `claims` runs of `graph` commit to of inputs and outputs; `None` where everything is
-    /// public.
+    /// public. The commitment to the outputs is the public value `outputs_row`.
     ///
     /// # Errors
     /// [`PlanError::InputBounds`] for a committed input whose bounds are no range of bits,
@@ -211,21 +211,18 @@ impl Hidden {
         graph: &QuantizedGraph,
         claims: usize,
         [input, output]: [Visibility; 2],
+        outputs_row: usize,
     ) -> Result<Option<Self>, PlanError> {
         if claims > 1 && [input, output].contains(&Visibility::Public) {
             return Err(PlanError::ShownClaims { claims });
         }
-        // An input that is shown takes its rows of the instance, a commitment takes one.
-        let shown: usize = graph.inputs.iter().map(|id| graph.tensors[id.0].len()).sum();
-        let of_inputs = if input == Visibility::Committed { 1 } else { shown };
         let mut sides = Vec::new();
         if input == Visibility::Committed {
             graph.inputs.iter().try_for_each(|&id| check_range(graph, id))?;
             sides.push(HiddenSide::new(graph, Side::Input, &graph.inputs, BINDING_ROWS));
         }
         if output == Visibility::Committed {
-            let row = BINDING_ROWS + of_inputs;
-            sides.push(HiddenSide::new(graph, Side::Output, &graph.outputs, row));
+            sides.push(HiddenSide::new(graph, Side::Output, &graph.outputs, outputs_row));
         }
         Ok((!sides.is_empty()).then_some(Self { sides, claims }))
     }
