@@ -103,6 +103,14 @@ pub enum PlanError {
         /// Its upper bound.
         hi: i64,
     },
+    /// More claims than a proof is about.
+    #[error("a proof is about {limit} claims at most, not {claims}")]
+    TooManyClaims {
+        /// How many.
+        claims: u32,
+        /// How many there can be.
+        limit: u32,
+    },
     /// Several claims, of which some would be shown.
     #[error("a proof of {claims} claims commits to inputs and outputs: it cannot show them")]
     ShownClaims {

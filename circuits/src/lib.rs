@@ -38,8 +38,8 @@ pub use circuit::{InferenceCircuit, Tamper, Witness};
 pub use error::PlanError;
 pub use instance::{Blindings, InstanceValues, instance_values};
 pub use plan::{
-    CircuitPlan, Cost, EvmFork, GasParts, LayerRows, Objective, PlanOptions, PlanSizes, ProofParts,
-    Verification,
+    CircuitPlan, Cost, EvmFork, GasParts, LayerRows, MAX_CLAIMS, Objective, PlanOptions, PlanSizes,
+    ProofParts, Verification,
 };
 pub use units::{
     Shape, UnitRows,

@@ -60,7 +60,7 @@ mod shapes;
 mod srs;
 mod tensors;
 
-pub use zkinfer_circuits::ProofParts;
+pub use zkinfer_circuits::{MAX_CLAIMS, ProofParts};
 pub use zkinfer_engine as engine;
 pub use zkinfer_models as models;
 pub use zkinfer_models::{Comparison, Tolerance, Warning};

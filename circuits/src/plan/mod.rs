@@ -41,6 +41,10 @@ pub use layers::LayerRows;
 pub use parts::ProofParts;
 pub use search::Objective;
 
+/// The most claims that a proof is about: more than anybody waits for, and few enough to be planned
+/// at once, whoever says how many there are.
+pub const MAX_CLAIMS: u32 = 4096;
+
 /// What the planner may choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlanOptions {
@@ -198,6 +202,9 @@ struct Sizes {
 impl Basis {
     fn of(graph: &QuantizedGraph, options: PlanOptions) -> Result<Self, PlanError> {
         let of_claim = Arc::new(graph.clone());
+        if options.claims > MAX_CLAIMS {
+            return Err(PlanError::TooManyClaims { claims: options.claims, limit: MAX_CLAIMS });
+        }
         let claims = options.claims.max(1) as usize;
         let graph = match claims {
             1 => Arc::clone(&of_claim),
@@ -223,6 +230,7 @@ impl Basis {
             if takes { Visibility::Public } else { options.input_visibility },
             if gives { Visibility::Public } else { options.output_visibility },
         ];
+        let instance = InstanceRows::of(&of_claim, claims, visibility, options.boundaries);
         Ok(Self {
             formats: [format].into_iter().chain(windows).chain(exact).chain(tabled).collect(),
             hidden: Hidden::of(&of_claim, claims, visibility, instance.outputs)?,
@@ -230,7 +238,6 @@ impl Basis {
             boundaries: options.boundaries,
             of_claim,
             claims,
-        let instance = InstanceRows::of(&of_claim, claims, visibility, options.boundaries);
             graph,
             folded,
         })

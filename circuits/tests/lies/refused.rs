@@ -1,6 +1,6 @@
 //! Graphs that have no circuit, each with its reason.
 
-use zkinfer_circuits::{CircuitPlan, PlanError, PlanOptions};
+use zkinfer_circuits::{CircuitPlan, MAX_CLAIMS, PlanError, PlanOptions};
 use zkinfer_models::quantized::{Embed, QuantizedGraph, QuantizedOp, Softmax, TensorId};
 use zkinfer_verifier::Visibility;
 
@@ -138,6 +138,23 @@ fn several_claims_that_show_something_are_refused() {
     let options = PlanOptions { claims: 2, ..PlanOptions::default() };
     let refused = CircuitPlan::new(&graph, options).expect_err("shown");
     assert_eq!(refused, PlanError::ShownClaims { claims: 2 });
+}
+
+/// Whoever made a key says how many claims its proofs are about: 2^31 of them ended an audit in a panic,
+/// a million took a minute.
+#[test]
+fn more_claims_than_a_proof_can_have_are_refused_at_once() {
+    let graph = super::support::committed().plan.graph().clone();
+    for claims in [MAX_CLAIMS + 1, 1 << 20, 1 << 31, u32::MAX] {
+        let options = PlanOptions {
+            claims,
+            input_visibility: Visibility::Committed,
+            output_visibility: Visibility::Committed,
+            ..PlanOptions::default()
+        };
+        let refused = CircuitPlan::new(&graph, options).expect_err("too many");
+        assert_eq!(refused, PlanError::TooManyClaims { claims, limit: MAX_CLAIMS });
+    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::{num::NonZeroU32, path::PathBuf};
 
+use zkinfer::MAX_CLAIMS;
+
 use super::{
     devices::{DeviceName, Icicle, InstructionsName},
     model::{Alarm, Import, KeySource, Quantize, TestSet},
@@ -71,13 +73,10 @@ pub(crate) struct Prove {
     pub(crate) of_part: OfPart,
 }
 
-/// More claims in one proof than anybody waits for.
-const MOST_CLAIMS: u32 = 4096;
-
 /// A number of claims in one proof.
 fn several(text: &str) -> Result<NonZeroU32, String> {
-    let count = text.parse::<NonZeroU32>().ok().filter(|n| (2..=MOST_CLAIMS).contains(&n.get()));
-    count.ok_or_else(|| format!("expected a number from 2 to {MOST_CLAIMS}"))
+    let count = text.parse::<NonZeroU32>().ok().filter(|n| (2..=MAX_CLAIMS).contains(&n.get()));
+    count.ok_or_else(|| format!("expected a number from 2 to {MAX_CLAIMS}"))
 }
 
 /// What is to be proved: one run, or many.
