@@ -1,7 +1,7 @@
 //! What a verifying key says, by itself.
 
 use serde::Serialize;
-use zkinfer_verifier::{KeyParts, TensorLayout, VerifyingKey, Visibility};
+use zkinfer_verifier::{KeyParts, Side, TensorLayout, VerifyingKey, Visibility};
 
 use crate::{audit::Strength, srs::SetupKind};
 
@@ -22,6 +22,13 @@ pub struct KeyDescription {
     pub outputs: Vec<KeyTensor>,
     /// Whether claims show the outputs, or commit to them.
     pub outputs_committed: bool,
+    /// How many claims a proof is about.
+    pub claims: u32,
+    /// Whether it is of a part of a model that takes what a part before it gives: claims say nothing of
+    /// that.
+    pub takes_boundary: bool,
+    /// Whether it is of a part of a model whose outputs go to the part behind it.
+    pub gives_boundary: bool,
     /// The version of the key format.
     pub format: u16,
     /// The version of the integer semantics.
@@ -67,6 +74,7 @@ impl KeyDescription {
     pub fn new(key: &VerifyingKey) -> Self {
         let parts = key.parts();
         let KeyParts { layout, constraint_system, srs, .. } = parts;
+        let has_boundary = |side| parts.boundaries.iter().any(|boundary| boundary.side == side);
         let tensors = |tensors: &[TensorLayout]| tensors.iter().map(KeyTensor::new).collect();
         Self {
             key_digest: key.digest().to_string(),
@@ -79,6 +87,9 @@ impl KeyDescription {
             inputs_committed: layout.input_visibility == Visibility::Committed,
             outputs: tensors(&layout.outputs),
             outputs_committed: layout.output_visibility == Visibility::Committed,
+            claims: layout.claims,
+            takes_boundary: has_boundary(Side::Input),
+            gives_boundary: has_boundary(Side::Output),
             srs: srs.name.clone(),
             srs_digest: srs.digest().to_string(),
             setup: SetupKind::of(srs),

@@ -34,11 +34,17 @@ impl fmt::Display for Report {
             writeln!(f, "  and that the file holds the graph {digest}")?;
         }
         writeln!(f, "  (to see whether it is: zkinfer audit PROOF --key FILE --model FILE)")?;
+        if key.takes_boundary || key.gives_boundary {
+            writeln!(f, "  is of a part of the model, which proves nothing without the others")?;
+        }
+        if key.claims > 1 {
+            writeln!(f, "  proofs under it are about {} claims, each in a file", key.claims)?;
+        }
         let sides = [
-            ("input", &key.inputs, key.inputs_committed),
-            ("output", &key.outputs, key.outputs_committed),
+            ("input", &key.inputs, key.inputs_committed, key.takes_boundary),
+            ("output", &key.outputs, key.outputs_committed, key.gives_boundary),
         ];
-        for (side, tensors, committed) in sides {
+        for (side, tensors, committed, is_boundary) in sides {
             for KeyTensor { name, shape, step, range: (lo, hi) } in tensors {
                 let name = Shown(name);
                 writeln!(
@@ -46,8 +52,7 @@ impl fmt::Display for Report {
                     "  {side} {name} {shape:?}: {lo:.6} to {hi:.6} in steps of {step:.3e}"
                 )?;
             }
-            let shown = if committed { "are hidden behind a commitment" } else { "are shown" };
-            writeln!(f, "    its {side}s {shown} in claims")?;
+            writeln!(f, "    its {side}s {}", in_claims(committed, is_boundary))?;
         }
         match key.setup {
             SetupKind::Ceremony => writeln!(f, "  SRS: the ceremony {}", Shown(&key.srs))?,
@@ -67,5 +72,14 @@ impl fmt::Display for Report {
         writeln!(f, "  2^{} rows, {advice} advice and {fixed} fixed columns", key.k)?;
         writeln!(f, "  key format {}, integer semantics {}", key.format, key.semantics)?;
         write!(f, "  proofs under it have {} bytes", key.proof_bytes)
+    }
+}
+
+/// Where the values of a side are.
+fn in_claims(committed: bool, is_boundary: bool) -> &'static str {
+    match (is_boundary, committed) {
+        (true, _) => "are no part of claims: they go from part to part, hidden in the proofs",
+        (false, true) => "are hidden behind a commitment in claims",
+        (false, false) => "are shown in claims",
     }
 }

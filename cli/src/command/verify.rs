@@ -74,9 +74,12 @@ fn count(files: &[ProofFile]) -> f64 {
     files.iter().map(|_| 1.0).sum()
 }
 
-/// How many of the proofs are different: a proof that is given twice is one proof.
+/// How many of the proofs are different: a proof that is given twice is one proof, but for another of
+/// its claims.
 fn distinct(files: &[ProofFile]) -> usize {
-    files.iter().map(|file| file.proof.as_bytes()).collect::<HashSet<_>>().len()
+    let claims = files.iter().map(|file| file.leaf.as_ref().map(|leaf| leaf.index));
+    let proofs = files.iter().map(|file| file.proof.as_bytes());
+    proofs.zip(claims).collect::<HashSet<_>>().len()
 }
 
 /// Several proofs, a line each.

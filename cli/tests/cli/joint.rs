@@ -53,6 +53,13 @@ fn each_of_several_inputs_in_one_proof_has_a_file_of_its_own() {
     }
     let all = workplace.json(0, &[&["verify", "--batch"], &FILES[..], KEY].concat());
     assert_eq!(all.as_array().unwrap().len(), 3);
+    // They are three claims, though their proofs are the same bytes; one that is given twice is one.
+    let text = workplace.run(&[&["verify"], &FILES[..], KEY].concat()).stdout;
+    assert!(text.contains("3 of 3 proofs accepted, "), "{text}");
+    let text = workplace.run(&[&["verify", FILES[0]], &FILES[..], KEY].concat()).stdout;
+    assert!(text.contains("4 of 4 proofs accepted (only 3 of them different)"), "{text}");
+    let text = workplace.run(&["key", KEY[1]]).stdout;
+    assert!(text.contains("about 3 claims, each in a file"), "{text}");
     // A second run takes the key that is there, and a claim at another place is refused.
     assert_eq!(prove(&workplace, "3")["key_reused"], true);
     let moved = workplace.read(FILES[0]).replace(r#""leaf":{"index":0"#, r#""leaf":{"index":1"#);

@@ -171,6 +171,16 @@ fn another_set_than_all_parts_in_order_is_refused_by_name() {
     let strict = ["verify", "--manifest", MANIFEST, "--job", JOB_ID];
     let report = workplace.json(1, &[&strict[..], &all].concat());
     assert_eq!(report["reason_codes"], json!(["insecure-srs"]));
+    // Its key says what it is of, and what claims say nothing of.
+    for (part, boundaries) in [(0, [false, true]), (1, [true, true]), (2, [true, false])] {
+        let key = format!("parts/part-{part}.zkvk");
+        let report = workplace.json(0, &["key", &key]);
+        let told = ["takes_boundary", "gives_boundary"].map(|side| report[side].as_bool().unwrap());
+        assert_eq!(told, boundaries);
+        let text = workplace.run(&["key", &key]).stdout;
+        assert!(text.contains("of a part of the model"), "{text}");
+        assert_eq!(text.contains("outputs are no part of claims"), boundaries[1], "{text}");
+    }
     // A part alone is no proof, and a proof of another model none of a part.
     let alone = ["verify", first, "--key", "parts/part-0.zkvk", "--allow-insecure-srs"];
     assert_eq!(workplace.json(1, &alone)["reason_codes"], json!(["part"]));
