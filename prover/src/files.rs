@@ -10,10 +10,10 @@ use std::{
 use tempfile::NamedTempFile;
 
 /// Writes a file beside its place, flushes it to the disk, then moves it there: whoever looks sees
-/// the old file or the whole new one. Missing folders are made.
+/// the old file or the whole new one. Missing folders are made. A link to a file is followed.
 ///
 /// # Errors
-/// If the place is a folder, or whatever `write` and the operating system report.
+/// If the place is a folder, a device or a pipe, or whatever `write` and the operating system report.
 pub fn write_whole<E: From<io::Error>>(
     path: &Path,
     write: impl FnOnce(&mut File) -> Result<(), E>,
@@ -60,9 +60,7 @@ fn write_then<E: From<io::Error>>(
     set_access: fn(&File) -> io::Result<()>,
     persist: fn(NamedTempFile, &Path) -> io::Result<File>,
 ) -> Result<(), E> {
-    if path.is_dir() {
-        return Err(io::Error::from(io::ErrorKind::IsADirectory).into());
-    }
+    let path = &place(path)?;
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -75,6 +73,19 @@ fn write_then<E: From<io::Error>>(
     persist(file, path)?;
     sync_folder(folder)?;
     Ok(())
+}
+
+/// Where a file can be moved to, for a path that may be a link to it. What is moved to a device's name
+/// takes its place: `/dev/null` would be a file from then on.
+fn place(path: &Path) -> io::Result<PathBuf> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => Err(io::Error::from(io::ErrorKind::IsADirectory)),
+        Ok(found) if !found.is_file() => {
+            Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a device or a pipe, no file"))
+        }
+        Ok(_) => path.canonicalize(),
+        Err(_) => Ok(path.to_owned()),
+    }
 }
 
 fn replace(file: NamedTempFile, path: &Path) -> io::Result<File> {

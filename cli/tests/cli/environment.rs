@@ -42,3 +42,21 @@ fn no_other_variable_changes_the_key() {
     let read = |key| fs::read(workplace.path(key)).unwrap();
     assert_eq!(read("plain.zkvk"), read("strange.zkvk"));
 }
+
+/// `-o /dev/null` moved a proof to that name, and the machine had no `/dev/null` any more.
+#[cfg(unix)]
+#[test]
+fn output_takes_the_place_of_no_device_and_of_no_link() {
+    use std::os::unix::fs::symlink;
+
+    let workplace = Workplace::with_model("digits_mlp");
+    let prove = ["prove", "model.onnx", "--input", "input.json", "-o"];
+    symlink("/dev/null", workplace.path("device")).unwrap();
+    workplace.fails(&[&prove[..], &["device"]].concat(), &["device", "a device or a pipe"]);
+    assert!(workplace.path("device").is_symlink());
+    fs::write(workplace.path("file.zkproof"), "old").unwrap();
+    symlink("file.zkproof", workplace.path("link.zkproof")).unwrap();
+    workplace.json(0, &[&prove[..], &["link.zkproof"]].concat());
+    assert!(workplace.path("link.zkproof").is_symlink());
+    assert!(workplace.read("file.zkproof").contains("proof"));
+}
