@@ -38,7 +38,7 @@ fn advice(error: &Error) -> Option<&'static str> {
             _ => "remove it, or choose another place",
         },
         Error::AnotherSettings { .. } => {
-            "pass them with --settings; or remove them, or choose another place for the key"
+            "pass them with --settings; or remove them, or choose another place for the new ones"
         }
         Error::SettingsFormat { .. } | Error::SettingsSemantics { .. } => {
             "make them again: zkinfer setup MODEL --calibrate FILE, with -o for another place"
@@ -56,6 +56,9 @@ fn advice(error: &Error) -> Option<&'static str> {
         Error::Parts(SplitError::Input { wanted: true, .. }) => "give it with --input FILE",
         Error::Parts(SplitError::Link { fault: LinkFault::Missing, .. }) => {
             "whoever has the input writes it: zkinfer run MODEL --input FILE --manifest FILE --links DIR"
+        }
+        Error::Parts(SplitError::Link { fault: LinkFault::Exists, .. }) => {
+            "name another folder with --links: the links of one run belong together"
         }
         _ => return None,
     })

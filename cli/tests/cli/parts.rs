@@ -225,7 +225,8 @@ fn a_link_blinds_two_proofs_of_a_part() {
     prove(&workplace, 1, "links", &[]);
     // Links are never written over.
     let again = ["run", "model.onnx", "--input", "input.json", "--manifest", MANIFEST, "--links"];
-    workplace.fails(&[&again[..], &["links"]].concat(), &["link-0.zklink", "already there"]);
+    let named = ["link-0.zklink", "already there", "another folder with --links"];
+    workplace.fails(&[&again[..], &["links"]].concat(), &named);
     // Damaged ones, and those of other parts.
     let text = workplace.read("links/link-0.zklink");
     let edits: [(&str, String); 5] = [
@@ -251,6 +252,8 @@ fn what_does_not_go_together_is_refused() {
     let base = ["prove", "model.onnx", "--manifest", MANIFEST, "--links", "links", "--part"];
     let fails = |args: &[&str], named: &[&str]| workplace.fails(args, named);
     fails(&[&base[..], &["3"]].concat(), &["no part 3", "3 parts"]);
+    let beyond = "4294967297";
+    fails(&[&base[..], &[beyond]].concat(), &["no part 4294967297", "3 parts"]);
     fails(&[&base[..], &["0"]].concat(), &["first part", "--input"]);
     fails(&[&base[..], &["1", "--input", "input.json"]].concat(), &["link", "no other input"]);
     fails(&[&base[..], &["1", "--commit", "output"]].concat(), &["--commit"]);

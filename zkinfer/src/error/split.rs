@@ -52,9 +52,9 @@ pub enum SplitError {
     #[error("there is no part {index}: the {count} parts are counted from 0")]
     NoSuchPart {
         /// The part.
-        index: u32,
+        index: usize,
         /// Parts of the manifest.
-        count: u32,
+        count: usize,
     },
     /// Parts of proofs of several claims.
     #[error("a proof of several claims is about a whole model: parts are proven one by one")]
@@ -129,6 +129,8 @@ pub enum SplitError {
 pub enum LinkFault {
     /// There is no such file.
     Missing,
+    /// There is such a file already, of this run or another.
+    Exists,
     /// It is no link, or of another format.
     Malformed,
     /// It belongs to other parts.
@@ -148,6 +150,7 @@ impl fmt::Display for LinkFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing => f.write_str("there is no such link of a run of the model"),
+            Self::Exists => f.write_str("it is already there"),
             Self::Malformed => f.write_str("it is no link, or of another version"),
             Self::OfOtherParts => f.write_str("it belongs to another manifest or another place"),
             Self::Size => f.write_str("it holds more or fewer values than go between these parts"),

@@ -83,7 +83,9 @@ impl Links {
             file.write_all(b"\n")
         });
         written.map_err(|source| match source.kind() {
-            io::ErrorKind::AlreadyExists => Error::Exists { path },
+            io::ErrorKind::AlreadyExists => {
+                SplitError::Link { path, fault: LinkFault::Exists }.into()
+            }
             _ => Error::Write { path, source },
         })
     }
