@@ -81,12 +81,72 @@ pub(crate) enum Command {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{Arg, Command, CommandFactory, error::ErrorKind};
 
     use super::*;
 
     #[test]
     fn the_arguments_are_consistent() {
         Args::command().debug_assert();
+    }
+
+    /// Where an argument needs a second one, which a third one excludes, clap takes the first beside the
+    /// third and says nothing: an expected manifest was ignored beside `--key`, and the proof accepted.
+    #[test]
+    fn what_needs_an_argument_excludes_all_that_excludes_it() {
+        let mut root = Args::command();
+        root.build();
+        let mut count = 0;
+        for command in root.get_subcommands() {
+            let named: Vec<&Arg> =
+                command.get_arguments().filter(|arg| arg.get_long().is_some()).collect();
+            for first in &named {
+                for needed in named.iter().filter(|arg| needs(first, arg)) {
+                    for third in named.iter().filter(|third| exclude(command, needed, third)) {
+                        let name = command.get_name();
+                        assert!(exclude(command, first, third), "{name} {first} {third}");
+                        count += 1;
+                    }
+                }
+            }
+        }
+        assert!(count > 40, "{count} such arguments");
+    }
+
+    /// Whether one argument needs another: clap has no other word for it than its notes for
+    /// debugging.
+    fn needs(arg: &Arg, other: &Arg) -> bool {
+        let notes = format!("{arg:?}");
+        let (_, notes) = notes.split_once("requires: [").unwrap();
+        let (needed, _) = notes.split_once(']').unwrap();
+        needed.contains(&format!("{:?}", other.get_id().as_str()))
+    }
+
+    /// Whether a command refuses two arguments together.
+    fn exclude(command: &Command, one: &Arg, other: &Arg) -> bool {
+        let words = [words(command, one), words(command, other)].concat();
+        one.get_id() != other.get_id() && refusal(command, words) == ErrorKind::ArgumentConflict
+    }
+
+    /// An argument with a value that it takes.
+    fn words(command: &Command, arg: &Arg) -> Vec<String> {
+        let long = format!("--{}", arg.get_long().unwrap());
+        if !arg.get_action().takes_values() {
+            return vec![long];
+        }
+        let possible = arg.get_possible_values();
+        let values = possible.iter().map(|value| value.get_name().to_owned());
+        let values = values.chain(["2".to_owned(), "0a".repeat(32), "0a".repeat(20)]);
+        let mut words = values.map(|value| vec![long.clone(), value]);
+        words.find(|words| refusal(command, words.clone()) != ErrorKind::ValueValidation).unwrap()
+    }
+
+    /// Why a command refuses such words, which are never all that it needs.
+    fn refusal(command: &Command, words: Vec<String>) -> ErrorKind {
+        let words = ["zkinfer".to_owned()].into_iter().chain(words);
+        command
+            .clone()
+            .try_get_matches_from(words)
+            .map_or_else(|refused| refused.kind(), |_| ErrorKind::MissingRequiredArgument)
     }
 }

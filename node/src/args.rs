@@ -53,7 +53,8 @@ pub(crate) struct Replay {
     #[arg(long, required_unless_present_any = ["check", "identity"], conflicts_with = "check")]
     pub(crate) input: Option<PathBuf>,
     /// What opens the commitment to it, as for `job submit`.
-    #[arg(long, value_name = "ZKOPENING", requires = "input")]
+    #[arg(long, value_name = "ZKOPENING", requires = "input",
+        conflicts_with_all = ["check", "identity"])]
     pub(crate) input_opening: Option<PathBuf>,
     /// The key of a node that the input was sealed to, in place of the input: it opens its box.
     #[arg(long, value_name = "KEY", conflicts_with_all = ["check", "input"])]
@@ -325,7 +326,7 @@ pub(crate) struct Submit {
     pub(crate) key: Option<PathBuf>,
     /// The manifest of a model in parts, with the keys beside it, in place of a key. Its nodes share the
     /// price, each by what its part costs; the stake is that of each.
-    #[arg(long, value_name = "ZKPARTS", conflicts_with_all = ["key", "sampled"])]
+    #[arg(long, value_name = "ZKPARTS", conflicts_with_all = ["key", "sampled", "beacon"])]
     pub(crate) manifest: Option<PathBuf>,
     /// The input, as for `zkinfer prove`.
     #[arg(long)]

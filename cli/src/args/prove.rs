@@ -37,10 +37,10 @@ pub(crate) struct Prove {
     pub(crate) key: Option<PathBuf>,
     /// The opening of the commitment that the proof must be about, from `commit`; by default a new
     /// commitment is made.
-    #[arg(long, value_name = "FILE", conflicts_with = "inputs")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) input_opening: Option<PathBuf>,
     /// Where to write what opens the proof's commitments; beside the proof by default.
-    #[arg(long, value_name = "FILE", conflicts_with = "inputs")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) opening: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) quantize: Quantize,
@@ -62,12 +62,13 @@ pub(crate) struct Prove {
     pub(crate) job: Job,
     /// Prove so many of --inputs in one proof, each for its own job; inputs and outputs are committed
     /// to, and each is checked without the others. Such proofs have a key of their own.
-    #[arg(long, value_name = "N", requires = "inputs", value_parser = several)]
+    #[arg(long, value_name = "N", requires = "inputs", conflicts_with_all = OF_SINGLE,
+        value_parser = several)]
     pub(crate) joint: Option<NonZeroU32>,
     /// A job for each of --inputs: a JSON array of objects with `job`, `payee`, `chain`, `expiry` and
     /// `nonce`.
     #[arg(long, value_name = "FILE", requires = "inputs",
-        conflicts_with_all = ["job", "payee", "chain", "expiry", "nonce"])]
+        conflicts_with_all = OF_SINGLE.into_iter().chain(["job", "payee", "chain", "expiry", "nonce"]))]
     pub(crate) jobs: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) of_part: OfPart,
@@ -79,9 +80,11 @@ fn several(text: &str) -> Result<NonZeroU32, String> {
     count.ok_or_else(|| format!("expected a number from 2 to {MAX_CLAIMS}"))
 }
 
+/// What is said of the proof of one input, and of none of many.
+const OF_SINGLE: [&str; 3] = ["input", "input_opening", "opening"];
+
 /// What is to be proved: one run, or many.
 #[derive(Debug, clap::Args)]
-#[group(multiple = false)]
 pub(crate) struct ProveInput {
     /// The input: EZKL's JSON, a JSON object by input name, CSV, .npy or .npz; `-` reads it from
     /// standard input.
@@ -89,7 +92,8 @@ pub(crate) struct ProveInput {
     pub(crate) input: Option<PathBuf>,
     /// Many inputs, each of which gets a proof: a folder of files, an array with a leading axis, or
     /// a JSON file with an entry for each.
-    #[arg(long, value_name = "FILE|DIR", required_unless_present_any = ["input", "part"])]
+    #[arg(long, value_name = "FILE|DIR", conflicts_with_all = OF_SINGLE,
+        required_unless_present_any = ["input", "part"])]
     pub(crate) inputs: Option<PathBuf>,
 }
 

@@ -9,7 +9,7 @@ use zkinfer::{
 
 use super::{
     model::{Import, Quantize, TestSet},
-    parts::AllParts,
+    parts::{AllParts, OF_ALL_PARTS},
     prove::Job,
     srs::SrsFile,
 };
@@ -135,6 +135,7 @@ impl AllParts {
 }
 
 #[derive(Debug, clap::Args)]
+#[group(id = "keys", required = true, multiple = true, args = ["key", "manifest"])]
 pub(crate) struct Verify {
     /// The proof files; what is expected is expected of each.
     #[arg(required = true, value_name = "PROOF")]
@@ -145,13 +146,14 @@ pub(crate) struct Verify {
     #[command(flatten)]
     pub(crate) parts: AllParts,
     /// Check all proofs with one pairing, and one by one only if that fails.
-    #[arg(long, conflicts_with = "manifest")]
+    #[arg(long, conflicts_with_all = OF_ALL_PARTS)]
     pub(crate) batch: bool,
     #[command(flatten)]
     pub(crate) expect: Expect,
 }
 
 #[derive(Debug, clap::Args)]
+#[group(id = "keys", required = true, multiple = true, args = ["key", "manifest"])]
 pub(crate) struct Audit {
     /// The proof file; with `--manifest` those of all parts.
     #[arg(required = true, value_name = "PROOF")]
@@ -167,7 +169,7 @@ pub(crate) struct Audit {
     #[command(flatten)]
     pub(crate) import: Import,
     /// The input that the key was calibrated with, where there were no samples.
-    #[arg(long, value_name = "FILE", requires = "model", conflicts_with = "manifest")]
+    #[arg(long, value_name = "FILE", requires = "model", conflicts_with_all = OF_ALL_PARTS)]
     pub(crate) input: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) quantize: Quantize,
@@ -176,12 +178,12 @@ pub(crate) struct Audit {
     #[command(flatten)]
     pub(crate) srs: SrsFile,
     /// The accuracy report that the key should bind.
-    #[arg(long, value_name = "FILE", conflicts_with = "manifest")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = OF_ALL_PARTS)]
     pub(crate) accuracy: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) expect: Expect,
     /// Also write the report as a page: one HTML file that needs no network.
-    #[arg(long, value_name = "FILE", conflicts_with = "manifest")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = OF_ALL_PARTS)]
     pub(crate) html: Option<PathBuf>,
 }
 

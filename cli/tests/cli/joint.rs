@@ -112,3 +112,41 @@ fn inputs_that_fill_no_proof_are_refused() {
     fs::write(workplace.path("jobs.json"), r#"[{"pay": "01"}, {}, {}]"#).unwrap();
     workplace.fails(&jobs, &["jobs.json", "pay"]);
 }
+
+/// `--joint` was ignored beside `--input`, and a key of single proofs written in the place of the other;
+/// `--jobs` was ignored, and the proof paid nobody.
+#[test]
+fn what_is_said_of_many_inputs_is_not_ignored_with_one() {
+    let workplace = folder();
+    let one = ["prove", "model.onnx", "--input", "input.json"];
+    workplace.fails(&[&one[..], &["--joint", "3"]].concat(), &["--joint", "--input"]);
+    workplace.fails(&[&one[..], &["--jobs", "jobs.json"]].concat(), &["--jobs", "--input"]);
+    assert!(!workplace.path("model.joint-3.zkvk").exists());
+    assert!(!workplace.path("model.zkproof").exists());
+}
+
+/// The last nonces were given twice.
+#[test]
+fn proofs_of_one_job_never_share_a_nonce() {
+    let workplace = folder();
+    let (most, last) = (u64::MAX.to_string(), (u64::MAX - 2).to_string());
+    let prove = ["prove", "model.onnx", "--inputs", "inputs.json", "--nonce"];
+    workplace.fails(&[&prove[..], &[&most]].concat(), &["--nonce", &most, "3 proofs"]);
+    let report = workplace.json(0, &[&prove[..], &[&last]].concat());
+    assert_eq!(report["proofs"][2]["nonce"], u64::MAX);
+}
+
+/// The audit of a key that says so ended in a panic.
+#[test]
+fn a_key_that_names_more_claims_than_there_can_be_is_refused_by_an_audit() {
+    let workplace = folder();
+    prove(&workplace, "3");
+    let mut key = workplace.read_bytes("model.joint-3.zkvk");
+    let both_hidden = [1, 1, 0, 0, 0, 3];
+    let at = key.windows(6).position(|bytes| bytes == both_hidden).unwrap();
+    key[at + 2..at + 6].copy_from_slice(&(1_u32 << 31).to_be_bytes());
+    fs::write(workplace.path("many.zkvk"), key).unwrap();
+    let settings = ["--model", "model.onnx", "--settings", "model.joint-3.zkinfer.json"];
+    let audit = ["audit", FILES[0], "--key", "many.zkvk", "--allow-insecure-srs"];
+    workplace.fails(&[&audit[..], &settings].concat(), &["4096 claims at most, not 2147483648"]);
+}

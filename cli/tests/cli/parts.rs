@@ -259,7 +259,19 @@ fn what_does_not_go_together_is_refused() {
     fails(&[&base[..], &["1", "--commit", "output"]].concat(), &["--commit"]);
     fails(&base[..4], &["--part", "--links"]);
     fails(&["prove", "model.onnx"], &["--input"]);
-    fails(&["verify", PROOFS[0]], &["--manifest"]);
+    fails(&["verify", PROOFS[0]], &["--key", "--manifest"]);
+    // What is expected of parts is not ignored where there are none.
+    for expected in [["--payees", &payees()], ["--expect-manifest", JOB_ID]] {
+        let verify = ["verify", PROOFS[0], "--key", "parts/part-0.zkvk"];
+        fails(&[&verify[..], &expected].concat(), &[expected[0], "--key"]);
+    }
+    let part = ["prove", "model.onnx", "--input", "input.json", "--key", "k.zkvk", "--part", "0"];
+    fails(&[&part[..], &["--links", "links"]].concat(), &["--key", "--part"]);
+    // The setup is that of the parts' keys.
+    let ceremony = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/zoo");
+    let ceremony = format!("{ceremony}/powersOfTau28_hez_final_08.ptau");
+    let other = [&base[..], &["1", "--srs", &ceremony]].concat();
+    fails(&other, &["part-1.zkvk", "under the SRS insecure-dev, not hermez", "--srs"]);
     // Settings of a part are not those of a model.
     let settings = ["--settings", "parts/part-1.zkinfer.json", "--key", "new.zkvk"];
     let whole = ["prove", "model.onnx", "--input", "input.json"];

@@ -161,9 +161,18 @@ fn bindings(args: &args::Prove, count: usize) -> Result<Vec<JobBinding>> {
         return read_jobs(jobs, count);
     }
     let binding = args.job.binding();
-    let nonce = |offset| JobBinding { nonce: binding.nonce.saturating_add(offset), ..binding };
-    let is_none = binding == JobBinding::NONE;
-    Ok((0..).map(|offset| if is_none { binding } else { nonce(offset) }).take(count).collect())
+    if binding == JobBinding::NONE {
+        return Ok(vec![binding; count]);
+    }
+    let nonces = (0..).map_while(|offset| binding.nonce.checked_add(offset)).take(count);
+    let bindings: Vec<_> = nonces.map(|nonce| JobBinding { nonce, ..binding }).collect();
+    ensure!(
+        bindings.len() == count,
+        "--nonce {} leaves no nonces for {count} proofs: they count up to {}",
+        binding.nonce,
+        u64::MAX
+    );
+    Ok(bindings)
 }
 
 #[derive(Serialize)]
