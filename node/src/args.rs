@@ -326,7 +326,7 @@ pub(crate) struct Submit {
     pub(crate) key: Option<PathBuf>,
     /// The manifest of a model in parts, with the keys beside it, in place of a key. Its nodes share the
     /// price, each by what its part costs; the stake is that of each.
-    #[arg(long, value_name = "ZKPARTS", conflicts_with_all = ["key", "sampled", "beacon"])]
+    #[arg(long, value_name = "ZKPARTS", conflicts_with_all = ["key", "sampled", "beacon", "input_opening"])]
     pub(crate) manifest: Option<PathBuf>,
     /// The input, as for `zkinfer prove`.
     #[arg(long)]
