@@ -62,10 +62,8 @@ pub struct AuditReport {
 
 #[derive(Clone, Debug, Serialize)]
 struct Claim {
-    /// Whether the key was made again from the ONNX file. Else its name and digest are only claims.
-    is_of_the_model: bool,
-    model: String,
-    model_digest: String,
+    #[serde(flatten)]
+    of: ClaimedModel,
     key_digest: String,
     #[serde(flatten)]
     sides: Sides,
@@ -73,6 +71,15 @@ struct Claim {
     #[serde(skip_serializing_if = "Option::is_none")]
     leaf: Option<LeafReport>,
     job: JobReport,
+}
+
+/// The model that a claim is about.
+#[derive(Clone, Debug, Serialize)]
+struct ClaimedModel {
+    /// Whether the keys were made again from the ONNX file. Else its name and digest are only claims.
+    is_of_the_model: bool,
+    model: String,
+    model_digest: String,
 }
 
 /// What is shown of both sides.
@@ -124,10 +131,19 @@ struct Accuracy {
     fault: Option<String>,
 }
 
+/// An ONNX file, and whether it gives the very keys that were audited.
+#[derive(Clone, Debug, Serialize)]
+struct Given {
+    model: PathBuf,
+    #[serde(skip)]
+    is_same: bool,
+}
+
 /// A model and the key that it gives.
 #[derive(Clone, Debug, Serialize)]
 struct Remade {
-    model: PathBuf,
+    #[serde(flatten)]
+    given: Given,
     /// Whether it is this very key.
     same_key: bool,
     /// The key's digest; `None` where the file's digest showed that it is another model.
@@ -170,13 +186,15 @@ impl AuditReport {
             other_answers: audit.other_answers().map(other_answer).collect(),
             not_claimed: not_claimed.chain(NOT_CLAIMED).collect(),
             claim: Claim {
-                is_of_the_model,
+                of: ClaimedModel {
+                    is_of_the_model,
+                    model: words::model(parts.model_name.as_deref(), parts.model_digest),
+                    model_digest: parts.model_digest.to_string(),
+                },
                 sides: Sides::new([
                     (audit.input, expectation.compares(Side::Input)),
                     (audit.output, expectation.compares(Side::Output)),
                 ]),
-                model: words::model(parts.model_name.as_deref(), parts.model_digest),
-                model_digest: parts.model_digest.to_string(),
                 key_digest: key.digest().to_string(),
                 leaf: LeafReport::new(key, file),
                 job: (&file.claim.binding).into(),
@@ -264,6 +282,17 @@ impl Accuracy {
     }
 }
 
+impl Given {
+    /// That the file gives what it should, by one name, or does not, by the other.
+    fn words(&self, [same, other]: [&str; 2]) -> String {
+        let model = self.model.display();
+        match self.is_same {
+            true => format!("{model} gives {same}"),
+            false => format!("{model} does NOT give {other}"),
+        }
+    }
+}
+
 impl From<Recompiled> for Remade {
     fn from(recompiled: Recompiled) -> Self {
         let difference = |difference: zkinfer::audit::Difference| Difference {
@@ -271,7 +300,7 @@ impl From<Recompiled> for Remade {
             detail: difference.detail,
         };
         Self {
-            model: recompiled.model,
+            given: Given { model: recompiled.model, is_same: recompiled.same_key },
             same_key: recompiled.same_key,
             key_digest: recompiled.key_digest.map(|digest| digest.to_string()),
             calibration: recompiled.calibration.as_ref().map(words::origin),
@@ -326,24 +355,21 @@ impl Setup {
     }
 }
 
-/// Which model it is, and whether that is more than the word of the key's maker.
-fn write_model(
-    f: &mut fmt::Formatter<'_>,
-    (what, is_of_the_model): (&str, bool),
-    (model, digest): (&str, &str),
-) -> fmt::Result {
-    let model = Shown(model);
-    if is_of_the_model {
-        return writeln!(f, "  the model {model}, the ONNX file of digest {digest}");
+impl ClaimedModel {
+    /// Which model `what` is, and whether that is more than the word of the key's maker.
+    fn write(&self, f: &mut fmt::Formatter<'_>, what: &str) -> fmt::Result {
+        let (model, digest) = (Shown(&self.model), &self.model_digest);
+        if self.is_of_the_model {
+            return writeln!(f, "  the model {model}, the ONNX file of digest {digest}");
+        }
+        writeln!(f, "  {what} to be the model {model}, an ONNX file of digest")?;
+        writeln!(f, "    {digest} (not compared)")
     }
-    writeln!(f, "  {what} to be the model {model}, an ONNX file of digest")?;
-    writeln!(f, "    {digest} (not compared)")
 }
 
 impl fmt::Display for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = ("a circuit that CLAIMS", self.is_of_the_model);
-        write_model(f, what, (&self.model, &self.model_digest))?;
+        self.of.write(f, "a circuit that CLAIMS")?;
         writeln!(f, "  quantized as the key {} fixes it", self.key_digest)?;
         write!(f, "{}", self.sides)?;
         if let Some(leaf) = &self.leaf {
@@ -410,12 +436,7 @@ impl fmt::Display for Accuracy {
 
 impl fmt::Display for Remade {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let model = self.model.display();
-        if self.same_key {
-            write!(f, "{model} gives this very key")?;
-        } else {
-            write!(f, "{model} does NOT give this key")?;
-        }
+        write!(f, "{}", self.given.words(["this very key", "this key"]))?;
         if let Some(calibration) = &self.calibration {
             write!(f, " (calibrated with the {calibration})")?;
         }

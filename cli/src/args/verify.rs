@@ -177,13 +177,13 @@ pub(crate) struct Audit {
     pub(crate) test_set: TestSet,
     #[command(flatten)]
     pub(crate) srs: SrsFile,
-    /// The accuracy report that the key should bind.
-    #[arg(long, value_name = "FILE", conflicts_with_all = OF_ALL_PARTS)]
+    /// The accuracy report that the key should bind, or the key of every part.
+    #[arg(long, value_name = "FILE")]
     pub(crate) accuracy: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) expect: Expect,
     /// Also write the report as a page: one HTML file that needs no network.
-    #[arg(long, value_name = "FILE", conflicts_with_all = OF_ALL_PARTS)]
+    #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
 }
 

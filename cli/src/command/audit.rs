@@ -98,7 +98,8 @@ fn refuse_options(args: &args::Audit, others: &[&str], why: &str) -> Result<()> 
 
 /// Every file that the command reads.
 fn reads(args: &args::Audit) -> Vec<&Path> {
-    let mut reads: Vec<_> = args.proofs.iter().chain(&args.key).map(PathBuf::as_path).collect();
+    let keys = args.key.iter().chain(&args.parts.manifest);
+    let mut reads: Vec<_> = args.proofs.iter().chain(keys).map(PathBuf::as_path).collect();
     let expect = &args.expect;
     let others = [
         &args.model,

@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../../../models/tests/support/onnx.rs"]
+#[allow(dead_code, reason = "shared with the tests of the importer")]
+mod onnx;
+
 mod alarm;
 mod audit;
 mod calibrate;

@@ -4,7 +4,10 @@ use std::{fs, sync::OnceLock};
 
 use serde_json::{Value, json};
 
-use crate::support::{JOB_ID, Workplace, damaged};
+use crate::{
+    onnx::{Builder, int, noise},
+    support::{JOB_ID, Workplace, damaged, zoo},
+};
 
 const MODEL: &str = "digits_cnn";
 const MANIFEST: &str = "parts/model.zkparts";
@@ -137,9 +140,82 @@ fn an_audit_of_all_parts_finds_what_they_show_and_of_which_file() {
     let fails = |more: &[&str], named: &[&str]| workplace.fails(more, named);
     fails(&[&base[..], &PROOFS, &["--activation-bits", "8"]].concat(), &["--activation-bits"]);
     fails(&[&base[..], &PROOFS, &["--srs", "x.ptau"]].concat(), &["--srs", "--model"]);
-    fails(&[&base[..], &PROOFS, &["--html", "x.html"]].concat(), &["--html"]);
     let key = ["audit", first, second, "--key", "parts/part-0.zkvk"];
     fails(&key, &["one proof", "--manifest"]);
+}
+
+/// The page of all parts says what the text says.
+#[test]
+fn an_audit_of_all_parts_is_a_page_too() {
+    let workplace = proven();
+    let base = ["audit", "--manifest", MANIFEST, "--allow-insecure-srs", "--job", JOB_ID];
+    let page = |name: &str, code: i32, more: &[&str]| {
+        let page = [&base[..], more, &["--html", name]].concat();
+        workplace.json(code, &page);
+        workplace.read(name)
+    };
+    let accepted = page("parts.html", 0, &[&PROOFS[..], &["--model", "model.onnx"]].concat());
+    for words in ["Accepted", "gives these very keys", "Part 2", &payee(1), "INSECURE"] {
+        assert!(accepted.contains(words), "{words} is not in the page");
+    }
+    let [first, second, third] = PROOFS;
+    let refused = page("refused.html", 1, &[second, first, third]);
+    assert!(refused.contains("Rejected") && refused.contains("parts-order"));
+    let over = [&base[..], &PROOFS, &["--html", PROOFS[0]]].concat();
+    workplace.fails(&over, &[PROOFS[0]]);
+}
+
+/// A report is that of all parts, or of none of them.
+#[test]
+fn an_audit_of_all_parts_compares_the_accuracy_report() {
+    let workplace = Workplace::with_model(MODEL);
+    let samples = zoo(MODEL).join("samples.npz");
+    let split = ["split", "model.onnx", "--parts", "2", "--calibrate", samples.to_str().unwrap()];
+    workplace.json(0, &[&split[..], &["-o", "parts"]].concat());
+    link(&workplace, "input.json", "links");
+    for part in [0, 1] {
+        prove(&workplace, part, "links", &[]);
+    }
+    let base = ["audit", "--manifest", MANIFEST, "--allow-insecure-srs", "--job", JOB_ID];
+    let audit = |code: i32, report: &str| {
+        let proofs = ["parts/part-0.zkproof", "parts/part-1.zkproof", "--accuracy", report];
+        workplace.json(code, &[&base[..], &proofs].concat())
+    };
+    let found = audit(0, "parts/part-1.accuracy.json");
+    assert_eq!(found["accuracy"]["measured"], false);
+    assert_eq!(found["accuracy"]["fault"], Value::Null);
+    assert_eq!(found["accuracy"]["bound"].as_str().map(str::len), Some(64), "{found}");
+    let other = damaged(&workplace.read("parts/part-0.accuracy.json"), |report| {
+        report["calibration_digest"] = "00".repeat(32).into();
+    });
+    fs::write(workplace.path("other.json"), other).unwrap();
+    assert_eq!(audit(1, "other.json")["reason_codes"], json!(["accuracy-report"]));
+}
+
+/// A recurrent cell whose steps are cut apart: every part by a command of its own.
+#[test]
+fn a_recurrent_network_is_split_proven_and_verified_by_commands() {
+    let workplace = Workplace::new();
+    let model = Builder::new(22).input("x", &[5, 1, 4]).random("w", &[1, 24, 4]);
+    let model = model.random("r", &[1, 24, 6]).random("b", &[1, 48]);
+    let attributes = [int("hidden_size", 6)];
+    let model = model.node("LSTM", &["x", "w", "r", "b"], &["y", "last"], &attributes);
+    fs::write(workplace.path("model.onnx"), model.output("last").bytes()).unwrap();
+    let input = json!({ "input_data": [noise("x", 20)] });
+    fs::write(workplace.path("input.json"), input.to_string()).unwrap();
+    let split = ["split", "model.onnx", "--parts", "3", "--input", "input.json", "-o", "parts"];
+    workplace.json(0, &split);
+    link(&workplace, "input.json", "links");
+    for part in [1, 2, 0] {
+        prove(&workplace, part, "links", &[]);
+    }
+    let report = verify(&workplace, 0, &[&PROOFS[..], &["--payees", &payees()]].concat());
+    let run = workplace.json(0, &["run", "model.onnx", "--input", "input.json"]);
+    let last: Value = serde_json::from_str(&workplace.read(PROOFS[2])).unwrap();
+    assert_eq!(last["claim"]["output"], run["output_integers"][0], "{run}");
+    assert_eq!(report["output"][0].as_array().unwrap().len(), 6);
+    let [first, second, third] = PROOFS;
+    assert_eq!(refused(&workplace, &[first, third, second]), json!(["parts-order"]));
 }
 
 #[test]

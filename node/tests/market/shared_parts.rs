@@ -137,7 +137,7 @@ fn audit(bundle: &Path, shared: &Path) {
     let job = Bundle::read(bundle).unwrap().job.order.job();
     let policy = SrsPolicy::AllowInsecureDev;
     let expected = PartsExpectation::new(&manifest, &keys, job.0, policy);
-    let audit = PartsAudit::new(&expected, &proofs, Some(&remake), &|_| ()).unwrap();
+    let audit = PartsAudit::new(&expected, &proofs, None, Some(&remake), &|_| ()).unwrap();
     assert!(audit.is_accepted() && audit.is_of_the_model(), "{audit:?}");
 }
 

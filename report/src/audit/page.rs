@@ -2,10 +2,12 @@
 
 use zkinfer::{
     NamedTensor, SetupKind,
-    audit::{AccuracySource, FloatOutput},
+    audit::{AccuracySource, FloatOutput, Strength},
 };
 
-use super::{Accuracy, AuditReport, Claim, Remade, Verdict, strength};
+use super::{
+    Accuracy, AuditReport, Claim, ClaimedModel, Given, Remade, Setup, Sides, Verdict, strength,
+};
 use crate::{
     JobReport, LeafReport,
     html::{self, bar, digits, facts, section, share, table},
@@ -23,18 +25,15 @@ impl AuditReport {
     pub fn page(&self) -> String {
         let shows = if self.accepted { "What it shows" } else { "What it claims" };
         let claim = &self.claim;
-        let sides = &claim.sides;
-        let input = (&sides.input, &sides.input_commitment, sides.input_compared);
-        let output = (&sides.output, &sides.output_commitment, sides.output_compared);
         let float: &[FloatOutput] =
             self.recompiled.as_ref().map_or(&[], |recompiled| &recompiled.float_outputs);
         let not_claimed: Markup = self.not_claimed.iter().map(|line| tag("li", *line)).collect();
         let sections = [
             self.verdict_box(),
             section(shows, claim.page()),
-            section("Input", side(input, &[])),
-            section("Output", side(output, float)),
-            section("Setup and strength", self.setup_page()),
+            section("Input", claim.sides.input_page()),
+            section("Output", claim.sides.output_page(float)),
+            section("Setup and strength", self.setup.page(("Strength", &self.strength))),
             section("Accuracy", self.accuracy.page()),
             section("The model", self.model_page()),
             section("What it does not show", tag("ul", not_claimed)),
@@ -43,86 +42,106 @@ impl AuditReport {
     }
 
     fn verdict_box(&self) -> Markup {
-        let (kind, word) = match self.verdict() {
-            Verdict::Accepted => ("verdict accepted", "Accepted"),
-            Verdict::Rejected => ("verdict rejected", "Rejected"),
-            Verdict::Undecided => ("verdict undecided", "Not decided"),
-        };
-        let is_insecure = matches!(self.setup.kind, SetupKind::InsecureDevelopment);
-        let no_evidence = is_insecure.then(|| {
-            classed(
-                "p",
-                "alarm",
-                "It stands on the development setup, whose secret is public: anybody can forge such \
-                 a proof. It is no evidence.",
-            )
-        });
         let others = self.other_answers.iter().map(|other| {
             classed("p", "alarm", format!("But the float model answers otherwise: {other}"))
-        });
-        let reasons = (!self.reasons.is_empty()).then(|| {
-            let list: Markup = self.reasons.iter().map(|reason| tag("li", reason)).collect();
-            let codes = self.reason_codes.iter().map(|code| join![" ", tag("code", *code)]);
-            let codes = join!["Checks that refused:", codes.collect::<Markup>()];
-            join![tag("ul", list), classed("p", "soft", codes)]
         });
         let missing = (!self.missing.is_empty()).then(|| {
             let missing = self.missing.join(", and ");
             tag("p", format!("To make the key again from the ONNX file, give also {missing}."))
         });
-        let others: Markup = others.collect();
-        let content = join![tag("strong", word), no_evidence, others, reasons, missing];
-        tag_with("div", &[("class", &kind), ("role", &"status")], content)
+        let remarks = join![others.collect::<Markup>(), missing];
+        let reasons = (&self.reasons[..], &self.reason_codes[..]);
+        verdict_box((self.verdict(), &self.setup), reasons, remarks)
     }
 
-    fn setup_page(&self) -> Markup {
-        let setup = &self.setup;
-        let kind = match setup.kind {
+    fn model_page(&self) -> Markup {
+        self.recompiled.as_ref().map_or_else(not_compared, Remade::page)
+    }
+}
+
+/// What stands where no ONNX file was compared.
+pub(super) fn not_compared() -> Markup {
+    classed(
+        "p",
+        "soft",
+        "Not compared: no ONNX file was given, or something else was missing. Name and digest are \
+         the word of the key's maker.",
+    )
+}
+
+impl Setup {
+    /// The setup, and how strong what stands on it is.
+    pub(super) fn page(&self, (what, strength): (&str, &Strength)) -> Markup {
+        let kind = match self.kind {
             SetupKind::Ceremony => join!["a public ceremony that this version knows"],
             SetupKind::InsecureDevelopment => {
                 classed("span", "alarm", "INSECURE: its secret is public, anybody can forge")
             }
             SetupKind::Unknown => join!["not known to this version"],
         };
-        let strength = strength::Words(&self.strength).to_string();
+        let strength = strength::Words(strength).to_string();
         let mut lines = strength.lines().map(str::trim);
-        let first = join!["Strength: ", lines.next().unwrap_or_default()];
+        let first = join![format!("{what}: "), lines.next().unwrap_or_default()];
         let rest = lines.map(|line| join![open("br", &[]), line]).collect::<Markup>();
         join![
             facts(&[
-                ("Trusted setup", &setup.srs),
+                ("Trusted setup", &self.srs),
                 ("It is", &kind),
-                ("Digest of [τ]₂", &digits(&setup.digest)),
+                ("Digest of [τ]₂", &digits(&self.digest)),
             ]),
             tag("p", join![first, rest]),
         ]
     }
+}
 
-    fn model_page(&self) -> Markup {
-        match &self.recompiled {
-            Some(recompiled) => recompiled.page(),
-            None => classed(
-                "p",
-                "soft",
-                "Not compared: no ONNX file was given, or something else was missing. Name and \
-                 digest are the word of the key's maker.",
-            ),
-        }
+/// What is decided, why not, and what else there is to say of it.
+pub(super) fn verdict_box(
+    (verdict, setup): (Verdict, &Setup),
+    (reasons, codes): (&[String], &[&'static str]),
+    remarks: Markup,
+) -> Markup {
+    let (kind, word) = match verdict {
+        Verdict::Accepted => ("verdict accepted", "Accepted"),
+        Verdict::Rejected => ("verdict rejected", "Rejected"),
+        Verdict::Undecided => ("verdict undecided", "Not decided"),
+    };
+    let is_insecure = matches!(setup.kind, SetupKind::InsecureDevelopment);
+    let no_evidence = is_insecure.then(|| {
+        classed(
+            "p",
+            "alarm",
+            "It stands on the development setup, whose secret is public: anybody can forge such a \
+             proof. It is no evidence.",
+        )
+    });
+    let reasons = (!reasons.is_empty()).then(|| {
+        let list: Markup = reasons.iter().map(|reason| tag("li", reason)).collect();
+        let codes = codes.iter().map(|code| join![" ", tag("code", *code)]);
+        let codes = join!["Checks that refused:", codes.collect::<Markup>()];
+        join![tag("ul", list), classed("p", "soft", codes)]
+    });
+    let content = join![tag("strong", word), no_evidence, reasons, remarks];
+    tag_with("div", &[("class", &kind), ("role", &"status")], content)
+}
+
+impl ClaimedModel {
+    pub(super) fn page(&self) -> Markup {
+        let who = match self.is_of_the_model {
+            true => "(the key was made again from this file)",
+            false => "(CLAIMED by the key's maker)",
+        };
+        facts(&[
+            ("Model", &format!("{} {who}", self.model)),
+            ("Digest of the ONNX file", &digits(&self.model_digest)),
+        ])
     }
 }
 
 impl Claim {
     fn page(&self) -> Markup {
-        let who = match self.is_of_the_model {
-            true => "(the key was made again from this file)",
-            false => "(CLAIMED by the key's maker)",
-        };
         join![
-            facts(&[
-                ("Model", &format!("{} {who}", self.model)),
-                ("Digest of the ONNX file", &digits(&self.model_digest)),
-                ("Key", &digits(&self.key_digest)),
-            ]),
+            self.of.page(),
+            facts(&[("Key", &digits(&self.key_digest))]),
             leaf(self.leaf.as_ref()),
             job(&self.job),
         ]
@@ -138,7 +157,7 @@ fn leaf(leaf: Option<&LeafReport>) -> Markup {
     facts(&[("Place", &place.to_string()), ("Root of all claims", &root)])
 }
 
-fn job(job: &JobReport) -> Markup {
+pub(super) fn job(job: &JobReport) -> Markup {
     if job.is_none() {
         return classed("p", "soft", "For no job: it pays nobody, and does not expire.");
     }
@@ -158,6 +177,17 @@ fn job(job: &JobReport) -> Markup {
         ("Expires", &expires),
         ("Nonce", &job.nonce),
     ])
+}
+
+impl Sides {
+    pub(super) fn input_page(&self) -> Markup {
+        side((&self.input, &self.input_commitment, self.input_compared), &[])
+    }
+
+    /// The output beside the float model's, where that was run.
+    pub(super) fn output_page(&self, float: &[FloatOutput]) -> Markup {
+        side((&self.output, &self.output_commitment, self.output_compared), float)
+    }
 }
 
 /// One side of the claim, beside the float model where that was run.
@@ -224,7 +254,7 @@ fn elements(name: &str, values: &[f64], float: Option<&FloatOutput>) -> Markup {
 }
 
 impl Accuracy {
-    fn page(&self) -> Markup {
+    pub(super) fn page(&self) -> Markup {
         let who = match self.measured {
             true => "Measured here",
             false => "CLAIMED by the key's maker, not measured here",
@@ -243,13 +273,17 @@ impl Accuracy {
     }
 }
 
+impl Given {
+    /// [`Given::words`] as a paragraph.
+    pub(super) fn page(&self, names: [&str; 2]) -> Markup {
+        let words = format!("{}.", self.words(names));
+        if self.is_same { tag("p", words) } else { classed("p", "alarm", words) }
+    }
+}
+
 impl Remade {
     fn page(&self) -> Markup {
-        let path = self.model.display();
-        let verdict = match self.same_key {
-            true => tag("p", format!("{path} gives this very key.")),
-            false => classed("p", "alarm", format!("{path} does NOT give this key.")),
-        };
+        let verdict = self.given.page(["this very key", "this key"]);
         let calibration = self.calibration.as_ref();
         let calibration =
             calibration.map(|calibration| tag("p", format!("Calibrated with the {calibration}.")));

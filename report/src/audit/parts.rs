@@ -1,6 +1,6 @@
 //! What an audit found about the proofs of all parts of a model.
 
-use std::{fmt, path::PathBuf};
+use std::fmt;
 
 use serde::Serialize;
 use zkinfer::{
@@ -10,10 +10,23 @@ use zkinfer::{
     verifier::{Manifest, ProofFile, VerifyingKey},
 };
 
-use super::{NOT_CLAIMED, NOT_COMPARED, Setup, Sides, Verdict, strength, write_model};
-use crate::{JobReport, words};
+use super::{
+    Accuracy, ClaimedModel, Given, NOT_CLAIMED, NOT_COMPARED, NOT_MEASURED, Setup, Sides, Verdict,
+    page::{job, not_compared, verdict_box},
+    strength,
+};
+use crate::{
+    JobReport,
+    html::{self, digits, facts, section},
+    markup::{Markup, classed, join, tag},
+    words,
+};
 
-/// What an audit of all parts found: `Display` is the text, `Serialize` the JSON.
+/// How keys are called that a file gives, and that it does not.
+const KEYS: [&str; 2] = ["these very keys", "these keys"];
+
+/// What an audit of all parts found: `Display` is the text, `Serialize` the JSON, [`Self::page`] the
+/// page.
 #[derive(Clone, Debug, Serialize)]
 pub struct PartsAuditReport {
     accepted: bool,
@@ -25,16 +38,15 @@ pub struct PartsAuditReport {
     setup: Setup,
     /// Of the part in which a forgery is easiest.
     strength: Strength,
+    accuracy: Accuracy,
     recompiled: Option<Remade>,
     not_claimed: Vec<&'static str>,
 }
 
 #[derive(Clone, Debug, Serialize)]
 struct Claim {
-    /// Whether the keys were made again from the ONNX file. Else its name and digest are only claims.
-    is_of_the_model: bool,
-    model: String,
-    model_digest: String,
+    #[serde(flatten)]
+    of: ClaimedModel,
     manifest_root: String,
     #[serde(flatten)]
     sides: Sides,
@@ -51,7 +63,8 @@ struct Part {
 /// Whether a model gives the keys.
 #[derive(Clone, Debug, Serialize)]
 struct Remade {
-    model: PathBuf,
+    #[serde(flatten)]
+    given: Given,
     same_keys: bool,
     /// Why not.
     difference: Option<String>,
@@ -71,6 +84,10 @@ impl PartsAuditReport {
         let rejection = audit.rejection.as_ref();
         let mut reasons: Vec<_> = rejection.iter().map(ToString::to_string).collect();
         let mut reason_codes = rejection.map(|why| why.codes()).unwrap_or_default();
+        if let Some(fault) = &audit.accuracy.fault {
+            reasons.push(fault.to_string());
+            reason_codes.push("accuracy-report");
+        }
         if let Some((remade, fault)) = audit.remade.as_ref().zip(audit.fault()) {
             let model = remade.model.display();
             reasons.push(format!("{model} does not give these keys: {fault}"));
@@ -81,6 +98,7 @@ impl PartsAuditReport {
             job: (&file.claim.binding).into(),
         };
         let not_claimed = (!is_of_the_model).then_some(NOT_COMPARED).into_iter();
+        let not_claimed = not_claimed.chain(audit.accuracy.bound.is_some().then_some(NOT_MEASURED));
         let parts = key.parts();
         Self {
             accepted: audit.is_accepted(),
@@ -88,9 +106,11 @@ impl PartsAuditReport {
             reason_codes,
             not_claimed: not_claimed.chain(NOT_CLAIMED).collect(),
             claim: Claim {
-                is_of_the_model,
-                model: words::model(parts.model_name.as_deref(), manifest.model),
-                model_digest: manifest.model.to_string(),
+                of: ClaimedModel {
+                    is_of_the_model,
+                    model: words::model(parts.model_name.as_deref(), manifest.model),
+                    model_digest: manifest.model.to_string(),
+                },
                 manifest_root: manifest.root().to_string(),
                 sides: Sides::new([
                     (audit.input, expectation.compares(Side::Input)),
@@ -100,12 +120,33 @@ impl PartsAuditReport {
             },
             setup: Setup::new(&parts.srs, audit.setup),
             strength: audit.strength,
+            accuracy: Accuracy::new(audit.accuracy, false),
             recompiled: audit.remade.map(|remade| Remade {
-                model: remade.model,
+                given: Given { model: remade.model, is_same: remade.fault.is_none() },
                 same_keys: remade.fault.is_none(),
                 difference: remade.fault.map(|fault| fault.to_string()),
             }),
         }
+    }
+
+    /// The report as one HTML file that needs nothing else.
+    #[must_use]
+    pub fn page(&self) -> String {
+        let shows = if self.accepted { "What they show" } else { "What they claim" };
+        let not_claimed: Markup = self.not_claimed.iter().map(|line| tag("li", *line)).collect();
+        let strength = ("Strength of the weakest part", &self.strength);
+        let reasons = (&self.reasons[..], &self.reason_codes[..]);
+        let sections = [
+            verdict_box((self.verdict(), &self.setup), reasons, join![]),
+            section(shows, self.claim.page()),
+            section("Input", self.claim.sides.input_page()),
+            section("Output", self.claim.sides.output_page(&[])),
+            section("Setup and strength", self.setup.page(strength)),
+            section("Accuracy", self.accuracy.page()),
+            section("The model", self.recompiled.as_ref().map_or_else(not_compared, Remade::page)),
+            section("What they do not show", tag("ul", not_claimed)),
+        ];
+        html::page("Audit of the zkinfer proofs of all parts of a model", sections)
     }
 
     /// What is decided.
@@ -125,13 +166,9 @@ impl fmt::Display for PartsAuditReport {
         write!(f, "{}", self.claim)?;
         writeln!(f, "Setup: {}", self.setup)?;
         writeln!(f, "Strength of the weakest part: {}", strength::Words(&self.strength))?;
+        writeln!(f, "Accuracy: {}", self.accuracy)?;
         match &self.recompiled {
-            Some(Remade { model, same_keys: true, .. }) => {
-                writeln!(f, "Model: {} gives these very keys", model.display())?;
-            }
-            Some(Remade { model, .. }) => {
-                writeln!(f, "Model: {} does NOT give these keys", model.display())?;
-            }
+            Some(Remade { given, .. }) => writeln!(f, "Model: {}", given.words(KEYS))?,
             None => writeln!(f, "Model: not compared; pass the ONNX file with --model")?,
         }
         write!(f, "They do not show:")?;
@@ -139,10 +176,34 @@ impl fmt::Display for PartsAuditReport {
     }
 }
 
+impl Claim {
+    fn page(&self) -> Markup {
+        let part = |(index, part): (usize, &Part)| {
+            let key = facts(&[("Key", &digits(&part.key_digest))]);
+            join![tag("h3", format!("Part {index}")), key, job(&part.job)]
+        };
+        let parts = self.parts.iter().enumerate().map(part);
+        join![
+            self.of.page(),
+            facts(&[
+                ("Parts", &self.parts.len()),
+                ("Root of the manifest", &digits(&self.manifest_root)),
+            ]),
+            parts.collect::<Markup>(),
+        ]
+    }
+}
+
+impl Remade {
+    fn page(&self) -> Markup {
+        let difference = self.difference.as_ref().map(|why| classed("p", "soft", why));
+        join![self.given.page(KEYS), difference]
+    }
+}
+
 impl fmt::Display for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = ("circuits that CLAIM", self.is_of_the_model);
-        write_model(f, what, (&self.model, &self.model_digest))?;
+        self.of.write(f, "circuits that CLAIM")?;
         let (count, root) = (self.parts.len(), &self.manifest_root);
         writeln!(f, "  in {count} parts as the manifest {} binds them", Shown(root))?;
         write!(f, "{}", self.sides)?;

@@ -55,9 +55,25 @@ impl BoundAccuracy {
         key: &KeyParts,
         calibration: Option<HexDigest>,
     ) -> Self {
-        let fault = report.as_ref().and_then(|report| fault(report, key, calibration));
-        let bound = Some(key.accuracy_digest).filter(|digest| *digest != Digest::ZERO);
-        Self { bound, report, fault }
+        Self::of_keys(report, [key], calibration)
+    }
+
+    /// Of keys that should all bind the same report: what the first says, and what is wrong with the
+    /// report under any of them.
+    pub(super) fn of_keys<'a>(
+        report: Option<AccuracyReport>,
+        keys: impl IntoIterator<Item = &'a KeyParts>,
+        calibration: Option<HexDigest>,
+    ) -> Self {
+        let (mut bound, mut found) = (None, None);
+        for (place, key) in keys.into_iter().enumerate() {
+            if place == 0 {
+                bound = Some(key.accuracy_digest).filter(|digest| *digest != Digest::ZERO);
+            }
+            let of_key = || fault(report.as_ref()?, key, calibration);
+            found = found.or_else(of_key);
+        }
+        Self { bound, report, fault: found }
     }
 }
 

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use thiserror::Error;
+use zkinfer_models::AccuracyReport;
 use zkinfer_prover::Device;
 use zkinfer_verifier::{ClaimedValues, ProofFile, Strength, VerifyingKey};
 
+use super::accuracy::BoundAccuracy;
 use crate::{
     error::{Error, SplitError},
     model::Model,
@@ -28,6 +30,8 @@ pub struct PartsAudit {
     pub setup: SetupKind,
     /// How hard a forgery is in the part where it is easiest.
     pub strength: Strength,
+    /// What the keys say about accuracy; a report is the keys' if every one of them binds it.
+    pub accuracy: BoundAccuracy,
     /// The keys made again from the ONNX file, where one was given.
     pub remade: Option<RemadeParts>,
 }
@@ -90,14 +94,15 @@ impl RemakeParts<'_> {
 }
 
 impl PartsAudit {
-    /// Audits the proofs of all parts: against what is expected of them, and the ONNX file that should
-    /// give their keys. Needs no network.
+    /// Audits the proofs of all parts: against what is expected of them, the accuracy report that their
+    /// keys should bind, and the ONNX file that should give the keys. Needs no network.
     ///
     /// # Errors
     /// If there are no parts, or keys cannot be made again. What does not match is no error.
     pub fn new(
         expectation: &PartsExpectation<'_>,
         files: &[ProofFile],
+        report: Option<AccuracyReport>,
         remake: Option<&RemakeParts<'_>>,
         watch: Watch<'_>,
     ) -> Result<Self, Error> {
@@ -114,15 +119,21 @@ impl PartsAudit {
             output: shown(&last.parts().layout.outputs, claims.map(|(_, last)| &last.claim.output)),
             setup: SetupKind::of(&first.parts().srs),
             strength: weakest.unwrap_or_else(|| Strength::new(first.parts())),
+            accuracy: BoundAccuracy::of_keys(
+                report,
+                expectation.keys().map(VerifyingKey::parts),
+                None,
+            ),
             remade: remake.map(|remake| remake.run(watch)).transpose()?,
             rejection,
         })
     }
 
-    /// Whether the proofs are the expected ones, and no ONNX file that was given gives other keys.
+    /// Whether the proofs are the expected ones, and neither a report nor an ONNX file that was given is
+    /// that of other keys.
     #[must_use]
     pub fn is_accepted(&self) -> bool {
-        self.rejection.is_none() && self.fault().is_none()
+        self.rejection.is_none() && self.accuracy.fault.is_none() && self.fault().is_none()
     }
 
     /// Why the ONNX file does not give the keys, if one was given and it does not.

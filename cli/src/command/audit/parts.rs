@@ -11,7 +11,7 @@ use zkinfer::{
 };
 use zkinfer_report::PartsAuditReport;
 
-use super::{COMPILING, outcome, refuse_options};
+use super::{COMPILING, outcome, reads, refuse_options};
 use crate::{
     args,
     output::{Outcome, Output},
@@ -38,9 +38,12 @@ pub(super) fn run(args: &args::Audit, manifest: &Path, output: &Output) -> Resul
         files: &files,
         srs: args.srs.file.as_deref(),
     });
-    let audit =
-        watched(output, |watch| PartsAudit::new(&expectation, &proofs, remake.as_ref(), watch))?;
+    let accuracy = args.accuracy.as_deref().map(read::accuracy_report).transpose()?;
+    let audit = watched(output, |watch| {
+        PartsAudit::new(&expectation, &proofs, accuracy, remake.as_ref(), watch)
+    })?;
     let report = PartsAuditReport::new((&manifest, first), &proofs, &expectation, audit);
+    output.page(args.html.as_deref(), &reads(args), || report.page())?;
     output.report(&report)?;
     Ok(outcome(report.verdict()))
 }
