@@ -257,10 +257,26 @@ impl Frame {
 
     /// A column of the first phase in which other units find elements.
     pub(crate) fn source(&mut self, name: &'static str, place: Place) -> Column<Advice> {
+        self.place(name, place, true)
+    }
+
+    /// The same, under copy constraints only if cells of it `is_copied`: others are read where they lie.
+    pub(crate) fn place(
+        &mut self,
+        name: &'static str,
+        place: Place,
+        is_copied: bool,
+    ) -> Column<Advice> {
         let column = self.advice(name);
-        self.owed.equality.push(column);
+        self.owed.equality.extend(is_copied.then_some(column));
         self.owed.places.push((place, column));
         column
+    }
+
+    /// The column of a unit before in which others find elements at a place.
+    pub(crate) fn column_at(&self, place: Place) -> Option<Column<Advice>> {
+        let found = self.owed.places.iter().find(|(of, _)| *of == place);
+        found.map(|&(_, column)| column)
     }
 
     /// A column of the first phase in which other units find results of the unit.

@@ -300,6 +300,8 @@ fn lies_about_every_column_are_refused_by_both_verifiers() {
         graphs::joined_in_few_rows(),
         graphs::joined_with_rounds_left(),
         graphs::joined_side_by_side(),
+        graphs::joined_abreast(),
+        graphs::joined_abreast_with_copies(),
     ];
     for model in models {
         let proving = Proving::new(model);
@@ -320,7 +322,13 @@ fn lies_about_every_column_are_refused_by_both_verifiers() {
 /// Runs share challenges, so nothing about one may make up for something about another.
 #[test]
 fn lies_about_one_run_by_another_are_refused_by_both_verifiers() {
-    for (model, runs) in [(graphs::joined(), 2), (graphs::joined_side_by_side(), 4)] {
+    let models = [
+        (graphs::joined(), 2),
+        (graphs::joined_side_by_side(), 4),
+        (graphs::joined_abreast(), 4),
+        (graphs::joined_abreast_with_copies(), 4),
+    ];
+    for (model, runs) in models {
         let proving = Proving::new(model);
         let graph = proving.model.plan.graph();
         let is_layer = |node: &usize| graph.nodes[*node].op.requant().is_some();

@@ -25,7 +25,7 @@ const MAX_BYTES: u64 = 1 << 26;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Aim {
-    /// The fastest to prove, where a KiB of proof beyond 8 counts as 50 ms.
+    /// The fastest to prove, where a KiB of proof beyond 8 for each claim counts as 50 ms.
     #[default]
     Balanced,
     /// The fastest to prove.

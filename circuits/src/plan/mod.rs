@@ -221,6 +221,10 @@ impl Basis {
         let narrowest = windows.as_ref().unwrap_or(&format);
         let exact = narrowest.with_exact_limbs();
         let tabled = narrowest.tabled(folded.graph());
+        let formats: Vec<_> =
+            [format].into_iter().chain(windows).chain(exact).chain(tabled).collect();
+        let abreast = |format: &RowFormat| format.with_positions_abreast(folded.graph(), claims);
+        let abreast: Vec<_> = formats.iter().filter_map(abreast).collect();
         let is_part = options.boundaries.contains(&true);
         if is_part && claims > 1 {
             return Err(PlanError::JointPart { claims });
@@ -232,7 +236,7 @@ impl Basis {
         ];
         let instance = InstanceRows::of(&of_claim, claims, visibility, options.boundaries);
         Ok(Self {
-            formats: [format].into_iter().chain(windows).chain(exact).chain(tabled).collect(),
+            formats: formats.into_iter().chain(abreast).collect(),
             hidden: Hidden::of(&of_claim, claims, visibility, instance.outputs)?,
             instance,
             boundaries: options.boundaries,
@@ -297,7 +301,7 @@ impl CircuitPlan {
         let mut shape = shape(format, sizes, apart);
         shape.slots.layers = slots::challenge_count(&layers);
         shape.slots.steps = slots.steps().clone();
-        linear.describe(&layers, &mut shape.linear);
+        linear.describe(&layers, (&mut shape.slots, &mut shape.linear));
         relations.describe(sizes.limb_bits, &mut shape);
         let owed = Frame::count(|frame| Units::allocate(&shape, frame));
         let table = Table::new(&owed.ranges, &tables.values, shape.table_lanes);

@@ -47,7 +47,7 @@ const TABLE_LANES: usize = 16;
 /// How many columns of the units the search puts into one of the circuit, where points are what a proof
 /// costs.
 const INTERLEAVED: [usize; 5] = [1, 2, 4, 8, 16];
-/// A proof that a chain or a phone can afford.
+/// What a chain or a phone can afford of a proof for a claim.
 const PROOF_BYTES: u64 = 8 << 10;
 /// What a byte beyond that must save, in microseconds: a KiB is worth a twentieth of a second.
 const MICROS_TO_BYTE: u64 = 50;
@@ -55,7 +55,7 @@ const MICROS_TO_BYTE: u64 = 50;
 /// What the planner makes small.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Objective {
-    /// Proving time, and 50 ms for every KiB of a proof beyond 8.
+    /// Proving time, and 50 ms for every KiB of a proof beyond 8, or beyond 8 for each of its claims.
     #[default]
     Balanced,
     /// Proving time, whatever the proof's length.
@@ -87,9 +87,10 @@ impl Objective {
         }
     }
 
-    /// What makes a plan dear: of two plans the one with less, compared in this order, is taken.
+    /// What makes a plan for proofs of so many claims dear: of two plans the one with less, compared in
+    /// this order, is taken.
     #[must_use]
-    pub fn score(self, cost: &Cost) -> (u64, u64) {
+    pub fn score(self, cost: &Cost, claims: u32) -> (u64, u64) {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -98,7 +99,10 @@ impl Objective {
         let time = (cost.prove_seconds * 1e6) as u64;
         let bytes = u64::try_from(cost.proof_bytes).unwrap_or(u64::MAX);
         match self {
-            Self::Balanced => (time + bytes.saturating_sub(PROOF_BYTES) * MICROS_TO_BYTE, bytes),
+            Self::Balanced => {
+                let free = PROOF_BYTES * u64::from(claims.max(1));
+                (time + bytes.saturating_sub(free) * MICROS_TO_BYTE, bytes)
+            }
             Self::Time => (time, bytes),
             Self::Proof => (bytes, time),
             Self::Gas => (cost.gas(EvmFork::Osaka), time),
@@ -207,8 +211,9 @@ pub(super) fn sizes(
             let of_all = strides.map(|&stride| search.narrowest_at((k, stride)));
             let found = of_all.flatten().collect::<Vec<_>>().into_par_iter().map(|candidate| {
                 let cost = Cost::at_least(&candidate.shape, candidate.rows);
-                let found = Bounded { bound: objective.score(&cost), format, candidate };
-                ((measure.score(&cost), k), found)
+                let bound = objective.score(&cost, options.claims);
+                let found = Bounded { bound, format, candidate };
+                ((measure.score(&cost, options.claims), k), found)
             });
             let (scores, found): (Vec<_>, Vec<_>) = found.unzip();
             best = best.into_iter().chain(scores).min();
@@ -216,7 +221,7 @@ pub(super) fn sizes(
         }
     }
     let rows = |format| slots::row_count(&layers(folded, format, 1));
-    cheapest(candidates, objective).ok_or_else(|| PlanError::TooLarge {
+    cheapest(candidates, (objective, options.claims)).ok_or_else(|| PlanError::TooLarge {
         max_k: options.max_k,
         slots: formats.iter().map(rows).min().unwrap_or_default(),
         weights: weight_count(folded.graph()),
@@ -225,7 +230,7 @@ pub(super) fn sizes(
 
 /// The candidate of the lowest score, the first of equals. From the lowest bound on, until the
 /// bounds are above the best score.
-fn cheapest(mut candidates: Vec<Bounded>, objective: Objective) -> Option<Chosen> {
+fn cheapest(mut candidates: Vec<Bounded>, (objective, claims): (Objective, u32)) -> Option<Chosen> {
     candidates.sort_by_key(|found| found.bound);
     let mut best: Option<((u64, u64), &Bounded)> = None;
     for found in &candidates {
@@ -236,7 +241,7 @@ fn cheapest(mut candidates: Vec<Bounded>, objective: Objective) -> Option<Chosen
         if cost.degree > MAX_DEGREE {
             continue;
         }
-        let score = objective.score(&cost);
+        let score = objective.score(&cost, claims);
         debug_assert!(found.bound <= score, "every column is queried");
         if best.is_none_or(|(lowest, _)| score < lowest) {
             best = Some((score, found));
@@ -302,8 +307,9 @@ impl<'a> Search<'a> {
         if instance_columns > most_columns {
             return Vec::new();
         }
+        let mut slot_lanes = self.format.slots_to_row();
         let slot_lanes =
-            (1..=64).find(|&m| slots::row_count(&layers(self.folded, self.format, m)) <= rows);
+            slot_lanes.find(|&m| slots::row_count(&layers(self.folded, self.format, m)) <= rows);
         let Some(slot_lanes) = slot_lanes else { return Vec::new() };
         let layers = layers(self.folded, self.format, slot_lanes);
         let proven = Proven { graph: self.graph(), nodes: &self.nodes, layers: &layers };
@@ -334,7 +340,7 @@ impl<'a> Search<'a> {
                 let mut shape = shape(self.format, sizes, apart);
                 shape.slots.layers = slots::challenge_count(&layers);
                 shape.slots.steps = steps.clone();
-                linear.describe(&layers, &mut shape.linear);
+                linear.describe(&layers, (&mut shape.slots, &mut shape.linear));
                 relations.describe(limb_bits, &mut shape);
                 (sizes, shape)
             };

@@ -28,7 +28,7 @@ pub(crate) struct Drawn<'a> {
 /// A part of the circuit: columns side by side with those of the other units, rows of its own.
 ///
 /// A unit sees its own columns and rows, the frame and the challenges; what it takes from another
-/// unit it reads in cells that are copies.
+/// unit it reads in cells that are copies, or in the row where the other has it.
 pub(crate) trait Unit: Sized {
     /// Column counts and limb widths: all that its gates depend on.
     type Shape;

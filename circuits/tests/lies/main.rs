@@ -1,5 +1,6 @@
 //! Lies by name, each caught by the check that is there for it.
 
+mod abreast;
 mod commitment;
 mod looked_up;
 mod refused;

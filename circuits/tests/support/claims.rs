@@ -80,6 +80,35 @@ pub(crate) fn joined_side_by_side() -> Model {
     joined_at((4, 3), 9, [2, 3, 1])
 }
 
+/// Four runs whose rows of slots have a channel of all runs each: hidden tensors are read where they
+/// lie, and of wide outputs a row has one.
+pub(crate) fn joined_abreast() -> Model {
+    let model = joined_layers(Form::Wide);
+    assert!(model.plan.shape().slots.is_read_in_place);
+    model
+}
+
+/// The same with narrow outputs, which are copied to where they are committed to.
+pub(crate) fn joined_abreast_with_copies() -> Model {
+    let model = joined_layers(Form::Signed);
+    assert!(!model.plan.shape().slots.is_read_in_place);
+    model
+}
+
+/// Four runs of three dense layers.
+fn joined_layers(form: Form) -> Model {
+    let mut builder = GraphBuilder::new(72, [1, 1, 5]);
+    let first = builder.dense(TensorId(0), 120, Form::Relu);
+    let second = builder.dense(first, 110, Form::Relu);
+    let output = builder.dense(second, 3, form);
+    builder.graph.outputs = vec![output];
+    let input = |run: i64| (0..5).map(|i| (run * 37 + i * 29) % 256 - 128).collect();
+    let inputs: Vec<_> = (0..4).map(input).collect();
+    let model = Model::joined(builder.graph, &inputs, 8);
+    assert!(model.plan.shape().slots.is_abreast && model.plan.shape().linear.in_place == 4);
+    model
+}
+
 /// A part in the middle: of what it takes, a layer reads some and some goes on as it is.
 pub(crate) fn part() -> Model {
     let mut builder = GraphBuilder::new(70, [1, 6, 6]);

@@ -49,6 +49,8 @@ macro_rules! for_every_model {
             joined_in_few_rows,
             joined_with_rounds_left,
             joined_side_by_side,
+            joined_abreast,
+            joined_abreast_with_copies,
             part,
             first_part
         );

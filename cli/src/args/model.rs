@@ -141,7 +141,7 @@ pub(crate) enum Side {
 /// What a circuit is planned for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Aim {
-    /// The fastest to prove, where a KiB of proof beyond 8 counts as 50 ms.
+    /// The fastest to prove, where a KiB of proof beyond 8 for each claim counts as 50 ms.
     Balanced,
     /// The fastest to prove.
     Time,

@@ -58,7 +58,7 @@ impl Price {
             prove_seconds: cost.prove_seconds,
             proof_bytes: cost.proof_bytes,
             gas: cost.gas(EvmFork::Osaka),
-            score: objective.score(cost),
+            score: objective.score(cost, 1),
         }
     }
 }

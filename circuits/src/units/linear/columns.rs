@@ -1,10 +1,12 @@
 //! The columns of the linear unit.
 
-use halo2_proofs::plonk::{Column, Fixed};
+use halo2_proofs::plonk::{Advice, Column, Fixed};
 
 use crate::{
+    cells::Place,
     chain::{ChainColumns, Monomial, StepSet},
     frame::{Copied, Frame, Order},
+    integers::index,
 };
 
 /// Reads and weights to a row, and lattice steps, of the linear unit.
@@ -30,6 +32,8 @@ pub struct LinearShape {
     /// How lanes lie in images, where it is not side by side from where the chain counts.
     pub(crate) readings: Vec<Reading>,
     pub(crate) steps: StepSet,
+    /// Slots to a row that are read where they lie, in some rows; 0 without such rows.
+    pub in_place: usize,
 }
 
 /// How the lanes of a row lie in an image.
@@ -50,6 +54,14 @@ pub(super) struct Dense {
     pub(super) selector: Option<Column<Fixed>>,
 }
 
+/// Outputs of slots that are read where they lie.
+#[derive(Clone, Debug)]
+pub(super) struct Places {
+    /// 1 in rows that read them, and not the lanes.
+    pub(super) selector: Column<Fixed>,
+    pub(super) outputs: Vec<Column<Advice>>,
+}
+
 /// The linear unit.
 #[derive(Clone, Debug)]
 pub(crate) struct LinearUnit {
@@ -67,6 +79,7 @@ pub(crate) struct LinearUnit {
     pub(super) is_scaled: Vec<bool>,
     pub(super) digit_bits: u32,
     pub(super) pack_size: usize,
+    pub(super) places: Option<Places>,
 }
 
 impl LinearUnit {
@@ -93,6 +106,12 @@ impl LinearUnit {
             is_scaled: shape.is_scaled.clone(),
             digit_bits: shape.digit_bits,
             pack_size: shape.pack_size.max(1),
+            places: (shape.in_place > 0).then(|| Places {
+                selector: frame.fixed(),
+                outputs: (0..index(shape.in_place))
+                    .filter_map(|lane| frame.column_at(Place::Slot(lane)))
+                    .collect(),
+            }),
         };
         frame.order(Order::First);
         unit

@@ -84,6 +84,8 @@ impl<'a> View<'a> {
     fn new(unit: &'a LinearUnit, layout: &'a LinearRows, drawn: Drawn<'a>) -> Self {
         let lattice = &drawn.challenges.lattice;
         let whole: Fr = POSITION_WEIGHTS.iter().map(|weight| weight.evaluate(lattice)).sum();
+        let places = unit.places.as_ref().map_or(0, |places| places.outputs.len());
+        let widest = unit.reads.len().max(places);
         let layers = drawn.challenges.layers.iter().zip(&unit.is_scaled);
         let scaled = |(challenge, &scaled): (&Fr, &bool)| {
             if scaled { challenge * whole } else { *challenge }
@@ -94,8 +96,7 @@ impl<'a> View<'a> {
             base: power_of_two(unit.digit_bits),
             channel: lattice.channel,
             layers: layers.map(scaled).collect(),
-            positions: [lattice.row, lattice.column]
-                .map(|base| Powers::new(base, unit.reads.len())),
+            positions: [lattice.row, lattice.column].map(|base| Powers::new(base, widest)),
             offsets: unit.readings.iter().map(|(r, _)| r.offset.evaluate(lattice)).collect(),
             shares: Shares::new(unit, &layout.weights, lattice.channel),
         }
@@ -109,16 +110,28 @@ impl<'a> View<'a> {
     fn read(&self, row: usize, step: &LinearRow) -> Fr {
         let Some(layer) = step.layer else { return Fr::ZERO };
         let [below, beside] = &self.positions;
-        let read = match step.reading.checked_sub(1) {
+        let places = self.unit.places.as_ref().filter(|_| step.in_place);
+        let read = match places {
+            Some(places) => {
+                let outputs = places.outputs.iter();
+                beside.dot(outputs.map(|&output| self.advice.get(output, row)))
+            }
+            None => self.copied([below, beside], row, step),
+        };
+        let read = if step.one { read + Fr::ONE } else { read };
+        self.layers[layer as usize] * if step.negative { -read } else { read }
+    }
+
+    /// What the lanes of a row hold together.
+    fn copied(&self, [below, beside]: [&Powers; 2], row: usize, step: &LinearRow) -> Fr {
+        match step.reading.checked_sub(1) {
             None => beside.dot(self.lanes(row)),
             Some(reading) => {
                 let is_vertical = self.unit.readings[reading].0.vertical;
                 let lanes = if is_vertical { below } else { beside }.dot(self.lanes(row));
                 lanes * self.offsets[reading]
             }
-        };
-        let read = if step.one { read + Fr::ONE } else { read };
-        self.layers[layer as usize] * if step.negative { -read } else { read }
+        }
     }
 
     /// What a row's evaluation is multiplied with.

@@ -31,7 +31,7 @@
 
 use halo2_proofs::{halo2curves::bn256::Fr, plonk::Expression};
 
-use super::columns::{Dense, LinearUnit, Reading};
+use super::columns::{Dense, LinearUnit, Places, Reading};
 use crate::{
     algebra::{Gates, Row, horner, integer, power_of_two, sum},
     chain::Monomial,
@@ -51,14 +51,24 @@ pub(super) fn configure(unit: &LinearUnit, gates: &mut Gates<'_>) {
             _ => challenge,
         });
         let (current, following) = (row.cur(chain.weight), row.next(chain.weight));
+        let read = in_place_or_copied(unit, row);
         let read = match unit.q_one {
-            Some(q_one) => reading(unit, row) + row.fixed(q_one),
-            None => reading(unit, row),
+            Some(q_one) => read + row.fixed(q_one),
+            None => read,
         };
         let injected = step.layer * read;
         let identity = step.denominator * (following - injected) - step.numerator * current;
         [("den·(e' − layer·read) = num·e", identity)]
     });
+}
+
+/// What a row reads: `Σ ρ^lane · q` over the outputs of its slots in rows that say so, else its lanes.
+fn in_place_or_copied(unit: &LinearUnit, row: &mut Row<'_, '_>) -> Expression<Fr> {
+    let copied = reading(unit, row);
+    let Some(Places { selector, outputs }) = &unit.places else { return copied };
+    let outputs: Vec<_> = outputs.iter().map(|&output| row.cur(output)).collect();
+    let here = horner(outputs, &row.lattice().column);
+    copied.clone() + row.fixed(*selector) * (here - copied)
 }
 
 /// `m · Σ_lanes ρ^lane · x`, with σ instead of ρ in rows whose lanes lie below each other; `m` is 1

@@ -6,6 +6,7 @@ mod dense;
 mod dot;
 mod evaluate;
 mod gates;
+mod in_place;
 mod rows;
 mod windows;
 
@@ -53,6 +54,9 @@ impl Unit for LinearUnit {
                 if let Some(value) = value {
                     cells.set(column.expect("a row's flag has its column"), row, value);
                 }
+            }
+            if let Some(places) = self.places.as_ref().filter(|_| linear.in_place) {
+                cells.set(places.selector, row, 1);
             }
             if let Some(reading) = linear.reading.checked_sub(1) {
                 cells.set(self.readings[reading].1, row, 1);

@@ -17,7 +17,7 @@ use crate::{
     cells::Source,
     chain::{Monomial, Step, StepSet, walk},
     integers::{index, int},
-    units::slots::{Layer, RequantKind},
+    units::slots::{Layer, RequantKind, SlotShape},
 };
 
 /// A move is frequent if one row in so many is saved by making it in one step.
@@ -50,6 +50,8 @@ pub(super) struct LinearRow {
     pub(super) product: Option<i64>,
     /// Whether its lanes are inputs of a dense layer, each with its share of the weights.
     pub(super) dense: bool,
+    /// Whether it reads the outputs that slots state in the very row, and no lanes.
+    pub(super) in_place: bool,
 }
 
 /// The linear unit of a plan.
@@ -69,6 +71,10 @@ pub(crate) struct LinearRows {
     pub(super) has_windows: bool,
     /// Inputs of dense layers to a row, 0 without such layers.
     pub(super) dense_inputs: usize,
+    /// Whether some terms of layers are read where slots state them.
+    pub(super) is_in_place: bool,
+    /// Whether nothing is copied of tensors that can be read so.
+    pub(super) is_all_in_place: bool,
 }
 
 impl LinearRows {
@@ -96,8 +102,14 @@ impl LinearRows {
         counts
     }
 
-    /// Adds to a shape what depends on the rows.
-    pub(crate) fn describe(&self, layers: &[Layer], shape: &mut LinearShape) {
+    /// Adds to shapes what depends on the rows.
+    pub(crate) fn describe(
+        &self,
+        layers: &[Layer],
+        (slots, shape): (&mut SlotShape, &mut LinearShape),
+    ) {
+        slots.is_read_in_place = self.is_all_in_place;
+        shape.in_place = if self.is_in_place { slots.lanes } else { 0 };
         let has_poolings = layers.iter().any(|layer| layer.pooling.is_some());
         let is_scaled = |siblings: &[Layer]| has_poolings && siblings[0].pooling.is_none();
         shape.is_scaled = layers.chunk_by(Layer::is_beside).map(is_scaled).collect();
@@ -185,6 +197,7 @@ fn run(graph: &QuantizedGraph, layers: &[Layer], mut builder: Builder) -> Builde
     builder.layout.dense_inputs =
         dense::inputs_to_row(graph, layers, builder.lanes, builder.columns);
     builder.push(LinearRow::default());
+    builder.place_stated(graph, layers);
     for siblings in layers.chunk_by(Layer::is_beside) {
         match &graph.nodes[siblings[0].node].op {
             QuantizedOp::Affine(affine) => builder.affine(graph, siblings, affine),
@@ -213,6 +226,8 @@ pub(super) struct Builder {
     places: usize,
     /// Rows that each other move takes beyond one.
     detours: BTreeMap<Monomial, usize>,
+    /// The terms that are laid out already: the first layer of those that read it, and the term.
+    pub(super) in_place: Vec<(u32, usize)>,
 }
 
 impl Builder {
@@ -271,7 +286,8 @@ impl Builder {
         let layer = &siblings[0];
         for image in &conv::sub_images(affine) {
             let term = &affine.terms[image.term];
-            if dense::is_dense(affine, term) {
+            let is_laid_out = self.in_place.contains(&(layer.index, image.term));
+            if is_laid_out || dense::is_dense(affine, term) {
                 continue;
             }
             self.layout.has_windows = true;
@@ -361,7 +377,7 @@ impl Builder {
 }
 
 /// A layer with one of its terms.
-fn weighed<'a>(
+pub(super) fn weighed<'a>(
     graph: &'a QuantizedGraph,
     layer: &'a Layer,
     term: usize,

@@ -181,12 +181,23 @@ impl Builder {
         if !self.keep {
             return;
         }
+        let weights = self.weights_of(channel, tap, block);
+        if let Some(row) = self.layout.rows.last_mut() {
+            row.weights = Some(weights);
+        }
+    }
+
+    /// The weights of one tap and one block of channels, by their index.
+    pub(super) fn weights_of(
+        &mut self,
+        channel: &Channel<'_>,
+        tap: [usize; 2],
+        block: usize,
+    ) -> u32 {
         let start = self.layout.weights.len();
         let packs = block * self.columns..(block + 1) * self.columns;
         self.layout.weights.extend(packs.map(|pack| channel.pack(tap, pack)));
-        if let Some(row) = self.layout.rows.last_mut() {
-            row.weights = Some(index(start / self.columns));
-        }
+        index(start / self.columns)
     }
 }
 

@@ -16,6 +16,12 @@ use crate::{
 pub struct SlotShape {
     /// Requantized values to a row.
     pub lanes: usize,
+    /// Whether rows of narrow outputs hold one channel at several positions, and not several channels at
+    /// one.
+    pub is_abreast: bool,
+    /// Whether no narrow output has a copy: linear layers read them where they lie, and nothing else
+    /// does.
+    pub is_read_in_place: bool,
     /// Whether all outputs but wide ones are looked up.
     pub is_tabled: bool,
     /// Whether their tables have an entry for every rounded accumulator, so that only wide ones have
@@ -124,7 +130,8 @@ impl SlotLane {
         (lane, low, tag): (u32, Column<Fixed>, Option<Column<Fixed>>),
         frame: &mut Frame,
     ) -> Self {
-        let output = frame.source("slot output", Place::Slot(lane));
+        let is_copied = !shape.is_read_in_place || shape.is_wide(lane);
+        let output = frame.place("slot output", Place::Slot(lane), is_copied);
         let (value, activation) = if shape.has_output_column(lane) {
             let range = shape.value_limbs.first().map_or(0, |&bits| bits);
             let tag_of_row = tag.map_or(Tag::Range(range), Tag::Row);

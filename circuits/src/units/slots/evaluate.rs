@@ -135,13 +135,17 @@ impl<'a> View<'a> {
         self.packed(layer, lane)
     }
 
-    /// `Σ_runs α^run · Σ_lanes B^lane · lane`, as the layer's channels are packed.
+    /// `Σ_runs α^run · Σ_lanes B^lane · lane`, as the layer's channels are packed, or `Σ_lanes ρ^lane ·
+    /// lane` of positions.
     fn packed(&self, layer: &Layer, lane: impl Fn(&SlotLane) -> Fr) -> Fr {
         let shape = &self.unit.shape;
         let is_wide = layer.kind == RequantKind::Wide && shape.wide_lanes > 1;
         let packing = if is_wide { shape.wide_packing } else { shape.packing };
         let base = self.bases[usize::from(is_wide)];
         let lanes: Vec<Fr> = self.unit.lanes.iter().map(lane).collect();
+        if shape.is_abreast {
+            return horner(lanes.into_iter(), self.lattice.column);
+        }
         let runs = lanes.chunks(packing.run).map(|run| horner(run.iter().copied(), base));
         horner(runs, self.lattice.channel)
     }

@@ -1,10 +1,10 @@
 //! The integer format all rows of slots share: shift, clamp and limb widths.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, ops::RangeInclusive, sync::Arc};
 
 use zkinfer_models::{
     QuantizedGraph,
-    quantized::{QuantizedNode, Requant},
+    quantized::{Affine, QuantizedNode, QuantizedOp, Requant},
 };
 
 use super::{
@@ -40,10 +40,13 @@ const RARE_WIDE: usize = 256;
 const WIDE_SHARE: usize = 4;
 
 /// Sizes of a range that is no power of two: below, bits are as good, above, limbs are.
-const EXACT_SIZES: std::ops::RangeInclusive<u32> = 1 << 8..=1 << 14;
+const EXACT_SIZES: RangeInclusive<u32> = 1 << 8..=1 << 14;
 
 /// Shifts whose remainders are one limb beside such a range.
-const EXACT_SHIFTS: std::ops::RangeInclusive<u32> = 8..=14;
+const EXACT_SHIFTS: RangeInclusive<u32> = 8..=14;
+
+/// Slots to a row that a search allows.
+const MOST_SLOTS: usize = 64;
 
 /// What the requantizations of a graph have in common.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,6 +74,9 @@ pub(crate) struct RowFormat {
     pub(crate) poolings: Vec<Pooling>,
     /// The most that an accumulator of such a layer can fall short of another by.
     short: i64,
+    /// Positions side by side of which a row of narrow outputs has all, of one channel; 1 where a row
+    /// has channels side by side, at one position.
+    abreast: usize,
     /// Where overflow and shortfalls are as large as layers need them, and not as limbs of bits have
     /// them: what an overflow is below, and a shortfall without its lowest `shift` bits.
     exact: Option<u32>,
@@ -132,6 +138,7 @@ impl RowFormat {
             digit_bits: 0,
             poolings: Vec::new(),
             short: 0,
+            abreast: 1,
             exact: None,
             requants,
         }
@@ -248,6 +255,40 @@ impl RowFormat {
         (is_exact && is_one_limb && self.overflow_bits > 0).then_some(format)
     }
 
+    /// The same with rows of narrow outputs that hold one channel at all positions, where all layers
+    /// have so many, side by side, and wide outputs have rows of their own.
+    pub(crate) fn with_positions_abreast(
+        &self,
+        graph: &QuantizedGraph,
+        positions: usize,
+    ) -> Option<Self> {
+        let is_line = |node: &QuantizedNode| match &node.op {
+            QuantizedOp::Affine(Affine { output, .. }) => {
+                [output.height, output.width] == [1, positions]
+            }
+            QuantizedOp::Alias(_) => true,
+            _ => false,
+        };
+        let is_worth_it = (2..=MOST_SLOTS).contains(&positions) && self.poolings.is_empty();
+        let fits = is_worth_it
+            && (!self.wide || self.wide_lanes(positions) == 1)
+            && graph.nodes.iter().all(is_line);
+        fits.then(|| Self { abreast: positions, ..self.clone() })
+    }
+
+    /// The slots to a row that a plan can have.
+    pub(crate) fn slots_to_row(&self) -> RangeInclusive<usize> {
+        match self.abreast {
+            1 => 1..=MOST_SLOTS,
+            abreast => abreast..=abreast,
+        }
+    }
+
+    /// Positions to a row of slots of a layer.
+    pub(crate) fn abreast(&self, kind: RequantKind) -> usize {
+        if kind == RequantKind::Wide { 1 } else { self.abreast }
+    }
+
     /// Bits of what an accumulator of a window can fall short of another by.
     fn window_bits(&self) -> u32 {
         bits(self.short)
@@ -304,14 +345,17 @@ impl RowFormat {
     pub(crate) fn packing(&self, kind: RequantKind, lanes: usize) -> Packing {
         match kind {
             RequantKind::Wide => Packing::new(self.wide_digit_bits, self.wide_lanes(lanes)),
-            RequantKind::Clamp | RequantKind::Table => Packing::new(self.digit_bits, lanes),
+            RequantKind::Clamp | RequantKind::Table => {
+                Packing::new(self.digit_bits, self.lanes(kind, lanes))
+            }
         }
     }
 
-    /// Slots of a row that hold outputs of a layer, of `lanes` to a row.
+    /// Channels of a layer to a row of slots, of which there are `lanes`.
     pub(crate) fn lanes(&self, kind: RequantKind, lanes: usize) -> usize {
         match kind {
             RequantKind::Wide => self.wide_lanes(lanes),
+            RequantKind::Clamp | RequantKind::Table if self.abreast > 1 => 1,
             RequantKind::Clamp | RequantKind::Table => lanes,
         }
     }
@@ -342,6 +386,7 @@ impl RowFormat {
         };
         SlotShape {
             lanes,
+            is_abreast: self.abreast > 1,
             shift: self.shift,
             remainder_limbs: remainder,
             clamp_bits: self.clamp_bits,

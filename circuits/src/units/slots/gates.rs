@@ -33,6 +33,7 @@ use super::{
 };
 use crate::{
     algebra::{Gates, Row, horner, integer, power_of_two, sum},
+    chain::monomial::Lattice,
     frame::Limbs,
     integers,
 };
@@ -230,7 +231,8 @@ fn accumulator(
 }
 
 /// `Σ_runs α^run · Σ_lanes B^lane · (y − bias)`: this row's share of the linear check, before its
-/// weight. Runs and base of a wide layer are those of its own packs.
+/// weight. Runs and base of a wide layer are those of its own packs. Where the lanes of a row are
+/// positions it is `Σ_lanes ρ^lane · (y − bias)`.
 ///
 /// With windows it is `Σ_t μ_t · (y_t − bias) = μ·(y − bias) − Σ_t μ_t·(y − y_t)`, `μ_t` the weight of a
 /// position and `μ = Σ_t μ_t`. A row without a window, whose shortfalls are 0, has the factor `μ` as
@@ -239,7 +241,7 @@ fn accumulator(
 pub(super) fn accumulators(unit: &SlotUnit, row: &mut Row<'_, '_>) -> Expression<Fr> {
     let lattice = row.lattice();
     let lanes = unit.lanes.iter().map(|lane| whole_accumulator(unit, lane, row)).collect();
-    let outputs = packed(unit.shape.packing, lanes, &lattice.channel);
+    let outputs = side_by_side(unit, lanes, &lattice);
     let outputs = match beyond_narrow_packs(unit, row) {
         Some(beyond) => outputs + beyond,
         None => outputs,
@@ -283,6 +285,18 @@ fn overflow_factor(
 /// `2/high`, and 0 for a single value.
 pub(super) fn slope(high: i64) -> Fr {
     integers::field(high).invert().unwrap_or(Fr::zero()).double()
+}
+
+/// What the lanes of a row are together: positions, or channels.
+fn side_by_side(
+    unit: &SlotUnit,
+    lanes: Vec<Expression<Fr>>,
+    lattice: &Lattice<Expression<Fr>>,
+) -> Expression<Fr> {
+    match unit.shape.is_abreast {
+        true => horner(lanes, &lattice.column),
+        false => packed(unit.shape.packing, lanes, &lattice.channel),
+    }
 }
 
 /// `Σ_runs α^run · Σ_lanes B^lane · lane`.

@@ -41,6 +41,8 @@ pub(crate) struct Layer {
     pub(super) high: i64,
     /// Channels to a row of slots, from the first lane on.
     pub(crate) lanes: usize,
+    /// Positions to a row of slots, where that has one channel.
+    pub(crate) abreast: usize,
     /// The digits of its channels.
     pub(crate) packing: Packing,
     /// The pool that it takes over: its rows of slots are windows.
@@ -79,10 +81,10 @@ impl Layer {
     }
 
     /// Rows of slots.
-    fn row_count(&self) -> usize {
+    pub(crate) fn row_count(&self) -> usize {
         let [height, width] = self.window();
-        let positions = self.view.height.div_ceil(height) * self.view.width.div_ceil(width);
-        self.view.channels.div_ceil(self.lanes) * positions
+        let columns = self.view.width.div_ceil(width * self.abreast);
+        self.view.channels.div_ceil(self.lanes) * self.view.height.div_ceil(height) * columns
     }
 }
 
@@ -141,6 +143,7 @@ pub(crate) fn layers(
             low: requant.lo.into(),
             high: span(requant),
             lanes: format.lanes(kind, lanes),
+            abreast: format.abreast(kind),
             packing,
             pooling: format.pooling(node).cloned(),
             view: lattice(graph, (n, folded.steps(node)), &of_relation),
@@ -177,7 +180,8 @@ pub(crate) fn row_count(layers: &[Layer]) -> usize {
 }
 
 /// Lays the layers out: blocks of `lanes` channels, each a walk over the positions, or over the
-/// windows, forth and back in turn.
+/// windows, forth and back in turn. Where positions lie abreast a block is a channel, and its walk has
+/// as few steps as rows.
 pub(crate) fn layout(layers: &[Layer], lanes: usize) -> SlotLayout {
     let positions = if layers.iter().any(|layer| layer.pooling.is_some()) { POSITIONS } else { 1 };
     let mut layout = SlotLayout {
@@ -201,7 +205,8 @@ fn place(siblings: &[Layer], layout: &mut SlotLayout) {
     let [height, width] = siblings[0].window();
     let steps = |len: usize, step| (0..int(len)).step_by(step).collect();
     let view = &siblings[0].view;
-    let mut path = boustrophedon(steps(view.height, height), steps(view.width, width));
+    let across = width * siblings[0].abreast;
+    let mut path = boustrophedon(steps(view.height, height), steps(view.width, across));
     let mut previous: Option<(Monomial, [i32; 2])> = None;
     let blocks = |layer: &Layer| 0..layer.view.channels.div_ceil(layer.lanes);
     let blocks = siblings.iter().flat_map(|layer| blocks(layer).map(move |block| (layer, block)));
@@ -229,10 +234,13 @@ fn push_elements(layer: &Layer, block: usize, position: [i32; 2], layout: &mut S
     let [top, left] = position.map(|p| usize::try_from(p).expect("positions are not negative"));
     let [height, width] = layer.window();
     for lane in 0..layout.lanes {
-        let channel = block * layer.lanes + lane;
-        let is_used = lane < layer.lanes && channel < view.channels;
+        let (channel, aside) = match layer.abreast {
+            1 => (block * layer.lanes + lane, 0),
+            _ => (block, lane),
+        };
+        let is_used = lane < layer.lanes.max(layer.abreast) && channel < view.channels;
         let element = |at: usize| {
-            let [row, column] = [top + at / width, left + at % width];
+            let [row, column] = [top + at / width, left + aside + at % width];
             let is_inside = row < view.height && column < view.width && at < height * width;
             if is_used && is_inside { index(view.index(channel, row, column)) } else { PADDING }
         };
