@@ -93,8 +93,7 @@ impl ZooModel {
         let identity = ModelIdentity {
             name: Some(self.name.clone()),
             digest: self.model.digest().0,
-            graph_digest: None,
-            accuracy_digest: None,
+            ..ModelIdentity::default()
         };
         Ok(Setup::on_device(Arc::new(plan), self.srs.clone(), identity, device)?)
     }

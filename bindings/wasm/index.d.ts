@@ -43,7 +43,7 @@ export interface Side {
   compared: boolean;
   commitment: string | null;
   /** The real numbers, where they are public or opened. */
-  tensors: { name: string; shape: number[]; values: number[] }[] | null;
+  tensors: { name: string; shape: number[]; values: number[]; classes?: (string | null)[] }[] | null;
 }
 
 /** What a check found about a claim. */

@@ -1,12 +1,17 @@
 //! Results of the library in words.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
 };
 
 use serde::Serialize;
-use zkinfer::{models::AccuracyReport, verifier::INSECURE_DEV};
+use zkinfer::{
+    models::{AccuracyReport, Shown},
+    verifier::INSECURE_DEV,
+};
+use zkinfer_report::brief_classes;
 pub(crate) use zkinfer_report::{AccuracyWords, Ceremony, brief, model, origin};
 
 /// A path as a shell reads it back.
@@ -19,6 +24,21 @@ pub(crate) fn shell(path: &Path) -> String {
     // A word that begins with a dash would be an option.
     let dash = if text.starts_with('-') { "./" } else { "" };
     format!("'{dash}{}'", text.replace('\'', r"'\''"))
+}
+
+/// The classes of outputs, as a key names them: a line for each output.
+pub(crate) fn write_classes(
+    f: &mut fmt::Formatter<'_>,
+    outputs: &BTreeMap<String, Vec<Option<String>>>,
+) -> fmt::Result {
+    outputs.iter().try_for_each(|(output, classes)| {
+        writeln!(
+            f,
+            "  classes of {}, as the key names them: {}",
+            Shown(output),
+            brief_classes(classes)
+        )
+    })
 }
 
 /// A report that a key binds, and its file.

@@ -197,7 +197,8 @@ mod tests {
     use super::*;
 
     fn tensor(count: u32, lo: i64, hi: i64) -> TensorLayout {
-        TensorLayout { name: "t".into(), shape: vec![count], scales: vec![1.0], lo, hi }
+        let (name, scales) = ("t".into(), vec![1.0]);
+        TensorLayout { name, shape: vec![count], scales, lo, hi, classes: None }
     }
 
     /// What the contract does with the pieces: binding, input and output, to cells.

@@ -41,6 +41,17 @@ pub struct Graph<F = Infallible> {
     pub(crate) whole_inputs: BTreeMap<TensorId, [i64; 2]>,
     /// The inputs of the file that are constants.
     pub(crate) fixed_inputs: Vec<FixedInput>,
+    /// What the file calls the classes of outputs, by the names of these.
+    pub(crate) classes: BTreeMap<String, ClassNames>,
+}
+
+/// What the file calls the classes of a tensor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClassNames {
+    /// Each element is the place of a class in the list.
+    Values(Vec<String>),
+    /// Each index of the last dimension is about the class at that place in the list.
+    Columns(Vec<String>),
 }
 
 /// An input of the file that is a constant, since it was fixed or has no elements.
@@ -96,6 +107,12 @@ impl<F> Graph<F> {
     #[must_use]
     pub fn whole_bounds(&self, id: TensorId) -> Option<[i64; 2]> {
         self.whole_inputs.get(&id).copied()
+    }
+
+    /// What the file calls the classes of outputs, by the names of these.
+    #[must_use]
+    pub fn classes(&self) -> &BTreeMap<String, ClassNames> {
+        &self.classes
     }
 
     /// Digest of the ONNX graph: the same for every file that holds it, whoever wrote the file.

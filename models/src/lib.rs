@@ -65,7 +65,7 @@ pub use digest::{HexDigest, model_digest};
 pub use error::{QuantizeError, RunError};
 pub use execute::{Execution, execute};
 pub use function::Function;
-pub use graph::{Graph, TensorSpec};
+pub use graph::{ClassNames, Graph, TensorSpec};
 pub use input::{
     FileKind, InputError, InputFile, InputNote, InputSets, LabelFault, Labels, TableFault,
     read_inputs, read_samples,

@@ -76,6 +76,12 @@ fn mean_over_batch_and_pixels() {
     check("mean_over_batch_and_pixels");
 }
 
+/// The label is the place of its name.
+#[test]
+fn string_labels() {
+    check("string_labels");
+}
+
 #[test]
 fn opset_23() {
     check("opset_23");

@@ -102,7 +102,8 @@ impl Span {
 
     fn tensor(&self) -> TensorLayout {
         let Self { count, lo, hi } = *self;
-        TensorLayout { name: String::new(), shape: vec![count], scales: Vec::new(), lo, hi }
+        let (name, scales) = (String::new(), Vec::new());
+        TensorLayout { name, shape: vec![count], scales, lo, hi, classes: None }
     }
 }
 

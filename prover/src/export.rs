@@ -191,7 +191,7 @@ fn parts(
         return Err(ExportError::InstanceColumns { expected, got });
     }
     Ok(KeyParts {
-        format: KeyFormat::V4,
+        format: KeyFormat::of(&layout),
         semantics,
         k: narrow("k", key.get_domain().k())?,
         constraint_system: constraint_system(key.cs(), degree)?,

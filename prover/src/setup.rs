@@ -1,13 +1,13 @@
 //! Keys: from a circuit plan and an SRS to a proving key and a self-contained verifying key.
 
-use std::{env, sync::Arc};
+use std::{collections::BTreeMap, env, sync::Arc};
 
 use thiserror::Error;
 use zkinfer_circuits::{CircuitPlan, InferenceCircuit};
 use zkinfer_engine::{Device, EngineError, EngineKey, Known, Store};
 use zkinfer_models::{QuantizedGraph, SEMANTICS, quantized::TensorId};
 use zkinfer_verifier::{
-    Block, Boundary, Digest, InstanceLayout, Placement, Side, SrsPolicy, TensorLayout,
+    Block, Boundary, Classes, Digest, InstanceLayout, Placement, Side, SrsPolicy, TensorLayout,
     VerifyingKey, boundary_layout,
 };
 
@@ -29,7 +29,7 @@ pub struct Setup {
 }
 
 /// What a key says about its model besides the circuit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ModelIdentity {
     /// A name for reports, where there is one: a label that identifies nothing.
     pub name: Option<String>,
@@ -39,6 +39,8 @@ pub struct ModelIdentity {
     pub graph_digest: Option<[u8; 32]>,
     /// Digest of the accuracy report, where there is one.
     pub accuracy_digest: Option<[u8; 32]>,
+    /// What the model calls the classes of its outputs, by the names of these.
+    pub classes: BTreeMap<String, Classes>,
 }
 
 /// Why there are no keys.
@@ -178,7 +180,7 @@ fn metadata(
     }
     Ok(KeyMetadata {
         srs: export_srs(srs.params(), &srs.ceremony().to_string())?,
-        layout: instance_layout(plan)?,
+        layout: named_layout(plan, model.classes)?,
         boundaries: boundaries(plan)?,
         semantics: SEMANTICS,
         model_name: model.name,
@@ -186,6 +188,18 @@ fn metadata(
         graph_digest: model.graph_digest.map_or(Digest::ZERO, Digest),
         accuracy_digest: model.accuracy_digest.map_or(Digest::ZERO, Digest),
     })
+}
+
+/// Inputs and outputs, as a key describes them, with the names of classes.
+fn named_layout(
+    plan: &CircuitPlan,
+    mut classes: BTreeMap<String, Classes>,
+) -> Result<InstanceLayout, SetupError> {
+    let mut layout = instance_layout(plan)?;
+    for output in &mut layout.outputs {
+        output.classes = classes.remove(&output.name);
+    }
+    Ok(layout)
 }
 
 /// Inputs and outputs, as a key describes them.
@@ -232,5 +246,5 @@ fn tensor_layout(graph: &QuantizedGraph, id: TensorId) -> Result<TensorLayout, S
         .collect::<Result<_, _>>()
         .map_err(|_| SetupError::Dimension { tensor: tensor.name.clone() })?;
     let (name, scales) = (tensor.name.clone(), tensor.scales());
-    Ok(TensorLayout { name, shape, scales, lo: tensor.lo, hi: tensor.hi })
+    Ok(TensorLayout { name, shape, scales, lo: tensor.lo, hi: tensor.hi, classes: None })
 }

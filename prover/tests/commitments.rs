@@ -31,8 +31,7 @@ fn prepared(
     let options = PlanOptions { input_visibility, output_visibility, ..PlanOptions::default() };
     let plan = CircuitPlan::new(&graph, options).unwrap();
     let srs = Srs::insecure_dev(plan.k()).unwrap();
-    let identity =
-        ModelIdentity { name: None, digest: [7; 32], graph_digest: None, accuracy_digest: None };
+    let identity = ModelIdentity { digest: [7; 32], ..ModelIdentity::default() };
     (Setup::new(Arc::new(plan), srs, identity).unwrap(), Arc::new(execution))
 }
 

@@ -53,8 +53,7 @@ fn setup(graph: &QuantizedGraph, claims: u32) -> Setup {
 
 fn of_plan(plan: Arc<CircuitPlan>) -> Setup {
     let srs = Srs::insecure_dev(plan.k()).unwrap();
-    let identity =
-        ModelIdentity { name: None, digest: [7; 32], graph_digest: None, accuracy_digest: None };
+    let identity = ModelIdentity { digest: [7; 32], ..ModelIdentity::default() };
     Setup::new(plan, srs, identity).unwrap()
 }
 

@@ -74,8 +74,8 @@ fn halo2_key(srs: &Srs, kind: Kind) -> plonk::VerifyingKey<G1Affine> {
 }
 
 fn metadata(srs: &Srs, len: u32) -> KeyMetadata {
-    let tensor =
-        TensorLayout { name: "t".into(), shape: vec![len], scales: vec![1.0], lo: 0, hi: 1 };
+    let (name, shape, scales) = ("t".into(), vec![len], vec![1.0]);
+    let tensor = TensorLayout { name, shape, scales, lo: 0, hi: 1, classes: None };
     KeyMetadata {
         srs: export_srs(srs.params(), INSECURE_DEV).unwrap(),
         layout: InstanceLayout::new(

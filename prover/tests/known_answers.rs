@@ -62,10 +62,9 @@ fn key_and_proofs_of(name: &str) -> (VerifyingKey, Vec<Answer>) {
     let plan = CircuitPlan::new(&graph, options).unwrap();
     let srs = Srs::insecure_dev(plan.k()).unwrap();
     let identity = ModelIdentity {
-        name: None,
         digest: model_digest(&bytes),
         graph_digest: Some(float.digest()),
-        accuracy_digest: None,
+        ..ModelIdentity::default()
     };
     let setup = Setup::new(Arc::new(plan), srs, identity).unwrap();
     let prove = |index: u8| {

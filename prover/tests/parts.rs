@@ -54,8 +54,7 @@ fn plan(part: &GraphPart, boundaries: [bool; 2], k: Option<u32>) -> CircuitPlan 
 
 fn setup(plan: CircuitPlan) -> Setup {
     let srs = Srs::insecure_dev(plan.k()).unwrap();
-    let identity =
-        ModelIdentity { name: None, digest: [7; 32], graph_digest: None, accuracy_digest: None };
+    let identity = ModelIdentity { digest: [7; 32], ..ModelIdentity::default() };
     Setup::new(Arc::new(plan), srs, identity).unwrap()
 }
 

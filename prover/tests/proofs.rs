@@ -40,10 +40,9 @@ fn prepared(name: &str) -> Prepared {
     Prepared {
         plan: Arc::new(CircuitPlan::new(&quantized, PlanOptions::default()).unwrap()),
         identity: ModelIdentity {
-            name: None,
             digest: model_digest(&bytes),
             graph_digest: Some(graph.digest()),
-            accuracy_digest: None,
+            ..ModelIdentity::default()
         },
         execution: Arc::new(execute(&quantized, &integers).unwrap()),
     }

@@ -21,7 +21,7 @@ pub use parts::PartsAuditReport;
 
 use crate::{
     JobReport, LeafReport,
-    words::{self, AccuracyWords, brief},
+    words::{self, AccuracyWords, brief, brief_classes},
 };
 
 /// What a key says of itself, as long as nobody has made it again.
@@ -392,8 +392,15 @@ impl fmt::Display for Sides {
         if let Some(commitment) = &self.output_commitment {
             writeln!(f, "  gives an output committed to{of_output} as {commitment}")?;
         }
-        for NamedTensor { name, values, .. } in self.output.iter().flatten() {
+        for NamedTensor { name, values, classes, .. } in self.output.iter().flatten() {
             writeln!(f, "  gives the output {}{of_output}: {}", Shown(name), brief(values))?;
+            if let Some(classes) = classes {
+                writeln!(
+                    f,
+                    "    of the classes {}, as the key names them",
+                    brief_classes(classes)
+                )?;
+            }
         }
         Ok(())
     }

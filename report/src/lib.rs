@@ -27,4 +27,6 @@ pub use job::{JobReport, now};
 pub use leaf::LeafReport;
 pub use model::ModelReport;
 pub use quote::QuoteReport;
-pub use words::{AccuracyWords, Ceremony, brief, causes, chain, model, origin, rejection};
+pub use words::{
+    AccuracyWords, Ceremony, brief, brief_classes, causes, chain, model, origin, rejection,
+};

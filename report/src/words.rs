@@ -8,21 +8,31 @@ use std::{
 
 use zkinfer::{
     Origin, Rejection,
-    models::AccuracyReport,
+    models::{AccuracyReport, Shown},
     verifier::{Digest, VerifyError},
 };
 
 /// The first elements of a list, for a line of text.
 #[must_use]
 pub fn brief(values: &[f64]) -> String {
+    first_of(values, |value| format!("{value:.4}"))
+}
+
+/// The first classes that elements name or are about, for a line of text.
+#[must_use]
+pub fn brief_classes(classes: &[Option<String>]) -> String {
+    first_of(classes, |class| match class {
+        Some(name) => Shown(name).to_string(),
+        None => "no class".to_owned(),
+    })
+}
+
+fn first_of<T>(items: &[T], shown: impl Fn(&T) -> String) -> String {
     const SHOWN: usize = 12;
-    let shown: Vec<String> = values.iter().take(SHOWN).map(|value| format!("{value:.4}")).collect();
-    let more = if values.len() > SHOWN {
-        format!(", … ({} in all)", values.len())
-    } else {
-        String::new()
-    };
-    format!("[{}{more}]", shown.join(", "))
+    let first: Vec<String> = items.iter().take(SHOWN).map(shown).collect();
+    let more =
+        if items.len() > SHOWN { format!(", … ({} in all)", items.len()) } else { String::new() };
+    format!("[{}{more}]", first.join(", "))
 }
 
 /// What a model is called: its label, else by the digest of its file.

@@ -205,7 +205,8 @@ mod tests {
     use super::*;
 
     fn tensor(len: u32, lo: i64, hi: i64) -> TensorLayout {
-        TensorLayout { name: "x".into(), shape: vec![len], scales: vec![1.0], lo, hi }
+        let (name, scales) = ("x".into(), vec![1.0]);
+        TensorLayout { name, shape: vec![len], scales, lo, hi, classes: None }
     }
 
     fn blinding(seed: u64) -> Blinding {

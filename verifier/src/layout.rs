@@ -4,6 +4,7 @@ use alloc::{string::String, vec::Vec};
 
 use crate::{
     boundary::Boundary,
+    classes::Classes,
     error::KeyError,
     placement::Placement,
     side::{Side, Visibility},
@@ -34,6 +35,8 @@ pub struct TensorLayout {
     pub lo: i64,
     /// Largest value allowed, inclusive.
     pub hi: i64,
+    /// What the model calls its classes, where it holds some that have names.
+    pub classes: Option<Classes>,
 }
 
 impl TensorLayout {
@@ -73,7 +76,7 @@ impl TensorLayout {
         if self.lo > self.hi {
             return Err(KeyError::Bounds { tensor, lo: self.lo, hi: self.hi });
         }
-        Ok(())
+        self.classes.as_ref().map_or(Ok(()), |classes| classes.check(tensor, columns))
     }
 }
 
@@ -112,6 +115,12 @@ impl InstanceLayout {
             Self { inputs, outputs, input_visibility, output_visibility, claims: 1, placement };
         let placement = Placement::one_column(layout.instance_len());
         Self { placement, ..layout }
+    }
+
+    /// Whether a tensor names classes.
+    #[must_use]
+    pub fn names_classes(&self) -> bool {
+        self.inputs.iter().chain(&self.outputs).any(|tensor| tensor.classes.is_some())
     }
 
     /// Number of input elements; saturates.

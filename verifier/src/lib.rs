@@ -90,6 +90,7 @@ mod boundary;
 mod bytes;
 pub mod checks;
 mod claim;
+mod classes;
 pub mod commitment;
 mod constraint_system;
 mod curve;
@@ -135,6 +136,7 @@ pub use ark_bn254::{Fr, G1Affine, G2Affine};
 pub use batch::{BatchItem, verify_batch};
 pub use boundary::Boundary;
 pub use claim::{ClaimedValues, InferenceClaim, JobBinding};
+pub use classes::Classes;
 pub use commitment::{Blinding, Commitment, Opening};
 pub use constraint_system::{Column, ConstraintSystem, CurrentRow, MAX_CHALLENGES, Query};
 pub use curve::{

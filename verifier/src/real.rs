@@ -131,7 +131,8 @@ mod tests {
     use super::*;
 
     fn tensor(scale: f64, lo: i64, hi: i64, shape: &[u32]) -> TensorLayout {
-        TensorLayout { name: "x".into(), shape: shape.to_vec(), scales: vec![scale], lo, hi }
+        let (name, shape, scales) = ("x".into(), shape.to_vec(), vec![scale]);
+        TensorLayout { name, shape, scales, lo, hi, classes: None }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What a verifying key says, by itself.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use zkinfer_verifier::{KeyParts, Side, TensorLayout, VerifyingKey, Visibility};
 
@@ -41,6 +43,9 @@ pub struct KeyDescription {
     pub srs_digest: String,
     /// What is known of its secret.
     pub setup: SetupKind,
+    /// What it calls the classes of inputs and outputs, by the names of these.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub classes: BTreeMap<String, Vec<String>>,
     /// The digest of the accuracy report that it binds.
     pub accuracy_digest: Option<String>,
     /// log2 of the circuit's rows.
@@ -93,6 +98,12 @@ impl KeyDescription {
             srs: srs.name.clone(),
             srs_digest: srs.digest().to_string(),
             setup: SetupKind::of(srs),
+            classes: layout
+                .inputs
+                .iter()
+                .chain(&layout.outputs)
+                .filter_map(named_classes)
+                .collect(),
             accuracy_digest: key.accuracy_digest().map(|digest| digest.to_string()),
             k: parts.k,
             advice_columns: constraint_system.advice_phases.len(),
@@ -115,4 +126,9 @@ impl KeyTensor {
             range: (tensor.real(column, tensor.lo), tensor.real(column, tensor.hi)),
         }
     }
+}
+
+/// The names of a tensor's classes, where it has some.
+fn named_classes(tensor: &TensorLayout) -> Option<(String, Vec<String>)> {
+    Some((tensor.name.clone(), tensor.classes.as_ref()?.names().to_vec()))
 }

@@ -3,11 +3,12 @@
 use std::{path::Path, sync::Arc, time::Instant};
 
 use zkinfer_circuits::{CircuitPlan, PlanSizes};
+use zkinfer_models::{ClassNames, Shown};
 use zkinfer_prover::{
     CacheEvent, Device, Inference, ModelIdentity, PartBlinding, ProveError, Proven, ProvenJointly,
     Setup, Stage,
 };
-use zkinfer_verifier::{KeyParts, VerifyingKey};
+use zkinfer_verifier::{Classes, KeyParts, VerifyingKey};
 
 use crate::{
     error::{Error, KeyDifference},
@@ -292,7 +293,18 @@ fn identity(model: &Model, quantized: &Quantized) -> ModelIdentity {
         digest: model.digest().0,
         graph_digest: Some(model.graph().digest()),
         accuracy_digest: quantized.settings.accuracy_digest.map(|digest| digest.0),
+        classes: model.graph().classes().iter().map(named_classes).collect(),
     }
+}
+
+/// Names of classes as a key has them: without hidden characters.
+fn named_classes((output, classes): (&String, &ClassNames)) -> (String, Classes) {
+    let shown = |names: &Vec<String>| names.iter().map(|name| Shown(name).to_string()).collect();
+    let classes = match classes {
+        ClassNames::Values(names) => Classes::Values(shown(names)),
+        ClassNames::Columns(names) => Classes::Columns(shown(names)),
+    };
+    (output.clone(), classes)
 }
 
 /// The most telling difference of two keys.

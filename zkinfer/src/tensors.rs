@@ -1,6 +1,6 @@
 //! Public tensors: integers as a key describes them, and the real numbers they stand for.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use ndarray::ArrayD;
 use serde::Serialize;
@@ -28,6 +28,9 @@ pub struct NamedTensor {
     pub shape: Vec<u32>,
     /// Its elements, in C order.
     pub values: Vec<f64>,
+    /// The class that each element names, or is about, where the key names classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classes: Option<Vec<Option<String>>>,
 }
 
 impl Shown {
@@ -46,6 +49,13 @@ impl Shown {
         };
         Self { commitment, tensors: values.map(|values| named(layout, values)) }
     }
+
+    /// The class of each element of the tensors whose key names classes, by their names.
+    #[must_use]
+    pub fn classes(&self) -> BTreeMap<String, Vec<Option<String>>> {
+        let named = |tensor: &NamedTensor| Some((tensor.name.clone(), tensor.classes.clone()?));
+        self.tensors.iter().flatten().filter_map(named).collect()
+    }
 }
 
 fn named(layout: &[TensorLayout], integers: &[i64]) -> Vec<NamedTensor> {
@@ -53,9 +63,17 @@ fn named(layout: &[TensorLayout], integers: &[i64]) -> Vec<NamedTensor> {
     let tensor = |(tensor, values): (&TensorLayout, Vec<f64>)| NamedTensor {
         name: tensor.name.clone(),
         shape: tensor.shape.clone(),
+        classes: classes_of(tensor, &values),
         values,
     };
     layout.iter().zip(values).map(tensor).collect()
+}
+
+/// The class of each element of a tensor, where its key names classes.
+fn classes_of(tensor: &TensorLayout, values: &[f64]) -> Option<Vec<Option<String>>> {
+    let classes = tensor.classes.as_ref()?;
+    let class = |(element, &value)| classes.name_of(element, value).map(str::to_owned);
+    Some(values.iter().enumerate().map(class).collect())
 }
 
 /// Reads real numbers for the inputs of a key and gives the integers that the model runs on, all

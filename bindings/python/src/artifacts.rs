@@ -27,7 +27,7 @@ pub(crate) fn doubles<'py>(
 }
 
 fn side(py: Python<'_>, shown: Shown) -> Side<'_> {
-    let array = |NamedTensor { name, shape, values }: NamedTensor| {
+    let array = |NamedTensor { name, shape, values, .. }: NamedTensor| {
         (name, shape, doubles(py, values.into_iter()))
     };
     shown.tensors.map(|tensors| tensors.into_iter().map(array).collect())

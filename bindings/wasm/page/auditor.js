@@ -234,10 +234,11 @@ function sideDetails(name, side) {
 }
 
 function elements(tensor, folded) {
-  const { name, values } = tensor;
+  const { name, values, classes } = tensor;
+  const place = (i) => (classes?.[i] == null ? String(i) : `${i} ${classes[i]}`);
   const rows = (from, to) => {
     const body = element("tbody", {}, ...values.slice(from, to).map((value, i) =>
-      element("tr", {}, element("td", {}, String(from + i)), element("td", {}, String(Number(value.toPrecision(6)))))));
+      element("tr", {}, element("td", {}, place(from + i)), element("td", {}, String(Number(value.toPrecision(6)))))));
     const head = element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "Element"), element("th", { scope: "col" }, "Value")));
     return element("div", { class: "scroll" }, element("table", {}, element("caption", {}, `Elements of ${name}`), head, body));
   };

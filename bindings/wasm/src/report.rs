@@ -85,6 +85,9 @@ struct Tensor {
     name: String,
     shape: Vec<u32>,
     values: Vec<f64>,
+    /// The class that each element names, or is about, where the key names classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    classes: Option<Vec<Option<String>>>,
 }
 
 /// Where a claim is among those of its proof.
@@ -213,7 +216,12 @@ impl Side {
                 let (own, others) = rest.split_at(tensor.element_count().min(rest.len()));
                 rest = others;
                 let (name, shape) = (tensor.name.clone(), tensor.shape.clone());
-                Tensor { name, shape, values: tensor.dequantize(own) }
+                let values = tensor.dequantize(own);
+                let classes = tensor.classes.as_ref().map(|classes| {
+                    let class = |(element, &value)| classes.name_of(element, value);
+                    values.iter().enumerate().map(|at| class(at).map(str::to_owned)).collect()
+                });
+                Tensor { name, shape, values, classes }
             };
             layout.iter().map(take).collect()
         });

@@ -19,6 +19,7 @@ pub(crate) fn commitment(
             scales: vec![1.0],
             lo: tensor.lo,
             hi: tensor.hi,
+            classes: None,
         }
     };
     let layouts: Vec<_> = tensors.iter().map(layout).collect();

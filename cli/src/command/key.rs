@@ -64,6 +64,9 @@ impl fmt::Display for Report {
             }
         }
         writeln!(f, "    digest of [τ]₂ {}", key.srs_digest)?;
+        for (tensor, classes) in &key.classes {
+            writeln!(f, "  classes of {}: {}", Shown(tensor), Shown(&classes.join(", ")))?;
+        }
         match &key.accuracy_digest {
             Some(digest) => writeln!(f, "  binds the accuracy report {digest}")?,
             None => writeln!(f, "  binds no accuracy report")?,

@@ -1,9 +1,9 @@
 //! From an ONNX file to a verified proof, and every way in which a proof is not the expected one.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use crate::support::{JOB, JOB_ID, PAYEE, Workplace, damaged, proved, samples};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const VERIFY: &[&str] = &["verify", "model.zkproof", "--key", "model.zkvk"];
 const ALLOW: &[&str] = &["--allow-insecure-srs"];
@@ -14,6 +14,31 @@ fn rejected(workplace: &Workplace, args: &[&str], why: &str) {
     let reason = report["reason"].as_str().unwrap();
     let codes = report["reason_codes"].to_string();
     assert!(reason.contains(why) || codes.contains(why), "{reason}");
+}
+
+/// What the file calls its classes is in the key, and every report of a proof says it.
+#[test]
+fn reports_name_the_classes() {
+    let workplace = Workplace::new();
+    let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/cases/string_labels");
+    for file in ["model.onnx", "input.json"] {
+        fs::copy(case.join(file), workplace.path(file)).unwrap();
+    }
+    let is_named = |report: &Value| {
+        let classes = &report["output_classes"];
+        assert_eq!(classes["label"], json!(["virginica"]), "{report}");
+        assert_eq!(classes["scores"], json!(["setosa", "versicolor", "virginica"]), "{report}");
+    };
+    is_named(&workplace.json(0, &["prove", "model.onnx", "--input", "input.json"]));
+    is_named(&workplace.json(0, &[VERIFY, ALLOW].concat()));
+    let audit = &["audit", "model.zkproof", "--key", "model.zkvk", "--model", "model.onnx"];
+    let says = |args: &[&str], line: &str| {
+        let run = workplace.run(args);
+        assert!(run.stdout.contains(line), "{line:?} is not in: {}\n{}", run.stdout, run.stderr);
+    };
+    says(&[VERIFY, ALLOW].concat(), "classes of label, as the key names them: [virginica]");
+    says(&[&audit[..], ALLOW].concat(), "of the classes [virginica], as the key names them");
+    says(&["key", "model.zkvk"], "classes of label: setosa, versicolor, virginica");
 }
 
 #[test]

@@ -18,6 +18,7 @@ impl<F> Graph<F> {
             digest: [0; 32],
             whole_inputs: BTreeMap::new(),
             fixed_inputs: Vec::new(),
+            classes: BTreeMap::new(),
         }
     }
 

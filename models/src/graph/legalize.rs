@@ -25,8 +25,9 @@ impl Draft {
             Node { name, op, output }
         });
         let nodes = nodes.collect();
-        let Self { tensors, inputs, outputs, digest, whole_inputs, fixed_inputs, .. } = self;
-        Graph { tensors, inputs, outputs, nodes, digest, whole_inputs, fixed_inputs }
+        let Self { tensors, inputs, outputs, digest, whole_inputs, fixed_inputs, classes, .. } =
+            self;
+        Graph { tensors, inputs, outputs, nodes, digest, whole_inputs, fixed_inputs, classes }
     }
 }
 

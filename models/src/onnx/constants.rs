@@ -153,6 +153,9 @@ pub(super) fn cast_constant(
         (Data::Integer(data), Element::Real) => {
             Data::Real(data.iter().map(|&value| real(value)).collect())
         }
+        (_, Element::Text { .. }) => {
+            return Err(node.unsupported("a cast of numbers to texts; leave it out"));
+        }
         (_, Element::Boolean) => Data::Integer(
             constant.to_reals().into_iter().map(|value| i64::from(value != 0.0)).collect(),
         ),

@@ -19,9 +19,10 @@ pub(super) const OPERATORS: &[Operator] = &[
     operator("Loop", &[1, 11, 13, 16, 19, 21, 23, 24, 25], &["body"], repeat),
     operator(
         "Scan",
-        &[9, 11, 16, 19, 21, 23, 24, 25],
+        &[8, 9, 11, 16, 19, 21, 23, 24, 25],
         &[
             "body",
+            "directions",
             "num_scan_inputs",
             "scan_input_axes",
             "scan_input_directions",
@@ -108,11 +109,52 @@ fn repeat(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     Ok(state)
 }
 
-/// `Scan`: the body once for each slice of its operands.
+/// `Scan`: the body once for each slice of its operands; in operator set 8 for each item of a batch.
 fn scan(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    if node.opset < 9 {
+        return scan_batch(node, importer);
+    }
+    let operands = given(node, 0..node.operand_count())?;
+    scan_once(node, importer, operands, "scan_input_directions")
+}
+
+/// `Scan` of operator set 8: operands after the first are batches, of which every item is scanned by
+/// itself.
+fn scan_batch(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    if node.optional(0).is_some() {
+        return Err(node.unsupported("lengths of sequences; scan whole ones"));
+    }
+    let operands = given(node, 1..node.operand_count())?;
+    let mut items: Vec<Vec<Value>> = Vec::new();
+    for operand in &operands {
+        let is_batch = !importer.shape_of(operand).is_empty();
+        items.push(if is_batch { importer.slices(node, operand, 0, false)? } else { Vec::new() });
+    }
+    let batch = items.first().map_or(0, Vec::len);
+    if batch == 0 || items.iter().any(|list| list.len() != batch) {
+        return Err(node.unsupported("operands of different batches"));
+    }
+    let mut results: Vec<Vec<Value>> = Vec::new();
+    for item in 0..batch {
+        let operands = items.iter().map(|list| list[item].clone()).collect();
+        results.push(scan_once(node, importer, operands, "directions")?);
+    }
+    let outputs = results[0].len();
+    let of_output = |output: usize| results.iter().map(|list| list[output].clone()).collect();
+    let batches: Vec<Vec<Value>> = (0..outputs).map(of_output).collect();
+    batches.iter().map(|list| importer.stacked(node, list, 0, false)).collect()
+}
+
+/// The body once for each slice of the last operands, the others being what is handed on.
+fn scan_once(
+    node: &OnnxNode<'_>,
+    importer: &mut Importer,
+    given: Vec<Value>,
+    directions: &'static str,
+) -> Lowered {
     let graph = body(node)?;
     let scanned = node.int("num_scan_inputs")?.and_then(|count| usize::try_from(count).ok());
-    let states = scanned.and_then(|scanned| node.operand_count().checked_sub(scanned));
+    let states = scanned.and_then(|scanned| given.len().checked_sub(scanned));
     let (Some(scanned), Some(states)) = (scanned.filter(|count| *count > 0), states) else {
         return Err(node.wrong_attribute("num_scan_inputs", "1 to the number of operands"));
     };
@@ -126,14 +168,15 @@ fn scan(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
         Some(_) => Err(node.wrong_attribute(name, "one number for each scanned tensor")),
     };
     let axes = list("scan_input_axes", scanned)?;
-    let backwards = list("scan_input_directions", scanned)?;
+    let backwards = list(directions, scanned)?;
     let output_axes = list("scan_output_axes", outputs - states)?;
     let output_backwards = list("scan_output_directions", outputs - states)?;
-    let operands = given(node, states..states + scanned)?;
+    let mut state = given;
+    let operands = state.split_off(states);
     let is_plain = |list: &[i64]| list.iter().all(|&number| number == 0);
     if [&axes, &backwards, &output_axes, &output_backwards].into_iter().all(|list| is_plain(list))
         && super::rounds::are_apart(graph, states)
-        && let Some(results) = super::rounds::at_once(node, importer, (graph, states), &operands)?
+        && let Some(results) = super::rounds::at_once(node, importer, (graph, &state), &operands)?
     {
         return Ok(results);
     }
@@ -146,7 +189,6 @@ fn scan(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     if rounds > ROUNDS || slices.iter().any(|list| list.len() != rounds) {
         return Err(node.unsupported("scanned tensors of different lengths, or longer than 4096"));
     }
-    let mut state = given(node, 0..states)?;
     let mut collected = vec![Vec::new(); outputs - states];
     for round in 0..rounds {
         let slices = slices.iter().map(|list| list[round].clone());

@@ -17,6 +17,11 @@ pub enum Element {
     },
     /// 0 or 1.
     Boolean,
+    /// Places of texts in a list of the model.
+    Text {
+        /// Which list.
+        list: usize,
+    },
 }
 
 impl Element {
@@ -65,14 +70,14 @@ impl Element {
         match self {
             Self::Real => true,
             Self::Integer { bits, .. } => bits >= 32,
-            Self::Boolean => false,
+            Self::Boolean | Self::Text { .. } => false,
         }
     }
 
     /// The smallest and largest number; of integers, those that are told apart here.
     pub(super) fn bounds(self) -> Option<(i64, i64)> {
         match self {
-            Self::Real => None,
+            Self::Real | Self::Text { .. } => None,
             Self::Boolean => Some((0, 1)),
             Self::Integer { bits: 64, signed: false } => Some((0, i64::MAX)),
             Self::Integer { bits, signed: false } => Some((0, (1 << bits) - 1)),

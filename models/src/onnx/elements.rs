@@ -7,18 +7,29 @@ use super::element::{Element, Stored};
 use super::error::ImportError;
 use super::importer::Importer;
 use super::node::{OnnxNode, Tensor, Value};
-use super::operators::{Operator, operator};
+use super::operators::{Operator, TextsIn, operator};
+use super::proto::DataType;
 use crate::activation::Activation;
 use crate::function::Function;
 
 pub(super) const OPERATORS: &[Operator] = &[
-    operator("Cast", &[6, 9, 13, 19, 21, 23, 24, 25, 28], &["round_mode", "saturate", "to"], cast),
+    operator("Cast", &[6, 9, 13, 19, 21, 23, 24, 25, 28], &["round_mode", "saturate", "to"], cast)
+        .taking_texts(TextsIn::Computed),
     operator("CastLike", &[15, 19, 21, 23, 24, 25], &["round_mode", "saturate"], cast_like),
 ];
 
 /// `Cast`: between floating-point types nothing changes, as the graph's numbers are real.
 fn cast(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
-    let to = node.int("to")?.and_then(|to| i32::try_from(to).ok()).and_then(Element::of);
+    let to = node.int("to")?.and_then(|to| i32::try_from(to).ok());
+    let value = node.operand(0)?;
+    if let (Element::Text { .. }, Some(to)) = (Importer::element_of(value), to) {
+        node.has_no_effect(&["saturate", "round_mode"]);
+        return match to == DataType::String as i32 {
+            true => Ok(vec![value.clone()]),
+            false => Err(node.unsupported("a cast of texts to numbers; use a LabelEncoder")),
+        };
+    }
+    let to = to.and_then(Element::of);
     let to = to.ok_or_else(|| node.wrong_attribute("to", "a type of numbers of 8 bits or more"))?;
     Ok(vec![converted(node, importer, to)?])
 }

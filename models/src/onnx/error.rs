@@ -280,6 +280,15 @@ pub enum ImportError {
         /// The output.
         output: String,
     },
+    /// An output that is a sequence of tensors.
+    #[error(
+        "output `{output}` is a sequence: make its tensors the outputs, with SequenceAt or \
+         ConcatFromSequence"
+    )]
+    SequenceOutput {
+        /// The output.
+        output: String,
+    },
 }
 
 /// The end of a sentence about an operand that must be a constant, and maybe is this input.

@@ -15,7 +15,7 @@ use super::functions::FlatNode;
 use super::input::Input;
 use super::limits::Budget;
 use super::order::dependency_order;
-use super::proto::{AttributeProto, AttributeType, GraphProto, TensorProto, TypeProto};
+use super::proto::{AttributeProto, AttributeType, DataType, GraphProto, TensorProto, TypeProto};
 use crate::digest::keccak256;
 
 type Bytes = [u8; 32];
@@ -152,9 +152,15 @@ impl Values {
 
     /// A constant, wherever and however its elements are stored.
     fn tensor(&mut self, tensor: &TensorProto) -> Result<Bytes, ImportError> {
-        let constant = Constant::decode_with_nan(tensor, &tensor.name, &mut self.budget)?;
         let mut preimage = Preimage::new("tensor");
         preimage.integer(tensor.data_type.into());
+        if tensor.data_type == DataType::String as i32 {
+            preimage.length(tensor.dims.len());
+            tensor.dims.iter().for_each(|&dimension| preimage.integer(dimension));
+            tensor.string_data.iter().for_each(|text| preimage.bytes(text));
+            return Ok(preimage.finish());
+        }
+        let constant = Constant::decode_with_nan(tensor, &tensor.name, &mut self.budget)?;
         preimage.length(constant.shape.len());
         constant.shape.iter().for_each(|&dimension| preimage.length(dimension));
         match constant.data {

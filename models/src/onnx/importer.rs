@@ -1,6 +1,10 @@
 //! Walks the nodes in dependency order and lowers each one.
 
+mod folding;
 mod inner;
+mod texts;
+
+pub(super) use texts::{TextList, texts};
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,7 +15,7 @@ use super::functions::FlatNode;
 use super::input::Input;
 use super::limits::Budget;
 use super::node::{OnnxNode, Tensor, Value};
-use super::operators::{Check, CodesIn, Operator};
+use super::operators::{Check, CodesIn};
 use super::order::dependency_order;
 use super::proto::GraphProto;
 use super::sets::OperatorSets;
@@ -38,6 +42,12 @@ pub(super) struct Importer {
     pub(super) whole: HashSet<TensorId>,
     /// What is known of tensors of codes.
     pub(super) codes: HashMap<TensorId, Codes>,
+    /// Lists of values, which are no tensors, by their names.
+    pub(super) sequences: HashMap<String, Vec<Value>>,
+    /// Lists of texts.
+    texts: Vec<Vec<String>>,
+    /// What the columns of values are about, by the names of these.
+    columns: HashMap<String, Vec<String>>,
     reasons: Vec<ImportError>,
     sets: OperatorSets,
     check: Check,
@@ -82,6 +92,9 @@ impl Importer {
             outputs: HashSet::new(),
             whole: HashSet::new(),
             codes: HashMap::new(),
+            sequences: HashMap::new(),
+            texts: Vec::new(),
+            columns: HashMap::new(),
             reasons: Vec::new(),
             sets: OperatorSets::default(),
             check,
@@ -210,7 +223,15 @@ impl Importer {
 
     fn add_initializers(&mut self, proto: &GraphProto) -> Result<(), ImportError> {
         for initializer in &proto.initializer {
-            let constant = Constant::decode(initializer, &initializer.name, &mut self.budget);
+            let name = &initializer.name;
+            let constant = match self.text_constant(initializer) {
+                Ok(Some((places, kind))) => {
+                    self.kinds.insert(name.clone(), kind);
+                    Ok(places)
+                }
+                Ok(None) => Constant::decode(initializer, name, &mut self.budget),
+                Err(why) => Err(why),
+            };
             let value = match constant {
                 Ok(constant) => Some(constant.into()),
                 Err(limit @ ImportError::Limit { .. }) => return Err(limit),
@@ -337,6 +358,7 @@ impl Importer {
             operands.push(match (input.is_empty(), self.values.get(input)) {
                 (true, _) => None,
                 (false, Some(Some(value))) => Some(value.clone()),
+                (false, Some(None)) if self.sequences.contains_key(input) => None,
                 (false, Some(None)) => return Err(None),
                 (false, None) => {
                     let (reader, value) = (flat.name.clone(), input.clone());
@@ -347,6 +369,8 @@ impl Importer {
         // An unknown operation is among the reasons already.
         let operator = (self.check)(flat).map_err(|_| None)?;
         let mut node = OnnxNode::new(flat, operands);
+        self.check_texts(&node, operator)?;
+        self.check_sequences(&node, operator)?;
         if operator.codes == CodesIn::Whole {
             node = self.with_whole_codes(node)?;
         }
@@ -361,7 +385,8 @@ impl Importer {
             }
         }
         for (index, output) in flat.output.iter().enumerate() {
-            if results.get(index).is_none() && read.contains(output.as_str()) {
+            let is_made = results.get(index).is_some() || self.sequences.contains_key(output);
+            if !is_made && read.contains(output.as_str()) {
                 let (node, op) = (flat.name.clone(), flat.op.to_owned());
                 return Err(Some(ImportError::Output { node, op, index }));
             }
@@ -382,69 +407,21 @@ impl Importer {
         ImportError::Computed { node: name, op, index, input }
     }
 
-    fn results(
-        &mut self,
-        node: &OnnxNode<'_>,
-        operator: &Operator,
-    ) -> Result<Vec<Value>, ImportError> {
-        let mut given = node.operands().iter().flatten().peekable();
-        if operator.folds_by_running && given.peek().is_some() && given.all(Value::is_constant) {
-            return self.run_on_constants(node, operator);
-        }
-        let results = (operator.lower)(node, self)?;
-        node.all_read()?;
-        Ok(results)
-    }
-
-    /// The outputs of a node that is lowered like any other, on operands that are known: a graph
-    /// of its own is made for the first one and run.
-    fn run_on_constants(
-        &mut self,
-        node: &OnnxNode<'_>,
-        operator: &Operator,
-    ) -> Result<Vec<Value>, ImportError> {
-        let data = node.constant(0)?;
-        node.has_elements(&data.shape)?;
-        let budget = std::mem::replace(&mut self.budget, Budget::new());
-        let mut scratch = Self::new(budget, self.check);
-        let id = scratch.add_tensor("x", data.shape.clone());
-        scratch.graph.inputs.push(id);
-        let mut operands = node.operands().to_vec();
-        operands[0] = Some(Value::Tensor(Tensor { id, element: Element::Real }));
-        let node = node.with_operands(operands);
-        let results = (operator.lower)(&node, &mut scratch);
-        std::mem::swap(&mut self.budget, &mut scratch.budget);
-        let results = results?;
-        node.all_read()?;
-        let input = ndarray::ArrayD::from_shape_vec(
-            data.shape.clone(),
-            data.to_reals().into_iter().map(single).collect(),
-        );
-        let graph = scratch.graph.finish();
-        let trace = input.ok().and_then(|input| graph.trace_float(&[input]).ok());
-        let trace = trace.ok_or_else(|| node.unsupported("its constant operands do not fit"))?;
-        let folded = results.into_iter().map(|value| match value {
-            Value::Tensor(tensor) => {
-                let shape = graph.tensor(tensor.id).shape.clone();
-                let constant = Constant::reals(shape, trace.values[tensor.id.0].clone());
-                constant.check_numbers(&node.name)?;
-                Ok(constant.into())
-            }
-            constant @ Value::Constant(_) => Ok(constant),
-        });
-        folded.collect()
-    }
-
     fn add_outputs(&mut self, proto: &GraphProto) -> Result<(), ImportError> {
         for output in &proto.output {
             let name = &output.name;
             match self.values.get(name) {
-                Some(Some(Value::Tensor(tensor))) => {
-                    let id = self.named(tensor.id, name);
+                Some(Some(value @ Value::Tensor(tensor))) => {
+                    let (value, id) = (value.clone(), tensor.id);
+                    let id = self.named(id, name);
+                    self.name_classes(&value, name, id);
                     self.graph.outputs.push(id);
                 }
                 Some(Some(Value::Constant(_))) => {
                     self.reasons.push(ImportError::ConstantOutput { output: name.clone() });
+                }
+                Some(None) if self.sequences.contains_key(name) => {
+                    self.reasons.push(ImportError::SequenceOutput { output: name.clone() });
                 }
                 Some(None) => {}
                 None => {
@@ -470,10 +447,4 @@ impl Importer {
         self.graph.rename_tensor(id, name);
         id
     }
-}
-
-/// A number as models store it.
-#[expect(clippy::cast_possible_truncation, reason = "weights are single-precision numbers")]
-fn single(value: f64) -> f32 {
-    value as f32
 }

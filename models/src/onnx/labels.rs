@@ -1,25 +1,26 @@
 //! Categories and labels: `OneHotEncoder`, `LabelEncoder`, `ZipMap`, and the labels of classifiers.
-//! Labels that are strings stand for their places in a list of the file.
-
-use std::collections::HashMap;
+//! Labels that are strings stand for their places in a list, which is part of the key.
 
 use super::compose::{Lowered, count};
 use super::constant::{Constant, real};
 use super::element::Element;
 use super::error::ImportError;
-use super::importer::Importer;
+use super::importer::{Importer, TextList, texts};
 use super::machine_learning::{DOMAIN, numbers};
 use super::node::{OnnxNode, Value};
-use super::operators::{Operator, operator};
+use super::operators::{Operator, TextsIn, operator};
 use super::selection::POSITION;
 use crate::activation::Activation;
 use crate::function::Function;
 use crate::graph::{Forest, Op, Window};
 
 pub(super) const OPERATORS: &[Operator] = &[
-    operator("LabelEncoder", &[2, 4], LABEL_ENCODER, encode_labels).of_domain(DOMAIN),
+    operator("LabelEncoder", &[2, 4], LABEL_ENCODER, encode_labels)
+        .of_domain(DOMAIN)
+        .taking_texts(TextsIn::Computed),
     operator("OneHotEncoder", &[1], &["cats_int64s", "cats_strings", "zeros"], one_hot)
-        .of_domain(DOMAIN),
+        .of_domain(DOMAIN)
+        .taking_texts(TextsIn::Computed),
     operator("ZipMap", &[1], &["classlabels_int64s", "classlabels_strings"], zip_map)
         .of_domain(DOMAIN),
 ];
@@ -31,6 +32,7 @@ const LABEL_ENCODER: &[&str] = &[
     "default_tensor",
     "keys_floats",
     "keys_int64s",
+    "keys_strings",
     "keys_tensor",
     "values_floats",
     "values_int64s",
@@ -38,28 +40,55 @@ const LABEL_ENCODER: &[&str] = &[
     "values_tensor",
 ];
 
-/// The label of each class: a number, or the place of its name where labels are strings.
+/// The classes of a node.
+pub(super) struct ClassLabels {
+    /// The label of each: a number, or the place of its name where labels are strings.
+    pub(super) numbers: Vec<f64>,
+    /// What these numbers are.
+    pub(super) kind: Element,
+    /// The label of each as it is written.
+    pub(super) names: Vec<String>,
+}
+
+/// The labels of classes that two attributes list, of which one is given.
 pub(super) fn class_labels(
     node: &OnnxNode<'_>,
+    importer: &mut Importer,
     [numbers, names]: [&'static str; 2],
-) -> Result<Vec<f64>, ImportError> {
-    let (numbers, names) = (node.ints(numbers)?, node.texts(names)?);
-    match (numbers.unwrap_or_default(), names.unwrap_or_default()) {
+) -> Result<ClassLabels, ImportError> {
+    let (numbers, names) = (node.ints(numbers)?, strings(node, names)?);
+    match (numbers.unwrap_or_default(), &names[..]) {
         ([], []) => Err(node.unsupported("no labels of classes")),
-        (numbers, []) => Ok(numbers.iter().map(|&label| super::constant::real(label)).collect()),
-        ([], names) => Ok((0..names.len()).map(count).collect()),
+        (labels, []) => Ok(ClassLabels {
+            numbers: labels.iter().copied().map(real).collect(),
+            kind: POSITION,
+            names: labels.iter().map(ToString::to_string).collect(),
+        }),
+        ([], names) => {
+            let mut list = TextList::default();
+            let numbers = names.iter().map(|name| count(list.place(name))).collect();
+            let names = names.iter().map(|&name| name.to_owned()).collect();
+            Ok(ClassLabels { numbers, kind: importer.text_kind(list), names })
+        }
         _ => Err(node.unsupported("labels that are both integers and strings")),
     }
 }
 
-/// `ZipMap`: the scores; the labels that the file names them by are their places.
-fn zip_map(node: &OnnxNode<'_>, _: &mut Importer) -> Lowered {
-    node.has_no_effect(&["classlabels_int64s", "classlabels_strings"]);
+/// The strings of an attribute; none where it is not given.
+fn strings<'a>(node: &OnnxNode<'a>, name: &'static str) -> Result<Vec<&'a str>, ImportError> {
+    let given = node.texts(name)?.unwrap_or_default();
+    texts(given).ok_or_else(|| node.wrong_attribute(name, "UTF-8 of at most 256 bytes each"))
+}
+
+/// `ZipMap`: the scores, whose columns are about the classes of its labels.
+fn zip_map(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    let labels = class_labels(node, importer, ["classlabels_int64s", "classlabels_strings"])?;
+    importer.name_columns(node, 0, labels.names);
     Ok(vec![node.operand(0)?.clone()])
 }
 
 /// For each element of a value a row with a 1 for each key that it is equal to: `[elements, keys]`.
-fn matches(
+pub(super) fn matches(
     node: &OnnxNode<'_>,
     importer: &mut Importer,
     value: &Value,
@@ -77,23 +106,33 @@ fn matches(
 /// also where the file asks for an error then.
 fn one_hot(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     node.has_no_effect(&["zeros"]);
-    if node.texts("cats_strings")?.is_some_and(|names| !names.is_empty()) {
-        return Err(node.unsupported(
-            "categories that are strings; give the model their numbers, and export it from there",
-        ));
-    }
-    let categories = node.ints("cats_int64s")?.unwrap_or_default();
-    if categories.is_empty() {
+    let mut value = node.operand(0)?.clone();
+    let names = strings(node, "cats_strings")?;
+    let keys = match importer.text_list(Importer::element_of(&value)) {
+        Some(list) => places(list, &names),
+        None if !names.is_empty() => {
+            return Err(node.unsupported(
+                "categories that are strings; give the model their numbers, and export it from \
+                 there",
+            ));
+        }
+        None => node.ints("cats_int64s")?.unwrap_or_default().iter().copied().map(real).collect(),
+    };
+    if keys.is_empty() {
         return Err(node.wrong_attribute("cats_int64s", "one number or more"));
     }
-    let mut value = node.operand(0)?.clone();
-    let shape = [&importer.shape_of(&value)[..], &[categories.len()]].concat();
-    let keys = categories.iter().copied().map(real).collect();
+    let shape = [&importer.shape_of(&value)[..], &[keys.len()]].concat();
     if Importer::element_of(&value) == Element::Real {
         value = super::activations::truncated(node, importer, &value, POSITION)?;
     }
     let rows = matches(node, importer, &value, keys)?;
     Ok(vec![importer.reshaped(node, &rows, shape)?])
+}
+
+/// The place of each text in a list; −1, which no element is, for those that are not in it.
+fn places(list: &[String], texts: &[&str]) -> Vec<f64> {
+    let place = |text: &&str| list.iter().position(|known| known == *text).map_or(-1.0, count);
+    texts.iter().map(place).collect()
 }
 
 /// Keys, values and the value of anything else, of `LabelEncoder`.
@@ -104,8 +143,8 @@ struct Map {
     kind: Element,
 }
 
-/// `LabelEncoder` of numbers: a value for each key. Values that are strings become their places in
-/// the list of different ones, in the order of their first keys; the default comes after them.
+/// `LabelEncoder`: a value for each key. Values that are strings become their places in the list of
+/// different ones, in the order of their first keys; the default comes after them.
 fn encode_labels(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let map = map(node, importer)?;
     node.has_no_effect(&["default_float", "default_int64", "default_string", "default_tensor"]);
@@ -145,18 +184,23 @@ fn whole(
 }
 
 fn map(node: &OnnxNode<'_>, importer: &mut Importer) -> Result<Map, ImportError> {
-    let keys = match node.floats("keys_floats")? {
-        Some(_) => numbers(node, "keys_floats")?,
+    let names = strings(node, "keys_strings")?;
+    let keys = match importer.text_list(Importer::element_of(node.operand(0)?)) {
+        Some(list) => places(list, &names),
+        None if !names.is_empty() => Vec::new(),
+        None if node.floats("keys_floats")?.is_some() => numbers(node, "keys_floats")?,
         None => whole(node, importer, ["keys_int64s", "keys_tensor"])?,
     };
-    if let Some(names) = node.texts("values_strings")?.filter(|names| !names.is_empty()) {
-        let mut distinct = HashMap::new();
-        let place = |name: &Vec<u8>| {
-            let next = distinct.len();
-            count(*distinct.entry(name.clone()).or_insert(next))
-        };
-        let values = names.iter().map(place).collect();
-        return Ok(Map { keys, values, default: count(distinct.len()), kind: POSITION });
+    let names = strings(node, "values_strings")?;
+    if !names.is_empty() {
+        let mut list = TextList::default();
+        let values = names.iter().map(|name| count(list.place(name))).collect();
+        let default = node.text("default_string")?.map(<[u8]>::to_vec);
+        let default = [default.unwrap_or_else(|| b"_Unused".to_vec())];
+        let default = texts(&default)
+            .ok_or_else(|| node.wrong_attribute("default_string", "UTF-8 of at most 256 bytes"))?;
+        let default = count(list.place(default[0]));
+        return Ok(Map { keys, values, default, kind: importer.text_kind(list) });
     }
     if node.floats("values_floats")?.is_some() {
         let default = node.float("default_float")?.unwrap_or(0.0);

@@ -74,7 +74,7 @@ pub(super) fn slices_at(
 }
 
 /// Refuses a dimension that is too long for a row of ones and zeros.
-fn check_length(node: &OnnxNode<'_>, size: usize) -> Result<(), ImportError> {
+pub(super) fn check_length(node: &OnnxNode<'_>, size: usize) -> Result<(), ImportError> {
     if size <= LOOKED_UP {
         return Ok(());
     }
@@ -109,13 +109,12 @@ pub(super) fn elements_at(
     let outer: Vec<usize> = order.iter().map(|&other| wanted[other]).collect();
     order.push(axis);
     let count = outer.iter().product();
-    let lines = importer.transposed(node, &lines, &order)?.with_element(Element::Real);
+    let lines = importer.transposed(node, &lines, &order)?;
     let lines = importer.reshaped(node, &lines, vec![count, size, 1])?;
     let indices = importer.transposed(node, indices, &order)?;
     let indices = importer.reshaped(node, &indices, vec![count, places])?;
-    let rows = importer.one_hot_rows(node, &indices, size, true)?;
-    let found = importer.matrix_product(node, &rows, &lines)?;
-    let found = importer.reshaped(node, &found, [&outer[..], &[places]].concat())?;
+    let output = [&outer[..], &[places]].concat();
+    let found = rows_of_tables(node, importer, (&lines, &indices), true, output)?;
     let mut back: Vec<usize> = (0..outer.len()).collect();
     back.insert(axis, outer.len());
     Ok(importer.transposed(node, &found, &back)?.with_element(kind))
@@ -168,10 +167,24 @@ pub(super) fn rows_at(
     let place = importer.add(node, &start, &turned)?;
     let place = importer.whole_sums(node, &place, &[], bounds)?;
     let place = importer.reshaped(node, &place, vec![batches, places])?;
-    let rows = importer.one_hot_rows(node, &place, size, false)?;
     let width = rest.iter().product();
-    let table = importer.reshaped(node, value, vec![batches, size, width])?;
-    let found = importer.matrix_product(node, &rows, &table.with_element(Element::Real))?;
+    let tables = importer.reshaped(node, value, vec![batches, size, width])?;
     let output = [outer, rest].concat();
-    Ok(importer.reshaped(node, &found, output)?.with_element(kind))
+    let found = rows_of_tables(node, importer, (&tables, &place), false, output)?;
+    Ok(found.with_element(kind))
+}
+
+/// The rows of `[batches, size, width]` at computed places `[batches, places]`, in another shape.
+fn rows_of_tables(
+    node: &OnnxNode<'_>,
+    importer: &mut Importer,
+    (tables, places): (&Value, &Value),
+    wraps: bool,
+    output: Vec<usize>,
+) -> Result<Value, ImportError> {
+    let size = importer.shape_of(tables)[1];
+    let rows = importer.one_hot_rows(node, places, size, wraps)?;
+    let tables = tables.clone().with_element(Element::Real);
+    let found = importer.matrix_product(node, &rows, &tables)?;
+    importer.reshaped(node, &found, output)
 }

@@ -7,15 +7,16 @@ use super::error::ImportError;
 use super::importer::Importer;
 use super::labels::class_labels;
 use super::node::{OnnxNode, Value};
-use super::operators::{Operator, operator};
-use super::selection::POSITION;
+use super::operators::{Operator, TextsIn, operator};
 use crate::activation::Activation;
 use crate::function::Function;
 
 pub(super) const DOMAIN: &str = "ai.onnx.ml";
 
 pub(super) const OPERATORS: &[Operator] = &[
-    operator("ArrayFeatureExtractor", &[1], &[], extract).of_domain(DOMAIN),
+    operator("ArrayFeatureExtractor", &[1], &[], extract)
+        .of_domain(DOMAIN)
+        .taking_texts(TextsIn::All),
     operator("Binarizer", &[1], &["threshold"], binarize).of_domain(DOMAIN),
     operator("FeatureVectorizer", &[1], &["inputdimensions"], vectorize).of_domain(DOMAIN),
     operator(
@@ -204,7 +205,8 @@ fn extract_computed(node: &OnnxNode<'_>, importer: &mut Importer, width: usize) 
     if row.data.len() != width || width == 0 {
         return Err(node.unsupported("computed places of several rows; only of one constant row"));
     }
-    let kind = Importer::element_of(node.operand(0)?);
+    let known = importer.kind_of(node.operand_name(0));
+    let kind = known.unwrap_or(Importer::element_of(node.operand(0)?));
     let column = Constant::reals(vec![width, 1], row.to_reals()).into();
     let places = node.operand(1)?;
     let length: usize = importer.shape_of(places).iter().product();
@@ -280,10 +282,10 @@ fn linear_regressor(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
 fn linear_classifier(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     // How the scores were trained.
     node.has_no_effect(&["multi_class"]);
-    let labels = class_labels(node, ["classlabels_ints", "classlabels_strings"])?;
+    let labels = class_labels(node, importer, ["classlabels_ints", "classlabels_strings"])?;
     let (_, width) = real_input(node, importer)?;
     let rows = numbers(node, "coefficients")?.len() / width.max(1);
-    if rows < 2 || rows != labels.len() {
+    if rows < 2 || rows != labels.names.len() {
         return Err(node.unsupported(
             "one row of coefficients for two classes; convert it as a LinearRegressor with a \
              Sigmoid",
@@ -292,8 +294,9 @@ fn linear_classifier(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let scores = linear(node, importer, rows)?;
     let axis = importer.shape_of(&scores).len() - 1;
     let place = importer.largest_place(node, &scores, axis, false)?;
-    let label = importer.number_of_place(node, &place, axis, labels)?;
+    let label = importer.number_of_place(node, &place, axis, labels.numbers)?;
     let batch = importer.shape_of(&label)[..axis].to_vec();
-    let label = importer.reshaped(node, &label, batch)?.with_element(POSITION);
+    let label = importer.reshaped(node, &label, batch)?.with_element(labels.kind);
+    importer.name_columns(node, 1, labels.names);
     Ok(vec![label, transformed(node, importer, scores)?])
 }

@@ -30,6 +30,21 @@ pub(super) struct Operator {
     pub(super) folds_by_running: bool,
     /// How it reads codes.
     pub(super) codes: CodesIn,
+    /// Which of its operands may be texts.
+    pub(super) texts: TextsIn,
+    /// Whether its operands may be sequences.
+    pub(super) takes_sequences: bool,
+}
+
+/// Which operands of an operation may be texts, which are kept as places in lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TextsIn {
+    /// None.
+    None,
+    /// Those that are computed.
+    Computed,
+    /// All.
+    All,
 }
 
 /// How an operation reads tensors of codes, which are kept less their zero points.
@@ -50,8 +65,18 @@ pub(super) const fn operator(
     attributes: &'static [&'static str],
     lower: Lower,
 ) -> Operator {
-    let (folds_by_running, codes) = (false, CodesIn::Whole);
-    Operator { domain: "", name, sets, attributes, lower, folds_by_running, codes }
+    let (folds_by_running, codes, texts) = (false, CodesIn::Whole, TextsIn::None);
+    Operator {
+        domain: "",
+        name,
+        sets,
+        attributes,
+        lower,
+        folds_by_running,
+        codes,
+        texts,
+        takes_sequences: false,
+    }
 }
 
 impl Operator {
@@ -68,6 +93,16 @@ impl Operator {
     /// The row of an operation that only moves elements of its first operand, or takes the largest.
     pub(super) const fn moving_codes(self) -> Self {
         Self { codes: CodesIn::Moved, ..self }
+    }
+
+    /// The row of an operation that takes sequences.
+    pub(super) const fn taking_sequences(self) -> Self {
+        Self { takes_sequences: true, ..self }
+    }
+
+    /// The row of an operation that takes texts.
+    pub(super) const fn taking_texts(self, texts: TextsIn) -> Self {
+        Self { texts, ..self }
     }
 
     /// The row of an operation of another domain.

@@ -38,6 +38,7 @@ impl ImportError {
             Self::ExternalData { .. } => "external-data",
             Self::NotFinite { .. } => "not-finite",
             Self::ConstantOutput { .. } => "constant-output",
+            Self::SequenceOutput { .. } => "sequence-output",
         }
     }
 
@@ -94,6 +95,9 @@ impl ImportError {
             Self::Computed { input: None, .. } => "export the operand as a constant",
             Self::Empty(_) | Self::ConstantOutput { .. } => {
                 "export a model whose outputs depend on an input"
+            }
+            Self::SequenceOutput { .. } => {
+                "make the tensors of the sequence the outputs, with SequenceAt or ConcatFromSequence"
             }
             Self::Limit { .. } | Self::FileSize { .. } => {
                 "split the model, or export a smaller one"

@@ -18,7 +18,7 @@ pub(super) const REFUSED: &[Kind] = &[
     ),
     (
         "",
-        &["RegexFullMatch", "StringConcat", "StringNormalizer", "StringSplit", "TfIdfVectorizer"],
+        &["RegexFullMatch", "StringConcat", "StringNormalizer", "StringSplit"],
         "it computes with text; do this step beforehand, and prove what is computed of its numbers",
     ),
     (
@@ -36,44 +36,19 @@ pub(super) const REFUSED: &[Kind] = &[
     ),
     (
         "",
-        &[
-            "ConcatFromSequence",
-            "Optional",
-            "OptionalGetElement",
-            "OptionalHasElement",
-            "SequenceAt",
-            "SequenceConstruct",
-            "SequenceEmpty",
-            "SequenceErase",
-            "SequenceInsert",
-            "SequenceLength",
-            "SequenceMap",
-            "SplitToSequence",
-        ],
-        "sequences and optional values are no tensors; export with fixed shapes, so that the exporter \
-         writes Split, Concat and Identity instead",
-    ),
-    (
-        "",
         &["BitCast"],
         "the bits of a number are not proved, its value is; export without it, or with Cast",
     ),
     (
         "",
-        &["DeformConv", "MaxRoiPool"],
-        "it reads an image at places that are computed from the input; export the model up to the \
-         node before it, and prove the rest as a model of its own",
+        &["MaxRoiPool"],
+        "it reads regions of an image that are computed from the input; use RoiAlign, or export the \
+         model up to the node before it, and prove the rest as a model of its own",
     ),
     (
         "ai.onnx.ml",
         &["CastMap", "CategoryMapper", "DictVectorizer"],
         "it reads a map or text; give the model the numbers, and export it from there",
-    ),
-    (
-        "ai.onnx.preview",
-        &["FlexAttention"],
-        "its score is a graph of a preview of the standard; export Attention, or the products and the \
-         Softmax that it stands for",
     ),
     (
         "ai.onnx.preview.training",

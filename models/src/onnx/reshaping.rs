@@ -5,15 +5,25 @@ use super::error::ImportError;
 use super::importer::Importer;
 use super::limits::RANK;
 use super::node::{OnnxNode, Value};
-use super::operators::{Operator, operator};
+use super::operators::{Operator, TextsIn, operator};
 
 pub(super) const OPERATORS: &[Operator] = &[
     operator("Dropout", &[7, 10, 12, 13, 22], &["ratio", "seed"], dropout),
-    operator("Flatten", &[1, 9, 11, 13, 21, 23, 24, 25], &["axis"], flatten).moving_codes(),
-    operator("Identity", &[1, 13, 14, 16, 19, 21, 23, 24, 25], &[], identity).moving_codes(),
-    operator("Reshape", &[5, 13, 14, 19, 21, 23, 24, 25], &["allowzero"], reshape).moving_codes(),
-    operator("Squeeze", &[1, 11, 13, 21, 23, 24, 25], &["axes"], squeeze).moving_codes(),
-    operator("Unsqueeze", &[1, 11, 13, 21, 23, 24, 25], &["axes"], unsqueeze).moving_codes(),
+    operator("Flatten", &[1, 9, 11, 13, 21, 23, 24, 25], &["axis"], flatten)
+        .moving_codes()
+        .taking_texts(TextsIn::Computed),
+    operator("Identity", &[1, 13, 14, 16, 19, 21, 23, 24, 25], &[], identity)
+        .moving_codes()
+        .taking_texts(TextsIn::Computed),
+    operator("Reshape", &[5, 13, 14, 19, 21, 23, 24, 25], &["allowzero"], reshape)
+        .moving_codes()
+        .taking_texts(TextsIn::Computed),
+    operator("Squeeze", &[1, 11, 13, 21, 23, 24, 25], &["axes"], squeeze)
+        .moving_codes()
+        .taking_texts(TextsIn::Computed),
+    operator("Unsqueeze", &[1, 11, 13, 21, 23, 24, 25], &["axes"], unsqueeze)
+        .moving_codes()
+        .taking_texts(TextsIn::Computed),
 ];
 
 fn identity(node: &OnnxNode<'_>, _: &mut Importer) -> Lowered {

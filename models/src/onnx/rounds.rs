@@ -59,7 +59,7 @@ fn axes(node: &NodeProto, graph: &GraphProto) -> Option<Vec<i64>> {
 pub(super) fn at_once(
     node: &OnnxNode<'_>,
     importer: &mut Importer,
-    (graph, states): (&GraphProto, usize),
+    (graph, states): (&GraphProto, &[Value]),
     operands: &[Value],
 ) -> Result<Option<Vec<Value>>, ImportError> {
     let shapes: Vec<Vec<usize>> = operands.iter().map(|value| importer.shape_of(value)).collect();
@@ -69,8 +69,7 @@ pub(super) fn at_once(
     }
     let mut inputs = Vec::new();
     let mut kept = Vec::new();
-    for index in 0..states {
-        let state = node.operand(index)?;
+    for state in states {
         let shape = [&importer.shape_of(state)[..], &[1]].concat();
         inputs.push(importer.reshaped(node, state, shape)?);
         kept.push(state.clone());
@@ -83,7 +82,7 @@ pub(super) fn at_once(
         return Ok(None);
     }
     let results = importer.unrolled(node, graph, inputs)?;
-    for result in results.into_iter().skip(states) {
+    for result in results.into_iter().skip(states.len()) {
         let shape = importer.shape_of(&result);
         if shape.last() != Some(&rounds) {
             return Ok(None);

@@ -2,7 +2,7 @@
 //!
 //! Where the places are constant, every result is a sum of few pixels with constant weights.
 
-use super::compose::{Lowered, count, whole};
+use super::compose::{Lowered, Reduction, count, whole};
 use super::constant::Constant;
 use super::error::ImportError;
 use super::importer::Importer;
@@ -75,6 +75,46 @@ impl Importer {
             });
         }
         sum.ok_or_else(|| node.wrong_shape("no dimension may be 0", &[&output]))
+    }
+}
+
+impl Importer {
+    /// As [`Self::taken_at`], with the largest share of a pixel instead of the sum of them: what the
+    /// standard's reference and onnxruntime take for the largest sample. Every list is as long.
+    fn largest_at(
+        &mut self,
+        node: &OnnxNode<'_>,
+        value: &Value,
+        (images, spatial): (&[usize], &[usize]),
+        taps: &[Taps],
+    ) -> Result<Value, ImportError> {
+        let shape = self.shape_of(value);
+        let (channels, plane) = (shape[1], shape[2..].iter().product::<usize>());
+        let most = taps.iter().map(Vec::len).max().unwrap_or(0).max(1);
+        let pixels: usize = spatial.iter().product();
+        let all = [images.len(), channels, pixels, most];
+        let count = self.reserve(node, &all)?;
+        // A list that is shorter, since its region has fewer samples, repeats its first share.
+        let tap = |at: usize, place: usize| {
+            let list = &taps[at];
+            list.get(place).or(list.first()).copied().unwrap_or((0, 0.0))
+        };
+        let elements = (0..count).map(|element| {
+            let (place, rest) = (element % most, element / most);
+            let (pixel, rest) = (rest % pixels, rest / pixels);
+            let (channel, image) = (rest % channels, rest / channels);
+            (images[image] * channels + channel) * plane + tap(image * pixels + pixel, place).0
+        });
+        let elements: View = elements.collect();
+        let chosen = self.select(node, value, all.to_vec(), |_| elements)?;
+        let weights = (0..images.len() * pixels)
+            .flat_map(|at| (0..most).map(move |place| (at, place)))
+            .map(|(at, place)| tap(at, place).1)
+            .collect();
+        let weights = Constant::reals(vec![images.len(), 1, pixels, most], weights).into();
+        let shares = self.product(node, &chosen, &weights)?;
+        let largest = self.reduced(node, &shares, &[3], Reduction::Max)?;
+        self.reshaped(node, &largest, [&[images.len(), channels], spatial].concat())
     }
 }
 
@@ -277,6 +317,15 @@ fn affine_grid(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     Ok(vec![importer.reshaped(node, &grid, shape)?])
 }
 
+/// Whether `RoiAlign` takes the largest share instead of the mean of samples.
+fn takes_largest(node: &OnnxNode<'_>) -> Result<bool, ImportError> {
+    match node.text("mode")? {
+        None | Some(b"avg") => Ok(false),
+        Some(b"max") => Ok(true),
+        Some(_) => Err(node.wrong_attribute("mode", "avg or max")),
+    }
+}
+
 /// `RoiAlign` with constant regions: means of samples in each cell of each region.
 fn roi_align(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let value = node.operand(0)?;
@@ -289,10 +338,7 @@ fn roi_align(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     if !fits {
         return Err(node.wrong_shape("regions must be of these images", &[&shape, regions_shape]));
     }
-    match node.text("mode")? {
-        None | Some(b"avg") => {}
-        Some(_) => return Err(node.unsupported("the mode max; runtimes differ in it; use avg")),
-    }
+    let largest = takes_largest(node)?;
     let default: &[u8] = if node.opset < 16 { b"output_half_pixel" } else { b"half_pixel" };
     let half = match node.text("coordinate_transformation_mode")?.unwrap_or(default) {
         b"half_pixel" => true,
@@ -327,32 +373,51 @@ fn roi_align(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
         }
         for y in 0..spatial[0] {
             for x in 0..spatial[1] {
-                let lists = [(0, y), (1, x)]
-                    .map(|(axis, cell)| averaged(spans[axis], cell, shape[2 + axis]));
-                taps.push(crossed(&lists, &[shape[3], 1]));
+                let of_axis = |axis: usize, cell: usize| (spans[axis], cell, shape[2 + axis]);
+                let strides = [shape[3], 1];
+                taps.push(match largest {
+                    true => crossed(&[shares(of_axis(0, y)), shares(of_axis(1, x))], &strides),
+                    false => crossed(&[averaged(of_axis(0, y)), averaged(of_axis(1, x))], &strides),
+                });
             }
         }
     }
-    Ok(vec![importer.taken_at(node, value, (&images, &spatial), &taps)?])
+    Ok(vec![match largest {
+        true => importer.largest_at(node, value, (&images, &spatial), &taps)?,
+        false => importer.taken_at(node, value, (&images, &spatial), &taps)?,
+    }])
 }
 
+/// The samples of a cell of a region along an axis: where the region begins, how long a cell is and
+/// how many samples it has, which cell, and how long the axis is.
+type Cell = ((f64, f64, i64), usize, usize);
+
 /// The pixels of an axis of which a cell of a region takes the mean.
-fn averaged((from, cell, number): (f64, f64, i64), place: usize, length: usize) -> Taps {
-    let last = length - 1;
+fn averaged(cell: Cell) -> Taps {
+    let ((_, _, number), ..) = cell;
     let mut weights = std::collections::BTreeMap::new();
+    for (pixel, share) in shares(cell) {
+        *weights.entry(pixel).or_insert(0.0) += share / super::constant::real(number);
+    }
+    weights.into_iter().filter(|(_, weight)| *weight != 0.0).collect()
+}
+
+/// The two pixels around each sample along an axis, and their shares of it.
+fn shares(((from, cell, number), place, length): Cell) -> Taps {
+    let last = length - 1;
+    let mut taps = Vec::new();
     for sample in 0..number {
         let inner = (super::constant::real(sample) + 0.5) / super::constant::real(number);
         let at = from + (count(place) + inner) * cell;
         // What lies a pixel or more outside is nothing.
         if at < -1.0 || at > count(length) {
+            taps.extend([(0, 0.0); 2]);
             continue;
         }
         let at = at.clamp(0.0, count(last));
         let base = whole(at.floor()).and_then(|base| usize::try_from(base).ok()).unwrap_or(0);
         let part = at - count(base);
-        for (pixel, weight) in [(base, 1.0 - part), ((base + 1).min(last), part)] {
-            *weights.entry(pixel).or_insert(0.0) += weight / super::constant::real(number);
-        }
+        taps.extend([(base, 1.0 - part), ((base + 1).min(last), part)]);
     }
-    weights.into_iter().filter(|(_, weight)| *weight != 0.0).collect()
+    taps
 }

@@ -9,7 +9,6 @@ use super::labels::class_labels;
 use super::machine_learning::{DOMAIN, numbers};
 use super::node::{OnnxNode, Value};
 use super::operators::{Operator, operator};
-use super::selection::POSITION;
 use crate::activation::Activation;
 use crate::function::Function;
 
@@ -160,8 +159,8 @@ fn regressor(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
 /// probabilities.
 fn classifier(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     no_transform(node)?;
-    let labels = class_labels(node, ["classlabels_ints", "classlabels_strings"])?;
-    let classes = labels.len();
+    let labels = class_labels(node, importer, ["classlabels_ints", "classlabels_strings"])?;
+    let classes = labels.names.len();
     let sizes = node.ints("vectors_per_class")?.unwrap_or_default();
     let sizes = sizes.iter().map(|&size| usize::try_from(size).ok());
     let sizes = sizes.collect::<Option<Vec<usize>>>().filter(|sizes| sizes.len() == classes);
@@ -189,9 +188,10 @@ fn classifier(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let lost = (0..classes).map(super::compose::count).collect::<Vec<f64>>();
     let votes = sums(node, importer, &wins, (&votes, &lost))?;
     let place = importer.largest_place(node, &votes, 1, false)?;
-    let label = importer.number_of_place(node, &place, 1, labels)?;
+    let label = importer.number_of_place(node, &place, 1, labels.numbers)?;
     let rows = importer.shape_of(&label)[0];
-    let label = importer.reshaped(node, &label, vec![rows])?.with_element(POSITION);
+    let label = importer.reshaped(node, &label, vec![rows])?.with_element(labels.kind);
+    importer.name_columns(node, 1, labels.names);
     let scores = scores(node, importer, &kernels, (&weights, &rho))?;
     Ok(vec![label, scores])
 }

@@ -3,10 +3,10 @@
 use super::operators::Operator;
 use super::{
     activations, arithmetic, attention, bitwise, blocks, concat, constants, control, convolution,
-    elements, fused, integers, labels, linear_attention, logic, losses, machine_learning, matrix,
-    movement, normalization, padding, pooling, products, qlinear, quantization, recurrent,
-    reduction, reshaping, resize, sampling, scatter, selection, svm, top_k, transforms,
-    transposed_convolution, trees, unpooling,
+    deformed, elements, flex_attention, fused, integers, labels, linear_attention, logic, losses,
+    machine_learning, matrix, movement, n_grams, normalization, padding, pooling, products,
+    qlinear, quantization, recurrent, reduction, reshaping, resize, sampling, scatter, selection,
+    sequences, svm, top_k, transforms, transposed_convolution, trees, unpooling,
 };
 
 const FAMILIES: &[&[Operator]] = &[
@@ -20,7 +20,9 @@ const FAMILIES: &[&[Operator]] = &[
     constants::OPERATORS,
     control::OPERATORS,
     convolution::OPERATORS,
+    deformed::OPERATORS,
     elements::OPERATORS,
+    flex_attention::OPERATORS,
     fused::OPERATORS,
     integers::OPERATORS,
     labels::OPERATORS,
@@ -30,6 +32,7 @@ const FAMILIES: &[&[Operator]] = &[
     machine_learning::OPERATORS,
     matrix::OPERATORS,
     movement::OPERATORS,
+    n_grams::OPERATORS,
     normalization::OPERATORS,
     padding::OPERATORS,
     pooling::OPERATORS,
@@ -43,6 +46,7 @@ const FAMILIES: &[&[Operator]] = &[
     sampling::OPERATORS,
     scatter::OPERATORS,
     selection::OPERATORS,
+    sequences::OPERATORS,
     svm::OPERATORS,
     top_k::OPERATORS,
     transforms::OPERATORS,
@@ -97,7 +101,8 @@ mod tests {
             "ArrayFeatureExtractor CenterCropPad Compress DepthToSpace Dropout Expand Flatten \
              Gather GatherElements GatherND Identity Imputer MaxPool GlobalMaxPool ReduceMax \
              ReduceMin Reshape ReverseSequence Slice SpaceToDepth Split Squeeze Tile \
-             Transpose Trilu Unsqueeze ZipMap",
+             Transpose Trilu Unsqueeze ZipMap Optional OptionalGetElement SequenceAt \
+             SequenceConstruct SequenceEmpty SequenceErase SequenceInsert SplitToSequence",
         ],
         [
             "K",
@@ -105,7 +110,7 @@ mod tests {
             "nothing",
             "none",
             "BlackmanWindow Constant ConstantOfShape EyeLike HammingWindow HannWindow If \
-             IsInf IsNaN MelWeightMatrix NonZero Range Shape Size",
+             IsInf IsNaN MelWeightMatrix NonZero OptionalHasElement Range SequenceLength Shape Size",
         ],
         [
             "C",
@@ -121,7 +126,7 @@ mod tests {
             "a slot for each result, a read for each element that is weighed; weights are columns \
              of the key",
             "half a unit, and what rounding of weights and of elements adds up to",
-            "Add AveragePool BatchNormalization Concat Conv ConvTranspose CumSum DFT \
+            "Add AveragePool BatchNormalization Concat ConcatFromSequence Conv ConvTranspose CumSum DFT \
              DequantizeLinear FeatureVectorizer Gemm GlobalAveragePool GridSample \
              LinearRegressor MatMul MaxUnpool Mean Neg Pad ReduceMean ReduceSum Resize \
              RoiAlign STFT Scaler Sub Sum Upsample",

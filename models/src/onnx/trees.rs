@@ -20,7 +20,6 @@ use super::labels::class_labels;
 use super::machine_learning::DOMAIN;
 use super::node::{OnnxNode, Tensor, Value};
 use super::operators::{Operator, operator};
-use super::selection::POSITION;
 use crate::activation::Activation;
 use crate::function::Function;
 use crate::graph::{Forest, MaxPool, Op, Tree};
@@ -193,22 +192,23 @@ fn targets(node: &OnnxNode<'_>, importer: &mut Importer, ensemble: &Ensemble) ->
 
 /// `TreeEnsembleClassifier`: the label of the largest sum, and the sums.
 fn classifier(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
-    let labels = class_labels(node, ["classlabels_int64s", "classlabels_strings"])?;
-    let ensemble = by_nodes::classifier(node, importer, labels.len())?;
+    let labels = class_labels(node, importer, ["classlabels_int64s", "classlabels_strings"])?;
+    let ensemble = by_nodes::classifier(node, importer, labels.names.len())?;
     let classes: BTreeSet<usize> = ensemble.weights.iter().map(|weight| weight.target).collect();
     let reached = Reached::new(node, importer, &ensemble, 1.0)?;
-    let is_margin = labels.len() == 2 && classes == BTreeSet::from([0]);
+    let is_margin = labels.names.len() == 2 && classes == BTreeSet::from([0]);
     let (label, scores) = if is_margin {
-        two_classes(node, importer, &ensemble, &reached, &labels)?
+        two_classes(node, importer, &ensemble, &reached, &labels.numbers)?
     } else {
         let base = ensemble.base_or_zero(node)?;
         let place = winner(node, importer, &reached, &base)?;
-        let label = importer.number_of_place(node, &place, 1, labels)?;
+        let label = importer.number_of_place(node, &place, 1, labels.numbers)?;
         let sums = reached.aggregated(node, importer, Aggregate::Sum, base)?;
         (label, ensemble.transform.apply(node, importer, sums)?)
     };
     let rows = importer.shape_of(&label)[0];
-    let label = importer.reshaped(node, &label, vec![rows])?.with_element(POSITION);
+    let label = importer.reshaped(node, &label, vec![rows])?.with_element(labels.kind);
+    importer.name_columns(node, 1, labels.names);
     Ok(vec![label, scores])
 }
 

@@ -352,6 +352,7 @@ fn layout() -> InstanceLayout {
         scales: vec![0.5],
         lo: -bound,
         hi: bound,
+        classes: None,
     };
     let inputs = vec![tensor("x", 2, 100), tensor("x2", 1, 100)];
     let outputs = vec![tensor("y", 2, 20_000)];

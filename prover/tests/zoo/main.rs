@@ -56,12 +56,8 @@ fn model(name: &str, options: &QuantizeOptions, plan: PlanOptions) -> Model {
 
 fn planned(name: &str, plan: Arc<CircuitPlan>, execution: Arc<Execution>) -> Model {
     let srs = Srs::insecure_dev(plan.k()).unwrap();
-    let identity = ModelIdentity {
-        name: Some(name.into()),
-        digest: [7; 32],
-        graph_digest: None,
-        accuracy_digest: None,
-    };
+    let identity =
+        ModelIdentity { name: Some(name.into()), digest: [7; 32], ..ModelIdentity::default() };
     Model { setup: Setup::new(plan, srs, identity).unwrap(), execution }
 }
 

@@ -214,9 +214,9 @@ fn side(
 /// One tensor: a picture if it is one, and its elements, as bars where the float model's stand
 /// beside them.
 fn show(tensor: &NamedTensor, float: Option<&FloatOutput>) -> Markup {
-    let NamedTensor { name, shape, values } = tensor;
+    let NamedTensor { name, shape, values, classes } = tensor;
     let listed = values.len().min(MOST_ELEMENTS);
-    let list = elements(name, &values[..listed], float);
+    let list = elements(name, (&values[..listed], classes.as_deref()), float);
     let list = match picture(name, shape, values) {
         Some(picture) => {
             let summary = tag("summary", format!("{} elements", values.len()));
@@ -233,10 +233,16 @@ fn show(tensor: &NamedTensor, float: Option<&FloatOutput>) -> Markup {
     join![tag("h3", join![name, " ", shape]), difference, list, cut]
 }
 
-fn elements(name: &str, values: &[f64], float: Option<&FloatOutput>) -> Markup {
+fn elements(
+    name: &str,
+    (values, classes): (&[f64], Option<&[Option<String>]>),
+    float: Option<&FloatOutput>,
+) -> Markup {
     let largest = values.iter().map(|value| value.abs()).fold(0.0, f64::max);
     let row = |(index, value): (usize, &f64)| {
-        let mut cells = vec![join![index], join![format!("{value:.5}")]];
+        let class = classes.and_then(|classes| classes.get(index)?.as_deref());
+        let place = class.map_or(join![index], |class| join![index, " ", class]);
+        let mut cells = vec![place, join![format!("{value:.5}")]];
         let mut bars = bar(share(value.abs(), largest), "a");
         if let Some(float) = float.and_then(|float| float.float.get(index)) {
             cells.push(join![format!("{float:.5}")]);

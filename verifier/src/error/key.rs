@@ -193,6 +193,21 @@ pub enum KeyError {
         /// How many scales there are.
         got: usize,
     },
+    /// No names of classes, or not one for each index of the last dimension.
+    #[error(
+        "tensor {tensor} names {got} classes: one or more, or one for each of {columns} columns, needed"
+    )]
+    ClassCount {
+        /// Position among inputs, then outputs.
+        tensor: usize,
+        /// Indexes of its last dimension.
+        columns: usize,
+        /// How many names there are.
+        got: usize,
+    },
+    /// Names of classes in a format that has no place for them, or none in the one that is for them.
+    #[error("keys that name classes have format 5, and only they have it")]
+    ClassesFormat,
     /// The blocks do not take every public value.
     #[error("{got} public values are placed in the instance columns, there are {expected}")]
     Placement {

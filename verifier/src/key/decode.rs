@@ -8,6 +8,7 @@ use super::{KeyFormat, KeyParts, MAGIC, format3};
 use crate::{
     boundary::{Boundary, MAX_BOUNDARIES},
     bytes::Reader,
+    classes::{Classes, MAX_CLASSES},
     constraint_system::{
         Column, ConstraintSystem, MAX_CHALLENGES, MAX_COLUMNS, MAX_GATES, MAX_QUERIES, Query,
     },
@@ -23,6 +24,8 @@ use crate::{
 
 /// Bytes of the shortest tensor: empty name, no dimensions, in format 3 (one scale without a count).
 const TENSOR_BYTES: usize = 30;
+/// Bytes of an empty name.
+const NAME_BYTES: usize = 2;
 /// Bytes of a block.
 const BLOCK_BYTES: usize = 12;
 /// Bytes of a boundary without columns.
@@ -37,6 +40,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<KeyParts, KeyError> {
     let format = match r.u16()? {
         3 => KeyFormat::V3,
         4 => KeyFormat::V4,
+        5 => KeyFormat::V5,
         got => return Err(KeyError::Version { got }),
     };
     let parts = parts(r, format)?;
@@ -45,7 +49,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<KeyParts, KeyError> {
 }
 
 fn parts(r: &mut Reader<'_>, format: KeyFormat) -> Result<KeyParts, KeyError> {
-    let v4 = format == KeyFormat::V4;
+    let v4 = format >= KeyFormat::V4;
     Ok(KeyParts {
         format,
         semantics: if v4 { r.u16()? } else { format3::SEMANTICS },
@@ -75,7 +79,7 @@ fn layout(r: &mut Reader<'_>, format: KeyFormat) -> Result<InstanceLayout, KeyEr
     let layout = InstanceLayout::new(inputs, outputs, visibility(r)?, visibility(r)?);
     match format {
         KeyFormat::V3 => Ok(layout),
-        KeyFormat::V4 => {
+        KeyFormat::V4 | KeyFormat::V5 => {
             let claims = r.u32()?;
             let placement = Placement(r.list("placement", MAX_BLOCKS, BLOCK_BYTES, block)?);
             Ok(InstanceLayout { claims, placement, ..layout })
@@ -95,7 +99,7 @@ fn system(r: &mut Reader<'_>, format: KeyFormat) -> Result<ConstraintSystem, Key
                 let only_column = |r: &mut Reader<'_>| Ok(Query { column: 0, rotation: r.i32()? });
                 r.list("instance queries", format3::MAX_INSTANCE_QUERIES, 4, only_column)?
             }
-            KeyFormat::V4 => r.list("instance queries", MAX_QUERIES, 6, query)?,
+            KeyFormat::V4 | KeyFormat::V5 => r.list("instance queries", MAX_QUERIES, 6, query)?,
         },
         gates: gates(r)?,
         permutation: r.list("permutation", MAX_COLUMNS, 1, |r| column(r, format))?,
@@ -173,11 +177,24 @@ fn tensor(r: &mut Reader<'_>, format: KeyFormat) -> Result<TensorLayout, KeyErro
         shape: r.list("tensor shape", MAX_RANK, 4, Reader::u32)?,
         scales: match format {
             KeyFormat::V3 => alloc::vec![scale(r)?],
-            KeyFormat::V4 => r.list("scales", MAX_SCALES, 8, scale)?,
+            KeyFormat::V4 | KeyFormat::V5 => r.list("scales", MAX_SCALES, 8, scale)?,
         },
         lo: r.i64()?,
         hi: r.i64()?,
+        classes: if format >= KeyFormat::V5 { classes(r)? } else { None },
     })
+}
+
+fn classes(r: &mut Reader<'_>) -> Result<Option<Classes>, KeyError> {
+    let offset = r.offset();
+    let named = match r.u8()? {
+        0 => return Ok(None),
+        1 => Classes::Values,
+        2 => Classes::Columns,
+        got => return Err(KeyError::Tag { offset, got }),
+    };
+    let names = r.list("names of classes", MAX_CLASSES, NAME_BYTES, Reader::name)?;
+    Ok(Some(named(names)))
 }
 
 fn block(r: &mut Reader<'_>) -> Result<Block, KeyError> {

@@ -6,6 +6,7 @@ use super::{KeyFormat, KeyParts, MAGIC};
 use crate::{
     boundary::Boundary,
     bytes::Writer,
+    classes::Classes,
     constraint_system::{Column, ConstraintSystem, Query},
     curve::{encode_g2, encode_point, encode_scalar},
     expression::{Expression, Instruction},
@@ -35,7 +36,7 @@ pub(super) fn encode(parts: &KeyParts) -> Vec<u8> {
     let mut w = Writer::default();
     w.bytes(&MAGIC);
     w.u16(format.number());
-    let v4 = *format == KeyFormat::V4;
+    let v4 = *format >= KeyFormat::V4;
     if v4 {
         w.u16(*semantics);
     }
@@ -66,7 +67,7 @@ fn layout(w: &mut Writer, format: KeyFormat, layout: &InstanceLayout) {
     w.list(outputs, |w, output| tensor(w, format, output));
     visibility(w, *input_visibility);
     visibility(w, *output_visibility);
-    if format == KeyFormat::V4 {
+    if format >= KeyFormat::V4 {
         w.u32(*claims);
         w.list(&placement.0, |w, Block { first_column, columns, first_row, values }| {
             w.u16(*first_column);
@@ -104,7 +105,7 @@ fn system(w: &mut Writer, format: KeyFormat, system: &ConstraintSystem) {
     w.list(fixed_queries, query);
     match format {
         KeyFormat::V3 => w.list(instance_queries, |w, query| w.i32(query.rotation)),
-        KeyFormat::V4 => w.list(instance_queries, query),
+        KeyFormat::V4 | KeyFormat::V5 => w.list(instance_queries, query),
     }
     w.list(gates, gate);
     w.list(permutation, |w, column| match *column {
@@ -153,14 +154,24 @@ fn tagged(w: &mut Writer, tag: u8, index: u16) {
 }
 
 fn tensor(w: &mut Writer, format: KeyFormat, tensor: &TensorLayout) {
-    let TensorLayout { name, shape, scales, lo, hi } = tensor;
+    let TensorLayout { name, shape, scales, lo, hi, classes } = tensor;
     w.name(name);
     w.list(shape, |w, &dimension| w.u32(dimension));
     match format {
         // The only one.
         KeyFormat::V3 => scales.iter().for_each(|scale| w.u64(scale.to_bits())),
-        KeyFormat::V4 => w.list(scales, |w, scale| w.u64(scale.to_bits())),
+        KeyFormat::V4 | KeyFormat::V5 => w.list(scales, |w, scale| w.u64(scale.to_bits())),
     }
     w.i64(*lo);
     w.i64(*hi);
+    if format >= KeyFormat::V5 {
+        w.u8(match classes {
+            None => 0,
+            Some(Classes::Values(_)) => 1,
+            Some(Classes::Columns(_)) => 2,
+        });
+        if let Some(classes) = classes {
+            w.list(classes.names(), |w, name| w.name(name));
+        }
+    }
 }

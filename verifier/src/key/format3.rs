@@ -1,4 +1,4 @@
-//! What keys of format 3 cannot say.
+//! What keys of older formats cannot say.
 
 use super::{KeyFormat, KeyParts};
 use crate::{
@@ -19,11 +19,13 @@ impl KeyParts {
     /// where it is not.
     #[must_use]
     pub fn in_format(self, format: KeyFormat) -> Self {
-        let graph_digest = match format {
-            KeyFormat::V3 => Digest::ZERO,
-            KeyFormat::V4 => self.graph_digest,
-        };
-        Self { format, graph_digest, ..self }
+        let graph_digest = if format < KeyFormat::V4 { Digest::ZERO } else { self.graph_digest };
+        let mut layout = self.layout;
+        if format < KeyFormat::V5 {
+            let tensors = layout.inputs.iter_mut().chain(&mut layout.outputs);
+            tensors.for_each(|tensor| tensor.classes = None);
+        }
+        Self { format, graph_digest, layout, ..self }
     }
 }
 

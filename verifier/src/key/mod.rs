@@ -31,9 +31,11 @@ const MAGIC: [u8; 8] = *b"ZKINFVK\0";
 pub enum KeyFormat {
     /// One claim in one instance column, one scale a tensor, integer semantics 1, no graph digest.
     V3,
-    /// What this version writes.
+    /// Several claims and columns, a scale for each column, boundaries, graph digest.
     #[default]
     V4,
+    /// [`V4`](Self::V4) with names of classes; only keys that have some are of it.
+    V5,
 }
 
 impl KeyFormat {
@@ -43,7 +45,14 @@ impl KeyFormat {
         match self {
             Self::V3 => 3,
             Self::V4 => 4,
+            Self::V5 => 5,
         }
+    }
+
+    /// What this version writes for such public values.
+    #[must_use]
+    pub fn of(layout: &InstanceLayout) -> Self {
+        if layout.names_classes() { Self::V5 } else { Self::V4 }
     }
 }
 
@@ -122,6 +131,9 @@ impl VerifyingKey {
         boundary::check(&parts.boundaries, system)?;
         parts.model_name.as_deref().map_or(Ok(()), check_label)?;
         check_rows(&parts, &instance_columns, domain.row_count())?;
+        if (parts.format == KeyFormat::V5) != parts.layout.names_classes() {
+            return Err(KeyError::ClassesFormat);
+        }
         if parts.format == KeyFormat::V3 {
             format3::check(&parts)?;
         }

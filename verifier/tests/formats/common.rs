@@ -66,7 +66,8 @@ pub(crate) fn parts() -> KeyParts {
 }
 
 fn tensor(name: &str, shape: &[u32]) -> TensorLayout {
-    TensorLayout { name: name.into(), shape: shape.to_vec(), scales: vec![0.25], lo: -8, hi: 7 }
+    let (name, shape, scales) = (name.into(), shape.to_vec(), vec![0.25]);
+    TensorLayout { name, shape, scales, lo: -8, hi: 7, classes: None }
 }
 
 pub(crate) fn key() -> VerifyingKey {

@@ -1,8 +1,8 @@
 //! Every field of a key, each with a lie. A field without one does not compile.
 
 use zkinfer_verifier::{
-    Block, Boundary, Column, ConstraintSystem, Digest, Fr, InstanceLayout, KeyFormat, KeyParts,
-    Query, Side, SrsId, TensorLayout, Visibility,
+    Block, Boundary, Classes, Column, ConstraintSystem, Digest, Fr, InstanceLayout, KeyFormat,
+    KeyParts, Query, Side, SrsId, TensorLayout, Visibility,
 };
 
 /// A list of `(field, edit)`; the pattern makes it exhaustive.
@@ -137,6 +137,8 @@ pub(crate) fn of_layout() -> Vec<(&'static str, Edit)> {
                 scales => |tensor| tensor.scales[0] *= 2.0,
                 lo => |tensor| tensor.lo -= 1,
                 hi => |tensor| tensor.hi += 1,
+                // Of a key that names some, each is another key: see `key_format.rs`.
+                classes => |tensor| tensor.classes = Some(Classes::Values(vec!["a".into()])),
             }),
         ));
     }

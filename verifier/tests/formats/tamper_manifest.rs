@@ -1,8 +1,8 @@
 //! Every field of claim, key and proof file, each with a lie. A field without one does not compile.
 
 use zkinfer_verifier::{
-    ClaimedValues, InferenceClaim, JobBinding, KeyParts, Leaf, Proof, ProofFile, SrsPolicy,
-    VerifyError, VerifyingKey, verify,
+    ClaimedValues, Classes, InferenceClaim, JobBinding, KeyFormat, KeyParts, Leaf, Proof,
+    ProofFile, SrsPolicy, VerifyError, VerifyingKey, verify,
 };
 
 use crate::{
@@ -76,6 +76,14 @@ fn every_field_of_a_constraint_system_is_bound() {
 #[test]
 fn every_field_of_setup_and_layout_is_bound() {
     key_edits_are_noticed(of_layout());
+}
+
+#[test]
+fn names_of_classes_are_bound() {
+    key_edit_is_noticed("classes", |key| {
+        key.format = KeyFormat::V5;
+        key.layout.outputs[0].classes = Some(Classes::Values(vec!["cat".into(), "dog".into()]));
+    });
 }
 
 #[test]

@@ -45,6 +45,7 @@ impl Part {
             scales: tensor.scales(),
             lo: tensor.lo,
             hi: tensor.hi,
+            classes: None,
         };
         graph.outputs.iter().map(|id| layout(&graph.tensors[id.0])).collect()
     }

@@ -7,6 +7,7 @@
 mod onnx;
 
 mod accuracy;
+mod classes;
 mod defaults;
 mod hostile;
 mod parts;

@@ -1,6 +1,7 @@
 //! One proof, and a report with every time and file.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
     slice,
@@ -9,8 +10,8 @@ use std::{
 use anyhow::Result;
 use serde::Serialize;
 use zkinfer::{
-    InputData, Model, Proven, Reference, Run, Shapes, prover::Stage, verifier::ClaimedValues,
-    write_proof,
+    InputData, Model, Proven, Reference, Run, Shapes, Shown, prover::Stage,
+    verifier::ClaimedValues, write_proof,
 };
 use zkinfer_report::JobReport;
 
@@ -21,7 +22,7 @@ use crate::{
     memory::peak_rss_bytes,
     output::{Outcome, Output},
     progress::watched,
-    text::shell,
+    text::{shell, write_classes},
 };
 
 pub(super) fn run(args: &args::Prove, input: &Path, output: &Output) -> Result<Outcome> {
@@ -83,6 +84,9 @@ struct Report {
     input_commitment: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     output_commitment: Option<String>,
+    /// The class of each element of the outputs whose classes the key names.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    output_classes: BTreeMap<String, Vec<Option<String>>>,
 }
 
 impl Report {
@@ -92,7 +96,10 @@ impl Report {
         (run, reference): (Run, Option<Reference>),
         proven: &Proven,
     ) -> Self {
+        let outputs = &ready.keys.verifying_key().parts().layout.outputs;
+        let (claimed, opening) = (&proven.file.claim.output, proven.openings.output.as_ref());
         Self {
+            output_classes: Shown::new(outputs, claimed, opening).classes(),
             key: KeyReport::new(ready, &places, model),
             execute_seconds: run.seconds,
             witness_seconds: proven.witness_seconds,
@@ -123,6 +130,7 @@ impl fmt::Display for Report {
         let KeyReport { model, k, advice_columns, fixed_columns, .. } = &self.key;
         writeln!(f, "Proved: the model {model} gives this output on this input.")?;
         writeln!(f, "{}", self.comparison)?;
+        write_classes(f, &self.output_classes)?;
         writeln!(f, "  calibrated with the {}", self.key.calibration)?;
         for (side, commitment) in
             [("input", &self.input_commitment), ("output", &self.output_commitment)]

@@ -1,6 +1,6 @@
 //! What `verify` says of one proof as of the proofs of all parts of a model.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
 use zkinfer::{
@@ -8,7 +8,7 @@ use zkinfer::{
     verifier::{KeyParts, TensorLayout},
 };
 
-use crate::text::{Trust, brief, model};
+use crate::text::{Trust, brief, model, write_classes};
 
 /// The part of a report that both kinds have.
 #[derive(Serialize)]
@@ -30,6 +30,9 @@ pub(super) struct Verdict {
     input_commitment: Option<String>,
     output: Option<Vec<Vec<f64>>>,
     output_names: Vec<String>,
+    /// The class of each element of the outputs whose classes the key names.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    output_classes: BTreeMap<String, Vec<Option<String>>>,
     output_compared: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     output_commitment: Option<String>,
@@ -62,6 +65,7 @@ impl Verdict {
             Some(tensors.into_iter().map(|tensor| tensor.values).collect())
         };
         let (mut input, mut output) = (input, output);
+        let output_classes = if accepted { output.shown.classes() } else { BTreeMap::new() };
         Self {
             accepted,
             reason,
@@ -75,6 +79,7 @@ impl Verdict {
             input_commitment: input.shown.commitment,
             output: values(&mut output),
             output_names: names(&output),
+            output_classes,
             output_compared: output.compared,
             output_commitment: output.shown.commitment,
             proof_bytes,
@@ -97,7 +102,8 @@ impl Verdict {
             (Side::Output, self.output_compared),
             self.output_commitment.as_ref(),
             (&self.output_names, self.output.as_ref()),
-        )
+        )?;
+        write_classes(f, &self.output_classes)
     }
 
     /// What its worth depends on, and how long it took: the last lines.

@@ -38,8 +38,8 @@ fn input(index: u64) -> Commitment {
 }
 
 fn output(index: u64) -> (Commitment, Vec<u8>) {
-    let tensor =
-        TensorLayout { name: "y".into(), shape: vec![2], scales: vec![1.0], lo: -8, hi: 119 };
+    let (name, shape, scales) = ("y".into(), vec![2], vec![1.0]);
+    let tensor = TensorLayout { name, shape, scales, lo: -8, hi: 119, classes: None };
     let values = vec![i64::try_from(index).unwrap(), -8];
     let opening = Opening { values, blinding: Blinding::from_scalar(Fr::from(77 + index)) };
     let tensors = [tensor];

@@ -53,6 +53,7 @@ fn commitments_are_those_of_the_library() {
                 scales: vec![1.0],
                 lo,
                 hi,
+                classes: None,
             };
             let tensors = [tensor(count, lo, hi), tensor(2, -1, 5)];
             let blinding = Blinding::from_scalar(-Fr::from(1 + index));

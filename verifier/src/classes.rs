@@ -1,0 +1,90 @@
+//! Names of classes: what a model's file calls the numbers of a tensor, or its columns.
+
+use alloc::{string::String, vec::Vec};
+
+use crate::{error::KeyError, layout::check_name};
+
+/// Most names of a tensor.
+pub(crate) const MAX_CLASSES: usize = 1 << 16;
+
+/// How far a number may be from the place that it is: what its scale is rounded by, and no more.
+const NEAR: f64 = 1e-3;
+
+/// The names that a model's file gives classes. A circuit knows numbers only: that the names are
+/// those of the model, a key says, and whoever compiles the model again sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Classes {
+    /// Each element is the place of a class in the list.
+    Values(Vec<String>),
+    /// Each index of the last dimension (a column) is about the class at that place in the list.
+    Columns(Vec<String>),
+}
+
+impl Classes {
+    /// The names, in the order of the classes.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        match self {
+            Self::Values(names) | Self::Columns(names) => names,
+        }
+    }
+
+    /// The class that an element names, or is about: by its flat index in C order and the real number
+    /// that it holds. `None` for a number that is a thousandth or more from the place of any class.
+    #[must_use]
+    pub fn name_of(&self, element: usize, value: f64) -> Option<&str> {
+        let name = match self {
+            Self::Values(names) => {
+                let mut places = (0u32..).zip(names);
+                let is_near = |place: u32| (f64::from(place) - value).abs() < NEAR;
+                places.find_map(|(place, name)| is_near(place).then_some(name))
+            }
+            Self::Columns(names) => names.get(element.checked_rem(names.len())?),
+        };
+        name.map(String::as_str)
+    }
+
+    /// Checks the names of a tensor with so many columns; `tensor` counts inputs, then outputs.
+    pub(crate) fn check(&self, tensor: usize, columns: usize) -> Result<(), KeyError> {
+        let names = self.names();
+        let got = names.len();
+        if got > MAX_CLASSES {
+            return Err(KeyError::Limit { list: "names of classes", limit: MAX_CLASSES, got });
+        }
+        let fits = match self {
+            Self::Values(_) => got > 0,
+            Self::Columns(_) => got == columns,
+        };
+        if !fits {
+            return Err(KeyError::ClassCount { tensor, columns, got });
+        }
+        names.iter().try_for_each(|name| check_name(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names() -> Vec<String> {
+        ["setosa", "versicolor", "virginica"].map(String::from).to_vec()
+    }
+
+    #[test]
+    fn a_value_is_the_place_of_a_class() {
+        let classes = Classes::Values(names());
+        assert_eq!(classes.name_of(0, 2.0), Some("virginica"));
+        assert_eq!(classes.name_of(7, 0.0), Some("setosa"));
+        assert_eq!(classes.name_of(0, 49.0 * (1.0 / 49.0)), Some("versicolor"));
+        for value in [3.0, -1.0, 0.5, 1.002, f64::NAN, f64::INFINITY] {
+            assert_eq!(classes.name_of(0, value), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_column_is_about_a_class() {
+        let classes = Classes::Columns(names());
+        assert_eq!(classes.name_of(4, 0.25), Some("versicolor"));
+        assert_eq!(Classes::Columns(Vec::new()).name_of(4, 0.25), None);
+    }
+}
