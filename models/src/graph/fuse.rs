@@ -2,6 +2,7 @@
 
 mod affine;
 mod contract;
+mod convolutions;
 mod forest;
 mod function;
 mod parts;
@@ -43,6 +44,7 @@ impl Draft {
             || self.hoist_activation(position, context)
             || self.merge_producer(position, context)
             || self.fold_scaling(position)
+            || self.compose_convolutions(position, context)
             || self.read_parts(position, context)
             || self.scale_product(position, context)
             || self.scale_factor(position, context)

@@ -23,7 +23,7 @@ impl Draft {
     }
 
     /// The position of the linear layer that alone gives the elements of `id`, in their order.
-    fn layer_behind(&self, id: TensorId, context: &Context<'_>) -> Option<usize> {
+    pub(super) fn layer_behind(&self, id: TensorId, context: &Context<'_>) -> Option<usize> {
         let position = self.behind_identities(id, context)?;
         match &self.nodes[position].op {
             Op::Affine(affine) if affine.activation == Activation::Identity => Some(position),
