@@ -6,6 +6,7 @@ use ark_bn254::Fr;
 
 use crate::{
     commitment::Commitment,
+    curve::scalar_from_integer,
     digest::{KeyDigest, keccak256},
     side::Visibility,
 };
@@ -114,7 +115,9 @@ impl ClaimedValues {
     /// The public values: a negative integer `v` as `p − |v|`, a commitment as it is.
     fn append_to(&self, instance: &mut Vec<Fr>) {
         match self {
-            Self::Public(values) => instance.extend(values.iter().map(|&value| Fr::from(value))),
+            Self::Public(values) => {
+                instance.extend(values.iter().map(|&value| scalar_from_integer(value)))
+            }
             Self::Committed(commitment) => instance.push(commitment.to_scalar()),
         }
     }

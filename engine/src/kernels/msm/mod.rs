@@ -73,6 +73,14 @@ impl<A: Arithmetic> fmt::Debug for Bases<A> {
 /// zero; lanes beyond the last point are ignored.
 type Scalars<A> = Column<Vec<<A as Arithmetic>::Fr>>;
 
+/// Where one wave after the other has its sums of points: fresh memory costs as much as sums do.
+#[derive(Default)]
+struct Room {
+    buckets: Vec<TablePoint>,
+    /// Of the rows that have an entry.
+    entries: Vec<TablePoint>,
+}
+
 /// What a column comes down to.
 #[derive(Debug, Default)]
 struct Parts<'a> {
@@ -137,11 +145,10 @@ impl<A: Arithmetic> Bases<A> {
     pub(crate) fn commit(&self, columns: &[&Scalars<A>]) -> Vec<G1Affine> {
         let mut sums = Vec::with_capacity(columns.len());
         let mut rest = columns;
-        // One wave after the other has its buckets here: fresh memory costs as much as sums do.
-        let mut buckets = Vec::new();
+        let mut room = Room::default();
         while !rest.is_empty() {
             let (wave, later) = rest.split_at(self.wave_len(rest));
-            sums.extend(self.commit_wave(wave, &mut buckets));
+            sums.extend(self.commit_wave(wave, &mut room));
             rest = later;
         }
         reduce::normalize(&sums)
@@ -163,14 +170,14 @@ impl<A: Arithmetic> Bases<A> {
     }
 
     /// The sums of the columns.
-    fn commit_wave(&self, columns: &[&Scalars<A>], buckets: &mut Vec<TablePoint>) -> Vec<G1> {
+    fn commit_wave(&self, columns: &[&Scalars<A>], room: &mut Room) -> Vec<G1> {
         let mut parts = parallel::map(columns.len(), |i| self.parts(i, columns[i]));
         let segments: Vec<_> = parts.iter_mut().flat_map(|p| p.segments.drain(..)).collect();
-        let mut sums = self.sum(&self.table, &segments, columns.len(), buckets);
+        let mut sums = self.sum(&self.table, &segments, columns.len(), &mut room.buckets);
         drop(segments);
         let gathered = parts.iter_mut().enumerate();
         let gathered = gathered.filter_map(|(column, p)| Some((column, p.gathered.take()?)));
-        self.add_gathered(gathered.collect(), &mut sums, buckets);
+        self.add_gathered(gathered.collect(), &mut sums, room);
         let multiples =
             parallel::map(parts.len(), |i| parts[i].common.map(|element| self.all * element));
         for (sum, multiple) in sums.iter_mut().zip(multiples) {
@@ -195,18 +202,13 @@ impl<A: Arithmetic> Bases<A> {
     }
 
     /// Adds to the sums of columns what was gathered of them.
-    fn add_gathered(
-        &self,
-        gathered: Vec<(usize, Gathered)>,
-        sums: &mut [G1],
-        buckets: &mut Vec<TablePoint>,
-    ) {
+    fn add_gathered(&self, gathered: Vec<(usize, Gathered)>, sums: &mut [G1], room: &mut Room) {
         if gathered.is_empty() {
             return;
         }
         let (of_column, (lists, scalars)): (Vec<_>, (Vec<_>, Vec<_>)) =
             gathered.into_iter().map(|(i, g)| (i, (vec![g.lists], g.scalars))).unzip();
-        let mut entries = Vec::new();
+        let mut entries = std::mem::take(&mut room.entries);
         sums::sum_groups(self.arithmetic, self.table.points(), &lists, &mut entries);
         drop(lists);
         let table = Table::of_sums(entries);
@@ -217,7 +219,8 @@ impl<A: Arithmetic> Bases<A> {
             segment(&table, column, start, source)
         });
         let segments: Vec<_> = segments.collect();
-        let added = self.sum(&table, &segments, of_column.len(), buckets);
+        let added = self.sum(&table, &segments, of_column.len(), &mut room.buckets);
+        room.entries = table.into_points();
         for (column, added) in iter::zip(of_column, added) {
             sums[column] += added;
         }

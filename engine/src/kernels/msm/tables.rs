@@ -86,6 +86,11 @@ impl Table {
         Self { block: sums.len(), points: sums, rows, windows: Windows::SINGLE, infinite }
     }
 
+    /// The memory of its points.
+    pub(super) fn into_points(self) -> Vec<TablePoint> {
+        self.points
+    }
+
     /// The points that entries refer to.
     pub(super) fn points(&self) -> &[TablePoint] {
         &self.points
