@@ -63,7 +63,7 @@ def plain(x):
 def residual(x):
     x = convolution(x, 8)
     for filters, strides in [(8, 1), (16, 2)]:
-        short = x if strides == 1 else layers.Conv2D(filters, 1, strides=2)(x)
+        short = x if strides == 1 else layers.AveragePooling2D(2)(layers.Conv2D(filters, 1)(x))
         y = convolution(convolution(x, filters, strides=strides), filters, activation=None)
         x = layers.ReLU()(layers.add([short, y]))
     return classes(layers.GlobalAveragePooling2D()(x))

@@ -74,7 +74,7 @@ def unet(self, x):
     one = self.one(x)
     two = self.two(functional.max_pool2d(one, 2))
     three = self.up(self.three(functional.max_pool2d(two, 2)))
-    y = functional.interpolate(self.four(paddle.concat([three, two], 1)), scale_factor=2,
+    y = functional.interpolate(self.four(paddle.concat([three, two], 1)), size=[16, 16],
                                mode="bilinear")
     return functional.sigmoid(self.five(paddle.concat([y, one], 1)))
 
@@ -138,7 +138,7 @@ def networks():
     yield "activations", nn.Sequential(
         nn.Conv2D(1, 8, 3), nn.LeakyReLU(.1), nn.Conv2D(8, 8, 3), nn.PReLU(8), nn.Conv2D(8, 8, 3),
         nn.ELU(), nn.Conv2D(8, 8, 3), nn.Mish(), nn.Conv2D(8, 8, 3), nn.GELU(), nn.Conv2D(8, 8, 3),
-        nn.SELU(), nn.Flatten(), nn.Linear(128, 16), nn.Softplus(), nn.Linear(16, 16), nn.Softsign(),
+        nn.SELU(), nn.Flatten(), nn.Linear(128, 16), nn.Silu(), nn.Linear(16, 16), nn.Softsign(),
         nn.Linear(16, 16), nn.Tanhshrink(), nn.Linear(16, 10), nn.LogSoftmax()), LARGE, DIGIT
     yield "U-Net", Of(unet, one=unit(1, 8), two=unit(8, 12), three=unit(12, 16),
                       up=nn.Conv2DTranspose(16, 12, 2, 2), four=unit(24, 8),
@@ -152,7 +152,7 @@ def networks():
         nn.Conv2D(8, 8, 2), nn.AdaptiveMaxPool2D(1), nn.Flatten(), nn.Linear(8, 10)), LARGE, DIGIT
     yield "pixel shuffle", nn.Sequential(
         nn.Conv2D(1, 4, 3, padding=1), nn.PixelShuffle(2), nn.Conv2D(1, 4, 3, 2, 1), nn.ReLU(),
-        nn.Upsample(scale_factor=2, mode="nearest"), nn.Conv2D(4, 1, 3, 2, 1)), LARGE, LARGE
+        nn.Upsample([16, 16], mode="nearest"), nn.Conv2D(4, 1, 3, 2, 1)), LARGE, LARGE
     yield "CRNN", Of(crnn, convolution=nn.Sequential(unit(1, 8), nn.MaxPool2D([2, 1])), cell=nn.LSTM(
         64, 16, direction="bidirect"), linear=nn.Linear(32, 10)), LARGE, numpy.repeat(
         DIGIT[:, None], 16, 1)
