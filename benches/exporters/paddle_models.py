@@ -152,7 +152,7 @@ def networks():
         nn.Conv2D(8, 8, 2), nn.AdaptiveMaxPool2D(1), nn.Flatten(), nn.Linear(8, 10)), LARGE, DIGIT
     yield "pixel shuffle", nn.Sequential(
         nn.Conv2D(1, 4, 3, padding=1), nn.PixelShuffle(2), nn.Conv2D(1, 4, 3, 2, 1), nn.ReLU(),
-        nn.Upsample([16, 16], mode="nearest"), nn.Conv2D(4, 1, 3, 2, 1)), LARGE, LARGE
+        nn.Upsample([32, 32], mode="nearest"), nn.Conv2D(4, 1, 3, 2, 1)), LARGE, LARGE
     yield "CRNN", Of(crnn, convolution=nn.Sequential(unit(1, 8), nn.MaxPool2D([2, 1])), cell=nn.LSTM(
         64, 16, direction="bidirect"), linear=nn.Linear(32, 10)), LARGE, numpy.repeat(
         DIGIT[:, None], 16, 1)
