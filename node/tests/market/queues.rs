@@ -50,6 +50,29 @@ fn a_damaged_queue_is_made_anew() {
     assert_eq!(queue.depth(0).unwrap().waiting, 1, "one that is whole is kept");
 }
 
+/// A job whose taking could not be committed was given out, again and again: on a full disk, the
+/// coordinator did nothing else.
+#[test]
+fn a_job_is_taken_only_if_the_database_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("queue.db");
+    let (job, model) = (JobId([1; 32]), KeyDigest(Digest([7; 32])));
+    let mut queue = SqliteQueue::open(&path, MAX_DELIVERIES).unwrap();
+    queue.put(job, model).unwrap();
+    // Nothing that changes the queue can be committed any more, as on a full disk.
+    let broken = "CREATE TABLE one (id INTEGER PRIMARY KEY);
+        CREATE TABLE other (id INTEGER REFERENCES one DEFERRABLE INITIALLY DEFERRED);
+        CREATE TRIGGER broken AFTER UPDATE ON queue BEGIN INSERT INTO other VALUES (1); END;";
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch(broken).unwrap();
+    let refused = queue.take(&[model], 0, 1_000, &mut |_| true);
+    assert!(matches!(refused, Err(QueueError::Sqlite(_))), "{refused:?}");
+    assert_eq!(queue.depth(0).unwrap().waiting, 1);
+    other.execute_batch("DROP TRIGGER broken").unwrap();
+    let taken = queue.take(&[model], 0, 1_000, &mut |_| true).unwrap().unwrap();
+    assert_eq!((taken.job, taken.deliveries), (job, 1));
+}
+
 #[test]
 fn another_database_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
