@@ -44,6 +44,14 @@ pub enum MarketError {
         /// Of the order.
         got: Amount,
     },
+    /// A deadline before nodes could have answered.
+    #[error("order.deadline: {deadline} is before {least}: nodes have until then to answer")]
+    TooSoon {
+        /// Of the order, in Unix seconds.
+        deadline: u64,
+        /// The first that is possible.
+        least: u64,
+    },
     /// A part before or this one was answered otherwise, while its proof was checked.
     #[error("what the part takes or gives has changed meanwhile: its proof is of another run")]
     PartChanged,
@@ -115,6 +123,14 @@ pub enum OfferError {
         got: u128,
         /// The least.
         least: u128,
+    },
+    /// Too little time for a proof after those that were promised before.
+    #[error("prove_by: {latest} is before {earliest}, when a proof could be there")]
+    Late {
+        /// When it could be there, in Unix seconds.
+        earliest: u64,
+        /// Of the offer.
+        latest: u64,
     },
     /// Blindings that are none, or not of the columns that the part has.
     #[error("part: a blinding of {got} columns where the part has {expected}, or one that is none")]

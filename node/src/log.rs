@@ -191,6 +191,12 @@ impl Chain {
         self.next == 0
     }
 
+    /// When its last entry was written, in Unix milliseconds; 0 where there is none.
+    #[must_use]
+    pub fn last_at(&self) -> u64 {
+        self.at
+    }
+
     /// The digest of its last entry: who keeps it, notices every change of what came before.
     #[must_use]
     pub fn head(&self) -> Hex<32> {

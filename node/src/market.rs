@@ -9,6 +9,7 @@ mod giving;
 mod live;
 mod lots;
 mod parts;
+mod standstill;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,6 +25,7 @@ pub use self::{
 use self::{
     live::{Conditions, Live, offer},
     parts::Whole,
+    standstill::Standstill,
 };
 pub use crate::nodes::Waiter;
 use crate::{
@@ -53,6 +55,7 @@ pub struct Market<L, Q, W> {
     timers: BTreeSet<(u64, JobId)>,
     /// Jobs that the queue did not take when they were opened: it is asked again.
     unqueued: BTreeSet<JobId>,
+    standstill: Standstill,
     events: Vec<(JobId, Event)>,
 }
 
@@ -102,11 +105,26 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
             timers.insert((known.timer, job));
             live.insert(job, known);
         }
-        let (unqueued, events) = (BTreeSet::new(), Vec::new());
-        let mut market =
-            Self { rules, ledger, queue, nodes, live, wholes, timers, unqueued, events };
+        let (unqueued, standstill, events) = (BTreeSet::new(), Standstill::default(), Vec::new());
+        let mut market = Self {
+            rules,
+            ledger,
+            queue,
+            nodes,
+            live,
+            wholes,
+            timers,
+            unqueued,
+            standstill,
+            events,
+        };
         market.restore_parts()?;
         Ok(market)
+    }
+
+    /// Says when an earlier life of this market has last acted: what has ended since, nobody could help.
+    pub fn was_at_work(&mut self, until: u64) {
+        self.standstill.acted(seconds(until));
     }
 
     /// Opens a job, unless it was opened before: the same order twice is one job. The caller has
@@ -121,7 +139,7 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
             return Err(MarketError::Full { limit });
         }
         let terms = request.order.terms();
-        self.check_stake(terms.stake)?;
+        self.check_terms(&terms, now)?;
         match self.ledger.open(job, terms, seconds(now)) {
             Err(error) if is_repetition(&error) => return Ok(job),
             opened => opened?,
@@ -135,11 +153,6 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
         self.enqueue(job, terms.model);
         self.offer_one(job, terms.model, now)?;
         Ok(job)
-    }
-
-    fn check_stake(&self, got: Amount) -> Result<(), MarketError> {
-        let most = Amount(self.rules.max_stake.into());
-        if got > most { Err(MarketError::StakeTooLarge { most, got }) } else { Ok(()) }
     }
 
     /// Takes back a job that nobody has yet. The caller knows that the buyer wants it.
@@ -292,6 +305,7 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
     /// # Errors
     /// A failure of ledger or queue.
     pub fn tick(&mut self, now: u64) -> Result<(), MarketError> {
+        self.standstill.beat(seconds(now));
         while let Some(&(at, job)) = self.timers.first() {
             if at >= seconds(now) {
                 break;
@@ -342,12 +356,16 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
             Phase::Staked { .. } if self.is_delivered(job) => {
                 self.set_timer(job, contract.terms.deadline);
             }
+            Phase::Staked { prover, answer: None, .. } if late => self.expire(job, prover, now)?,
             Phase::Staked { .. } if late => {
                 self.ledger.slash(job, seconds(now))?;
                 self.slashed(job, false, now)?;
             }
-            Phase::Staked { prover, until, .. } if seconds(now) > until => {
-                self.lapse(job, prover, contract.terms, now)?;
+            Phase::Staked { prover, until, answer, .. } if seconds(now) > until => {
+                match self.standstill.excuses(until, seconds(now)).filter(|_| answer.is_some()) {
+                    Some(later) => self.set_timer(job, later.min(contract.terms.deadline)),
+                    None => self.lapse(job, prover, contract.terms, now)?,
+                }
             }
             Phase::Staked { .. } | Phase::Open => self.set_due(job)?,
             _ended => {

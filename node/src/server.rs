@@ -265,9 +265,10 @@ fn open(
     let chain = Chain::new(chain_id, coordinator.public_key());
     let (log, observed) = open_log(&mut objects, Log { chain, coordinator }, &escrow)?;
     let seed = unix_milliseconds();
-    let market = Market::restore(config.rules.clone(), escrow, queue, seed, |job| {
+    let mut market = Market::restore(config.rules.clone(), escrow, queue, seed, |job| {
         remains(&objects, divisions, job)
     })?;
+    market.was_at_work(log.chain.last_at());
     Ok((Core::new(market, log, observed), pending, Disk { store, objects }))
 }
 

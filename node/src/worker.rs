@@ -2,12 +2,13 @@
 
 mod load;
 mod options;
+mod pace;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread,
@@ -42,6 +43,7 @@ use crate::{
 
 use load::{Loaded, load};
 pub use options::{PartsOption, WorkerError, WorkerOptions};
+use pace::{Clock, end_of_proof, microseconds, worth};
 
 /// How long a node waits before it tries again.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -53,6 +55,8 @@ struct Answered {
     offer: Offer,
     run: Run,
     prove_by: u64,
+    /// How long the proof takes, as it was quoted.
+    seconds: f64,
 }
 
 /// A run of a model, or of a part of one.
@@ -70,6 +74,7 @@ pub struct Worker {
     /// By the root of the manifest and the place.
     parts: BTreeMap<(Hex<32>, usize), ServedPart>,
     chain_id: u64,
+    clock: Clock,
     slots: u32,
     answerers: usize,
     bond: u128,
@@ -80,6 +85,8 @@ pub struct Worker {
     to_draw: Mutex<BTreeSet<(u64, JobId)>>,
     /// Offers of jobs that the node had before, for whoever answers next.
     held: Mutex<VecDeque<Offer>>,
+    /// What is still to be proven, in microseconds of proving.
+    backlog: AtomicU64,
 }
 
 impl std::fmt::Debug for Worker {
@@ -109,6 +116,7 @@ impl Worker {
             models,
             parts,
             chain_id: view.chain_id.0,
+            clock: Clock::set(view.now),
             slots: options.slots,
             answerers: options.answerers.max(1),
             bond: options.bond,
@@ -117,6 +125,7 @@ impl Worker {
             drand: options.drand.clone(),
             to_draw: Mutex::default(),
             held: Mutex::default(),
+            backlog: AtomicU64::new(0),
         })
     }
 
@@ -187,9 +196,30 @@ impl Worker {
         self.ask.max(worth(self.rate, seconds))
     }
 
-    fn check_price(&self, offer: &Offer, seconds: f64) -> Result<(), OfferError> {
+    /// Whether it pays what a proof of so many seconds is worth, and leaves time for one after those that
+    /// were promised before: what is answered and not proven costs the stake.
+    fn check_worth(&self, offer: &Offer, seconds: f64) -> Result<(), OfferError> {
+        if offer.answered {
+            return Ok(());
+        }
         let (got, least) = (offer.price.0, self.ask_for(seconds));
-        if offer.answered || got >= least { Ok(()) } else { Err(OfferError::Price { got, least }) }
+        if got < least {
+            return Err(OfferError::Price { got, least });
+        }
+        let backlog = self.backlog.load(Ordering::Relaxed);
+        let earliest = end_of_proof(self.clock.now(), backlog, seconds);
+        let latest = offer.prove_by;
+        if earliest > latest { Err(OfferError::Late { earliest, latest }) } else { Ok(()) }
+    }
+
+    /// Hands a run to the prover; waits while it is behind.
+    fn promise(
+        &self,
+        answered: Answered,
+        to_prove: &SyncSender<Answered>,
+    ) -> Result<(), TakeError> {
+        self.backlog.fetch_add(microseconds(answered.seconds), Ordering::Relaxed);
+        to_prove.send(answered).map_err(|_| TakeError::Ended)
     }
 
     /// The next offer: one that the node had before, or else a new one, after a while at most.
@@ -242,7 +272,7 @@ impl Worker {
         }
         let model = self.models.get(&offer.order.model()).ok_or(TakeError::Model)?;
         offer.check(self.chain_id, model.key())?;
-        self.check_price(&offer, model.quoted_seconds)?;
+        self.check_worth(&offer, model.quoted_seconds)?;
         let Some(input) = self.input_of(&offer, model)? else { return Ok(()) };
         let execution = Arc::new(model.run(&input.values)?);
         let mut prove_by = offer.prove_by;
@@ -260,9 +290,8 @@ impl Worker {
                 return Ok(());
             }
         }
-        // Waits while the prover is behind: no more is promised than can be proven.
-        let run = Run::Whole(execution, input.blinding);
-        to_prove.send(Answered { offer, run, prove_by }).map_err(|_| TakeError::Ended)
+        let (run, seconds) = (Run::Whole(execution, input.blinding), model.quoted_seconds);
+        self.promise(Answered { offer, run, prove_by, seconds }, to_prove)
     }
 
     /// The input of an offer; none if it is sealed and no input: then the coordinator is shown that.
@@ -289,15 +318,15 @@ impl Worker {
         to_prove: &SyncSender<Answered>,
     ) -> Result<(), TakeError> {
         part.check(self.chain_id, &offer)?;
-        self.check_price(&offer, part.quoted_seconds)?;
+        self.check_worth(&offer, part.quoted_seconds)?;
         let run = part.run(&offer)?;
         let mut prove_by = offer.prove_by;
         if !offer.answered {
             let answer = part.answer(&self.identity, &offer, &run);
             prove_by = self.hand_in_answer(&answer, offer.answer_by)?.unwrap_or(prove_by);
         }
-        let run = Run::Part(run);
-        to_prove.send(Answered { offer, run, prove_by }).map_err(|_| TakeError::Ended)
+        let (run, seconds) = (Run::Part(run), part.quoted_seconds);
+        self.promise(Answered { offer, run, prove_by, seconds }, to_prove)
     }
 
     /// Hands an answer in, again and again while the coordinator cannot be reached: if it has the
@@ -345,13 +374,14 @@ impl Worker {
 
     /// Proves what was answered, in its order.
     fn prove_all(&self, proofs: Receiver<Answered>) {
-        for Answered { offer, run, prove_by } in proofs {
+        for Answered { offer, run, prove_by, seconds } in proofs {
             let job = JobId(offer.job.0);
             match self.prove(&offer, &run) {
                 Some(Ok(proof)) => self.hand_in(job, proof, prove_by),
                 Some(Err(error)) => tracing::error!(%job, %error, "the proof failed"),
                 None => {}
             }
+            self.backlog.fetch_sub(microseconds(seconds), Ordering::Relaxed);
         }
     }
 
@@ -416,13 +446,6 @@ enum TakeError {
 fn warn(error: &ClientError, what: &str) {
     let error: &(dyn std::error::Error + 'static) = error;
     tracing::warn!(error, what);
-}
-
-/// So much a second, for so many seconds, rounded up to whole microseconds and units.
-fn worth(rate: u128, seconds: f64) -> u128 {
-    let microseconds = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX);
-    let microseconds = microseconds.as_micros().saturating_add(1);
-    rate.saturating_mul(microseconds).div_ceil(1_000_000)
 }
 
 fn pause(error: &ClientError) {

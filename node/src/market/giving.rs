@@ -13,20 +13,37 @@ use crate::{
     queue::Queue,
 };
 
-/// Whether a node wants a job, and may have it. One that is not known is looked at by who takes it.
+/// Whether a node wants a job, and may have it until `until`: no job is given that ends before. One that
+/// is not known is looked at by who takes it.
 fn may_have<W: Waiter>(
     live: &BTreeMap<JobId, Live>,
     nodes: &Nodes<W>,
     (node, job): (Address, JobId),
-    now: u64,
+    (now, until): (u64, u64),
 ) -> bool {
     live.get(&job).is_none_or(|known| {
-        let price = known.prices.at(seconds(now));
-        nodes.ask(node, known.model) <= price && known.request.is_for(node)
+        let (order, price) = (&known.request.order, known.prices.at(seconds(now)));
+        let has_time = until <= order.deadline;
+        has_time && nodes.ask(node, known.model) <= price && known.request.is_for(node)
     })
 }
 
 impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
+    /// Whether nodes can stake so much, and have time to answer.
+    pub(super) fn check_terms(&self, terms: &JobTerms, now: u64) -> Result<(), MarketError> {
+        let (most, got) = (Amount(self.rules.max_stake.into()), terms.stake);
+        if got > most {
+            return Err(MarketError::StakeTooLarge { most, got });
+        }
+        let (now, deadline) = (seconds(now), terms.deadline);
+        let least = now.saturating_add(self.rules.answer_seconds);
+        // Of one that has passed, the escrow says so.
+        if (now..least).contains(&deadline) {
+            return Err(MarketError::TooSoon { deadline, least });
+        }
+        Ok(())
+    }
+
     /// Looks for a node that takes a job, which waits.
     pub(super) fn offer_one(
         &mut self,
@@ -34,8 +51,10 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
         model: KeyDigest,
         now: u64,
     ) -> Result<(), MarketError> {
+        let until = seconds(now).saturating_add(self.rules.answer_seconds);
         let Self { live, nodes, .. } = self;
-        match nodes.choose(model, now, |nodes, node| may_have(live, nodes, (node, job), now)) {
+        let may = |nodes: &Nodes<W>, node| may_have(live, nodes, (node, job), (now, until));
+        match nodes.choose(model, now, may) {
             Some(node) => self.give(node, now).map(|_| ()),
             None => Ok(()),
         }
@@ -56,7 +75,7 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
             let Self { live, nodes, queue, .. } = self;
             let mut passed_over = false;
             let mut wanted = |job| {
-                let may = may_have(live, nodes, (node, job), now);
+                let may = may_have(live, nodes, (node, job), (now, until));
                 passed_over |= !may;
                 may
             };
@@ -149,6 +168,30 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
         }
         self.set_timer(job, terms.deadline);
         self.offer_one(job, terms.model, now)
+    }
+
+    /// Ends a job at its deadline that its node has not answered: nobody has promised anything, so the
+    /// stake goes back, and so does the price.
+    pub(super) fn expire(
+        &mut self,
+        job: JobId,
+        node: Address,
+        now: u64,
+    ) -> Result<(), MarketError> {
+        self.ledger.release(job)?;
+        self.ledger.refund(job, seconds(now))?;
+        match self.live.get(&job).and_then(|known| known.offered) {
+            Some(given) => {
+                self.nodes.lapsed(node, job, given, now);
+                self.events.push((job, Event::Lapsed { node }));
+            }
+            None => {
+                self.nodes.released(node, job);
+                self.events.push((job, Event::Returned { node }));
+            }
+        }
+        self.end(job, Event::Refunded);
+        Ok(())
     }
 
     /// Puts a job in the queue; one that the queue does not take is put there later.

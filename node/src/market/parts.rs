@@ -117,7 +117,7 @@ impl<L: Ledger, Q: Queue, W: Waiter> Market<L, Q, W> {
         if self.live.len().saturating_add(count) > limit {
             return Err(MarketError::Full { limit });
         }
-        self.check_stake(order.terms().stake)?;
+        self.check_terms(&order.terms(), now)?;
         let jobs = part_jobs(order, division)?;
         let opened: Vec<_> = jobs.iter().map(|(name, terms, _)| (*name, *terms)).collect();
         match self.ledger.open_together(&opened, seconds(now)) {

@@ -94,6 +94,7 @@ impl From<MarketError> for Refused {
             MarketError::StakeTooLarge { .. } => {
                 Self::bad("stake", "The stake is too large", error)
             }
+            MarketError::TooSoon { .. } => Self::bad("deadline", "The deadline is too soon", error),
             MarketError::Answer(_) => Self::bad("answer", "The answer is wrong", error),
             MarketError::NotLive { .. } => Self::not_found(error),
             MarketError::Reveal(_) => {

@@ -46,6 +46,8 @@ fn a_sealed_order_is_replayed_by_its_buyer_and_by_the_node_of_the_box_alone() {
     let input = input.to_str().unwrap();
     let (own, other) = (opening(folder.path(), "own"), opening(folder.path(), "other"));
     let order = ["--key", key, "--input", input, "--seal-to", &seal_to, "--input-opening", &own];
+    // Later than this market gives nodes for an answer.
+    let order = [&order[..], &["--seconds", "86400"]].concat();
     let submitted =
         market(folder.path(), &[&["job", "submit", "--market", url], &order[..]].concat());
     let said = String::from_utf8_lossy(&submitted.stdout).into_owned();

@@ -129,7 +129,9 @@ fn a_job_that_nobody_takes_is_cancelled_by_its_buyer_alone() {
 #[test]
 fn a_job_that_nobody_takes_is_refunded_at_its_deadline() {
     let folder = tempfile::tempdir().unwrap();
-    let coordinator = Coordinator::start(&config(folder.path()));
+    let mut config = config(folder.path());
+    config.rules.answer_seconds = 1;
+    let coordinator = Coordinator::start(&config);
     let (client, chain_id) = coordinator.client();
     let buyer = identity(1);
     // As short a time as the machine can take an order in.
@@ -138,7 +140,8 @@ fn a_job_that_nobody_takes_is_refunded_at_its_deadline() {
         match client.submit(&request, Wait::None) {
             Ok(_) => Some(request.order.job()),
             Err(error) => {
-                assert_eq!(error.problem(), Some("deadline-passed"));
+                let word = error.problem().unwrap();
+                assert!(["deadline-passed", "deadline"].contains(&word), "{error}");
                 None
             }
         }

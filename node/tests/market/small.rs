@@ -192,10 +192,18 @@ impl Small {
             prove_by: offer.prove_by,
             node: NODE,
         };
-        let (signature, output, trace) = (Hex([0; 64]), Vec::new(), Vec::new());
-        let signed = SignedAnswer { answer: answer.clone(), signature, output, trace, spans: None };
-        self.market.answer(signed, self.now).unwrap();
+        self.market.answer(Self::signed(answer.clone()), self.now).unwrap();
         answer
+    }
+
+    pub(crate) fn signed(answer: Answer) -> SignedAnswer {
+        let (signature, output, trace) = (Hex([0; 64]), Vec::new(), Vec::new());
+        SignedAnswer { answer, signature, output, trace, spans: None }
+    }
+
+    /// What is free of the node's bond.
+    pub(crate) fn bond(&self) -> u128 {
+        self.market.ledger().bonds[&NODE.address()]
     }
 
     pub(crate) fn reveal(&mut self, offer: &Offer) -> Result<bool, MarketError> {
