@@ -73,6 +73,7 @@ mod top_k;
 mod transforms;
 mod transposed_convolution;
 mod trees;
+mod unique;
 mod unpooling;
 mod wire;
 

@@ -8,10 +8,13 @@
 mod support;
 
 use support::near::{array, check, graph, is_near};
+use support::onnx::proto::DataType;
 use support::onnx::proto::{AttributeProto, AttributeType, GraphProto, NodeProto};
 use support::onnx::{Builder, float, floats, int, ints, noise, texts, value_info};
-use zkinfer_models::Graph;
 use zkinfer_models::graph::Op;
+use zkinfer_models::{
+    Calibration, Graph, QuantizeError, QuantizeOptions, execute, quantize, quantize_inputs,
+};
 
 const ML: &str = "ai.onnx.ml";
 
@@ -219,4 +222,143 @@ fn long_lists_of_labels_are_two_layers() {
     assert!(graph.nodes().len() < 6, "{} layers", graph.nodes().len());
     let input = array(&[1, 4], vec![0.0, 30.0, 31.0, 147.0]);
     is_near("LabelEncoder", &graph, &[input], &[vec![0.0, 15.0, -2.0, 4.0]], 0.001);
+}
+
+/// Sums over the segments of a graph, as tf2onnx writes them: what is constant is sorted and counted
+/// when the file is read, of any length.
+#[test]
+fn constants_are_sorted_and_counted() {
+    let ids = [3, 1, 3, 2, 1, 1];
+    let unique = |attributes: &[AttributeProto], taken: &str| {
+        let model = Builder::new(13).input("x", &[1, 8]).integers("ids", &ids);
+        let model = model.node("Unique", &["ids"], &["y", "first", "which", "counts"], attributes);
+        model.node("Gather", &["x", taken], &["z"], &[int("axis", 1)]).output("z")
+    };
+    let top = |largest: i64, taken: &str| {
+        let long: Vec<i64> = (0..300).map(|place| place * 7 % 300).collect();
+        let model = Builder::new(13).input("x", &[1, 300]).integers("ids", &long);
+        let model = model.integers("three", &[3]);
+        let model = model.node(
+            "TopK",
+            &["ids", "three"],
+            &["values", "places"],
+            &[int("largest", largest)],
+        );
+        model.node("Gather", &["x", taken], &["z"], &[int("axis", 1)]).output("z")
+    };
+    let unsorted = [int("sorted", 0)];
+    for (model, places) in [
+        (unique(&[], "y"), &[1, 2, 3][..]),
+        (unique(&[], "first"), &[1, 3, 0]),
+        (unique(&[], "which"), &[2, 0, 2, 1, 0, 0]),
+        (unique(&[int("axis", 0)], "counts"), &[3, 1, 2]),
+        (unique(&unsorted, "y"), &[3, 1, 2]),
+        (unique(&unsorted, "first"), &[0, 1, 3]),
+        (unique(&unsorted, "which"), &[0, 1, 0, 2, 1, 1]),
+        (unique(&unsorted, "counts"), &[2, 3, 1]),
+        (top(1, "values"), &[299, 298, 297]),
+        (top(1, "places"), &[257, 214, 171]),
+        (top(0, "values"), &[0, 1, 2]),
+        (top(0, "places"), &[0, 43, 86]),
+    ] {
+        let graph = graph("constant", &model);
+        let x = noise("x", graph.inputs()[0].len());
+        let expected = places.iter().map(|&place| x[place]).collect();
+        is_near("constant", &graph, &[array(&[1, x.len()], x)], &[expected], 0.002);
+    }
+    // Slices are compared element by element; pairs 2, 1 and 2, 0 and 1, 5 and 2, 1.
+    let model = Builder::new(13).input("x", &[1, 6]);
+    let model = model.ints_shaped("pairs", &[2, 4], &[2, 2, 1, 2, 1, 0, 5, 1]);
+    let model = model.node("Unique", &["pairs"], &["y"], &[int("axis", 1)]);
+    let model = model.node("Gather", &["x", "y"], &["z"], &[int("axis", 1)]).output("z");
+    let x = noise("x", 6);
+    let expected = [1, 2, 2, 5, 0, 1].map(|place| x[place]).to_vec();
+    is_near("slices", &graph("slices", &model), &[array(&[1, 6], x)], &[expected], 0.002);
+    let computed = Builder::new(13).input("x", &[1, 6]).node("Unique", &["x"], &["y"], &[]);
+    let refused = Graph::from_onnx_bytes(&computed.output("y").bytes()).unwrap_err();
+    assert!(refused.to_string().contains("the size of its result"), "{refused}");
+}
+
+/// TensorFlow counts in 32 bits: what is of 64 becomes so, and an input then holds no other numbers.
+#[test]
+fn wide_integers_become_those_of_32_bits() {
+    let of = |elem_type: DataType| {
+        let mut model = Builder::new(13).input("i", &[1, 3]).random("w", &[3, 2]);
+        let input = model.graph().input[0].r#type.as_mut().unwrap();
+        input.tensor_type.as_mut().unwrap().elem_type = elem_type as i32;
+        let word = int("to", DataType::Int32 as i64);
+        let model = model.node("Cast", &["i"], &["word"], &[word]);
+        let model = model.node("Cast", &["word"], &["x"], &[int("to", DataType::Float as i64)]);
+        model.node("MatMul", &["x", "w"], &["y"], &[]).output("y")
+    };
+    for elem_type in [DataType::Int64, DataType::Uint32] {
+        let graph = graph("wide", &of(elem_type));
+        let w = noise("w", 6);
+        let x = [7.0, 2.0, 5.0];
+        let expected = (0..2).map(|c| (0..3).map(|k| x[k] * w[2 * k + c]).sum()).collect();
+        is_near("wide", &graph, &[array(&[1, 3], x.to_vec())], &[expected], 0.01);
+        let large = [array(&[1, 3], vec![2.5e9, 0.0, 1.0])];
+        let calibration = Calibration::from_samples(&graph, &[large.to_vec()]).unwrap();
+        let refused = quantize(&graph, &calibration, &QuantizeOptions::default()).unwrap_err();
+        assert!(matches!(refused, QuantizeError::WrapsAround { .. }), "{refused}");
+        let calibration = Calibration::from_samples(&graph, &[vec![array(&[1, 3], vec![9.0; 3])]]);
+        let quantized =
+            quantize(&graph, &calibration.unwrap(), &QuantizeOptions::default()).unwrap();
+        let refused = quantize_inputs(&quantized, &large).unwrap_err();
+        assert!(refused.to_string().contains("outside"), "{refused}");
+    }
+    let places = Builder::new(13).input("x", &[1, 5]).integers("two", &[2]);
+    let places = places.node("TopK", &["x", "two"], &["values", "places"], &[]);
+    let word = int("to", DataType::Int32 as i64);
+    let places = places.node("Cast", &["places"], &["y"], &[word]).output("y");
+    let x = array(&[1, 5], vec![0.1, 0.9, 0.3, 0.7, 0.2]);
+    is_near("places", &graph("places", &places), &[x], &[vec![1.0, 3.0]], 0.002);
+    let narrow = Builder::new(13).input("x", &[1, 5]).node("ArgMax", &["x"], &["i"], &[]);
+    let byte = int("to", DataType::Int8 as i64);
+    let narrow = narrow.node("Cast", &["i"], &["y"], &[byte]).output("y");
+    let refused = Graph::from_onnx_bytes(&narrow.bytes()).unwrap_err();
+    assert!(refused.to_string().contains("a cast to a smaller integer type"), "{refused}");
+}
+
+/// TFLite's dynamic quantization quantizes biases, too, which are constants.
+#[test]
+fn constants_are_quantized_by_their_range() {
+    let numbers = [-1.0, 0.0, 2.0, 0.31, 1.999];
+    let model = Builder::new(11).input("x", &[1, 5]).reals("c", &[5], &numbers);
+    let model = model.node("DynamicQuantizeLinear", &["c"], &["codes", "scale", "zero"], &[]);
+    let model = model.node("DequantizeLinear", &["codes", "scale", "zero"], &["d"], &[]);
+    let model = model.node("Mul", &["x", "d"], &["y"], &[]).output("y");
+    let x = noise("x", 5);
+    let unit = 3.0 / 255.0;
+    // Codes 0, 85, 255, 111 and 255 with the zero point 85.
+    let expected =
+        x.iter().zip([-85.0, 0.0, 170.0, 26.0, 170.0]).map(|(x, code)| x * code * unit).collect();
+    is_near("codes", &graph("codes", &model), &[array(&[1, 5], x)], &[expected], 0.002);
+}
+
+/// A Gaussian kernel is near 1 at few of its centres and nothing at the others: what is far does not
+/// cost the near ones their digits.
+#[test]
+fn an_exponential_far_below_its_largest_is_nothing() {
+    let centres: Vec<f32> = (0..30).map(|at| if at < 6 { 0.5 } else { at as f32 - 17.0 }).collect();
+    let model = Builder::new(13).input("x", &[1, 1, 6]).reals("centres", &[1, 5, 6], &centres);
+    let model = model.node("Sub", &["x", "centres"], &["d"], &[]);
+    let model = model.node("Mul", &["d", "d"], &["s"], &[]).integers("last", &[-1]);
+    let model = model.node("ReduceSum", &["s", "last"], &["sum"], &[int("keepdims", 0)]);
+    let model = model.reals("half", &[], &[-0.5]).node("Mul", &["sum", "half"], &["a"], &[]);
+    let model = model.node("Exp", &["a"], &["y"], &[]).output("y");
+    let graph = graph("kernel", &model);
+    let samples: Vec<_> =
+        (0..8u8).map(|i| vec![array(&[1, 1, 6], vec![f32::from(i) / 4.0; 6])]).collect();
+    let calibration = Calibration::from_samples(&graph, &samples).unwrap();
+    let options = QuantizeOptions { activation_bits: 16, ..QuantizeOptions::default() };
+    let quantized = quantize(&graph, &calibration, &options).unwrap();
+    for sample in &samples {
+        let float = graph.run_float(sample).unwrap();
+        let execution = execute(&quantized, &quantize_inputs(&quantized, sample).unwrap()).unwrap();
+        let whole = quantized.dequantize(&execution);
+        for (whole, float) in whole[0].iter().zip(&float[0]) {
+            assert!((whole - float).abs() < 0.02, "{whole}, expected {float}");
+        }
+    }
 }

@@ -79,9 +79,33 @@ fn tensor_converted(
             (Some((lo, hi)), Some((to_lo, to_hi))) if to_lo <= lo && hi <= to_hi => {
                 Ok(value.with_element(to))
             }
+            _ if is_wide(from) && to == WORD => {
+                importer.narrow_input(tensor);
+                Ok(value.with_element(to))
+            }
             _ => Err(node.unsupported(
-                "a cast to a smaller integer type, which wraps around; cast to float or int64",
+                "a cast to a smaller integer type, which wraps around; cast to float, int64 or int32",
             )),
         },
+    }
+}
+
+/// Integers of 32 bits, whose arithmetic is that of whole numbers here.
+const WORD: Element = Element::Integer { bits: 32, signed: true };
+
+fn is_wide(element: Element) -> bool {
+    matches!(element, Element::Integer { bits: 32.., .. })
+}
+
+/// Integers of so many bits are exact in single precision.
+const HELD: i64 = 1 << 24;
+
+impl Importer {
+    /// What is computed does not reach beyond 32 bits, but an input could: it holds no such number.
+    fn narrow_input(&mut self, tensor: Tensor) {
+        let root = self.root_of(tensor.id);
+        if let Some(held) = self.graph.whole_inputs.get_mut(&root) {
+            *held = [held[0].max(-HELD), held[1].min(HELD)];
+        }
     }
 }

@@ -138,15 +138,41 @@ fn is_uniform(constant: &Constant) -> bool {
 /// `DynamicQuantizeLinear`: what reads the codes reads the numbers themselves, with a scale of 1,
 /// which are within half a code of what a runtime computes with.
 fn dynamic(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
+    if let Value::Constant(constant) = node.operand(0)? {
+        return dynamically_quantized(node, importer, constant);
+    }
     let shape = importer.shape_of(node.operand(0)?);
     let codes = importer.reshaped(node, node.operand(0)?, shape)?;
-    let Value::Tensor(tensor) = &codes else {
-        return Err(node.wrong_operand(0, "computed from the input"));
-    };
+    let Value::Tensor(tensor) = &codes else { return Err(node.computed_operand(0)) };
     importer.codes.insert(tensor.id, Codes::Dynamic);
     let scale = Constant::reals(Vec::new(), vec![1.0]).into();
     let zero = Constant { shape: Vec::new(), data: Data::Integer(vec![0]) }.into();
     Ok(vec![codes.with_element(Element::Integer { bits: 8, signed: false }), scale, zero])
+}
+
+/// The codes of a constant, with the scale and the zero point that its range gives.
+fn dynamically_quantized(
+    node: &OnnxNode<'_>,
+    importer: &mut Importer,
+    constant: &Constant,
+) -> Lowered {
+    importer.budget.elements(&node.name, &constant.shape)?;
+    let numbers: Vec<f32> = constant.to_reals().into_iter().map(narrow).collect();
+    let lo = numbers.iter().copied().fold(0.0, f32::min);
+    let hi = numbers.iter().copied().fold(0.0, f32::max);
+    let scale = if lo < hi { (hi - lo) / 255.0 } else { 1.0 };
+    let zero = integer(f64::from((-lo / scale).clamp(0.0, 255.0).round_ties_even()));
+    let code =
+        |number: &f32| Rule::of_real(scale, f64::from(*number)).saturating_add(zero).clamp(0, 255);
+    let codes = Data::Integer(numbers.iter().map(code).collect());
+    for output in node.outputs().iter().step_by(2) {
+        importer.set_kind(output, Element::Integer { bits: 8, signed: false });
+    }
+    Ok(vec![
+        Constant { shape: constant.shape.clone(), data: codes }.into(),
+        Constant::reals(Vec::new(), vec![f64::from(scale)]).into(),
+        Constant { shape: Vec::new(), data: Data::Integer(vec![zero]) }.into(),
+    ])
 }
 
 /// A factor of an integer product less its zero point, which may be one for each column of a

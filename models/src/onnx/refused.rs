@@ -3,14 +3,13 @@
 /// Operations of one kind: their domain, their names, and what is told of them.
 type Kind = (&'static str, &'static [&'static str], &'static str);
 
+/// Of operations whose results have a size that no file tells.
+pub(super) const SIZE_DEPENDS: &str = "the size of its result depends on the input, and no shape of a proof does; export the model up \
+     to the node before it, and run this step outside the proof on the outputs that are proved";
+
 /// Every operation of the standard that is not in the table of operations.
 pub(super) const REFUSED: &[Kind] = &[
-    (
-        "",
-        &["NonMaxSuppression", "Unique"],
-        "the size of its result depends on the input, and no shape of a proof does; export the model \
-         up to the node before it, and run this step outside the proof on the outputs that are proved",
-    ),
+    ("", &["NonMaxSuppression"], SIZE_DEPENDS),
     (
         "",
         &["ImageDecoder"],

@@ -6,7 +6,7 @@ use super::{
     deformed, elements, flex_attention, fused, integers, labels, linear_attention, logic, losses,
     machine_learning, matrix, movement, n_grams, normalization, padding, pooling, products,
     qlinear, quantization, recurrent, reduction, reshaping, resize, sampling, scatter, selection,
-    sequences, svm, top_k, transforms, transposed_convolution, trees, unpooling,
+    sequences, svm, top_k, transforms, transposed_convolution, trees, unique, unpooling,
 };
 
 const FAMILIES: &[&[Operator]] = &[
@@ -52,6 +52,7 @@ const FAMILIES: &[&[Operator]] = &[
     transforms::OPERATORS,
     transposed_convolution::OPERATORS,
     trees::OPERATORS,
+    unique::OPERATORS,
     unpooling::OPERATORS,
 ];
 
@@ -110,7 +111,8 @@ mod tests {
             "nothing",
             "none",
             "BlackmanWindow Constant ConstantOfShape EyeLike HammingWindow HannWindow If \
-             IsInf IsNaN MelWeightMatrix NonZero OptionalHasElement Range SequenceLength Shape Size",
+             IsInf IsNaN MelWeightMatrix NonZero OptionalHasElement Range SequenceLength Shape Size \
+             Unique",
         ],
         [
             "C",

@@ -1,7 +1,7 @@
 //! `TopK`: places by the number of elements that come before each.
 
 use super::compose::{Lowered, count};
-use super::constant::Constant;
+use super::constant::{Constant, Data};
 use super::element::Element;
 use super::error::ImportError;
 use super::importer::Importer;
@@ -38,6 +38,9 @@ fn top_k(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
     let size = shape[axis];
     let wanted = usize::try_from(wanted).ok().filter(|wanted| (1..=size).contains(wanted));
     let wanted = wanted.ok_or_else(|| node.wrong_operand(1, "1 to the length of the axis"))?;
+    if let Value::Constant(constant) = &value {
+        return Ok(of_constant(constant, axis, wanted, largest));
+    }
     if size > LONGEST {
         return Err(node.unsupported(
             "an axis of more than 256 elements; prove the elements, and take the largest of the claim's",
@@ -68,6 +71,32 @@ fn top_k(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
         results.push(importer.transposed(node, &result, &back)?.with_element(kind));
     }
     Ok(results)
+}
+
+/// The first elements of each line of a constant, and their places.
+fn of_constant(constant: &Constant, axis: usize, wanted: usize, largest: bool) -> Vec<Value> {
+    let mut shape = constant.shape.clone();
+    let (size, after) = (shape[axis], shape[axis + 1..].iter().product::<usize>());
+    let before: usize = shape[..axis].iter().product();
+    shape[axis] = wanted;
+    let (mut chosen, mut places) = (vec![0; before * wanted * after], Vec::new());
+    places.resize(chosen.len(), 0);
+    for (outer, inner) in (0..before).flat_map(|outer| (0..after).map(move |inner| (outer, inner)))
+    {
+        let element = |place: usize| (outer * size + place) * after + inner;
+        let mut line: Vec<usize> = (0..size).collect();
+        line.sort_by(|&one, &other| {
+            let order = constant.order(element(one), element(other));
+            if largest { order.reverse() } else { order }
+        });
+        for (rank, &place) in line[..wanted].iter().enumerate() {
+            let at = (outer * wanted + rank) * after + inner;
+            chosen[at] = element(place);
+            places[at] = i64::try_from(place).unwrap_or(i64::MAX);
+        }
+    }
+    let places = Constant { shape: shape.clone(), data: Data::Integer(places) };
+    vec![constant.elements_at(&chosen, shape).into(), places.into()]
 }
 
 impl Importer {

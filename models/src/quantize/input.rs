@@ -3,7 +3,7 @@
 use crate::calibration::{Calibration, CalibrationSource};
 use crate::error::QuantizeError;
 use crate::graph::{Graph, Op, Sums};
-use crate::numbers::{power_of_two, real};
+use crate::numbers::{integer, power_of_two, real};
 use crate::quantizer::options::QuantizeOptions;
 use crate::quantizer::{Format, usable};
 use crate::tensor::{Rounding, TensorId};
@@ -58,6 +58,7 @@ impl InputFormats<'_> {
         if let Some(whole) = self.whole_format(id)? {
             return Ok((whole, Vec::new()));
         }
+        self.check_type(id)?;
         let format = self.input_format(id)?;
         let columns = self.column_scales(id, format)?;
         let wider = Format { scale: format.scale / 2.0, lo: 4 * format.lo, hi: 4 * format.hi + 3 };
@@ -101,6 +102,18 @@ impl InputFormats<'_> {
         let signed = least < 0 && (range.lo < 0.0 || self.is_single());
         let lo = if signed { least.max(-power_of_two(bits)) } else { 0 };
         Ok(Some(Format { scale: 1.0, lo, hi: most.min(power_of_two(bits) - 1) }))
+    }
+
+    /// Refuses an input whose samples hold numbers that its type does not.
+    fn check_type(&self, id: TensorId) -> Result<(), QuantizeError> {
+        let Some(bounds) = self.graph.whole_bounds(id) else { return Ok(()) };
+        let name = &self.graph.tensor(id).name;
+        let range = usable(name, self.calibration.inputs.get(name).map(|input| input.range))?;
+        if real(bounds[0]) <= range.lo && range.hi <= real(bounds[1]) {
+            return Ok(());
+        }
+        let got = [integer(range.lo.floor()), integer(range.hi.ceil())];
+        Err(QuantizeError::WrapsAround { layer: name.clone(), got, bounds })
     }
 
     /// Whether nothing but layers reads an input.

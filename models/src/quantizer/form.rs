@@ -236,6 +236,11 @@ impl Quantizer<'_> {
         }
         let (lo, hi) = function.domain();
         window = window.within(Range { lo, hi });
+        if function == Activation::Exp {
+            // So far below the largest result, the others are less than half a unit of it.
+            let nothing = std::f64::consts::LN_2 * f64::from(bits + 1);
+            window.lo = window.lo.max(window.hi.min(seen.hi) - nothing);
+        }
         let image = |range: Range| {
             let (lo, hi) = function.image(range.lo, range.hi);
             Range { lo, hi }.magnitude()

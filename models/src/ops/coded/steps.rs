@@ -149,10 +149,14 @@ pub(super) fn stabbed(factor: i64, intervals: Vec<(i64, i64)>, has_offset: bool)
     begins.sort_unstable();
     ends.sort_unstable();
     let mut best = Line { factor, offset: 0, misplaced: usize::MAX };
+    let mut ended = 0;
     for (place, &offset) in begins.iter().enumerate() {
-        let begun = begins.partition_point(|&from| from <= offset).max(place);
-        let ended = ends.partition_point(|&to| to <= offset);
-        let misplaced = intervals.len() - (begun - ended);
+        // Of equal beginnings the last one counts them all.
+        if begins.get(place + 1) == Some(&offset) {
+            continue;
+        }
+        ended += ends[ended..].iter().take_while(|to| **to <= offset).count();
+        let misplaced = intervals.len() - (place + 1 - ended);
         if misplaced < best.misplaced && offset > i64::MIN {
             best = Line { factor, offset, misplaced };
         }
