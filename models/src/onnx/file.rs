@@ -224,8 +224,9 @@ impl OnnxFile {
         let mut reasons = check::graph(proto, &nodes);
         let inputs = super::input::resolve(&self.inputs, options, &mut reasons);
         let on_codes = super::qdq::on_codes(nodes.clone(), proto);
-        let check = (sets, check::check_node as super::operators::Check);
-        let mut draft = importer::import(proto, &on_codes, &inputs, check, reasons)?;
+        let check = check::check_node as super::operators::Check;
+        let rules = (sets, check, super::recognized::recognize as super::operators::Recognize);
+        let mut draft = importer::import(proto, &on_codes, &inputs, rules, reasons)?;
         draft.digest = graph_digest::graph_digest(proto, &nodes, &inputs)?;
         draft.fuse();
         Ok(draft.legalize())

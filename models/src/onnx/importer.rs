@@ -15,10 +15,11 @@ use super::functions::FlatNode;
 use super::input::Input;
 use super::limits::Budget;
 use super::node::{OnnxNode, Tensor, Value};
-use super::operators::{Check, CodesIn};
+use super::operators::{Check, CodesIn, Recognize};
 use super::order::dependency_order;
 use super::proto::GraphProto;
 use super::sets::OperatorSets;
+use super::step::Step;
 use crate::graph::{Activate, Draft, FixedInput, Node, Op, TensorSpec, alias};
 use crate::quantized::TensorId;
 use crate::view::View;
@@ -48,22 +49,27 @@ pub(super) struct Importer {
     texts: Vec<Vec<String>>,
     /// What the columns of values are about, by the names of these.
     columns: HashMap<String, Vec<String>>,
+    /// What tensors are on the way to a normalization.
+    pub(super) steps: HashMap<TensorId, Step>,
     reasons: Vec<ImportError>,
     sets: OperatorSets,
     check: Check,
+    recognize: Recognize,
     /// Nodes of graphs inside nodes, so far.
     inner_nodes: usize,
 }
 
-/// Lowers a graph, nodes by the operations that `check` finds; `reasons` are those found before.
+/// Lowers a graph, nodes by the operations that `check` finds, what they are together by `recognize`;
+/// `reasons` are those found before.
 pub(super) fn import(
     proto: &GraphProto,
     nodes: &[FlatNode<'_>],
     inputs: &[Input],
-    (sets, check): (OperatorSets, Check),
+    (sets, check, recognize): (OperatorSets, Check, Recognize),
     reasons: Vec<ImportError>,
 ) -> Result<Draft, Refusals> {
-    let mut importer = Importer { reasons, sets, ..Importer::new(Budget::of(proto), check) };
+    let mut importer =
+        Importer { reasons, sets, ..Importer::new(Budget::of(proto), check, recognize) };
     importer.outputs = proto.output.iter().map(|output| output.name.clone()).collect();
     importer.add_initializers(proto)?;
     for input in &proto.input {
@@ -81,7 +87,7 @@ pub(super) fn import(
 
 /// Building the graph.
 impl Importer {
-    fn new(budget: Budget, check: Check) -> Self {
+    fn new(budget: Budget, check: Check, recognize: Recognize) -> Self {
         Self {
             graph: Draft::empty(),
             budget,
@@ -95,9 +101,11 @@ impl Importer {
             sequences: HashMap::new(),
             texts: Vec::new(),
             columns: HashMap::new(),
+            steps: HashMap::new(),
             reasons: Vec::new(),
             sets: OperatorSets::default(),
             check,
+            recognize,
             inner_nodes: 0,
         }
     }
@@ -376,6 +384,9 @@ impl Importer {
         }
         let results = self.results(&node, operator);
         let mut results = results.map_err(|reason| self.naming_input(&node, reason))?;
+        if operator.domain.is_empty() {
+            (self.recognize)(&node, self, &mut results)?;
+        }
         if operator.codes == CodesIn::Moved {
             self.move_codes(node.optional(0), &results);
         }

@@ -113,11 +113,13 @@ fn log_softmax(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
 }
 
 /// What a normalization does to each group of elements.
-struct Statistics {
-    axes: Vec<usize>,
-    epsilon: f64,
+pub(super) struct Statistics {
+    /// Over which axes.
+    pub(super) axes: Vec<usize>,
+    /// What is added to the variance.
+    pub(super) epsilon: f64,
     /// Whether the mean is taken off.
-    is_centered: bool,
+    pub(super) is_centered: bool,
 }
 
 impl Statistics {
@@ -148,7 +150,7 @@ impl Statistics {
     }
 
     /// `(x − mean) / √(variance + epsilon)`.
-    fn normalize(
+    pub(super) fn normalize(
         &self,
         node: &OnnxNode<'_>,
         importer: &mut Importer,
@@ -199,7 +201,7 @@ impl Statistics {
 }
 
 /// `value · scale + shift`, each where it is given.
-fn scaled_and_shifted(
+pub(super) fn scaled_and_shifted(
     node: &OnnxNode<'_>,
     importer: &mut Importer,
     value: Value,

@@ -5,13 +5,17 @@ use super::compose::Lowered;
 use super::error::ImportError;
 use super::functions::FlatNode;
 use super::importer::Importer;
-use super::node::OnnxNode;
+use super::node::{OnnxNode, Value};
 
 /// Adds a node's operations to the graph and returns its outputs, in order.
 pub(super) type Lower = fn(&OnnxNode<'_>, &mut Importer) -> Lowered;
 
 /// The operation of a node, whose attributes are known, or why there is none.
 pub(super) type Check = fn(&FlatNode<'_>) -> Result<&'static Operator, ImportError>;
+
+/// Takes the results of a node as a step of something larger, whose last step it replaces.
+pub(super) type Recognize =
+    fn(&OnnxNode<'_>, &mut Importer, &mut [Value]) -> Result<(), ImportError>;
 
 /// An operation that can be imported.
 #[derive(Debug)]

@@ -33,7 +33,7 @@ impl Importer {
         let data = node.constant(0)?;
         node.has_elements(&data.shape)?;
         let budget = std::mem::replace(&mut self.budget, Budget::new());
-        let mut scratch = Self::new(budget, self.check);
+        let mut scratch = Self::new(budget, self.check, self.recognize);
         let id = scratch.add_tensor("x", data.shape.clone());
         scratch.graph.inputs.push(id);
         let mut operands = node.operands().to_vec();
