@@ -304,8 +304,8 @@ fn wide_integers_become_those_of_32_bits() {
         let calibration = Calibration::from_samples(&graph, &[vec![array(&[1, 3], vec![9.0; 3])]]);
         let quantized =
             quantize(&graph, &calibration.unwrap(), &QuantizeOptions::default()).unwrap();
-        let refused = quantize_inputs(&quantized, &large).unwrap_err();
-        assert!(refused.to_string().contains("outside"), "{refused}");
+        // As any input beyond its range, of which the command warns.
+        assert_eq!(quantize_inputs(&quantized, &large).unwrap(), [[31, 0, 1]]);
     }
     let places = Builder::new(13).input("x", &[1, 5]).integers("two", &[2]);
     let places = places.node("TopK", &["x", "two"], &["values", "places"], &[]);
