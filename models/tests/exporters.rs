@@ -363,81 +363,85 @@ fn an_exponential_far_below_its_largest_is_nothing() {
     }
 }
 
+/// What the normalizations below read.
+fn start() -> Builder {
+    let model = Builder::new(13).input("x", &[2, 3, 8]).random("gamma", &[8]);
+    let model = model.random("beta", &[8]).reals("epsilon", &[], &[0.01]);
+    model.reals("two", &[], &[2.0]).reals("one", &[], &[1.0]).reals("none", &[], &[0.0])
+}
+
+/// The mean `m`, the distance `d` from it, and the deviation `r`.
+fn statistics(axis: i64, epsilon: &str) -> Builder {
+    let model = start().node("ReduceMean", &["x"], &["m"], &[ints("axes", &[-1])]);
+    let model = model.node("Sub", &["x", "m"], &["d"], &[]);
+    let model = model.node("Mul", &["d", "d"], &["s"], &[]);
+    let model = model.node("ReduceMean", &["s"], &["v"], &[ints("axes", &[axis])]);
+    let model = model.node("Add", &["v", epsilon], &["e"], &[]);
+    model.node("Sqrt", &["e"], &["r"], &[])
+}
+
+fn torch(model: Builder) -> Builder {
+    let model = model.node("Div", &["d", "r"], &["n"], &[]);
+    let model = model.node("Mul", &["n", "gamma"], &["scaled"], &[]);
+    model.node("Add", &["scaled", "beta"], &["y"], &[]).output("y")
+}
+
+/// `x · (γ / r) + (β − m · (γ / r))`, where Keras negates the mean first.
+fn tensorflow(model: Builder, factor: &str, negates_first: bool) -> Builder {
+    let model = model.node("Reciprocal", &["r"], &["i"], &[]);
+    let model = model.node("Mul", &["i", "gamma"], &["f"], &[]);
+    let model = model.node("Mul", &["i", "beta"], &["g"], &[]);
+    let model = model.node("Mul", &["x", "f"], &["xf"], &[]).node("Neg", &["m"], &["k"], &[]);
+    let model = match negates_first {
+        true => {
+            let model = model.node("Mul", &["k", factor], &["kf"], &[]);
+            model.node("Add", &["kf", "beta"], &["o"], &[])
+        }
+        false => {
+            let model = model.node("Mul", &["m", factor], &["mf"], &[]);
+            model.node("Sub", &["beta", "mf"], &["o"], &[])
+        }
+    };
+    model.node("Add", &["xf", "o"], &["y"], &[]).output("y")
+}
+
+fn root_mean_square(divides: bool) -> Builder {
+    let model = start().node("Pow", &["x", "two"], &["s"], &[]);
+    let model = model.node("ReduceMean", &["s"], &["v"], &[ints("axes", &[-1])]);
+    let model = model.node("Add", &["epsilon", "v"], &["e"], &[]);
+    let model = model.node("Sqrt", &["e"], &["r"], &[]);
+    let model = match divides {
+        true => model.node("Div", &["x", "r"], &["n"], &[]),
+        false => {
+            let model = model.node("Div", &["one", "r"], &["i"], &[]);
+            model.node("Mul", &["i", "x"], &["n"], &[])
+        }
+    };
+    model.node("Mul", &["n", "gamma"], &["y"], &[]).output("y")
+}
+
+/// What they give.
+fn normalized(x: &[f32], is_centred: bool) -> Vec<f32> {
+    let [gamma, beta] = ["gamma", "beta"].map(|name| noise(name, 8));
+    let row = |row: &[f32]| -> Vec<f32> {
+        let mean = if is_centred { row.iter().sum::<f32>() / 8.0 } else { 0.0 };
+        let variance = row.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / 8.0;
+        let number = |at: usize| (row[at] - mean) / (variance + 0.01).sqrt() * gamma[at];
+        (0..8).map(|at| number(at) + if is_centred { beta[at] } else { 0.0 }).collect()
+    };
+    x.chunks(8).flat_map(row).collect()
+}
+
 /// Files before operator set 17, and TensorFlow's of any, have a normalization as its steps.
 #[test]
 fn steps_of_a_normalization_are_one() {
-    let start = || {
-        let model = Builder::new(13).input("x", &[2, 3, 8]).random("gamma", &[8]);
-        let model = model.random("beta", &[8]).reals("epsilon", &[], &[0.01]);
-        model.reals("two", &[], &[2.0]).reals("one", &[], &[1.0]).reals("none", &[], &[0.0])
-    };
-    let last = [ints("axes", &[-1])];
-    let statistics = |model: Builder, axes: &[AttributeProto], epsilon: &str| {
-        let model = model.node("ReduceMean", &["x"], &["m"], &last);
-        let model = model.node("Sub", &["x", "m"], &["d"], &[]);
-        let model = model.node("Mul", &["d", "d"], &["s"], &[]);
-        let model = model.node("ReduceMean", &["s"], &["v"], axes);
-        let model = model.node("Add", &["v", epsilon], &["e"], &[]);
-        model.node("Sqrt", &["e"], &["r"], &[])
-    };
-    let torch = |model: Builder| {
-        let model = model.node("Div", &["d", "r"], &["n"], &[]);
-        let model = model.node("Mul", &["n", "gamma"], &["scaled"], &[]);
-        model.node("Add", &["scaled", "beta"], &["y"], &[]).output("y")
-    };
-    // `x · (γ / r) + (β − m · (γ / r))`, where Keras negates the mean first.
-    let tensorflow = |model: Builder, other: &str, negates_first: bool| {
-        let model = model.node("Reciprocal", &["r"], &["i"], &[]);
-        let model = model.node("Mul", &["i", "gamma"], &["f"], &[]);
-        let model = model.node("Mul", &["i", "beta"], &["g"], &[]);
-        let model = model.node("Mul", &["x", "f"], &["xf"], &[]).node("Neg", &["m"], &["k"], &[]);
-        let model = match negates_first {
-            true => {
-                let model = model.node("Mul", &["k", other], &["kf"], &[]);
-                model.node("Add", &["kf", "beta"], &["o"], &[])
-            }
-            false => {
-                let model = model.node("Mul", &["m", other], &["mf"], &[]);
-                model.node("Sub", &["beta", "mf"], &["o"], &[])
-            }
-        };
-        model.node("Add", &["xf", "o"], &["y"], &[]).output("y")
-    };
-    let root_mean_square = |division: bool| {
-        let model = start().node("Pow", &["x", "two"], &["s"], &[]);
-        let model = model.node("ReduceMean", &["s"], &["v"], &last);
-        let model = model.node("Add", &["epsilon", "v"], &["e"], &[]);
-        let model = model.node("Sqrt", &["e"], &["r"], &[]);
-        let model = match division {
-            true => model.node("Div", &["x", "r"], &["n"], &[]),
-            false => {
-                let model = model.node("Div", &["one", "r"], &["i"], &[]);
-                model.node("Mul", &["i", "x"], &["n"], &[])
-            }
-        };
-        model.node("Mul", &["n", "gamma"], &["y"], &[]).output("y")
-    };
     let is_one = |graph: &Graph| {
         let is = |op: &Op| matches!(op, Op::Normalize(_));
         let products = graph.nodes().iter().any(|node| matches!(node.op, Op::Mul(_)));
         graph.nodes().iter().filter(|node| is(&node.op)).count() == 1 && !products
     };
     let x = noise("x", 48);
-    let [gamma, beta] = ["gamma", "beta"].map(|name| noise(name, 8));
-    let normalized = |is_centred: bool| -> Vec<f32> {
-        let rows = x.chunks(8).flat_map(|row| {
-            let mean = if is_centred { row.iter().sum::<f32>() / 8.0 } else { 0.0 };
-            let variance = row.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / 8.0;
-            row.iter().map(move |x| (x - mean) / (variance + 0.01).sqrt()).collect::<Vec<_>>()
-        });
-        rows.collect()
-    };
-    let of = |is_centred: bool| -> Vec<f32> {
-        let numbers = normalized(is_centred).into_iter().enumerate();
-        let shift = |at: usize| if is_centred { beta[at % 8] } else { 0.0 };
-        numbers.map(|(at, n)| n * gamma[at % 8] + shift(at)).collect()
-    };
-    let layer = || statistics(start(), &last, "epsilon");
+    let layer = || statistics(-1, "epsilon");
     for (name, model, is_centred) in [
         ("torch", torch(layer()), true),
         ("Keras", tensorflow(layer(), "f", true), true),
@@ -447,13 +451,14 @@ fn steps_of_a_normalization_are_one() {
     ] {
         let graph = graph(name, &model);
         assert!(is_one(&graph), "{name}");
-        is_near(name, &graph, &[array(&[2, 3, 8], x.clone())], &[of(is_centred)], 0.02);
+        let expected = normalized(&x, is_centred);
+        is_near(name, &graph, &[array(&[2, 3, 8], x.clone())], &[expected], 0.02);
     }
     // What only looks so stays what it is: another factor, other axes, no epsilon.
     for (name, model) in [
         ("factors", tensorflow(layer(), "g", true)),
-        ("axes", torch(statistics(start(), &[ints("axes", &[1])], "epsilon"))),
-        ("epsilon", torch(statistics(start(), &last, "none"))),
+        ("axes", torch(statistics(1, "epsilon"))),
+        ("epsilon", torch(statistics(-1, "none"))),
     ] {
         assert!(!is_one(&graph(name, &model)), "{name}");
     }
