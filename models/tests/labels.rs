@@ -134,3 +134,13 @@ fn texts_that_no_key_can_have_are_refused() {
          256 bytes each"
     );
 }
+
+/// A list of texts is read in time that grows with it, and no faster.
+#[test]
+fn a_tensor_of_many_texts_is_read() {
+    let many: Vec<String> = (0..200_000).map(|at| format!("class {at}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let model = with_texts(classifier(texts("classlabels_strings", &SPECIES)), "many", &many);
+    let graph = graph("many texts", &model.output("label"));
+    assert_eq!(graph.classes()["label"], ClassNames::Values(names(&SPECIES)));
+}

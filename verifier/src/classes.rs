@@ -2,7 +2,10 @@
 
 use alloc::{string::String, vec::Vec};
 
-use crate::{error::KeyError, layout::check_name};
+use crate::{
+    error::KeyError,
+    layout::{TensorLayout, check_name},
+};
 
 /// Most names of a tensor.
 pub(crate) const MAX_CLASSES: usize = 1 << 16;
@@ -33,15 +36,12 @@ impl Classes {
     /// that it holds. `None` for a number that is a thousandth or more from the place of any class.
     #[must_use]
     pub fn name_of(&self, element: usize, value: f64) -> Option<&str> {
-        let name = match self {
-            Self::Values(names) => {
-                let mut places = (0u32..).zip(names);
-                let is_near = |place: u32| (f64::from(place) - value).abs() < NEAR;
-                places.find_map(|(place, name)| is_near(place).then_some(name))
-            }
-            Self::Columns(names) => names.get(element.checked_rem(names.len())?),
+        let names = self.names();
+        let place = match self {
+            Self::Values(_) => usize::from(nearest(value)?),
+            Self::Columns(_) => element.checked_rem(names.len())?,
         };
-        name.map(String::as_str)
+        names.get(place).map(String::as_str)
     }
 
     /// Checks the names of a tensor with so many columns; `tensor` counts inputs, then outputs.
@@ -62,6 +62,29 @@ impl Classes {
     }
 }
 
+/// The place that a number is, or is nearly.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a cast from a float saturates, and what it changes is not near"
+)]
+fn nearest(value: f64) -> Option<u16> {
+    let place = (value + 0.5) as u16;
+    let distance = f64::from(place) - value;
+    (-NEAR < distance && distance < NEAR).then_some(place)
+}
+
+impl TensorLayout {
+    /// The class that each element names, or is about; `None` where the key names no classes of the
+    /// tensor, and for more than 65,536 elements, whose names nobody reads.
+    #[must_use]
+    pub fn classes_of(&self, values: &[f64]) -> Option<Vec<Option<&str>>> {
+        let classes = self.classes.as_ref().filter(|_| values.len() <= MAX_CLASSES)?;
+        let named = values.iter().enumerate();
+        Some(named.map(|(element, &value)| classes.name_of(element, value)).collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,9 +99,21 @@ mod tests {
         assert_eq!(classes.name_of(0, 2.0), Some("virginica"));
         assert_eq!(classes.name_of(7, 0.0), Some("setosa"));
         assert_eq!(classes.name_of(0, 49.0 * (1.0 / 49.0)), Some("versicolor"));
-        for value in [3.0, -1.0, 0.5, 1.002, f64::NAN, f64::INFINITY] {
+        for value in [3.0, -1.0, 0.5, 1.002, -0.5, 65_536.0, 1e300, f64::NAN, f64::INFINITY] {
             assert_eq!(classes.name_of(0, value), None, "{value}");
         }
+    }
+
+    /// A claim of many elements under a key of many names is shown without them.
+    #[test]
+    fn names_of_few_elements_are_listed() {
+        let classes = Some(Classes::Values(names()));
+        let (name, shape, scales) = ("y".into(), alloc::vec![1], alloc::vec![1.0]);
+        let tensor = TensorLayout { name, shape, scales, lo: 0, hi: 2, classes };
+        assert_eq!(tensor.classes_of(&[1.0, 9.0]), Some(alloc::vec![Some("versicolor"), None]));
+        assert_eq!(tensor.classes_of(&alloc::vec![0.0; MAX_CLASSES + 1]), None);
+        let unnamed = TensorLayout { classes: None, ..tensor };
+        assert_eq!(unnamed.classes_of(&[1.0]), None);
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub struct NamedTensor {
     pub shape: Vec<u32>,
     /// Its elements, in C order.
     pub values: Vec<f64>,
-    /// The class that each element names, or is about, where the key names classes.
+    /// The class that each element names, or is about, where the key names classes of few elements.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub classes: Option<Vec<Option<String>>>,
 }
@@ -63,17 +63,14 @@ fn named(layout: &[TensorLayout], integers: &[i64]) -> Vec<NamedTensor> {
     let tensor = |(tensor, values): (&TensorLayout, Vec<f64>)| NamedTensor {
         name: tensor.name.clone(),
         shape: tensor.shape.clone(),
-        classes: classes_of(tensor, &values),
+        classes: tensor.classes_of(&values).map(owned),
         values,
     };
     layout.iter().zip(values).map(tensor).collect()
 }
 
-/// The class of each element of a tensor, where its key names classes.
-fn classes_of(tensor: &TensorLayout, values: &[f64]) -> Option<Vec<Option<String>>> {
-    let classes = tensor.classes.as_ref()?;
-    let class = |(element, &value)| classes.name_of(element, value).map(str::to_owned);
-    Some(values.iter().enumerate().map(class).collect())
+fn owned(classes: Vec<Option<&str>>) -> Vec<Option<String>> {
+    classes.into_iter().map(|class| class.map(str::to_owned)).collect()
 }
 
 /// Reads real numbers for the inputs of a key and gives the integers that the model runs on, all

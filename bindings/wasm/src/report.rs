@@ -217,9 +217,8 @@ impl Side {
                 rest = others;
                 let (name, shape) = (tensor.name.clone(), tensor.shape.clone());
                 let values = tensor.dequantize(own);
-                let classes = tensor.classes.as_ref().map(|classes| {
-                    let class = |(element, &value)| classes.name_of(element, value);
-                    values.iter().enumerate().map(|at| class(at).map(str::to_owned)).collect()
+                let classes = tensor.classes_of(&values).map(|classes| {
+                    classes.into_iter().map(|class| class.map(str::to_owned)).collect()
                 });
                 Tensor { name, shape, values, classes }
             };

@@ -1,6 +1,8 @@
 //! Categories and labels: `OneHotEncoder`, `LabelEncoder`, `ZipMap`, and the labels of classifiers.
 //! Labels that are strings stand for their places in a list, which is part of the key.
 
+use std::collections::HashMap;
+
 use super::compose::{Lowered, count};
 use super::constant::{Constant, real};
 use super::element::Element;
@@ -131,8 +133,9 @@ fn one_hot(node: &OnnxNode<'_>, importer: &mut Importer) -> Lowered {
 
 /// The place of each text in a list; −1, which no element is, for those that are not in it.
 fn places(list: &[String], texts: &[&str]) -> Vec<f64> {
-    let place = |text: &&str| list.iter().position(|known| known == *text).map_or(-1.0, count);
-    texts.iter().map(place).collect()
+    let known = list.iter().enumerate().map(|(place, text)| (text.as_str(), place));
+    let known: HashMap<&str, usize> = known.collect();
+    texts.iter().map(|text| known.get(text).copied().map_or(-1.0, count)).collect()
 }
 
 /// Keys, values and the value of anything else, of `LabelEncoder`.

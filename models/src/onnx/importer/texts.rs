@@ -1,5 +1,7 @@
 //! Texts of the model: kept as places in lists, whose names the key of the model has.
 
+use std::collections::HashMap;
+
 use super::super::constant::{Constant, Data};
 use super::super::element::Element;
 use super::super::error::ImportError;
@@ -15,15 +17,20 @@ const LONGEST: usize = 256;
 
 /// Different texts, each at its first place.
 #[derive(Debug, Default)]
-pub(in super::super) struct TextList(Vec<String>);
+pub(in super::super) struct TextList {
+    texts: Vec<String>,
+    places: HashMap<String, usize>,
+}
 
 impl TextList {
     /// The place of a text, which comes last where it is new.
     pub(in super::super) fn place(&mut self, text: &str) -> usize {
-        self.0.iter().position(|known| known == text).unwrap_or_else(|| {
-            self.0.push(text.to_owned());
-            self.0.len() - 1
-        })
+        if let Some(&place) = self.places.get(text) {
+            return place;
+        }
+        self.places.insert(text.to_owned(), self.texts.len());
+        self.texts.push(text.to_owned());
+        self.texts.len() - 1
     }
 }
 
@@ -36,7 +43,7 @@ pub(in super::super) fn texts(bytes: &[Vec<u8>]) -> Option<Vec<&str>> {
 impl Importer {
     /// The kind of elements that are places in this list.
     pub(in super::super) fn text_kind(&mut self, list: TextList) -> Element {
-        self.texts.push(list.0);
+        self.texts.push(list.texts);
         Element::Text { list: self.texts.len() - 1 }
     }
 
