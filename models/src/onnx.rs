@@ -71,6 +71,7 @@ mod spatial;
 mod step;
 mod svm;
 mod table;
+mod texts;
 mod top_k;
 mod transforms;
 mod transposed_convolution;

@@ -4,8 +4,6 @@ mod folding;
 mod inner;
 mod texts;
 
-pub(super) use texts::{TextList, texts};
-
 use std::collections::{HashMap, HashSet};
 
 use super::constant::{Constant, Data};

@@ -1,49 +1,20 @@
 //! Texts of the model: kept as places in lists, whose names the key of the model has.
 
-use std::collections::HashMap;
-
 use super::super::constant::{Constant, Data};
 use super::super::element::Element;
 use super::super::error::ImportError;
 use super::super::node::{OnnxNode, Value};
 use super::super::operators::{Operator, TextsIn};
 use super::super::proto::{DataType, TensorProto};
+use super::super::texts::{TextList, texts};
 use super::Importer;
 use crate::graph::ClassNames;
 use crate::quantized::TensorId;
 
-/// Longest text, in bytes, as keys have it.
-const LONGEST: usize = 256;
-
-/// Different texts, each at its first place.
-#[derive(Debug, Default)]
-pub(in super::super) struct TextList {
-    texts: Vec<String>,
-    places: HashMap<String, usize>,
-}
-
-impl TextList {
-    /// The place of a text, which comes last where it is new.
-    pub(in super::super) fn place(&mut self, text: &str) -> usize {
-        if let Some(&place) = self.places.get(text) {
-            return place;
-        }
-        self.places.insert(text.to_owned(), self.texts.len());
-        self.texts.push(text.to_owned());
-        self.texts.len() - 1
-    }
-}
-
-/// Texts of an attribute or tensor; `None` where one is no UTF-8 or too long for a key.
-pub(in super::super) fn texts(bytes: &[Vec<u8>]) -> Option<Vec<&str>> {
-    let read = bytes.iter().map(|bytes| std::str::from_utf8(bytes).ok());
-    read.collect::<Option<Vec<_>>>().filter(|all| all.iter().all(|text| text.len() <= LONGEST))
-}
-
 impl Importer {
     /// The kind of elements that are places in this list.
     pub(in super::super) fn text_kind(&mut self, list: TextList) -> Element {
-        self.texts.push(list.texts);
+        self.texts.push(list.into_texts());
         Element::Text { list: self.texts.len() - 1 }
     }
 
