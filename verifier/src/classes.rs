@@ -64,6 +64,7 @@ impl Classes {
 
 /// The place that a number is, or is nearly.
 #[expect(
+    clippy::as_conversions,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "a cast from a float saturates, and what it changes is not near"
