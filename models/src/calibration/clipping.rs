@@ -48,6 +48,10 @@ impl Calibration {
     /// on the samples that it was measured on. What a softmax compares, and ranges of inputs and
     /// outputs, stay as they are.
     ///
+    /// A range that leaves out the largest values on purpose has no reserve for those of other inputs,
+    /// which it would leave out as well: what is expected of many inputs goes with a range that holds
+    /// all samples. Headroom is the same for both.
+    ///
     /// # Errors
     /// When a sample does not fit the model.
     pub fn clipped(
