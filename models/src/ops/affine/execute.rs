@@ -1,10 +1,10 @@
 //! Linear layers: exact matrix products in `f64` where every sum has at most 53 bits, in `i64`
 //! otherwise.
 
-use ndarray::{ArrayView2, LinalgScalar};
+use ndarray::{ArrayView2, Axis, LinalgScalar};
 
 use super::patches::{Patches, bias_sums, scatter};
-use super::{ConvTerm, QuantizedAffine};
+use super::{ConvTerm, ImageView, QuantizedAffine};
 use crate::tensor::{QuantizedTensor, TensorId};
 
 /// The accumulators in the element order of the output tensor.
@@ -49,18 +49,30 @@ fn sums<T: LinalgScalar + Default>(
     let mut sums = bias_sums(&bias, view);
     for term in &layer.terms {
         let input: Vec<T> = values[term.input.0].iter().copied().map(convert).collect();
-        let weights: Vec<T> = term.kernel.iter().copied().map(convert_weight).collect();
-        let kernel = ArrayView2::from_shape((view.channels, patch_size(term)), &weights)
-            .expect("a term's kernel has one weight per output channel and patch element");
         let patches = Patches {
             view: &term.view,
             window: term.window(),
             rows: view.height,
             columns: view.width,
         };
-        patches.accumulate(kernel, &input, sums.view_mut());
+        let (patch, rows) = (patch_size(term), rows_at_once(term, view));
+        let blocks = term.kernel.chunks((rows * patch).max(1));
+        for (block, sums) in blocks.zip(sums.axis_chunks_iter_mut(Axis(0), rows)) {
+            let weights: Vec<T> = block.iter().copied().map(convert_weight).collect();
+            let kernel = ArrayView2::from_shape((sums.nrows(), patch), &weights)
+                .expect("a term's kernel has one weight per output channel and patch element");
+            patches.accumulate(kernel, &input, sums);
+        }
     }
     scatter(&sums, view, len)
+}
+
+/// Output channels whose weights are converted at once: where a weight is used only once, so few
+/// that they stay in a core's cache.
+fn rows_at_once(term: &ConvTerm, output: &ImageView) -> usize {
+    const WEIGHTS: usize = 1 << 16;
+    let is_dense = term.groups == 1 && output.height * output.width == 1;
+    if is_dense { (WEIGHTS / patch_size(term).max(1)).max(1) } else { output.channels.max(1) }
 }
 
 fn patch_size(term: &ConvTerm) -> usize {
