@@ -53,6 +53,8 @@ impl Durable for Fused {
 
 const CHAIN: u64 = 7;
 const MODEL: Hex<32> = Hex([3; 32]);
+/// That of the sealed order, so that its node gets no other.
+const SEALED_MODEL: Hex<32> = Hex([8; 32]);
 const PARTS: usize = 3;
 
 fn coordinator() -> Identity {
@@ -100,7 +102,7 @@ fn request(nonce: u64) -> JobRequest {
 /// One whose input is sealed to the node.
 fn sealed_request() -> JobRequest {
     let input = Unsealed { values: vec![1, 2, 3], blinding: None };
-    let order = order(10);
+    let order = Order { model: SEALED_MODEL, ..order(10) };
     let sealed = SealedInput::new(node().public_key(), &order, &input).unwrap();
     order.sealed_request(&buyer(), vec![sealed])
 }
@@ -191,7 +193,7 @@ async fn act_on_sealed(handle: &Handle, life: &mut Life) -> Result<(), Stopped> 
     life.sealed = Some((job, Some(false)));
     // It is the node's now, whatever becomes of the word of it.
     life.sealed = Some((job, None));
-    offered(handle, vec![MODEL]).await?;
+    offered(handle, vec![SEALED_MODEL]).await?;
     let evidence = own.evidence(&node(), job).unwrap();
     let forfeit = move |core: &mut Core| {
         let now = core.now();
