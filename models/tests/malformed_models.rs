@@ -283,7 +283,12 @@ fn element_types() {
     let mut untyped = dense();
     untyped.graph().input[0].r#type = None;
     assert_eq!(refusal(&untyped), ImportError::Untyped { input: named("x") });
-    for (number, name) in [(8, "STRING"), (14, "COMPLEX64"), (99, "number 99")] {
+    // Texts are read, from a field of their own.
+    let mut texts = dense();
+    texts.graph().initializer[0].data_type = DataType::String as i32;
+    assert!(matches!(refusal(&texts),
+        ImportError::DataLength { tensor, expected: 8, got: 0 } if tensor == "w"));
+    for (number, name) in [(14, "COMPLEX64"), (99, "number 99")] {
         let mut model = dense();
         model.graph().initializer[0].data_type = number;
         assert!(matches!(refusal(&model),
