@@ -215,11 +215,7 @@ impl AuditReport {
     /// What is decided.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        match (self.accepted, self.reasons.is_empty()) {
-            (true, _) => Verdict::Accepted,
-            (false, false) => Verdict::Rejected,
-            (false, true) => Verdict::Undecided,
-        }
+        Verdict::new(self.accepted, &self.reasons)
     }
 }
 
@@ -232,6 +228,22 @@ pub enum Verdict {
     Rejected,
     /// Something is missing without which nothing is decided about the ONNX file.
     Undecided,
+}
+
+impl Verdict {
+    /// What follows of an audit that accepted or did not, for these reasons.
+    fn new(accepted: bool, reasons: &[String]) -> Self {
+        match (accepted, reasons) {
+            (true, _) => Self::Accepted,
+            (false, [_, ..]) => Self::Rejected,
+            (false, []) => Self::Undecided,
+        }
+    }
+}
+
+/// That nothing was decided, and without what.
+fn undecided(missing: &str) -> String {
+    format!("NOT DECIDED: to make the key again from the ONNX file, give also {missing}")
 }
 
 fn missing(missing: &Missing) -> String {
@@ -321,11 +333,7 @@ impl fmt::Display for AuditReport {
         };
         match (&self.reasons[..], &self.missing[..]) {
             ([], []) => writeln!(f, "ACCEPTED{other}")?,
-            ([], missing) => writeln!(
-                f,
-                "NOT DECIDED: to make the key again from the ONNX file, give also {}",
-                missing.join(", and ")
-            )?,
+            ([], missing) => writeln!(f, "{}", undecided(&missing.join(", and ")))?,
             ([first, reasons @ ..], _) => {
                 writeln!(f, "REJECTED: {first}{other}")?;
                 reasons.iter().try_for_each(|reason| writeln!(f, "REJECTED: {reason}"))?;

@@ -28,5 +28,6 @@ pub use leaf::LeafReport;
 pub use model::ModelReport;
 pub use quote::QuoteReport;
 pub use words::{
-    AccuracyWords, Ceremony, brief, brief_classes, causes, chain, model, origin, rejection,
+    AccuracyWords, Ceremony, brief, brief_classes, causes, chain, model, origin, parts_rejection,
+    rejection,
 };

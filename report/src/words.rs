@@ -7,9 +7,9 @@ use std::{
 };
 
 use zkinfer::{
-    Origin, Rejection,
+    Origin, PartsRejection, Rejection,
     models::{AccuracyReport, Shown},
-    verifier::{Digest, VerifyError},
+    verifier::{Digest, PartsError, VerifyError},
 };
 
 /// The first elements of a list, for a line of text.
@@ -95,15 +95,30 @@ impl fmt::Display for Decimal {
 #[must_use]
 pub fn rejection(rejection: &Rejection) -> String {
     let advice = match rejection {
-        Rejection::Proof(VerifyError::InsecureDevSrs) => {
-            "; pass --allow-insecure-srs to accept it in development"
-        }
-        Rejection::Proof(VerifyError::UntrustedSrs { .. }) => {
-            "; pass --allow-srs with this digest if you trust it"
-        }
+        Rejection::Proof(error) => advice(error),
         _ => "",
     };
     format!("{rejection}{advice}")
+}
+
+/// Why the proofs of all parts were rejected, and what to do about it where something can be done.
+#[must_use]
+pub fn parts_rejection(rejection: &PartsRejection) -> String {
+    let advice = match rejection {
+        PartsRejection::Set(PartsError::Part { source, .. })
+        | PartsRejection::Claim { why: Rejection::Proof(source), .. } => advice(source),
+        _ => "",
+    };
+    format!("{rejection}{advice}")
+}
+
+/// What to do about an error of a proof, where something can be done.
+const fn advice(error: &VerifyError) -> &'static str {
+    match error {
+        VerifyError::InsecureDevSrs => "; pass --allow-insecure-srs to accept it in development",
+        VerifyError::UntrustedSrs { .. } => "; pass --allow-srs with this digest if you trust it",
+        _ => "",
+    }
 }
 
 /// Which file of a ceremony serves a circuit of so many rows, log2, and where there is one.

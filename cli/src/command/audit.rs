@@ -37,13 +37,14 @@ pub(crate) fn run(args: &args::Audit, output: &Output) -> Result<Outcome> {
     let report = AuditReport::new(&key, &file, &expectation, audit);
     output.page(args.html.as_deref(), &reads, || report.page())?;
     output.report(&report)?;
-    if let Some(missing) = report.missing() {
-        output.remark(format_args!("error: the model was not compared; give also {missing}"));
-    }
-    Ok(outcome(report.verdict()))
+    Ok(outcome(report.verdict(), report.missing(), output))
 }
 
-fn outcome(verdict: Verdict) -> Outcome {
+/// How the command ends; where something is `missing`, a remark says what.
+fn outcome(verdict: Verdict, missing: Option<String>, output: &Output) -> Outcome {
+    if let Some(missing) = missing {
+        output.remark(format_args!("error: the model was not compared; give also {missing}"));
+    }
     match verdict {
         Verdict::Accepted => Outcome::Accepted,
         Verdict::Rejected => Outcome::Rejected,

@@ -144,6 +144,30 @@ fn an_audit_of_all_parts_finds_what_they_show_and_of_which_file() {
     fails(&key, &["one proof", "--manifest"]);
 }
 
+/// Keys on a ceremony are not made again without its file, and nothing is said against their maker.
+#[test]
+fn an_audit_of_all_parts_decides_nothing_without_the_ceremony() {
+    let workplace = Workplace::with_model("digits_mlp");
+    fs::copy(zoo("powersOfTau28_hez_final_08.ptau"), workplace.path("hez.ptau")).unwrap();
+    let samples = zoo("digits_mlp").join("samples.npz");
+    let split = ["split", "model.onnx", "--parts", "2", "--calibrate", samples.to_str().unwrap()];
+    workplace.json(0, &[&split[..], &["--srs", "hez.ptau", "-o", "parts"]].concat());
+    link(&workplace, "input.json", "links");
+    for part in [0, 1] {
+        prove(&workplace, part, "links", &["--srs", "hez.ptau"]);
+    }
+    let audit = ["audit", "--manifest", MANIFEST, "--job", JOB_ID, "--model", "model.onnx"];
+    let audit = [&audit[..], &["parts/part-0.zkproof", "parts/part-1.zkproof"]].concat();
+    let report = workplace.json(2, &audit);
+    assert_eq!((&report["accepted"], &report["reasons"]), (&json!(false), &json!([])));
+    assert!(report["missing"].as_str().unwrap().contains("--srs FILE"), "{report}");
+    assert_eq!(report["recompiled"], Value::Null);
+    let told = workplace.run(&audit);
+    assert!(told.stdout.starts_with("NOT DECIDED"), "{}", told.stdout);
+    let report = workplace.json(0, &[&audit[..], &["--srs", "hez.ptau"]].concat());
+    assert_eq!(report["recompiled"]["same_keys"], true);
+}
+
 /// The page of all parts says what the text says.
 #[test]
 fn an_audit_of_all_parts_is_a_page_too() {
@@ -247,6 +271,8 @@ fn another_set_than_all_parts_in_order_is_refused_by_name() {
     let strict = ["verify", "--manifest", MANIFEST, "--job", JOB_ID];
     let report = workplace.json(1, &[&strict[..], &all].concat());
     assert_eq!(report["reason_codes"], json!(["insecure-srs"]));
+    let text = workplace.run(&[&strict[..], &all].concat());
+    assert!(text.stdout.contains("pass --allow-insecure-srs"), "{}", text.stdout);
     // Its key says what it is of, and what claims say nothing of.
     for (part, boundaries) in [(0, [false, true]), (1, [true, true]), (2, [true, false])] {
         let key = format!("parts/part-{part}.zkvk");

@@ -45,10 +45,7 @@ impl AuditReport {
         let others = self.other_answers.iter().map(|other| {
             classed("p", "alarm", format!("But the float model answers otherwise: {other}"))
         });
-        let missing = (!self.missing.is_empty()).then(|| {
-            let missing = self.missing.join(", and ");
-            tag("p", format!("To make the key again from the ONNX file, give also {missing}."))
-        });
+        let missing = self.missing().map(|missing| still_to_give(&missing));
         let remarks = join![others.collect::<Markup>(), missing];
         let reasons = (&self.reasons[..], &self.reason_codes[..]);
         verdict_box((self.verdict(), &self.setup), reasons, remarks)
@@ -57,6 +54,11 @@ impl AuditReport {
     fn model_page(&self) -> Markup {
         self.recompiled.as_ref().map_or_else(not_compared, Remade::page)
     }
+}
+
+/// What stands where an audit with an ONNX file decides nothing.
+pub(super) fn still_to_give(missing: &str) -> Markup {
+    tag("p", format!("To make the key again from the ONNX file, give also {missing}."))
 }
 
 /// What stands where no ONNX file was compared.

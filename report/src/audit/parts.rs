@@ -12,8 +12,8 @@ use zkinfer::{
 
 use super::{
     Accuracy, ClaimedModel, Given, NOT_CLAIMED, NOT_COMPARED, NOT_MEASURED, Setup, Sides, Verdict,
-    page::{job, not_compared, verdict_box},
-    strength,
+    page::{job, not_compared, still_to_give, verdict_box},
+    strength, undecided,
 };
 use crate::{
     JobReport,
@@ -34,6 +34,8 @@ pub struct PartsAuditReport {
     reasons: Vec<String>,
     /// The same in words that never change.
     reason_codes: Vec<&'static str>,
+    /// What must be given, too, to make the keys again.
+    missing: Option<String>,
     claim: Claim,
     setup: Setup,
     /// Of the part in which a forgery is easiest.
@@ -82,7 +84,7 @@ impl PartsAuditReport {
     ) -> Self {
         let is_of_the_model = audit.is_of_the_model();
         let rejection = audit.rejection.as_ref();
-        let mut reasons: Vec<_> = rejection.iter().map(ToString::to_string).collect();
+        let mut reasons: Vec<_> = rejection.iter().map(|why| words::parts_rejection(why)).collect();
         let mut reason_codes = rejection.map(|why| why.codes()).unwrap_or_default();
         if let Some(fault) = &audit.accuracy.fault {
             reasons.push(fault.to_string());
@@ -104,6 +106,7 @@ impl PartsAuditReport {
             accepted: audit.is_accepted(),
             reasons,
             reason_codes,
+            missing: audit.missing.as_ref().map(super::missing),
             not_claimed: not_claimed.chain(NOT_CLAIMED).collect(),
             claim: Claim {
                 of: ClaimedModel {
@@ -136,8 +139,9 @@ impl PartsAuditReport {
         let not_claimed: Markup = self.not_claimed.iter().map(|line| tag("li", *line)).collect();
         let strength = ("Strength of the weakest part", &self.strength);
         let reasons = (&self.reasons[..], &self.reason_codes[..]);
+        let missing = self.missing.as_deref().map(still_to_give);
         let sections = [
-            verdict_box((self.verdict(), &self.setup), reasons, join![]),
+            verdict_box((self.verdict(), &self.setup), reasons, join![missing]),
             section(shows, self.claim.page()),
             section("Input", self.claim.sides.input_page()),
             section("Output", self.claim.sides.output_page(&[])),
@@ -152,14 +156,22 @@ impl PartsAuditReport {
     /// What is decided.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        if self.accepted { Verdict::Accepted } else { Verdict::Rejected }
+        Verdict::new(self.accepted, &self.reasons)
+    }
+
+    /// What must be given, too, if nothing was decided without it.
+    #[must_use]
+    pub fn missing(&self) -> Option<String> {
+        self.missing.clone()
     }
 }
 
 impl fmt::Display for PartsAuditReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.accepted {
-            writeln!(f, "ACCEPTED")?;
+        match (self.verdict(), &self.missing) {
+            (Verdict::Accepted, _) => writeln!(f, "ACCEPTED")?,
+            (Verdict::Undecided, Some(missing)) => writeln!(f, "{}", undecided(missing))?,
+            _ => {}
         }
         self.reasons.iter().try_for_each(|reason| writeln!(f, "REJECTED: {reason}"))?;
         writeln!(f, "{}", if self.accepted { "They show:" } else { "They claim:" })?;
@@ -169,6 +181,7 @@ impl fmt::Display for PartsAuditReport {
         writeln!(f, "Accuracy: {}", self.accuracy)?;
         match &self.recompiled {
             Some(Remade { given, .. }) => writeln!(f, "Model: {}", given.words(KEYS))?,
+            None if self.missing.is_some() => writeln!(f, "Model: NOT compared, see above")?,
             None => writeln!(f, "Model: not compared; pass the ONNX file with --model")?,
         }
         write!(f, "They do not show:")?;
@@ -209,7 +222,7 @@ impl fmt::Display for Claim {
         write!(f, "{}", self.sides)?;
         for (index, Part { key_digest, job }) in self.parts.iter().enumerate() {
             writeln!(f, "  part {index} under the key {key_digest}")?;
-            writeln!(f, "  {job}")?;
+            writeln!(f, "{job}")?;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use zkinfer_models::AccuracyReport;
 use zkinfer_prover::Device;
 use zkinfer_verifier::{ClaimedValues, ProofFile, Strength, VerifyingKey};
 
-use super::accuracy::BoundAccuracy;
+use super::{Missing, accuracy::BoundAccuracy};
 use crate::{
     error::{Error, SplitError},
     model::Model,
@@ -32,8 +32,11 @@ pub struct PartsAudit {
     pub strength: Strength,
     /// What the keys say about accuracy; a report is the keys' if every one of them binds it.
     pub accuracy: BoundAccuracy,
-    /// The keys made again from the ONNX file, where one was given.
+    /// The keys made again from the ONNX file, where one was given and nothing was missing.
     pub remade: Option<RemadeParts>,
+    /// What must be given, too, to make the keys again. While it is missing, an audit with an ONNX
+    /// file decides nothing.
+    pub missing: Option<Missing>,
 }
 
 /// What an ONNX file, and the settings beside the keys, give instead of the parts.
@@ -114,6 +117,8 @@ impl PartsAudit {
         };
         let strengths = expectation.keys().map(|key| Strength::new(key.parts()));
         let weakest = strengths.min_by_key(|strength| strength.bits);
+        let missing = remake.and_then(|remake| Missing::srs(first, remake.srs));
+        let remake = remake.filter(|_| missing.is_none());
         Ok(Self {
             input: shown(&first.parts().layout.inputs, claims.map(|(first, _)| &first.claim.input)),
             output: shown(&last.parts().layout.outputs, claims.map(|(_, last)| &last.claim.output)),
@@ -125,15 +130,19 @@ impl PartsAudit {
                 None,
             ),
             remade: remake.map(|remake| remake.run(watch)).transpose()?,
+            missing,
             rejection,
         })
     }
 
-    /// Whether the proofs are the expected ones, and neither a report nor an ONNX file that was given is
-    /// that of other keys.
+    /// Whether the proofs are the expected ones, and both a report and an ONNX file that were given are
+    /// those of their keys.
     #[must_use]
     pub fn is_accepted(&self) -> bool {
-        self.rejection.is_none() && self.accuracy.fault.is_none() && self.fault().is_none()
+        self.rejection.is_none()
+            && self.accuracy.fault.is_none()
+            && self.missing.is_none()
+            && self.fault().is_none()
     }
 
     /// Why the ONNX file does not give the keys, if one was given and it does not.

@@ -1,6 +1,10 @@
 //! Making the key again from the ONNX file, and saying where it differs.
 
-use std::{fmt, num::NonZeroU32, path::PathBuf};
+use std::{
+    fmt,
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+};
 
 use serde::Serialize;
 use zkinfer_models::{HexDigest, ImportOptions};
@@ -71,6 +75,14 @@ pub enum Missing {
     },
     /// What the key was calibrated with: its settings, samples or input.
     Calibration,
+}
+
+impl Missing {
+    /// The ceremony's file, where the key stands on one and none was given.
+    pub(super) fn srs(key: &VerifyingKey, given: Option<&Path>) -> Option<Self> {
+        let name = &key.parts().srs.name;
+        (given.is_none() && name != INSECURE_DEV).then(|| Self::Srs { name: name.clone() })
+    }
 }
 
 /// Where a recompiled key has its accuracy digest from.
@@ -145,10 +157,7 @@ impl Recompile {
     #[must_use]
     pub fn missing(&self, key: &VerifyingKey) -> Vec<Missing> {
         let mut missing = Vec::new();
-        let name = &key.parts().srs.name;
-        if self.srs.is_none() && name != INSECURE_DEV {
-            missing.push(Missing::Srs { name: name.clone() });
-        }
+        missing.extend(Missing::srs(key, self.srs.as_deref()));
         let Recipe { settings, samples, .. } = &self.recipe;
         let has_settings = settings.is_some()
             || !self.recipe.asks_for_new_settings() && self.settings_beside.exists();

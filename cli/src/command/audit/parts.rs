@@ -45,5 +45,5 @@ pub(super) fn run(args: &args::Audit, manifest: &Path, output: &Output) -> Resul
     let report = PartsAuditReport::new((&manifest, first), &proofs, &expectation, audit);
     output.page(args.html.as_deref(), &reads(args), || report.page())?;
     output.report(&report)?;
-    Ok(outcome(report.verdict()))
+    Ok(outcome(report.verdict(), report.missing(), output))
 }

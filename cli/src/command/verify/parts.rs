@@ -8,7 +8,7 @@ use zkinfer::{
     Error, PartFiles, PartsExpectation, PartsRejection, Shown, Side, read,
     verifier::{ClaimedValues, KeyParts, ProofFile, VerifyingKey},
 };
-use zkinfer_report::JobReport;
+use zkinfer_report::{JobReport, parts_rejection};
 
 use super::verdict::{End, Verdict};
 use crate::{
@@ -79,7 +79,7 @@ impl Report {
                 compared: expectation.compares(Side::Output),
             },
         ];
-        let reason = rejection.map(|rejection| (rejection.to_string(), rejection.codes()));
+        let reason = rejection.map(|rejection| (parts_rejection(&rejection), rejection.codes()));
         let bytes = proofs.iter().map(|file| file.proof.as_bytes().len()).sum();
         let parts = args.proofs.iter().zip(proofs).map(|(path, file)| PartReport {
             proof: path.clone(),
