@@ -20,7 +20,8 @@ use zkinfer::{
 pub use parts::PartsAuditReport;
 
 use crate::{
-    JobReport, LeafReport,
+    job::JobReport,
+    leaf::LeafReport,
     words::{self, AccuracyWords, brief, brief_classes},
 };
 

@@ -9,8 +9,9 @@ use super::{
     Accuracy, AuditReport, Claim, ClaimedModel, Given, Remade, Setup, Sides, Verdict, strength,
 };
 use crate::{
-    JobReport, LeafReport,
     html::{self, bar, digits, facts, section, share, table},
+    job::JobReport,
+    leaf::LeafReport,
     markup::{Markup, classed, join, open, tag, tag_with},
     picture::picture,
     words::AccuracyWords,

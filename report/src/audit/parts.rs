@@ -16,8 +16,8 @@ use super::{
     strength, undecided,
 };
 use crate::{
-    JobReport,
     html::{self, digits, facts, section},
+    job::JobReport,
     markup::{Markup, classed, join, tag},
     words,
 };
