@@ -179,14 +179,7 @@ fn a_sealed_order_is_paid_for_a_proof_of_its_own_commitment_and_node_alone() {
     for one in [&node, &other] {
         client.post_bond(one, 100).unwrap();
     }
-    let capabilities = Capabilities {
-        models: vec![Hex(HIDDEN.key().digest().0.0)],
-        slots: 1,
-        device: "cpu".to_owned(),
-        memory_bytes: 0,
-        asks: None,
-        key: Some(node.public_key()),
-    };
+    let capabilities = HIDDEN.capabilities(&node);
     client.hello(&node, capabilities).unwrap();
     let input = HIDDEN.unsealed();
     let request = seal(&[&other, &node], HIDDEN.order(&buyer, chain_id, 1, &input), &buyer, &input);

@@ -32,14 +32,15 @@ fn tensor_of(graph: &QuantizedGraph, step: usize) -> TensorId {
     }
 }
 
-fn offer(request: &JobRequest) -> Offer {
+/// The offer of a request as a coordinator makes it to a node.
+pub(crate) fn offer(request: &JobRequest) -> Offer {
     Offer {
         job: Hex(request.order.job().0),
         order: request.order.clone(),
         signature: request.signature,
         part: None,
         input: request.input.clone(),
-        sealed: None,
+        sealed: request.sealed.clone(),
         price: request.order.price,
         answer_by: now() + 5,
         rate: ALWAYS,

@@ -8,13 +8,13 @@ use std::{
 
 use zkinfer::{commit_to_input, verifier::Blinding, write_openings};
 use zkinfer_node::{
-    ALWAYS, Dispute, DisputeError, Fault, Hex, Identity, Offer, Served, SignedAnswer, Trace,
-    Unsealed,
+    Dispute, DisputeError, Fault, Hex, Identity, Served, SignedAnswer, Trace, Unsealed,
 };
 use zkinfer_settlement::JobId;
 
 use crate::{
-    common::{Coordinator, end_of, identity, now},
+    common::{Coordinator, end_of, identity},
+    replay::offer,
     sealing::{HIDDEN, seal},
 };
 
@@ -90,20 +90,7 @@ fn a_run_on_another_input_than_the_sealed_one_is_shown_and_no_other() {
     let (buyer, node, sealed) = (identity(1), identity(9), HIDDEN.unsealed());
     let request = seal(&[&node], HIDDEN.order(&buyer, 7, 1, &sealed), &buyer, &sealed);
     let (graph, key) = (&served.graph, served.key());
-    let offer = Offer {
-        job: Hex(request.order.job().0),
-        order: request.order.clone(),
-        signature: request.signature,
-        part: None,
-        input: Vec::new(),
-        sealed: request.sealed.clone(),
-        price: request.order.price,
-        answer_by: now() + 5,
-        rate: ALWAYS,
-        reveal_by: 0,
-        prove_by: now() + 300,
-        answered: false,
-    };
+    let offer = offer(&request);
     let answered = |values: &[i64]| {
         let run = served.run(values).unwrap();
         let trace = Trace::of(graph, &run.values);

@@ -61,6 +61,18 @@ impl Hidden {
         Unsealed { values: self.input.clone(), blinding: Some(draw_blinding()) }
     }
 
+    /// What a node says of itself that serves this model and opens boxes.
+    pub(crate) fn capabilities(&self, node: &Identity) -> zkinfer_node::Capabilities {
+        zkinfer_node::Capabilities {
+            models: vec![Hex(self.key().digest().0.0)],
+            slots: 1,
+            device: "cpu".to_owned(),
+            memory_bytes: 0,
+            asks: None,
+            key: Some(node.public_key()),
+        }
+    }
+
     pub(crate) fn order(
         &self,
         buyer: &Identity,
@@ -301,14 +313,7 @@ fn a_node_cannot_have_an_honest_price_forfeited() {
     let (client, chain_id) = coordinator.client();
     let (buyer, node) = (identity(1), identity(9));
     client.post_bond(&node, 100).unwrap();
-    let capabilities = zkinfer_node::Capabilities {
-        models: vec![Hex(HIDDEN.key().digest().0.0)],
-        slots: 1,
-        device: "cpu".to_owned(),
-        memory_bytes: 0,
-        asks: None,
-        key: Some(node.public_key()),
-    };
+    let capabilities = HIDDEN.capabilities(&node);
     let stated = zkinfer_node::Capabilities { key: Some(Hex([7; 32])), ..capabilities.clone() };
     let refused = client.hello(&node, stated).unwrap_err();
     assert!(refused.to_string().contains("capabilities.key"), "{refused}");
